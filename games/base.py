@@ -1,0 +1,183 @@
+"""What a game is: a set of pure functions over a small state.
+
+A game knows seats, moves and chance. It knows no users, no sockets, no clock and no database: the room calls it,
+commits what it says, and redacts what it shows. Everything a game may depend on comes in as an argument, so the same
+arguments always give the same outcome; that is what makes a logged room replayable.
+
+To write one, subclass `Game`, name its two types (options and state), and fill in the functions below.
+`games/tictactoe.py` is the smallest complete example.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, NewType, TypeVar
+
+import msgspec
+
+SeatIndex = NewType("SeatIndex", int)
+"""A place at the table, counted from 0."""
+
+Entropy = NewType("Entropy", bytes)
+"""32 random bytes drawn by the host for one command and logged with it. The only source of chance a game has."""
+
+Json = Any
+"""A value that JSON can carry."""
+
+S = TypeVar("S", bound=msgspec.Struct)
+O = TypeVar("O", bound=msgspec.Struct)
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A "no" with a stable code of PROTOCOL section 5. `message` is one sentence for a person; it tells no secrets."""
+
+    code: str
+    message: str
+    details: dict[str, Json] | None = None
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What a player asks for: a name and the move's own arguments, exactly as they came from the client (unchecked)."""
+
+    name: str
+    arguments: Mapping[str, Json] = {}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only."""
+
+    kind: str
+    fields: dict[str, Json] = {}
+    private: dict[SeatIndex, dict[str, Json]] = {}
+
+
+class Round(msgspec.Struct, frozen=True):
+    """A stretch of play that is recorded as one row of `hands`: a hand of poker, or a whole game of tic-tac-toe.
+
+    Given in the outcome that starts it (`ended=False`) and in the one that ends it (`ended=True`). `record` is public.
+    """
+
+    number: int
+    ended: bool
+    record: dict[str, Json]
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """How long a player may think, in milliseconds. The timebank is a reserve that refills when a round starts."""
+
+    turn_ms: int
+    timebank_ms: int = 0
+    refill_ms: int = 0
+
+
+class Outcome(msgspec.Struct, Generic[S], frozen=True):
+    """The next state and what happened on the way. Every field but `state` may be left out."""
+
+    state: S
+    events: tuple[Event, ...] = ()
+    new_turn: bool = False
+    """Whose turn it is was decided anew (even if it is the same seat again): the turn clock starts afresh."""
+    rounds: tuple[Round, ...] = ()
+    """Rounds that started or ended here, in order."""
+    vacated: tuple[SeatIndex, ...] = ()
+    """Seats whose players have now left the game; the room frees them."""
+    result: dict[str, Json] | None = None
+    """Given when the whole game is over. A later `advance` begins another one."""
+
+
+class Game(ABC, Generic[S, O]):
+    """The rules of one game. Methods are pure and never raise on a client's input: they return `Refused`.
+
+    `S` is the state and `O` the options; both are msgspec structs. The state is stored as JSON in every commit: keep it
+    small (under 1 KB at a busy table) and free of anything that can be computed. Cache what is computed with
+    `cached_property` on a struct declared with `dict=True`: it is not stored.
+    """
+
+    kind: ClassVar[str]
+    """The name on the wire and in the database, such as `holdem`."""
+    title: ClassVar[str]
+    """The name for people, such as `No-limit hold'em`."""
+    options_type: ClassVar[type[msgspec.Struct]]
+    state_type: ClassVar[type[msgspec.Struct]]
+
+    # The table
+
+    @abstractmethod
+    def seats(self, options: O) -> int:
+        """How many seats the table has."""
+
+    @abstractmethod
+    def clock(self, options: O) -> Clock:
+        """How long a turn may take."""
+
+    @abstractmethod
+    def open(self, options: O) -> S:
+        """An empty table."""
+
+    @abstractmethod
+    def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refused:
+        """A player takes the empty seat `seat`. `buy_in` is what he asked to bring, unchecked; None means the default."""
+
+    @abstractmethod
+    def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+        """The player in `seat` leaves. Whoever cannot leave yet (a hand is running) is named in `vacated` later on."""
+
+    # Play
+
+    @abstractmethod
+    def advance_after_ms(self, state: S, options: O) -> int | None:
+        """When the game should go on by itself (next hand, first deal): milliseconds from now; 0 is at once.
+
+        None while a turn is running or while there are too few players. The room calls `advance` then.
+        """
+
+    @abstractmethod
+    def advance(self, state: S, options: O, entropy: Entropy) -> Outcome[S] | Refused:
+        """Deal the next hand, or start the next game. Refused (`illegal_move`) when that cannot be now."""
+
+    @abstractmethod
+    def turn(self, state: S) -> SeatIndex | None:
+        """The seat to act, or None."""
+
+    @abstractmethod
+    def legal(self, state: S, options: O, seat: SeatIndex) -> list[dict[str, Json]]:
+        """What `seat` may do now; empty when it may do nothing.
+
+        One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
+        rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
+        `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "fold"}`.
+        """
+
+    @abstractmethod
+    def play(self, state: S, options: O, seat: SeatIndex, move: Move, entropy: Entropy) -> Outcome[S] | Refused:
+        """`seat` makes `move`. The room has checked that it is seated; whose turn it is is the game's to check."""
+
+    @abstractmethod
+    def timeout_move(self, state: S, options: O, seat: SeatIndex) -> Move:
+        """What is played for `seat`, whose turn it is, when its time has run out. It is always legal.
+
+        The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
+        """
+
+    # What is shown
+
+    @abstractmethod
+    def public(self, state: S, options: O) -> dict[str, Json]:
+        """What everybody at the table sees of the game as a whole."""
+
+    @abstractmethod
+    def public_seat(self, state: S, options: O, seat: SeatIndex) -> dict[str, Json]:
+        """What everybody at the table sees of one taken seat."""
+
+    def private_seat(self, state: S, options: O, seat: SeatIndex) -> dict[str, Json]:
+        """What only the player in `seat` sees, beside what is legal."""
+        return {}
+
+    def chips(self, state: S, seat: SeatIndex) -> int:
+        """What the player in `seat` has, as it stands between rounds: kept in `room_seats.chips`."""
+        return 0
+
+    def auto_start(self, options: O) -> bool:
+        """Whether the first round starts by itself when it can, or waits for the host's `start`."""
+        return True
