@@ -1,0 +1,35 @@
+# Everything here works in a fresh clone: the first target that needs it makes .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help dev test check clean
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
+	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+BIN := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv: .venv/installed ## install into .venv, only when something changed
+
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Tavola needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS='--bots 5 --edges 2')
+	@exec $(BIN)/tavola dev $(ARGS)
+
+test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x')
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/installed ## lint, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+clean: ## remove .venv and caches; .tavola, the data, stays
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.tavola/*' -prune -exec rm -rf {} +

@@ -1,0 +1,164 @@
+"""Child processes that end with us, and the search for those of an earlier run that did not.
+
+A child gets a session of its own, so that Ctrl-C reaches us alone and we choose the order of the stop, and the kernel
+sends it a signal when we die. That signal is lost when a child changes its user or forks on, so a start also looks for
+leftovers. A process id proves nothing, it may have been given away again; a process is taken for ours by what cannot
+be chance: the working directory that only our server has (`in_folder`), or the mark that all of a stack's processes
+inherit in their environment (`marked`).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from signal import Signals
+
+import psutil
+
+STACK_MARK = "TAVOLA_STACK"
+"""The environment variable that names the stack to which a process belongs."""
+
+_LOG_BYTES = 8 << 20
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class StillRunning(Exception):
+    """Processes that even SIGKILL did not end: `pids`."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        super().__init__(f"cannot end process {', '.join(map(str, pids))}")
+        self.pids = pids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The user that a child runs as. Only root may start one as another user."""
+
+    uid: int
+    gid: int
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    when_we_die: Signals,
+    account: Account | None = None,
+    keep_fds: Sequence[int] = (),
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a child that reads nothing and writes to the end of `log`. Call it from the main thread: the kernel
+    takes the end of the calling thread for our death."""
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(when_we_die))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.rename(log.with_suffix(".old.log"))
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
+        return subprocess.Popen(
+            [str(part) for part in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=dict(env),
+            cwd=cwd,
+            pass_fds=keep_fds,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+
+
+async def end(processes: Iterable[psutil.Process | subprocess.Popen[bytes]], *steps: tuple[Signals, float]) -> None:
+    """Sends each step's signal to those still alive and waits up to its seconds for them. On return all have ended."""
+    alive = [p if isinstance(p, psutil.Process) else psutil.Process(p.pid) for p in processes if not _reaped(p)]
+    for sign, seconds in steps:
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(sign)
+        deadline = time.monotonic() + seconds
+        # Polled: there is no event for the end of a process that is not a child.
+        while (alive := [p for p in alive if not _ended(p)]) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        if not alive:
+            return
+    if alive:
+        raise StillRunning([p.pid for p in alive])
+
+
+def _reaped(process: psutil.Process | subprocess.Popen[bytes]) -> bool:
+    return isinstance(process, subprocess.Popen) and process.poll() is not None
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Waits for a child that ends by itself. Ends it when cancelled."""
+    try:
+        while (code := process.poll()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    except asyncio.CancelledError:
+        process.kill()
+        process.wait()
+        raise
+    return code
+
+
+def server_environment() -> dict[str, str]:
+    """For a server that takes its settings from us alone: no PGDATA, LANG or LD_PRELOAD of the user's."""
+    kept = {name: os.environ[name] for name in ("PATH", STACK_MARK) if name in os.environ}
+    return {"LC_ALL": "C", **kept}
+
+
+def in_folder(program: str, folder: Path) -> list[psutil.Process]:
+    """The living processes called `program` that work in `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.name() == program and Path(process.cwd()) == folder and not _ended(process):
+                found.append(process)
+    return found
+
+
+def marked(stack: str) -> list[psutil.Process]:
+    """The living processes of one stack, ourselves left out."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(STACK_MARK) == stack and not _ended(process):
+                found.append(process)
+    return found
+
+
+def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
+    """`preferred` if nobody listens there, else any free port. It may be taken before you use it: be ready to retry."""
+    for port in (preferred, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    raise OSError(f"no free port on {host}")
+
+
+TERMINATE = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
+"""The steps of `end` for a process of which nothing more is known."""

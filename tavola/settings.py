@@ -1,0 +1,201 @@
+"""What the environment says, read once at the root of a process and frozen.
+
+`Settings()` is the environment (or a `.env` file) alone: what `tavola dev` starts from. `load()` is for everything that
+needs a running stack: what the environment leaves out it takes from the `stack.json` that `tavola dev` keeps in the
+data folder. A bad value is a `SettingsError`, whose text is one line that names the setting and shows no secret.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_SECRET_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: `setting` is its name in the environment."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting}: {problem}")
+        self.setting = setting
+
+
+class Settings(BaseSettings):
+    """Times are in the unit that the name ends with."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: str = Field("", alias="DATABASE_URL", repr=False)
+    """Empty: `tavola dev` starts its own."""
+    redis_url: str = Field("", alias="REDIS_URL", repr=False)
+    """Empty: `tavola dev` starts its own."""
+    ray_address: str = Field("", alias="RAY_ADDRESS")
+    """Empty: `tavola dev` starts its own."""
+    jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
+    """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
+    port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)
+    data_dir: Path = Field(Path(".tavola"), alias="TAVOLA_DATA_DIR")
+    """Absolute after validation."""
+    namespace: str = Field("tavola", alias="TAVOLA_NAMESPACE", min_length=1)
+    """Ray's namespace of the steward and the room actors."""
+    rooms_per_actor: int = Field(1, alias="TAVOLA_ROOMS_PER_ACTOR", ge=1, le=100_000)
+    spares: int = Field(1, alias="TAVOLA_SPARES", ge=0, le=1_000)
+    room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
+    disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
+    seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
+    """Separated by commas or blanks. Empty: the edge's own origin."""
+
+    redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
+    redis_port: int = Field(6379, alias="REDIS_PORT", ge=1, le=65535, exclude=True, repr=False)
+    redis_password: SecretStr = Field(SecretStr(""), alias="REDIS_PASSWORD", exclude=True, repr=False)
+    redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            message = first["msg"].removeprefix("Value error, ")
+            if not name:
+                name, _, message = message.partition(": ")
+            raise SettingsError(name, message[:1].lower() + message[1:]) from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("postgres", "postgresql"):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis:// or rediss://")
+        return url
+
+    @field_validator("ray_address")
+    @classmethod
+    def _ray(cls, address: str) -> str:
+        if address.startswith("ray://"):
+            raise ValueError("is a Ray Client address; give the cluster's own, such as 10.0.0.1:6379")
+        return address
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        size = len(secret.get_secret_value().encode())
+        if 0 < size < _SECRET_BYTES:
+            raise ValueError(f"must have at least {_SECRET_BYTES} bytes, has {size}")
+        return secret
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _listed(cls, origins: object) -> object:
+        if not isinstance(origins, str):
+            return origins
+        listed = tuple(origins.replace(",", " ").split())
+        for origin in listed:
+            parts = urlsplit(origin)
+            if not parts.scheme or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is not an origin such as https://example.org")
+        return listed
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.redis_host and not self.redis_url:
+            password = self.redis_password.get_secret_value()
+            at = f":{quote(password, safe='')}@" if password else ""
+            # The model is frozen to everybody else; a validator is where it is still being made.
+            object.__setattr__(self, "redis_url", f"redis://{at}{self.redis_host}:{self.redis_port}/{self.redis_db}")
+        if self.database_url and not self.jwt_secret.get_secret_value():
+            raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
+        if self.seat_freed_after_s < self.disconnected_after_s:
+            raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
+        return self
+
+
+def load() -> Settings:
+    """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
+    folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
+    stack = read_stack(Settings().data_dir)
+    os.environ.update({name: value for name, value in stack.items() if name not in os.environ})
+    settings = Settings()
+    for name, value in (
+        ("DATABASE_URL", settings.database_url),
+        ("REDIS_URL", settings.redis_url),
+        ("RAY_ADDRESS", settings.ray_address),
+    ):
+        if not value:
+            raise SettingsError(name, f"is not set, and no `tavola dev` runs on {settings.data_dir}")
+    return settings
+
+
+def read_stack(folder: Path) -> Mapping[str, str]:
+    """The environment of the stack that runs on a data folder; empty when none does."""
+    try:
+        with lock(folder):
+            return {}
+    except FileNotFoundError:
+        return {}
+    except BlockingIOError:
+        pass
+    except PermissionError:
+        raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user") from None
+    try:
+        environment: dict[str, str] = json.loads((folder / "stack.json").read_text())["environment"]
+    except FileNotFoundError:
+        return {}
+    return environment
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Holds the data folder, as a stack does for as long as it runs; the kernel lets go when the process ends.
+    BlockingIOError: another process holds it."""
+    with open(folder / "lock", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in a file that only we may read: made at the first call, the same ever after."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        write_private(fresh, secrets.token_urlsafe(_SECRET_BYTES))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replaces a file in one step with one that only we may read."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.rename(path)
