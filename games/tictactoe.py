@@ -1,0 +1,136 @@
+"""Tic-tac-toe: the smallest complete game. Two seats, no chance, no secrets; read it beside `games/base.py`.
+
+A whole game is one `Round`. Who begins alternates; the next game begins by itself while both seats are taken. Who
+leaves in the middle of a game forfeits it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, Round, SeatIndex
+
+LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a host may choose."""
+
+    turn_seconds: Annotated[int, Meta(ge=2, le=3600, title="Turn", description="Seconds to think")] = 20
+    rematch_seconds: Annotated[int, Meta(ge=0, le=600, title="Rematch", description="Seconds between games")] = 3
+    auto_start: Annotated[bool, Meta(title="Start by itself", description="Begin when both seats are taken")] = True
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The table. `board` has one character a cell: the seat that marked it, or `.`."""
+
+    seated: tuple[SeatIndex, ...] = ()
+    number: int = 0
+    board: str = "........."
+    turn: SeatIndex | None = None
+    line: tuple[int, ...] = ()
+
+
+class TicTacToe(Game[State, Options]):
+    """The rules."""
+
+    kind = "tictactoe"
+    title = "Tic-tac-toe"
+    options_type = Options
+    state_type = State
+
+    # The table
+
+    def seats(self, options: Options) -> int:
+        return 2
+
+    def clock(self, options: Options) -> Clock:
+        return Clock(turn_ms=options.turn_seconds * 1000)
+
+    def auto_start(self, options: Options) -> bool:
+        return options.auto_start
+
+    def open(self, options: Options) -> State:
+        return State()
+
+    def sit(self, state: State, options: Options, seat: SeatIndex, buy_in: int | None) -> Outcome[State] | Refused:
+        if seat not in (0, 1):
+            return Refused("illegal_move", "This table has the seats 0 and 1.")
+        if seat in state.seated:
+            return Refused("seat_taken", "Somebody sits there.")
+        return Outcome(msgspec.structs.replace(state, seated=(*state.seated, seat)))
+
+    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refused:
+        if seat not in state.seated:
+            return Refused("not_seated", "Nobody sits there.")
+        left = msgspec.structs.replace(state, seated=tuple(s for s in state.seated if s != seat))
+        outcome = Outcome(left) if state.turn is None else self._over(left, winner=SeatIndex(1 - seat))
+        return msgspec.structs.replace(outcome, vacated=(seat,))
+
+    # Play
+
+    def advance_after_ms(self, state: State, options: Options) -> int | None:
+        return options.rematch_seconds * 1000 if state.turn is None and len(state.seated) == 2 else None
+
+    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refused:
+        if self.advance_after_ms(state, options) is None:
+            return Refused("illegal_move", "A game begins when both seats are taken and none is running.")
+        first = SeatIndex(state.number % 2)
+        begun = State(seated=state.seated, number=state.number + 1, turn=first)
+        facts: dict[str, Json] = {"number": begun.number, "first": first}
+        return Outcome(
+            begun, (Event("game_started", facts),), new_turn=True, rounds=(Round(begun.number, False, facts),)
+        )
+
+    def turn(self, state: State) -> SeatIndex | None:
+        return state.turn
+
+    def legal(self, state: State, options: Options, seat: SeatIndex) -> list[dict[str, Json]]:
+        return [{"move": "mark", "cell": {"choices": free(state)}}] if seat == state.turn else []
+
+    def play(
+        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[State] | Refused:
+        if move.name != "mark":
+            return Refused("illegal_move", "The only move is to mark a cell.")
+        if seat != state.turn:
+            return Refused("not_your_turn", "It is not your turn.")
+        cell = move.arguments.get("cell")
+        if type(cell) is not int or cell not in free(state):
+            return Refused("illegal_move", "Mark one of the free cells.", {"choices": free(state)})
+        board = state.board[:cell] + str(seat) + state.board[cell + 1 :]
+        marked = msgspec.structs.replace(state, board=board, turn=SeatIndex(1 - seat))
+        event = Event("player_action", {"seat_index": seat, "move": "mark", "cell": cell})
+        line = next((line for line in LINES if all(board[c] == str(seat) for c in line)), ())
+        if line or "." not in board:
+            return self._over(marked, seat if line else None, line, (event,))
+        return Outcome(marked, (event,), new_turn=True)
+
+    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+        return Move("mark", {"cell": free(state)[0]})
+
+    def _over(
+        self, state: State, winner: SeatIndex | None, line: tuple[int, ...] = (), events: tuple[Event, ...] = ()
+    ) -> Outcome[State]:
+        """The game ends: with a line, in a draw (no winner), or by forfeit (a winner without a line)."""
+        result: dict[str, Json] = {"winner": winner, "line": list(line)}
+        ended = msgspec.structs.replace(state, turn=None, line=line)
+        record = Round(state.number, True, {**result, "board": state.board})
+        return Outcome(ended, (*events, Event("game_complete", result)), rounds=(record,), result=result)
+
+    # What is shown
+
+    def public(self, state: State, options: Options) -> dict[str, Json]:
+        cells = [None if mark == "." else int(mark) for mark in state.board]
+        return {"number": state.number, "board": cells, "line": list(state.line)}
+
+    def public_seat(self, state: State, options: Options, seat: SeatIndex) -> dict[str, Json]:
+        return {"mark": "XO"[seat]}
+
+
+def free(state: State) -> list[int]:
+    """The cells that nobody has marked."""
+    return [cell for cell, mark in enumerate(state.board) if mark == "."]
