@@ -1,0 +1,317 @@
+"""One hand's betting, from the blinds to the last chip: pokerkit's state machine, dealt from our own deck.
+
+pokerkit posts antes and blinds, collects bets, makes side pots, returns what nobody called, orders the showdown and
+pushes the pots. Ours, where its rules for no-limit betting differ from Robert's Rules of Poker and the TDA's, or where
+it would use chance of its own:
+
+- it deals nothing: the cards come in as an argument (its deck is empty, so its shuffle has nothing to shuffle);
+- the price of entering is a whole big blind even when the big blind is all in for less;
+- a raise of less than the last full one, which only an all-in may be, does not reopen the betting to those who have
+  acted: they may raise again only when facing a full raise in all (TDA rule 47). Before the flop the big blind counts
+  as the first full bet;
+- nobody is asked to act when no opponent could answer a bet;
+- anybody may fold at his turn, even when he could check: a player who leaves does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from functools import cache
+from typing import NamedTuple, cast
+
+from pokerkit import (
+    Automation,
+    BetCollection,
+    BettingStructure,
+    BoardDealing,
+    CompletionBettingOrRaisingTo,
+    Deck,
+    Opening,
+    Operation,
+    State,
+    Street,
+)
+
+from games.holdem_hands import CARDS, HighHand
+
+AUTOMATIONS = (
+    Automation.ANTE_POSTING,
+    Automation.BET_COLLECTION,
+    Automation.BLIND_OR_STRADDLE_POSTING,
+    Automation.HOLE_CARDS_SHOWING_OR_MUCKING,
+    Automation.HAND_KILLING,
+    Automation.CHIPS_PUSHING,
+    Automation.CHIPS_PULLING,
+)
+BOARD_SIZES = (0, 3, 4, 5)
+"""Cards on the board at each street."""
+_MOVE = re.compile(r"([a-z])(\d*)")
+
+
+_COPIED = (
+    *("statuses", "bets", "stacks", "payoffs", "actor_indices", "acted_player_indices", "board_cards", "last_moves"),
+    *("hand_killing_statuses", "chips_pulling_statuses", "_sub_pots"),
+)
+"""What changes while a hand is played: the containers that a copy must not share."""
+_COPIED_DEEPLY = ("hole_cards", "hole_card_statuses")
+
+
+@cache
+def _streets(min_bet: int) -> tuple[Street, ...]:
+    """Before the flop, flop, turn and river. No card is burned: nobody could have seen it."""
+    opening = Opening.POSITION
+    return (
+        Street(False, (False, False), 0, False, opening, min_bet, None),
+        *(Street(False, (), count, False, opening, min_bet, None) for count in (3, 1, 1)),
+    )
+
+
+class Acted(NamedTuple):
+    """What a move came to."""
+
+    player: int
+    move: str
+    amount: int
+    """Chips added by a call; the total that a bet, a raise or an all-in comes to on this street; else 0."""
+    chips: int
+    """What the player has left."""
+    pot: int
+    """All pots and bets together."""
+
+
+class Pot(NamedTuple):
+    amount: int
+    players: tuple[int, ...]
+
+
+class Betting(State):
+    """The state of one hand's betting. Players are numbered from the first to the left of the button.
+
+    `operations` lists what pokerkit did since this copy was made.
+    """
+
+    def __init__(
+        self, stacks: tuple[int, ...], stakes: tuple[int, int, int], posts_small_blind: bool, cards: str
+    ) -> None:
+        small_blind, big_blind, ante = stakes
+        heads_up = len(stacks) == 2
+        self.big_blind = big_blind
+        self.big_blind_player = 0 if heads_up or not posts_small_blind else 1
+        self.cards = [CARDS[cards[i : i + 2]] for i in range(0, len(cards), 2)]
+        self.last_moves = [""] * len(stacks)
+        self.returned: list[tuple[int, int]] = []
+        """Player and amount of every bet that nobody called, since this copy was made."""
+        self._collected: tuple[Pot, ...] | None = None
+        self._hands: dict[int, HighHand] = {}
+        super().__init__(
+            AUTOMATIONS,
+            cast(Deck, ()),
+            (HighHand,),
+            _streets(big_blind),
+            BettingStructure.NO_LIMIT,
+            True,
+            ante,
+            (small_blind, big_blind) if posts_small_blind else (big_blind,),
+            0,
+            stacks,
+            len(stacks),
+        )
+
+    def copy(self) -> Betting:
+        """A copy that shares nothing that changes. (A deep copy costs thirty times as much.)"""
+        new = Betting.__new__(Betting)
+        fields = new.__dict__
+        fields.update(self.__dict__)
+        for name in _COPIED:
+            fields[name] = fields[name].copy()
+        for name in _COPIED_DEEPLY:
+            fields[name] = [inner.copy() for inner in fields[name]]
+        new.operations = []
+        new.returned = []
+        new._hands = {}
+        return new
+
+    # Moves
+
+    @property
+    def price(self) -> int:
+        """What a player must have bet on this street to stay in."""
+        top = max(self.bets)
+        return max(top, self.big_blind) if self.street_index == 0 else top
+
+    @property
+    def checking_or_calling_amount(self) -> int | None:
+        if not self.actor_indices:
+            return None
+        player = self.actor_indices[0]
+        return min(self.stacks[player], max(0, self.price - self.bets[player]))
+
+    @property
+    def raise_range(self) -> tuple[int, int] | None:
+        """The least and the most that the player to act may bet or raise to, or None if he may not."""
+        if not self.actor_indices:
+            return None
+        player = self.actor_indices[0]
+        price, stack, bet = self.price, self.stacks[player], self.bets[player]
+        full_raise = self.completion_betting_or_raising_amount
+        if stack + bet <= price:
+            return None
+        if player in self.acted_player_indices and price - bet < full_raise:
+            return None
+        if not any(
+            alive and i != player and self.stacks[i] + self.bets[i] > price for i, alive in enumerate(self.statuses)
+        ):
+            return None
+        return min(stack + bet, price + full_raise), stack + bet
+
+    def apply(self, code: str, amount: int = 0) -> Acted:
+        """Make a legal move for the player to act: one of those that `Hand.moves` lists."""
+        player = self.actor_indices[0]
+        price, bet, stack, played = self.price, self.bets[player], self.stacks[player], self.played
+        match code:
+            case "f":
+                move, amount, added = "fold", 0, 0
+                self.fold()
+            case "c":
+                amount = added = self.check_or_call().amount
+                move = "call" if added else "check"
+            case "r":
+                move, added = "raise" if price else "bet", amount - bet
+                self.complete_bet_or_raise_to(amount)
+            case _:
+                move, amount, added = "all_in", bet + stack, stack
+                if self.raise_range is None:
+                    self.check_or_call()
+                else:
+                    self.complete_bet_or_raise_to(amount)
+        self.last_moves[player] = move
+        return Acted(player, move, amount, stack - added, played + added)
+
+    def replay(self, moves: str) -> None:
+        for code, amount in _MOVE.findall(moves):
+            self.apply(code, int(amount or 0))
+
+    @property
+    def collected(self) -> tuple[Pot, ...]:
+        """The pots of the streets before this one: amounts, and who may still win them."""
+        if self._collected is None:
+            self._collected = tuple(self._collect())
+        return self._collected
+
+    def _collect(self) -> list[Pot]:
+        shares = [-payoff - bet for payoff, bet in zip(self.payoffs, self.bets, strict=True)]
+        pots: list[Pot] = []
+        floor = 0
+        for level in sorted({share for share in shares if share}):
+            amount = sum(min(share, level) - floor for share in shares if share > floor)
+            players = tuple(i for i, share in enumerate(shares) if share >= level and self.statuses[i])
+            if pots and pots[-1].players == players:
+                amount += pots.pop().amount
+            pots.append(Pot(amount, players))
+            floor = level
+        return pots
+
+    @property
+    def played(self) -> int:
+        """All pots and bets together."""
+        return sum(self.starting_stacks) - sum(self.stacks)
+
+    # What differs from pokerkit
+
+    def _begin_dealing(self) -> None:
+        players = self.player_count
+        if self.street_index is None:
+            self.street_index = 0
+            for i in self.player_indices:
+                self.hole_cards[i] = self.cards[2 * i : 2 * i + 2]
+                self.hole_card_statuses[i] = [False, False]
+        else:
+            start, end = BOARD_SIZES[self.street_index], BOARD_SIZES[self.street_index + 1]
+            self.street_index += 1
+            cards = self.cards[2 * players + start : 2 * players + end]
+            self.board_cards.extend([card] for card in cards)
+            self.operations.append(BoardDealing(tuple(cards)))
+        self._begin_betting()
+
+    def _begin_betting(self) -> None:
+        opener = 0 if self.street_index else (self.big_blind_player + 1) % self.player_count
+        self.opener_index = opener
+        order = [*range(opener, self.player_count), *range(opener)]
+        self.actor_indices = deque(i for i in order if self.statuses[i] and self.stacks[i])
+        self.completion_betting_or_raising_amount = self.big_blind
+        self.completion_betting_or_raising_count = 0
+        self.acted_player_indices.clear()
+        self._update_betting()
+
+    def _update_betting(self, operation: Operation | None = None, status: bool = False) -> None:
+        self._update(operation)
+        if not self.actor_indices or sum(self.statuses) <= 1 or self._unanswerable:
+            self._collected = None
+            self._end_betting()
+
+    @property
+    def _unanswerable(self) -> bool:
+        """At most one player still has chips to bet, and he owes nothing."""
+        able = [i for i in self.player_indices if self.statuses[i] and self.stacks[i]]
+        if len(able) > 1:
+            return False
+        return not able or self.bets[able[0]] >= max(self.bets)
+
+    def verify_folding(self) -> None:
+        if not self.actor_indices:
+            raise ValueError("There is no player to act.")
+
+    def complete_bet_or_raise_to(
+        self, amount: int | None = None, *, commentary: str | None = None
+    ) -> CompletionBettingOrRaisingTo:
+        raises = self.raise_range
+        if raises is None or amount is None or not raises[0] <= amount <= raises[1]:
+            raise ValueError(f"The amount {amount} is not within {raises}.")
+        increase = amount - self.price
+        player = self._pop_actor_index()
+        added = amount - self.bets[player]
+        self.bets[player] = amount
+        self.stacks[player] -= added
+        self.payoffs[player] -= added
+        order = [*range(player + 1, self.player_count), *range(player)]
+        self.actor_indices = deque(i for i in order if self.statuses[i] and self.stacks[i])
+        self.opener_index = player
+        if increase >= self.completion_betting_or_raising_amount:
+            self.completion_betting_or_raising_amount = increase
+            self.acted_player_indices.clear()
+            self.acted_player_indices.add(player)
+        self.completion_betting_or_raising_count += 1
+        operation = CompletionBettingOrRaisingTo(player, amount, commentary=commentary)
+        self._update_betting(operation)
+        return operation
+
+    def collect_bets(self, *, commentary: str | None = None) -> BetCollection:
+        called, top = sorted(self.bets)[-2:]
+        if top > called:
+            self.returned.append((self.bets.index(top), top - called))
+        return super().collect_bets(commentary=commentary)
+
+    def get_hand(self, player_index: int, board_index: int = 0, hand_type_index: int = 0) -> HighHand | None:
+        if not self.statuses[player_index] or len(self.board_cards) < 5:
+            return None
+        hand = self._hands.get(player_index)
+        if hand is None:
+            hand = HighHand.from_game(self.hole_cards[player_index], [card for [card] in self.board_cards])
+            self._hands[player_index] = hand
+        return hand
+
+    def get_up_hand(self, player_index: int, board_index: int, hand_type_index: int) -> HighHand | None:
+        return self.get_hand(player_index) if all(self.hole_card_statuses[player_index]) else None
+
+    def _muck_hole_cards(self, player_index: int) -> None:
+        self.statuses[player_index] = False
+        self.hole_cards[player_index] = []
+        self.hole_card_statuses[player_index] = []
+        self._collected = None
+
+    def _produce_cards(self, cards: object) -> None:
+        """Shown cards do not go back into a deck: there is none."""
+
+    def _consume_cards(self, cards: object) -> None:
+        """Nor do they come from one."""

@@ -1,0 +1,190 @@
+"""A hand from the deal to the last pot: the next table, and the events that tell what happened.
+
+Each function takes a `Table` and gives an `Outcome`. What pokerkit did on the way is read from `Betting.operations`.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from pokerkit import (
+    AntePosting,
+    BlindOrStraddlePosting,
+    BoardDealing,
+    ChipsPulling,
+    ChipsPushing,
+    HoleCardsShowingOrMucking,
+)
+
+from games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
+from games.cards import commit, deal
+from games.holdem_betting import BOARD_SIZES, Acted, Betting
+from games.holdem_button import Places
+from games.holdem_state import Ending, Hand, Options, Table
+
+PHASES = ("preflop", "flop", "turn", "river")
+
+
+def start(table: Table, options: Options, places: Places, entropy: Entropy) -> Outcome[Table]:
+    """Deal a hand."""
+    players = places.players
+    chips = {seat.index: seat.chips for seat in table.seats}
+    hand = Hand(
+        button=places.button,
+        small_blind=places.small_blind,
+        big_blind=places.big_blind,
+        stakes=(options.small_blind, options.big_blind, options.ante),
+        players=players,
+        stacks=tuple(chips[seat] for seat in players),
+        cards="".join(deal(entropy, 2 * len(players) + 5)),
+        commitment=commit(entropy),
+    )
+    seats = tuple(replace(seat, dealt=seat.index in players) for seat in table.seats)
+    table = Table(seats, table.number + 1, hand)
+    betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards)
+    facts: dict[str, Json] = {
+        "number": table.number,
+        "button": hand.button,
+        "small_blind": hand.small_blind,
+        "big_blind": hand.big_blind,
+        "seats": [{"seat_index": seat, "chips": stack} for seat, stack in zip(players, hand.stacks, strict=True)],
+        "commitment": hand.commitment.hex(),
+    }
+    events = [
+        Event("hand_started", facts),
+        Event("blinds_posted", {"posts": _posts(hand, betting)}),
+        Event(
+            "hole_cards_dealt",
+            {"seats": list(players)},
+            {seat: {"hole_cards": hand.hole_cards(seat)} for seat in players},
+        ),
+    ]
+    return _settle(table, hand, betting, events, (Round(table.number, False, facts),))
+
+
+def act(table: Table, hand: Hand, code: str, amount: int = 0, automatic: bool = False) -> Outcome[Table]:
+    """The player to act makes a legal move. Players next to act who have left fold at once."""
+    betting = table.betting.copy()
+    acted = betting.apply(code, amount)
+    moves = f"{hand.moves}{code}{amount or ''}"
+    events = [_acted(hand, acted, automatic)]
+    leaving = {seat.index for seat in table.seats if seat.leaving}
+    while leaving and betting.actor_indices and hand.players[betting.actor_indices[0]] in leaving:
+        _describe(hand, betting, events)
+        betting.operations.clear()
+        events.append(_acted(hand, betting.apply("f"), True))
+        moves += "f"
+    hand = replace(hand, moves=moves)
+    return _settle(Table(table.seats, table.number, hand), hand, betting, events)
+
+
+def _settle(
+    table: Table, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...] = ()
+) -> Outcome[Table]:
+    """Tell what followed the last move, and close the hand if that was its end."""
+    _describe(hand, betting, events)
+    if betting.status:
+        return Outcome(table.with_betting(betting), tuple(events), new_turn=True, rounds=rounds)
+    return _close(table, hand, betting, events, rounds)
+
+
+def _close(
+    table: Table, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...]
+) -> Outcome[Table]:
+    pots = _pots(hand, betting)
+    returned = [{"seat_index": hand.players[player], "amount": amount} for player, amount in betting.returned]
+    events.append(Event("pot_distributed", {"pots": pots, **({"returned": returned} if returned else {})}))
+    won: dict[SeatIndex, int] = {}
+    for pot in pots:
+        for winner in pot["winners"]:
+            won[winner["seat_index"]] = won.get(winner["seat_index"], 0) + winner["amount"]
+    board = hand.board(len(betting.board_cards))
+    winners = [{"seat_index": seat, "amount": amount} for seat, amount in won.items()]
+    result: dict[str, Json] = {"number": table.number, "board": board, "winners": winners}
+    events.append(Event("hand_complete", result))
+
+    players = hand.players
+    ending = Ending(
+        holding=tuple(seat for seat, move in zip(players, betting.last_moves, strict=True) if move != "fold"),
+        shown=tuple(event.fields["seat_index"] for event in events if event.kind == "cards_shown"),
+        last_moves=tuple(betting.last_moves),
+    )
+    cards = hand.cards[: 4 * len(players) + 2 * len(board)]
+    hand = replace(hand, cards=cards, stacks=(), moves="", ending=ending)
+    chips = dict(zip(players, betting.stacks, strict=True))
+    seats = tuple(
+        replace(seat, chips=chips[seat.index]) if seat.dealt else seat for seat in table.seats if not seat.leaving
+    )
+    record = {**result, "pots": pots, "button": hand.button, "commitment": hand.commitment.hex()}
+    return Outcome(
+        Table(seats, table.number, hand),
+        tuple(events),
+        rounds=(*rounds, Round(table.number, True, record)),
+        vacated=tuple(seat.index for seat in table.seats if seat.leaving),
+    )
+
+
+# Events
+
+
+def _acted(hand: Hand, acted: Acted, automatic: bool) -> Event:
+    fields: dict[str, Json] = {
+        "seat_index": hand.players[acted.player],
+        "move": acted.move,
+        "amount": acted.amount,
+        "chips": acted.chips,
+        "pot": acted.pot,
+    }
+    if automatic:
+        fields["automatic"] = True
+    return Event("player_action", fields)
+
+
+def _describe(hand: Hand, betting: Betting, events: list[Event]) -> None:
+    """Streets that were dealt and hands that were shown, in order."""
+    size = len(betting.board_cards) - sum(len(op.cards) for op in betting.operations if isinstance(op, BoardDealing))
+    for op in betting.operations:
+        if isinstance(op, BoardDealing):
+            size += len(op.cards)
+            phase = PHASES[BOARD_SIZES.index(size)]
+            events.append(Event("street_advanced", {"phase": phase, "board": hand.board(size)}))
+        elif isinstance(op, HoleCardsShowingOrMucking) and op.hole_cards:
+            seat = hand.players[op.player_index]
+            events.append(Event("cards_shown", {"seat_index": seat, "hole_cards": hand.hole_cards(seat)}))
+
+
+def _posts(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
+    posts: list[dict[str, Json]] = []
+    for op in betting.operations:
+        if isinstance(op, AntePosting):
+            kind = "ante"
+        elif isinstance(op, BlindOrStraddlePosting):
+            kind = "big_blind" if op.player_index == betting.big_blind_player else "small_blind"
+        else:
+            continue
+        posts.append({"seat_index": hand.players[op.player_index], "kind": kind, "amount": op.amount})
+    return posts
+
+
+def _pots(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
+    """What was won, main pot first. A bet is part of a pot as far as somebody called it."""
+    pushes = [op for op in betting.operations if isinstance(op, ChipsPushing)]
+    pulled = {op.player_index: op.amount for op in betting.operations if isinstance(op, ChipsPulling)}
+    unpushed = {player: amount - sum(push.amounts[player] for push in pushes) for player, amount in pulled.items()}
+    pots: list[dict[str, Json]] = []
+    for push in pushes:
+        winners: list[dict[str, Json]] = []
+        for player, amount in enumerate(push.amounts):
+            if amount:
+                best = None if betting.folded_status else betting.get_hand(player)
+                label = None if best is None else best.entry.label.value
+                winners.append({"seat_index": hand.players[player], "amount": amount, "hand": label})
+        pots.append({"amount": sum(push.amounts), "winners": winners})
+    if betting.folded_status:  # pokerkit gives the winner's last bet back whole
+        [(player, bet)] = unpushed.items()
+        called = bet - sum(amount for p, amount in betting.returned if p == player)
+        if called and not pots:
+            pots = [{"amount": 0, "winners": [{"seat_index": hand.players[player], "amount": 0, "hand": None}]}]
+        if called:
+            pots[-1]["amount"] += called
+            pots[-1]["winners"][0]["amount"] += called
+    return pots

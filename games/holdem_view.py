@@ -1,0 +1,98 @@
+"""What of a hold'em table is shown to everybody, and what to one player.
+
+Chips are conserved on view: what seats have and have bet, and the pots, are at every moment all that was brought in.
+"""
+
+from __future__ import annotations
+
+from games.base import Json, SeatIndex
+from games.holdem_play import PHASES
+from games.holdem_state import Hand, Table
+
+HIDDEN = ["??", "??"]
+
+
+def hand_view(table: Table) -> dict[str, Json]:
+    hand = table.hand
+    if hand is None:
+        return {
+            "number": 0,
+            "phase": "waiting",
+            "board": [],
+            "pots": [],
+            "button": None,
+            "small_blind": None,
+            "big_blind": None,
+            "current_bet": 0,
+            "commitment": None,
+        }
+    view: dict[str, Json] = {
+        "number": table.number,
+        "phase": "showdown",
+        "board": [],
+        "pots": [],
+        "button": hand.button,
+        "small_blind": hand.small_blind,
+        "big_blind": hand.big_blind,
+        "current_bet": 0,
+        "commitment": hand.commitment.hex(),
+    }
+    if hand.ending is not None:
+        view["board"] = hand.board()
+        return view
+    betting = table.betting
+    view["phase"] = PHASES[betting.street_index or 0]
+    view["board"] = hand.board(len(betting.board_cards))
+    view["pots"] = [
+        {"amount": pot.amount, "seats": [hand.players[player] for player in pot.players]} for pot in betting.collected
+    ]
+    view["current_bet"] = betting.price
+    return view
+
+
+def seat_view(table: Table, index: SeatIndex) -> dict[str, Json]:
+    seat = table.seat(index)
+    assert seat is not None
+    view: dict[str, Json] = {
+        "chips": seat.chips,
+        "bet": 0,
+        "in_hand": False,
+        "all_in": False,
+        "last_action": None,
+        "hole_cards": None,
+        "sitting_out": seat.sitting_out,
+    }
+    hand = table.hand
+    if hand is None or not seat.dealt:
+        return view
+    player = hand.players.index(index)
+    if hand.ending is not None:
+        view["in_hand"] = index in hand.ending.holding
+        view["last_action"] = hand.ending.last_moves[player] or None
+        if index in hand.ending.shown:
+            view["hole_cards"] = hand.hole_cards(index)
+        elif view["in_hand"]:
+            view["hole_cards"] = HIDDEN[:]
+        return view
+    betting = table.betting
+    view["chips"] = betting.stacks[player]
+    view["bet"] = betting.bets[player]
+    view["last_action"] = betting.last_moves[player] or None
+    if betting.statuses[player]:
+        view["in_hand"] = True
+        view["all_in"] = not betting.stacks[player]
+        view["hole_cards"] = HIDDEN[:]
+    return view
+
+
+def hole_cards(table: Table, index: SeatIndex) -> list[str] | None:
+    """The cards of the player in this seat, folded or not, until the next hand is dealt."""
+    seat = table.seat(index)
+    if seat is None or not seat.dealt or table.hand is None:
+        return None
+    return table.hand.hole_cards(index)
+
+
+def may_show(hand: Hand, index: SeatIndex) -> bool:
+    """After the hand, who still holds cards that nobody has seen may show or muck them."""
+    return hand.ending is not None and index in hand.ending.holding and index not in hand.ending.shown
