@@ -1,0 +1,144 @@
+"""The vocabulary: who sends, every command, and every refusal. Fields and codes are those of docs/protocol.md.
+
+A command is decided by `actors.room.decide`. Adding one: a class here, a case there, and a row in docs/protocol.md;
+the type checker names every other place that must know of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NewType
+
+import msgspec
+
+RoomId = NewType("RoomId", str)
+UserId = NewType("UserId", str)
+CommandId = NewType("CommandId", str)
+Epoch = NewType("Epoch", int)
+Seq = NewType("Seq", int)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Sender(msgspec.Struct, frozen=True, array_like=True):
+    """Who sends a command: the user of a verified token. The runtime itself is `SYSTEM`."""
+
+    user: UserId
+    name: str
+
+
+SYSTEM = Sender(UserId(""), "")
+
+
+def snake(name: str) -> str:
+    """`TakeSeat` → `take_seat`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=snake):
+    """A request to change a room. `id` is the sender's own: sent again, it takes effect once and is answered alike."""
+
+    id: Id
+    room: Id
+
+
+class RequestJoin(Command, frozen=True, kw_only=True):
+    display_name: Name
+
+
+class Approve(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class Reject(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class TakeSeat(Command, frozen=True, kw_only=True):
+    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    display_name: Name | None = None
+    buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+
+
+class LeaveSeat(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Spectate(Command, frozen=True, kw_only=True):
+    display_name: Name | None = None
+
+
+class StopSpectating(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Act(Command, frozen=True, kw_only=True):
+    """A move of the game. On the wire `arguments` stand beside `move`; here they are gathered."""
+
+    move: Id
+    turn: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Chat(Command, frozen=True, kw_only=True):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class Start(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Leave(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Wake(Command, frozen=True, kw_only=True):
+    """The room's alarm: whatever is due by now is done. Sent by the runtime alone."""
+
+
+class Recover(Command, frozen=True, kw_only=True):
+    """The room was loaded away from an actor that died: players get back the time that passed. The runtime's alone."""
+
+
+ClientCommand = (
+    RequestJoin | Approve | Reject | TakeSeat | LeaveSeat | Spectate | StopSpectating | Act | Chat | Start | Leave
+)
+"""What a client may send."""
+
+AnyCommand = ClientCommand | Wake | Recover
+
+STATUS: dict[str, int] = {
+    "invalid_message": 400,
+    "unknown_type": 400,
+    "unknown_game": 400,
+    "invalid_options": 400,
+    "unauthenticated": 401,
+    "token_expired": 401,
+    "token_invalid": 401,
+    "forbidden": 403,
+    "not_host": 403,
+    "not_approved": 403,
+    "not_seated": 403,
+    "banned": 403,
+    "room_not_found": 404,
+    "user_not_found": 404,
+    "seat_taken": 409,
+    "already_seated": 409,
+    "room_full": 409,
+    "stale_turn": 409,
+    "not_your_turn": 409,
+    "illegal_move": 409,
+    "hand_in_progress": 409,
+    "room_paused": 409,
+    "room_closed": 409,
+    "already_requested": 409,
+    "game_over": 410,
+    "message_too_large": 413,
+    "corrupted_state": 422,
+    "rate_limited": 429,
+    "storage_unavailable": 503,
+    "room_unavailable": 503,
+    "overloaded": 503,
+}
+"""Every refusal's code, and its HTTP status."""

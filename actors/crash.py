@@ -1,0 +1,34 @@
+"""Named crash points: places where a test has the process killed, to prove what survives it.
+
+Switched on by `TAVOLA_CRASH_DIR`: when a process reaches a point and a file of the point's name lies in that folder, it
+renames the file to `NAME.hit.PID` (so that it happens once, and the test can see that it did) and kills itself with
+SIGKILL. Without the setting a point costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+Point = Literal["commit.before", "commit.after", "publish.after"]
+
+
+def _nothing(point: Point) -> None:
+    pass
+
+
+def points(folder: str | None) -> Callable[[Point], None]:
+    """The function to call at each point, given the value of `TAVOLA_CRASH_DIR`."""
+    if not folder:
+        return _nothing
+
+    def reached(point: Point) -> None:
+        armed = os.path.join(folder, point)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(armed, f"{armed}.hit.{os.getpid()}")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached

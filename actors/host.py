@@ -1,0 +1,314 @@
+"""The inside of a room actor: a plain asyncio class that owns rooms and knows neither Ray nor edges.
+
+Commands come in through `handle`. Each is decided at once, on top of what is decided already, and gathered. One task
+commits what has gathered, as one statement, while the next gathers: batches form by themselves and nothing waits for a
+timer. What is decided becomes visible in one order, written in `_settle`: commit, swap memory, publish, answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Protocol, assert_never
+
+import structlog
+
+from actors import clock, update
+from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
+from actors.crash import Point
+from actors.looks import Looks
+from actors.messages import Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.room import decide
+from actors.rooms import AWAY, HELD_S, RETRY_S, Rooms
+from actors.slot import Entry, Reply, Slot
+from actors.state import Decision, Nothing
+from actors.writing import answered_before, write
+from games.base import Entropy, Refused
+from storage.postgres import Conflict, Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+IDLE_S = 300.0
+"""A room without a clock running that nobody has asked for in this time is evicted."""
+LIMIT = 10_000
+"""Requests in hand at once; one more is refused `overloaded`."""
+BATCH = 500
+"""Entries in one commit at most."""
+CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
+BROKEN = No("room_unavailable", "This room could not go on; try again.", None, 1000)
+
+
+class Publisher(Protocol):
+    def publish(self, room: str, message: bytes) -> None:
+        """Send without waiting. May be lost: edges find gaps by themselves."""
+
+
+class Host:
+    """Owns rooms for one actor. On an answer of `Done` the command is durable; on any other nothing changed, except on
+    `storage_unavailable`, when it may have: the same command, sent again, tells.
+    """
+
+    def __init__(
+        self, name: str, database: Database, publisher: Publisher, crash: Callable[[Point], None], now: Callable[[], int]
+    ) -> None:
+        """`name` is the actor's in `room_actors`; `now` gives milliseconds since the epoch."""
+        self.rooms = Rooms(name, database)
+        self._looks = Looks(self.rooms, database)
+        self._database = database
+        self._publisher = publisher
+        self._crash = crash
+        self._now = now
+        self._gathered: list[Entry] = []
+        self._ready = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Commit what gathers, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._looks.run(self.handle))
+            tasks.create_task(self._evict_idle())
+            while True:
+                await self._ready.wait()
+                self._ready.clear()
+                while self._gathered:
+                    batch, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
+                    await self._commit(batch)
+
+    # What comes in
+
+    def handle(self, request: Request, reply: Reply) -> None:
+        """Take a request; `reply` is called once with its answer, now or later."""
+        if len(self._gathered) + self.rooms.queued + len(self._looks) >= LIMIT:
+            reply(CROWDED)
+            return
+        slot = self.rooms.get(request.room, request.epoch)
+        if slot is None:
+            self.rooms.load(request, reply, self._loaded)
+            return
+        slot.used_at = self._loop.time()
+        match request:
+            case Deliver():
+                self._deliver(slot, request.sender, request.command, reply)
+            case Look():
+                self._looks.add(slot, request, reply)
+            case Rouse():
+                self._set_alarm(slot)
+                reply(Ready())
+            case Evict():
+                self.rooms.drop(slot)
+                reply(Ready())
+            case _ as never:
+                assert_never(never)
+
+    def _loaded(self, request: Request, reply: Reply) -> None:
+        """A request whose room has just been loaded."""
+        slot = self.rooms.get(request.room, request.epoch)
+        if slot is None:
+            reply(Moved())
+            return
+        if slot.recover:
+            self._recover(slot)
+        self.handle(request, reply)
+
+    def _deliver(self, slot: Slot, sender: Sender, command: AnyCommand, reply: Reply) -> None:
+        entry = Entry(slot, sender, command, [reply], self._loop.time() + HELD_S)
+        if not self._known(entry):
+            self._decide(entry)
+
+    def _known(self, entry: Entry) -> bool:
+        """Whether this command was here before; it is then answered as it was, or waits for the same commit."""
+        answered = entry.slot.answered.get(entry.key)
+        if answered is not None:
+            _answer(entry.replies, Done(answered.seq, answered.give))
+            return True
+        waiting = entry.slot.waiting.get(entry.key)
+        if waiting is not None:
+            waiting.replies += entry.replies
+        return waiting is not None
+
+    def _decide(self, entry: Entry) -> None:
+        slot = entry.slot
+        if slot.recover:
+            self._recover(slot)
+        entry.entropy = Entropy(secrets.token_bytes(32))
+        try:
+            verdict = decide(slot.tip, entry.sender, entry.command, self._now(), entry.entropy)
+            if isinstance(verdict, Decision):
+                slot.put(entry, verdict)
+        except Exception:  # A game's mistake must not take the other rooms with it.
+            log.exception("room.decide_failed", room=slot.id, seq=slot.tip_seq, command=entry.command.id)
+            _answer(entry.replies, BROKEN)
+            return
+        if isinstance(verdict, Nothing):
+            return
+        if isinstance(verdict, Refused) and not slot.waiting:
+            _answer(entry.replies, _no(verdict))
+            return
+        entry.verdict = verdict
+        slot.waiting[entry.key] = entry
+        self._gathered.append(entry)
+        self._ready.set()
+
+    def _recover(self, slot: Slot) -> None:
+        slot.recover = False
+        self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
+        self._set_alarm(slot)
+
+    def _system(self, slot: Slot, command: AnyCommand) -> None:
+        self._decide(Entry(slot, SYSTEM, command, [], self._loop.time() + HELD_S))
+
+    # What goes out
+
+    async def _commit(self, batch: list[Entry]) -> None:
+        """Make `batch` durable and visible; what cannot be is decided again, sent on, or refused."""
+        if all(entry.update is None for entry in batch):
+            self._settle(batch)
+            return
+        self._crash("commit.before")
+        try:
+            outcome = await write(self._database, batch)
+        except StorageUnavailable as error:
+            log.warning("commit.failed", entries=len(batch), reason=str(error))
+            self._again(batch)
+            await asyncio.sleep(RETRY_S)
+            return
+        except Conflict as error:
+            await self._conflicted(batch, error)
+            return
+        self._crash("commit.after")
+        self._settle([e for e in batch if e.update is None or e.slot in outcome.written])
+        redo = []
+        for entry in batch:
+            if entry.update is None or entry.slot in outcome.written:
+                continue
+            if entry.slot in outcome.fenced or entry.slot in outcome.doubtful:
+                self._lose(entry.slot, doubtful=entry.slot in outcome.doubtful)
+            else:
+                redo.append(entry)
+        self._again(redo)
+
+    def _settle(self, entries: list[Entry]) -> None:
+        """The one order of effects, after the commit: swap memory, publish, answer."""
+        messages = []
+        for entry in entries:
+            entry.slot.waiting.pop(entry.key, None)
+            if entry.update is None:
+                messages.append(b"")
+                continue
+            entry.slot.settle(entry)
+            messages.append(update.encode(entry.update))
+        for entry, message in zip(entries, messages, strict=True):
+            if message:
+                self._publisher.publish(entry.slot.id, message)
+        self._crash("publish.after")
+        for entry, message in zip(entries, messages, strict=True):
+            if isinstance(entry.verdict, Refused):
+                _answer(entry.replies, _no(entry.verdict))
+            elif isinstance(entry.verdict, Decision) and entry.update is not None:
+                _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
+                self._set_alarm(entry.slot)
+
+    def _again(self, entries: Iterable[Entry]) -> None:
+        """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
+        slots = {entry.slot for entry in entries}
+        redo = [*entries, *(entry for entry in self._gathered if entry.slot in slots)]
+        self._gathered = [entry for entry in self._gathered if entry.slot not in slots]
+        for slot in slots:
+            slot.roll_back()
+            slot.recover = True
+        for entry in redo:
+            entry.update = entry.projection = entry.verdict = None
+            if not entry.sender.user:
+                continue
+            if self._loop.time() > entry.give_up_at:
+                _answer(entry.replies, AWAY)
+            elif not self._known(entry):
+                self._decide(entry)
+        for slot in slots:
+            self._set_alarm(slot)
+
+    def _lose(self, slot: Slot, *, doubtful: bool) -> None:
+        """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
+        log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
+        if doubtful:
+            self.rooms.doubt(slot)
+        else:
+            self.rooms.drop(slot)
+        self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
+        for entry in slot.waiting.values():
+            _answer(entry.replies, AWAY if doubtful else Moved())
+        slot.waiting.clear()
+
+    async def _conflicted(self, batch: list[Entry], error: Conflict) -> None:
+        """A constraint refused the batch. A command from before our memory is answered from the log; any other room
+        that the database will not have is given up alone, so that the rest of the batch goes on.
+        """
+        slots = {entry.slot for entry in batch}
+        try:
+            before = await answered_before(self._database, batch)
+        except StorageUnavailable:
+            self._again(batch)
+            await asyncio.sleep(RETRY_S)
+            return
+        for entry in batch:
+            if (answered := before.get((entry.slot.id, entry.key))) is not None:
+                entry.slot.remember(entry.key, answered)
+        if before:
+            self._again(batch)
+            return
+        if len(slots) > 1:
+            for slot in slots:
+                await self._commit([entry for entry in batch if entry.slot is slot])
+            return
+        for slot in slots:
+            log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
+            self.rooms.drop(slot)
+            self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
+            for entry in slot.waiting.values():
+                _answer(entry.replies, BROKEN)
+            slot.waiting.clear()
+
+    # Alarms and idleness
+
+    def _set_alarm(self, slot: Slot) -> None:
+        """See that the room's alarm rings. A timer that rings too early is set again: most moves only put it off."""
+        due = clock.alarm(slot.room)
+        if due is None or not self.rooms.holds(slot):
+            return
+        at = self._loop.time() + max(0.0, (due - self._now()) / 1000)
+        if slot.timer is not None and slot.timer.when() <= at + 0.001:
+            return
+        slot.stop_timer()
+        slot.timer = self._loop.call_at(at, self._alarm, slot)
+
+    def _alarm(self, slot: Slot) -> None:
+        slot.timer = None
+        due = clock.alarm(slot.room)
+        if due is None or not self.rooms.holds(slot):
+            return
+        if due <= self._now() and not slot.waiting:
+            self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id))
+        elif due > self._now():
+            self._set_alarm(slot)
+
+    async def _evict_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_S / 10)
+            for slot in self.rooms.all():
+                idle = self._loop.time() - slot.used_at > IDLE_S
+                if idle and not slot.waiting and clock.alarm(slot.room) is None:
+                    try:
+                        await self.rooms.release(slot)
+                    except StorageUnavailable as error:
+                        log.warning("room.release_failed", room=slot.id, reason=str(error))
+
+
+def _answer(replies: list[Reply], answer: Done | No | Moved) -> None:
+    for reply in replies:
+        reply(answer)
+
+
+def _no(refused: Refused) -> No:
+    details = refused.details or {}
+    return No(refused.code, refused.message, refused.details, details.get("retry_after_ms"))

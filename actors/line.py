@@ -1,0 +1,305 @@
+"""The line: one stream between an edge and a room actor, both ends.
+
+Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
+list of (number, request) one way and of (number, answer) the other; an empty list is a beat, sent every 500 ms each way.
+Before anything else both ends prove that they know the cluster's secret, and the actor that it is the one that was
+meant: a port may belong to somebody else by now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from actors.messages import Answer, Request
+
+log = structlog.get_logger()
+
+BEAT_S = 0.5
+HELLO_S = 2.0
+EDGE_SILENT_S = 10.0
+"""A line on which an edge has said nothing for so long is cut by the actor."""
+MESSAGE_LIMIT = 64 * 1024 * 1024
+BUFFER_LIMIT = 64 * 1024 * 1024
+"""Bytes that may wait to be written to the other end; more, and the line is cut."""
+IN_FLIGHT_LIMIT = 20_000
+"""Requests that may wait for an answer on one line; one more is refused."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request]]).decode
+_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, Answer]]).decode
+_BEAT = (1).to_bytes(4, "big") + _encode([])
+
+
+class LineLost(Exception):
+    """The line to `actor` is cut, or was never opened. What was asked on it may have been done or not."""
+
+    def __init__(self, actor: str, reason: str) -> None:
+        super().__init__(f"line to {actor}: {reason}")
+        self.actor, self.reason = actor, reason
+
+
+class LineFull(Exception):
+    """Too many requests wait on this line; this one was not sent."""
+
+
+def _proof(secret: bytes, *parts: bytes) -> bytes:
+    return hmac.new(secret, b"\0".join((b"tavola line 1", *parts)), hashlib.sha256).digest()
+
+
+class _End(asyncio.Protocol):
+    """What both ends share: framing, gathering, beats, limits."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._gathered: list[tuple[int, Any]] = []
+        self._loop = asyncio.get_running_loop()
+        self._beat: asyncio.TimerHandle | None = None
+        self._beat_due = 0.0
+        self.heard_at = self._loop.time()
+        self.open = False
+
+    @abstractmethod
+    def _hello(self, message: bytes) -> None:
+        """A message before the line is open."""
+
+    @abstractmethod
+    def _take(self, message: bytes) -> None:
+        """A message on the open line."""
+
+    @abstractmethod
+    def _silent_s(self) -> float:
+        """How long the other end may be silent."""
+
+    @abstractmethod
+    def _closed(self, reason: str) -> None:
+        """The line is cut."""
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._beat_in(HELLO_S)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        buffer = self._received
+        buffer += data
+        start, end = 0, len(buffer)
+        while end - start >= 4:
+            size = int.from_bytes(buffer[start : start + 4], "big")
+            if size > MESSAGE_LIMIT:
+                self.cut("message too large")
+                return
+            if end - start - 4 < size:
+                break
+            message = bytes(buffer[start + 4 : start + 4 + size])
+            start += 4 + size
+            try:
+                if self.open:
+                    self._take(message)
+                else:
+                    self._hello(message)
+            except msgspec.MsgspecError as error:
+                self.cut(f"not our messages: {error}")
+                return
+        if start:
+            del buffer[:start]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.cut(str(error) if error else "closed by the other end")
+
+    # Sending
+
+    def send(self, number: int, body: Any) -> None:
+        """Sent with whatever else this turn of the event loop has to say."""
+        if not self._gathered:
+            self._loop.call_soon(self._flush)
+        self._gathered.append((number, body))
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if self._transport is not None and gathered:
+            self._write(_encode(gathered))
+
+    def _write(self, message: bytes) -> None:
+        if self._transport is None:
+            return
+        self._transport.write(len(message).to_bytes(4, "big") + message)
+        if self._transport.get_write_buffer_size() > BUFFER_LIMIT:
+            self.cut("the other end does not read")
+
+    def _opened(self) -> None:
+        self.open = True
+        self._beat_in(BEAT_S)
+
+    def _beat_in(self, seconds: float) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        self._beat_due = self._loop.time() + seconds
+        self._beat = self._loop.call_at(self._beat_due, self._on_beat)
+
+    def _on_beat(self) -> None:
+        now = self._loop.time()
+        if not self.open:
+            self.cut("no hello")
+            return
+        # Where we were held up ourselves, what the other end said waits unread: judge at the next beat.
+        if now - self._beat_due < BEAT_S / 2 and now - self.heard_at > self._silent_s():
+            self.cut(f"silent for {now - self.heard_at:.1f} s")
+            return
+        if self._transport is not None:
+            self._transport.write(_BEAT)
+        self._beat_in(BEAT_S)
+
+    def cut(self, reason: str) -> None:
+        """Close at once; both ends learn of it. Cutting twice is cutting once."""
+        transport, self._transport = self._transport, None
+        self.open = False
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        if transport is not None:
+            transport.abort()
+            self._closed(reason)
+
+
+class Line(_End):
+    """The edge's end. `ask` what you like, many at once; when the line is lost, every answer still owed is `LineLost`."""
+
+    def __init__(self, actor: str, secret: bytes, silent_s: float) -> None:
+        super().__init__()
+        self.actor = actor
+        self._secret = secret
+        self._silent = silent_s
+        self._nonce = secrets.token_bytes(16)
+        self._numbered = 0
+        self._owed: dict[int, asyncio.Future[Answer]] = {}
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+
+    @classmethod
+    async def connect(cls, actor: str, address: str, secret: bytes, silent_s: float) -> Line:
+        """Open a line to the actor of that name. Raises `LineLost` when it is not there, or is not that actor."""
+        host, _, port = address.rpartition(":")
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(min(HELLO_S, silent_s)):
+                _, line = await loop.create_connection(lambda: cls(actor, secret, silent_s), host, int(port))
+                try:
+                    await line._ready
+                except BaseException:
+                    line.cut("not opened")
+                    raise
+        except (OSError, TimeoutError) as error:
+            raise LineLost(actor, str(error) or "no answer") from error
+        return line
+
+    def ask(self, request: Request) -> asyncio.Future[Answer]:
+        """The answer to come. Raises `LineLost` or `LineFull` when it cannot be asked."""
+        if not self.open:
+            raise LineLost(self.actor, "closed")
+        if len(self._owed) >= IN_FLIGHT_LIMIT:
+            raise LineFull
+        self._numbered += 1
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._owed[self._numbered] = answer
+        self.send(self._numbered, request)
+        return answer
+
+    def _hello(self, message: bytes) -> None:
+        if self._nonce:
+            proof = _proof(self._secret, b"edge", message, self._nonce)
+            self._write(self._nonce + proof)
+            self._expected = _proof(self._secret, b"actor", self._nonce, self.actor.encode())
+            self._nonce = b""
+        elif hmac.compare_digest(message, self._expected):
+            self._opened()
+            if not self._ready.done():
+                self._ready.set_result(None)
+        else:
+            self.cut("another actor answers at that address")
+
+    def _take(self, message: bytes) -> None:
+        for number, body in _decode_answers(message):
+            answer = self._owed.pop(number, None)
+            if answer is not None and not answer.done():
+                answer.set_result(body)
+
+    def _silent_s(self) -> float:
+        return self._silent
+
+    def _closed(self, reason: str) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(LineLost(self.actor, reason))
+        owed, self._owed = self._owed, {}
+        for answer in owed.values():
+            if not answer.done():
+                answer.set_exception(LineLost(self.actor, reason))
+
+
+class _ActorEnd(_End):
+    """The actor's end of one line."""
+
+    def __init__(self, server: LineServer) -> None:
+        super().__init__()
+        self._server = server
+        self._nonce = secrets.token_bytes(16)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._server.ends.add(self)
+        self._write(self._nonce)
+
+    def _hello(self, message: bytes) -> None:
+        theirs, proof = message[:16], message[16:]
+        if not hmac.compare_digest(proof, _proof(self._server.secret, b"edge", self._nonce, theirs)):
+            log.warning("line.refused")
+            self.cut("does not know the secret")
+            return
+        self._write(_proof(self._server.secret, b"actor", theirs, self._server.name.encode()))
+        self._opened()
+
+    def _take(self, message: bytes) -> None:
+        for number, request in _decode_requests(message):
+            self._server.handle(request, lambda answer, number=number: self.send(number, answer))
+
+    def _silent_s(self) -> float:
+        return EDGE_SILENT_S
+
+    def _closed(self, reason: str) -> None:
+        self._server.ends.discard(self)
+
+
+class LineServer:
+    """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came."""
+
+    def __init__(
+        self, name: str, secret: bytes, handle: Callable[[Request, Callable[[Answer], None]], None]
+    ) -> None:
+        self.name = name
+        self.secret = secret
+        self.handle = handle
+        self.ends: set[_ActorEnd] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str) -> str:
+        """Listen on a free port of `host`; returns the address."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _ActorEnd(self), host, 0)
+        return "{}:{}".format(*self._server.sockets[0].getsockname()[:2])
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for end in list(self.ends):
+            end.cut("the actor stops")

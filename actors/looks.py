@@ -1,0 +1,84 @@
+"""Whole views on request, served only when memory was found to be what Postgres has. The database wins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from actors.messages import Answer, Look, Request, Seen
+from actors.rooms import Rooms
+from actors.slot import Reply, Slot
+from actors.update import audience_before
+from actors.view import audience, whole
+from storage.postgres import Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+_json = msgspec.json.Encoder().encode
+
+VERIFY_TIMEOUT_S = 1.0
+
+
+class Looks:
+    """Gathers the views that are asked for and verifies them together: one query for however many."""
+
+    def __init__(self, rooms: Rooms, database: Database) -> None:
+        self._rooms = rooms
+        self._database = database
+        self._asked: list[tuple[Slot, Look, Reply]] = []
+        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def add(self, slot: Slot, look: Look, reply: Reply) -> None:
+        self._asked.append((slot, look, reply))
+        self._ready.set()
+
+    async def run(self, handle: Callable[[Request, Reply], None]) -> None:
+        """Serve views until cancelled. One that does not fit the database is handled again, on a room loaded afresh."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            asked, self._asked = self._asked, []
+            try:
+                rooms = list({slot.id for slot, _, _ in asked})
+                rows = await self._database.rows("positions", rooms, timeout=VERIFY_TIMEOUT_S)
+            except StorageUnavailable as error:
+                log.warning("look.unverified", reason=str(error))
+                for slot, look, reply in asked:
+                    reply(_seen(slot, look, stale=True))
+                continue
+            stored = {row["room_id"]: row for row in rows}
+            for slot, look, reply in asked:
+                row = stored.get(slot.id)
+                if row is not None and row["epoch"] == slot.epoch and row["seq"] <= slot.seq:
+                    reply(_seen(slot, look, stale=False))
+                elif slot.waiting and row is not None and row["epoch"] == slot.epoch:
+                    self.add(slot, look, reply)
+                else:
+                    log.info("look.outdated", room=slot.id, epoch=slot.epoch, seq=slot.seq)
+                    self._rooms.drop(slot)
+                    handle(look, reply)
+
+
+def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
+    user = look.sender.user
+    room = slot.room
+    stands = audience(room, user)
+    recent = list(slot.recent)
+    told, saw = [], audience_before(recent, user, stands)
+    for update in recent:
+        saw = update.audience_after(user, saw)
+        told.append({"seq": update.seq, "at": update.at, "events": msgspec.Raw(update.shown_to(user, saw)[0])})
+    view = {
+        "seq": slot.seq,
+        "at": room.table.at,
+        "stale": stale,
+        **whole(room, user, look.sender.name),
+        "recent": told,
+    }
+    return Seen(slot.seq, slot.epoch, room.table.at, stands, _json(view), stale)

@@ -1,0 +1,163 @@
+"""Who has a part in the room: asking, admitting, seats, watching, leaving, the host. Pure."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
+from actors.play import absorb, game_of
+from actors.state import Decision, Event, Info, Member, Room, Seat
+from games.base import Entropy, Refused, SeatIndex
+
+ASK_AGAIN_MS = 60_000
+"""Who was rejected may ask again after this long."""
+
+
+def request_join(room: Room, sender: Sender, command: RequestJoin, now: int) -> Decision | Refused:
+    name = _clean(command.display_name)
+    if not name:
+        return Refused("invalid_message", "A display name needs at least one visible character.")
+    member = room.members.get(sender.user)
+    match member.standing if member else None:
+        case "kicked":
+            return Refused("banned", "You may not join this room.")
+        case "approved" | "pending" as standing:
+            return _changed(room, now, (), {"status": standing})
+        case "rejected" if member and now < member.at + ASK_AGAIN_MS:
+            wait = member.at + ASK_AGAIN_MS - now
+            return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
+        case _:
+            pass
+    if room.info.approval == "auto" or not room.info.host:
+        events: tuple[Event, ...] = (_about("player_approved", room, sender.user, display_name=name),)
+        room = _with_member(room, sender.user, Member(name, "approved", now))
+        if not room.info.host:
+            room = replace(room, info=replace(room.info, host=sender.user))
+            events += (Event("host_changed", {"user_id": sender.user}),)
+        return _changed(room, now, events, {"status": "approved"})
+    asked = _about("player_join_requested", room, sender.user, display_name=name)
+    return _changed(
+        _with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"}
+    )
+
+
+def approve(room: Room, sender: Sender, command: Approve | Reject, now: int) -> Decision | Refused:
+    """The host's answer to a request: `Approve` or `Reject`."""
+    if sender.user != room.info.host:
+        return Refused("not_host", "Only the host may do that.")
+    user = UserId(command.user_id)
+    member = room.members.get(user)
+    if member is None or member.standing != "pending":
+        return Refused("user_not_found", "That user has no request pending.")
+    standing, kind = ("approved", "player_approved") if isinstance(command, Approve) else ("rejected", "player_rejected")
+    event = _about(kind, room, user, display_name=member.name)
+    return _changed(_with_member(room, user, Member(member.name, standing, now)), now, (event,))  # type: ignore[arg-type]
+
+
+def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: Entropy) -> Decision | Refused:
+    role, game, table = room.role_of(sender.user), game_of(room), room.table
+    if role == "player":
+        return Refused("already_seated", "You already have a seat at this table.")
+    if role == "guest":
+        return Refused("not_approved", "The host has not admitted you to this room.")
+    index = SeatIndex(command.seat_index)
+    if index >= game.seats(room.info.options):
+        return Refused("invalid_message", f"Seats are numbered 0 to {game.seats(room.info.options) - 1}.")
+    if index in table.seats:
+        return Refused("seat_taken", "That seat is taken.")
+    outcome = game.sit(table.game, room.info.options, index, command.buy_in)
+    if isinstance(outcome, Refused):
+        return outcome
+    member = room.members[sender.user]
+    name = (_clean(command.display_name) if command.display_name else "") or member.name
+    room = _with_member(room, sender.user, Member(name, "approved", now))
+    seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
+    events: tuple[Event, ...] = (Event("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),)
+    if not room.info.host:
+        room = replace(room, info=replace(room.info, host=sender.user))
+        events += (Event("host_changed", {"user_id": sender.user}),)
+    room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
+    decision = absorb(room, outcome, now, entropy, events)
+    return replace(decision, give={"seat_index": index})
+
+
+def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
+    index = room.seat_of(sender.user)
+    if index is None:
+        return Refused("not_seated", "You are not seated at this table.")
+    outcome = game_of(room).stand(room.table.game, room.info.options, index)
+    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
+
+
+def spectate(room: Room, sender: Sender, command: Spectate, now: int) -> Decision | Refused:
+    match room.role_of(sender.user):
+        case "guest":
+            return Refused("not_approved", "The host has not admitted you to this room.")
+        case "player":
+            return Refused("already_seated", "You have a seat at this table; leave it to watch.")
+        case "spectator":
+            return _changed(room, now, ())
+        case "approved":
+            pass
+    if room.spectators >= room.info.max_spectators:
+        return Refused("room_full", "No more spectators are admitted.")
+    name = (_clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
+    room = _with_member(room, sender.user, Member(name, "approved", now, True))
+    return _changed(room, now, (Event("spectator_joined", {"user_id": sender.user, "display_name": name}),))
+
+
+def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refused:
+    if room.role_of(sender.user) != "spectator":
+        return Refused("forbidden", "You are not watching this room.")
+    room = _with_member(room, sender.user, Member(room.members[sender.user].name, "approved", now))
+    return _changed(room, now, (Event("spectator_left", {"user_id": sender.user}),))
+
+
+def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    """Leaves the room for good; a seat is given up as by `leave_seat`, and the host's part passes on at once."""
+    if sender.user not in room.members:
+        return Refused("forbidden", "You have no part in this room.")
+    index = room.seat_of(sender.user)
+    member = room.members[sender.user]
+    members = {user: other for user, other in room.members.items() if user != sender.user}
+    if member.standing in ("rejected", "kicked"):
+        return _changed(room, now, ())
+    room = replace(room, members=members)
+    events: tuple[Event, ...] = ()
+    if sender.user == room.info.host:
+        room = replace(room, info=_inherited(room, sender.user))
+        events = (Event("host_changed", {"user_id": room.info.host or None}),)
+    if index is None:
+        left = Event("player_left", {"user_id": sender.user})
+        if member.standing == "pending":
+            left = replace(left, only=(room.info.host, sender.user))
+        return _changed(room, now, (*events, left))
+    outcome = game_of(room).stand(room.table.game, room.info.options, index)
+    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy, events)
+
+
+def _inherited(room: Room, leaving: UserId) -> Info:
+    """The longest-seated player becomes host; in a room without players, nobody: the next who comes in does."""
+    heirs = [seat for seat in room.table.seats.values() if seat.user != leaving and seat.user in room.members]
+    heir = min(heirs, key=lambda seat: seat.at, default=None)
+    return replace(room.info, host=heir.user if heir else UserId(""))
+
+
+def _clean(name: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def _with_member(room: Room, user: UserId, member: Member) -> Room:
+    return replace(room, members={**room.members, user: member})
+
+
+def _about(kind: str, room: Room, user: UserId, **fields: str) -> Event:
+    """Only the host and the user himself learn of it."""
+    return Event(kind, {"user_id": user, **fields}, only=(room.info.host, user))
+
+
+def _changed(
+    room: Room, now: int, events: tuple[Event, ...], give: dict[str, object] | None = None
+) -> Decision:
+    return Decision(replace(room, table=replace(room.table, at=now)), events, give or {})

@@ -1,0 +1,84 @@
+"""What an edge and a room actor say to each other: requests one way, answers the other. The line carries them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from actors.commands import AnyCommand, Epoch, RoomId, Sender, Seq
+from actors.update import Audience
+
+
+class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Decide this command. `epoch` is where the edge believes the room to be."""
+
+    epoch: Epoch
+    sender: Sender
+    command: AnyCommand
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.command.room)
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Give the whole view of the room as `sender` may see it."""
+
+    epoch: Epoch
+    sender: Sender
+    room: RoomId
+
+
+class Rouse(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Have the room loaded, so that its alarm runs."""
+
+    epoch: Epoch
+    room: RoomId
+
+
+class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Drop the room from memory. What is stored stays."""
+
+    epoch: Epoch
+    room: RoomId
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Durable at `seq`. `update` is the encoded `actors.update.Update`, or empty for an answer given before."""
+
+    seq: Seq
+    give: dict[str, Any] = {}
+    update: bytes = b""
+
+
+class No(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Refused: nothing changed."""
+
+    code: str
+    message: str
+    details: dict[str, Any] | None = None
+    retry_after_ms: int | None = None
+
+
+class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """This actor does not own the room at that epoch: look the room up again and ask there, with the same id."""
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """`view` is the JSON of docs/protocol.md section 4, as of `seq`."""
+
+    seq: Seq
+    epoch: Epoch
+    at: int
+    audience: Audience
+    view: bytes
+    stale: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """A `Rouse` or an `Evict` has been carried out."""
+
+
+Request = Deliver | Look | Rouse | Evict
+Answer = Done | No | Moved | Seen | Ready

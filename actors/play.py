@@ -1,0 +1,160 @@
+"""The game inside the room: what a move, a deal or a player's coming and going does to seats, turn and clock. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from actors import clock
+from actors.commands import Act, Sender, UserId
+from actors.state import Decision, Event, Member, Nothing, Room, Seat, Turn
+from games import GAMES
+from games.base import Entropy, Game, Move, Outcome, Refused, SeatIndex
+from games.base import Event as GameEvent
+
+AnyGame = Game[Any, Any]
+
+
+def game_of(room: Room) -> AnyGame:
+    return GAMES[room.info.game]
+
+
+def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) -> Decision | Refused:
+    seat = room.seat_of(sender.user)
+    if seat is None:
+        return Refused("not_seated", "You are not seated at this table.")
+    turn = room.table.turn
+    if command.turn is not None and (turn is None or turn.number != command.turn):
+        return Refused("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
+    game, info = game_of(room), room.info
+    outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), entropy)
+    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
+
+
+def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
+    if room.table.running:
+        return Refused("illegal_move", "The game has already begun.")
+    outcome = game_of(room).advance(room.table.game, room.info.options, entropy)
+    return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+
+
+def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """Whatever is due: a turn that ran out is played by the game's rule, a pause that is over is ended."""
+    game, info, table = game_of(room), room.info, room.table
+    if table.turn is not None and now >= clock.fires_at(table.turn):
+        seat = table.turn.seat
+        move = game.timeout_move(table.game, info.options, seat)
+        outcome = game.play(table.game, info.options, seat, move, entropy)
+        if isinstance(outcome, Refused):
+            return outcome
+        marked = tuple(_automatic(event, seat) for event in outcome.events)
+        return absorb(room, replace(outcome, events=marked), now, entropy)
+    if table.advance_at is not None and now >= table.advance_at:
+        outcome = game.advance(table.game, info.options, entropy)
+        return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+    return Nothing()
+
+
+def recover(room: Room, now: int) -> Decision | Nothing:
+    table = room.table
+    if table.turn is None:
+        return Nothing()
+    turn = clock.recovered(table.turn, table.at, now)
+    return Decision(replace(room, table=replace(table, at=now, turn=turn)), (_turn_started(turn),))
+
+
+def absorb(
+    room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before: tuple[Event, ...] = ()
+) -> Decision:
+    """The room after the game has said what happened. `before` are events that come ahead of the game's own."""
+    decision = _absorb_once(room, outcome, now, before)
+    table = decision.room.table
+    if table.advance_at is None or table.advance_at > now:
+        return decision
+    game, info = game_of(room), room.info
+    more = game.advance(table.game, info.options, entropy)
+    if isinstance(more, Refused):
+        return decision
+    again = _absorb_once(_begun(decision.room), more, now, decision.events)
+    return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)
+
+
+def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Event, ...]) -> Decision:
+    game, info, table = game_of(room), room.info, room.table
+    events = list(before)
+    events += (_known_to_users(event, table.seats) for event in outcome.events)
+    seats, members = dict(table.seats), room.members
+    if table.turn is not None and outcome.new_turn and (actor := seats.get(table.turn.seat)):
+        seats[table.turn.seat] = replace(actor, timebank_ms=clock.left_of_timebank(table.turn, now))
+    hand = table.hand
+    times = game.clock(info.options)
+    for round in outcome.rounds:
+        if not round.ended:
+            hand = round.number
+            seats = {i: replace(s, timebank_ms=clock.refilled(s.timebank_ms, times)) for i, s in seats.items()}
+    for index in outcome.vacated:
+        seat = seats.pop(index)
+        events.append(Event("seat_freed", {"seat_index": index, "user_id": seat.user}))
+        members, event = _unseated(members, seat, now)
+        events.append(event)
+    running = table.running and outcome.result is None
+    turn, turns = table.turn, table.turns
+    to_act = game.turn(outcome.state)
+    if to_act is None:
+        turn = None
+    elif outcome.new_turn or turn is None or turn.seat != to_act:
+        turns += 1
+        turn = Turn(turns, to_act, now + times.turn_ms, seats[to_act].timebank_ms)
+        events.append(_turn_started(turn))
+    wait = game.advance_after_ms(outcome.state, info.options)
+    if wait is None or not (running or outcome.result is not None or game.auto_start(info.options)):
+        advance_at = None
+    else:
+        advance_at = table.advance_at if table.advance_at is not None and not outcome.rounds else now + wait
+    status = "playing" if turn is not None or advance_at is not None else "open"
+    after = replace(
+        table, at=now, game=outcome.state, seats=seats, turn=turn, turns=turns, running=running, hand=hand,
+        advance_at=advance_at,
+    )  # fmt: skip
+    info = info if info.status == status else replace(info, status=status)
+    return Decision(Room(info, members, after), tuple(events), {}, outcome.rounds, outcome.result)
+
+
+def _begun(room: Room) -> Room:
+    table = replace(room.table, advance_at=None)
+    if not table.running:
+        table = replace(table, running=True, games=table.games + 1)
+    return replace(room, table=table)
+
+
+def _unseated(members: dict[UserId, Member], seat: Seat, now: int) -> tuple[dict[UserId, Member], Event]:
+    """Who gave up a seat watches on, unless he has left the room meanwhile (then he is no member any more)."""
+    member = members.get(seat.user)
+    if member is None:
+        return members, Event("player_left", {"user_id": seat.user})
+    watching = Member(member.name, "approved", now, True)
+    joined = Event("spectator_joined", {"user_id": seat.user, "display_name": member.name})
+    return {**members, seat.user: watching}, joined
+
+
+def _turn_started(turn: Turn) -> Event:
+    fields = {
+        "number": turn.number,
+        "seat_index": turn.seat,
+        "deadline_ms": turn.deadline_ms,
+        "timebank_ms": turn.timebank_ms,
+    }
+    return Event("turn_started", fields)
+
+
+def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> Event:
+    private = {seats[index].user: fields for index, fields in event.private.items() if index in seats}
+    return Event(event.kind, event.fields, private)
+
+
+def _automatic(event: GameEvent, seat: SeatIndex) -> GameEvent:
+    mine = event.fields.get("seat_index") == seat and "move" in event.fields
+    return replace(event, fields={**event.fields, "automatic": True}) if mine else event
+
+

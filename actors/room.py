@@ -1,0 +1,88 @@
+"""The room as a pure machine: `decide(room, sender, command, now, entropy)`.
+
+Every command comes through here, the players' and the runtime's own, and nothing else changes a room. The same
+arguments always give the same decision: that is what the log is replayed with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from msgspec.structs import replace
+
+from actors import membership, play
+from actors.commands import (
+    Act,
+    AnyCommand,
+    Approve,
+    Chat,
+    Leave,
+    LeaveSeat,
+    Recover,
+    Reject,
+    RequestJoin,
+    Sender,
+    Spectate,
+    Start,
+    StopSpectating,
+    TakeSeat,
+    Wake,
+)
+from actors.state import SCHEMA, Decision, Event, Info, Member, Nothing, Room, Table
+from games import GAMES
+from games.base import Entropy, Refused
+
+
+def open_room(info: Info, host_name: str, now: int) -> Room:
+    """A new room, before its first update. Its host is admitted from the start."""
+    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options))
+    return Room(info, {info.host: Member(host_name, "approved", now)}, table)
+
+
+def decide(
+    room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy
+) -> Decision | Refused | Nothing:
+    """What `command` does at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
+    now = max(now, room.table.at)
+    if room.info.status == "closed":
+        return Refused("room_closed", "This room is closed.")
+    match command:
+        case Act():
+            return play.act(room, sender, command, now, entropy)
+        case RequestJoin():
+            return membership.request_join(room, sender, command, now)
+        case Approve() | Reject():
+            return membership.approve(room, sender, command, now)
+        case TakeSeat():
+            return membership.take_seat(room, sender, command, now, entropy)
+        case LeaveSeat():
+            return membership.leave_seat(room, sender, now, entropy)
+        case Spectate():
+            return membership.spectate(room, sender, command, now)
+        case StopSpectating():
+            return membership.stop_spectating(room, sender, now)
+        case Leave():
+            return membership.leave(room, sender, now, entropy)
+        case Chat():
+            return _chat(room, sender, command, now)
+        case Start():
+            if sender.user != room.info.host:
+                return Refused("not_host", "Only the host may do that.")
+            return play.start(room, now, entropy)
+        case Wake():
+            return play.wake(room, now, entropy)
+        case Recover():
+            return play.recover(room, now)
+        case _ as never:
+            assert_never(never)
+
+
+def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refused:
+    if room.role_of(sender.user) not in ("player", "spectator") and sender.user != room.info.host:
+        return Refused("forbidden", "Only players, spectators and the host may chat.")
+    text = command.text.strip()
+    if not text:
+        return Refused("invalid_message", "There is nothing to say in that message.")
+    name = room.members[sender.user].name if sender.user in room.members else sender.name
+    said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
+    return Decision(replace(room, table=replace(room.table, at=now)), (Event("chat", said),))

@@ -1,0 +1,108 @@
+"""One room in an actor's memory: what is committed, what is decided on top of it, and what was answered lately."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from actors import load
+from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq, UserId
+from actors.messages import Answer
+from actors.state import Decision, Room
+from actors.update import Update
+from actors.view import Projection
+from games.base import Entropy, Refused
+from storage.postgres import Row
+
+Reply = Callable[[Answer], None]
+Key = tuple[UserId, CommandId]
+"""What makes a command one: who sent it, under which id."""
+
+RECENT = 20
+"""How many updates a view shows under `recent`."""
+REMEMBERED = 64
+"""How many answers are kept in memory for repeated commands. Older ones are found in the log."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a command that was committed at `seq` was given."""
+
+    seq: Seq
+    give: dict[str, Any]
+
+
+class Entry(msgspec.Struct):
+    """A command on its way: decided, waiting for its commit. A refusal waits too, for what it was decided on."""
+
+    slot: Slot
+    sender: Sender
+    command: AnyCommand
+    replies: list[Reply]
+    give_up_at: float
+    """When (on the loop's clock) it is refused if storage has not answered."""
+    entropy: Entropy = Entropy(b"")
+    verdict: Decision | Refused | None = None
+    update: Update | None = None
+    projection: Projection | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.sender.user, CommandId(self.command.id)
+
+
+class Slot:
+    """A loaded room. `room`, `seq` and `projection` are what Postgres has; `tip` and on are what it will have."""
+
+    def __init__(self, row: Row, recent: list[Row]) -> None:
+        """From a row of `load_room` and the rows of `log_last`. Raises `Corrupted`."""
+        self.id = RoomId(row["id"])
+        self.epoch = Epoch(row["epoch"])
+        self.seq = Seq(row["seq"])
+        self.room: Room = load.room_of(row)
+        self.stored_alarm: int | None = row["alarm_at"]
+        self.projection = Projection(self.room)
+        self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
+        self.waiting: dict[Key, Entry] = {}
+        """Commands decided and not yet committed, in order."""
+        self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
+        self.answered: dict[Key, Answered] = {}
+        for r in recent:
+            if r["user_id"]:
+                self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
+        self.timer: asyncio.TimerHandle | None = None
+        self.recover = True
+        """Time was lost: before the next command, players get it back."""
+        self.used_at = 0.0
+
+    def remember(self, key: Key, answered: Answered) -> None:
+        self.answered[key] = answered
+        if len(self.answered) > REMEMBERED:
+            del self.answered[next(iter(self.answered))]
+
+    def put(self, entry: Entry, decision: Decision) -> None:
+        """`decision` is what `entry` does: the tip moves on."""
+        seq = Seq(self.tip_seq + 1)
+        entry.update, entry.projection = self.tip_projection.show(decision, seq, self.epoch)
+        self.tip, self.tip_seq, self.tip_projection = decision.room, seq, entry.projection
+
+    def settle(self, entry: Entry) -> None:
+        """`entry` is committed: it becomes what Postgres has."""
+        assert isinstance(entry.verdict, Decision) and entry.update is not None and entry.projection is not None
+        self.room, self.seq, self.projection = entry.verdict.room, entry.update.seq, entry.projection
+        self.recent.append(entry.update)
+        if entry.sender.user:
+            self.remember(entry.key, Answered(self.seq, entry.verdict.give))
+
+    def roll_back(self) -> None:
+        """Forget what was decided beyond the last commit."""
+        self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
+        self.waiting.clear()
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

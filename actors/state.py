@@ -1,0 +1,138 @@
+"""The room as data: what is loaded, what is decided on, what is stored.
+
+`Room` is immutable; deciding makes another one. Three parts, by how they are stored: `Info` is the row of `rooms`,
+`members` are the rows of `room_players` and `room_spectators`, `Table` is the JSON in `game_states`, written whole in
+every commit (so it holds ids, no names, and nothing that can be computed).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from actors.commands import RoomId, UserId
+from games.base import Round, SeatIndex
+
+Standing = Literal["pending", "approved", "rejected", "kicked"]
+Role = Literal["guest", "approved", "spectator", "player"]
+Status = Literal["open", "playing", "paused", "closed"]
+Approval = Literal["host", "auto"]
+Visibility = Literal["public", "private"]
+
+S = TypeVar("S")
+
+SCHEMA = 1
+"""The version of `Table`'s JSON."""
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """What a room is, apart from what happens in it. `options` is the game's own struct."""
+
+    id: RoomId
+    code: str
+    name: str
+    game: str
+    options: Any
+    host: UserId
+    approval: Approval = "host"
+    visibility: Visibility = "public"
+    max_spectators: int = 100
+    status: Status = "open"
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Somebody who asked to join: what became of it, since when (ms), and whether he is watching now."""
+
+    name: str
+    standing: Standing
+    at: int
+    watching: bool = False
+
+
+class Seat(msgspec.Struct, frozen=True, array_like=True):
+    """A taken seat: who sits in it, since when (ms), and what is left of his timebank (ms)."""
+
+    user: UserId
+    at: int
+    timebank_ms: int
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True):
+    """Whose decision it is. After `deadline_ms` the timebank of `timebank_ms` runs; after both the game decides."""
+
+    number: int
+    seat: SeatIndex
+    deadline_ms: int
+    timebank_ms: int
+
+
+class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True):
+    """What happens in the room. `at` is when it was decided, in ms; `game` is the game's own state."""
+
+    v: int = 0
+    """`SCHEMA`; 0 is never written."""
+    at: int
+    game: S
+    seats: dict[SeatIndex, Seat] = {}
+    turn: Turn | None = None
+    turns: int = 0
+    """The number of the last turn."""
+    games: int = 0
+    """How many games have been begun here."""
+    running: bool = False
+    """A game has been begun and is not over."""
+    hand: int = 0
+    """The number of the last round that was begun."""
+    advance_at: int | None = None
+    """When the game goes on by itself, in ms."""
+
+
+class Room(msgspec.Struct, frozen=True):
+    info: Info
+    members: dict[UserId, Member]
+    table: Table[Any]
+
+    def seat_of(self, user: UserId) -> SeatIndex | None:
+        for index, seat in self.table.seats.items():
+            if seat.user == user:
+                return index
+        return None
+
+    def role_of(self, user: UserId) -> Role:
+        if self.seat_of(user) is not None:
+            return "player"
+        member = self.members.get(user)
+        if member is None or member.standing != "approved":
+            return "guest"
+        return "spectator" if member.watching else "approved"
+
+    @property
+    def spectators(self) -> int:
+        return sum(member.watching for member in self.members.values())
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A fact about the room. Everybody inside knows `fields`; `private[user]` adds to it for one of them.
+
+    With `only`, nobody but those users learns of it at all, wherever they are.
+    """
+
+    kind: str
+    fields: dict[str, Any] = {}
+    private: dict[UserId, dict[str, Any]] = {}
+    only: tuple[UserId, ...] | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """An accepted command: the next room, what happened, and what the sender is given in his `ack`."""
+
+    room: Room
+    events: tuple[Event, ...]
+    give: dict[str, Any] = {}
+    rounds: tuple[Round, ...] = ()
+    result: dict[str, Any] | None = None
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An alarm that found nothing due: no update, no commit."""

@@ -1,0 +1,235 @@
+"""Who may see what: the one place that redacts. Pure.
+
+A view is a JSON object in four parts that share no key: what everybody inside sees (`inside`), what everybody else sees
+(`outside`), and what one user sees on top (`personal`). It never holds a null: what is absent is null, so that a
+JSON merge patch (RFC 7396) can say everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from actors.commands import Epoch, RoomId, Seq, UserId
+from actors.play import game_of
+from actors.state import Decision, Event, Room
+from actors.update import Audience, Part, Update
+
+View = dict[str, Any]
+
+_json = msgspec.json.Encoder().encode
+_OUTSIDE_NOTHING = Part()
+
+
+def audience(room: Room, user: UserId) -> Audience:
+    return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
+
+
+def summary(room: Room) -> View:
+    """What anybody may know of the room: the lobby's line, and `room` in every view."""
+    info = room.info
+    return {
+        "id": info.id,
+        "code": info.code,
+        "name": info.name,
+        "game": info.game,
+        "status": info.status,
+        "host_id": info.host,
+        "approval": info.approval,
+        "visibility": info.visibility,
+        "options": msgspec.to_builtins(info.options),
+        "players": len(room.table.seats),
+        "max_players": game_of(room).seats(info.options),
+        "max_spectators": info.max_spectators,
+    }
+
+
+def outside(room: Room) -> View:
+    return {"room": summary(room)}
+
+
+def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
+    """What players and spectators see alike. `was` is an earlier room and its view, whose parts are used again."""
+    game, info, table = game_of(room), room.info, room.table
+    same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
+    view: View = {
+        "room": was[1]["room"] if was and same else summary(room),
+        "game": {
+            "id": f"{info.id}.{table.games}",
+            "number": table.games,
+            **_dense(game.public(table.game, info.options)),
+        },
+        "seats": {str(index): _seat(room, index) for index in table.seats},
+        "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
+    }
+    if table.turn is not None:
+        turn = table.turn
+        view["turn"] = {
+            "number": turn.number,
+            "seat_index": turn.seat,
+            "deadline_ms": turn.deadline_ms,
+            "timebank_ms": turn.timebank_ms,
+        }
+    return view
+
+
+def personal(room: Room, user: UserId, name: str = "") -> View:
+    """What `user` alone sees. `name` is his own, for a guest of whom the room knows nothing."""
+    index, member, info = room.seat_of(user), room.members.get(user), room.info
+    me: View = {
+        "user_id": user,
+        "role": room.role_of(user),
+        "is_host": user == info.host,
+        "display_name": member.name if member else name,
+        "legal": [],
+    }
+    if member is not None and member.standing != "approved":
+        me["request"] = member.standing
+    if index is not None:
+        game, state = game_of(room), room.table.game
+        me["seat_index"] = index
+        me["legal"] = game.legal(state, info.options, index)
+        me |= _dense(game.private_seat(state, info.options, index))
+    view: View = {"me": me}
+    if me["is_host"]:
+        view["pending_requests"] = [
+            {"user_id": other, "display_name": asked.name, "requested_at": asked.at}
+            for other, asked in room.members.items()
+            if asked.standing == "pending"
+        ]
+        view["host_controls"] = {"can_start": not room.table.running}
+    return view
+
+
+def whole(room: Room, user: UserId, name: str = "") -> View:
+    """Everything that `user` may see of the room now."""
+    shared = inside(room) if audience(room, user) == "inside" else outside(room)
+    return {**shared, **personal(room, user, name)}
+
+
+class Projection:
+    """One room's views as they were last shown, kept so that each update is the difference and no more."""
+
+    __slots__ = ("_inside", "_personal", "_room")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._inside = inside(room)
+        self._personal: dict[UserId, View] = {user: personal(room, user) for user in _watched(room)}
+
+    def show(self, decision: Decision, seq: Seq, epoch: Epoch) -> tuple[Update, Projection]:
+        """The update that `decision` makes, and the projection after it. This one stays as it is."""
+        before, after = self._room, decision.room
+        nxt: Projection = Projection.__new__(Projection)
+        nxt._room = after
+        nxt._inside = now = inside(after, (before, self._inside))
+        patch = difference(self._inside, now)
+        users: dict[UserId, Part] = {}
+        mine: dict[UserId, View] = {}
+        watched = _watched(after)
+        for user in watched | self._personal.keys() | _concerned(before, after, decision.events):
+            was = self._personal.get(user) or personal(before, user)
+            view = personal(after, user)
+            if user in watched:
+                mine[user] = view
+            part = self._part(user, before, after, was, view, now, decision.events)
+            if part is not None:
+                users[user] = part
+        nxt._personal = mine
+        room_patch = {"room": patch["room"]} if "room" in patch else None
+        shown = Update(
+            room=RoomId(after.info.id),
+            seq=seq,
+            epoch=epoch,
+            at=after.table.at,
+            events=_json([_told(event, None) for event in decision.events if event.only is None]),
+            patch=_json(patch) if patch else b"",
+            outside=Part(patch=_json(room_patch)) if room_patch else _OUTSIDE_NOTHING,
+            users=users,
+        )
+        return shown, nxt
+
+    def _part(
+        self, user: UserId, before: Room, after: Room, was: View, view: View, now: View, events: Iterable[Event]
+    ) -> Part | None:
+        stood, stands = audience(before, user), audience(after, user)
+        if stood != stands:
+            old = {**(self._inside if stood == "inside" else outside(before)), **was}
+            new = {**(now if stands == "inside" else outside(after)), **view}
+            told = _json([_told(event, user) for event in events if event.only is None or user in event.only])
+            return Part(told, _json(difference(old, new)), stands, stood)
+        extra = difference(was, view)
+        own = any(user in event.private or (event.only is not None and user in event.only) for event in events)
+        if not extra and not own:
+            return None
+        told = b""
+        if own:
+            told = _json([
+                _told(event, user)
+                for event in events
+                if (user in event.only if event.only is not None else stands == "inside")
+            ])  # fmt: skip
+        return Part(told, _json(extra) if extra else b"")
+
+
+def _watched(room: Room) -> set[UserId]:
+    """Whose personal view may change with any command."""
+    users = {seat.user for seat in room.table.seats.values()}
+    if room.info.host:
+        users.add(room.info.host)
+    return users
+
+
+def _concerned(before: Room, after: Room, events: Iterable[Event]) -> set[UserId]:
+    """Whom this decision may concern beside the watched."""
+    users: set[UserId] = set()
+    if before.members is not after.members:
+        for user in before.members.keys() | after.members.keys():
+            if before.members.get(user) is not after.members.get(user):
+                users.add(user)
+    for event in events:
+        users.update(event.only or ())
+    users.discard(UserId(""))
+    return users
+
+
+def _told(event: Event, user: UserId | None) -> View:
+    told = {"kind": event.kind, **event.fields}
+    if user is not None and user in event.private:
+        told |= event.private[user]
+    return told
+
+
+def _seat(room: Room, index: Any) -> View:
+    seat = room.table.seats[index]
+    member = room.members.get(seat.user)
+    return {
+        "seat_index": index,
+        "user_id": seat.user,
+        "display_name": member.name if member else "",
+        "status": "active",
+        **_dense(game_of(room).public_seat(room.table.game, room.info.options, index)),
+    }
+
+
+def _dense(view: View) -> View:
+    """`view` without its nulls."""
+    return {key: _dense(v) if type(v) is dict else v for key, v in view.items() if v is not None}
+
+
+def difference(old: View, new: View) -> View:
+    """The JSON merge patch (RFC 7396) that makes `new` of `old`. Neither holds nulls."""
+    patch: View = {}
+    for key, value in new.items():
+        had = old.get(key)
+        if had is value or had == value:
+            continue
+        if type(value) is dict and type(had) is dict:
+            patch[key] = difference(had, value)
+        else:
+            patch[key] = value
+    for key in old.keys() - new.keys():
+        patch[key] = None
+    return patch

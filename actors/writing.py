@@ -1,0 +1,135 @@
+"""A batch of decisions as rows, and what became of it when the database did not say."""
+
+from __future__ import annotations
+
+import asyncio
+import msgspec
+import structlog
+
+from actors.commands import CommandId, Epoch, UserId
+from actors.load import update_texts
+from actors.records import records
+from actors.rooms import HELD_S, RETRY_S
+from actors.slot import Answered, Entry, Key, Slot
+from actors.state import Decision
+from storage.commits import LogRow, Records, StateRow, commit
+from storage.postgres import Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+_json = msgspec.json.Encoder().encode
+
+
+class Outcome(msgspec.Struct):
+    """What became of a batch, by room. Of the rooms in none of these, nothing was written and they are still ours."""
+
+    written: set[Slot] = msgspec.field(default_factory=set)
+    fenced: set[Slot] = msgspec.field(default_factory=set)
+    doubtful: set[Slot] = msgspec.field(default_factory=set)
+    """The commit may still be on its way, and the database does not answer."""
+
+
+async def write(database: Database, entries: list[Entry]) -> Outcome:
+    """Commit the decisions among `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
+    by_slot: dict[Slot, list[Entry]] = {}
+    for entry in entries:
+        if entry.update is not None:
+            by_slot.setdefault(entry.slot, []).append(entry)
+    states, rows, out = [], [], Records()
+    alarms: dict[Slot, int | None] = {}
+    for slot, mine in by_slot.items():
+        last = mine[-1]
+        assert isinstance(last.verdict, Decision) and last.update is not None
+        room = last.verdict.room
+        states.append(
+            StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, _json(room.table).decode(), last.update.at)
+        )
+        rows += [_log_row(entry) for entry in mine]
+        decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
+        more, alarms[slot] = records(slot.room, decisions, slot.stored_alarm)
+        for ours, theirs in zip(out.lists(), more.lists(), strict=True):
+            ours.extend(theirs)
+    try:
+        written = await commit(database, states, rows, out)
+    except StorageUnavailable as error:
+        if not error.unknown:
+            raise
+        log.warning("commit.unknown", rooms=len(by_slot), reason=str(error))
+        outcome = await _resolve(database, by_slot)
+    else:
+        outcome = Outcome()
+        for slot in by_slot:
+            (outcome.written if slot.id in written else outcome.fenced).add(slot)
+    for slot in outcome.written:
+        slot.stored_alarm = alarms[slot]
+    return outcome
+
+
+async def _resolve(database: Database, by_slot: dict[Slot, list[Entry]]) -> Outcome:
+    """Find out whether a commit of unknown outcome happened: raise the epoch first, so that it cannot any more.
+
+    Should an answer to the raise be lost too, the next one finds nothing at our epoch and the room counts as fenced:
+    whoever asks is sent to the directory, and finds it here or elsewhere, loaded afresh.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + HELD_S
+    slots = {slot.id: slot for slot in by_slot}
+    outcome = Outcome()
+    while True:
+        try:
+            found = await database.rows("raise_epochs", list(slots), [slot.epoch for slot in slots.values()])
+            break
+        except StorageUnavailable as error:
+            if loop.time() > give_up_at:
+                log.warning("commit.doubtful", rooms=len(slots), reason=str(error))
+                outcome.doubtful = set(by_slot)
+                return outcome
+            await asyncio.sleep(RETRY_S)
+    seen = {row["room_id"]: row for row in found}
+    for slot, mine in by_slot.items():
+        row = seen.get(slot.id)
+        if row is None:
+            outcome.fenced.add(slot)
+            continue
+        slot.epoch = Epoch(row["epoch"])
+        last = mine[-1].update
+        happened = last is not None and row["seq"] == last.seq
+        log.info("commit.resolved", room=slot.id, happened=happened, seq=row["seq"], epoch=slot.epoch)
+        if happened:
+            outcome.written.add(slot)
+    return outcome
+
+
+async def answered_before(database: Database, entries: list[Entry]) -> dict[tuple[str, Key], Answered]:
+    """What was answered to those of these commands that are in the log already, by room and key."""
+    asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
+    rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
+    return {
+        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): Answered(
+            row["seq"], msgspec.json.decode(row["answer"])
+        )
+        for row in rows
+    }
+
+
+def _log_row(entry: Entry) -> LogRow:
+    assert entry.update is not None and isinstance(entry.verdict, Decision)
+    update, table = entry.update, entry.verdict.room.table
+    events, patch, outside, private = update_texts(update)
+    return LogRow(
+        room_id=update.room,
+        seq=update.seq,
+        game=table.games,
+        hand=table.hand,
+        user_id=entry.sender.user,
+        user_name=entry.sender.name,
+        command_id=entry.command.id,
+        command=_json(entry.command).decode(),
+        answer=_json(entry.verdict.give).decode(),
+        events=events,
+        patch=patch,
+        outside=outside,
+        private=private,
+        entropy=entry.entropy,
+        at=update.at,
+    )

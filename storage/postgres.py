@@ -1,0 +1,174 @@
+"""The database: its pool, its named queries, its migrations. Rows and bytes; it knows no rooms and no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Row: TypeAlias = Any
+"""An asyncpg.Record: fields by name or by position."""
+
+COMMAND_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
+
+SERVER_SETTINGS = {
+    "application_name": "tavola",
+    "jit": "off",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "10000",
+}
+
+
+class StorageUnavailable(Exception):
+    """Postgres did not answer, or the connection was lost while it might have been working.
+
+    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything.
+    """
+
+    def __init__(self, reason: str, *, unknown: bool) -> None:
+        super().__init__(reason)
+        self.unknown = unknown
+
+
+class Conflict(Exception):
+    """A constraint refused the statement; nothing of it was written. `constraint` is its name."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+def _read_queries() -> dict[str, str]:
+    text = files("storage").joinpath("queries.sql").read_text()
+    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], (body.strip() for body in parts[1::2]), strict=True))
+
+
+QUERIES = _read_queries()
+
+# What the server says when it has certainly not run the statement.
+_NOT_RUN = (
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+# What leaves us without knowing.
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+class Database:
+    """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=least,
+                max_size=most,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                max_inactive_connection_lifetime=60.0,
+                statement_cache_size=200,
+                max_cached_statement_lifetime=0,
+                server_settings=SERVER_SETTINGS,
+            )
+        except (*_NOT_RUN, *_LOST) as error:
+            raise StorageUnavailable(_say(error), unknown=False) from error
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Waits a little for what is under way, then cuts it."""
+        try:
+            async with asyncio.timeout(2):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def rows(self, query: str, *arguments: Any, timeout: float | None = None) -> list[Row]:
+        """The rows of a named query."""
+        async with self._connection() as connection:
+            rows: list[Row] = await self._run(connection.fetch(QUERIES[query], *arguments, timeout=timeout))
+            return rows
+
+    async def row(self, query: str, *arguments: Any, timeout: float | None = None) -> Row | None:
+        """The only row of a named query, or None."""
+        found = await self.rows(query, *arguments, timeout=timeout)
+        return found[0] if found else None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+        except (*_NOT_RUN, *_LOST) as error:
+            raise StorageUnavailable(_say(error), unknown=False) from error
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    async def _run(self, statement: Any) -> Any:
+        try:
+            return await statement
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise Conflict(error.constraint_name or _say(error)) from error
+        except _NOT_RUN as error:
+            raise StorageUnavailable(_say(error), unknown=False) from error
+        except _LOST as error:
+            raise StorageUnavailable(_say(error), unknown=True) from error
+
+
+def _say(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+async def migrate(url: str) -> list[str]:
+    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied."""
+    folder = files("storage").joinpath("migrations")
+    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+    except (*_NOT_RUN, *_LOST) as error:
+        raise StorageUnavailable(_say(error), unknown=False) from error
+    applied = []
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
+        )
+        have = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
+        for script in scripts:
+            if script.name in have:
+                continue
+            async with connection.transaction():
+                await connection.execute(script.read_text())
+                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
+            applied.append(script.name)
+    finally:
+        await connection.close()
+    return applied
