@@ -50,7 +50,12 @@ class Host:
     """
 
     def __init__(
-        self, name: str, database: Database, publisher: Publisher, crash: Callable[[Point], None], now: Callable[[], int]
+        self,
+        name: str,
+        database: Database,
+        publisher: Publisher,
+        crash: Callable[[Point], None],
+        now: Callable[[], int],
     ) -> None:
         """`name` is the actor's in `room_actors`; `now` gives milliseconds since the epoch."""
         self.rooms = Rooms(name, database)

@@ -14,6 +14,7 @@ import hmac
 import secrets
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -271,7 +272,7 @@ class _ActorEnd(_End):
 
     def _take(self, message: bytes) -> None:
         for number, request in _decode_requests(message):
-            self._server.handle(request, lambda answer, number=number: self.send(number, answer))
+            self._server.handle(request, partial(self.send, number))
 
     def _silent_s(self) -> float:
         return EDGE_SILENT_S
@@ -283,9 +284,7 @@ class _ActorEnd(_End):
 class LineServer:
     """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came."""
 
-    def __init__(
-        self, name: str, secret: bytes, handle: Callable[[Request, Callable[[Answer], None]], None]
-    ) -> None:
+    def __init__(self, name: str, secret: bytes, handle: Callable[[Request, Callable[[Answer], None]], None]) -> None:
         self.name = name
         self.secret = secret
         self.handle = handle

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Seq, UserId
+from actors.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from actors.state import SCHEMA, Info, Member, Room, Table
 from actors.update import Part, Update
 from games import GAMES

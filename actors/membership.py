@@ -36,9 +36,7 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int) -> 
             events += (Event("host_changed", {"user_id": sender.user}),)
         return _changed(room, now, events, {"status": "approved"})
     asked = _about("player_join_requested", room, sender.user, display_name=name)
-    return _changed(
-        _with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"}
-    )
+    return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
 
 
 def approve(room: Room, sender: Sender, command: Approve | Reject, now: int) -> Decision | Refused:
@@ -49,7 +47,9 @@ def approve(room: Room, sender: Sender, command: Approve | Reject, now: int) -> 
     member = room.members.get(user)
     if member is None or member.standing != "pending":
         return Refused("user_not_found", "That user has no request pending.")
-    standing, kind = ("approved", "player_approved") if isinstance(command, Approve) else ("rejected", "player_rejected")
+    standing, kind = (
+        ("approved", "player_approved") if isinstance(command, Approve) else ("rejected", "player_rejected")
+    )
     event = _about(kind, room, user, display_name=member.name)
     return _changed(_with_member(room, user, Member(member.name, standing, now)), now, (event,))  # type: ignore[arg-type]
 
@@ -72,7 +72,9 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     name = (_clean(command.display_name) if command.display_name else "") or member.name
     room = _with_member(room, sender.user, Member(name, "approved", now))
     seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
-    events: tuple[Event, ...] = (Event("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),)
+    events: tuple[Event, ...] = (
+        Event("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
+    )
     if not room.info.host:
         room = replace(room, info=replace(room.info, host=sender.user))
         events += (Event("host_changed", {"user_id": sender.user}),)
@@ -157,7 +159,5 @@ def _about(kind: str, room: Room, user: UserId, **fields: str) -> Event:
     return Event(kind, {"user_id": user, **fields}, only=(room.info.host, user))
 
 
-def _changed(
-    room: Room, now: int, events: tuple[Event, ...], give: dict[str, object] | None = None
-) -> Decision:
+def _changed(room: Room, now: int, events: tuple[Event, ...], give: dict[str, object] | None = None) -> Decision:
     return Decision(replace(room, table=replace(room.table, at=now)), events, give or {})

@@ -64,9 +64,7 @@ def recover(room: Room, now: int) -> Decision | Nothing:
     return Decision(replace(room, table=replace(table, at=now, turn=turn)), (_turn_started(turn),))
 
 
-def absorb(
-    room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before: tuple[Event, ...] = ()
-) -> Decision:
+def absorb(room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before: tuple[Event, ...] = ()) -> Decision:
     """The room after the game has said what happened. `before` are events that come ahead of the game's own."""
     decision = _absorb_once(room, outcome, now, before)
     table = decision.room.table
@@ -156,5 +154,3 @@ def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> Event:
 def _automatic(event: GameEvent, seat: SeatIndex) -> GameEvent:
     mine = event.fields.get("seat_index") == seat and "move" in event.fields
     return replace(event, fields={**event.fields, "automatic": True}) if mine else event
-
-

@@ -15,7 +15,9 @@ from storage.commits import Records
 Rows = dict[Any, dict[str, Any]]
 
 
-def records(before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None) -> tuple[Records, int | None]:
+def records(
+    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None
+) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
     `stored_alarm` is what `alarm_at` holds now. It is written only when it would be too late otherwise: an alarm that

@@ -39,9 +39,7 @@ def open_room(info: Info, host_name: str, now: int) -> Room:
     return Room(info, {info.host: Member(host_name, "approved", now)}, table)
 
 
-def decide(
-    room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy
-) -> Decision | Refused | Nothing:
+def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
     """What `command` does at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
     now = max(now, room.table.at)
     if room.info.status == "closed":

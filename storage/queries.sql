@@ -288,14 +288,26 @@ INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3,
 -- No row: the actor was given up for dead.
 UPDATE room_actors SET alive_at = now() WHERE name = $1 RETURNING rooms
 
+-- name: suspect_actor
+-- It did not answer: give it no rooms until it beats again.
+UPDATE room_actors SET alive_at = '-infinity' WHERE name = $1
+
+-- name: dead_actors
+-- Silent for longer than $1 seconds.
+SELECT name, pid, node FROM room_actors WHERE greatest(alive_at, started_at) < now() - make_interval(secs => $1)
+
+-- name: spare_actors
+SELECT count(*) FROM room_actors WHERE rooms = 0 AND alive_at > now() - interval '6 seconds'
+
 -- name: forget_actor
 DELETE FROM room_actors WHERE name = $1
 
 -- name: retire_spare
--- An empty actor, no longer needed.
-DELETE FROM room_actors WHERE name = (
-    SELECT name FROM room_actors WHERE rooms = 0 AND node = $1 ORDER BY started_at LIMIT 1 FOR UPDATE SKIP LOCKED
-) AND rooms = 0
+-- An empty actor, no longer needed: it ends by itself when its row is gone.
+DELETE FROM room_actors WHERE rooms = 0 AND name = (
+    SELECT name FROM room_actors WHERE rooms = 0 AND NOT EXISTS (SELECT 1 FROM rooms WHERE actor = room_actors.name)
+    ORDER BY started_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
 RETURNING name
 
 -- name: actors

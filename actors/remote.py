@@ -1,0 +1,108 @@
+"""The few lines that make the host and the steward Ray actors. Everything in an actor runs in its one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+import ray
+import structlog
+
+from actors import crash
+from actors.directory import Directory
+from actors.host import Host
+from actors.line import LineServer
+from actors.steward import Steward
+from storage.postgres import Database, StorageUnavailable
+from storage.redis import Publisher
+from tavola.settings import Settings
+
+log = structlog.get_logger()
+
+BEAT_S = 2.0
+"""How often an actor says in `room_actors` that it is alive."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _or_die(task: asyncio.Task[Any]) -> None:
+    """A part of the actor ended: so does the actor. Its rooms are placed elsewhere."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("actor.failed", error=repr(error), exc_info=error)
+    os._exit(1)
+
+
+class _Service:
+    """What an actor keeps running; the first part to end takes the process with it."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_or_die)
+        self._tasks.append(task)
+
+
+class RemoteHost(_Service):
+    """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        super().__init__()
+        self._name = name
+        self._settings = settings
+
+    async def start(self) -> str:
+        """On return the actor is registered and listens at the returned address."""
+        settings = self._settings
+        database = await Database.connect(settings.database_url, least=1, most=3)
+        publisher = Publisher(settings.redis_url)
+        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"))
+        host = Host(self._name, database, publisher, points, now_ms)
+        server = LineServer(self._name, settings.jwt_secret.get_secret_value().encode(), host.handle)
+        node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        address = await server.start(node)
+        self.keep(publisher.run())
+        self.keep(host.run())
+        await database.rows("register_actor", self._name, node, os.getpid(), address, settings.rooms_per_actor)
+        self.keep(self._beat(database))
+        return address
+
+    async def ping(self) -> int:
+        return os.getpid()
+
+    async def _beat(self, database: Database) -> None:
+        """Until somebody gave this actor up for dead and took its row away."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            try:
+                if await database.row("beat_actor", self._name) is None:
+                    log.warning("actor.given_up", actor=self._name)
+                    return
+            except StorageUnavailable as error:
+                log.warning("actor.beat_failed", reason=str(error))
+
+
+class RemoteSteward(_Service):
+    """A `Steward` in a process of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._started = False
+
+    async def start(self) -> int:
+        """On return the steward works; asking again changes nothing."""
+        if not self._started:
+            self._started = True
+            from actors.cluster import Cluster
+
+            database = await Database.connect(self._settings.database_url, least=1, most=4)
+            cluster = Cluster(self._settings)
+            directory = Directory(database, cluster)
+            self.keep(Steward(self._settings, database, directory, cluster, now_ms).run())
+        return os.getpid()

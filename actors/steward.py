@@ -1,0 +1,109 @@
+"""The steward: alarms of rooms whose actor is gone, dead actors' rows, spares. A plain asyncio class without Ray.
+
+It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
+twice by mistake, it does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from actors.commands import RoomId
+from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from actors.line import Line, LineLost
+from actors.messages import Rouse
+from storage.postgres import Database, StorageUnavailable
+from tavola.settings import Settings
+
+log = structlog.get_logger()
+
+ROUND_S = 0.5
+SLOW_ROUND_S = 5.0
+OVERDUE_MS = 500
+"""An alarm may be this late before the steward looks whether the room's actor is there."""
+DEAD_AFTER_S = 15.0
+ROUSE_AT_ONCE = 32
+ROUSE_WITHIN_S = 10.0
+
+
+class Actors(Protocol):
+    async def start_actor(self) -> str:
+        """Start a room actor."""
+
+    async def end_actor(self, name: str) -> None:
+        """End a room actor if it still runs."""
+
+
+class Steward:
+    def __init__(
+        self, settings: Settings, database: Database, directory: Directory, actors: Actors, now: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._secret = settings.jwt_secret.get_secret_value().encode()
+        self._database = database
+        self._directory = directory
+        self._actors = actors
+        self._now = now
+
+    async def run(self) -> None:
+        """Do the rounds until cancelled; a round that fails is tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(ROUND_S, self.ring_alarms))
+            tasks.create_task(self._every(ROUND_S, self.keep_spares))
+            tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
+
+    async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await round()
+            except (StorageUnavailable, ClusterUnavailable, OSError) as error:
+                log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
+            await asyncio.sleep(seconds)
+
+    async def ring_alarms(self) -> None:
+        """Have every room loaded whose alarm has passed while its actor was gone."""
+        rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._rouse(RoomId(row["id"])))
+
+    async def _rouse(self, room: RoomId) -> None:
+        try:
+            async with asyncio.timeout(ROUSE_WITHIN_S):
+                found = await self._directory.locate(room)
+                if isinstance(found, Place):
+                    place = await self._directory.take_over(found)
+                else:
+                    place = await self._directory.place(room, found, None)
+                line = await Line.connect(place.actor, place.address, self._secret, ROUSE_WITHIN_S)
+                try:
+                    await line.ask(Rouse(place.epoch, room))
+                finally:
+                    line.cut("done")
+                log.info("room.roused", room=room, actor=place.actor)
+        except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
+            log.warning("room.rouse_failed", room=room, reason=str(error))
+
+    async def bury_the_dead(self) -> None:
+        """Forget actors that have been silent for long, and see that they have ended."""
+        for row in await self._database.rows("dead_actors", DEAD_AFTER_S):
+            log.info("actor.buried", actor=row["name"], pid=row["pid"])
+            await self._actors.end_actor(row["name"])
+            await self._database.rows("forget_actor", row["name"])
+        await self._database.rows("recount_actors")
+
+    async def keep_spares(self) -> None:
+        """As many empty actors as are wanted, and not many more."""
+        row = await self._database.row("spare_actors")
+        spares = int(row[0]) if row else 0
+        if spares < self._settings.spares:
+            await self._actors.start_actor()
+        elif spares > self._settings.spares + 1:
+            retired = await self._database.row("retire_spare")
+            if retired is not None:
+                log.info("actor.retired", actor=retired["name"])
+                await self._actors.end_actor(retired["name"])

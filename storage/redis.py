@@ -1,0 +1,220 @@
+"""Redis as a wake-up: one link that publishes, one that subscribes. Both come back by themselves; both may lose.
+
+Redis is never the truth: whoever misses a message finds the gap in the log. So nothing here waits for Redis, and nothing
+raises because it is away. The protocol is RESP, read with hiredis; a message costs a few microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import structlog
+from redis.connection import SSLConnection, parse_url
+
+log = structlog.get_logger()
+
+CONNECT_TIMEOUT_S = 2.0
+RETRY_S = 0.1
+PING_S = 1.0
+SILENT_S = 3.0
+BUFFER_LIMIT = 16 * 1024 * 1024
+"""Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
+
+
+def room_channel(room: str) -> str:
+    return f"room:{room}"
+
+
+def _command(*words: str | bytes) -> bytes:
+    encoded = [word.encode() if isinstance(word, str) else word for word in words]
+    return b"*%d\r\n%b" % (len(encoded), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded))
+
+
+class _Stream(asyncio.Protocol):
+    """One connection: what is written goes out at the end of the event loop's turn, what comes in goes to `take`."""
+
+    def __init__(self, take: Callable[[Any], None]) -> None:
+        self._take = take
+        self._reader = hiredis.Reader()
+        self._gathered: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.heard_at = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            self._take(reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def write(self, message: bytes) -> bool:
+        """Whether it was taken; it may be lost all the same."""
+        if self._transport is None or self._transport.get_write_buffer_size() > BUFFER_LIMIT:
+            return False
+        if not self._gathered:
+            self._loop.call_soon(self._flush)
+        self._gathered.append(message)
+        return True
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if self._transport is not None:
+            self._transport.write(b"".join(gathered))
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class _Link:
+    """A connection to the Redis of `url` that `run` keeps up."""
+
+    def __init__(self, url: str, purpose: str) -> None:
+        self._target = parse_url(url)  # type: ignore[no-untyped-call]
+        self._purpose = purpose
+        self._stream: _Stream | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._stream is not None
+
+    async def run(self) -> None:
+        """Connect, again and again, until cancelled."""
+        told = True
+        while True:
+            try:
+                stream = await self._connect()
+            except (OSError, TimeoutError, hiredis.HiredisError) as error:
+                if told:
+                    log.warning("redis.away", link=self._purpose, reason=str(error) or type(error).__name__)
+                told = False
+                await asyncio.sleep(RETRY_S)
+                continue
+            log.info("redis.up", link=self._purpose)
+            told = True
+            self._stream = stream
+            try:
+                self._connected(stream)
+                await self._watch(stream)
+            finally:
+                self._stream = None
+                stream.abort()
+            log.warning("redis.lost", link=self._purpose)
+
+    async def _watch(self, stream: _Stream) -> None:
+        """Until the connection is lost, or nothing is heard of it any more."""
+        loop = asyncio.get_running_loop()
+        while not stream.lost.done() and loop.time() - stream.heard_at < SILENT_S:
+            stream.write(_command("PING"))
+            await asyncio.wait([stream.lost], timeout=PING_S)
+
+    async def _connect(self) -> _Stream:
+        target, loop = self._target, asyncio.get_running_loop()
+        replies: asyncio.Queue[Any] = asyncio.Queue()
+        stream = _Stream(replies.put_nowait)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            if "path" in target:
+                await loop.create_unix_connection(lambda: stream, target["path"])
+            else:
+                secure = ssl.create_default_context() if target.get("connection_class") is SSLConnection else None
+                host, port = target.get("host", "localhost"), target.get("port", 6379)
+                await loop.create_connection(lambda: stream, host, port, ssl=secure)
+            try:
+                for words in self._greeting():
+                    stream.write(_command(*words))
+                    reply = await replies.get()
+                    if isinstance(reply, Exception):
+                        raise reply
+            except BaseException:
+                stream.abort()
+                raise
+        stream._take = self._take
+        return stream
+
+    def _greeting(self) -> list[list[str]]:
+        target, words = self._target, []
+        if target.get("password"):
+            user = [target["username"]] if target.get("username") else []
+            words.append(["AUTH", *user, target["password"]])
+        if target.get("db"):
+            words.append(["SELECT", str(target["db"])])
+        return [*words, ["PING"]]
+
+    def _connected(self, stream: _Stream) -> None:
+        """Called on each new connection."""
+
+    def _take(self, reply: Any) -> None:
+        """Called with each reply."""
+        if isinstance(reply, hiredis.ReplyError):
+            log.error("redis.refused", link=self._purpose, reason=str(reply))
+
+
+class Publisher(_Link):
+    """Publishes a room's updates. With Redis away a message is dropped."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "publish")
+        self.dropped = 0
+
+    def publish(self, room: str, message: bytes) -> None:
+        if self._stream is None or not self._stream.write(_command("PUBLISH", room_channel(room), message)):
+            self.dropped += 1
+
+
+class Subscriber(_Link):
+    """Hears rooms. `heard(room, message)` is called for each message; `follow` before you read what you follow."""
+
+    def __init__(self, url: str, heard: Callable[[str, bytes], None]) -> None:
+        super().__init__(url, "subscribe")
+        self._heard = heard
+        self._followed: dict[str, asyncio.Future[None]] = {}
+
+    async def follow(self, room: str, within_s: float = 0.25) -> None:
+        """On return messages of the room are heard, unless Redis is away."""
+        asked = self._followed.get(room)
+        if asked is None:
+            asked = self._followed[room] = asyncio.get_running_loop().create_future()
+            if self._stream is not None:
+                self._stream.write(_command("SUBSCRIBE", room_channel(room)))
+        if self._stream is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await asyncio.shield(asked)
+
+    def unfollow(self, room: str) -> None:
+        asked = self._followed.pop(room, None)
+        if asked is not None:
+            asked.cancel()
+            if self._stream is not None:
+                self._stream.write(_command("UNSUBSCRIBE", room_channel(room)))
+
+    def _connected(self, stream: _Stream) -> None:
+        rooms = list(self._followed)
+        for start in range(0, len(rooms), 1000):
+            stream.write(_command("SUBSCRIBE", *(room_channel(room) for room in rooms[start : start + 1000])))
+
+    def _take(self, reply: Any) -> None:
+        if not isinstance(reply, list) or len(reply) != 3:
+            super()._take(reply)
+            return
+        kind, channel, body = reply
+        room = channel.decode().removeprefix("room:")
+        if kind == b"message":
+            self._heard(room, body)
+        elif kind == b"subscribe" and (asked := self._followed.get(room)) is not None and not asked.done():
+            asked.set_result(None)
