@@ -1,14 +1,15 @@
 """One hand's betting, from the blinds to the last chip: pokerkit's state machine, dealt from our own deck.
 
-pokerkit posts antes and blinds, collects bets, makes side pots, returns what nobody called, orders the showdown and
-pushes the pots. Ours, where its rules for no-limit betting differ from Robert's Rules of Poker and the TDA's, or where
-it would use chance of its own:
+pokerkit posts antes and blinds, collects bets, returns what nobody called, makes side pots, orders the showdown and
+says which hand is best. Ours, where its rules for no-limit betting differ from Robert's Rules of Poker and the TDA's, or
+where it would use chance of its own:
 
 - it deals nothing: the cards come in as an argument (its deck is empty, so its shuffle has nothing to shuffle);
 - the price of entering is a whole big blind even when the big blind is all in for less;
 - a raise of less than the last full one, which only an all-in may be, does not reopen the betting to those who have
   acted: they may raise again only when facing a full raise in all (TDA rule 47). Before the flop the big blind counts
   as the first full bet;
+- each pot is split by itself, odd chip and all (TDA rule 21), among those who contested it;
 - nobody is asked to act when no opponent could answer a bet;
 - anybody may fold at his turn, even when he could check: a player who leaves does.
 """
@@ -17,9 +18,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple, cast
 
+import pokerkit.state
 from pokerkit import (
     Automation,
     BetCollection,
@@ -40,8 +43,6 @@ AUTOMATIONS = (
     Automation.BET_COLLECTION,
     Automation.BLIND_OR_STRADDLE_POSTING,
     Automation.HOLE_CARDS_SHOWING_OR_MUCKING,
-    Automation.HAND_KILLING,
-    Automation.CHIPS_PUSHING,
     Automation.CHIPS_PULLING,
 )
 BOARD_SIZES = (0, 3, 4, 5)
@@ -51,7 +52,7 @@ _MOVE = re.compile(r"([a-z])(\d*)")
 
 _COPIED = (
     *("statuses", "bets", "stacks", "payoffs", "actor_indices", "acted_player_indices", "board_cards", "last_moves"),
-    *("hand_killing_statuses", "chips_pulling_statuses", "_sub_pots"),
+    "chips_pulling_statuses",
 )
 """What changes while a hand is played: the containers that a copy must not share."""
 _COPIED_DEEPLY = ("hole_cards", "hole_card_statuses")
@@ -85,6 +86,12 @@ class Pot(NamedTuple):
     players: tuple[int, ...]
 
 
+class Award(NamedTuple):
+    amount: int
+    shares: dict[int, int]
+    """Player → what he gets of it, the first to the left of the button first: an odd chip is his."""
+
+
 class Betting(State):
     """The state of one hand's betting. Players are numbered from the first to the left of the button.
 
@@ -102,7 +109,10 @@ class Betting(State):
         self.last_moves = [""] * len(stacks)
         self.returned: list[tuple[int, int]] = []
         """Player and amount of every bet that nobody called, since this copy was made."""
+        self.awards: list[Award] = []
+        """The pots, main pot first, once the hand is over."""
         self._collected: tuple[Pot, ...] | None = None
+        self._contested: tuple[pokerkit.state.Pot, ...] = ()
         self._hands: dict[int, HighHand] = {}
         super().__init__(
             AUTOMATIONS,
@@ -129,6 +139,7 @@ class Betting(State):
             fields[name] = [inner.copy() for inner in fields[name]]
         new.operations = []
         new.returned = []
+        new.awards = []
         new._hands = {}
         return new
 
@@ -291,6 +302,39 @@ class Betting(State):
         if top > called:
             self.returned.append((self.bets.index(top), top - called))
         return super().collect_bets(commentary=commentary)
+
+    def _begin_showdown(self) -> None:
+        if not self._contested:  # no chip is bet from here on
+            self._contested = tuple(super().pots)
+        super()._begin_showdown()
+
+    @property
+    def pots(self) -> Iterator[pokerkit.state.Pot]:
+        return iter(self._contested) if self._contested else super().pots
+
+    def _begin_hand_killing(self) -> None:
+        self._begin_chips_pushing()
+
+    def _begin_chips_pushing(self) -> None:
+        if self.folded_status:
+            winner = self.statuses.index(True)
+            called = self.bets[winner] - sum(amount for player, amount in self.returned if player == winner)
+            pushed = sum(pot.amount for pot in self.pots)
+            self.bets[winner] += pushed
+            self.awards.append(Award(pushed + called, {winner: pushed + called}))
+        else:
+            for pot in self.pots:
+                hands = {i: hand.entry for i in pot.player_indices if (hand := self.get_hand(i)) is not None}
+                best = max(hands.values())
+                winners = [i for i, hand in hands.items() if hand == best]
+                share, odd = divmod(pot.amount, len(winners))
+                shares = {i: share for i in winners if share}
+                shares[winners[0]] = share + odd
+                for i, amount in shares.items():
+                    self.bets[i] += amount
+                self.awards.append(Award(pot.amount, shares))
+        self.street_index = None
+        self._begin_chips_pulling()
 
     def get_hand(self, player_index: int, board_index: int = 0, hand_type_index: int = 0) -> HighHand | None:
         if not self.statuses[player_index] or len(self.board_cards) < 5:

@@ -6,14 +6,7 @@ Each function takes a `Table` and gives an `Outcome`. What pokerkit did on the w
 from __future__ import annotations
 
 from msgspec.structs import replace
-from pokerkit import (
-    AntePosting,
-    BlindOrStraddlePosting,
-    BoardDealing,
-    ChipsPulling,
-    ChipsPushing,
-    HoleCardsShowingOrMucking,
-)
+from pokerkit import AntePosting, BlindOrStraddlePosting, BoardDealing, HoleCardsShowingOrMucking
 
 from games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
 from games.cards import commit, deal
@@ -166,25 +159,13 @@ def _posts(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
 
 
 def _pots(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
-    """What was won, main pot first. A bet is part of a pot as far as somebody called it."""
-    pushes = [op for op in betting.operations if isinstance(op, ChipsPushing)]
-    pulled = {op.player_index: op.amount for op in betting.operations if isinstance(op, ChipsPulling)}
-    unpushed = {player: amount - sum(push.amounts[player] for push in pushes) for player, amount in pulled.items()}
+    """Who won what, main pot first. A bet is part of a pot as far as somebody called it."""
     pots: list[dict[str, Json]] = []
-    for push in pushes:
+    for award in betting.awards:
         winners: list[dict[str, Json]] = []
-        for player, amount in enumerate(push.amounts):
-            if amount:
-                best = None if betting.folded_status else betting.get_hand(player)
-                label = None if best is None else best.entry.label.value
-                winners.append({"seat_index": hand.players[player], "amount": amount, "hand": label})
-        pots.append({"amount": sum(push.amounts), "winners": winners})
-    if betting.folded_status:  # pokerkit gives the winner's last bet back whole
-        [(player, bet)] = unpushed.items()
-        called = bet - sum(amount for p, amount in betting.returned if p == player)
-        if called and not pots:
-            pots = [{"amount": 0, "winners": [{"seat_index": hand.players[player], "amount": 0, "hand": None}]}]
-        if called:
-            pots[-1]["amount"] += called
-            pots[-1]["winners"][0]["amount"] += called
+        for player, amount in award.shares.items():
+            best = betting.get_hand(player) if not betting.folded_status else None
+            label = None if best is None else best.entry.label.value
+            winners.append({"seat_index": hand.players[player], "amount": amount, "hand": label})
+        pots.append({"amount": award.amount, "winners": winners})
     return pots

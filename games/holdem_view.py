@@ -43,11 +43,25 @@ def hand_view(table: Table) -> dict[str, Json]:
     betting = table.betting
     view["phase"] = PHASES[betting.street_index or 0]
     view["board"] = hand.board(len(betting.board_cards))
-    view["pots"] = [
-        {"amount": pot.amount, "seats": [hand.players[player] for player in pot.players]} for pot in betting.collected
-    ]
+    view["pots"] = _pots(table, hand)
     view["current_bet"] = betting.price
     return view
+
+
+def _pots(table: Table, hand: Hand) -> list[dict[str, Json]]:
+    """What was collected; with it, the bets of those who folded and whose seats are free already."""
+    betting = table.betting
+    pots: list[dict[str, Json]] = [
+        {"amount": pot.amount, "seats": [hand.players[player] for player in pot.players]} for pot in betting.collected
+    ]
+    here = {seat.index for seat in table.seats if seat.dealt}
+    gone = sum(bet for seat, bet in zip(hand.players, betting.bets, strict=True) if bet and seat not in here)
+    if gone and pots:
+        pots[-1]["amount"] += gone
+    elif gone:
+        able = [seat for seat, alive in zip(hand.players, betting.statuses, strict=True) if alive]
+        pots = [{"amount": gone, "seats": able}]
+    return pots
 
 
 def seat_view(table: Table, index: SeatIndex) -> dict[str, Json]:
