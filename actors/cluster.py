@@ -76,7 +76,7 @@ class Cluster:
 
     def _start_blocking(self, name: str) -> None:
         options = {**_OPTIONS, "name": name, "namespace": self._settings.namespace}
-        actor = ray.remote(RemoteHost).options(**options).remote(name, self._settings)
+        actor: Any = ray.remote(RemoteHost).options(**options).remote(name, self._settings)
         ray.get(actor.start.remote(), timeout=START_TIMEOUT_S)
 
     async def end_actor(self, name: str) -> None:
@@ -93,7 +93,7 @@ class Cluster:
 
     def _ensure_blocking(self) -> None:
         options = {**_OPTIONS, "name": STEWARD, "namespace": self._settings.namespace, "get_if_exists": True}
-        steward = ray.remote(RemoteSteward).options(**options).remote(self._settings)
+        steward: Any = ray.remote(RemoteSteward).options(**options).remote(self._settings)
         ray.get(steward.start.remote(), timeout=START_TIMEOUT_S)
 
 

@@ -68,6 +68,8 @@ class _End(asyncio.Protocol):
         self._beat_due = 0.0
         self.heard_at = self._loop.time()
         self.open = False
+        self.went_silent = False
+        """It was cut because the other end said nothing any more."""
 
     @abstractmethod
     def _hello(self, message: bytes) -> None:
@@ -157,6 +159,7 @@ class _End(asyncio.Protocol):
             return
         # Where we were held up ourselves, what the other end said waits unread: judge at the next beat.
         if now - self._beat_due < BEAT_S / 2 and now - self.heard_at > self._silent_s():
+            self.went_silent = True
             self.cut(f"silent for {now - self.heard_at:.1f} s")
             return
         if self._transport is not None:

@@ -12,7 +12,7 @@ from actors.messages import Answer, Look, Request, Seen
 from actors.rooms import Rooms
 from actors.slot import Reply, Slot
 from actors.update import audience_before
-from actors.view import audience, whole
+from actors.view import audience, watched, whole
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -73,12 +73,13 @@ def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
     told, saw = [], audience_before(recent, user, stands)
     for update in recent:
         saw = update.audience_after(user, saw)
-        told.append({"seq": update.seq, "at": update.at, "events": msgspec.Raw(update.shown_to(user, saw)[0])})
+        events = update.shared(saw)[0] if look.as_spectator else update.shown_to(user, saw)[0]
+        told.append({"seq": update.seq, "at": update.at, "events": msgspec.Raw(events)})
     view = {
         "seq": slot.seq,
         "at": room.table.at,
         "stale": stale,
-        **whole(room, user, look.sender.name),
+        **(watched(room, user) if look.as_spectator else whole(room, user, look.sender.name)),
         "recent": told,
     }
     return Seen(slot.seq, slot.epoch, room.table.at, stands, _json(view), stale)

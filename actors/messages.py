@@ -23,11 +23,13 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Give the whole view of the room as `sender` may see it."""
+    """Give the whole view of the room as `sender` may see it; with `as_spectator`, what a spectator in his place sees
+    (never more than his own)."""
 
     epoch: Epoch
     sender: Sender
     room: RoomId
+    as_spectator: bool = False
 
 
 class Rouse(msgspec.Struct, frozen=True, array_like=True, tag=3):

@@ -52,12 +52,15 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
         part = self.users.get(user)
         if part is not None and part.audience is not None:
             return part.events, part.patch
-        events, patch = self.shown_outside() if audience == "outside" else (self.events, self.patch)
+        events, patch = self.shared(audience)
         if part is None:
             return events, patch
         return part.events or events, _joined(patch, part.patch)
 
-    def shown_outside(self) -> tuple[bytes, bytes]:
+    def shared(self, audience: Audience) -> tuple[bytes, bytes]:
+        """Events and patch for those of whom the update says nothing in particular."""
+        if audience == "inside":
+            return self.events, self.patch
         return self.outside.events or b"[]", self.outside.patch
 
     def frame_for(self, user: UserId, audience: Audience) -> bytes:

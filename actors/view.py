@@ -109,6 +109,15 @@ def whole(room: Room, user: UserId, name: str = "") -> View:
     return {**shared, **personal(room, user, name)}
 
 
+def watched(room: Room, user: UserId) -> View:
+    """What `user` would see as a spectator, if he may see the table at all; else what he sees from outside."""
+    view = inside(room) if audience(room, user) == "inside" else outside(room)
+    member = room.members.get(user)
+    role = "spectator" if audience(room, user) == "inside" else "guest"
+    me = {"user_id": user, "role": role, "is_host": False, "display_name": member.name if member else "", "legal": []}
+    return {**view, "me": me}
+
+
 class Projection:
     """One room's views as they were last shown, kept so that each update is the difference and no more."""
 

@@ -33,8 +33,9 @@ class NotStarted(Exception):
 class EmbeddedServer(ABC):
     """`async with` it, or `start` and `stop` it; it may be started again after it was stopped or died."""
 
-    program: ClassVar[str]
-    """The name of the server's process."""
+    name: ClassVar[str]
+    programs: ClassVar[tuple[str, ...]]
+    """How the names of its processes begin. They work in `data`, by which leftovers are known."""
     stop_steps: ClassVar[tuple[tuple[Signals, float], ...]]
     """Signals to stop it with, each with the seconds to wait before the next."""
 
@@ -50,7 +51,7 @@ class EmbeddedServer(ABC):
         """On return the server answers at the URL. On an exception nothing of it runs."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         password = kept_secret(self.folder / "password")
-        await end(in_folder(self.program, self.data), *self.stop_steps)
+        await self.sweep()
         await self._prepare(password)
         kept_port = self.folder / "port"
         port = free_port(int(kept_port.read_text()) if kept_port.exists() else 0)
@@ -67,11 +68,10 @@ class EmbeddedServer(ABC):
             except BaseException:
                 await self.stop()
                 raise
-            wrote = self.log.read_text(errors="replace")[logged:]
-            if "Address already in use" not in wrote:
-                raise NotStarted(self.program, wrote)
-            port = free_port()
-        raise NotStarted(self.program, f"no free port in {_PORT_TRIES} tries")
+            wrote = self.log.read_bytes()[logged:].decode(errors="replace")
+            if port == (port := free_port(port)):
+                raise NotStarted(self.name, wrote)
+        raise NotStarted(self.name, f"no free port in {_PORT_TRIES} tries")
 
     async def stop(self) -> None:
         """On return it has ended; Postgres has written a checkpoint unless it had to be killed."""
@@ -79,6 +79,10 @@ class EmbeddedServer(ABC):
             await end([self.process], *self.stop_steps)
             self.process.wait()
             self.process = None
+
+    async def sweep(self) -> None:
+        """Ends what an earlier run left behind. On return nothing works in our folder."""
+        await end(in_folder(self.programs, self.data), *self.stop_steps)
 
     async def __aenter__(self) -> str:
         return await self.start()

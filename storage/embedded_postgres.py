@@ -53,7 +53,8 @@ log_checkpoints = off
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    program = "postgres"
+    name = "PostgreSQL"
+    programs = ("postgres",)
     # Fast, then immediate shutdown.
     stop_steps = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
 
@@ -78,8 +79,12 @@ class EmbeddedPostgres(EmbeddedServer):
                     *("-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
                 ]
                 initdb = _run("initdb", options, log=log, account=account, keep_fds=[*fds, secret])
-            if await exit_code(initdb) != 0:
-                raise NotStarted("initdb", log.read_text(errors="replace"))
+            try:
+                if await exit_code(initdb) != 0:
+                    raise NotStarted("initdb", log.read_text(errors="replace"))
+            finally:
+                initdb.kill()
+                initdb.wait()
         finally:
             os.close(secret)
         fresh.rename(self.data)

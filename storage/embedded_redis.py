@@ -25,7 +25,8 @@ tcp-keepalive 30
 
 
 class EmbeddedRedis(EmbeddedServer):
-    program = "redis-server"
+    name = "Redis"
+    programs = ("redis-server",)
     stop_steps = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 
     async def _prepare(self, password: str) -> None:

@@ -335,3 +335,6 @@ FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a
 WHERE $1::text IS NULL OR r.id = $1 OR r.code = $1
 ORDER BY r.created_at, r.id
 
+
+-- name: ping
+SELECT 1

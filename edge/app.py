@@ -1,0 +1,188 @@
+"""The edge: settings → objects → routes. The only place where everything meets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from actors.cluster import Cluster, join
+from actors.directory import ClusterUnavailable, Directory
+from edge.api import Api
+from edge.auth import Identities
+from edge.fanout import Fanout
+from edge.lobby import Lobby
+from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
+from edge.router import Router
+from edge.socket import Connection, Services
+from edge.websocket import EXTENSION, DirectWebSocket
+from storage.postgres import Database, StorageUnavailable
+from tavola.settings import Settings
+
+log = structlog.get_logger()
+
+STEWARD_LOOK_S = 5.0
+DRAIN_S = 5
+MESSAGE_LIMIT = FRAME_LIMIT * 4
+"""Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
+
+
+class Edge:
+    """One edge's parts, while it runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._services: Services | None = None
+        self._database: Database | None = None
+        self.draining = False
+
+    @asynccontextmanager
+    async def running(self, app: Starlette) -> AsyncIterator[None]:
+        """The parts, connected and at work."""
+        settings = self._settings
+        database = self._database = await Database.connect(settings.database_url, least=2, most=16)
+        cluster = Cluster(settings)
+        secret = settings.jwt_secret.get_secret_value().encode()
+        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000)
+        fanout = Fanout(database, settings.redis_url)
+        services = self._services = Services(Identities(secret), router, fanout, database)
+        app.router.routes.extend(Api(services, Lobby(database)).routes())
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("fanout", fanout.run()),
+                ("sweep", services.sweep()),
+                ("steward", _keep_steward(cluster)),
+            )
+        ]
+        for task in tasks:
+            task.add_done_callback(_part_ended)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            router.close()
+            await database.close()
+
+    # Routes of its own
+
+    async def socket(self, websocket: WebSocket) -> None:
+        """`GET /ws`: accepted if its origin may; from then on its messages go to a `Connection`."""
+        if self._services is None or self.draining:
+            await websocket.close(1013)
+            return
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
+        direct: DirectWebSocket = websocket.scope["extensions"][EXTENSION]
+        if not self._origin_allowed(websocket):
+            direct.close(4403, "origin refused")
+            return
+        connection = Connection(direct, self._services)
+        direct.attach(connection)
+        await connection.closed
+
+    def _origin_allowed(self, websocket: WebSocket) -> bool:
+        origin = websocket.headers.get("origin")
+        if origin is None:
+            return True
+        if self._settings.allowed_origins:
+            return origin in self._settings.allowed_origins
+        return urlsplit(origin).netloc == websocket.headers.get("host")
+
+    async def healthz(self, request: Request) -> Response:
+        return Response(b'{"status":"alive"}', media_type="application/json")
+
+    async def readyz(self, request: Request) -> Response:
+        """Whether this edge can serve, and what is away. Without Redis it can."""
+        away = []
+        if self._services is None or self._database is None or self.draining:
+            away.append("edge")
+        else:
+            try:
+                await self._database.rows("ping", timeout=2.0)
+            except StorageUnavailable:
+                away.append("postgres")
+            if not self._services.fanout.redis_up:
+                away.append("redis")
+        ready = not set(away) & {"edge", "postgres"}
+        body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "away": away})
+        return Response(body, 200 if ready else 503, media_type="application/json")
+
+    def drain(self) -> None:
+        """Say goodbye to every client, each to come back at a moment of its own."""
+        self.draining = True
+        if self._services is not None:
+            for connection in list(self._services.connections):
+                connection.drain(random.randrange(0, 1000))
+
+
+def _part_ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("edge.part_failed", part=task.get_name(), error=repr(error), exc_info=error)
+
+
+async def _keep_steward(cluster: Cluster) -> None:
+    """See that the steward runs, now and then, until cancelled."""
+    while True:
+        try:
+            await cluster.ensure_steward()
+        except ClusterUnavailable as error:
+            log.warning("steward.not_ensured", reason=str(error))
+        await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
+
+
+def application(edge: Edge) -> Starlette:
+    return Starlette(
+        routes=[
+            WebSocketRoute("/ws", edge.socket),
+            Route("/healthz", edge.healthz),
+            Route("/readyz", edge.readyz),
+        ],
+        lifespan=edge.running,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which drains our sockets before it closes them."""
+
+    def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
+        super().__init__(config)
+        self._edge = edge
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        self._edge.drain()
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+
+
+def serve(settings: Settings) -> None:
+    """Run one edge until SIGTERM or SIGINT."""
+    join(settings)
+    edge = Edge(settings)
+    config = uvicorn.Config(
+        application(edge),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws=DirectWebSocket,
+        ws_max_size=MESSAGE_LIMIT,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=4096,
+    )
+    _Server(config, edge).run()

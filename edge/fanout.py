@@ -1,0 +1,297 @@
+"""Following rooms: one subscription a room on this edge, however many sockets follow it; every number once, in order.
+
+An edge hears of an update by the answer to a command that it carried, by Redis, or by looking into the log; whichever
+comes first counts and the others are old by then. A number that is missing is waited for a moment (another edge's answer
+may overtake Redis), then read from the log. Every 250 ms the edge asks, for all its rooms at once, whether any has gone
+on without it: so a lost message costs that long, and so does a Redis that is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from actors import update as codec
+from actors.commands import RoomId, Seq, UserId
+from actors.load import update_of
+from actors.update import Audience, Update
+from edge.websocket import text_frame
+from storage.postgres import Database, StorageUnavailable
+from storage.redis import Subscriber
+
+log = structlog.get_logger()
+
+POLL_S = 0.25
+OVERTAKEN_S = 0.03
+"""How long a missing number is waited for before it is read from the log."""
+EARLY_LIMIT = 1000
+"""Updates kept that came before a missing one; beyond, they are read from the log later."""
+PAGE = 200
+
+
+class Sink(Protocol):
+    def write(self, frame: bytes) -> None:
+        """Take a ready-made WebSocket frame."""
+
+
+class Follower:
+    """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number."""
+
+    __slots__ = ("audience", "seq", "socket", "user")
+
+    def __init__(self, socket: Sink, user: UserId) -> None:
+        self.socket = socket
+        self.user = user
+        self.seq = Seq(-1)
+        self.audience: Audience = "outside"
+
+
+class _Head(msgspec.Struct, array_like=True):
+    room: str
+    seq: int
+
+
+_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+class Feed:
+    """One room as this edge follows it: `seq` is the last number that its followers in step have been sent."""
+
+    def __init__(self, room: RoomId) -> None:
+        self.room = room
+        self.seq = Seq(-1)
+        self.inside: set[Follower] = set()
+        self.outside: set[Follower] = set()
+        self.joining: dict[Follower, list[Update]] = {}
+        """Followers who wait for their view, with what came meanwhile."""
+        self.ahead: set[Follower] = set()
+        """Followers whose view is newer than `seq`."""
+        self.early: dict[Seq, Update] = {}
+        self.repair: asyncio.TimerHandle | asyncio.Task[None] | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not (self.inside or self.outside or self.joining or self.ahead)
+
+    def put(self, follower: Follower) -> None:
+        (self.inside if follower.audience == "inside" else self.outside).add(follower)
+
+    def discard(self, follower: Follower) -> None:
+        self.inside.discard(follower)
+        self.outside.discard(follower)
+        self.ahead.discard(follower)
+        self.joining.pop(follower, None)
+
+    def deliver(self, update: Update) -> None:
+        """The next number: to everybody in step, each as he may see it."""
+        self.seq = update.seq
+        for waiting in self.joining.values():
+            waiting.append(update)
+        users = update.users
+        moved: list[Follower] = []
+        for followers, (events, patch) in (
+            (self.inside, update.shared("inside")),
+            (self.outside, update.shared("outside")),
+        ):
+            if not followers:
+                continue
+            shared = text_frame(update.frame(events, patch))
+            for follower in followers:
+                if follower.user in users:
+                    before = follower.audience
+                    follower.audience = update.audience_after(follower.user, before)
+                    follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                    if follower.audience != before:
+                        moved.append(follower)
+                else:
+                    follower.socket.write(shared)
+        for follower in moved:
+            self.discard(follower)
+            self.put(follower)
+        for follower in [f for f in self.ahead if f.seq <= self.seq]:
+            self.ahead.discard(follower)
+            self.put(follower)
+
+
+class Fanout:
+    """All the rooms that this edge follows."""
+
+    def __init__(self, database: Database, redis_url: str) -> None:
+        self._database = database
+        self._feeds: dict[str, Feed] = {}
+        self._subscriber = Subscriber(redis_url, self.heard)
+        self._repairs: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def redis_up(self) -> bool:
+        return self._subscriber.up
+
+    async def run(self) -> None:
+        """Hear and look, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._subscriber.run())
+            tasks.create_task(self._poll())
+
+    def rooms(self) -> list[str]:
+        return list(self._feeds)
+
+    # Following
+
+    async def begin(self, follower: Follower, room: RoomId) -> None:
+        """From now on what happens in the room is kept for `follower`, until `place` or `end`."""
+        feed = self._feeds.get(room)
+        if feed is None:
+            feed = self._feeds[room] = Feed(room)
+        feed.discard(follower)
+        feed.joining[follower] = []
+        await self._subscriber.follow(room)
+
+    def place(self, follower: Follower, room: RoomId, seq: Seq, audience: Audience) -> None:
+        """`follower` has been sent everything up to `seq`, as one of `audience`: the rest follows by itself."""
+        feed = self._feeds.get(room)
+        if feed is None or follower not in feed.joining:
+            return
+        follower.seq, follower.audience = seq, audience
+        waiting = feed.joining.pop(follower)
+        if feed.seq < 0:
+            feed.seq = seq
+            feed.put(follower)
+            for update in waiting:
+                self._next(feed, update)
+            return
+        for update in waiting:
+            if update.seq == follower.seq + 1:
+                follower.audience = update.audience_after(follower.user, follower.audience)
+                follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                follower.seq = update.seq
+        if follower.seq == feed.seq:
+            feed.put(follower)
+        elif follower.seq > feed.seq:
+            feed.ahead.add(follower)
+            self._repair_soon(feed)
+        else:
+            self._start(self._catch_up(feed, follower))
+
+    def end(self, follower: Follower, room: str) -> None:
+        """`follower` follows the room no more."""
+        feed = self._feeds.get(room)
+        if feed is None:
+            return
+        feed.discard(follower)
+        if feed.empty:
+            del self._feeds[room]
+            self._subscriber.unfollow(room)
+            if isinstance(feed.repair, asyncio.TimerHandle):
+                feed.repair.cancel()
+
+    # Hearing
+
+    def heard(self, room: str, message: bytes) -> None:
+        """An encoded `Update`, from whichever side. Old ones, and ones from nobody of ours, are ignored."""
+        feed = self._feeds.get(room)
+        if feed is None:
+            return
+        try:
+            if _head(message).seq <= feed.seq:
+                return
+            update = codec.decode(message)
+        except msgspec.MsgspecError as error:
+            log.warning("update.unreadable", room=room, reason=str(error))
+            return
+        if update.room == room:
+            self._next(feed, update)
+
+    def _next(self, feed: Feed, update: Update) -> None:
+        if feed.seq < 0:
+            for waiting in feed.joining.values():
+                waiting.append(update)
+            return
+        if update.seq > feed.seq + 1:
+            if len(feed.early) < EARLY_LIMIT:
+                feed.early[update.seq] = update
+            self._repair_soon(feed)
+            return
+        if update.seq == feed.seq + 1:
+            feed.deliver(update)
+        while (early := feed.early.pop(Seq(feed.seq + 1), None)) is not None:
+            feed.deliver(early)
+        if feed.early:
+            feed.early = {seq: early for seq, early in feed.early.items() if seq > feed.seq}
+
+    # Gaps
+
+    def _repair_soon(self, feed: Feed) -> None:
+        if feed.repair is None:
+            feed.repair = self._loop.call_later(OVERTAKEN_S, self._repair_now, feed)
+
+    def _repair_now(self, feed: Feed) -> None:
+        if isinstance(feed.repair, asyncio.Task):
+            return
+        if isinstance(feed.repair, asyncio.TimerHandle):
+            feed.repair.cancel()
+        behind = bool(feed.early) or any(follower.seq > feed.seq for follower in feed.ahead)
+        feed.repair = self._start(self._repair(feed)) if behind else None
+
+    async def _repair(self, feed: Feed) -> None:
+        """Read from the log what is missing, up to its end."""
+        try:
+            read = PAGE
+            while read == PAGE and self._feeds.get(feed.room) is feed:
+                rows = await self._database.rows("log_after", feed.room, feed.seq, PAGE)
+                read = len(rows)
+                for row in rows:
+                    self._next(feed, update_of(feed.room, row))
+            log.info("gap.repaired", room=feed.room, seq=feed.seq)
+        except StorageUnavailable as error:
+            log.warning("gap.not_repaired", room=feed.room, reason=str(error))
+        finally:
+            feed.repair = None
+
+    async def _catch_up(self, feed: Feed, follower: Follower) -> None:
+        """A follower whose view is older than what the others have been sent: read him the difference."""
+        feed.joining[follower] = []
+        try:
+            rows = await self._database.rows("log_after", feed.room, follower.seq, PAGE)
+        except StorageUnavailable as error:
+            log.warning("gap.not_repaired", room=feed.room, reason=str(error))
+            rows = []
+        if follower not in feed.joining:
+            return
+        for row in rows:
+            update = update_of(feed.room, row)
+            if update.seq == follower.seq + 1 and update.seq <= feed.seq:
+                follower.audience = update.audience_after(follower.user, follower.audience)
+                follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                follower.seq = update.seq
+        if not rows:
+            await asyncio.sleep(POLL_S)
+        self.place(follower, feed.room, follower.seq, follower.audience)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            known = [(feed.room, feed.seq) for feed in self._feeds.values() if feed.seq >= 0]
+            if not known:
+                continue
+            rooms, seqs = zip(*known, strict=True)
+            try:
+                behind = await self._database.rows("behind", list(rooms), list(seqs))
+            except StorageUnavailable:
+                continue
+            for row in behind:
+                feed = self._feeds.get(row["room_id"])
+                if feed is not None and feed.seq < row["seq"] and not isinstance(feed.repair, asyncio.Task):
+                    if feed.repair is not None:
+                        feed.repair.cancel()
+                    feed.repair = self._start(self._repair(feed))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._repairs.add(task)
+        task.add_done_callback(self._repairs.discard)
+        return task

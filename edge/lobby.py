@@ -1,0 +1,96 @@
+"""Rooms as rows: opening them, listing them, the summary of one. The room itself is its actor's."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from actors.commands import RoomId
+from actors.messages import No
+from actors.opening import Request, open_rows
+from edge.auth import Identity, clean
+from games.base import Refused
+from storage.postgres import Conflict, Database, Row
+
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+CODE_SIZE = 6
+PAGE_LIMIT = 100
+
+
+class Lobby:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, request: Request, host: Identity, creation_id: str | None) -> dict[str, Any] | No:
+        """A new room's summary. The same `creation_id` from the same host opens one room only."""
+        while True:
+            room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
+            now = time.time_ns() // 1_000_000
+            name = clean(request.name or "") or f"{host.name}'s table"
+            rows = open_rows(request, room, code, name, host.user, host.name, now)
+            if isinstance(rows, Refused):
+                return No(rows.code, rows.message, rows.details)
+            try:
+                made = await self._database.row(
+                    "create_room",
+                    room,
+                    code,
+                    name,
+                    rows.game,
+                    rows.options,
+                    request.visibility,
+                    request.approval,
+                    host.user,
+                    request.max_spectators,
+                    rows.max_players,
+                    now,
+                    creation_id,
+                    host.name,
+                    rows.state,
+                    rows.checkpoint,
+                )
+            except Conflict as error:
+                if error.constraint == "rooms_code_unique":
+                    continue
+                raise
+            if made is None:
+                before = await self._database.row("created_room", host.user, creation_id)
+                assert before is not None
+                room = RoomId(before["id"])
+            summary = await self.summary(room)
+            assert summary is not None
+            return summary
+
+    async def summary(self, room_or_code: str) -> dict[str, Any] | None:
+        """What anybody may know of a room, by its id or its code."""
+        row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
+        return _summary(row) if row is not None else None
+
+    async def list(
+        self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Public rooms, newest first, and the cursor for more. Raises `ValueError` for a cursor that is none."""
+        created_at, after = None, None
+        if cursor:
+            text, _, after = cursor.partition("~")
+            created_at = int(text)
+        limit = max(1, min(limit, PAGE_LIMIT))
+        rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
+        more = rows[limit - 1] if len(rows) > limit else None
+        return [_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None
+
+
+def _code() -> str:
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_SIZE))
+
+
+def _summary(row: Row) -> dict[str, Any]:
+    return {**dict(row), "options": msgspec.json.decode(row["options"]), "created_at": iso(row["created_at"])}
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

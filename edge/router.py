@@ -1,0 +1,171 @@
+"""Room → line: where a request goes, and what is done when the actor there does not answer.
+
+The usual case costs one look-up and one write. Everything else (a room to be found, a line to be opened, an actor to be
+replaced) is done once for however many requests wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+import structlog
+
+from actors.commands import Epoch, RoomId
+from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from actors.line import Line, LineFull, LineLost
+from actors.messages import Answer, Moved, No, Request
+from storage.postgres import StorageUnavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+ANSWER_WITHIN_S = 10.0
+"""How long a request may look for an actor that answers it, before it is refused."""
+WAITING_LIMIT = 20_000
+"""Requests that may wait at once for rooms to be found; one more is refused `overloaded`."""
+TAKE_OVERS_AT_ONCE = 16
+NO_ROOM = No("room_not_found", "There is no such room.")
+AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
+NOBODY = No("room_unavailable", "This room has no server just now; try again.", None, 1000)
+CROWDED = No("overloaded", "This server has too much to do.", None, 500)
+
+
+class Router:
+    """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
+
+    def __init__(self, directory: Directory, secret: bytes, silent_s: float) -> None:
+        """An actor that is silent for `silent_s` is replaced."""
+        self._directory = directory
+        self._secret = secret
+        self._silent_s = silent_s
+        self._places: dict[RoomId, Place] = {}
+        self._lines: dict[str, Line] = {}
+        self._single: dict[tuple[str, str], asyncio.Task[object]] = {}
+        self._searches: set[asyncio.Task[None]] = set()
+        self._take_overs = asyncio.Semaphore(TAKE_OVERS_AT_ONCE)
+
+    def send(self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]) -> None:
+        """Have `request` (made for the epoch at which the room is) answered; `answered` is called once."""
+        place = self._places.get(room)
+        line = self._lines.get(place.actor) if place is not None else None
+        if place is not None and line is not None and line.open:
+            try:
+                asked = line.ask(request(place.epoch))
+            except LineFull:
+                answered(CROWDED)
+                return
+            asked.add_done_callback(lambda done: self._answered(done, room, place, request, answered))
+        else:
+            self._search(room, request, answered)
+
+    async def ask(self, room: RoomId, request: Callable[[Epoch], Request]) -> Answer:
+        """As `send`, awaited."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(room, request, lambda got: None if answer.done() else answer.set_result(got))
+        return await answer
+
+    def close(self) -> None:
+        """Cut every line."""
+        for line in self._lines.values():
+            line.cut("the edge stops")
+
+    def _answered(
+        self,
+        done: asyncio.Future[Answer],
+        room: RoomId,
+        place: Place,
+        request: Callable[[Epoch], Request],
+        answered: Callable[[Answer], None],
+    ) -> None:
+        if done.cancelled():
+            return
+        if done.exception() is None and not isinstance(answer := done.result(), Moved):
+            answered(answer)
+            return
+        if done.exception() is None and self._places.get(room) is place:
+            del self._places[room]
+        self._search(room, request, answered)
+
+    def _search(self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]) -> None:
+        if len(self._searches) >= WAITING_LIMIT:
+            answered(CROWDED)
+            return
+        task = asyncio.get_running_loop().create_task(self._find_and_ask(room, request, answered))
+        self._searches.add(task)
+        task.add_done_callback(self._searches.discard)
+
+    async def _find_and_ask(
+        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + ANSWER_WITHIN_S
+        answer: Answer = NOBODY
+        tries = 0
+        while loop.time() < give_up_at:
+            tries += 1
+            try:
+                async with asyncio.timeout_at(give_up_at):
+                    line, place = await self._reach(room)
+                    got = await line.ask(request(place.epoch))
+            except NoSuchRoom:
+                answer = NO_ROOM
+                break
+            except StorageUnavailable as error:
+                log.warning("room.not_found_yet", room=room, reason=str(error))
+                answer = AWAY
+            except (LineLost, LineFull, ClusterUnavailable, TimeoutError) as error:
+                log.info("room.not_reached_yet", room=room, reason=str(error))
+                answer = NOBODY
+            else:
+                if not isinstance(got, Moved):
+                    answer = got
+                    break
+                if self._places.get(room) is place:
+                    del self._places[room]
+            if tries > 1:
+                await asyncio.sleep(random.uniform(0.01, 0.05) * min(tries, 10))
+        answered(answer)
+
+    async def _reach(self, room: RoomId) -> tuple[Line, Place]:
+        """An open line to the room's actor; the room is placed, or taken over, if need be."""
+        place = self._places.get(room)
+        if place is None:
+            place = await self._once(("find", room), lambda: self._directory.find(room))
+            self._places[room] = place
+        line = self._lines.get(place.actor)
+        if line is not None and line.open:
+            return line, place
+        frozen = line is not None and line.went_silent
+        if not frozen:
+            try:
+                known = place
+                return await self._once(("open", known.actor), lambda: self._open(known)), known
+            except LineLost as error:
+                log.info("line.not_opened", actor=place.actor, reason=error.reason)
+        lost = place
+        found = await self._once(("take over", room), lambda: self._take_over(lost))
+        self._places[room] = found
+        return await self._once(("open", found.actor), lambda: self._open(found)), found
+
+    async def _take_over(self, lost: Place) -> Place:
+        async with self._take_overs:
+            return await self._directory.take_over(lost)
+
+    async def _open(self, place: Place) -> Line:
+        line = self._lines.get(place.actor)
+        if line is None or not line.open:
+            line = await Line.connect(place.actor, place.address, self._secret, self._silent_s)
+            self._lines[place.actor] = line
+        return line
+
+    async def _once(self, key: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of `work`, shared by all who ask for the same thing meanwhile."""
+        task = self._single.get(key)
+        if task is None:
+            task = self._single[key] = asyncio.get_running_loop().create_task(work())
+            task.add_done_callback(lambda _: self._single.pop(key, None))
+        return cast(T, await asyncio.shield(task))
