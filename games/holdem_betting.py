@@ -1,8 +1,8 @@
 """One hand's betting, from the blinds to the last chip: pokerkit's state machine, dealt from our own deck.
 
 pokerkit posts antes and blinds, collects bets, returns what nobody called, makes side pots, orders the showdown and
-says which hand is best. Ours, where its rules for no-limit betting differ from Robert's Rules of Poker and the TDA's, or
-where it would use chance of its own:
+says which hand is best. Ours, where its rules for no-limit betting differ from Robert's Rules of Poker and the TDA's,
+or where it would use chance of its own:
 
 - it deals nothing: the cards come in as an argument (its deck is empty, so its shuffle has nothing to shuffle);
 - the price of entering is a whole big blind even when the big blind is all in for less;
@@ -318,8 +318,11 @@ class Betting(State):
     def _begin_chips_pushing(self) -> None:
         if self.folded_status:
             winner = self.statuses.index(True)
-            called = self.bets[winner] - sum(amount for player, amount in self.returned if player == winner)
-            pushed = sum(pot.amount for pot in self.pots)
+            bet, pushed = self.bets[winner], sum(pot.amount for pot in self.pots)
+            called = bet - sum(amount for player, amount in self.returned if player == winner)
+            if not pushed + called:  # everybody folded to a big blind, and the small blind was dead: he wins his own
+                called = bet
+                self.returned.clear()
             self.bets[winner] += pushed
             self.awards.append(Award(pushed + called, {winner: pushed + called}))
         else:

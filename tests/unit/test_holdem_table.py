@@ -178,8 +178,22 @@ def test_a_big_blind_who_left_leaves_a_dead_small_blind() -> None:
     table.does(3, "check")
     assert table.turn == 3, "first to the left of the button"
     table.all_fold()
-    assert hand_over(table) == (2, 3, 0), "and then the button is dead"
+    table.deal()
+    assert places(table) == (2, 3, 0), "and then the button is dead"
+    table.all_fold()
     assert hand_over(table) == (3, 0, 1)
+
+
+def test_a_walk_over_a_dead_small_blind_wins_the_big_blind_itself() -> None:
+    table = Story({0: 1000, 1: 1000, 2: 1000, 3: 1000})
+    hand_over(table)
+    table.leaves(2)
+    table.deal()
+    table.all_fold()
+    assert table.told("pot_distributed") == [
+        {"pots": [{"amount": 10, "winners": [{"seat_index": 3, "amount": 10, "hand": None}]}]}
+    ]
+    assert table.chips(3) == [1000]
 
 
 def test_a_small_blind_who_left_leaves_a_dead_button() -> None:

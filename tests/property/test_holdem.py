@@ -1,0 +1,477 @@
+"""Hold'em over thousands of random games: what must hold at every step, whatever is played.
+
+A game is a handful of numbers and a string of bytes, each of which is one thing that happens, so that Hypothesis can
+shrink it. When the bytes are used up everybody checks or folds.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from holdem_kit import GAME, encode, on_view, stored
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
+
+from games.base import Entropy, Move, Outcome, Refused, SeatIndex
+from games.cards import DECK
+from games.holdem_state import Hand, Options, Seat, Table
+
+MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
+many = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Script(NamedTuple):
+    """A random game: the table, and what happens."""
+
+    options: Options
+    stacks: dict[int, int]
+    happens: bytes
+
+
+class Step(NamedTuple):
+    """One outcome. `seat` and `move` are None where it was not a move."""
+
+    before: Table
+    after: Outcome[Table]
+    seat: SeatIndex | None = None
+    move: Move | None = None
+    entropy: Entropy | None = None
+    brought: int = 0
+    """Chips that came to the table (or, less than 0, left it) in this step."""
+
+
+@st.composite
+def scripts(draw: st.DrawFn, coming_and_going: bool = True) -> Script:
+    seats = draw(st.integers(2, 10))
+    small_blind = draw(st.integers(1, 9))
+    options = Options(
+        seats=seats, small_blind=small_blind, big_blind=10, ante=draw(st.sampled_from((0, 0, 1, 10))), min_buy_in=1
+    )
+    stack = st.one_of(st.integers(1, 40), st.integers(10, 300), st.just(1000))
+    taken = draw(st.lists(st.integers(0, seats - 1), min_size=2, max_size=seats, unique=True))
+    happens = draw(st.binary(max_size=60))
+    if not coming_and_going:
+        happens = bytes(byte & 0x3F for byte in happens)
+    return Script(options, {seat: draw(stack) for seat in taken}, happens)
+
+
+def entropy(number: int) -> Entropy:
+    return Entropy(number.to_bytes(2, "big") * 16)
+
+
+def steps(script: Script, hands: int = 3) -> Iterator[Step]:
+    """Play the script: up to `hands` hands."""
+    options = script.options
+    state = Table(tuple(Seat(SeatIndex(seat), chips) for seat, chips in sorted(script.stacks.items())))
+    happens = iter(script.happens)
+    number = 0
+    while number < hands or GAME.turn(state) is not None:
+        byte = next(happens, None)
+        seat = GAME.turn(state)
+        if byte is not None and byte >= 0xC0:  # somebody comes or goes
+            step = _comes_or_goes(state, options, byte)
+            if step is not None:
+                yield step
+                state = step.after.state
+        elif seat is None:
+            for taken in state.seats:
+                legal = GAME.legal(state, options, taken.index)
+                if byte is not None and legal:
+                    move = Move(legal[byte % 2]["move"])
+                    step = Step(state, _played(state, options, taken.index, move), taken.index, move)
+                    yield step
+                    state = step.after.state
+            chance = entropy(number * 256 + len(script.happens))
+            dealt = GAME.advance(state, options, chance)
+            if isinstance(dealt, Refused):
+                assert GAME.advance_after_ms(state, options) is None
+                return
+            yield Step(state, dealt, entropy=chance)
+            state, number = dealt.state, number + 1
+        else:
+            move = GAME.timeout_move(state, options, seat) if byte is None else _choose(state, options, seat, byte)
+            yield Step(state, after := _played(state, options, seat, move), seat, move)
+            state = after.state
+
+
+def _played(state: Table, options: Options, seat: SeatIndex, move: Move) -> Outcome[Table]:
+    outcome = GAME.play(state, options, seat, move, Entropy(b""))
+    assert isinstance(outcome, Outcome), (move, outcome)
+    return outcome
+
+
+def _choose(state: Table, options: Options, seat: SeatIndex, byte: int) -> Move:
+    """A legal move. The lowest bytes check, call and fold; so shrinking makes games quiet."""
+    legal = {move["move"]: move for move in GAME.legal(state, options, seat)}
+    kind, size = byte & 0x0F, byte >> 4
+    if kind < 7:
+        return Move("check" if "check" in legal else "call")
+    if kind < 9:
+        return Move("fold")
+    if kind == 15 and "all_in" in legal:
+        return Move("all_in")
+    for name in ("bet", "raise"):
+        if name in legal:
+            least, most = legal[name]["amount"]["min"], legal[name]["amount"]["max"]
+            return Move(name, {"amount": min(most, least + size * size)})
+    return Move("call" if "call" in legal else "fold")
+
+
+def _comes_or_goes(state: Table, options: Options, byte: int) -> Step | None:
+    index = SeatIndex(byte % options.seats)
+    seat = state.seat(index)
+    outcome: Outcome[Table] | Refused
+    if seat is None:
+        outcome = GAME.sit(state, options, index, 1 + byte % 50)
+    elif byte & 0x20:
+        outcome = GAME.rebuy(state, options, index, 1 + byte % 50)
+    else:
+        outcome = GAME.stand(state, options, index)
+    if isinstance(outcome, Refused):
+        return None
+    brought = 0 if seat is not None and not byte & 0x20 else 1 + byte % 50
+    return Step(state, outcome, brought=brought)
+
+
+def public(state: Table, options: Options) -> bytes:
+    """Everything that everybody may know."""
+    seats = {seat.index: GAME.public_seat(state, options, seat.index) for seat in state.seats}
+    rest = (GAME.turn(state), GAME.advance_after_ms(state, options), [GAME.chips(state, s.index) for s in state.seats])
+    return encode((GAME.public(state, options), seats, rest))
+
+
+def everything(state: Table, options: Options) -> bytes:
+    private = {
+        seat.index: (GAME.private_seat(state, options, seat.index), GAME.legal(state, options, seat.index))
+        for seat in state.seats
+    }
+    return public(state, options) + encode(private)
+
+
+# What must hold
+
+
+@many
+@given(scripts())
+def test_chips_are_conserved_and_seats_are_unique(script: Script) -> None:
+    options = script.options
+    for step in steps(script):
+        before, after = step.before, step.after.state
+        taken_away = sum(goes_with(step, options, seat) for seat in step.after.vacated)
+        assert on_view(after, options) == on_view(before, options) + step.brought - taken_away
+        indices = [seat.index for seat in after.seats]
+        assert indices == sorted(set(indices))
+        assert set(step.after.vacated) == {seat.index for seat in before.seats} - set(indices)
+        assert all(seat.chips >= 0 for seat in after.seats)
+
+
+def goes_with(step: Step, options: Options, seat: SeatIndex) -> int:
+    """What a player who left in this step took with him: what he had behind, and what came to him as the hand ended."""
+    chips: int = GAME.public_seat(step.before, options, seat)["chips"]
+    for event in step.after.events:
+        if event.kind == "pot_distributed":
+            came = [*event.fields.get("returned", []), *(w for pot in event.fields["pots"] for w in pot["winners"])]
+            chips += sum(share["amount"] for share in came if share["seat_index"] == seat)
+    return chips
+
+
+@many
+@given(scripts())
+def test_what_is_won_is_what_was_bet(script: Script) -> None:
+    """Over each hand: stacks at its start, less what is returned and won, are what was put in."""
+    for step in steps(script):
+        for event in step.after.events:
+            if event.kind == "pot_distributed":
+                for pot in event.fields["pots"]:
+                    assert pot["amount"] == sum(winner["amount"] for winner in pot["winners"]) > 0
+                    assert all(winner["amount"] > 0 for winner in pot["winners"])
+        hand, over = step.before.running, step.after.state.hand
+        if hand is not None and over is not None and over.ending is not None:
+            assert step.after.events[-1].kind == "hand_complete"
+            assert [(r.number, r.ended) for r in step.after.rounds] == [(step.before.number, True)]
+            assert GAME.turn(step.after.state) is None
+            assert not step.after.new_turn
+        if step.move is not None and GAME.turn(step.after.state) is not None:
+            assert step.after.new_turn
+
+
+@some
+@given(scripts())
+def test_legal_is_what_play_accepts(script: Script) -> None:
+    options = script.options
+    odd_amounts: tuple[Any, ...] = (None, True, 20.0, "20", [20], {})
+    for step in steps(script, hands=2):
+        state = step.after.state
+        for index in range(options.seats):
+            seat = SeatIndex(index)
+            legal = {move["move"]: move for move in GAME.legal(state, options, seat)}
+            assert len(legal) == len(GAME.legal(state, options, seat))
+            assert not (state.seat(seat) is None and legal)
+            if GAME.turn(state) == seat:
+                assert GAME.timeout_move(state, options, seat).name in legal
+            for name in MOVES:
+                least, most = (
+                    (legal[name]["amount"][end] for end in ("min", "max")) if takes_amount(legal, name) else (1, 0)
+                )
+                for amount in {-1, 0, 1, least - 1, least, (least + most) // 2, most, most + 1, 10**12}:
+                    outcome = GAME.play(state, options, seat, Move(name, {"amount": amount}), Entropy(b""))
+                    wanted = name in legal and (not takes_amount(legal, name) or least <= amount <= most)
+                    assert isinstance(outcome, Outcome) == wanted, (name, amount, legal, outcome)
+                    if isinstance(outcome, Refused):
+                        assert outcome.code in ("illegal_move", "not_your_turn")
+                    if name not in ("bet", "raise"):
+                        break
+                for odd in odd_amounts:
+                    outcome = GAME.play(state, options, seat, Move(name, {"amount": odd}), Entropy(b""))
+                    assert isinstance(outcome, Outcome) == (name in legal and name not in ("bet", "raise"))
+
+
+def takes_amount(legal: dict[str, Any], name: str) -> bool:
+    return "amount" in legal.get(name, {})
+
+
+@some
+@given(scripts())
+def test_outcomes_are_pure_and_the_same_from_json(script: Script) -> None:
+    options = script.options
+    for step in steps(script):
+        before = step.before
+        was, seen = encode(before), everything(before, options)
+        loaded = stored(before)
+        assert encode(loaded) == was
+        assert everything(loaded, options) == seen
+        if step.move is not None and step.seat is not None:
+            for state in (before, loaded):
+                again = _played(state, options, step.seat, step.move)
+                assert encode(again) == encode(step.after)
+                assert everything(again.state, options) == everything(step.after.state, options)
+        elif step.entropy is not None:
+            assert encode(GAME.advance(loaded, options, step.entropy)) == encode(step.after)
+        assert (encode(before), everything(before, options)) == (was, seen)
+        assert everything(stored(step.after.state), options) == everything(step.after.state, options)
+
+
+@some
+@given(scripts())
+def test_a_state_is_small(script: Script) -> None:
+    for step in steps(script):
+        players = len(step.after.state.seats)
+        assert len(encode(step.after.state)) < 350 + 50 * players
+
+
+@many
+@given(scripts(), st.randoms(use_true_random=False))
+def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.Random) -> None:
+    """Shuffle all cards that are hidden; what everybody sees, is told, or is refused stays the same to the byte."""
+    options = script.options
+    for step in steps(script, hands=2):
+        state = step.before
+        hand = state.running
+        if hand is None:
+            if step.after.state.running is not None:  # a deal: no card is told
+                assert not [card for card in DECK if f'"{card}"' in told(step.after).decode()]
+            continue
+        other = Table(state.seats, state.number, with_other_cards(hand, len(state.betting.board_cards), chance))
+        assert public(other, options) == public(state, options)
+        for seat in range(options.seats):
+            at = SeatIndex(seat)
+            assert GAME.legal(other, options, at) == GAME.legal(state, options, at)
+            for move in (Move("raise", {"amount": 1}), Move("show"), Move("check"), Move("bet")):
+                here, there = (GAME.play(table, options, at, move, Entropy(b"")) for table in (state, other))
+                if isinstance(here, Refused):
+                    assert here == there
+        if step.move is None or step.seat is None:
+            continue
+        kinds = {event.kind for event in step.after.events}
+        if not kinds & {"street_advanced", "cards_shown"}:
+            outcome = _played(other, options, step.seat, step.move)
+            assert told(outcome) == told(step.after)
+            assert public(outcome.state, options) == public(step.after.state, options)
+            hidden = [hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)]
+            shown = hand.board(len(state.betting.board_cards))
+            assert not [card for card in hidden if card not in shown and f'"{card}"' in told(outcome).decode()]
+        elif "cards_shown" not in kinds:
+            holes_only = Table(state.seats, state.number, with_other_cards(hand, 5, chance))
+            outcome = _played(holes_only, options, step.seat, step.move)
+            assert told(outcome) == told(step.after)
+            assert public(outcome.state, options) == public(step.after.state, options)
+
+
+def told(outcome: Outcome[Table]) -> bytes:
+    """What everybody is told of an outcome."""
+    events = [(event.kind, event.fields) for event in outcome.events]
+    return encode((events, outcome.rounds, outcome.vacated, outcome.new_turn, outcome.result))
+
+
+def with_other_cards(hand: Hand, board: int, chance: random.Random) -> Hand:
+    """The same hand with all cards shuffled but the first `board` of the board."""
+    cards = [hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)]
+    start = 2 * len(hand.players)
+    hidden = [i for i in range(len(cards)) if not start <= i < start + board]
+    order = hidden[:]
+    chance.shuffle(order)
+    other = cards[:]
+    for i, j in zip(hidden, order, strict=True):
+        other[i] = cards[j]
+    return msgspec.structs.replace(hand, cards="".join(other))
+
+
+@some
+@given(scripts())
+def test_no_global_chance_is_used(script: Script) -> None:
+    random.seed(5)
+    was = random.getstate()
+    for step in steps(script):
+        everything(step.after.state, script.options)
+    assert random.getstate() == was
+
+
+# The same hands, settled by pokerkit itself
+
+
+@many
+@given(scripts(coming_and_going=False))
+def test_hands_are_settled_as_pokerkit_settles_them(script: Script) -> None:
+    """An independent construction: another mode, another evaluation of hands, cards as text, replayed move by move."""
+    oracle: State | None = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pokerkit warns of folds where checking is free
+        for step in steps(script, hands=2):
+            hand = step.after.state.hand
+            assert hand is not None
+            if step.entropy is not None:
+                full = step.after.state if step.after.state.running is not None else None
+                oracle = None if full is None or short_big_blind(full) else new_oracle(full, step.before)
+            if oracle is None or step.move is None or step.before.running is None:
+                continue
+            cards = step.before.running
+            [acted] = [event.fields for event in step.after.events if event.kind == "player_action"]
+            assert cards.players[oracle.actor_index or 0] == step.seat
+            replay(oracle, acted["move"], acted["amount"])
+            follow(oracle, cards, step.after.state)
+            if hand.ending is not None:
+                assert not oracle.status
+                settled = dict(zip(cards.players, oracle.stacks, strict=True))
+                ours = {seat: GAME.chips(step.after.state, seat) for seat in cards.players}
+                [distributed] = [e.fields for e in step.after.events if e.kind == "pot_distributed"]
+                odd = max(len(pot["winners"]) for pot in distributed["pots"]) > 1 and len(distributed["pots"]) > 1
+                if odd:  # pokerkit merges pots whose losers have mucked; then odd chips go elsewhere
+                    assert all(abs(settled[seat] - ours[seat]) < 10 for seat in cards.players)
+                    assert sum(settled.values()) == sum(ours.values())
+                else:
+                    assert settled == ours
+            else:
+                betting = step.after.state.betting
+                assert (betting.bets, betting.stacks) == (oracle.bets, oracle.stacks)
+                assert sum(pot.amount for pot in betting.collected) + sum(betting.bets) == oracle.total_pot_amount
+
+
+def short_big_blind(state: Table) -> bool:
+    """The price of entering is a whole big blind here, and what was posted there."""
+    betting = state.betting
+    return betting.street_index != 0 or betting.bets[betting.big_blind_player] < betting.big_blind
+
+
+def new_oracle(state: Table, before: Table) -> State:
+    hand = state.hand
+    assert hand is not None
+    small_blind, big_blind, ante = hand.stakes
+    oracle = NoLimitTexasHoldem.create_state(
+        (
+            Automation.ANTE_POSTING,
+            Automation.BET_COLLECTION,
+            Automation.BLIND_OR_STRADDLE_POSTING,
+            Automation.RUNOUT_COUNT_SELECTION,
+            Automation.HOLE_CARDS_SHOWING_OR_MUCKING,
+            Automation.HAND_KILLING,
+            Automation.CHIPS_PUSHING,
+            Automation.CHIPS_PULLING,
+        ),
+        True,
+        ante,
+        (small_blind, big_blind) if hand.small_blind in hand.players else (big_blind,),
+        big_blind,
+        tuple(GAME.chips(before, seat) for seat in hand.players),
+        len(hand.players),
+        mode=Mode.CASH_GAME,
+    )
+    for _ in range(2):
+        for player in range(len(hand.players)):
+            oracle.deal_hole(hand.hole_cards(hand.players[player])[_])
+    return oracle
+
+
+def replay(oracle: State, move: str, amount: int) -> None:
+    if move == "fold":
+        oracle.fold()
+    elif move in ("check", "call") or amount <= max(oracle.bets):
+        oracle.check_or_call()
+    else:
+        oracle.complete_bet_or_raise_to(amount)
+
+
+def follow(oracle: State, hand: Hand, state: Table) -> None:
+    """Deal what is to be dealt. pokerkit asks a player to check whom nobody could answer; we do not."""
+    while oracle.status:
+        if oracle.can_burn_card("??"):
+            oracle.burn_card("??")
+        elif oracle.can_deal_board():
+            start = len(oracle.board_cards)
+            oracle.deal_board("".join(hand.board()[start : 3 if start == 0 else start + 1]))
+        elif (turn := GAME.turn(state)) is not None and (
+            hand.players[oracle.actor_index or 0] == turn and oracle.street_index == state.betting.street_index
+        ):
+            return
+        else:
+            assert oracle.actor_index is not None
+            assert oracle.check_or_call().amount == 0
+
+
+def test_the_games_of_these_tests_are_not_dull() -> None:
+    """They reach showdowns, side pots, all-ins, leavers, dead buttons: counted over fixed scripts."""
+    seen: set[str] = set()
+    chance = random.Random(1)
+    for _ in range(300):
+        seats = chance.randint(2, 9)
+        stacks = {
+            seat: chance.choice((7, 15, 60, 300, 1000)) for seat in chance.sample(range(seats), max(2, seats - 1))
+        }
+        script = Script(Options(seats=seats, min_buy_in=1), stacks, chance.randbytes(60))
+        for step in steps(script, hands=4):
+            seen |= {event.kind for event in step.after.events}
+            for event in step.after.events:
+                if event.kind == "pot_distributed":
+                    seen |= {f"{min(3, len(event.fields['pots']))} pots", *event.fields.keys()}
+                if event.fields.get("automatic"):
+                    seen.add("automatic fold")
+            if step.move is not None:
+                seen.add(step.move.name)
+            hand = step.after.state.running
+            if hand is not None:
+                seen |= {"dead small blind"} if not hand.posts_small_blind else set()
+                seen |= {"dead button"} if hand.button not in hand.players else set()
+            if step.after.vacated:
+                seen.add("vacated")
+    assert seen >= {*MOVES, "cards_shown", "street_advanced", "player_leaving", "chips_added", "returned"}
+    assert seen >= {"2 pots", "3 pots", "automatic fold", "dead small blind", "dead button", "vacated"}
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_the_test_for_secrets_would_notice(hidden: bool) -> None:
+    """The comparison of public views is not blind: a state that shows a card differs from one that shows another."""
+    state = Table((Seat(SeatIndex(0), 1000), Seat(SeatIndex(1), 1000)))
+    dealt = GAME.advance(state, Options(), entropy(3))
+    assert isinstance(dealt, Outcome)
+    over = GAME.play(dealt.state, Options(), SeatIndex(0), Move("fold"), Entropy(b""))
+    assert isinstance(over, Outcome)
+    end = over.state if hidden else _played(over.state, Options(), SeatIndex(1), Move("show")).state
+    assert end.hand is not None
+    other = Table(end.seats, end.number, with_other_cards(end.hand, 0, random.Random(4)))
+    assert (public(other, Options()) == public(end, Options())) == hidden
