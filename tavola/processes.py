@@ -1,10 +1,10 @@
 """Child processes that end with us, and the search for those of an earlier run that did not.
 
 A child gets a session of its own, so that Ctrl-C reaches us alone and we choose the order of the stop, and the kernel
-sends it a signal when we die. That signal is lost when a child changes its user or forks on, so a start also looks for
-leftovers. A process id proves nothing, it may have been given away again; a process is taken for ours by what cannot
-be chance: the working directory that only our server has (`in_folder`), or the mark that all of a stack's processes
-inherit in their environment (`marked`).
+sends it a signal when we die. A child's own children do not get that signal, so a start also looks for leftovers. A
+process id proves nothing, it may have been given away again; a process is taken for ours by what cannot be chance: it
+works in a folder that is only there for our servers (`in_folder`; Ray's processes overwrite their environment), or has
+the mark that a stack's processes inherit in their environment (`marked`).
 """
 
 import asyncio
@@ -113,15 +113,18 @@ def _ended(process: psutil.Process) -> bool:
 
 
 async def exit_code(process: subprocess.Popen[bytes]) -> int:
-    """Waits for a child that ends by itself. Ends it when cancelled."""
-    try:
-        while (code := process.poll()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    except asyncio.CancelledError:
-        process.kill()
-        process.wait()
-        raise
-    return code
+    """Waits until a child has ended."""
+    if process.poll() is None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        handle = os.pidfd_open(process.pid)
+        loop.add_reader(handle, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
+    return process.wait()
 
 
 def server_environment() -> dict[str, str]:
@@ -130,22 +133,24 @@ def server_environment() -> dict[str, str]:
     return {"LC_ALL": "C", **kept}
 
 
-def in_folder(program: str, folder: Path) -> list[psutil.Process]:
-    """The living processes called `program` that work in `folder`."""
+def in_folder(programs: Sequence[str], folder: Path) -> list[psutil.Process]:
+    """The living processes that work in `folder` and whose names begin with one of `programs`, ourselves left out."""
+    place = folder.resolve()
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.name() == program and Path(process.cwd()) == folder and not _ended(process):
+            known = process.pid != os.getpid() and process.name().startswith(tuple(programs))
+            if known and Path(process.cwd()) == place and not _ended(process):
                 found.append(process)
     return found
 
 
 def marked(stack: str) -> list[psutil.Process]:
-    """The living processes of one stack, ourselves left out."""
+    """The living processes with the mark of a stack, ourselves left out."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(STACK_MARK) == stack and not _ended(process):
+            if process.environ().get(STACK_MARK) == stack and process.pid != os.getpid() and not _ended(process):
                 found.append(process)
     return found
 

@@ -1,0 +1,123 @@
+"""A Ray of our own on this machine: a head for one stack, on 127.0.0.1 alone, with a token, stopped without residue.
+
+`ray start` and `ray.init` cannot be had like this: they take the machine's outward address where they are told
+127.0.0.1, start a dashboard server, an autoscaler and a log monitor that nobody here asks, and can only be stopped
+together with every other Ray of the user's. So a process of our own (`python -m tavola.local_ray`) is the head: it
+builds Ray's `Node` itself, which is private to Ray: constraints.txt names the release for which this was written.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from storage.embedded import EmbeddedServer
+from tavola.processes import spawn
+from tavola.settings import write_private
+
+_OBJECT_STORE_BYTES = 75 << 20
+"""The least that Ray takes. Nothing of ours travels through it."""
+_SOCKET_PATH = 107
+_LONGEST_SOCKET = "/s/sockets/plasma_store.0"
+
+
+class LocalRay(EmbeddedServer):
+    """`start` gives the head's address (`RAY_ADDRESS`). Whoever joins needs `environment` before it imports Ray."""
+
+    name = "Ray"
+    programs = ("python", "gcs_server", "raylet", "ray::")
+    stop_steps = ((signal.SIGTERM, 2.5), (signal.SIGKILL, 1.0))
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._ready = self.folder / "address"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.folder / "password"),
+            # Despite its name: whether an address of 127.0.0.1 is replaced by the machine's outward one.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",
+            "RAY_task_events_report_interval_ms": "0",
+            "RAY_enable_metrics_collection": "0",
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        }
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self.sweep()
+        if self.data.is_symlink():
+            shutil.rmtree(self.data.readlink(), ignore_errors=True)
+            self.data.unlink()
+
+    async def _prepare(self, password: str) -> None:
+        """Ray's sockets and logs are in `data`. The path of a socket has a limit, so a `data` that lies too deep is a
+        link to a private folder elsewhere."""
+        self._ready.unlink(missing_ok=True)
+        if self.data.is_symlink():
+            shutil.rmtree(self.data.readlink(), ignore_errors=True)
+            self.data.unlink()
+        elif self.data.exists():
+            shutil.rmtree(self.data)
+        if len(f"{self.data}{_LONGEST_SOCKET}") <= _SOCKET_PATH:
+            self.data.mkdir(mode=0o700)
+        else:
+            self.data.symlink_to(tempfile.mkdtemp(prefix="tavola-"))
+
+    def _spawn(self, port: int, password: str) -> subprocess.Popen[bytes]:
+        return spawn(
+            [sys.executable, "-m", "tavola.local_ray", self._ready, self.data.resolve(), str(port)],
+            log=self.log,
+            env={**os.environ, **self.environment},
+            cwd=self.data,
+            when_we_die=signal.SIGTERM,
+        )
+
+    async def _answers(self, port: int, password: str) -> str | None:
+        return self._ready.read_text() if self._ready.exists() else None
+
+
+def main(ready: Path, session: Path, port: int) -> None:
+    """The head's own process: starts Ray, writes its address to `ready`, ends with the first of Ray's processes that
+    ends, or on SIGTERM. The kernel ends Ray's processes if we die otherwise."""
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
+
+    class Head(Node):
+        def start_api_server(self, **_: object) -> None:
+            """Left out."""
+
+    wake = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+    node: Any = Head(
+        RayParams(
+            session_name="s",
+            temp_dir=str(session),
+            node_ip_address="127.0.0.1",
+            gcs_server_port=port,
+            num_cpus=2,
+            num_gpus=0,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            include_log_monitor=False,  # type: ignore[arg-type]
+            no_monitor=True,
+            dashboard_agent_listen_port=0,
+        ),
+        head=True,
+        shutdown_at_exit=False,
+    )
+    signal.pthread_sigmask(signal.SIG_BLOCK, wake)
+    write_private(ready, str(node.gcs_address))
+    while not node.dead_processes() and signal.sigwait(wake) == signal.SIGCHLD:
+        pass
+    node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
