@@ -15,7 +15,7 @@ import secrets
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -90,8 +90,7 @@ class _End(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._beat_in(HELLO_S)
 
     def data_received(self, data: bytes) -> None:
