@@ -1,0 +1,222 @@
+"""A bot at a table: it plays a random legal move when it is its turn, and knows no rules.
+
+It is driven by the updates that it gets and has no task of its own: thousands of them share one process with the
+clock that measures the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from load.api import Refused
+from load.arrivals import Arrivals
+from load.checks import Witness
+from load.client import Client
+from load.follower import NOTHING_SEEN, Fault
+from load.frames import Ack, Hydrated, Update
+from load.moves import choose
+from load.room import Answer, Room, Unanswered
+
+P = TypeVar("P")
+E = TypeVar("E")
+ROUND_ENDS = ("hand_complete", "game_complete")
+_RAW_ENDS = tuple(f'"{kind}"'.encode() for kind in ROUND_ENDS)
+NOT_OUR_FAULT = (1002, 1009, 4400, 4401, 4403, 4408, 4409, 4429)
+"""Closes that a client which keeps to the protocol must never see."""
+TRY_AGAIN_S = 0.5
+
+
+class Surroundings(Protocol):
+    """What a bot needs of its table."""
+
+    arrivals: Arrivals
+    idle: bool
+    """Nobody acts any more."""
+    buy_in: int | None
+    rebuys: bool
+    """The server knows `rebuy`; otherwise who is out of chips stands up and sits down again."""
+
+    def think_s(self) -> float: ...
+
+    def acted(self, seq: int, sent_at: float) -> None: ...
+
+    def refused(self, code: str) -> None: ...
+
+    def lost(self, code: int) -> None: ...
+
+    def round_ended(self, seq: int) -> None: ...
+
+
+class Bot(Generic[P, E]):
+    """One player, or spectator, of one table."""
+
+    def __init__(self, table: Surroundings, client: Client[P, E], chance: Random, witness: Witness) -> None:
+        self.client = client
+        self.room: Room[P, E] | None = None
+        self.seat: int | None = None
+        self.leads = False
+        """Counts the hands of its table."""
+        self._table = table
+        self._chance = chance
+        self._witness = witness
+        self._taken_up = -1
+        """The number of the last turn that we made up our mind about."""
+        self._asking = False
+        self._standing_up = False
+        self._not_before = 0
+        """Nothing is asked again until this update, which shows what was granted, is here."""
+        client.on_garbled = self._garbled
+        client.on_lost = self._lost
+
+    async def enter(self, room_id: str, seats: Iterable[int]) -> None:
+        """Follows the room and takes the first of `seats` that is free, or watches. Raises Refused."""
+        self.room = await self.client.join(room_id, self)
+        if self.room.view.my_seat is None and not await self._take_one_of(seats):
+            await self.room.command("spectate")
+        self.go_on()
+
+    # What the follower brings
+
+    def updated(self, update: Update[P, E]) -> None:
+        self._table.arrivals.arrived(update.seq)
+        if self.leads and self._ends_round(update.events):
+            self._table.round_ended(update.seq)
+        self.go_on()
+
+    def hydrated(self, frame: Hydrated[P], before: int) -> None:
+        if before != NOTHING_SEEN:
+            for seq in range(max(before + 1, frame.seq - 1000), frame.seq + 1):
+                self._table.arrivals.arrived(seq)
+        self.go_on()
+
+    def faulted(self, fault: Fault) -> None:
+        self._witness.violated("order", fault.seq, f"{fault.kind}: expected {fault.expected}")
+
+    def _ends_round(self, events: E) -> bool:
+        """Whether a hand, or a game, is over with these events."""
+        raw = bytes(events)  # type: ignore[call-overload]
+        return any(kind in raw for kind in _RAW_ENDS)
+
+    def _garbled(self, data: bytes, error: str) -> None:
+        self._witness.violated("frames", self._seq, f"expected a frame of the protocol; {error}: {data[:120]!r}")
+
+    def _lost(self, code: int, reason: str) -> None:
+        self._table.lost(code)
+        if code in NOT_OUR_FAULT:
+            self._witness.violated("close", self._seq, f"expected no close with {code} {reason}".rstrip())
+
+    @property
+    def _seq(self) -> int:
+        return self.room.seq if self.room is not None else 0
+
+    # Playing
+
+    async def _take_one_of(self, seats: Iterable[int]) -> bool:
+        assert self.room is not None
+        for seat in seats:
+            try:
+                self._not_before = (await self.room.command("take_seat", seat_index=seat)).seq
+                return True
+            except Refused as refused:
+                if refused.code != "seat_taken":
+                    raise
+        return False
+
+    def go_on(self) -> None:
+        """Does what is up to us now, if anything."""
+        if self.room is None or self._table.idle:
+            return
+        view = self.room.view
+        if view.my_seat is None:
+            if self.seat is not None:
+                self._sit_down()
+            return
+        self.seat = view.my_seat
+        if view.busted:
+            self._refill()
+        if view.turn_seat != view.my_seat or view.turn_number == self._taken_up:
+            return
+        assert view.turn_number is not None
+        self._taken_up = view.turn_number
+        delay = self._table.think_s()
+        if delay > 0:
+            asyncio.get_running_loop().call_later(delay, self._act, view.turn_number)
+        else:
+            self._act(view.turn_number)
+
+    def _act(self, turn: int) -> None:
+        assert self.room is not None
+        view = self.room.view
+        if view.turn_number != turn or self._table.idle:
+            return
+        legal = view.legal
+        if not legal:
+            self._witness.violated("moves", self._seq, f"expected a legal move in our turn {turn}; there is none")
+            return
+        self.room.send("act", {**choose(self._chance, legal), "turn": turn}, self._acted)
+
+    def _acted(self, answer: Answer, command: Unanswered) -> None:
+        if isinstance(answer, Ack):
+            self._table.acted(answer.seq, command.sent_at)
+            return
+        self._table.refused(answer.code)
+        view = self.room.view if self.room is not None else None
+        if view is None or answer.code == "stale_turn":
+            return
+        sent = msgspec.json.decode(command.data)
+        if answer.code in ("illegal_move", "not_your_turn") and view.turn_number == sent["turn"]:
+            self._witness.violated("moves", self._seq, f"expected {sent} to be legal, as offered; {answer.message}")
+        self._later()
+
+    def _refill(self) -> None:
+        """Out of chips: buys in again, or, where the server does not know that, stands up and sits down again."""
+        assert self.room is not None
+        if self._asking or self._standing_up or self.room.seq < self._not_before:
+            return
+        self._asking = True
+        if self._table.rebuys:
+            self.room.send("rebuy", {"amount": self._table.buy_in}, self._bought_in)
+        else:
+            self.room.send("leave_seat", {}, self._stood_up)
+
+    def _bought_in(self, answer: Answer, _: Unanswered) -> None:
+        self._asking = False
+        if isinstance(answer, Ack):
+            self._not_before = answer.seq
+        elif answer.code == "unknown_type":
+            self._table.rebuys = False
+            self.go_on()
+        else:
+            self._table.refused(answer.code)
+            self._later()
+
+    def _stood_up(self, answer: Answer, _: Unanswered) -> None:
+        self._asking = False
+        self._standing_up = True  # the seat may be ours until the hand ends
+        self.go_on()
+
+    def _sit_down(self) -> None:
+        assert self.room is not None
+        if not self._asking and self.room.seq >= self._not_before:
+            self._asking, self._standing_up = True, False
+            self.room.send("take_seat", {"seat_index": self.seat}, self._sat_down)
+
+    def _sat_down(self, answer: Answer, _: Unanswered) -> None:
+        self._asking = False
+        if isinstance(answer, Ack):
+            self._not_before = answer.seq
+        else:
+            self._table.refused(answer.code)
+            self._later()
+
+    def _later(self) -> None:
+        asyncio.get_running_loop().call_later(TRY_AGAIN_S, self._again)
+
+    def _again(self) -> None:
+        self._taken_up = -1
+        self.go_on()

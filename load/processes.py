@@ -1,0 +1,96 @@
+"""Whose processor time and memory an action costs, by kind of process: what `stack.json` names, with all descendants.
+
+Ray's workers are told apart by their titles: `ray::RoomActor…` are `actors`, everything else of Ray's is `ray`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+STACK_FILE = "stack.json"
+ACTOR_TITLE = "ray::RoomActor"
+
+
+class Stack(msgspec.Struct):
+    """`tavola dev`'s own note of what it started: kind → process id or ids, and where it listens."""
+
+    url: str = ""
+    urls: list[str] = []
+    pids: dict[str, Any] = {}
+
+    def roots(self) -> dict[str, list[int]]:
+        """Kind → process ids. Ray comes last: whatever else runs below it is counted where it is named."""
+        named = {kind: pids if isinstance(pids, list) else [pids] for kind, pids in self.pids.items()}
+        roots = {kind: [pid for pid in pids if isinstance(pid, int)] for kind, pids in named.items()}
+        return dict(sorted(roots.items(), key=lambda item: item[0] == "ray"))
+
+
+class Usage(msgspec.Struct):
+    """Of one kind: seconds of user and system time in the window, processes and megabytes resident at its end."""
+
+    cpu_s: float = 0.0
+    processes: int = 0
+    rss_mb: float = 0.0
+
+
+class _Reading(msgspec.Struct):
+    kind: str
+    started: float
+    cpu_s: float
+    rss: int
+
+
+def read_stack(data_dir: Path) -> Stack | None:
+    """The stack that runs on a data folder, or None."""
+    try:
+        return msgspec.json.decode((data_dir / STACK_FILE).read_bytes(), type=Stack)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+class Processes:
+    """Usage between `start` and `usage`. Processes that ended in between are not counted."""
+
+    def __init__(self, roots: dict[str, list[int]]) -> None:
+        self._roots = roots
+        self._before: dict[int, _Reading] = {}
+
+    def start(self) -> None:
+        self._before = self._read()
+
+    def usage(self) -> dict[str, Usage]:
+        found: dict[str, Usage] = {}
+        for pid, now in self._read().items():
+            before = self._before.get(pid)
+            already = before.cpu_s if before is not None and before.started == now.started else 0.0
+            usage = found.setdefault(now.kind, Usage())
+            usage.cpu_s += now.cpu_s - already
+            usage.processes += 1
+            usage.rss_mb += now.rss / 1e6
+        return found
+
+    def _read(self) -> dict[int, _Reading]:
+        readings: dict[int, _Reading] = {}
+        ours = psutil.Process()
+        readings[ours.pid] = self._reading("clients", ours)
+        for kind, pids in self._roots.items():
+            for pid in pids:
+                with contextlib.suppress(psutil.Error):
+                    root = psutil.Process(pid)
+                    for process in (root, *root.children(recursive=True)):
+                        if process.pid not in readings:
+                            with contextlib.suppress(psutil.Error):
+                                readings[process.pid] = self._reading(kind, process)
+        return readings
+
+    def _reading(self, kind: str, process: psutil.Process) -> _Reading:
+        with process.oneshot():
+            if kind == "ray" and "".join(process.cmdline()[:1]).startswith(ACTOR_TITLE):
+                kind = "actors"
+            times = process.cpu_times()
+            return _Reading(kind, process.create_time(), times.user + times.system, process.memory_info().rss)

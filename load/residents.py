@@ -1,0 +1,108 @@
+"""Bots that live at one public table, so that whoever opens the lobby finds a game: `tavola load --bots N`.
+
+Who they are is kept in the data folder: after a restart of either side they take their old seats again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from load.api import Api, Identity, Refused
+from load.checks import Verdict
+from load.frames import Json
+from load.http import Http
+from load.scenario import Scenario
+from load.stats import Stats
+from load.table import House, Table
+
+TABLE_NAME = "Bots' table"
+PACE_S = (0.8, 2.0)
+KEPT_IN = "bots.json"
+NAMES = tuple(f"{name} (bot)" for name in ("Ada", "Bela", "Chen", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo"))
+LOOK_AGAIN_S = 5.0
+
+
+class Residence(msgspec.Struct):
+    """Where the bots live, and who they are."""
+
+    url: str
+    room: str
+    bots: list[Identity]
+
+
+class Residents:
+    """`count` bots at one table of `game`, until cancelled, whatever happens to server, room and sessions meanwhile."""
+
+    def __init__(self, url: str, count: int, game: str, data_dir: Path) -> None:
+        self._scenario = Scenario(
+            urls=(url,), bots=min(count, len(NAMES)), game=game, think_s=PACE_S, check="sample", tables=2
+        )
+        self._file = data_dir / KEPT_IN
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._live()
+            except* (OSError, TimeoutError, Refused):
+                pass  # the server is away, or we are not ourselves any more: begin again
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _live(self) -> None:
+        """Returns when the bots have lost their table."""
+        async with Http(self._scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
+            api = Api(http)
+            residence, room = await self._settle(api)
+            # Number 1 is a table that nobody checks: people sit at it too.
+            table = Table(House(self._scenario, api, Stats(), Verdict(), tasks), 1)
+            try:
+                await table.fill(residence.bots, room)
+                standing = True
+                while standing:
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                    standing = await self._stands(api, table)
+            finally:
+                await table.close()
+
+    async def _settle(self, api: Api) -> tuple[Residence, Json]:
+        """The table of an earlier run if it is still there and we are still ourselves, else a new one."""
+        url = self._scenario.urls[0]
+        try:
+            kept = msgspec.json.decode(self._file.read_bytes(), type=Residence)
+            if len(kept.bots) == self._scenario.bots:
+                bots = [await api.renew(bot) for bot in kept.bots]
+                room = await api.room(kept.room)
+                if room["status"] != "closed":
+                    return self._keep(Residence(url, kept.room, bots)), room
+        except (FileNotFoundError, msgspec.DecodeError, Refused):
+            pass
+        bots = [await api.sign_in(name) for name in NAMES[: self._scenario.bots]]
+        room = await api.create_room(bots[0], self._body())
+        for bot in bots[1:]:
+            await api.join(room["id"], bot)
+        return self._keep(Residence(url, room["id"], bots)), room
+
+    def _body(self) -> Json:
+        body: Json = {"game": self._scenario.game, "name": TABLE_NAME, "visibility": "public", "approval": "auto"}
+        if self._scenario.game == "holdem":
+            body["options"] = {"seats": min(10, max(6, self._scenario.bots + 1))}
+        return body
+
+    def _keep(self, residence: Residence) -> Residence:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.touch(mode=0o600)
+        self._file.write_bytes(msgspec.json.encode(residence))
+        return residence
+
+    async def _stands(self, api: Api, table: Table) -> bool:
+        """Whether we still have our table; a server that does not answer is no reason to leave it."""
+        if any(bot.client.forbidden is not None for bot in table.bots):
+            return False
+        try:
+            return bool((await api.room(table.room))["status"] != "closed")
+        except Refused as refused:
+            return refused.status != 404
+        except (OSError, TimeoutError):
+            return True

@@ -1,0 +1,144 @@
+"""A run: open the tables, measure while they play, stop, and say what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from load.api import Api
+from load.checked import CheckedBot
+from load.checks import Verdict
+from load.http import Http
+from load.processes import Processes, Usage, read_stack
+from load.progress import Progress
+from load.report import Report, make_report
+from load.scenario import Scenario
+from load.stats import Stats
+from load.table import House, Table
+
+OPENING_AT_ONCE = 16
+ANSWERS_WITHIN_S = 10.0
+POLL_S = 0.05
+
+
+class Run:
+    """One run of a scenario. `stop` ends it early; the report is then of what was done until then."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.stats = Stats()
+        self.verdict = Verdict()
+        self.tables: list[Table] = []
+        self._stopped = asyncio.Event()
+        self._usage: dict[str, Usage] = {}
+        self._seconds = 0.0
+        self._frames = 0
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    async def run(self) -> Report:
+        """Raises Refused or OSError when a table cannot be opened."""
+        scenario = self.scenario
+        stack = read_stack(scenario.data_dir) if scenario.data_dir is not None else None
+        processes = Processes(stack.roots() if stack is not None else {})
+        progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
+        try:
+            async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
+                house = House(scenario, Api(http), self.stats, self.verdict, tasks)
+                try:
+                    await self._until_stopped(self._open(house))
+                    await self._measure(processes)
+                    await self._finish()
+                finally:
+                    for table in self.tables:
+                        await table.close()
+        finally:
+            progress.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await progress
+        rooms = [bot.room for table in self.tables for bot in table.bots if bot.room is not None]
+        return make_report(
+            scenario,
+            self.stats,
+            self.verdict,
+            self._usage,
+            seconds=self._seconds,
+            sockets=len(rooms),
+            frames=self._frames,
+            resent=sum(room.resent for room in rooms),
+        )
+
+    async def _open(self, house: House) -> None:
+        turns = asyncio.Semaphore(OPENING_AT_ONCE)
+
+        async def open_one(number: int) -> None:
+            await asyncio.sleep(self.scenario.ramp_s * number / self.scenario.tables)
+            async with turns:
+                table = Table(house, number)
+                self.tables.append(table)
+                await table.open()
+                self.stats.tables_up += 1
+
+        async with asyncio.TaskGroup() as opening:
+            for number in range(self.scenario.tables):
+                opening.create_task(open_one(number))
+
+    async def _measure(self, processes: Processes) -> None:
+        gc.collect()
+        gc.freeze()
+        before = self._frames_so_far()
+        processes.start()
+        started = time.perf_counter()
+        self.stats.measuring = not self._stopped.is_set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.scenario.seconds):
+                while not self._stopped.is_set() and not all(table.idle for table in self.tables):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_S):
+                            await self._stopped.wait()
+        self.stats.measuring = False
+        self._seconds = time.perf_counter() - started
+        self._usage = processes.usage()
+        self._frames = self._frames_so_far() - before
+        gc.unfreeze()
+
+    async def _finish(self) -> None:
+        """Nobody acts any more: every command must find its answer, and every view must be right; then all leave."""
+        for table in self.tables:
+            table.idle = True
+        waiting = [(bot, bot.room) for table in self.tables for bot in table.bots if bot.room is not None]
+        for _ in range(int(ANSWERS_WITHIN_S / POLL_S)):
+            if not any(room.unanswered for _, room in waiting):
+                break
+            await asyncio.sleep(POLL_S)
+        for bot, room in waiting:
+            self.verdict.made["answers"] += bot.client.commands_sent - len(room.unanswered)
+            for command in room.unanswered.values():
+                message = f"expected an answer within {ANSWERS_WITHIN_S:.0f} s to {command.data.decode()}"
+                self.verdict.violated("answers", room.id, room.seq, bot.client.identity.display_name, message)
+        checked = [bot for bot, _ in waiting if isinstance(bot, CheckedBot)]
+        await asyncio.gather(*(bot.compare_now() for bot in checked))
+        for bot in checked:
+            bot.stop_judging()
+        await asyncio.gather(*(table.leave() for table in self.tables))
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work`, or as much of it as is done when the run is stopped."""
+        working = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not working.done():
+                working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+    def _frames_so_far(self) -> int:
+        return sum(bot.client.frames for table in self.tables for bot in table.bots)

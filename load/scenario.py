@@ -1,0 +1,58 @@
+"""What a run is to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from load.frames import Json
+
+AT_ONCE: dict[str, Json] = {"holdem": {"next_hand_seconds": 0}, "tictactoe": {"rematch_seconds": 0}}
+"""Options that leave out a game's pauses, for tables that are there to be measured."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """`think_s` is the shortest and the longest time a bot thinks. `bots` sit or watch at each of `tables` tables.
+
+    The run ends after `hands` hands at every table or after `seconds`, whichever is given, counted from when all
+    tables are up. `ramp_s` spreads the opening of the tables. Bots are spread over `urls`.
+    """
+
+    urls: tuple[str, ...]
+    tables: int = 1
+    bots: int = 6
+    game: str = "holdem"
+    options: Json = {}
+    think_s: tuple[float, float] = (0.0, 0.0)
+    hands: int | None = None
+    seconds: float | None = None
+    ramp_s: float = 0.0
+    seed: int = 0
+    check: Literal["full", "sample"] = "full"
+    data_dir: Path | None = None
+
+    def checked(self, table: int) -> bool:
+        """Whether the bots of a table check everything that they see: all of them, or one table in ten."""
+        return self.check == "full" or table % 10 == 0
+
+    def room(self, table: int) -> Json:
+        """The body of `POST /api/rooms`."""
+        return {
+            "game": self.game,
+            "name": f"Load {table}",
+            "options": {**AT_ONCE.get(self.game, {}), **self.options},
+            "visibility": "private",
+            "approval": "auto",
+        }
+
+
+def think(text: str) -> tuple[float, float]:
+    """`250` or `100-400` (milliseconds) as seconds. Raises ValueError."""
+    least, dash, most = text.partition("-")
+    low = float(least) / 1000
+    high = float(most) / 1000 if dash else low
+    if not 0 <= low <= high:
+        raise ValueError("give milliseconds, or the least and the most of them: 250, 100-400")
+    return low, high

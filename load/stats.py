@@ -1,0 +1,84 @@
+"""Counts and latencies of a run. A latency goes into a histogram of 1 % steps: hours cost no more than seconds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import msgspec
+
+SHORTEST_S = 1e-5
+_STEP = math.log(1.01)
+_BUCKETS = int(math.log(1e8) / _STEP) + 2
+
+
+class Percentiles(msgspec.Struct, frozen=True):
+    """Milliseconds."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+class Histogram:
+    """Durations in seconds, from 10 µs to 1,000 s, each kept to within 1 %; the longest exactly."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.longest = 0.0
+        self._buckets = [0] * _BUCKETS
+
+    def record(self, seconds: float) -> None:
+        bucket = int(math.log(seconds / SHORTEST_S) / _STEP) + 1 if seconds > SHORTEST_S else 0
+        self._buckets[min(bucket, _BUCKETS - 1)] += 1
+        self.count += 1
+        if seconds > self.longest:
+            self.longest = seconds
+
+    def quantile(self, share: float) -> float:
+        """The duration that `share` of all do not exceed, in seconds; 0 if there are none."""
+        rank, seen = max(1, math.ceil(share * self.count)), 0
+        for bucket, count in enumerate(self._buckets):
+            seen += count
+            if count and seen >= rank:
+                return min(self.longest, SHORTEST_S * math.exp((bucket - 0.5) * _STEP) if bucket else SHORTEST_S)
+        return 0.0
+
+    def percentiles(self) -> Percentiles:
+        p50, p90, p99 = (round(self.quantile(share) * 1000, 3) for share in (0.5, 0.9, 0.99))
+        return Percentiles(self.count, p50, p90, p99, round(self.longest * 1000, 3))
+
+
+class Stats:
+    """What happened while `measuring`. An action is an acknowledged `act`."""
+
+    def __init__(self) -> None:
+        self.measuring = False
+        self.tables_up = 0
+        self.actions = 0
+        self.hands = 0
+        self.everyone = Histogram()
+        """From sending an action until the last of the table's sockets has its update."""
+        self.acks = Histogram()
+        self.refusals: Counter[str] = Counter()
+        self.closes: Counter[int] = Counter()
+        """Connections lost, by close code."""
+
+    def acted(self, ack_s: float) -> None:
+        if self.measuring:
+            self.actions += 1
+            self.acks.record(ack_s)
+
+    def everyone_has_it(self, seconds: float) -> None:
+        if self.measuring:
+            self.everyone.record(seconds)
+
+    def hand_ended(self) -> None:
+        if self.measuring:
+            self.hands += 1
+
+    def refused(self, code: str) -> None:
+        if self.measuring:
+            self.refusals[code] += 1

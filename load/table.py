@@ -1,0 +1,133 @@
+"""One table of bots: opened as anybody would open one, played at, left again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any
+
+import msgspec
+
+from load.api import Api, Identity
+from load.arrivals import Arrivals
+from load.bot import Bot
+from load.checked import CheckedBot
+from load.checks import Verdict, Witness
+from load.client import Client
+from load.frames import Json
+from load.holdem import Deal
+from load.room import FULL, LEAN
+from load.scenario import Scenario
+from load.stats import Stats
+
+LEAVE_S = 5.0
+
+
+class House(msgspec.Struct):
+    """What all tables of a run share."""
+
+    scenario: Scenario
+    api: Api
+    stats: Stats
+    verdict: Verdict
+    tasks: asyncio.TaskGroup
+
+
+class Table:
+    """`number` names it in the run, `room` on the server. Used as an async context: leaving it closes the sockets."""
+
+    def __init__(self, house: House, number: int) -> None:
+        self.number = number
+        self.room = ""
+        self.bots: list[Bot[Any, Any]] = []
+        self.arrivals = Arrivals(house.stats.everyone_has_it)
+        self.idle = False
+        self.buy_in: int | None = None
+        self.rebuys = True
+        self.hands = 0
+        self.deal = Deal() if house.scenario.game == "holdem" else None
+        self._house = house
+        self._chance = Random(f"{house.scenario.seed}/{number}")
+        self._sockets = AsyncExitStack()
+        self._last_round = 0
+
+    async def open(self) -> None:
+        """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
+        api, scenario = self._house.api, self._house.scenario
+        names = [f"Bot {self.number}.{index}" for index in range(scenario.bots)]
+        identities = await asyncio.gather(*(api.sign_in(name) for name in names))
+        room = await api.create_room(identities[0], scenario.room(self.number))
+        self.room = room["id"]
+        await asyncio.gather(*(api.join(self.room, identity) for identity in identities[1:]))
+        await self.fill(identities, room)
+
+    async def fill(self, identities: list[Identity], room: Json) -> None:
+        """Connects those who are admitted to `room`, and seats as many of them as it has seats."""
+        self.room = room["id"]
+        seats: int = room.get("max_players", len(identities))
+        for index, identity in enumerate(identities):
+            bot = await self._bot(index, identity)
+            self.bots.append(bot)
+            await bot.enter(self.room, [*range(index, seats), *range(index)] if index < seats else [])
+            if self.buy_in is None and bot.room is not None:
+                self.buy_in = bot.room.view.my_chips
+        self.bots[0].leads = True
+        self.arrivals.start(len(self.bots), max(bot.room.seq for bot in self.bots if bot.room is not None))
+
+    async def leave(self) -> None:
+        """Every bot leaves the room, so that nothing is left running on the server. What is refused stays."""
+        rooms = [bot.room for bot in self.bots if bot.room is not None and bot.client.forbidden is None]
+        async with asyncio.timeout(LEAVE_S):
+            await asyncio.gather(*(room.command("leave") for room in rooms), return_exceptions=True)
+
+    async def close(self) -> None:
+        await self._sockets.aclose()
+
+    # What the bots bring
+
+    def think_s(self) -> float:
+        least, most = self._house.scenario.think_s
+        return self._chance.uniform(least, most) if most else 0.0
+
+    def acted(self, seq: int, sent_at: float) -> None:
+        self._house.stats.acted(time.perf_counter() - sent_at)
+        self.arrivals.acked(seq, sent_at)
+
+    def refused(self, code: str) -> None:
+        self._house.stats.refused(code)
+
+    def lost(self, code: int) -> None:
+        self._house.stats.closes[code] += 1
+
+    def round_ended(self, seq: int) -> None:
+        if seq <= self._last_round:
+            return
+        self._last_round = seq
+        self._house.stats.hand_ended()
+        if self._house.stats.measuring:
+            self.hands += 1
+            if self.hands == self._house.scenario.hands:
+                self.idle = True
+
+    def compare(self, comparing: Coroutine[Any, Any, None]) -> None:
+        self._house.tasks.create_task(comparing)
+
+    # Inside
+
+    async def _bot(self, index: int, identity: Identity) -> Bot[Any, Any]:
+        house, scenario = self._house, self._house.scenario
+        url = scenario.urls[(self.number + index) % len(scenario.urls)]
+        chance = Random(f"{scenario.seed}/{self.number}/{index}")
+        witness = Witness(house.verdict, self.room, identity.display_name)
+        if not scenario.checked(self.number):
+            lean = await self._sockets.enter_async_context(Client(url, identity, LEAN, renew=house.api.renew))
+            return Bot(self, lean, chance, witness)
+        full = await self._sockets.enter_async_context(Client(url, identity, FULL, renew=house.api.renew))
+
+        async def fetch() -> bytes:
+            return (await house.api.hydrate(self.room, full.identity)).body
+
+        return CheckedBot(self, full, chance, witness, fetch)
