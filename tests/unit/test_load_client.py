@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
@@ -103,7 +104,7 @@ def test_join_command_and_updates() -> None:
             assert room.seq == 4
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_refusal_is_raised_with_its_code() -> None:
@@ -121,7 +122,7 @@ def test_a_refusal_is_raised_with_its_code() -> None:
             assert refused.value.code == "seat_taken"
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_room_that_does_not_exist_cannot_be_joined() -> None:
@@ -137,7 +138,7 @@ def test_a_room_that_does_not_exist_cannot_be_joined() -> None:
                 await client.join(ROOM)
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_refused_for_now_is_sent_again_with_the_same_id() -> None:
@@ -156,7 +157,7 @@ def test_refused_for_now_is_sent_again_with_the_same_id() -> None:
             assert room.resent == 1
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_after_a_lost_connection_it_resumes_and_sends_the_unanswered_again() -> None:
@@ -188,7 +189,7 @@ def test_after_a_lost_connection_it_resumes_and_sends_the_unanswered_again() -> 
             assert client.connection == 2
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_an_answer_that_comes_twice_counts_once() -> None:
@@ -210,7 +211,7 @@ def test_an_answer_that_comes_twice_counts_once() -> None:
             assert len(answers) == 1
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_hole_is_asked_for() -> None:
@@ -235,7 +236,7 @@ def test_a_hole_is_asked_for() -> None:
             assert view(room) == {"seq": 1, "a": 3, "c": 3}
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_token_that_is_no_good_is_renewed() -> None:
@@ -259,7 +260,7 @@ def test_a_token_that_is_no_good_is_renewed() -> None:
                 await client.join(ROOM)
                 client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 @pytest.mark.parametrize("code", [4400, 4403, 4409])
@@ -278,7 +279,7 @@ def test_where_it_is_not_wanted_it_does_not_come_back(code: int) -> None:
             with pytest.raises(Refused, match="forbidden"):
                 await client.join("another")
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_what_cannot_be_read_is_told_and_left_out() -> None:
@@ -299,7 +300,7 @@ def test_what_cannot_be_read_is_told_and_left_out() -> None:
             assert garbled[0] == b"{not json"
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_lean_client_knows_whose_turn_it_is() -> None:
@@ -317,4 +318,4 @@ def test_a_lean_client_knows_whose_turn_it_is() -> None:
             assert (room.view.turn_number, room.view.legal) == (9, [{"move": "fold"}])
             client.drop()
 
-    asyncio.run(scene())
+    uvloop.run(scene())

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import uvloop
 from websockets.asyncio.client import connect as library_connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -65,7 +66,7 @@ def test_messages_of_every_length_form_come_back(size: int) -> None:
                 socket.close()
                 assert await inbox.closed == (1000, "")
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_fragments_are_put_together_with_a_ping_between_them() -> None:
@@ -86,7 +87,7 @@ def test_fragments_are_put_together_with_a_ping_between_them() -> None:
                 assert await inbox.messages.get() == b"one two three"
                 assert await inbox.messages.get() == b"whole"
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_ping_is_answered_and_a_close_code_told() -> None:
@@ -101,7 +102,7 @@ def test_a_ping_is_answered_and_a_close_code_told() -> None:
             async with inbox.open(url):
                 assert await inbox.closed == (4503, "too slow")
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_connection_that_is_cut_is_lost_without_a_code() -> None:
@@ -114,7 +115,7 @@ def test_a_connection_that_is_cut_is_lost_without_a_code() -> None:
             async with inbox.open(url):
                 assert (await inbox.closed)[0] == 1006
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_refused_handshake_tells_its_status() -> None:
@@ -131,7 +132,7 @@ def test_a_refused_handshake_tells_its_status() -> None:
             assert refused.value.status == 503
             assert not inbox.closed.done()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 @pytest.mark.parametrize(("answers", "expected"), [(False, TimeoutError), (True, HandshakeRefused)])
@@ -154,7 +155,7 @@ def test_a_server_that_never_answers_or_hangs_up(answers: bool, expected: type[E
                 await connect(url, lambda _: None, lambda _code, _reason: None, timeout_s=0.2)
             await gone.wait()
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_both_clients_see_the_same() -> None:
@@ -173,7 +174,7 @@ def test_both_clients_see_the_same() -> None:
                 theirs = [(await library.recv(decode=False)) for _ in messages]
             assert ours == theirs
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 class Wire(asyncio.Transport):
@@ -226,7 +227,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut(piece: int) -> None:
             socket.data_received(data[start : start + piece])
         assert received == messages
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 @pytest.mark.parametrize("broken", [b"\x81\x81abcdx", b"\x83\x00", b"\x80\x00", b"\x82\x01x"])
@@ -241,7 +242,7 @@ def test_what_is_not_the_protocol_ends_the_connection(broken: bytes) -> None:
         assert lost[0][0] == 1002
         assert received == []
 
-    asyncio.run(scene())
+    uvloop.run(scene())
 
 
 def test_a_wrong_answer_to_the_key_is_refused() -> None:
@@ -253,4 +254,4 @@ def test_a_wrong_answer_to_the_key_is_refused() -> None:
         with pytest.raises(HandshakeRefused):
             await socket.opened
 
-    asyncio.run(scene())
+    uvloop.run(scene())
