@@ -140,7 +140,7 @@ class Projection:
         watched = _watched(after)
         for user in watched | self._personal.keys() | _concerned(before, after, decision.events):
             was = self._personal.get(user) or personal(before, user)
-            view = personal(after, user)
+            view = personal(after, user, was["me"]["display_name"])
             if user in watched:
                 mine[user] = view
             part = self._part(user, before, after, was, view, now, decision.events)

@@ -71,6 +71,8 @@ class Feed:
         self.ahead: set[Follower] = set()
         """Followers whose view is newer than `seq`."""
         self.early: dict[Seq, Update] = {}
+        self.known = Seq(-1)
+        """The log was seen to go as far as this."""
         self.repair: asyncio.TimerHandle | asyncio.Task[None] | None = None
 
     @property
@@ -234,7 +236,7 @@ class Fanout:
             return
         if isinstance(feed.repair, asyncio.TimerHandle):
             feed.repair.cancel()
-        behind = bool(feed.early) or any(follower.seq > feed.seq for follower in feed.ahead)
+        behind = feed.early or feed.known > feed.seq or any(follower.seq > feed.seq for follower in feed.ahead)
         feed.repair = self._start(self._repair(feed)) if behind else None
 
     async def _repair(self, feed: Feed) -> None:
@@ -285,10 +287,9 @@ class Fanout:
                 continue
             for row in behind:
                 feed = self._feeds.get(row["room_id"])
-                if feed is not None and feed.seq < row["seq"] and not isinstance(feed.repair, asyncio.Task):
-                    if feed.repair is not None:
-                        feed.repair.cancel()
-                    feed.repair = self._start(self._repair(feed))
+                if feed is not None and feed.seq < row["seq"]:
+                    feed.known = row["seq"]
+                    self._repair_soon(feed)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
