@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 class Identity(msgspec.Struct):
-    """Who a client is. `session` is the cookie that renews `token`."""
+    """Who a client is. `session` is the cookie that renews `token`; without one, a token renews itself while it lives."""
 
     user_id: str
     display_name: str
@@ -62,8 +62,11 @@ class Api:
 
     async def renew(self, identity: Identity) -> Identity:
         """The same user with a fresh token. Raises Refused when the session is no longer known."""
-        headers = {"Cookie": f"{COOKIE}={identity.session}", "X-Requested-With": "tavola"}
-        reply = await self._call("POST", "/api/session", None, {"display_name": identity.display_name}, headers)
+        headers = {"X-Requested-With": "tavola"}
+        if identity.session:
+            headers["Cookie"] = f"{COOKIE}={identity.session}"
+        known = None if identity.session else identity
+        reply = await self._call("POST", "/api/session", known, {"display_name": identity.display_name}, headers)
         renewed = self._identity(reply, identity.session)
         if renewed.user_id != identity.user_id:
             raise Refused(401, "unauthenticated", "the session is gone: a new user was made")
@@ -132,10 +135,7 @@ def _error(reply: Reply) -> _Error:
         error = msgspec.json.decode(reply.body, type=_ErrorBody).error
     except msgspec.DecodeError:
         error = _Error(code=f"http_{reply.status}", message=reply.body[:200].decode("utf-8", "replace"))
-    if error.retry_after_ms is None:
-        details = error.details if isinstance(error.details, dict) else {}
+    if error.retry_after_ms is None and reply.status in (429, 503):
         after = reply.headers.get("retry-after", "")
-        error.retry_after_ms = details.get("retry_after_ms") or (int(after) * 1000 if after.isdigit() else None)
-        if error.retry_after_ms is None and reply.status == 503:
-            error.retry_after_ms = 500
+        error.retry_after_ms = int(after) * 1000 if after.isdigit() else 500
     return error

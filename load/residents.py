@@ -6,6 +6,7 @@ Who they are is kept in the data folder: after a restart of either side they tak
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ PACE_S = (0.8, 2.0)
 KEPT_IN = "bots.json"
 NAMES = tuple(f"{name} (bot)" for name in ("Ada", "Bela", "Chen", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo"))
 LOOK_AGAIN_S = 5.0
+RENEW_EVERY = 240
+"""Looks."""
 
 
 class Residence(msgspec.Struct):
@@ -59,10 +62,12 @@ class Residents:
             table = Table(House(self._scenario, api, Stats(), Verdict(), tasks), 1)
             try:
                 await table.fill(residence.bots, room)
-                standing = True
-                while standing:
+                for looks in itertools.count(1):
                     await asyncio.sleep(LOOK_AGAIN_S)
-                    standing = await self._stands(api, table)
+                    if not await self._stands(api, table):
+                        return
+                    if looks % RENEW_EVERY == 0:
+                        await self._renew(api, residence, table)
             finally:
                 await table.close()
 
@@ -83,6 +88,12 @@ class Residents:
         for bot in bots[1:]:
             await api.join(room["id"], bot)
         return self._keep(Residence(url, room["id"], bots)), room
+
+    async def _renew(self, api: Api, residence: Residence, table: Table) -> None:
+        """Fresh tokens, long before the old ones run out."""
+        for index, bot in enumerate(table.bots):
+            bot.client.identity = residence.bots[index] = await api.renew(bot.client.identity)
+        self._keep(residence)
 
     def _body(self) -> Json:
         body: Json = {"game": self._scenario.game, "name": TABLE_NAME, "visibility": "public", "approval": "auto"}

@@ -1,0 +1,119 @@
+"""The small things of a run: moves, pace, verdict, and whose processes are counted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from load.checks import Verdict
+from load.frames import Json
+from load.moves import choose
+from load.processes import Processes, read_stack
+from load.report import as_json, judge, make_report
+from load.scenario import Scenario, think
+from load.stats import Stats
+
+
+@given(st.integers(), st.integers(0, 50), st.integers(0, 1000))
+def test_a_move_is_legal_in_each_of_its_arguments(seed: int, least: int, more: int) -> None:
+    legal: list[Json] = [
+        {"move": "fold"},
+        {"move": "raise", "amount": {"min": least, "max": least + more}},
+        {"move": "mark", "cell": {"choices": [1, 5]}},
+    ]
+    move = choose(Random(seed), legal)
+    match move["move"]:
+        case "fold":
+            assert move == {"move": "fold"}
+        case "raise":
+            assert least <= move["amount"] <= least + more
+        case "mark":
+            assert move["cell"] in (1, 5)
+
+
+def test_the_same_seed_makes_the_same_moves() -> None:
+    legal: list[Json] = [{"move": "bet", "amount": {"min": 10, "max": 1000}}, {"move": "check"}]
+    one, other = Random("7/0/1"), Random("7/0/1")
+    assert [choose(one, legal) for _ in range(50)] == [choose(other, legal) for _ in range(50)]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", (0, 0)), ("250", (0.25, 0.25)), ("100-400", (0.1, 0.4))])
+def test_the_pace(text: str, seconds: tuple[float, float]) -> None:
+    assert think(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "-5", "400-100", "1-2-3"])
+def test_what_is_no_pace(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        think(text)
+
+
+def test_one_table_in_ten_is_a_sample() -> None:
+    scenario = Scenario(urls=("http://x",), tables=25, check="sample")
+    assert [table for table in range(25) if scenario.checked(table)] == [0, 10, 20]
+
+
+def test_the_pauses_are_left_out_unless_asked_for() -> None:
+    assert Scenario(urls=()).room(0)["options"] == {"next_hand_seconds": 0}
+    assert Scenario(urls=(), options={"next_hand_seconds": 3}).room(0)["options"] == {"next_hand_seconds": 3}
+    assert Scenario(urls=(), game="another").room(0)["options"] == {}
+
+
+def test_a_run_without_a_comparison_fails() -> None:
+    verdict = Verdict()
+    assert judge(verdict, tables_up=1) == ["no view was compared with a fresh one"]
+    verdict.made["views"] = 1
+    assert judge(verdict, tables_up=1) == []
+    verdict.violated("order", "r1", 4, "Bot 0.0", "hole")
+    assert judge(verdict, tables_up=1) == ["1 violations of order"]
+
+
+def test_every_breach_is_counted_though_not_all_are_kept() -> None:
+    verdict = Verdict()
+    for seq in range(1000):
+        verdict.violated("order", "r1", seq, "Bot 0.0", "hole")
+    assert verdict.failed["order"] == 1000
+    assert len(verdict.violations) == 200
+
+
+def test_processes_are_counted_by_kind_with_their_children(tmp_path: Path) -> None:
+    spin = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'input()']); print(flush=True); p.wait()"
+    )
+    command = [sys.executable, "-c", spin]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        stack_file = {"url": "http://x", "pids": {"ray": [999_999_999], "edges": [child.pid], "redis": None}}
+        (tmp_path / "stack.json").write_bytes(msgspec.json.encode(stack_file))
+        stack = read_stack(tmp_path)
+        assert stack is not None
+        assert list(stack.roots()) == ["edges", "redis", "ray"]
+        processes = Processes(stack.roots())
+        processes.start()
+        usage = processes.usage()
+        child.communicate(b"\n")
+    assert usage["edges"].processes == 2
+    assert usage["edges"].rss_mb > 1
+    assert usage["edges"].cpu_s >= 0
+    assert usage["clients"].processes == 1
+    assert set(usage) == {"edges", "clients"}
+
+
+def test_no_stack_no_processes(tmp_path: Path) -> None:
+    assert read_stack(tmp_path) is None
+    (tmp_path / "stack.json").write_text("{")
+    assert read_stack(tmp_path) is None
+
+
+def test_a_report_of_nothing_can_be_made() -> None:
+    report = make_report(Scenario(urls=()), Stats(), Verdict(), {}, seconds=0.0, sockets=0, frames=0, resent=0)
+    assert not report.passed
+    assert msgspec.json.decode(as_json(report))["actions"] == 0
