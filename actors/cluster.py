@@ -1,6 +1,7 @@
-"""Ray as the control plane: join the cluster, start and end room actors, keep the steward. Blocking calls run in threads.
+"""Ray as the control plane: join the cluster, start and end room actors, keep the steward.
 
-With `actors/remote.py` the only place that imports Ray. Moves never come through here.
+Its calls block, so they run in threads. With `actors/remote.py` the only place that imports Ray. Moves never come
+through here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The line: one stream between an edge and a room actor, both ends.
 
 Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
-list of (number, request) one way and of (number, answer) the other; an empty list is a beat, sent every 500 ms each way.
-Before anything else both ends prove that they know the cluster's secret, and the actor that it is the one that was
-meant: a port may belong to somebody else by now.
+list of (number, request) one way and of (number, answer) the other; an empty list is a beat, sent every 500 ms each
+way. Before anything else both ends prove that they know the cluster's secret, and the actor that it is the one that
+was meant: a port may belong to somebody else by now.
 """
 
 from __future__ import annotations
@@ -178,11 +178,13 @@ class _End(asyncio.Protocol):
 
 
 class Line(_End):
-    """The edge's end. `ask` what you like, many at once; when the line is lost, every answer still owed is `LineLost`."""
+    """The edge's end. `ask` what you like, many at once; when the line is lost, every answer owed is `LineLost`."""
 
     def __init__(self, actor: str, secret: bytes, silent_s: float) -> None:
         super().__init__()
         self.actor = actor
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        """Done, with the reason, when the line is cut."""
         self._secret = secret
         self._silent = silent_s
         self._nonce = secrets.token_bytes(16)
@@ -242,6 +244,7 @@ class Line(_End):
         return self._silent
 
     def _closed(self, reason: str) -> None:
+        self.lost.set_result(reason)
         if not self._ready.done():
             self._ready.set_exception(LineLost(self.actor, reason))
         owed, self._owed = self._owed, {}

@@ -91,7 +91,9 @@ class Slot:
 
     def settle(self, entry: Entry) -> None:
         """`entry` is committed: it becomes what Postgres has."""
-        assert isinstance(entry.verdict, Decision) and entry.update is not None and entry.projection is not None
+        assert isinstance(entry.verdict, Decision)
+        assert entry.update is not None
+        assert entry.projection is not None
         self.room, self.seq, self.projection = entry.verdict.room, entry.update.seq, entry.projection
         self.recent.append(entry.update)
         if entry.sender.user:

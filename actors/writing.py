@@ -40,7 +40,8 @@ async def write(database: Database, entries: list[Entry]) -> Outcome:
     alarms: dict[Slot, int | None] = {}
     for slot, mine in by_slot.items():
         last = mine[-1]
-        assert isinstance(last.verdict, Decision) and last.update is not None
+        assert isinstance(last.verdict, Decision)
+        assert last.update is not None
         room = last.verdict.room
         states.append(
             StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, _json(room.table).decode(), last.update.at)
@@ -114,7 +115,8 @@ async def answered_before(database: Database, entries: list[Entry]) -> dict[tupl
 
 
 def _log_row(entry: Entry) -> LogRow:
-    assert entry.update is not None and isinstance(entry.verdict, Decision)
+    assert entry.update is not None
+    assert isinstance(entry.verdict, Decision)
     update, table = entry.update, entry.verdict.room.table
     events, patch, outside, private = update_texts(update)
     return LogRow(

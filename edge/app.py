@@ -54,8 +54,8 @@ class Edge:
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
         cluster = Cluster(settings)
         secret = settings.jwt_secret.get_secret_value().encode()
-        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000)
         fanout = Fanout(database, settings.redis_url)
+        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, fanout.rooms)
         services = self._services = Services(Identities(secret), router, fanout, database)
         app.router.routes.extend(Api(services, Lobby(database)).routes())
         tasks = [
@@ -111,7 +111,7 @@ class Edge:
             away.append("edge")
         else:
             try:
-                await self._database.rows("ping", timeout=2.0)
+                await self._database.rows("ping", within_s=2.0)
             except StorageUnavailable:
                 away.append("postgres")
             if not self._services.fanout.redis_up:

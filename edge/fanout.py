@@ -1,9 +1,9 @@
 """Following rooms: one subscription a room on this edge, however many sockets follow it; every number once, in order.
 
 An edge hears of an update by the answer to a command that it carried, by Redis, or by looking into the log; whichever
-comes first counts and the others are old by then. A number that is missing is waited for a moment (another edge's answer
-may overtake Redis), then read from the log. Every 250 ms the edge asks, for all its rooms at once, whether any has gone
-on without it: so a lost message costs that long, and so does a Redis that is away.
+comes first counts and the others are old by then. A number that is missing is waited for a moment (another edge's
+answer may overtake Redis), then read from the log. Every 250 ms the edge asks, for all its rooms at once, whether any
+has gone on without it: so a lost message costs that long, and so does a Redis that is away.
 """
 
 from __future__ import annotations

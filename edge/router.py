@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -16,7 +16,7 @@ import structlog
 from actors.commands import Epoch, RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineFull, LineLost
-from actors.messages import Answer, Moved, No, Request
+from actors.messages import Answer, Moved, No, Request, Rouse
 from storage.postgres import StorageUnavailable
 
 log = structlog.get_logger()
@@ -28,6 +28,8 @@ ANSWER_WITHIN_S = 10.0
 WAITING_LIMIT = 20_000
 """Requests that may wait at once for rooms to be found; one more is refused `overloaded`."""
 TAKE_OVERS_AT_ONCE = 16
+ROUSE_S = 0.1
+"""Over how long the rooms of a lost actor are roused."""
 NO_ROOM = No("room_not_found", "There is no such room.")
 AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
 NOBODY = No("room_unavailable", "This room has no server just now; try again.", None, 1000)
@@ -37,8 +39,11 @@ CROWDED = No("overloaded", "This server has too much to do.", None, 500)
 class Router:
     """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
 
-    def __init__(self, directory: Directory, secret: bytes, silent_s: float) -> None:
-        """An actor that is silent for `silent_s` is replaced."""
+    def __init__(
+        self, directory: Directory, secret: bytes, silent_s: float, followed: Callable[[], Iterable[str]]
+    ) -> None:
+        """An actor that is silent for `silent_s` is replaced. `followed` gives the rooms whose play must go on here."""
+        self._followed = followed
         self._directory = directory
         self._secret = secret
         self._silent_s = silent_s
@@ -47,6 +52,8 @@ class Router:
         self._single: dict[tuple[str, str], asyncio.Task[object]] = {}
         self._searches: set[asyncio.Task[None]] = set()
         self._take_overs = asyncio.Semaphore(TAKE_OVERS_AT_ONCE)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
 
     def send(self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]) -> None:
         """Have `request` (made for the epoch at which the room is) answered; `answered` is called once."""
@@ -70,6 +77,7 @@ class Router:
 
     def close(self) -> None:
         """Cut every line."""
+        self._closed = True
         for line in self._lines.values():
             line.cut("the edge stops")
 
@@ -160,7 +168,21 @@ class Router:
         if line is None or not line.open:
             line = await Line.connect(place.actor, place.address, self._secret, self._silent_s)
             self._lines[place.actor] = line
+            line.lost.add_done_callback(lambda _: self._rouse(place.actor))
         return line
+
+    def _rouse(self, lost: str) -> None:
+        """An actor is lost: the rooms there that somebody watches go on without waiting for a move, clocks and all."""
+        if self._closed:
+            return
+        for name in self._followed():
+            room = RoomId(name)
+            if (place := self._places.get(room)) is not None and place.actor == lost:
+                self._loop.call_later(random.uniform(0.0, ROUSE_S), self._rouse_room, room, place)
+
+    def _rouse_room(self, room: RoomId, place: Place) -> None:
+        if self._places.get(room) is place:
+            self._search(room, lambda epoch: Rouse(epoch, room), lambda _: None)
 
     async def _once(self, key: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `work`, shared by all who ask for the same thing meanwhile."""

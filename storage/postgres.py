@@ -110,15 +110,15 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    async def rows(self, query: str, *arguments: Any, timeout: float | None = None) -> list[Row]:
+    async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
         """The rows of a named query."""
         async with self._connection() as connection:
-            rows: list[Row] = await self._run(connection.fetch(QUERIES[query], *arguments, timeout=timeout))
+            rows: list[Row] = await self._run(connection.fetch(QUERIES[query], *arguments, timeout=within_s))
             return rows
 
-    async def row(self, query: str, *arguments: Any, timeout: float | None = None) -> Row | None:
+    async def row(self, query: str, *arguments: Any, within_s: float | None = None) -> Row | None:
         """The only row of a named query, or None."""
-        found = await self.rows(query, *arguments, timeout=timeout)
+        found = await self.rows(query, *arguments, within_s=within_s)
         return found[0] if found else None
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """Redis as a wake-up: one link that publishes, one that subscribes. Both come back by themselves; both may lose.
 
-Redis is never the truth: whoever misses a message finds the gap in the log. So nothing here waits for Redis, and nothing
-raises because it is away. The protocol is RESP, read with hiredis; a message costs a few microseconds.
+Redis is never the truth: whoever misses a message finds the gap in the log. So nothing here waits for Redis, and
+nothing raises because it is away. The protocol is RESP, read with hiredis; a message costs a few microseconds.
 """
 
 from __future__ import annotations
