@@ -30,7 +30,7 @@ class LocalRay(EmbeddedServer):
 
     name = "Ray"
     programs = ("python", "gcs_server", "raylet", "ray::")
-    stop_steps = ((signal.SIGTERM, 2.5), (signal.SIGKILL, 1.0))
+    stop_steps = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -40,7 +40,7 @@ class LocalRay(EmbeddedServer):
     def environment(self) -> dict[str, str]:
         return {
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self.folder / "password"),
+            "RAY_AUTH_TOKEN_PATH": str(self.password_file),
             # Despite its name: whether an address of 127.0.0.1 is replaced by the machine's outward one.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -57,7 +57,7 @@ class LocalRay(EmbeddedServer):
             shutil.rmtree(self.data.readlink(), ignore_errors=True)
             self.data.unlink()
 
-    async def _prepare(self, password: str) -> None:
+    async def _prepare(self) -> None:
         """Ray's sockets and logs are in `data`. The path of a socket has a limit, so a `data` that lies too deep is a
         link to a private folder elsewhere."""
         self._ready.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class LocalRay(EmbeddedServer):
         else:
             self.data.symlink_to(tempfile.mkdtemp(prefix="tavola-"))
 
-    def _spawn(self, port: int, password: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         return spawn(
             [sys.executable, "-m", "tavola.local_ray", self._ready, self.data.resolve(), str(port)],
             log=self.log,
@@ -80,7 +80,7 @@ class LocalRay(EmbeddedServer):
             when_we_die=signal.SIGTERM,
         )
 
-    async def _answers(self, port: int, password: str) -> str | None:
+    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
         return self._ready.read_text() if self._ready.exists() else None
 
 

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -22,6 +21,8 @@ from signal import Signals
 
 import psutil
 
+from tavola.failures import Failure
+
 STACK_MARK = "TAVOLA_STACK"
 """The environment variable that names the stack to which a process belongs."""
 
@@ -30,7 +31,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class StillRunning(Exception):
+class StillRunning(Failure):
     """Processes that even SIGKILL did not end: `pids`."""
 
     def __init__(self, pids: Sequence[int]) -> None:
@@ -157,13 +158,10 @@ def marked(stack: str) -> list[psutil.Process]:
 
 def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
     """`preferred` if nobody listens there, else any free port. It may be taken before you use it: be ready to retry."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (preferred, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             return int(probe.getsockname()[1])
     raise OSError(f"no free port on {host}")
-
-
-TERMINATE = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
-"""The steps of `end` for a process of which nothing more is known."""

@@ -18,11 +18,16 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tavola.failures import Failure
+
+STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
 
 
-class SettingsError(Exception):
+class SettingsError(Failure):
     """A setting that cannot be used: `setting` is its name in the environment."""
+
+    exit_code = 2
 
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
@@ -136,7 +141,8 @@ def load() -> Settings:
     """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
     folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
     stack = read_stack(Settings().data_dir)
-    os.environ.update({name: value for name, value in stack.items() if name not in os.environ})
+    environment: Mapping[str, str] = stack.get("environment", {})
+    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
     settings = Settings()
     for name, value in (
         ("DATABASE_URL", settings.database_url),
@@ -148,8 +154,9 @@ def load() -> Settings:
     return settings
 
 
-def read_stack(folder: Path) -> Mapping[str, str]:
-    """The environment of the stack that runs on a data folder; empty when none does."""
+def read_stack(folder: Path) -> Mapping[str, Any]:
+    """What `tavola dev` wrote down of the stack that runs on a data folder; empty when none does. `environment`: what
+    a process needs to join it; `urls`: of its edges; `pids`: kind → process id or ids."""
     try:
         with lock(folder):
             return {}
@@ -160,10 +167,10 @@ def read_stack(folder: Path) -> Mapping[str, str]:
     except PermissionError:
         raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user") from None
     try:
-        environment: dict[str, str] = json.loads((folder / "stack.json").read_text())["environment"]
+        stack: Mapping[str, Any] = json.loads((folder / STACK_FILE).read_text())
     except FileNotFoundError:
         return {}
-    return environment
+    return stack
 
 
 @contextmanager

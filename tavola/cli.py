@@ -1,0 +1,110 @@
+"""The command line. Each command imports what it needs when it runs, so that `tavola --help` is there at once."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tavola.failures import Failure
+
+app = typer.Typer(
+    name="tavola",
+    help="A runtime for game rooms that never lose a move.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""For a command whose options are described by the module that does it."""
+
+
+@app.command()
+def dev(
+    edges: Annotated[int, typer.Option(min=1, max=64, help="How many edges; each gets a port of its own.")] = 1,
+    bots: Annotated[int, typer.Option(min=0, help="Seat this many bots at a public table.")] = 0,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the first edge; 0: any free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
+) -> None:
+    """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
+    from tavola.dev import run
+    from tavola.settings import Settings
+
+    given = {"port": port, "data_dir": data_dir}
+    run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
+
+
+@app.command()
+def edge() -> None:
+    """One edge, until SIGTERM."""
+    from tavola.settings import load
+
+    # Before the edge is imported: Ray reads the environment when it is, and `load` completes that.
+    settings = load()
+    from edge.app import serve
+
+    serve(settings)
+
+
+@app.command()
+def steward() -> None:
+    """Sees to it that the cluster's steward runs. Edges do the same every few seconds."""
+    from tavola.settings import load
+
+    settings = load()
+    from actors.cluster import Cluster, join
+
+    join(settings)
+    asyncio.run(Cluster(settings).ensure_steward())
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the database up to date."""
+    from storage.postgres import migrate
+    from tavola.settings import load
+
+    for name in asyncio.run(migrate(load().database_url)):
+        typer.echo(f"applied {name}")
+
+
+@app.command()
+def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
+    from tavola.doctor import run
+
+    raise typer.Exit(run(as_json=json))
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def rooms(context: typer.Context) -> None:
+    """The rooms."""
+    from tavola.operator import app as operator
+
+    operator(["rooms", *context.args], prog_name="tavola")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def room(context: typer.Context) -> None:
+    """One room: show it, its log; verify, evict."""
+    from tavola.operator import app as operator
+
+    operator(["room", *context.args], prog_name="tavola")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def load(context: typer.Context) -> None:
+    """Bots at many tables, and a verdict."""
+    from load.cli import app as load
+
+    load(context.args, prog_name="tavola load")
+
+
+def main() -> None:
+    try:
+        app()
+    except Failure as failure:
+        print(f"tavola: {failure}", file=sys.stderr)
+        sys.exit(failure.exit_code)

@@ -1,0 +1,5 @@
+"""What a command line ends with when it is not a bug: one line for the user, no traceback."""
+
+
+class Failure(Exception):
+    exit_code = 1

@@ -1,0 +1,60 @@
+"""What `tavola dev` says while it works: a line a step, with its time. On a terminal the steps at work turn a wheel."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+
+class Progress:
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._begun = time.monotonic()
+        self._at_work: dict[str, Spinner] = {}
+        self._live = Live(console=self._console, refresh_per_second=12, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._begun
+
+    def say(self, line: str | Text = "") -> None:
+        self._console.print(line)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Shown while it lasts, and when it is done with the seconds that it took."""
+        begun = time.monotonic()
+        self._at_work[name] = Spinner("dots", Text(f"{name} …"))
+        self._show()
+        if not self._console.is_terminal:
+            self.say(f"  … {name}")
+        try:
+            yield
+        except BaseException:
+            self._leave(name)
+            raise
+        self._leave(name)
+        self.say(Text.assemble(("  ✓ ", "green"), f"{name} ", (f"{time.monotonic() - begun:.1f} s", "dim")))
+
+    def _leave(self, name: str) -> None:
+        del self._at_work[name]
+        self._show()
+
+    def _show(self) -> None:
+        self._live.update(Group(*self._at_work.values()))
