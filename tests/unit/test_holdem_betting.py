@@ -237,6 +237,13 @@ def test_the_price_is_a_whole_big_blind_even_when_the_blind_is_short() -> None:
     assert table.pots == [(26, {2: 26}), (26, {0: 26})]
 
 
+def test_a_raise_over_a_short_big_blind_is_measured_from_the_price() -> None:
+    table = Story({0: 1000, 1: 1000, 2: 7, 3: 1000})
+    table.deal()
+    table.does(3, "raise", 20)
+    assert table.raises(0) == (30, 1000)
+
+
 def test_a_short_big_blind_whom_one_calls_returns_the_rest() -> None:
     table = three(1000, 1000, 7)
     table.deal({2: HIGH, 0: LOW, 1: "3c8d"}, "4s9sTdJcQh")
@@ -455,6 +462,16 @@ def test_an_amount_is_a_whole_number_within_the_range(amount: Any) -> None:
     refused = table.tries(0, "raise", amount)
     assert (refused.code, refused.details) == ("illegal_move", {"min": 20, "max": 1000})
     assert refused.message == "Choose a total between 20 and 1000."
+
+
+def test_true_is_not_one_chip() -> None:
+    table = three(1000, 1000, 1000, small_blind=1, big_blind=1)
+    table.deal()
+    for seat, move in ((0, "call"), (1, "check"), (2, "check")):
+        table.does(seat, move)
+    assert table.raises(1) == (1, 999)
+    assert table.tries(1, "bet", True).code == "illegal_move"
+    table.does(1, "bet", 1)
 
 
 def test_moves_that_are_no_moves_now() -> None:

@@ -366,6 +366,30 @@ def test_leaving_after_folding_is_at_once_and_the_pot_stays() -> None:
     assert GAME.private_seat(table.state, table.options, SeatIndex(1)) == {"hole_cards": None}
 
 
+def test_the_bets_of_one_who_folded_and_left_are_in_the_pot() -> None:
+    table = four()
+    table.does(3, "raise", 40)
+    for seat in (0, 1):
+        table.does(seat, "fold")
+    table.leaves(1)
+    assert table.hand["pots"] == [{"amount": 5, "seats": [2, 3]}]
+    table.does(2, "call")
+    assert table.hand["pots"] == [{"amount": 85, "seats": [2, 3]}]
+
+    table = four()
+    for seat, move in ((3, "call"), (0, "call"), (1, "call"), (2, "check")):
+        table.does(seat, move)
+    table.does(1, "bet", 30)
+    table.does(2, "call")
+    table.does(3, "raise", 90)
+    table.does(0, "call")
+    table.does(1, "fold")
+    table.leaves(1)
+    assert table.hand["pots"] == [{"amount": 70, "seats": [2, 3, 0]}]
+    table.does(2, "call")
+    assert table.hand["pots"] == [{"amount": 340, "seats": [2, 3, 0]}]
+
+
 def test_leaving_while_all_in_stays_to_the_end() -> None:
     table = four()
     table.does(3, "all_in")
@@ -498,6 +522,8 @@ def test_a_rebuy_cannot_pass_the_limit_and_is_no_move() -> None:
     table = Story({0: 2500, 1: 1000})
     assert isinstance(rebuy(table, 0, 1), Refused)
     assert isinstance(rebuy(table, 5, 1), Refused)
+    assert isinstance(rebuy(table, 1, True), Refused)
+    assert isinstance(rebuy(table, 1, 1), Outcome)
     assert table.tries(1, "rebuy", 500).code == "illegal_move"
 
 
