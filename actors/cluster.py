@@ -17,7 +17,7 @@ import ray
 import structlog
 
 from actors.directory import ClusterUnavailable
-from actors.remote import RemoteHost, RemoteSteward
+from actors.remote import RoomActor, StewardActor
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Cluster:
 
     def _start_blocking(self, name: str) -> None:
         options = {**_OPTIONS, "name": name, "namespace": self._settings.namespace}
-        actor: Any = ray.remote(RemoteHost).options(**options).remote(name, self._settings)
+        actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
         ray.get(actor.start.remote(), timeout=START_TIMEOUT_S)
 
     async def end_actor(self, name: str) -> None:
@@ -94,7 +94,7 @@ class Cluster:
 
     def _ensure_blocking(self) -> None:
         options = {**_OPTIONS, "name": STEWARD, "namespace": self._settings.namespace, "get_if_exists": True}
-        steward: Any = ray.remote(RemoteSteward).options(**options).remote(self._settings)
+        steward: Any = ray.remote(StewardActor).options(**options).remote(self._settings)
         ray.get(steward.start.remote(), timeout=START_TIMEOUT_S)
 
 

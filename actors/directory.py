@@ -82,7 +82,7 @@ class Directory:
                 epoch = found
             free = await self._database.row("has_room", avoid)
             if free is not None and free[0]:
-                # Another placement held the only actor with room to spare.
+                # Another placement filled the actor that was chosen.
                 await asyncio.sleep(random.uniform(0.001, 0.01))
             else:
                 await self._starter.start_actor()

@@ -48,7 +48,7 @@ class _Service:
         self._tasks.append(task)
 
 
-class RemoteHost(_Service):
+class RoomActor(_Service):
     """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
 
     def __init__(self, name: str, settings: Settings) -> None:
@@ -87,7 +87,7 @@ class RemoteHost(_Service):
                 log.warning("actor.beat_failed", reason=str(error))
 
 
-class RemoteSteward(_Service):
+class StewardActor(_Service):
     """A `Steward` in a process of its own."""
 
     def __init__(self, settings: Settings) -> None:

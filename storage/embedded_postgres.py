@@ -6,6 +6,7 @@ not ours. So the data stay where they are and are handed over as an open descrip
 rights on the way there), and the program is copied once to /var/cache/tavola, where only root can write.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -21,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from storage.embedded import EmbeddedServer
 from tavola.processes import Account, exit_code, server_environment, spawn
@@ -61,6 +63,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     async def _prepare(self) -> None:
         if self.data.exists():
+            self._forget_the_dead()
             return
         # Made beside its place and renamed, so that a folder in its place is a whole one.
         fresh = self.folder / "data.new"
@@ -89,6 +92,14 @@ class EmbeddedPostgres(EmbeddedServer):
         finally:
             os.close(secret)
         fresh.rename(self.data)
+
+    def _forget_the_dead(self) -> None:
+        """Postgres takes the process that its lock file names for alive for as long as nobody has asked how it ended,
+        which in a container without an init is for ever."""
+        lock = self.data / "postmaster.pid"
+        with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+            if psutil.Process(int(lock.read_text().split()[0])).status() == psutil.STATUS_ZOMBIE:
+                lock.unlink()
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         account = _account(self.data)

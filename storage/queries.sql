@@ -48,26 +48,27 @@ FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a
 WHERE g.room_id = $1
 
 -- name: place
--- Give room $1 to a live actor with room to spare other than $3, if its epoch is still $2. No row: the race was lost or
--- there is no such actor. Locks go actor, state, room, as everywhere.
+-- Give room $1 to a live actor with room to spare other than $3, if its epoch is still $2: the fullest, so that spares
+-- stay spare. No row: the race was lost, or there was no such actor. Who loses a race may leave its actor counted once
+-- too often; recount_actors mends that. Locks go actor, state, room.
 WITH free AS (
-    SELECT name, address FROM room_actors
+    SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM $3 AND alive_at > now() - interval '6 seconds'
-    ORDER BY rooms DESC LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    ORDER BY rooms DESC, started_at LIMIT 1
+), counted AS (
+    UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
+    RETURNING a.name, a.address
 ), raised AS (
-    UPDATE game_states SET epoch = epoch + 1 FROM free WHERE room_id = $1 AND epoch = $2
+    UPDATE game_states SET epoch = epoch + 1 FROM counted WHERE room_id = $1 AND epoch = $2
     RETURNING room_id, epoch
 ), given AS (
-    UPDATE rooms SET epoch = raised.epoch, actor = free.name FROM raised, free WHERE rooms.id = raised.room_id
+    UPDATE rooms SET epoch = raised.epoch, actor = counted.name FROM raised, counted WHERE rooms.id = raised.room_id
     RETURNING rooms.epoch
-), counted AS (
-    UPDATE room_actors a SET rooms = a.rooms + 1 FROM free, given WHERE a.name = free.name
 )
-SELECT given.epoch, free.name, free.address FROM given, free
+SELECT given.epoch, counted.name, counted.address FROM given, counted
 
 -- name: has_room
--- Whether any live actor but $1 has room to spare (one that `place` skipped because another placement held it).
+-- Whether any live actor but $1 has room to spare (when `place` found one that another placement filled meanwhile).
 SELECT EXISTS (SELECT 1 FROM room_actors
                WHERE rooms < capacity AND name IS DISTINCT FROM $1 AND alive_at > now() - interval '6 seconds')
 
@@ -85,14 +86,11 @@ WITH raised AS (
 SELECT room_id, epoch, seq FROM raised
 
 -- name: release_room
--- The owner lets an idle room go.
+-- The owner $3 lets an idle room go.
 WITH held AS (
     SELECT room_id FROM game_states WHERE room_id = $1 AND epoch = $2 FOR UPDATE
-), freed AS (
-    UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = $3 RETURNING id
 )
-UPDATE room_actors SET rooms = greatest(rooms - 1, 0) FROM freed WHERE name = $3
-RETURNING freed.id
+UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = $3
 
 -- name: load_room
 SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
