@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 class Identity(msgspec.Struct):
-    """Who a client is. `session` is the cookie that renews `token`; without one, a token renews itself while it lives."""
+    """Who a client is. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
 
     user_id: str
     display_name: str

@@ -46,7 +46,7 @@ class Arrivals:
             self._complete[seq] = self._clock()
         else:
             self._everyone_has_it(self._clock() - sent_at)
-        if len(self._complete) > KEEP or len(self._count) > KEEP:
+        if len(self._complete) > 2 * KEEP or len(self._count) > 2 * KEEP:
             self._forget(seq - KEEP)
 
     def acked(self, seq: int, sent_at: float) -> None:

@@ -43,6 +43,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         self._actions = Actions(witness)
         self._cards = Cards(witness, table.deal) if table.deal is not None else None
         self._chips: Chips | None = None
+        self._judging = True
         self._comparison = Comparison(witness, fetch, self._search)
         client.on_frame = self._frame
 
@@ -54,17 +55,19 @@ class CheckedBot(Bot[Json, list[Json]]):
 
     def compare(self) -> None:
         """Starts a comparison with a fresh view, unless one is under way."""
-        if self.room is not None and not self._comparison.running:
+        if self.room is not None and self._judging and not self._comparison.running:
             self._table.compare(self._comparison.run(self.room.seq, self.view))
 
     async def compare_now(self) -> None:
         """One more comparison, after the one that is under way."""
-        if self.room is not None:
+        while self._comparison.running:
             await self._comparison.ended()
+        if self.room is not None:
             await self._comparison.run(self.room.seq, self.view)
 
     def stop_judging(self) -> None:
         """From here on the bots leave, and what they see is no concern of the checks."""
+        self._judging = False
         self.client.on_frame = None
         self._cards = self._chips = None
 
@@ -76,7 +79,7 @@ class CheckedBot(Bot[Json, list[Json]]):
             self._actions.updated(update.seq, update.events, room.view.my_seat)
             if self._cards is not None:
                 self._cards.updated(update.seq, update.events, view)
-                if self._chips is None and self._table.buy_in is not None:
+                if self._chips is None and self._judging and self._table.buy_in is not None:
                     self._chips = Chips(self._witness, self._table.buy_in)
                 if self._chips is not None:
                     self._chips.updated(update.seq, update.events, view)
@@ -95,7 +98,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         super().hydrated(frame, before)
 
     def _ends_round(self, events: list[Json]) -> bool:
-        return any(event["kind"] in ROUND_ENDS for event in events)
+        return len(events) > 1 and any(event["kind"] in ROUND_ENDS for event in events)
 
     def _frame(self, data: bytes, frame: Frame[Json, list[Json]]) -> None:
         if isinstance(frame, Refusal) and frame.id is None and frame.retry_after_ms is None:

@@ -64,10 +64,10 @@ class Actions:
         self._promised: set[int] = set()
 
     def updated(self, seq: int, events: list[Json], seat: int | None) -> None:
-        shown = any(
-            event.get("seat_index") == seat and event.get("kind") != "turn_started" and not event.get("automatic")
-            for event in events
-        )
+        shown = False
+        for event in events:
+            if event.get("seat_index") == seat and event["kind"] != "turn_started" and not event.get("automatic"):
+                shown = True
         if seq in self._promised:
             self._promised.discard(seq)
             self._judge(seq, shown)

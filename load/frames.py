@@ -106,7 +106,7 @@ class LeanPatch(msgspec.Struct):
 
     turn: LeanTurn | UnsetType | None = UNSET
     me: LeanMe | UnsetType | None = UNSET
-    seats: dict[str, LeanSeat | None] | UnsetType = UNSET
+    seats: dict[str, LeanSeat | None] | UnsetType | None = UNSET
 
 
 Simple = Authenticated | Ack | Refusal | HeartbeatAck | Presence | Left | Closing

@@ -21,20 +21,22 @@ for _letters, _class in ((string.ascii_letters + string.digits + "_-", "w"), (_R
     for _letter in _letters.encode():
         _CLASSES[_letter] = ord(_class)
 _CLASSES = bytes(_CLASSES)  # type: ignore[assignment]
-_CARDS = re.compile(rb"(?<![\w-])((?:[2-9TJQKA][cdhs])+)(?![\w-])(?! [a-z])")
+_CARDS = re.compile(rb"(?:[2-9TJQKA][cdhs])+(?![\w-])(?! [a-z])")
 """Cards as a word of their own; not "As" at the beginning of a sentence."""
 HANDS_KEPT = 20
 """A full view holds the last 20 updates, so at most that many hands."""
 
 
 def cards_in(data: bytes) -> set[str]:
-    """Every card that is named in `data`, anywhere."""
-    if b".RS" not in data.translate(_CLASSES):
-        return set()
+    """Every card that is named in a JSON text, anywhere."""
+    classes = data.translate(_CLASSES)
     found: set[str] = set()
-    for match in _CARDS.finditer(data):
-        word = match[1].decode()
-        found.update(word[i : i + 2] for i in range(0, len(word), 2))
+    at = classes.find(b".RS")
+    while at >= 0:
+        if match := _CARDS.match(data, at + 1):
+            word = match[0].decode()
+            found.update(word[i : i + 2] for i in range(0, len(word), 2))
+        at = classes.find(b".RS", at + 3)
     return found
 
 

@@ -33,6 +33,8 @@ def difference(held: Json, fresh: Json, ignore: Collection[str] = (), path: str 
 
     `ignore` names members by path, `*` standing for any one name: `recent`, `seats.*.status`.
     """
+    if held == fresh:
+        return None
     if type(held) is dict and type(fresh) is dict:
         for name in sorted(held.keys() | fresh.keys()):
             below = f"{path}.{name}" if path else name
@@ -41,8 +43,6 @@ def difference(held: Json, fresh: Json, ignore: Collection[str] = (), path: str 
             found = difference(held.get(name), fresh.get(name), ignore, below)
             if found is not None:
                 return found
-        return None
-    if held == fresh and isinstance(held, bool) == isinstance(fresh, bool):
         return None
     return f"{path or 'value'}: held {_short(held)}, fresh {_short(fresh)}"
 

@@ -44,7 +44,7 @@ class Progress:
         failed = sum(self._verdict.failed.values())
         violations = f"  {failed:,} VIOLATIONS" if failed else ""
         if not stats.measuring:
-            return f"opening  {tables}{violations}"
+            return f"{'finishing' if stats.actions else 'opening'}  {tables}{violations}"
         p50, p99 = (stats.everyone.quantile(share) * 1000 for share in (0.5, 0.99))
         return (
             f"{tables}  {rate:,.0f} actions/s  {stats.hands:,} hands  p50 {p50:.1f} ms  p99 {p99:.1f} ms"

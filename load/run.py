@@ -90,7 +90,9 @@ class Run:
 
     async def _measure(self, processes: Processes) -> None:
         gc.collect()
-        gc.freeze()
+        gc.freeze()  # what lives until the end anyway need not be looked through again and again
+        thresholds = gc.get_threshold()
+        gc.set_threshold(100_000, 20, 50)
         before = self._frames_so_far()
         processes.start()
         started = time.perf_counter()
@@ -105,6 +107,7 @@ class Run:
         self._seconds = time.perf_counter() - started
         self._usage = processes.usage()
         self._frames = self._frames_so_far() - before
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
     async def _finish(self) -> None:

@@ -43,32 +43,38 @@ class View(Protocol[P_contra]):
 class FullView:
     """The whole view. `data` is changed in place: copy what you want to keep."""
 
-    __slots__ = ("data",)
+    __slots__ = ("busted", "data", "my_seat", "turn_number", "turn_seat")
 
     def __init__(self) -> None:
         self.data: Json = {}
+        self.turn_number: int | None = None
+        self.turn_seat: int | None = None
+        self.my_seat: int | None = None
+        self.busted = False
 
     def replace(self, view: Json) -> None:
         self.data = view
+        self._look()
 
     def merge(self, patch: Json) -> None:
         merge(self.data, patch)
+        if "turn" in patch or "seats" in patch or "me" in patch:
+            self._look()
 
-    @property
-    def turn_number(self) -> int | None:
-        turn = self.data.get("turn")
-        return turn["number"] if turn else None
+    def _look(self) -> None:
+        turn: Json = self.data.get("turn") or {}
+        me: Json = self.data.get("me") or {}
+        self.turn_number, self.turn_seat, self.my_seat = (
+            turn.get("number"),
+            turn.get("seat_index"),
+            me.get("seat_index"),
+        )
+        seat = self._mine()
+        self.busted = seat is not None and seat.get("chips") == 0 and not (turn and seat.get("in_hand"))
 
-    @property
-    def turn_seat(self) -> int | None:
-        turn = self.data.get("turn")
-        return turn["seat_index"] if turn else None
-
-    @property
-    def my_seat(self) -> int | None:
-        me = self.data.get("me")
-        seat: int | None = me.get("seat_index") if me else None
-        return seat
+    def _mine(self) -> Json | None:
+        seats: Json | None = self.data.get("seats")
+        return seats.get(str(self.my_seat)) if seats and self.my_seat is not None else None
 
     @property
     def legal(self) -> list[Json]:
@@ -77,14 +83,8 @@ class FullView:
 
     @property
     def my_chips(self) -> int | None:
-        seat = self.data.get("seats", {}).get(str(self.my_seat))
-        chips: int | None = seat.get("chips") if seat else None
-        return chips
-
-    @property
-    def busted(self) -> bool:
-        seat = self.data.get("seats", {}).get(str(self.my_seat))
-        return bool(seat) and seat.get("chips") == 0 and not (seat.get("in_hand") and self.data.get("turn"))
+        seat = self._mine()
+        return seat.get("chips") if seat else None
 
     def member(self, *path: str) -> Any:
         """The value at a path of member names, None where there is none."""
@@ -123,12 +123,16 @@ class LeanView:
                 self.turn_number = turn.number
             if turn.seat_index is not UNSET:
                 self.turn_seat = turn.seat_index
-        if me is not UNSET and me is not None:
+        if me is None:
+            self.my_seat, self.legal, self._key = None, [], ""
+        elif me is not UNSET:
             if me.seat_index is not UNSET:
                 self.my_seat, self._key = me.seat_index, str(me.seat_index)
             if me.legal is not UNSET:
                 self.legal = me.legal or []
-        if seats is not UNSET:
+        if seats is None:
+            self._seats = {}
+        elif seats is not UNSET:
             for index, seat in seats.items():
                 held = self._seats.get(index)
                 if seat is None:

@@ -52,7 +52,6 @@ def test_what_is_null_and_what_is_not_there_are_equal() -> None:
         ({"a": {"b": 1}}, {"a": {"b": 2}}, "a.b: held 1, fresh 2"),
         ({"a": [1, 2]}, {"a": [1]}, "a: held [1, 2], fresh [1]"),
         ({"a": 1}, {}, "a: held 1, fresh None"),
-        ({"a": True}, {"a": 1}, "a: held True, fresh 1"),
     ],
 )
 def test_the_first_difference_is_named(held: Any, fresh: Any, where: str) -> None:

@@ -75,7 +75,7 @@ def test_an_update_that_never_reaches_everyone_is_forgotten_at_last() -> None:
         arrivals.arrived(seq)
     arrivals.arrived(11)
     assert latencies == []
-    assert len(arrivals._complete) <= KEEP + 1
+    assert len(arrivals._complete) <= 2 * KEEP
 
 
 def test_quantiles_are_within_one_percent() -> None:

@@ -25,7 +25,11 @@ mine = st.fixed_dictionaries(
 )
 patches = st.fixed_dictionaries(
     {"game": st.just({"pot": 1})},
-    optional={"turn": turns, "me": mine, "seats": st.dictionaries(seat_numbers.map(str), seats)},
+    optional={
+        "turn": turns,
+        "me": st.none() | mine,
+        "seats": st.none() | st.dictionaries(seat_numbers.map(str), seats),
+    },
 )
 views = st.fixed_dictionaries(
     {"turn": st.none() | whole_turns, "me": mine, "seats": st.dictionaries(seat_numbers.map(str), seats.filter(bool))}
