@@ -1,7 +1,7 @@
 """No-limit hold'em as a cash game.
 
-The betting is pokerkit's (`games/holdem_betting.py`), the button's way round the table is the dead-button rule's
-(`games/holdem_button.py`), what everybody may see is in `games/holdem_view.py`. The rules of the house:
+The betting is pokerkit's (`games/holdem_rules.py` says where it is not), the button's way round the table is the
+dead-button rule's (`games/holdem_button.py`), what is shown is in `games/holdem_view.py`. The rules of the house:
 
 - A player who leaves while holding cards folds at his next turn, or stays in to the end if he is all in. His seat is
   free when the hand has ended.

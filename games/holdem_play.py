@@ -10,8 +10,9 @@ from pokerkit import AntePosting, BlindOrStraddlePosting, BoardDealing, HoleCard
 
 from games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
 from games.cards import commit, deal
-from games.holdem_betting import BOARD_SIZES, Acted, Betting
+from games.holdem_betting import Acted, Betting
 from games.holdem_button import Places
+from games.holdem_rules import BOARD_SIZES
 from games.holdem_state import Ending, Hand, Options, Table
 
 PHASES = ("preflop", "flop", "turn", "river")
