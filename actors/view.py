@@ -39,7 +39,7 @@ def summary(room: Room) -> View:
         "host_id": info.host,
         "approval": info.approval,
         "visibility": info.visibility,
-        "options": msgspec.to_builtins(info.options),
+        "options": _dense(msgspec.to_builtins(info.options)),
         "players": len(room.table.seats),
         "max_players": game_of(room).seats(info.options),
         "max_spectators": info.max_spectators,

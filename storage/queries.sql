@@ -126,7 +126,8 @@ SELECT * FROM (
 
 -- name: log_commands
 -- The commands themselves after seq $2, for replay.
-SELECT seq, epoch, game, hand, user_id, user_name, command_id, command, answer, events, patch, entropy, at
+SELECT seq, epoch, game, hand, user_id, user_name, command_id, command, answer, events, patch, outside, private,
+       entropy, at
 FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: answers
@@ -275,9 +276,9 @@ WITH input AS (
 )
 SELECT room_id FROM held
 
--- name: checkpoint_before
--- The last checkpoint of room $1 at or before seq $2.
-SELECT seq, state FROM checkpoints WHERE room_id = $1 AND seq <= $2 ORDER BY seq DESC LIMIT 1
+-- name: checkpoint_first
+-- The oldest checkpoint of room $1.
+SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq LIMIT 1
 
 -- name: register_actor
 INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3, $4, $5)
