@@ -45,8 +45,11 @@ def rooms(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
         return
     table = Table(*COLUMNS, box=None, header_style="bold")
     for room in listed:
-        table.add_row(*("–" if room[column] is None else str(room[column]) for column in COLUMNS))
-    Console().print(table if listed else "There are no rooms yet.")
+        table.add_row(*("-" if room[column] is None else str(room[column]) for column in COLUMNS))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 240
+    console.print(table if listed else "There are no rooms yet.")
 
 
 @app.command()
@@ -125,7 +128,7 @@ async def _show(database: Database, named: str, json: bool) -> None:
             for name, each in value.items():
                 typer.echo(f"  {name}: {each if not isinstance(each, dict) else ', '.join(map(str, each.values()))}")
         else:
-            typer.echo(f"{key}: {'–' if value is None else value}")
+            typer.echo(f"{key}: {'-' if value is None else value}")
 
 
 async def _log(database: Database, named: str, after: int, json: bool) -> None:
@@ -138,12 +141,14 @@ async def _log(database: Database, named: str, after: int, json: bool) -> None:
                 fields = {"seq": row["seq"], "epoch": row["epoch"], "at": row["at"], "user_id": row["user_id"]}
                 typer.echo(jsons.dumps({**fields, "command": kind, "events": events}))
             else:
-                who = row["user_name"] or "–"
-                told = "; ".join(
-                    " ".join([event.pop("kind"), *(f"{k}={v}" for k, v in event.items())]) for event in events
-                )
+                who = row["user_name"] or "-"
+                told = "; ".join(_told(event) for event in events)
                 typer.echo(f"{row['seq']:>6}  {who:<16} {kind:<16} {told}")
         after = rows[-1]["seq"]
+
+
+def _told(event: dict[str, Any]) -> str:
+    return " ".join([event.pop("kind"), *(f"{name}={value}" for name, value in event.items())])
 
 
 async def _verify(database: Database, named: str, json: bool) -> None:
