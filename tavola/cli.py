@@ -39,10 +39,12 @@ def dev(
 @app.command()
 def edge() -> None:
     """One edge, until SIGTERM."""
+    from tavola.processes import raise_open_files
     from tavola.settings import load
 
     # Before the edge is imported: Ray reads the environment when it is, and `load` completes that.
     settings = load()
+    raise_open_files()
     from edge.app import serve
 
     serve(settings)

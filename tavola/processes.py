@@ -27,6 +27,7 @@ STACK_MARK = "TAVOLA_STACK"
 """The environment variable that names the stack to which a process belongs."""
 
 _LOG_BYTES = 8 << 20
+_OPEN_FILES = 65536
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -154,6 +155,14 @@ def marked(stack: str) -> list[psutil.Process]:
             if process.environ().get(STACK_MARK) == stack and process.pid != os.getpid() and not _ended(process):
                 found.append(process)
     return found
+
+
+def raise_open_files() -> None:
+    """Lets us and our children have as many sockets as the machine allows, within reason."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:

@@ -1,0 +1,180 @@
+"""`tavola doctor`: is what Tavola needs here, and fit? A check gives rows; the exit code is 1 if one is not fit."""
+
+import asyncio
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Awaitable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import asyncpg
+import httpx
+import redis.asyncio
+import redis.exceptions
+
+from tavola.settings import Settings, SettingsError, load, read_stack
+
+_TIMEOUT_S = 5.0
+_OPEN_FILES = 4096
+"""An edge needs one for each socket. It raises its own limit to the most that it may."""
+_CLOCK_SKEW_MS = 1000.0
+"""Turn clocks are compared with the database's time."""
+_FSYNC_MS = 20.0
+"""A commit waits for one; beyond this every move feels it."""
+_FREE_BYTES = 1 << 30
+_POSTGRES = 140000
+_REDIS = (6, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    name: str
+    fit: bool
+    found: str
+
+
+def run(*, as_json: bool) -> int:
+    """Prints the findings; 0 if all are fit."""
+    findings = asyncio.run(examine())
+    fit = all(each.fit for each in findings)
+    if as_json:
+        print(json.dumps({"fit": fit, "findings": [asdict(each) for each in findings]}, indent=2))
+    else:
+        _show(findings)
+    return 0 if fit else 1
+
+
+async def examine() -> list[Finding]:
+    """All checks; one that fails does not keep the others from running."""
+    machine = [_python(), _open_files()]
+    try:
+        settings = load()
+    except SettingsError as error:
+        return [*machine, Finding(name="settings", fit=False, found=str(error))]
+    urls = read_stack(settings.data_dir).get("urls") or [f"http://{settings.host}:{settings.port}"]
+    reachable = await asyncio.gather(
+        _guarded("postgres", _postgres(settings)),
+        _guarded("redis", _redis(settings)),
+        _guarded("ray", _ray(settings)),
+        *(_guarded(f"edge {url}", _edge(url)) for url in urls),
+    )
+    folder = settings.data_dir if settings.data_dir.exists() else Path.cwd()
+    return [
+        *machine,
+        _space(folder),
+        await asyncio.to_thread(_fsync, folder),
+        *(row for rows in reachable for row in rows),
+    ]
+
+
+async def _guarded(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await check
+    except TimeoutError:
+        return [Finding(name=name, fit=False, found=f"no answer within {_TIMEOUT_S:.0f} s")]
+    except (OSError, asyncpg.PostgresError, redis.exceptions.RedisError, httpx.HTTPError) as error:
+        return [Finding(name=name, fit=False, found=f"{type(error).__name__}: {error}".splitlines()[0])]
+
+
+async def _postgres(settings: Settings) -> list[Finding]:
+    connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
+    try:
+        number = int(await connection.fetchval("SHOW server_version_num"))
+        durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
+        asked = time.time()
+        theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
+        ours = (asked + time.time()) / 2
+    finally:
+        await connection.close()
+    skew = abs(theirs - ours) * 1000
+    return [
+        Finding(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),
+        Finding(
+            name="postgres durability",
+            fit=durable["fsync"] == "on" and durable["synchronous_commit"] != "off",
+            found=", ".join(f"{name} {value}" for name, value in durable.items()),
+        ),
+        Finding(name="clock against postgres", fit=skew < _CLOCK_SKEW_MS, found=f"{skew:.1f} ms apart"),
+    ]
+
+
+async def _redis(settings: Settings) -> list[Finding]:
+    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    try:
+        found = str((await client.info("server"))["redis_version"])
+    finally:
+        await client.aclose()
+    fit = tuple(map(int, found.split(".")[:2])) >= _REDIS
+    return [Finding(name="redis", fit=fit, found=f"version {found}")]
+
+
+async def _ray(settings: Settings) -> list[Finding]:
+    host, _, port = settings.ray_address.rpartition(":")
+    if not port.isdigit():
+        return [Finding(name="ray", fit=True, found=f"{settings.ray_address} (not looked at: no host:port)")]
+    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    writer.close()
+    return [Finding(name="ray", fit=True, found=f"{settings.ray_address}, version here {version('ray')}")]
+
+
+async def _edge(url: str) -> list[Finding]:
+    async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S) as client:
+        answer = await client.get(f"{url}/readyz")
+    return [Finding(name=f"edge {url}", fit=answer.status_code == 200, found=answer.text.strip()[:200])]
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()}, tavola {version('tavola')}, {platform.system()} {platform.release()}"
+    return Finding(name="python", fit=sys.version_info >= (3, 11), found=found)
+
+
+def _open_files() -> Finding:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fit = most == resource.RLIM_INFINITY or most >= _OPEN_FILES
+    return Finding(name="open files", fit=fit, found=f"at most {most}, needs {_OPEN_FILES}")
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    return Finding(name="disk space", fit=free >= _FREE_BYTES, found=f"{free / (1 << 30):.1f} GiB free at {folder}")
+
+
+def _fsync(folder: Path) -> Finding:
+    """The median of a few writes of a page, as Postgres does them."""
+    probe = folder / f".fsync-{os.getpid()}"
+    try:
+        with open(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            times = []
+            for _ in range(20):
+                os.pwrite(out.fileno(), b"\0" * 8192, 0)
+                begun = time.perf_counter()
+                os.fdatasync(out.fileno())
+                times.append((time.perf_counter() - begun) * 1000)
+    except OSError as error:
+        return Finding(name="disk sync", fit=False, found=str(error))
+    finally:
+        probe.unlink(missing_ok=True)
+    median = statistics.median(times)
+    return Finding(
+        name="disk sync", fit=median < _FSYNC_MS, found=f"{median:.2f} ms at the median, {max(times):.2f} at most"
+    )
+
+
+def _show(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for each in findings:
+        mark = Text("✓", "green") if each.fit else Text("✗", "red")
+        table.add_row(mark, Text(each.name), Text(each.found))
+    Console(highlight=False, soft_wrap=True).print(table)
