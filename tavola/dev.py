@@ -22,7 +22,7 @@ from storage.embedded_redis import EmbeddedRedis
 from tavola.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.failures import Failure
 from tavola.local_ray import LocalRay
-from tavola.processes import STACK_MARK, end, exit_code, free_port, marked
+from tavola.processes import STACK_MARK, end, exit_code, free_port, marked, raise_open_files
 from tavola.progress import Progress
 from tavola.server import NotStarted, Server
 from tavola.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
@@ -173,6 +173,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     given = "port" in settings.model_fields_set and settings.port != 0
     if given and free_port(settings.port, settings.host) != settings.port:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
+    raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _held(settings.data_dir), Progress() as progress:
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)

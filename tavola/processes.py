@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import socket
 import subprocess
 import time
