@@ -158,7 +158,7 @@ class Holdem(Game[Table, Options]):
                 if type(amount) is not int or not least <= amount <= most:
                     message = f"Choose a total between {least} and {most}."
                     return Refused("illegal_move", message, {"min": least, "max": most})
-                return act(state, hand, "r", amount)
+                return act(state, hand, "r", amount - least)
             case "all_in" if raises is None and to_call < betting.stacks[betting.actor_indices[0]]:
                 return Refused("illegal_move", "You may not raise now.")
         return act(state, hand, _CODES[name])

@@ -62,32 +62,30 @@ class Betting(NoLimit):
         new._hands = {}
         return new
 
-    def apply(self, code: str, amount: int = 0) -> Acted:
+    def apply(self, code: str, more: int = 0) -> Acted:
         """Make a legal move for the player to act: one of those that `Hand.moves` lists."""
         player = self.actor_indices[0]
         price, bet, stack, played = self.price, self.bets[player], self.stacks[player], self.played
-        match code:
-            case "f":
+        match code, self.raise_range:
+            case "f", _:
                 move, amount, added = "fold", 0, 0
                 self.fold()
-            case "c":
-                amount = added = self.check_or_call().amount
-                move = "call" if added else "check"
-            case "r":
-                move, added = "raise" if price else "bet", amount - bet
+            case "r", (least, _):
+                move, amount = "raise" if price else "bet", least + more
+                added = amount - bet
+                self.complete_bet_or_raise_to(amount)
+            case "a", (_, amount):
+                move, added = "all_in", stack
                 self.complete_bet_or_raise_to(amount)
             case _:
-                move, amount, added = "all_in", bet + stack, stack
-                if self.raise_range is None:
-                    self.check_or_call()
-                else:
-                    self.complete_bet_or_raise_to(amount)
+                added = self.check_or_call().amount
+                move, amount = ("all_in", bet + added) if code == "a" else ("call" if added else "check", added)
         self.last_moves[player] = move
         return Acted(player, move, amount, stack - added, played + added)
 
     def replay(self, moves: str) -> None:
-        for code, amount in _MOVE.findall(moves):
-            self.apply(code, int(amount or 0))
+        for code, more in _MOVE.findall(moves):
+            self.apply(code, int(more or 0))
 
     @property
     def collected(self) -> tuple[Pot, ...]:

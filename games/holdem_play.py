@@ -55,11 +55,11 @@ def start(table: Table, options: Options, places: Places, entropy: Entropy) -> O
     return _settle(table, hand, betting, events, (Round(table.number, False, facts),))
 
 
-def act(table: Table, hand: Hand, code: str, amount: int = 0, automatic: bool = False) -> Outcome[Table]:
-    """The player to act makes a legal move. Players next to act who have left fold at once."""
+def act(table: Table, hand: Hand, code: str, more: int = 0, automatic: bool = False) -> Outcome[Table]:
+    """The player to act makes a legal move of `Hand.moves`. Players next to act who have left fold at once."""
     betting = table.betting.copy()
-    acted = betting.apply(code, amount)
-    moves = f"{hand.moves}{code}{amount or ''}"
+    acted = betting.apply(code, more)
+    moves = f"{hand.moves}{code}{more or ''}"
     events = [_acted(hand, acted, automatic)]
     leaving = {seat.index for seat in table.seats if seat.leaving}
     while leaving and betting.actor_indices and hand.players[betting.actor_indices[0]] in leaving:

@@ -101,7 +101,7 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
     """Two cards a player, in that order, then the board; of an ended hand only as much of the board as was dealt."""
     commitment: bytes
     moves: str = ""
-    """Every move so far, as `Betting.apply` takes them: `c` check or call, `f` fold, `r40` raise to 40, `a` all in."""
+    """Every move so far: `c` check or call, `f` fold, `a` all in, `r40` the smallest raise and 40 more."""
     ending: Ending | None = None
 
     @property

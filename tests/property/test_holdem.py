@@ -24,6 +24,7 @@ from games.holdem_state import Hand, Options, Seat, Table
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
 many = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+fewer = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -266,7 +267,7 @@ def test_a_state_is_small(script: Script) -> None:
         assert len(encode(step.after.state)) < 350 + 50 * players
 
 
-@many
+@fewer
 @given(scripts(), st.randoms(use_true_random=False))
 def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.Random) -> None:
     """Shuffle all cards that are hidden; what everybody sees, is told, or is refused stays the same to the byte."""
@@ -336,7 +337,7 @@ def test_no_global_chance_is_used(script: Script) -> None:
 # The same hands, settled by pokerkit itself
 
 
-@many
+@fewer
 @given(scripts(coming_and_going=False))
 def test_hands_are_settled_as_pokerkit_settles_them(script: Script) -> None:
     """An independent construction: another mode, another evaluation of hands, cards as text, replayed move by move."""

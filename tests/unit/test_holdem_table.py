@@ -152,6 +152,21 @@ def test_the_state_of_an_ended_hand_holds_no_card_that_was_not_dealt() -> None:
     assert "betting" not in table.state.__dict__, "no cache while nothing is played"
 
 
+def test_a_war_of_smallest_raises_fits_into_the_state() -> None:
+    table = Story(dict.fromkeys(range(6), 2000))
+    table.deal()
+    raised = 0
+    while (seat := table.turn) is not None:
+        range_ = table.raises(seat)
+        if range_ is None or raised == 300:
+            table.does(seat, "call" if "call" in table.moves(seat) else "check")
+        else:
+            table.does(seat, *(("raise", range_[0]) if table.hand["current_bet"] else ("bet", range_[0])))
+            raised += 1
+        assert len(encode(table.state)) < 650
+    assert raised > 150
+
+
 # The button
 
 
