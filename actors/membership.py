@@ -128,7 +128,7 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     room = replace(room, members=members)
     events: tuple[Event, ...] = ()
     if sender.user == room.info.host:
-        room = replace(room, info=_inherited(room, sender.user))
+        room = replace(room, info=_inherited(room))
         events = (Event("host_changed", {"user_id": room.info.host or None}),)
     if index is None:
         left = Event("player_left", {"user_id": sender.user})
@@ -139,9 +139,13 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy, events)
 
 
-def _inherited(room: Room, leaving: UserId) -> Info:
+def _inherited(room: Room) -> Info:
     """The longest-seated player becomes host; in a room without players, nobody: the next who comes in does."""
-    heirs = [seat for seat in room.table.seats.values() if seat.user != leaving and seat.user in room.members]
+    heirs = [
+        seat
+        for seat in room.table.seats.values()
+        if (member := room.members.get(seat.user)) is not None and member.standing == "approved"
+    ]
     heir = min(heirs, key=lambda seat: seat.at, default=None)
     return replace(room.info, host=heir.user if heir else UserId(""))
 

@@ -82,9 +82,11 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
     game, info, table = game_of(room), room.info, room.table
     events = list(before)
     events += (_known_to_users(event, table.seats) for event in outcome.events)
-    seats, members = dict(table.seats), room.members
+    seats, members = table.seats, room.members
     if table.turn is not None and outcome.new_turn and (actor := seats.get(table.turn.seat)):
-        seats[table.turn.seat] = replace(actor, timebank_ms=clock.left_of_timebank(table.turn, now))
+        left = clock.left_of_timebank(table.turn, now)
+        if left != actor.timebank_ms:
+            seats = {**seats, table.turn.seat: replace(actor, timebank_ms=left)}
     hand = table.hand
     times = game.clock(info.options)
     for round in outcome.rounds:
@@ -92,7 +94,8 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
             hand = round.number
             seats = {i: replace(s, timebank_ms=clock.refilled(s.timebank_ms, times)) for i, s in seats.items()}
     for index in outcome.vacated:
-        seat = seats.pop(index)
+        seat = seats[index]
+        seats = {other: kept for other, kept in seats.items() if other != index}
         events.append(Event("seat_freed", {"seat_index": index, "user_id": seat.user}))
         members, event = _unseated(members, seat, now)
         events.append(event)
@@ -127,9 +130,9 @@ def _begun(room: Room) -> Room:
 
 
 def _unseated(members: dict[UserId, Member], seat: Seat, now: int) -> tuple[dict[UserId, Member], Event]:
-    """Who gave up a seat watches on, unless he has left the room meanwhile (then he is no member any more)."""
+    """Who gave up a seat watches on, unless he has left the room meanwhile: asking to come back admits nobody."""
     member = members.get(seat.user)
-    if member is None:
+    if member is None or member.standing != "approved":
         return members, Event("player_left", {"user_id": seat.user})
     watching = Member(member.name, "approved", now, True)
     joined = Event("spectator_joined", {"user_id": seat.user, "display_name": member.name})

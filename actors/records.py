@@ -30,7 +30,7 @@ def records(
         real is not None and stored_alarm is not None and stored_alarm > real
     )
     out = Records()
-    if late or _summary(before) != _summary(after):
+    if late or _lobby_changed(before, after):
         stored_alarm = real
         out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
     if before.members is not after.members:
@@ -39,6 +39,12 @@ def records(
         _seats(before, after, out)
     _history(before, decisions, out)
     return out, stored_alarm
+
+
+def _lobby_changed(before: Room, after: Room) -> bool:
+    if before.info is after.info and before.members is after.members and before.table.seats is after.table.seats:
+        return before.table.games != after.table.games
+    return _summary(before) != _summary(after)
 
 
 def _summary(room: Room) -> dict[str, Any]:

@@ -7,6 +7,7 @@ every commit (so it holds ids, no names, and nothing that can be computed).
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -88,19 +89,21 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     """When the game goes on by itself, in ms."""
 
 
-class Room(msgspec.Struct, frozen=True):
+class Room(msgspec.Struct, frozen=True, dict=True):
     info: Info
     members: dict[UserId, Member]
     table: Table[Any]
 
+    @cached_property
+    def seated(self) -> dict[UserId, SeatIndex]:
+        """Who sits where."""
+        return {seat.user: index for index, seat in self.table.seats.items()}
+
     def seat_of(self, user: UserId) -> SeatIndex | None:
-        for index, seat in self.table.seats.items():
-            if seat.user == user:
-                return index
-        return None
+        return self.seated.get(user)
 
     def role_of(self, user: UserId) -> Role:
-        if self.seat_of(user) is not None:
+        if user in self.seated:
             return "player"
         member = self.members.get(user)
         if member is None or member.standing != "approved":

@@ -14,8 +14,9 @@ import msgspec
 
 from actors.commands import Epoch, RoomId, Seq, UserId
 from actors.play import game_of
-from actors.state import Decision, Event, Room
+from actors.state import Decision, Event, Room, Seat
 from actors.update import Audience, Part, Update
+from games.base import SeatIndex
 
 View = dict[str, Any]
 
@@ -24,7 +25,7 @@ _OUTSIDE_NOTHING = Part()
 
 
 def audience(room: Room, user: UserId) -> Audience:
-    return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
+    return "inside" if user in room.seated or room.role_of(user) == "spectator" else "outside"
 
 
 def summary(room: Room) -> View:
@@ -56,14 +57,11 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
     view: View = {
         "room": was[1]["room"] if was and same else summary(room),
-        "game": {
-            "id": f"{info.id}.{table.games}",
-            "number": table.games,
-            **_dense(game.public(table.game, info.options)),
-        },
-        "seats": {str(index): _seat(room, index) for index in table.seats},
+        "game": {"id": f"{info.id}.{table.games}", "number": table.games},
+        "seats": {str(index): _seat(room, index, seat) for index, seat in table.seats.items()},
         "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
     }
+    _add_dense(view["game"], game.public(table.game, info.options))
     if table.turn is not None:
         turn = table.turn
         view["turn"] = {
@@ -78,25 +76,26 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
 def personal(room: Room, user: UserId, name: str = "") -> View:
     """What `user` alone sees. `name` is his own, for a guest of whom the room knows nothing."""
     index, member, info = room.seat_of(user), room.members.get(user), room.info
+    is_host = user == info.host
     me: View = {
         "user_id": user,
-        "role": room.role_of(user),
-        "is_host": user == info.host,
-        "display_name": member.name if member else name,
+        "role": "player" if index is not None else room.role_of(user),
+        "is_host": is_host,
+        "display_name": member.name if member is not None else name,
         "legal": [],
     }
-    if member is not None and member.standing != "approved":
-        me["request"] = member.standing
     if index is not None:
         game, state = game_of(room), room.table.game
         me["seat_index"] = index
         me["legal"] = game.legal(state, info.options, index)
-        me |= _dense(game.private_seat(state, info.options, index))
+        _add_dense(me, game.private_seat(state, info.options, index))
+    elif member is not None and member.standing != "approved":
+        me["request"] = member.standing
     view: View = {"me": me}
-    if me["is_host"]:
+    if is_host:
         view["pending_requests"] = [
             {"user_id": other, "display_name": asked.name, "requested_at": asked.at}
-            for other, asked in room.members.items()
+            for other, asked in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
             if asked.standing == "pending"
         ]
         view["host_controls"] = {"can_start": not room.table.running}
@@ -169,7 +168,7 @@ class Projection:
             new = {**(now if stands == "inside" else outside(after)), **view}
             told = _json([_told(event, user) for event in events if event.only is None or user in event.only])
             return Part(told, _json(difference(old, new)), stands, stood)
-        extra = difference(was, view)
+        extra = difference(was, view) if was != view else None
         own = any(user in event.private or (event.only is not None and user in event.only) for event in events)
         if not extra and not own:
             return None
@@ -211,21 +210,32 @@ def _told(event: Event, user: UserId | None) -> View:
     return told
 
 
-def _seat(room: Room, index: Any) -> View:
-    seat = room.table.seats[index]
+def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
     member = room.members.get(seat.user)
-    return {
+    view: View = {
         "seat_index": index,
         "user_id": seat.user,
-        "display_name": member.name if member else "",
+        "display_name": member.name if member is not None else "",
         "status": "active",
-        **_dense(game_of(room).public_seat(room.table.game, room.info.options, index)),
     }
+    _add_dense(view, game_of(room).public_seat(room.table.game, room.info.options, index))
+    return view
 
 
 def _dense(view: View) -> View:
     """`view` without its nulls."""
-    return {key: _dense(v) if type(v) is dict else v for key, v in view.items() if v is not None}
+    dense: View = {}
+    _add_dense(dense, view)
+    return dense
+
+
+def _add_dense(view: View, more: View) -> None:
+    """Put `more` into `view`, without its nulls."""
+    for key, value in more.items():
+        if type(value) is dict:
+            view[key] = _dense(value)
+        elif value is not None:
+            view[key] = value
 
 
 def difference(old: View, new: View) -> View:
@@ -235,10 +245,8 @@ def difference(old: View, new: View) -> View:
         had = old.get(key)
         if had is value or had == value:
             continue
-        if type(value) is dict and type(had) is dict:
-            patch[key] = difference(had, value)
-        else:
-            patch[key] = value
-    for key in old.keys() - new.keys():
-        patch[key] = None
+        patch[key] = difference(had, value) if type(value) is dict and type(had) is dict else value
+    if not old.keys() <= new.keys():
+        for key in old.keys() - new.keys():
+            patch[key] = None
     return patch
