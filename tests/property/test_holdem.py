@@ -23,8 +23,8 @@ from games.cards import DECK
 from games.holdem_state import Hand, Options, Seat, Table
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
-many = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
-fewer = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+fewer = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
