@@ -83,10 +83,13 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
     events = list(before)
     events += (_known_to_users(event, table.seats) for event in outcome.events)
     seats, members = table.seats, room.members
-    if table.turn is not None and outcome.new_turn and (actor := seats.get(table.turn.seat)):
-        left = clock.left_of_timebank(table.turn, now)
+    turn, turns = table.turn, table.turns
+    to_act = game.turn(outcome.state)
+    over = turn is not None and (outcome.new_turn or turn.seat != to_act)
+    if turn is not None and over and (actor := seats.get(turn.seat)):
+        left = clock.left_of_timebank(turn, now)
         if left != actor.timebank_ms:
-            seats = {**seats, table.turn.seat: replace(actor, timebank_ms=left)}
+            seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
     hand = table.hand
     times = game.clock(info.options)
     for round in outcome.rounds:
@@ -100,11 +103,9 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
         members, event = _unseated(members, seat, now)
         events.append(event)
     running = table.running and outcome.result is None
-    turn, turns = table.turn, table.turns
-    to_act = game.turn(outcome.state)
     if to_act is None:
         turn = None
-    elif outcome.new_turn or turn is None or turn.seat != to_act:
+    elif over or turn is None:
         turns += 1
         turn = Turn(turns, to_act, now + times.turn_ms, seats[to_act].timebank_ms)
         events.append(_turn_started(turn))

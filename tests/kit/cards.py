@@ -1,0 +1,37 @@
+"""Which cards a hold'em viewer may know, told from the stored state; and which a text mentions."""
+
+from __future__ import annotations
+
+import re
+
+from actors.commands import UserId
+from actors.state import Room
+from games.holdem_state import Table
+
+_CARD = re.compile(rb"(?<![A-Za-z0-9])[2-9TJQKA][cdhs](?![A-Za-z0-9])")
+
+
+def mentioned(text: bytes) -> set[str]:
+    return {card.decode() for card in _CARD.findall(text)}
+
+
+def on_the_table(room: Room) -> set[str]:
+    """The board so far, and what was shown."""
+    table = room.table.game
+    assert isinstance(table, Table)
+    hand = table.hand
+    if hand is None:
+        return set()
+    if hand.ending is None:
+        return set(hand.board(len(table.betting.board_cards)))
+    return set(hand.board()).union(*(hand.hole_cards(seat) for seat in hand.ending.shown))
+
+
+def known_to(room: Room, user: UserId) -> set[str]:
+    """What is on the table and the cards of his own seat; nothing for who is outside."""
+    table, index = room.table.game, room.seat_of(user)
+    if room.role_of(user) not in ("player", "spectator"):
+        return set()
+    cards = on_the_table(room)
+    mine = table.seat(index) if index is not None else None
+    return cards | set(table.hand.hole_cards(index)) if mine is not None and mine.dealt else cards

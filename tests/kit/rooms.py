@@ -1,0 +1,256 @@
+"""A room without servers: decided, shown and stored as a host would, with everybody watching.
+
+`Live` is one room. Each accepted command becomes an update; every viewer merges the frames that he is shown; the rows
+that would be written are kept as tables. Nothing is checked here: tests compare.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import msgspec
+
+from actors import clock, load
+from actors.commands import (
+    SYSTEM,
+    AnyCommand,
+    CommandId,
+    Epoch,
+    RequestJoin,
+    RoomId,
+    Sender,
+    Seq,
+    TakeSeat,
+    UserId,
+    Wake,
+)
+from actors.records import dump, records
+from actors.room import decide, open_room
+from actors.state import Decision, Info, Nothing, Room
+from actors.update import Audience, Update
+from actors.view import Projection, View, audience, whole
+from games import GAMES
+from games.base import Entropy, Refused
+from kit.merge import merge
+
+START_MS = 1_760_000_000_000
+ROOM = RoomId("r_test")
+HOST = UserId("host")
+
+Table = dict[Any, dict[str, Any]]
+
+
+def info(game: str = "holdem", **fields: Any) -> Info:
+    """A room's description. Options of the game go by their own names; the rest are fields of `Info`."""
+    names = {field.name for field in msgspec.structs.fields(Info)}
+    options = {key: fields.pop(key) for key in list(fields) if key not in names}
+    given: dict[str, Any] = {
+        "id": ROOM,
+        "code": "CODE",
+        "name": "A table",
+        "host": HOST,
+        "approval": "auto",
+        "options": msgspec.convert(options, GAMES[game].options_type),
+    }
+    return Info(game=game, **{**given, **fields})
+
+
+def sender(user: str) -> Sender:
+    """Whoever has this id, under the name that his token gives him. The name holds no card."""
+    return Sender(UserId(user), f"Name-{user}") if user else SYSTEM
+
+
+def entropy(number: int) -> Entropy:
+    return Entropy(number.to_bytes(4, "big") * 8)
+
+
+def stored(room: Room) -> Room:
+    """The room as a checkpoint gives it back."""
+    return load.restore(dump(room))
+
+
+class Viewer:
+    """One user's client: it holds a view and merges what it is shown."""
+
+    def __init__(self, room: Room, user: UserId) -> None:
+        self.user = user
+        self.hydrate(room)
+        self.frames: list[bytes] = []
+
+    def hydrate(self, room: Room) -> None:
+        self.view: View = as_json(whole(room, self.user, sender(self.user).name))
+        self.audience: Audience = audience(room, self.user)
+
+    def take(self, update: Update) -> bytes:
+        """The frame that an edge writes for this viewer."""
+        self.audience = update.audience_after(self.user, self.audience)
+        frame = update.frame_for(self.user, self.audience)
+        self.frames.append(frame)
+        self.view = merge(self.view, msgspec.json.decode(frame).get("patch", {}))
+        return frame
+
+    def fresh(self, room: Room) -> View:
+        """What hydration would give now. A guest keeps the name under which he was known."""
+        view: View = as_json(whole(room, self.user, self.view["me"]["display_name"]))
+        return view
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One line of the log."""
+
+    sender: Sender
+    command: AnyCommand
+    now: int
+    entropy: Entropy
+
+
+class Live:
+    """A room, the log of what was accepted, the updates, the viewers, and the rows."""
+
+    def __init__(self, description: Info, viewers: tuple[str, ...] = ()) -> None:
+        self.now = START_MS
+        self.room = self.first = open_room(description, sender(description.host).name, self.now)
+        self.projection = Projection(self.room)
+        self.seq = Seq(0)
+        self.log: list[Command] = []
+        self.decisions: list[Decision] = []
+        self.updates: list[Update] = []
+        self.viewers = {UserId(user): Viewer(self.room, UserId(user)) for user in viewers}
+        self.rows = Rows(self.room)
+
+    def send(self, user: str, command: AnyCommand) -> Decision | Refused | Nothing:
+        """Decide; what is accepted is shown to every viewer. Nothing is written yet."""
+        chance = entropy(len(self.log) + 1)
+        verdict = decide(self.room, sender(user), command, self.now, chance)
+        if isinstance(verdict, Decision):
+            self.log.append(Command(sender(user), command, self.now, chance))
+            self.take(verdict)
+        return verdict
+
+    def take(self, decision: Decision) -> Update:
+        self.seq = Seq(self.seq + 1)
+        update, self.projection = self.projection.show(decision, self.seq, Epoch(1))
+        self.room = decision.room
+        self.decisions.append(decision)
+        self.updates.append(update)
+        for viewer in self.viewers.values():
+            viewer.take(update)
+        return update
+
+    def write(self) -> None:
+        """Commit what was decided since the last time, as one batch."""
+        self.rows.write([(seq, self.decisions[seq - 1]) for seq in range(self.rows.seq + 1, self.seq + 1)])
+
+    # Shorthands
+
+    def id(self) -> CommandId:
+        return CommandId(f"c{len(self.log)}")
+
+    def wake(self) -> Decision | Refused | Nothing:
+        """Let time pass to the room's alarm, and ring it."""
+        due = clock.alarm(self.room)
+        if due is not None:
+            self.now = max(self.now, due)
+        return self.send("", Wake(id="wake", room=ROOM))
+
+    def join(self, *users: str) -> None:
+        for user in users:
+            assert isinstance(
+                self.send(user, RequestJoin(id=self.id(), room=ROOM, display_name=f"Name-{user}")), Decision
+            )
+
+    def sit(self, user: str, seat: int, buy_in: int | None = None) -> None:
+        if user not in self.room.members:
+            self.join(user)
+        sat = self.send(user, TakeSeat(id=self.id(), room=ROOM, seat_index=seat, buy_in=buy_in))
+        assert isinstance(sat, Decision), sat
+
+    def to_act(self) -> UserId | None:
+        turn = self.room.table.turn
+        return self.room.table.seats[turn.seat].user if turn is not None else None
+
+    def forked(self) -> Live:
+        """Another room of the same past; rooms are immutable, so only what changes is copied."""
+        fork = copy.copy(self)
+        fork.log, fork.decisions, fork.updates = list(self.log), list(self.decisions), list(self.updates)
+        fork.viewers = {user: copy.copy(viewer) for user, viewer in self.viewers.items()}
+        for viewer in fork.viewers.values():
+            viewer.frames = list(viewer.frames)
+        fork.rows = copy.deepcopy(self.rows)
+        return fork
+
+
+class Rows:
+    """What Postgres would hold of one room, written by `actors.records` as `commit_records` writes it."""
+
+    def __init__(self, room: Room) -> None:
+        self.written = room
+        self.seq = Seq(0)
+        member = room.members[room.info.host]
+        self.room: dict[str, Any] = {"status": room.info.status, "host_id": room.info.host, "alarm_at": None}
+        self.players: Table = {
+            room.info.host: {"display_name": member.name, "status": "approved", "changed_at": member.at}
+        }
+        self.spectators: Table = {}
+        self.seats: Table = {}
+        self.games: Table = {}
+        self.hands: Table = {}
+        self.checkpoints: dict[int, str] = {0: dump(room)}
+
+    def write(self, decisions: list[tuple[int, Decision]]) -> None:
+        if not decisions:
+            return
+        out, alarm = records(self.written, decisions, self.room["alarm_at"])
+        self.written, self.seq = decisions[-1][1].room, Seq(decisions[-1][0])
+        for row in out.rooms:
+            self.room |= row
+        assert self.room["alarm_at"] == alarm
+        for table, key, rows, gone in (
+            (self.players, "user_id", out.players, "status"),
+            (self.spectators, "user_id", out.spectators, "display_name"),
+            (self.seats, "seat_index", out.seats, "user_id"),
+        ):
+            assert len({row[key] for row in rows}) == len(rows), "one row twice in a statement is an error in SQL"
+            for row in rows:
+                if row.get(gone) is None:
+                    del table[row[key]]
+                else:
+                    table[row[key]] = row
+        for row in out.games:
+            self.games[row["id"]] = {**self.games.get(row["id"], {}), **row}
+        for row in out.hands:
+            self.hands[row["game"], row["number"]] = {**self.hands.get((row["game"], row["number"]), {}), **row}
+        for row in out.checkpoints:
+            self.checkpoints[row["seq"]] = row["state"]
+
+    def load_row(self) -> dict[str, Any]:
+        """The row of `load_room`. Members come in an order of the database's own."""
+        room = self.written
+        members = {
+            user: [row["display_name"], row["status"], row["changed_at"], user in self.spectators]
+            for user, row in sorted(self.players.items())
+        }
+        return {
+            **{name: getattr(room.info, name) for name in ("id", "code", "name", "game", "approval", "visibility")},
+            "options": msgspec.json.encode(room.info.options).decode(),
+            "max_spectators": room.info.max_spectators,
+            "actor": "actor",
+            "epoch": 1,
+            "seq": self.seq,
+            "state": msgspec.json.encode(room.table).decode(),
+            "members": msgspec.json.encode(members).decode(),
+            **self.room,
+        }
+
+
+def log_row(update: Update) -> dict[str, Any]:
+    """The row of the log, as far as viewers are concerned."""
+    events, patch, outside, private = load.update_texts(update)
+    given = {"events": events, "patch": patch, "outside": outside, "private": private}
+    return {"seq": update.seq, "epoch": update.epoch, "at": update.at, **given}
+
+
+def as_json(value: Any) -> Any:
+    """`value` after a trip over the wire."""
+    return msgspec.json.decode(msgspec.json.encode(value))
