@@ -21,8 +21,10 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int) -> 
     match member.standing if member else None:
         case "kicked":
             return Refused("banned", "You may not join this room.")
-        case "approved" | "pending" as standing:
-            return _changed(room, now, (), {"status": standing})
+        case "approved":
+            return _changed(room, now, (), {"status": "approved"})
+        case "pending" if room.info.host:
+            return _changed(room, now, (), {"status": "pending"})
         case "rejected" if member and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
             return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
