@@ -1,0 +1,308 @@
+"""The room over thousands of random games, of hold'em and of tic-tac-toe: what must hold whatever anybody does."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kit.cards import known_to, mentioned, on_the_table
+from kit.merge import nulls
+from kit.rooms import Rows, Viewer, as_json, info, log_row, stored
+from room_script import Script, Step, hands, opened, scripts, steps
+
+from actors import clock, load
+from actors.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
+from actors.play import game_of
+from actors.room import decide
+from actors.state import Decision, Room
+from actors.update import Update, frames
+from actors.view import Projection, audience
+from games.base import Refused
+
+some = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@some
+@given(scripts())
+def test_what_holds_at_every_step(script: Script) -> None:
+    live = opened(script)
+    for step in steps(script, live):
+        if not isinstance(step.verdict, Decision):
+            assert step.after is step.before
+            continue
+        _room_is_sound(step.after)
+        _nobody_came_in_by_himself(step)
+        _turns_go_up(step)
+        if step.after.info.game == "holdem":
+            _chips_are_conserved(step)
+
+
+@some
+@given(scripts())
+def test_merged_patches_are_the_view(script: Script) -> None:
+    """Every viewer, in whatever audience, holds what a fresh view would show him, after every step."""
+    live = opened(script)
+    for step in steps(script, live):
+        if not isinstance(step.verdict, Decision):
+            continue
+        for viewer in live.viewers.values():
+            fresh = viewer.fresh(live.room)
+            assert viewer.view == fresh
+            assert nulls(fresh) == []
+            assert viewer.audience == audience(live.room, viewer.user)
+            frame = msgspec.json.decode(viewer.frames[-1])
+            assert frame["seq"] == live.seq
+            assert frame.get("patch") != {}
+
+
+@some
+@given(scripts())
+def test_nobody_is_shown_a_hidden_card(script: Script) -> None:
+    live = opened(script)
+    for step in steps(script, live):
+        if script.info.game != "holdem" or not isinstance(step.verdict, Decision):
+            continue
+        if {round.ended for round in step.verdict.rounds} == {True, False}:
+            continue  # A hand ended and another began at once: what was shown in between is in neither room.
+        for user, viewer in live.viewers.items():
+            known = known_to(step.before, user) | known_to(step.after, user)
+            if audience(step.before, user) == "inside":  # Who leaves as a hand ends sees how it ended.
+                known |= on_the_table(step.after)
+            assert mentioned(viewer.frames[-1]) <= known
+            assert mentioned(msgspec.json.encode(viewer.view)) <= known_to(step.after, user)
+
+
+@some
+@given(scripts())
+def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> None:
+    """Also when the room goes through storage before each command, and its projection is made afresh."""
+    live, again = opened(script), opened(script)
+    room = stored(live.first)
+    for step in steps(script, live):
+        if not isinstance(step.verdict, Decision):
+            continue
+        line, shown = live.log[-1], live.updates[-1]
+        verdict = decide(room, line.sender, load.command_of(msgspec.json.encode(line.command)), line.now, line.entropy)
+        assert isinstance(verdict, Decision)
+        update, _ = Projection(room).show(verdict, shown.seq, shown.epoch)
+        assert msgspec.json.encode(verdict.room.table) == msgspec.json.encode(live.room.table)
+        assert verdict.give == step.verdict.give
+        assert _readable(update) == _readable(shown)
+        for user, viewer in again.viewers.items():
+            viewer.take(update)
+            assert viewer.view == live.viewers[user].view
+        room = stored(verdict.room)
+        assert room == stored(live.room)
+
+
+@some
+@given(scripts(), st.integers(1, 7))
+def test_the_rows_are_the_room(script: Script, batch: int) -> None:
+    """What batches of whatever size write is what a host would load; the stored alarm is never too late."""
+    live = opened(script)
+    for _ in steps(script, live):
+        if live.seq - live.rows.seq >= batch:
+            live.write()
+            _rows_are(live.rows, live.room)
+    live.write()
+    _rows_are(live.rows, live.room)
+
+
+@some
+@given(scripts(), st.integers(0, 200))
+def test_a_gap_is_replayed_as_it_was_shown_live(script: Script, after: int) -> None:
+    live = opened(script)
+    for _ in steps(script, live):
+        pass
+    rows = [log_row(update) for update in live.updates]
+    logged = [load.update_of(live.room.info.id, row) for row in rows]
+    assert logged == live.updates
+    after = min(after, len(logged))
+    for user, viewer in live.viewers.items():
+        assert frames(logged[after:], user, audience(live.room, user)) == viewer.frames[after:]
+
+
+@some
+@given(scripts(), st.integers(0, 80))
+def test_a_viewer_who_comes_later_sees_the_same(script: Script, after: int) -> None:
+    """Hydrated in the middle, and whatever he does from there on."""
+    live = opened(script)
+    late: list[Viewer] = []
+    joined = 0
+    for _ in steps(script, live):
+        if not late and live.seq >= after:
+            late = [Viewer(live.room, user) for user in live.viewers]
+        elif late and live.seq > joined + len(late[0].frames):
+            for viewer in late:
+                viewer.take(live.updates[-1])
+    for viewer in late:
+        assert viewer.view == viewer.fresh(live.room)
+
+
+def test_these_games_are_played() -> None:
+    """Of the same random scripts: that they play thousands of games, and do everything that can be done."""
+    rounds = {"holdem": 0, "tictactoe": 0}
+    done: set[str] = set()
+    refused: set[str] = set()
+    kinds: set[str] = set()
+    chance = random.Random(7)
+
+    def play(script: Script) -> None:
+        live = opened(script)
+        live.viewers.clear()
+        for step in steps(script, live):
+            if isinstance(step.verdict, Decision):
+                done.add(type(step.command).__name__)
+                kinds.update(event.kind for event in step.verdict.events)
+                _room_is_sound(step.after)
+                _nobody_came_in_by_himself(step)
+                if step.after.info.game == "holdem":
+                    _chips_are_conserved(step)
+            elif isinstance(step.verdict, Refused):
+                refused.add(step.verdict.code)
+        rounds[script.info.game] += hands(live)
+
+    for example in _examples(350, chance):
+        play(example)
+    assert rounds["holdem"] > 1000, rounds
+    assert rounds["tictactoe"] > 1000, rounds
+    assert done == {command.__name__ for command in AnyCommand.__args__}
+    assert {"pot_distributed", "cards_shown", "game_complete", "player_left", "host_changed", "seat_freed"} <= kinds
+    assert refused >= {
+        "already_requested", "already_seated", "forbidden", "illegal_move", "invalid_message", "not_approved",
+        "not_host", "not_seated", "not_your_turn", "room_full", "seat_taken", "stale_turn", "user_not_found",
+    }  # fmt: skip
+
+
+# What must hold
+
+
+def _room_is_sound(room: Room) -> None:
+    table, game, options = room.table, game_of(room), room.info.options
+    users = [seat.user for seat in table.seats.values()]
+    assert len(set(users)) == len(users), "one seat a user"
+    assert all(0 <= index < game.seats(options) for index in table.seats)
+    if room.info.game == "holdem":
+        assert sorted(table.seats) == [seat.index for seat in table.game.seats]
+    else:
+        assert set(table.seats) == set(table.game.seated)
+    to_act = game.turn(table.game)
+    assert (table.turn is None) == (to_act is None)
+    if table.turn is not None:
+        assert table.turn.seat == to_act
+        assert table.turn.seat in table.seats
+        assert table.turn.number == table.turns
+    times = game.clock(options)
+    assert all(0 <= seat.timebank_ms <= times.timebank_ms for seat in table.seats.values())
+    assert (room.info.status == "playing") == (clock.alarm(room) is not None)
+    assert room.spectators <= room.info.max_spectators + game.seats(options)
+    for user, member in room.members.items():
+        assert not (member.watching and member.standing != "approved"), user
+    host = room.members.get(room.info.host)
+    assert (host is not None and host.standing == "approved") if room.info.host else host is None
+
+
+def _nobody_came_in_by_himself(step: Step) -> None:
+    """Admitted is who the host admitted, who came where that is not needed, or where there was no host."""
+    for user, member in step.after.members.items():
+        was = step.before.members.get(user)
+        if member.standing == "approved" and (was is None or was.standing != "approved"):
+            if isinstance(step.command, Approve):
+                assert step.user == step.before.info.host
+                assert step.command.user_id == user
+            else:
+                assert isinstance(step.command, RequestJoin)
+                assert step.user == user
+                assert step.before.info.approval == "auto" or not step.before.info.host
+    if step.user and step.before.role_of(UserId(step.user)) == "guest" and not isinstance(step.command, RequestJoin):
+        assert step.after.role_of(UserId(step.user)) == "guest"
+
+
+def _turns_go_up(step: Step) -> None:
+    before, after = step.before.table, step.after.table
+    assert after.turns >= before.turns
+    assert after.at >= before.at
+    assert after.games >= before.games
+    started = [event.fields["number"] for event in _events(step) if event.kind == "turn_started"]
+    assert started == sorted(started)
+    assert all(number >= before.turns for number in started)
+
+
+def _events(step: Step) -> Any:
+    assert isinstance(step.verdict, Decision)
+    return step.verdict.events
+
+
+def _total(room: Room) -> int:
+    """All chips that anybody can see."""
+    game, table, options = game_of(room), room.table, room.info.options
+    seats = [game.public_seat(table.game, options, index) for index in table.seats]
+    pots = game.public(table.game, options)["hand"]["pots"]
+    total: int = sum(seat["chips"] + seat["bet"] for seat in seats) + sum(pot["amount"] for pot in pots)
+    return total
+
+
+def _chips_are_conserved(step: Step) -> None:
+    """What is on the table is what was there, and what somebody brought, without what leavers took with them."""
+    before, after = step.before, step.after
+    game, options = game_of(before), before.info.options
+    brought = 0
+    if isinstance(step.command, TakeSeat):
+        buy_in = step.command.buy_in
+        brought = options.usual_buy_in if buy_in is None else buy_in
+    taken = 0
+    for freed in (event.fields["seat_index"] for event in _events(step) if event.kind == "seat_freed"):
+        taken += game.public_seat(before.table.game, options, freed)["chips"]
+        for event in _events(step):
+            if event.kind == "pot_distributed":
+                won = [winner for pot in event.fields["pots"] for winner in pot["winners"]]
+                won += event.fields.get("returned", [])
+                taken += sum(part["amount"] for part in won if part["seat_index"] == freed)
+    assert _total(after) == _total(before) + brought - taken
+
+
+def _rows_are(rows: Rows, room: Room) -> None:
+    loaded = load.room_of(rows.load_row())
+    assert loaded.info == room.info
+    assert loaded.members == room.members
+    assert loaded.table == stored(room).table
+    alarm, kept = clock.alarm(room), rows.room["alarm_at"]
+    assert (alarm is None) == (kept is None)
+    assert alarm is None or kept <= alarm
+    for user in room.members:
+        assert as_json(Viewer(loaded, user).view) == as_json(Viewer(room, user).view), "as it was before it was loaded"
+    assert {index: seat.user for index, seat in room.table.seats.items()} == {
+        index: row["user_id"] for index, row in rows.seats.items()
+    }
+    assert rows.room.get("players", 0) == len(room.table.seats)
+    assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
+    assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")
+    assert (rows.room.get("current_game_id") in rows.games) == bool(room.table.games)
+
+
+def _readable(update: Update) -> Any:
+    """An update with its JSON read, without private patches: a host that has just loaded the room may say more."""
+
+    def text(value: bytes) -> Any:
+        return msgspec.json.decode(value) if value else None
+
+    parts = {user: (text(p.events), p.audience, p.was) for user, p in update.users.items() if p.events or p.audience}
+    outside = (text(update.outside.events), text(update.outside.patch))
+    return (update.seq, update.at, text(update.events), text(update.patch), outside, parts)
+
+
+def _examples(count: int, chance: random.Random) -> list[Script]:
+    """Long scripts, without Hypothesis: the same ones in every run."""
+    scripts = []
+    for i in range(count):
+        common: dict[str, Any] = {"approval": "auto" if i % 4 else "host", "turn_seconds": 2, "auto_start": i % 8 != 1}
+        described = (
+            info(**common, max_spectators=2, seats=2 + i % 4, min_buy_in=10, max_buy_in=200, next_hand_seconds=i % 3)
+            if i % 2
+            else info("tictactoe", **common, max_spectators=2, rematch_seconds=i % 3)
+        )
+        scripts.append(Script(described, 2 + i % 4, chance.randbytes(600)))
+    return scripts
