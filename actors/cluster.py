@@ -23,6 +23,8 @@ from tavola.settings import Settings
 log = structlog.get_logger()
 
 START_TIMEOUT_S = 30.0
+STARTS_AT_ONCE = 4
+"""Actors that one process starts at a time, where each carries one room."""
 STEWARD = "steward"
 _OPTIONS: dict[str, Any] = {
     "lifetime": "detached",
@@ -61,19 +63,25 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._starting: asyncio.Task[str] | None = None
+        self._starting: set[asyncio.Task[None]] = set()
+        self._at_once = STARTS_AT_ONCE if settings.rooms_per_actor == 1 else 1
 
-    async def start_actor(self) -> str:
-        """Start a room actor and wait until it listens; returns its name. Callers at the same time share one start."""
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.create_task(self._start())
-        return await asyncio.shield(self._starting)
+    async def start_actor(self) -> None:
+        """Start a room actor; on return one more listens. Who finds enough of them starting waits for one of those."""
+        if len(self._starting) < self._at_once:
+            task = asyncio.create_task(self._start())
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+            await asyncio.shield(task)
+        else:
+            done, _ = await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
 
-    async def _start(self) -> str:
+    async def _start(self) -> None:
         name = f"room-actor-{secrets.token_hex(6)}"
         log.info("actor.starting", actor=name)
         await _in_thread(self._start_blocking, name)
-        return name
 
     def _start_blocking(self, name: str) -> None:
         options = {**_OPTIONS, "name": name, "namespace": self._settings.namespace}

@@ -35,8 +35,8 @@ class ClusterUnavailable(Exception):
 
 
 class Starter(Protocol):
-    async def start_actor(self) -> str:
-        """Start a room actor; on return it can be given rooms."""
+    async def start_actor(self) -> None:
+        """Start a room actor; on return one more can be given rooms."""
 
 
 class Directory:

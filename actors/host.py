@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 IDLE_S = 300.0
 """A room without a clock running that nobody has asked for in this time is evicted."""
+ALARM_AGAIN_S = 5.0
+"""After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
 """Requests in hand at once; one more is refused `overloaded`."""
 BATCH = 500
@@ -294,6 +296,9 @@ class Host:
             return
         if due <= self._now() and not slot.waiting:
             self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id))
+            if not slot.waiting:
+                log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
+                slot.timer = self._loop.call_later(ALARM_AGAIN_S, self._alarm, slot)
         elif due > self._now():
             self._set_alarm(slot)
 

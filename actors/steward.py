@@ -26,12 +26,12 @@ SLOW_ROUND_S = 5.0
 OVERDUE_MS = 500
 """An alarm may be this late before the steward looks whether the room's actor is there."""
 DEAD_AFTER_S = 15.0
-ROUSE_AT_ONCE = 32
+ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
 
 
 class Actors(Protocol):
-    async def start_actor(self) -> str:
+    async def start_actor(self) -> None:
         """Start a room actor."""
 
     async def end_actor(self, name: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -32,6 +33,7 @@ from tavola.settings import Settings
 
 log = structlog.get_logger()
 
+JSON = "application/json"
 STEWARD_LOOK_S = 5.0
 DRAIN_S = 5
 MESSAGE_LIMIT = FRAME_LIMIT * 4
@@ -102,7 +104,7 @@ class Edge:
         return urlsplit(origin).netloc == websocket.headers.get("host")
 
     async def healthz(self, request: Request) -> Response:
-        return Response(b'{"status":"alive"}', media_type="application/json")
+        return Response(b'{"status":"alive"}', media_type=JSON)
 
     async def readyz(self, request: Request) -> Response:
         """Whether this edge can serve, and what is away. Without Redis it can."""
@@ -118,7 +120,7 @@ class Edge:
                 away.append("redis")
         ready = not set(away) & {"edge", "postgres"}
         body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "away": away})
-        return Response(body, 200 if ready else 503, media_type="application/json")
+        return Response(body, 200 if ready else 503, media_type=JSON)
 
     def drain(self) -> None:
         """Say goodbye to every client, each to come back at a moment of its own."""
@@ -143,6 +145,12 @@ async def _keep_steward(cluster: Cluster) -> None:
         await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
 
 
+async def _not_there(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    said = "There is nothing at this path." if status == 404 else "This path has no such method."
+    return Response(msgspec.json.encode({"error": {"code": "not_found", "message": said}}), status, media_type=JSON)
+
+
 def application(edge: Edge) -> Starlette:
     return Starlette(
         routes=[
@@ -151,6 +159,7 @@ def application(edge: Edge) -> Starlette:
             Route("/readyz", edge.readyz),
         ],
         lifespan=edge.running,
+        exception_handlers={404: _not_there, 405: _not_there},
     )
 
 

@@ -27,6 +27,8 @@ ANSWER_WITHIN_S = 10.0
 """How long a request may look for an actor that answers it, before it is refused."""
 WAITING_LIMIT = 20_000
 """Requests that may wait at once for rooms to be found; one more is refused `overloaded`."""
+PLACES_LIMIT = 100_000
+"""Rooms whose place is kept; when there are more, all are looked up again."""
 TAKE_OVERS_AT_ONCE = 16
 ROUSE_S = 0.1
 """Over how long the rooms of a lost actor are roused."""
@@ -143,6 +145,8 @@ class Router:
         place = self._places.get(room)
         if place is None:
             place = await self._once(("find", room), lambda: self._directory.find(room))
+            if len(self._places) >= PLACES_LIMIT:
+                self._places.clear()
             self._places[room] = place
         line = self._lines.get(place.actor)
         if line is not None and line.open:

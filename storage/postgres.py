@@ -40,7 +40,9 @@ class StorageUnavailable(Exception):
 
 
 class Conflict(Exception):
-    """A constraint refused the statement; nothing of it was written. `constraint` is its name."""
+    """Postgres will not have the statement; nothing of it was written. `constraint` names the constraint that refused
+    it, or is the error where it was none.
+    """
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)
@@ -142,6 +144,8 @@ class Database:
             raise StorageUnavailable(_say(error), unknown=False) from error
         except _LOST as error:
             raise StorageUnavailable(_say(error), unknown=True) from error
+        except asyncpg.PostgresError as error:
+            raise Conflict(_say(error)) from error
 
 
 async def _keep(connection: Any) -> None:

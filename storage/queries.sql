@@ -54,6 +54,7 @@ WHERE g.room_id = $1
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM $3 AND alive_at > now() - interval '6 seconds'
+      AND suspect_at IS NULL
     ORDER BY rooms DESC, started_at LIMIT 1
 ), counted AS (
     UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
@@ -70,7 +71,8 @@ SELECT given.epoch, counted.name, counted.address FROM given, counted
 -- name: has_room
 -- Whether any live actor but $1 has room to spare (when `place` found one that another placement filled meanwhile).
 SELECT EXISTS (SELECT 1 FROM room_actors
-               WHERE rooms < capacity AND name IS DISTINCT FROM $1 AND alive_at > now() - interval '6 seconds')
+               WHERE rooms < capacity AND name IS DISTINCT FROM $1 AND alive_at > now() - interval '6 seconds'
+                 AND suspect_at IS NULL)
 
 -- name: raise_epochs
 -- The owner's own fence after a commit of unknown outcome: whatever is still under way for these rooms at these epochs
@@ -285,18 +287,19 @@ INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3,
 
 -- name: beat_actor
 -- No row: the actor was given up for dead.
-UPDATE room_actors SET alive_at = now() WHERE name = $1 RETURNING rooms
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = $1 RETURNING rooms
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.
-UPDATE room_actors SET alive_at = '-infinity' WHERE name = $1
+UPDATE room_actors SET suspect_at = now() WHERE name = $1
 
 -- name: dead_actors
 -- Silent for longer than $1 seconds.
-SELECT name, pid, node FROM room_actors WHERE greatest(alive_at, started_at) < now() - make_interval(secs => $1)
+SELECT name, pid, node FROM room_actors WHERE alive_at < now() - make_interval(secs => $1)
 
 -- name: spare_actors
-SELECT count(*) FROM room_actors WHERE rooms = 0 AND alive_at > now() - interval '6 seconds'
+SELECT count(*) FROM room_actors
+WHERE rooms = 0 AND alive_at > now() - interval '6 seconds' AND suspect_at IS NULL
 
 -- name: forget_actor
 DELETE FROM room_actors WHERE name = $1

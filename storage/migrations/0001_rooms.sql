@@ -34,7 +34,8 @@ CREATE TABLE room_actors (
     capacity   integer NOT NULL,
     rooms      integer NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT now(),
-    alive_at   timestamptz NOT NULL DEFAULT now()
+    alive_at   timestamptz NOT NULL DEFAULT now(),
+    suspect_at timestamptz                           -- when somebody got no answer from it; gets no rooms until it beats again
 ) WITH (fillfactor = 50);
 
 CREATE TABLE room_players (
