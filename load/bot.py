@@ -59,13 +59,14 @@ class Bot(Generic[P, E]):
         self.client = client
         self.room: Room[P, E] | None = None
         self.seat: int | None = None
-        self.leads = False
-        """Counts the hands of its table."""
+        self.index = 0
+        """At its table. Number 0 counts the hands."""
         self._table = table
         self._chance = chance
         self._witness = witness
         self._taken_up = -1
         """The number of the last turn that we made up our mind about."""
+        self._seated = asyncio.Event()
         self._asking = False
         self._standing_up = False
         self._not_before = 0
@@ -76,15 +77,18 @@ class Bot(Generic[P, E]):
     async def enter(self, room_id: str, seats: Iterable[int]) -> None:
         """Follows the room and takes the first of `seats` that is free, or watches. Raises Refused."""
         self.room = await self.client.join(room_id, self)
-        if self.room.view.my_seat is None and not await self._take_one_of(seats):
-            await self.room.command("spectate")
+        if self.room.view.my_seat is None:
+            if await self._take_one_of(seats):
+                await self._seated.wait()
+            else:
+                await self.room.command("spectate")
         self.go_on()
 
     # What the follower brings
 
     def updated(self, update: Update[P, E]) -> None:
         self._table.arrivals.arrived(update.seq)
-        if self.leads and self._ends_round(update.events):
+        if self.index == 0 and self._ends_round(update.events):
             self._table.round_ended(update.seq)
         self.go_on()
 
@@ -129,9 +133,13 @@ class Bot(Generic[P, E]):
 
     def go_on(self) -> None:
         """Does what is up to us now, if anything."""
-        if self.room is None or self._table.idle:
+        if self.room is None:
             return
         view = self.room.view
+        if self.seat is None and view.my_seat is not None:
+            self._seated.set()
+        if self._table.idle:
+            return
         if view.my_seat is None:
             if self.seat is not None:
                 self._sit_down()

@@ -22,6 +22,9 @@ class Judged(Surroundings, Protocol):
     deal: Deal | None
     """Given for hold'em only."""
 
+    def whose_comparison(self, seq: int) -> int | None:
+        """The number of the one bot that compares its view when the hand ended with `seq`; None: all of them do."""
+
     def compare(self, comparing: Coroutine[Any, Any, None]) -> None:
         """Lets a comparison run beside the game."""
 
@@ -84,7 +87,7 @@ class CheckedBot(Bot[Json, list[Json]]):
                 if self._chips is not None:
                     self._chips.updated(update.seq, update.events, view)
             self._comparison.took_in(update.seq, view)
-            if self._ends_round(update.events):
+            if self._ends_round(update.events) and self._table.whose_comparison(update.seq) in (self.index, None):
                 self.compare()
         super().updated(update)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FULL_UP_TO = 20
 """Tables; with more, one in ten is checked in full unless asked otherwise."""
 
+SHARED = 500
+"""Rooms an actor of our own server, when there are so many tables that a process for each would be too much."""
+
 
 def load(
     tables: Annotated[int, typer.Option(min=1, help="How many tables.")] = 1,
@@ -27,6 +30,14 @@ def load(
         typer.Option(help="A server; repeat it to spread over several edges. (default: one of our own)"),
     ] = None,
     edges: Annotated[int, typer.Option(min=1, help="Edges of our own server.")] = 1,
+    rooms_per_actor: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="TAVOLA_ROOMS_PER_ACTOR",
+            help=f"Of our own server. (default: 1 up to {FULL_UP_TO} tables, else {SHARED})",
+        ),
+    ] = None,
     game: Annotated[str, typer.Option(help="What is played.")] = "holdem",
     options: Annotated[str, typer.Option(help="The game's options, as JSON. Pauses are left out by default.")] = "{}",
     seed: Annotated[int, typer.Option(help="Of the bots' choices.")] = 0,
@@ -76,14 +87,14 @@ def load(
         check="full" if check == "full" or (check is None and tables <= FULL_UP_TO) else "sample",
         data_dir=data_dir,
     )
-    report = _measure(scenario, edges)
+    report = _measure(scenario, edges, rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED))
     show(report)
     if json is not None:
         json.write_bytes(as_json(report))
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _measure(scenario: Scenario, edges: int) -> Report:
+def _measure(scenario: Scenario, edges: int, rooms_per_actor: int) -> Report:
     import asyncio
     import resource
     import signal
@@ -99,8 +110,9 @@ def _measure(scenario: Scenario, edges: int) -> Report:
         on_signals(_cancel_this_task())
         if scenario.urls:
             return await run(scenario)
-        typer.echo("starting a server of our own …")
-        async with own_stack(edges) as (stack, data_dir):
+        shared = "" if rooms_per_actor == 1 else f" with {rooms_per_actor} rooms an actor"
+        typer.echo(f"starting a server of our own{shared} …")
+        async with own_stack(edges, rooms_per_actor) as (stack, data_dir):
             urls = tuple(stack.urls or [stack.url])
             return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir))
 
@@ -129,7 +141,7 @@ def _measure(scenario: Scenario, edges: int) -> Report:
         error: BaseException = errors
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        typer.echo(f"tavola load: {error}", err=True)
+        typer.echo(f"tavola load: {str(error) or 'the server did not answer in time'}", err=True)
         if isinstance(error, DidNotStart):
             typer.echo(error.log, err=True)
     raise typer.Exit(2)

@@ -15,6 +15,8 @@ from load.scenario import Scenario
 from load.stats import Percentiles, Stats
 
 SHOWN = 10
+NO_SERVERS = ("clients", "bots")
+"""Kinds of processes that are on the players' side: this one, and those of `tavola dev --bots`."""
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -91,7 +93,7 @@ def make_report(
         )
         for kind, used in usage.items()
     }
-    servers = [used.cpu_s for kind, used in usage.items() if kind != "clients"]
+    servers = [used.cpu_s for kind, used in usage.items() if kind not in NO_SERVERS]
     clients = usage.get("clients", Usage()).cpu_s
     return Report(
         passed=not why,
@@ -157,7 +159,7 @@ def show(report: Report) -> None:
     console.print(latency)
 
     costs = Table("processor", "µs/action", "cores", "processes", "MB", box=None, pad_edge=False)
-    for kind, cost in sorted(report.costs.items(), key=lambda item: (item[0] == "clients", item[0])):
+    for kind, cost in sorted(report.costs.items(), key=lambda item: (item[0] in NO_SERVERS, item[0])):
         each = "" if cost.us_per_action is None else f"{cost.us_per_action:,.0f}"
         costs.add_row(kind, each, f"{cost.cores:.2f}", str(cost.processes), f"{cost.rss_mb:,.0f}")
     if report.server_us_per_action is not None:

@@ -62,6 +62,7 @@ class Residents:
             table = Table(House(self._scenario, api, Stats(), Verdict(), tasks), 1)
             try:
                 await table.fill(residence.bots, room)
+                table.play()
                 for looks in itertools.count(1):
                     await asyncio.sleep(LOOK_AGAIN_S)
                     if not await self._stands(api, table):

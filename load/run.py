@@ -22,6 +22,7 @@ from load.table import House, Table
 
 OPENING_AT_ONCE = 16
 ANSWERS_WITHIN_S = 10.0
+WARM_UP_S = 1.0
 POLL_S = 0.05
 
 
@@ -52,6 +53,9 @@ class Run:
                 house = House(scenario, Api(http), self.stats, self.verdict, tasks)
                 try:
                     await self._until_stopped(self._open(house))
+                    for table in self.tables:
+                        table.play()
+                    await self._until_stopped(asyncio.sleep(WARM_UP_S))
                     await self._measure(processes)
                     await self._finish()
                 finally:

@@ -30,7 +30,7 @@ class DidNotStart(Exception):
 
 
 @contextlib.asynccontextmanager
-async def own_stack(edges: int) -> AsyncIterator[tuple[Stack, Path]]:
+async def own_stack(edges: int, rooms_per_actor: int) -> AsyncIterator[tuple[Stack, Path]]:
     """Starts a stack; gives it and its data folder when it is ready. Raises DidNotStart."""
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
@@ -40,7 +40,12 @@ async def own_stack(edges: int) -> AsyncIterator[tuple[Stack, Path]]:
     with log.open("wb") as out:
         # A session of its own: Ctrl-C is for us, and the server goes on until we have said goodbye.
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor)},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir

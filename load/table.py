@@ -44,7 +44,7 @@ class Table:
         self.room = ""
         self.bots: list[Bot[Any, Any]] = []
         self.arrivals = Arrivals(house.stats.everyone_has_it)
-        self.idle = False
+        self.idle = True
         self.buy_in: int | None = None
         self.rebuys = True
         self.hands = 0
@@ -65,17 +65,23 @@ class Table:
         await self.fill(identities, room)
 
     async def fill(self, identities: list[Identity], room: Json) -> None:
-        """Connects those who are admitted to `room`, and seats as many of them as it has seats."""
+        """Connects those who are admitted to `room`, and seats as many of them as it has seats. Nobody acts yet."""
         self.room = room["id"]
         seats: int = room.get("max_players", len(identities))
-        for index, identity in enumerate(identities):
-            bot = await self._bot(index, identity)
-            self.bots.append(bot)
-            await bot.enter(self.room, [*range(index, seats), *range(index)] if index < seats else [])
-            if self.buy_in is None and bot.room is not None:
-                self.buy_in = bot.room.view.my_chips
-        self.bots[0].leads = True
+        self.bots = [await self._bot(index, identity) for index, identity in enumerate(identities)]
+        choices = [[*range(index, seats), *range(index)] if index < seats else [] for index in range(len(self.bots))]
+        first, *others = (bot.enter(self.room, choice) for bot, choice in zip(self.bots, choices, strict=True))
+        await first
+        # Alone at the table, so this is what he brought; a hand begins with the second.
+        self.buy_in = None if self.bots[0].room is None else self.bots[0].room.view.my_chips
+        await asyncio.gather(*others)
         self.arrivals.start(len(self.bots), max(bot.room.seq for bot in self.bots if bot.room is not None))
+
+    def play(self) -> None:
+        """From now on the bots act."""
+        self.idle = False
+        for bot in self.bots:
+            bot.go_on()
 
     async def leave(self) -> None:
         """Every bot leaves the room, so that nothing is left running on the server. What is refused stays."""
@@ -111,6 +117,10 @@ class Table:
             self.hands += 1
             if self.hands == self._house.scenario.hands:
                 self.idle = True
+
+    def whose_comparison(self, seq: int) -> int | None:
+        """In a sample they take turns: a fresh view costs the server more than an action does."""
+        return seq % len(self.bots) if self._house.scenario.check == "sample" else None
 
     def compare(self, comparing: Coroutine[Any, Any, None]) -> None:
         self._house.tasks.create_task(comparing)
