@@ -105,7 +105,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         self._bytes = buffer[start:] if start < end else b""
 
     def _frame(self, opcode: int, whole: bool, payload: bytes) -> None:
-        if opcode == _TEXT or opcode == _BINARY:
+        if opcode in (_TEXT, _BINARY):
             if self._message is not None:
                 self.close(1002, "a message within a message")
             elif whole:

@@ -149,7 +149,7 @@ class Database:
 
 
 async def _keep(connection: Any) -> None:
-    """What a connection is reset by when it goes back to the pool: nothing, for nothing of ours outlives a statement."""
+    """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
 def _say(error: BaseException) -> str:
