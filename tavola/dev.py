@@ -175,7 +175,8 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _held(settings.data_dir), Progress() as progress:
+    progress = Progress()
+    with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
         stack = Stack(settings, edges=edges, bots=bots, progress=progress)
         # Whoever we start in passing is known as ours too.
@@ -234,20 +235,22 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _show(stack: Stack, settings: Settings, progress: Progress) -> None:
-    command = sys.argv[0] if sys.argv[0].endswith("tavola") else f"{sys.executable} -m tavola"
-    with contextlib.suppress(ValueError):
-        command = str(Path(command).relative_to(Path.cwd()))
+    command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -m tavola"
     if settings.data_dir != Path.cwd() / ".tavola":
         command = f"TAVOLA_DATA_DIR={shlex.quote(str(settings.data_dir))} {command}"
     progress.say()
     progress.say(f"Tavola is ready, after {progress.elapsed:.1f} s.")
     for url in stack.urls:
         progress.say(f"  address   {url}   sockets at {url.replace('http', 'ws', 1)}/ws")
-    progress.say(f"  rooms     {command} rooms, then {command} room ID")
+    progress.say(f"  rooms     {command} rooms")
     progress.say(f"  players   {command} load --url {stack.urls[0]}")
-    progress.say(f"  logs      {os.path.relpath(settings.data_dir / 'logs')}")
+    progress.say(f"  logs      {_from_here(settings.data_dir / 'logs')}")
     progress.say("  stop      Ctrl-C; started again, every room is where it was")
     progress.say()
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _first(failures: BaseExceptionGroup[Failure]) -> BaseException:

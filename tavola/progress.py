@@ -3,8 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,16 +16,6 @@ class Progress:
         self._begun = time.monotonic()
         self._at_work: dict[str, Spinner] = {}
         self._live = Live(console=self._console, refresh_per_second=12, transient=True)
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
 
     @property
     def elapsed(self) -> float:
@@ -58,3 +46,7 @@ class Progress:
 
     def _show(self) -> None:
         self._live.update(Group(*self._at_work.values()))
+        if not self._at_work:
+            self._live.stop()
+        elif self._console.is_terminal:
+            self._live.start()
