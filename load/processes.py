@@ -6,6 +6,7 @@ Ray's workers are told apart by their titles: `ray::RoomActor…` are `actors`, 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ class _Reading(msgspec.Struct):
     rss: int
 
 
+def roots_of(data_dir: Path | None, urls: Collection[str]) -> dict[str, list[int]]:
+    """The processes of the stack on `data_dir`, if it is the one that listens at one of `urls`."""
+    stack = read_stack(data_dir) if data_dir is not None else None
+    return stack.roots() if stack is not None and not {stack.url, *stack.urls}.isdisjoint(urls) else {}
+
+
 def read_stack(data_dir: Path) -> Stack | None:
     """The stack that runs on a data folder, or None."""
     try:
@@ -54,9 +61,12 @@ def read_stack(data_dir: Path) -> Stack | None:
 
 
 class Processes:
-    """Usage between `start` and `usage`. Processes that ended in between are not counted."""
+    """Usage between `start` and `usage` of this process and of those that `roots` names at either moment.
 
-    def __init__(self, roots: dict[str, list[int]]) -> None:
+    What processes used that ended in between is not known and not counted.
+    """
+
+    def __init__(self, roots: Callable[[], dict[str, list[int]]]) -> None:
         self._roots = roots
         self._before: dict[int, _Reading] = {}
 
@@ -78,7 +88,7 @@ class Processes:
         readings: dict[int, _Reading] = {}
         ours = psutil.Process()
         readings[ours.pid] = self._reading("clients", ours)
-        for kind, pids in self._roots.items():
+        for kind, pids in self._roots().items():
             for pid in pids:
                 with contextlib.suppress(psutil.Error):
                     root = psutil.Process(pid)

@@ -167,7 +167,7 @@ def show(report: Report) -> None:
     else:
         costs.caption = "the server's processes are not known here"
     console.print(costs)
-
+    console.print(f"clients   {report.client_us_per_frame:g} µs a frame, playing and checking included", style="dim")
     made = ", ".join(f"{check} {count:,}" for check, count in sorted(report.checks_made.items()))
     console.print(f"checks    {made or 'none'}")
     if report.refusals:

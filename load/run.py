@@ -13,7 +13,7 @@ from load.api import Api
 from load.checked import CheckedBot
 from load.checks import Verdict
 from load.http import Http
-from load.processes import Processes, Usage, read_stack
+from load.processes import Processes, Usage, roots_of
 from load.progress import Progress
 from load.report import Report, make_report
 from load.scenario import Scenario
@@ -45,8 +45,7 @@ class Run:
     async def run(self) -> Report:
         """Raises Refused or OSError when a table cannot be opened."""
         scenario = self.scenario
-        stack = read_stack(scenario.data_dir) if scenario.data_dir is not None else None
-        processes = Processes(stack.roots() if stack is not None else {})
+        processes = Processes(lambda: roots_of(scenario.data_dir, scenario.urls))
         progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
         try:
             async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:

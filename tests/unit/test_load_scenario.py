@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from load.checks import Verdict
 from load.frames import Json
 from load.moves import choose
-from load.processes import Processes, read_stack
+from load.processes import Processes, read_stack, roots_of
 from load.report import as_json, judge, make_report
 from load.scenario import Scenario, think
 from load.stats import Stats
@@ -96,7 +96,7 @@ def test_processes_are_counted_by_kind_with_their_children(tmp_path: Path) -> No
         stack = read_stack(tmp_path)
         assert stack is not None
         assert list(stack.roots()) == ["edges", "redis", "ray"]
-        processes = Processes(stack.roots())
+        processes = Processes(lambda: roots_of(tmp_path, ("http://x",)))
         processes.start()
         usage = processes.usage()
         child.communicate(b"\n")
@@ -105,6 +105,7 @@ def test_processes_are_counted_by_kind_with_their_children(tmp_path: Path) -> No
     assert usage["edges"].cpu_s >= 0
     assert usage["clients"].processes == 1
     assert set(usage) == {"edges", "clients"}
+    assert roots_of(tmp_path, ("http://another",)) == {}
 
 
 def test_no_stack_no_processes(tmp_path: Path) -> None:
