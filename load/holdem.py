@@ -118,10 +118,11 @@ class Cards:
     def search(self, data: bytes) -> None:
         """Judges a frame."""
         self._witness.checked("cards")
-        unexplained = cards_in(data)
-        if unexplained:
-            self._judge(unexplained - self._known - self._just_over, data)
-        self._just_over = set()
+        named = cards_in(data)
+        if not named <= self._known:
+            self._judge(named - self._known - self._just_over, data)
+        if self._just_over:
+            self._just_over = set()
 
     def search_view(self, data: bytes, view: Json) -> None:
         """Judges a full view, whose `recent` goes back to hands that are over."""
