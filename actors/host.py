@@ -284,10 +284,13 @@ class Host:
         if due is None or not self.rooms.holds(slot):
             return
         at = self._loop.time() + max(0.0, (due - self._now()) / 1000)
-        if slot.timer is not None and slot.timer.when() <= at + 0.001:
+        if slot.timer is not None and slot.rings_at <= at + 0.001:
             return
         slot.stop_timer()
-        slot.timer = self._loop.call_at(at, self._alarm, slot)
+        self._ring(slot, at)
+
+    def _ring(self, slot: Slot, at: float) -> None:
+        slot.timer, slot.rings_at = self._loop.call_at(at, self._alarm, slot), at
 
     def _alarm(self, slot: Slot) -> None:
         slot.timer = None
@@ -298,7 +301,7 @@ class Host:
             self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id))
             if not slot.waiting:
                 log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
-                slot.timer = self._loop.call_later(ALARM_AGAIN_S, self._alarm, slot)
+                self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
         elif due > self._now():
             self._set_alarm(slot)
 

@@ -74,6 +74,8 @@ class Slot:
             if r["user_id"]:
                 self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
         self.timer: asyncio.TimerHandle | None = None
+        self.rings_at = 0.0
+        """When `timer` rings, on the loop's clock (uvloop's own handles do not all know)."""
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
