@@ -44,6 +44,7 @@ class Looks:
             await self._ready.wait()
             self._ready.clear()
             asked, self._asked = self._asked, []
+            known = {slot: slot.seq for slot, _, _ in asked}
             try:
                 rooms = list({slot.id for slot, _, _ in asked})
                 rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
@@ -55,7 +56,7 @@ class Looks:
             stored = {row["room_id"]: row for row in rows}
             for slot, look, reply in asked:
                 row = stored.get(slot.id)
-                if row is not None and row["epoch"] == slot.epoch and row["seq"] <= slot.seq:
+                if row is not None and row["epoch"] == slot.epoch and known[slot] <= row["seq"] <= slot.seq:
                     reply(_seen(slot, look, stale=False))
                 elif slot.waiting and row is not None and row["epoch"] == slot.epoch:
                     self.add(slot, look, reply)

@@ -17,6 +17,7 @@ from actors.line import LineServer
 from actors.steward import Steward
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Publisher
+from tavola.collector import relax
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ class RoomActor(_Service):
         self.keep(host.run())
         await database.rows("register_actor", self._name, node, os.getpid(), address, settings.rooms_per_actor)
         self.keep(self._beat(database))
+        relax()
         return address
 
     async def ping(self) -> int:

@@ -64,21 +64,27 @@ class Slot:
         self.seq = Seq(row["seq"])
         self.room: Room = load.room_of(row)
         self.stored_alarm: int | None = row["alarm_at"]
-        self.projection = Projection(self.room)
+        try:
+            self._read(recent)
+        except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
+            raise load.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
         self.waiting: dict[Key, Entry] = {}
         """Commands decided and not yet committed, in order."""
-        self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
-        self.answered: dict[Key, Answered] = {}
-        for r in recent:
-            if r["user_id"]:
-                self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
         self.timer: asyncio.TimerHandle | None = None
         self.rings_at = 0.0
         """When `timer` rings, on the loop's clock (uvloop's own handles do not all know)."""
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
+
+    def _read(self, recent: list[Row]) -> None:
+        self.projection = Projection(self.room)
+        self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
+        self.answered: dict[Key, Answered] = {}
+        for r in recent:
+            if r["user_id"]:
+                self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
 
     def remember(self, key: Key, answered: Answered) -> None:
         self.answered[key] = answered

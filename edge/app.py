@@ -29,6 +29,7 @@ from edge.router import Router
 from edge.socket import Connection, Services
 from edge.websocket import EXTENSION, DirectWebSocket
 from storage.postgres import Database, StorageUnavailable
+from tavola.collector import relax
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ class Edge:
         ]
         for task in tasks:
             task.add_done_callback(_part_ended)
+        relax()
         try:
             yield
         finally:
