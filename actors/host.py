@@ -19,8 +19,9 @@ from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
 from actors.crash import Point
 from actors.looks import Looks
 from actors.messages import Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.refusals import Refusals
 from actors.room import decide
-from actors.rooms import AWAY, HELD_S, RETRY_S, Rooms
+from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
 from actors.slot import Entry, Reply, Slot
 from actors.state import Decision, Nothing
 from actors.writing import answered_before, write
@@ -38,7 +39,6 @@ LIMIT = 10_000
 BATCH = 500
 """Entries in one commit at most."""
 CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
-BROKEN = No("room_unavailable", "This room could not go on; try again.", None, 1000)
 
 
 class Publisher(Protocol):
@@ -62,6 +62,7 @@ class Host:
         """`name` is the actor's in `room_actors`; `now` gives milliseconds since the epoch."""
         self.rooms = Rooms(name, database)
         self._looks = Looks(self.rooms, database)
+        self._refusals = Refusals(database)
         self._database = database
         self._publisher = publisher
         self._crash = crash
@@ -74,6 +75,7 @@ class Host:
         """Commit what gathers, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._looks.run(self.handle))
+            tasks.create_task(self._refusals.run())
             tasks.create_task(self._evict_idle())
             while True:
                 await self._ready.wait()
@@ -86,7 +88,7 @@ class Host:
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Take a request; `reply` is called once with its answer, now or later."""
-        if len(self._gathered) + self.rooms.queued + len(self._looks) >= LIMIT:
+        if len(self._gathered) + self.rooms.queued + len(self._looks) + len(self._refusals) >= LIMIT:
             reply(CROWDED)
             return
         slot = self.rooms.get(request.room, request.epoch)
@@ -150,12 +152,18 @@ class Host:
         if isinstance(verdict, Nothing):
             return
         if isinstance(verdict, Refused) and not slot.waiting:
-            _answer(entry.replies, _no(verdict))
+            self._refuse(entry, verdict)
             return
         entry.verdict = verdict
         slot.waiting[entry.key] = entry
         self._gathered.append(entry)
         self._ready.set()
+
+    def _refuse(self, entry: Entry, refused: Refused) -> None:
+        if entry.slot.forgetful and entry.sender.user:
+            self._refusals.add(entry, _no(refused))
+        else:
+            _answer(entry.replies, _no(refused))
 
     def _recover(self, slot: Slot) -> None:
         slot.recover = False
@@ -211,7 +219,7 @@ class Host:
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
             if isinstance(entry.verdict, Refused):
-                _answer(entry.replies, _no(entry.verdict))
+                self._refuse(entry, entry.verdict)
             elif isinstance(entry.verdict, Decision) and entry.update is not None:
                 _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)

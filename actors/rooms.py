@@ -16,6 +16,7 @@ from storage.postgres import Database, StorageUnavailable
 log = structlog.get_logger()
 
 AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
+BROKEN = No("room_unavailable", "This room could not go on; try again.", None, 1000)
 RETRY_S = 0.1
 HELD_S = 5.0
 """How long a request is held while storage is away, before it is refused."""
@@ -98,6 +99,9 @@ class Rooms:
                 if loop.time() > give_up_at:
                     return AWAY
                 await asyncio.sleep(RETRY_S)
+            except Exception:  # Whoever waits for this room is answered all the same.
+                log.exception("room.load_failed", room=room)
+                return BROKEN
 
     async def _read(self, room: RoomId) -> Answer | None:
         if room in self._doubtful:

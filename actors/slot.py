@@ -82,6 +82,8 @@ class Slot:
         self.projection = Projection(self.room)
         self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
         self.answered: dict[Key, Answered] = {}
+        self.forgetful = self.seq > len(recent)
+        """There may have been commands that are not in `answered`."""
         for r in recent:
             if r["user_id"]:
                 self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
@@ -90,6 +92,7 @@ class Slot:
         self.answered[key] = answered
         if len(self.answered) > REMEMBERED:
             del self.answered[next(iter(self.answered))]
+            self.forgetful = True
 
     def put(self, entry: Entry, decision: Decision) -> None:
         """`decision` is what `entry` does: the tip moves on."""

@@ -1,0 +1,57 @@
+"""Refusals where memory does not reach back to a room's first command.
+
+Sent again after long, a command that was accepted may well be refused now (who sits may not sit down again). So before
+such a "no" is said, the log is asked: one query for however many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from actors.messages import Done, No
+from actors.rooms import AWAY
+from actors.slot import Entry
+from actors.writing import answered_before
+from storage.postgres import Conflict, Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+
+class Refusals:
+    """Gathers refusals until the log has been asked about their commands."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathered: list[tuple[Entry, No]] = []
+        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._gathered)
+
+    def add(self, entry: Entry, no: No) -> None:
+        self._gathered.append((entry, no))
+        self._ready.set()
+
+    async def run(self) -> None:
+        """Say no, or what was answered before, until cancelled."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            gathered, self._gathered = self._gathered, []
+            try:
+                before = await answered_before(self._database, [entry for entry, _ in gathered])
+            except (StorageUnavailable, Conflict) as error:
+                log.warning("refusal.unverified", reason=str(error))
+                for entry, _ in gathered:
+                    _answer(entry, AWAY)
+                continue
+            for entry, no in gathered:
+                answered = before.get((entry.slot.id, entry.key))
+                _answer(entry, no if answered is None else Done(answered.seq, answered.give))
+
+
+def _answer(entry: Entry, answer: Done | No) -> None:
+    for reply in entry.replies:
+        reply(answer)
