@@ -1,0 +1,33 @@
+"""Stacks to break: started once for all tests here, always stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from kit_stack import Stack
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two edges and a warm spare."""
+    yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2))
+
+
+@pytest.fixture(scope="session")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One edge, no spares."""
+    yield from _running(Stack(tmp_path_factory.mktemp("cold") / "data", TAVOLA_SPARES="0"))
+
+
+def _running(stack: Stack) -> Iterator[Stack]:
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()

@@ -1,0 +1,45 @@
+"""Both edges place the same room in the same moment: one of them wins, and both serve it there."""
+
+from __future__ import annotations
+
+import pytest
+from kit_stack import Stack, kill, until
+from kit_table import Table, table
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+async def test_one_placement_wins(stack: Stack) -> None:
+    """A lock of the test's on the dead actor's row holds both edges back until both have begun to take over."""
+    async with table(stack, seats=4, edges=(0, 1)) as t:
+        for _ in range(2):
+            await t.move()
+            await until(t.truth.spares, "a spare")
+            before = await t.owner()
+            async with stack.truth() as lock, lock.connection.transaction():
+                await lock.connection.execute("SELECT FROM room_actors WHERE name = $1 FOR UPDATE", before.actor)
+                kill(before.pid)
+                talk = [player.send("chat", text="Is anybody there?") for player in t.players]
+                assert len(await lock.holds_back(2, "UPDATE room_actors SET suspect_at")) == 2
+            for player, pending in zip(t.players, talk, strict=True):
+                t.note(player, await player.answer(pending))
+
+            after = await t.owner()
+            assert after.pid != before.pid
+            for edge in (1, 2):
+                assert _told(t, edge, "room.take_over", f"epoch={before.epoch} ")
+            assert sum(_told(t, edge, "room.placed") for edge in (1, 2)) == after.epoch
+            assert after.epoch - before.epoch <= 3
+
+            # Both edges know it now, and nobody places it again.
+            more = [[await player.command("chat", text=f"{n}") for player in t.players] for n in range(5)]
+            assert len({ack["seq"] for acks in more for ack in acks}) == 20
+            assert (await t.owner()).epoch == after.epoch
+        await t.play_to_the_end()
+        await t.check()
+
+
+def _told(t: Table, edge: int, event: str, more: str = "") -> int:
+    """How often an edge logged this of the room."""
+    lines = t.stack.said_by_edge(edge).splitlines()
+    return sum(event in line and t.room in line and more in f"{line} " for line in lines)
