@@ -18,7 +18,7 @@ Epoch = NewType("Epoch", int)
 Seq = NewType("Seq", int)
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """An opaque id: up to 64 characters, none of them a control character (Postgres has no place for NUL)."""
 
 
