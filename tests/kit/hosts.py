@@ -1,0 +1,173 @@
+"""Hosts on a real database, without Ray: rooms opened and placed as a directory does, requests asked and awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+import msgspec
+import uvloop
+
+from actors import update as codec
+from actors.commands import AnyCommand, Chat, Epoch, RoomId, UserId
+from actors.directory import Directory
+from actors.host import Host
+from actors.messages import Answer, Deliver, Done, Look, Request, Rouse, Seen
+from actors.opening import Opening, open_rows
+from actors.opening import Request as Wish
+from actors.update import Update
+from kit.rooms import START_MS, sender
+from kit.waiting import Pulse
+from storage.postgres import Database, Row
+
+_numbers = count(1)
+
+WITHIN_S = 8.0
+"""How long any single answer is waited for."""
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a test's coroutine as production does."""
+    uvloop.run(main)
+
+
+class Time:
+    """The hosts' clock, moved by hand. In milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms = START_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+class Published:
+    """What would go to Redis."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Update]] = []
+        self.pulse = Pulse()
+
+    def publish(self, room: str, message: bytes) -> None:
+        self.messages.append((room, codec.decode(message)))
+        self.pulse.beat()
+
+    def seqs(self, room: str) -> list[int]:
+        return [update.seq for where, update in self.messages if where == room]
+
+
+class Table:
+    """A running host and what can be asked of it."""
+
+    def __init__(self, host: Host, name: str, time: Time, published: Published) -> None:
+        self.host, self.name, self.time, self.published = host, name, time, published
+        self.reached: list[str] = []
+        """The crash points that were passed."""
+
+    def begin(self, request: Request) -> asyncio.Future[Answer]:
+        """Ask; the answer comes later. A second answer would be an error."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.host.handle(request, answer.set_result)
+        return answer
+
+    async def ask(self, request: Request) -> Answer:
+        async with asyncio.timeout(WITHIN_S):
+            return await self.begin(request)
+
+    def deliver(self, epoch: int, user: str, command: AnyCommand) -> asyncio.Future[Answer]:
+        return self.begin(Deliver(Epoch(epoch), sender(user), command))
+
+    async def does(self, epoch: int, user: str, command: AnyCommand) -> Done:
+        answer = await self.ask(Deliver(Epoch(epoch), sender(user), command))
+        assert isinstance(answer, Done), answer
+        return answer
+
+    async def look(self, epoch: int, user: str, room: RoomId) -> Answer:
+        return await self.ask(Look(Epoch(epoch), sender(user), room))
+
+    async def view(self, epoch: int, user: str, room: RoomId) -> dict[str, Any]:
+        seen = await self.look(epoch, user, room)
+        assert isinstance(seen, Seen), seen
+        view: dict[str, Any] = msgspec.json.decode(seen.view)
+        return view
+
+    async def rouse(self, epoch: int, room: RoomId) -> Answer:
+        return await self.ask(Rouse(Epoch(epoch), room))
+
+
+@asynccontextmanager
+async def hosting(database: Database, name: str, time: Time | None = None, capacity: int = 100) -> AsyncIterator[Table]:
+    """A host that runs, registered in `room_actors`."""
+    time, published = time or Time(), Published()
+    reached: list[str] = []
+    host = Host(name, database, published, reached.append, time)
+    table = Table(host, name, time, published)
+    table.reached = reached
+    await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)
+    running = asyncio.create_task(host.run())
+    try:
+        yield table
+    finally:
+        assert not running.done(), "the host goes on whatever happens"
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@asynccontextmanager
+async def connected(url: str, **sizes: int) -> AsyncIterator[Database]:
+    database = await Database.connect(url, **sizes)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def open_room(database: Database, game: str = "tictactoe", host: str = "host", **fields: Any) -> RoomId:
+    """A new room in the database, owned by nobody."""
+    number = next(_numbers)
+    room = RoomId(f"r_{number:016x}")
+    wish = Wish(game=game, approval=fields.pop("approval", "auto"), options=fields)
+    name = sender(host).name
+    rows = open_rows(wish, room, f"C{number:05d}", "A table", UserId(host), name, START_MS)
+    assert isinstance(rows, Opening), rows
+    made = await database.row(
+        "create_room", room, f"C{number:05d}", "A table", rows.game, rows.options, wish.visibility, wish.approval, host,
+        wish.max_spectators, rows.max_players, START_MS, None, name, rows.state, rows.checkpoint,
+    )  # fmt: skip
+    assert made is not None
+    return room
+
+
+class _NoStarter:
+    async def start_actor(self) -> None:
+        raise AssertionError("there are actors with room to spare")
+
+
+async def place(database: Database, room: RoomId, avoid: str | None = None) -> Epoch:
+    """Place the room, with whoever is not `avoid`, as an edge does; returns its new epoch."""
+    row = await database.row("locate", room)
+    assert row is not None
+    placed = await Directory(database, _NoStarter()).place(room, Epoch(row["epoch"]), avoid)
+    assert placed.epoch == row["epoch"] + 1
+    return placed.epoch
+
+
+async def log_of(database: Database, room: RoomId) -> list[Row]:
+    """The whole log of a room, as (seq, epoch, user_id, command_id, …)."""
+    rows: list[Row] = await database.rows("log_commands", room, 0, 100_000)
+    return rows
+
+
+async def stored(database: Database, room: RoomId) -> Row:
+    row = await database.row("load_room", room)
+    assert row is not None
+    return row
+
+
+def chat(room: RoomId, id: str, text: str = "hello") -> Chat:
+    """A command that its host may always give."""
+    return Chat(id=id, room=room, text=text)
