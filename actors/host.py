@@ -64,6 +64,7 @@ class Host:
         self._looks = Looks(self.rooms, database)
         self._refusals = Refusals(database)
         self._database = database
+        self._lane = database.lane()
         self._publisher = publisher
         self._crash = crash
         self._now = now
@@ -182,7 +183,7 @@ class Host:
             return
         self._crash("commit.before")
         try:
-            outcome = await write(self._database, batch)
+            outcome = await write(self._database, self._lane, batch)
         except StorageUnavailable as error:
             log.warning("commit.failed", entries=len(batch), reason=str(error))
             self._again(batch)

@@ -27,7 +27,7 @@ class Looks:
 
     def __init__(self, rooms: Rooms, database: Database) -> None:
         self._rooms = rooms
-        self._database = database
+        self._lane = database.lane()
         self._asked: list[tuple[Slot, Look, Reply]] = []
         self._ready = asyncio.Event()
 
@@ -47,7 +47,7 @@ class Looks:
             known = {slot: slot.seq for slot, _, _ in asked}
             try:
                 rooms = list({slot.id for slot, _, _ in asked})
-                rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
+                rows = await self._lane.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for slot, look, reply in asked:

@@ -14,7 +14,7 @@ from actors.rooms import HELD_S, RETRY_S
 from actors.slot import Answered, Entry, Key, Slot
 from actors.state import Decision
 from storage.commits import LogRow, Records, StateRow, commit
-from storage.postgres import Database, StorageUnavailable
+from storage.postgres import Database, Lane, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class Outcome(msgspec.Struct):
     """The commit may still be on its way, and the database does not answer."""
 
 
-async def write(database: Database, entries: list[Entry]) -> Outcome:
+async def write(database: Database, lane: Lane, entries: list[Entry]) -> Outcome:
     """Commit the decisions among `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
     by_slot: dict[Slot, list[Entry]] = {}
     for entry in entries:
@@ -52,7 +52,7 @@ async def write(database: Database, entries: list[Entry]) -> Outcome:
         for ours, theirs in zip(out.lists(), more.lists(), strict=True):
             ours.extend(theirs)
     try:
-        written = await commit(database, states, rows, out)
+        written = await commit(lane, states, rows, out)
     except StorageUnavailable as error:
         if not error.unknown:
             raise

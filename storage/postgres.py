@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -115,37 +115,81 @@ class Database:
 
     async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
         """The rows of a named query."""
-        async with self._connection() as connection:
-            rows: list[Row] = await self._run(connection.fetch(QUERIES[query], *arguments, timeout=within_s))
-            return rows
+        connection = await self.take()
+        try:
+            with _translated():
+                rows: list[Row] = await connection.fetch(QUERIES[query], *arguments, timeout=within_s)
+                return rows
+        finally:
+            await self.give_back(connection)
 
     async def row(self, query: str, *arguments: Any, within_s: float | None = None) -> Row | None:
         """The only row of a named query, or None."""
         found = await self.rows(query, *arguments, within_s=within_s)
         return found[0] if found else None
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    def lane(self) -> Lane:
+        """A connection of its own for somebody who asks one thing after the other, without pause."""
+        return Lane(self)
+
+    async def take(self) -> Any:
+        """A connection, to be given back."""
         try:
-            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+            return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
         except (*_NOT_RUN, *_LOST) as error:
             raise StorageUnavailable(_say(error), unknown=False) from error
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection)
 
-    async def _run(self, statement: Any) -> Any:
+    async def give_back(self, connection: Any) -> None:
+        await self._pool.release(connection)
+
+
+class Lane:
+    """One connection kept, with its statements prepared: about a third of the cost of taking one for each query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Any = None
+        self._prepared: dict[str, Any] = {}
+
+    async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
+        """As `Database.rows`; not to be called again before it has returned."""
+        if self._connection is None or self._connection.is_closed():
+            await self._renew()
         try:
-            return await statement
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise Conflict(error.constraint_name or _say(error)) from error
-        except _NOT_RUN as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
-        except _LOST as error:
-            raise StorageUnavailable(_say(error), unknown=True) from error
-        except asyncpg.PostgresError as error:
-            raise Conflict(_say(error)) from error
+            with _translated():
+                statement = self._prepared.get(query)
+                if statement is None:
+                    statement = self._prepared[query] = await self._connection.prepare(QUERIES[query])
+                rows: list[Row] = await statement.fetch(*arguments, timeout=within_s)
+                return rows
+        except StorageUnavailable:
+            await self._drop()
+            raise
+
+    async def _renew(self) -> None:
+        await self._drop()
+        self._connection = await self._database.take()
+
+    async def _drop(self) -> None:
+        self._prepared.clear()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._database.give_back(connection)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What the driver raises, as ours."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise Conflict(error.constraint_name or _say(error)) from error
+    except _NOT_RUN as error:
+        raise StorageUnavailable(_say(error), unknown=False) from error
+    except _LOST as error:
+        raise StorageUnavailable(_say(error), unknown=True) from error
+    except asyncpg.PostgresError as error:
+        raise Conflict(_say(error)) from error
 
 
 async def _keep(connection: Any) -> None:
