@@ -8,7 +8,6 @@ timer. What is decided becomes visible in one order, written in `_settle`: commi
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Protocol, assert_never
 
@@ -17,6 +16,7 @@ import structlog
 from actors import clock, update
 from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
 from actors.crash import Point
+from actors.entropy import Source
 from actors.looks import Looks
 from actors.messages import Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
 from actors.refusals import Refusals
@@ -25,7 +25,7 @@ from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
 from actors.slot import Entry, Reply, Slot
 from actors.state import Decision, Nothing
 from actors.writing import answered_before, write
-from games.base import Entropy, Refused
+from games.base import Refused
 from storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -65,6 +65,7 @@ class Host:
         self._refusals = Refusals(database)
         self._database = database
         self._lane = database.lane()
+        self._entropy = Source()
         self._publisher = publisher
         self._crash = crash
         self._now = now
@@ -141,7 +142,7 @@ class Host:
         slot = entry.slot
         if slot.recover:
             self._recover(slot)
-        entry.entropy = Entropy(secrets.token_bytes(32))
+        entry.entropy = self._entropy.draw()
         try:
             verdict = decide(slot.tip, entry.sender, entry.command, self._now(), entry.entropy)
             if isinstance(verdict, Decision):

@@ -29,6 +29,8 @@ HELLO_S = 2.0
 EDGE_SILENT_S = 10.0
 """A line on which an edge has said nothing for so long is cut by the actor."""
 MESSAGE_LIMIT = 64 * 1024 * 1024
+HELLO_LIMIT = 1024
+"""Bytes of a message from somebody who has proved nothing yet."""
 BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written to the other end; more, and the line is cut."""
 IN_FLIGHT_LIMIT = 20_000
@@ -100,7 +102,7 @@ class _End(asyncio.Protocol):
         start, end = 0, len(buffer)
         while end - start >= 4:
             size = int.from_bytes(buffer[start : start + 4], "big")
-            if size > MESSAGE_LIMIT:
+            if size > (MESSAGE_LIMIT if self.open else HELLO_LIMIT):
                 self.cut("message too large")
                 return
             if end - start - 4 < size:

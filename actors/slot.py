@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +81,7 @@ class Slot:
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)
         self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
-        self.answered: dict[Key, Answered] = {}
+        self.answered: OrderedDict[Key, Answered] = OrderedDict()
         self.forgetful = self.seq > len(recent)
         """There may have been commands that are not in `answered`."""
         for r in recent:
@@ -91,7 +91,7 @@ class Slot:
     def remember(self, key: Key, answered: Answered) -> None:
         self.answered[key] = answered
         if len(self.answered) > REMEMBERED:
-            del self.answered[next(iter(self.answered))]
+            self.answered.popitem(last=False)
             self.forgetful = True
 
     def put(self, entry: Entry, decision: Decision) -> None:

@@ -104,7 +104,8 @@ class TicTacToe(Game[State, Options]):
         board = state.board[:cell] + str(seat) + state.board[cell + 1 :]
         marked = msgspec.structs.replace(state, board=board, turn=SeatIndex(1 - seat))
         event = Event("player_action", {"seat_index": seat, "move": "mark", "cell": cell})
-        line = next((line for line in LINES if all(board[c] == str(seat) for c in line)), ())
+        mark = str(seat)
+        line = next((line for line in LINES if mark == board[line[0]] == board[line[1]] == board[line[2]]), ())
         if line or "." not in board:
             return self._over(marked, seat if line else None, line, (event,))
         return Outcome(marked, (event,), new_turn=True)

@@ -21,6 +21,7 @@ MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 SERVER_SETTINGS = {
     "application_name": "tavola",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # a batch of one row or of hundreds: the plan is the same
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
