@@ -17,9 +17,24 @@ PURE = {
     )
 }  # fmt: skip
 IMPURE = {
-    "asyncio", "datetime", "logging", "os", "random", "secrets", "socket", "structlog", "subprocess", "threading", "time",
-    "uuid", "ray", "asyncpg", "redis", "starlette", "uvicorn",
-}  # fmt: skip
+    "asyncio",
+    "datetime",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "structlog",
+    "subprocess",
+    "threading",
+    "time",
+    "uuid",
+    "ray",
+    "asyncpg",
+    "redis",
+    "starlette",
+    "uvicorn",
+}
 WIRE_TYPES: set[str] = set()
 """What of the server's code `load` may import: so far it needs none."""
 
