@@ -117,7 +117,7 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refused:
-        """A player takes the empty seat `seat`. `buy_in` is what he asked to bring, unchecked; None means the default."""
+        """A player takes the empty `seat`. `buy_in` is what he asked to bring, unchecked; None means the default."""
 
     @abstractmethod
     def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from storage.postgres import Lane
+from storage.postgres import Database, Lane
 
 _json = msgspec.json.Encoder().encode
 
@@ -57,7 +57,7 @@ class Records(msgspec.Struct):
         return (self.rooms, self.players, self.spectators, self.seats, self.games, self.hands, self.checkpoints)
 
 
-async def commit(lane: Lane, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
+async def commit(database: Database | Lane, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
     """Write a batch as one statement; returns the ids of the rooms that were written.
 
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On
@@ -67,9 +67,9 @@ async def commit(lane: Lane, states: list[StateRow], log: list[LogRow], records:
     columns += [list(column) for column in zip(*map(_fields, log), strict=True)]
     lists = records.lists()
     if any(lists):
-        rows = await lane.rows("commit_records", *columns, *(_json(rows).decode() for rows in lists))
+        rows = await database.rows("commit_records", *columns, *(_json(rows).decode() for rows in lists))
     else:
-        rows = await lane.rows("commit", *columns)
+        rows = await database.rows("commit", *columns)
     return {row[0] for row in rows}
 
 
