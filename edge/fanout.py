@@ -188,7 +188,7 @@ class Fanout:
         if feed.empty:
             del self._feeds[room]
             self._subscriber.unfollow(room)
-            if isinstance(feed.repair, asyncio.TimerHandle):
+            if feed.repair is not None and not isinstance(feed.repair, asyncio.Task):
                 feed.repair.cancel()
 
     # Hearing
@@ -234,8 +234,6 @@ class Fanout:
     def _repair_now(self, feed: Feed) -> None:
         if isinstance(feed.repair, asyncio.Task):
             return
-        if isinstance(feed.repair, asyncio.TimerHandle):
-            feed.repair.cancel()
         behind = feed.early or feed.known > feed.seq or any(follower.seq > feed.seq for follower in feed.ahead)
         feed.repair = self._start(self._repair(feed)) if behind else None
 

@@ -82,6 +82,8 @@ class Connection:
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._refused = 0
+        self._held: list[bytes] | None = None
+        """Frames that leave together, while they are being gathered."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_at = self._loop.time()
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -166,6 +168,9 @@ class Connection:
 
     def write(self, frame: bytes) -> None:
         """Take a ready-made frame."""
+        if self._held is not None:
+            self._held.append(frame)
+            return
         self._transport.write(frame)
         if self._transport.unsent > OUTBOX_LIMIT:
             log.info("socket.slow_consumer", user=self._sender.user)
@@ -203,9 +208,12 @@ class Connection:
 
     def _answered(self, id: str, room: RoomId, answer: Answer) -> None:
         if isinstance(answer, Done):
+            self._held = []
             if answer.update:
                 self._services.fanout.heard(room, answer.update)
             self._send(protocol.ack(id, room, answer))
+            held, self._held = self._held, None
+            self.write(b"".join(held))
         else:
             self._send(protocol.error(answer if isinstance(answer, No) else NOBODY, id, room))
 

@@ -19,6 +19,8 @@ CLOSE_WITHIN_S = 2.0
 """How long a client may take to answer our goodbye before it is cut."""
 EARLY_LIMIT = 64 * 1024
 """Bytes that a client may send before it was accepted."""
+PONG_LIMIT = 64 * 1024
+"""Bytes that wait for a client, above which his pings are not answered."""
 
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 
@@ -51,8 +53,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     _handler: Handler | None = None
     _upgraded = False
     _bytes = b""
-    _message: list[bytes] | None = None
-    """The parts of a message that comes in several frames, so far."""
+    _message: bytearray | None = None
+    """A message that comes in several frames, so far."""
     _message_is_text = True
 
     def handle_connect(self, event: Request) -> None:
@@ -111,21 +113,23 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             elif whole:
                 self._deliver(payload, opcode == _TEXT)
             else:
-                self._message, self._message_is_text = [payload], opcode == _TEXT
+                self._message, self._message_is_text = bytearray(payload), opcode == _TEXT
         elif opcode == _CONTINUED:
             if self._message is None:
                 self.close(1002, "nothing to continue")
                 return
-            self._message.append(payload)
-            if sum(map(len, self._message)) > self.config.ws_max_size:
+            self._message += payload
+            if len(self._message) > self.config.ws_max_size:
                 self.close(1009, "message too big")
             elif whole:
-                parts, self._message = self._message, None
-                self._deliver(b"".join(parts), self._message_is_text)
+                message, self._message = bytes(self._message), None
+                self._deliver(message, self._message_is_text)
         elif len(payload) > 125 or not whole:
             self.close(1002, "a control frame too big")
         elif opcode == _PING:
-            self.write(frame(_PONG, payload))
+            # One answer will do for all the pings of a client who does not read (RFC 6455 section 5.5.3).
+            if self.unsent < PONG_LIMIT:
+                self.write(frame(_PONG, payload))
         elif opcode == _CLOSE:
             self.write(frame(_CLOSE, payload[:2]))
             self.close_sent = True
