@@ -86,6 +86,7 @@ class Database:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._lanes: list[Lane] = []
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
@@ -110,6 +111,8 @@ class Database:
         """Waits a little for what is under way, then cuts it."""
         try:
             async with asyncio.timeout(2):
+                for lane in self._lanes:
+                    await lane._drop()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -131,7 +134,9 @@ class Database:
 
     def lane(self) -> Lane:
         """A connection of its own for somebody who asks one thing after the other, without pause."""
-        return Lane(self)
+        lane = Lane(self)
+        self._lanes.append(lane)
+        return lane
 
     async def take(self) -> Any:
         """A connection, to be given back."""
