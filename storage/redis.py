@@ -126,6 +126,7 @@ class _Link:
         target, loop = self._target, asyncio.get_running_loop()
         replies: asyncio.Queue[Any] = asyncio.Queue()
         stream = _Stream(replies.put_nowait)
+        stream.lost.add_done_callback(lambda _: replies.put_nowait(ConnectionResetError("closed while greeting")))
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             if "path" in target:
                 await loop.create_unix_connection(lambda: stream, target["path"])
