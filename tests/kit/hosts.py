@@ -119,7 +119,7 @@ async def hosting(database: Database, name: str, time: Time | None = None, capac
 
 @asynccontextmanager
 async def connected(url: str, **sizes: int) -> AsyncIterator[Database]:
-    database = await Database.connect(url, **sizes)
+    database = await Database.connect(url, **{"most": 8, **sizes})
     try:
         yield database
     finally:

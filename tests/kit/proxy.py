@@ -34,6 +34,8 @@ class Proxy:
         self.go_away_after_fault = False
         self.held = asyncio.Event()
         """Set when a request is being held."""
+        self.closed = 0
+        """How many connections have ended."""
         self.lost_replies = 0
         self.lost_requests = 0
         self.refused = 0
@@ -115,7 +117,7 @@ class _Near(asyncio.Protocol):
     async def _connect(self) -> None:
         target = self._proxy._target
         loop = asyncio.get_running_loop()
-        _, self._far = await loop.create_connection(lambda: _Far(self), target.hostname, target.port)
+        _, self._far = await loop.create_connection(lambda: _Far(self), target.hostname or "", target.port or 0)
         self._forward(b"")
 
     def data_received(self, data: bytes) -> None:
@@ -153,6 +155,8 @@ class _Near(asyncio.Protocol):
             self._transport.write(data)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._proxy.closed += 1
+        self._proxy.pulse.beat()
         self.cut()
 
     def cut(self) -> None:

@@ -78,7 +78,7 @@ def test_what_is_said_in_one_turn_leaves_in_one_message() -> None:
         async with actor() as one:
             line = await Line.connect("a", one.address, SECRET, SILENT_S)
             written: list[bytes] = []
-            line._write = written.append  # type: ignore[method-assign]
+            setattr(line, "_write", written.append)  # noqa: B010
             for i in range(10):
                 line.ask(rouse(i)).cancel()
             assert written == []

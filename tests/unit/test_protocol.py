@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.commands import Act, AnyCommand, Chat, Epoch, Sender, TakeSeat, UserId
+from actors.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, Seq, TakeSeat, UserId
 from actors.messages import Deliver, Done, No
 from edge import protocol
 from edge.protocol import Bad, decode
@@ -137,7 +137,7 @@ def test_a_type_that_there_is_not(type: str) -> None:
 
 def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     ours = {kind.__struct_config__.tag for kind in AnyCommand.__args__}
-    theirs = {kind.__struct_config__.tag for kind in protocol.ClientCommand.__args__}
+    theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
     assert ours - theirs == {"wake", "recover"}
 
 
@@ -178,7 +178,7 @@ def test_mutated_frames(frame: dict[str, Any], data: st.DataObject) -> None:
 
 def test_frames_to_clients() -> None:
     read = msgspec.json.decode
-    assert read(protocol.ack("1", "r", Done(3, {"seat_index": 2}))) == {
+    assert read(protocol.ack("1", "r", Done(Seq(3), {"seat_index": 2}))) == {
         "type": "ack", "id": "1", "room": "r", "seq": 3, "seat_index": 2,
     }  # fmt: skip
     assert read(protocol.error(No("x", "y", None, 5), "1")) == {
@@ -195,7 +195,7 @@ def test_frames_to_clients() -> None:
 
 
 def test_what_a_command_gives_cannot_pass_for_another_frame() -> None:
-    found = msgspec.json.decode(protocol.ack("1", "r", Done(3, {"type": "error", "id": "2", "seq": 9})))
+    found = msgspec.json.decode(protocol.ack("1", "r", Done(Seq(3), {"type": "error", "id": "2", "seq": 9})))
     assert (found["type"], found["id"], found["seq"]) == ("ack", "1", 3)
 
 

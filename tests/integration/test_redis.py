@@ -1,0 +1,156 @@
+"""Redis as a wake-up, on a real one behind a proxy: links come back by themselves, and nothing waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import count
+
+import redis
+from kit.hosts import run
+from kit.proxy import proxied
+from kit.waiting import Pulse
+
+from storage.redis import Publisher, Subscriber, room_channel
+
+_numbers = count(1)
+
+
+def fresh() -> str:
+    return f"r_redis_{next(_numbers)}"
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, bytes]] = []
+        self.pulse = Pulse()
+
+    def __call__(self, room: str, message: bytes) -> None:
+        self.messages.append((room, message))
+        self.pulse.beat()
+
+    async def has(self, count: int) -> list[tuple[str, bytes]]:
+        await self.pulse.until(lambda: len(self.messages) >= count)
+        return self.messages
+
+
+@asynccontextmanager
+async def kept(link: Publisher | Subscriber) -> AsyncIterator[None]:
+    """The link runs, and is up at first unless nobody is there."""
+    running = asyncio.create_task(link.run())
+    try:
+        yield
+    finally:
+        assert not running.done()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def is_up(*links: Publisher | Subscriber, up: bool = True) -> None:
+    async with asyncio.timeout(20):
+        while any(link.up != up for link in links):
+            await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.005)
+
+
+@asynccontextmanager
+async def both(url: str) -> AsyncIterator[tuple[Publisher, Subscriber, Heard]]:
+    heard = Heard()
+    publisher, subscriber = Publisher(url), Subscriber(url, heard)
+    async with AsyncExitStack() as stack:
+        for link in (publisher, subscriber):
+            await stack.enter_async_context(kept(link))
+        await is_up(publisher, subscriber)
+        yield publisher, subscriber, heard
+
+
+def test_who_follows_hears_what_is_published(redis_url: str) -> None:
+    async def main() -> None:
+        async with both(redis_url) as (publisher, subscriber, heard):
+            room, other = fresh(), fresh()
+            await subscriber.follow(room)
+            publisher.publish(other, b"not followed")
+            for message in (b"one", b"\x00\r\n$5\r\n", b"x" * 200_000, b""):
+                publisher.publish(room, message)
+            messages = await heard.has(4)
+            assert messages == [(room, b"one"), (room, b"\x00\r\n$5\r\n"), (room, b"x" * 200_000), (room, b"")]
+            assert publisher.dropped == 0
+
+    run(main())
+
+
+def test_following_is_done_when_follow_returns(redis_url: str) -> None:
+    async def main() -> None:
+        async with both(redis_url) as (_, subscriber, heard):
+            rooms = [fresh() for _ in range(50)]
+            await asyncio.gather(*(subscriber.follow(room) for room in rooms))
+            with redis.Redis.from_url(redis_url) as client:
+                for room in rooms:
+                    assert client.publish(room_channel(room), b"x") == 1
+            assert len(await heard.has(50)) == 50
+
+    run(main())
+
+
+def test_who_follows_no_more_hears_no_more(redis_url: str) -> None:
+    async def main() -> None:
+        async with both(redis_url) as (publisher, subscriber, heard):
+            left, kept_room = fresh(), fresh()
+            await asyncio.gather(subscriber.follow(left), subscriber.follow(kept_room))
+            subscriber.unfollow(left)
+            subscriber.unfollow("never followed")
+            await subscriber.follow(fresh())
+            publisher.publish(left, b"x")
+            publisher.publish(kept_room, b"y")
+            assert await heard.has(1) == [(kept_room, b"y")]
+
+    run(main())
+
+
+def test_links_come_back_with_all_that_was_followed(redis_url: str) -> None:
+    async def main() -> None:
+        async with proxied(redis_url) as proxy, both(proxy.url) as (publisher, subscriber, heard):
+            room, meanwhile = fresh(), fresh()
+            await subscriber.follow(room)
+            proxy.go_away()
+            await is_up(publisher, subscriber, up=False)
+            assert proxy.refused >= 2
+            publisher.publish(room, b"lost")
+            assert publisher.dropped == 1
+            await subscriber.follow(meanwhile)
+            proxy.come_back()
+            await is_up(publisher, subscriber)
+            await subscriber.follow(fresh())
+            publisher.publish(room, b"one")
+            publisher.publish(meanwhile, b"two")
+            assert await heard.has(2) == [(room, b"one"), (meanwhile, b"two")]
+
+    run(main())
+
+
+def test_without_redis_nothing_waits_and_nothing_fails() -> None:
+    async def main() -> None:
+        url = "redis://127.0.0.1:1/0"
+        publisher, subscriber = Publisher(url), Subscriber(url, Heard())
+        async with kept(publisher), kept(subscriber):
+            async with asyncio.timeout(1):
+                await subscriber.follow("r")
+                subscriber.unfollow("r")
+                publisher.publish("r", b"x")
+            assert publisher.dropped == 1
+            assert not publisher.up
+
+    run(main())
+
+
+def test_a_wrong_password_is_no_link(redis_url: str) -> None:
+    async def main() -> None:
+        async with proxied(redis_url) as proxy:
+            head, _, tail = proxy.url.rpartition("@")
+            publisher = Publisher(f"redis://:wrong@{tail}" if head else proxy.url.replace("://", "://:wrong@"))
+            async with kept(publisher):
+                await proxy.pulse.until(lambda: proxy.closed >= 2)
+                assert not publisher.up
+
+    run(main())

@@ -1,0 +1,43 @@
+"""Followers of rooms without sockets: they collect the frames that they are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from actors.commands import UserId
+from edge.fanout import Follower
+from kit.waiting import Pulse
+
+
+class Sink:
+    """What a client was sent: the payloads of its text frames."""
+
+    def __init__(self) -> None:
+        self.payloads: list[dict[str, Any]] = []
+        self.pulse = Pulse()
+
+    def write(self, frame: bytes) -> None:
+        size, start = frame[1], 2
+        if size == 126:
+            size, start = int.from_bytes(frame[2:4], "big"), 4
+        elif size == 127:
+            size, start = int.from_bytes(frame[2:10], "big"), 10
+        assert frame[0] == 0x81
+        assert len(frame) == start + size, "one whole, unmasked text frame"
+        self.payloads.append(msgspec.json.decode(frame[start:]))
+        self.pulse.beat()
+
+    @property
+    def seqs(self) -> list[int]:
+        return [payload["seq"] for payload in self.payloads]
+
+    async def has(self, seq: int) -> None:
+        """Wait until that number has come."""
+        await self.pulse.until(lambda: self.payloads and self.seqs[-1] >= seq)
+
+
+def follower(user: str) -> tuple[Follower, Sink]:
+    sink = Sink()
+    return Follower(sink, UserId(user)), sink
