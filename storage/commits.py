@@ -63,9 +63,12 @@ async def commit(database: Database | Lane, states: list[StateRow], log: list[Lo
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On
     `StorageUnavailable` with `unknown` all of it may or may not be there. On `Conflict`, or without `unknown`, none is.
     """
+    lists = records.lists()
+    if len(log) == 1 and not any(lists):
+        _, _, *fields, _ = _fields(log[0])
+        return {row[0] for row in await database.rows("commit_one", *_fields(states[0]), *fields)}
     columns = [list(column) for column in zip(*map(_fields, states), strict=True)]
     columns += [list(column) for column in zip(*map(_fields, log), strict=True)]
-    lists = records.lists()
     if any(lists):
         rows = await database.rows("commit_records", *columns, *(_json(rows).decode() for rows in lists))
     else:

@@ -183,6 +183,18 @@ WITH input AS (
 )
 SELECT room_id FROM held
 
+-- name: commit_one
+-- As `commit`, for a batch of one update: at a quiet table it takes a quarter less of Postgres's time.
+WITH held AS (
+    UPDATE game_states SET seq = $4, state = $5, updated_at = $6
+    WHERE room_id = $1 AND epoch = $2 AND seq = $3
+    RETURNING room_id, epoch
+)
+INSERT INTO actions (room_id, epoch, seq, game, hand, user_id, user_name, command_id, command, answer, events, patch,
+                     outside, private, entropy, at)
+SELECT room_id, epoch, $4, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $6 FROM held
+RETURNING room_id
+
 -- name: commit_records
 -- As `commit`, for batches in which more than states changed: `$22`… carry the other tables' rows as JSON arrays.
 WITH input AS (
