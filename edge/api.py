@@ -120,9 +120,11 @@ class Api:
             return answer
         return answer if isinstance(answer, No) else NOBODY
 
-    async def _command(self, request: Request, identity: Identity, kind: Any, extra: bytes | None = None) -> Done | No:
-        """The command of `kind` with the body's fields, delivered."""
-        body = await read(request)
+    async def _command(
+        self, request: Request, identity: Identity, kind: Any, known: dict[str, Any] | None = None
+    ) -> Done | No:
+        """The command of `kind` with the body's fields, delivered. Who has read the body gives it: it can be read once."""
+        body = known if known is not None else await read(request)
         if isinstance(body, No):
             return body
         room = await self._room(request)
@@ -232,14 +234,15 @@ class Api:
             asked = msgspec.convert(body, Approval)
         except msgspec.ValidationError as error:
             return No("invalid_message", f"{error}.")
-        done = await self._command(request, identity, Approve if asked.approved else Reject)
+        done = await self._command(request, identity, Approve if asked.approved else Reject, body)
         return done if isinstance(done, No) else {"approved": asked.approved, "user_id": asked.user_id, "seq": done.seq}
 
     async def _reject(self, request: Request, identity: Identity) -> Answer:
-        done = await self._command(request, identity, Reject)
-        if isinstance(done, No):
-            return done
-        return {"approved": False, "user_id": (await request.json())["user_id"], "seq": done.seq}
+        body = await read(request)
+        if isinstance(body, No):
+            return body
+        done = await self._command(request, identity, Reject, body)
+        return done if isinstance(done, No) else {"approved": False, "user_id": body["user_id"], "seq": done.seq}
 
     async def _seat(self, request: Request, identity: Identity) -> Answer:
         done = await self._command(request, identity, TakeSeat)

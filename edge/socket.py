@@ -28,8 +28,8 @@ OUTBOX_LIMIT = 1024 * 1024
 """Bytes that may wait for a client to read; more, and it is closed with 4503 to come back with `after`."""
 RATE, BURST = 200.0, 400.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
-FLOOD = 1000
-"""Refused for their rate so often in a row, and the socket is closed with 4429."""
+REFUSALS, FLOOD = 20.0, 1000.0
+"""Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
 ROOMS_LIMIT = 100
 """Rooms that one socket may follow."""
 SOCKETS_A_USER = 8
@@ -81,7 +81,7 @@ class Connection:
         self._rooms: dict[str, Follower] = {}
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
-        self._refused = 0
+        self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._held: list[bytes] | None = None
         """Frames that leave together, while they are being gathered."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,13 +98,11 @@ class Connection:
             self._transport.close(4400, "frames are JSON text")
             return
         if not self._bucket.take(now):
-            self._refused += 1
-            if self._refused > FLOOD:
-                self._transport.close(4429, "flooding")
-            else:
+            if self._patience.take(now):
                 self._send(protocol.error(SLOW_DOWN))
+            else:
+                self._transport.close(4429, "flooding")
             return
-        self._refused = 0
         if len(data) > protocol.FRAME_LIMIT:
             self._send(protocol.error(No("message_too_large", "A message has at most 32 KiB.")))
             return
