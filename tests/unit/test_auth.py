@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import time
-import warnings
 from typing import Any
 
 import jwt
@@ -17,7 +16,8 @@ from actors.commands import UserId
 from actors.messages import No
 from edge.auth import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_S, LIFE_S, NAME_LIMIT, Identities, Identity, clean
 
-SECRET = b"0123456789abcdef0123456789abcdef"
+SECRET = bytes(range(64))
+"""Long enough for HS512 too."""
 
 
 def claims(**changed: Any) -> dict[str, Any]:
@@ -93,10 +93,7 @@ def test_signed_with_another_secret() -> None:
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_signed_with_our_secret_by_another_algorithm(algorithm: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyJWT finds our secret short for these.
-        forged = token(algorithm=algorithm)
-    assert code(forged) == "token_invalid"
+    assert code(token(algorithm=algorithm)) == "token_invalid"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "RS256", "ES256"])
