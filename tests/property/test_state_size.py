@@ -1,0 +1,54 @@
+"""What is written in every commit stays small: at most 1 KB for six players in the middle of a hand."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from actors.commands import SYSTEM, Act, AnyCommand, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
+from actors.room import decide, open_room
+from actors.state import Decision, Info, Room
+from games import GAMES
+from games.base import Entropy
+
+LIMIT = 1024
+HANDS = 150
+
+
+def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
+    chance = random.Random(7)
+    game = GAMES["holdem"]
+    users = [Sender(UserId(f"u_{chance.randbytes(8).hex()}"), f"Somebody called {i}") for i in range(6)]
+    options = msgspec.convert({"next_hand_seconds": 0}, game.options_type)
+    info = Info(id=RoomId("r"), code="C", name="N", game="holdem", options=options, host=users[0].user, approval="auto")
+    room = open_room(info, users[0].name, 1_760_000_000_000)
+    now, sizes = room.table.at, []
+
+    def do(room: Room, sender: Sender, command: AnyCommand) -> Room:
+        verdict = decide(room, sender, command, now, Entropy(chance.randbytes(32)))
+        assert isinstance(verdict, Decision), verdict
+        sizes.append(len(msgspec.json.encode(verdict.room.table)))
+        return verdict.room
+
+    for index, user in enumerate(users):
+        room = do(room, user, RequestJoin(id="1", room="r", display_name=user.name))
+        room = do(room, user, TakeSeat(id="1", room="r", seat_index=index, buy_in=2000))
+    while room.table.hand < HANDS and (room.table.turn is not None or room.table.advance_at is not None):
+        now += 1500
+        turn = room.table.turn
+        if turn is None:
+            assert room.table.advance_at is not None
+            now = max(now, room.table.advance_at)
+            room = do(room, SYSTEM, Wake(id="1", room="r"))
+            continue
+        # Calls and small raises make the longest histories: each move is a byte or two.
+        legal = {move["move"]: move for move in game.legal(room.table.game, options, turn.seat)}
+        wanted = ["raise", "bet", "call", "check"] if chance.random() < 0.25 else ["call", "check", "raise", "bet"]
+        move = next(legal[name] for name in [*wanted, "fold"] if name in legal)
+        arguments = {"amount": move["amount"]["min"]} if "amount" in move else {}
+        sender = next(user for user in users if user.user == room.table.seats[turn.seat].user)
+        room = do(room, sender, Act(id="1", room="r", move=move["move"], turn=turn.number, arguments=arguments))
+    print(f"states of six players: {len(sizes)}, largest {max(sizes)} bytes, mean {sum(sizes) // len(sizes)}")
+    assert len(sizes) > 200
+    assert max(sizes) <= LIMIT
