@@ -189,13 +189,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
-        raise Conflict(error.constraint_name or _say(error)) from error
+        raise Conflict(error.constraint_name or _kind(error)) from error
     except _NOT_RUN as error:
-        raise StorageUnavailable(_say(error), unknown=False) from error
+        raise StorageUnavailable(_kind(error), unknown=False) from error
     except _LOST as error:
-        raise StorageUnavailable(_say(error), unknown=True) from error
+        raise StorageUnavailable(_kind(error), unknown=True) from error
     except asyncpg.PostgresError as error:
-        raise Conflict(_say(error)) from error
+        raise Conflict(_kind(error)) from error
 
 
 async def _keep(connection: Any) -> None:
@@ -203,7 +203,13 @@ async def _keep(connection: Any) -> None:
 
 
 def _say(error: BaseException) -> str:
+    """Why there is no connection, for a log line."""
     return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _kind(error: BaseException) -> str:
+    """What became of a statement, for a log line. The error's own text may quote what was to be written: cards."""
+    return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
 
 
 async def migrate(url: str) -> list[str]:
