@@ -123,7 +123,7 @@ class Api:
     async def _command(
         self, request: Request, identity: Identity, kind: Any, known: dict[str, Any] | None = None
     ) -> Done | No:
-        """The command of `kind` with the body's fields, delivered. Who has read the body gives it: it can be read once."""
+        """The command of `kind` with the body's fields, delivered. It can be read once: who has done so gives it."""
         body = known if known is not None else await read(request)
         if isinstance(body, No):
             return body

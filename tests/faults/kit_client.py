@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 PATIENCE_S = 40.0
+HEARTBEAT_S = 20.0
 Json = dict[str, Any]
 
 
@@ -102,6 +104,7 @@ class Player:
         self._sent = 0
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._beats: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
 
     # The connection
@@ -114,6 +117,7 @@ class Player:
             url.replace("http", "ws", 1) + "/ws", subprotocols=[Subprotocol("tavola.v1")], proxy=None, max_size=None
         )
         self._reader = asyncio.create_task(self._read(self._socket))
+        self._beats = asyncio.create_task(self._beat(self._socket))
         joined = len(self.frames)
         after = {"after": self.seq} if self.seq >= 0 else {}
         await self._socket.send(json.dumps({"type": "authenticate", "token": self.who.token}))
@@ -128,9 +132,15 @@ class Player:
         if self._socket is not None:
             self._socket.transport.abort()
             self._socket = None
-        if self._reader is not None:
-            await self._reader
-            self._reader = None
+        if self._reader is not None and self._beats is not None:
+            self._beats.cancel()
+            await asyncio.wait([self._reader, self._beats])
+            self._reader = self._beats = None
+
+    async def _beat(self, socket: ClientConnection) -> None:
+        while socket.protocol.state is State.OPEN:
+            await asyncio.sleep(HEARTBEAT_S)
+            await socket.send('{"type":"heartbeat"}')
 
     async def _read(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed, OSError):

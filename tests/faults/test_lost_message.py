@@ -6,6 +6,7 @@ import statistics
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -29,8 +30,18 @@ OURS = "test"
 async def no_messages(stack: Stack) -> AsyncIterator[Redis]:
     """Nobody's `PUBLISH` is taken but the test's own; subscriptions and connections stay as they are."""
     async with Redis.from_url(stack.redis_url) as redis:
-        ours = Redis(**{**redis.get_connection_kwargs(), "username": OURS, "password": OURS})
-        await _command(redis, "ACL", "SETUSER", OURS, "on", f">{OURS}", "allcommands", "allkeys", "allchannels")
+        ours = Redis.from_url(stack.redis_url, username=OURS)
+        await _command(
+            redis,
+            "ACL",
+            "SETUSER",
+            OURS,
+            "on",
+            f">{urlsplit(stack.redis_url).password}",
+            "allcommands",
+            "allkeys",
+            "allchannels",
+        )
         await _command(redis, "ACL", "SETUSER", "default", "-publish")
         try:
             async with ours:
