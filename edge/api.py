@@ -18,6 +18,7 @@ from actors.commands import (
     Act,
     Approve,
     ClientCommand,
+    Id,
     Leave,
     LeaveSeat,
     Reject,
@@ -39,7 +40,7 @@ from edge.lobby import Lobby, iso
 from edge.protocol import FRAME_LIMIT
 from edge.router import AWAY, NO_ROOM, NOBODY
 from edge.socket import Services
-from storage.postgres import StorageUnavailable
+from storage.postgres import BIGINT, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -187,6 +188,8 @@ class Api:
         async def rooms() -> Answer:
             query = request.query_params
             try:
+                if not all(value.isprintable() for value in query.values()):
+                    raise ValueError("Postgres has no place for NUL")
                 limit = int(query.get("limit", "50"))
                 found, cursor = await self._lobby.list(
                     query.get("game") or None,
@@ -207,9 +210,10 @@ class Api:
             return body
         try:
             asked = msgspec.convert(body, opening.Request)
+            creation_id = msgspec.convert(key, Id) if (key := request.headers.get("idempotency-key")) else None
         except msgspec.ValidationError as error:
             return No("invalid_message", f"{error}.")
-        return await self._lobby.open(asked, identity, request.headers.get("idempotency-key"))
+        return await self._lobby.open(asked, identity, creation_id)
 
     async def _summary(self, request: Request) -> Response:
         async def summary() -> Answer:
@@ -291,6 +295,8 @@ class Api:
         try:
             after = max(0, int(request.query_params.get("after", "0")))
             limit = max(1, min(int(request.query_params.get("limit", "100")), PAGE_LIMIT))
+            if after > BIGINT:
+                raise ValueError("beyond every seq")
         except ValueError:
             return No("invalid_message", "after and limit are numbers.")
         missed, stands = await past(self._services, room, identity, Seq(after), limit)

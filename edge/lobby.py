@@ -14,7 +14,7 @@ from actors.messages import No
 from actors.opening import Request, open_rows
 from edge.auth import Identity, clean
 from games.base import Refused
-from storage.postgres import Conflict, Database, Row
+from storage.postgres import BIGINT, Conflict, Database, Row
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_SIZE = 6
@@ -78,6 +78,8 @@ class Lobby:
         if cursor:
             text, _, after = cursor.partition("~")
             created_at = int(text)
+            if not (after and 0 <= created_at <= BIGINT):
+                raise ValueError(cursor)
         limit = max(1, min(limit, PAGE_LIMIT))
         rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
         more = rows[limit - 1] if len(rows) > limit else None

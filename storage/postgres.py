@@ -16,6 +16,8 @@ Row: TypeAlias = Any
 
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+BIGINT = 2**63 - 1
+"""The largest number that a column holds."""
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 
 SERVER_SETTINGS = {
