@@ -27,7 +27,7 @@ class Looks:
 
     def __init__(self, rooms: Rooms, database: Database) -> None:
         self._rooms = rooms
-        self._lane = database.lane()
+        self._database = database
         self._asked: list[tuple[Slot, Look, Reply]] = []
         self._ready = asyncio.Event()
 
@@ -47,7 +47,7 @@ class Looks:
             known = {slot: slot.seq for slot, _, _ in asked}
             try:
                 rooms = list({slot.id for slot, _, _ in asked})
-                rows = await self._lane.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
+                rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for slot, look, reply in asked:
@@ -80,7 +80,7 @@ def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
         "seq": slot.seq,
         "at": room.table.at,
         "stale": stale,
-        **(watched(room, user) if look.as_spectator else whole(room, user, look.sender.name)),
+        **(watched(room, user) if look.as_spectator else whole(room, user)),
         "recent": told,
     }
     return Seen(slot.seq, slot.epoch, room.table.at, stands, _json(view), stale)

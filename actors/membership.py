@@ -138,7 +138,10 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
             left = replace(left, only=(room.info.host, sender.user))
         return _changed(room, now, (*events, left))
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
-    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy, events)
+    if isinstance(outcome, Refused):
+        # He is on his way out of the seat already; when the hand ends he is gone altogether.
+        return _changed(room, now, events) if outcome.code == "hand_in_progress" else outcome
+    return absorb(room, outcome, now, entropy, events)
 
 
 def _inherited(room: Room) -> Info:

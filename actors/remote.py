@@ -60,7 +60,7 @@ class RoomActor(_Service):
     async def start(self) -> str:
         """On return the actor is registered and listens at the returned address."""
         settings = self._settings
-        database = await Database.connect(settings.database_url, least=1, most=3)
+        database = await Database.connect(settings.database_url, least=1, most=4)
         publisher = Publisher(settings.redis_url)
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"))
         host = Host(self._name, database, publisher, points, now_ms)

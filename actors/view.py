@@ -73,17 +73,18 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     return view
 
 
-def personal(room: Room, user: UserId, name: str = "") -> View:
-    """What `user` alone sees. `name` is his own, for a guest of whom the room knows nothing."""
+def personal(room: Room, user: UserId) -> View:
+    """What `user` alone sees. He has a name in the room once he has asked to join."""
     index, member, info = room.seat_of(user), room.members.get(user), room.info
     is_host = user == info.host
     me: View = {
         "user_id": user,
         "role": "player" if index is not None else room.role_of(user),
         "is_host": is_host,
-        "display_name": member.name if member is not None else name,
         "legal": [],
     }
+    if member is not None:
+        me["display_name"] = member.name
     if index is not None:
         game, state = game_of(room), room.table.game
         me["seat_index"] = index
@@ -102,10 +103,10 @@ def personal(room: Room, user: UserId, name: str = "") -> View:
     return view
 
 
-def whole(room: Room, user: UserId, name: str = "") -> View:
+def whole(room: Room, user: UserId) -> View:
     """Everything that `user` may see of the room now."""
     shared = inside(room) if audience(room, user) == "inside" else outside(room)
-    return {**shared, **personal(room, user, name)}
+    return {**shared, **personal(room, user)}
 
 
 def watched(room: Room, user: UserId) -> View:
@@ -113,7 +114,9 @@ def watched(room: Room, user: UserId) -> View:
     view = inside(room) if audience(room, user) == "inside" else outside(room)
     member = room.members.get(user)
     role = "spectator" if audience(room, user) == "inside" else "guest"
-    me = {"user_id": user, "role": role, "is_host": False, "display_name": member.name if member else "", "legal": []}
+    me = {"user_id": user, "role": role, "is_host": False, "legal": []}
+    if member is not None:
+        me["display_name"] = member.name
     return {**view, "me": me}
 
 
@@ -139,7 +142,7 @@ class Projection:
         watched = _watched(after)
         for user in watched | self._personal.keys() | _concerned(before, after, decision.events):
             was = self._personal.get(user) or personal(before, user)
-            view = personal(after, user, was["me"]["display_name"])
+            view = personal(after, user)
             if user in watched:
                 mine[user] = view
             part = self._part(user, before, after, was, view, now, decision.events)

@@ -33,14 +33,14 @@ from actors.commands import (
 )
 from actors.load import update_of
 from actors.messages import Deliver, Done, Look, No, Seen
-from actors.update import frames
+from actors.update import Audience, frames
 from edge import protocol
 from edge.auth import UNAUTHENTICATED, Identity
 from edge.lobby import Lobby, iso
 from edge.protocol import FRAME_LIMIT
 from edge.router import AWAY, NO_ROOM, NOBODY
 from edge.socket import Services
-from storage.postgres import BIGINT, StorageUnavailable
+from storage.postgres import BIGINT, Conflict, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -316,9 +316,24 @@ async def past(
     stands = await services.database.row("audience_of", room, identity.user)
     if stands is None or stands["seq"] is None:
         return None, 0
-    rows = await services.database.rows("log_after", room, after, max(0, stands["seq"] - after))
-    missed = [update_of(room, row) for row in rows]
-    return frames(missed, identity.user, "inside" if stands["inside"] else "outside")[:limit], stands["seq"]
+    seq = stands["seq"]
+    audience: Audience = "inside" if stands["inside"] else "outside"
+    page = [
+        update_of(room, row)
+        for row in await services.database.rows("log_after", room, after, max(0, min(limit, seq - after)))
+    ]
+    last = after + len(page)
+    while last < seq and not any((part := u.users.get(identity.user)) and part.was for u in page):
+        # Where he stood at the page's end is told by the next update that moved him, if there is one.
+        row = await services.database.row("moved_after", room, last, identity.user)
+        if row is None:
+            break
+        update = update_of(room, row)
+        if (part := update.users.get(identity.user)) is not None and part.was is not None:
+            audience = part.was
+            break
+        last = update.seq
+    return frames(page, identity.user, audience), seq
 
 
 def _who(identity: Identity) -> dict[str, Any]:
@@ -353,6 +368,9 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
     except StorageUnavailable as error:
         log.warning("api.storage_unavailable", reason=str(error))
         answer = AWAY
+    except Conflict as error:
+        log.error("api.refused_by_database", constraint=error.constraint)
+        answer = NOBODY
     if isinstance(answer, No):
         return refusal(answer)
     body = answer if isinstance(answer, bytes) else _encode(answer)

@@ -41,13 +41,15 @@ class Sink(Protocol):
 class Follower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number."""
 
-    __slots__ = ("audience", "seq", "socket", "user")
+    __slots__ = ("audience", "joining", "seq", "socket", "user")
 
     def __init__(self, socket: Sink, user: UserId) -> None:
         self.socket = socket
         self.user = user
         self.seq = Seq(-1)
         self.audience: Audience = "outside"
+        self.joining = asyncio.Lock()
+        """Held while the follower is being given his view."""
 
 
 class _Head(msgspec.Struct, array_like=True):

@@ -5,7 +5,7 @@ Fields and codes are those of docs/protocol.md.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,14 +22,18 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=sn
     pass
 
 
+After = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""The last seq that a client has seen."""
+
+
 class Authenticate(_Frame, frozen=True, kw_only=True):
     token: str | None = None
-    after: dict[str, int] = {}
+    after: dict[str, After] = {}
 
 
 class JoinRoom(_Frame, frozen=True, kw_only=True):
     room: Id
-    after: int | None = None
+    after: After | None = None
 
 
 class LeaveRoom(_Frame, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ class LeaveRoom(_Frame, frozen=True, kw_only=True):
 
 class Resync(_Frame, frozen=True, kw_only=True):
     room: Id
-    after: int
+    after: After
 
 
 class Heartbeat(_Frame, frozen=True, kw_only=True):

@@ -227,19 +227,26 @@ class Connection:
         self._start(self._join(RoomId(room), follower, after))
 
     async def _join(self, room: RoomId, follower: Follower, after: int | None) -> None:
-        """Send what the client misses, or everything; what happens from now on follows by itself."""
-        fanout = self._services.fanout
-        await fanout.begin(follower, room)
+        """Send what the client misses, or everything; what happens from now on follows by itself.
+
+        One at a time for each follower; one whose client has left the room meanwhile comes to nothing.
+        """
+        async with follower.joining:
+            if self._rooms.get(room) is follower:
+                await self._join_alone(room, follower, after)
+            if self._rooms.get(room) is not follower:
+                self._services.fanout.end(follower, room)
+
+    async def _join_alone(self, room: RoomId, follower: Follower, after: int | None) -> None:
+        await self._services.fanout.begin(follower, room)
         try:
             joined = after is not None and await self._replay(room, follower, after)
         except StorageUnavailable:
             joined = False
         if not joined:
             no = await self._hydrate(room, follower)
-            if no is not None:
-                fanout.end(follower, room)
-                if self._rooms.get(room) is follower:
-                    del self._rooms[room]
+            if no is not None and self._rooms.get(room) is follower:
+                del self._rooms[room]
                 self._send(protocol.error(no, None, room))
 
     async def _replay(self, room: RoomId, follower: Follower, after: int) -> bool:
@@ -252,6 +259,8 @@ class Connection:
         missed = [update_of(room, row) for row in rows]
         if len(missed) != stands["seq"] - after:
             return False
+        if self._rooms.get(room) is not follower:
+            return True
         audience = "inside" if stands["inside"] else "outside"
         self._send(protocol.updates(room, frames(missed, follower.user, audience)))  # type: ignore[arg-type]
         self._services.fanout.place(follower, room, stands["seq"], audience)  # type: ignore[arg-type]
@@ -260,6 +269,8 @@ class Connection:
     async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
         sender = self._sender
         answer = await self._services.router.ask(room, lambda epoch: Look(epoch, sender, room))
+        if self._rooms.get(room) is not follower:
+            return None
         if isinstance(answer, Seen):
             self._send(protocol.hydrated(room, answer.seq, answer.at, answer.view, answer.stale))
             self._services.fanout.place(follower, room, answer.seq, answer.audience)

@@ -119,6 +119,11 @@ WHERE g.seq > known.seq
 SELECT seq, epoch, at, events, patch, outside, private FROM actions
 WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
+-- name: moved_after
+-- The first update after seq $2 that may have moved user $3 from one audience to the other.
+SELECT seq, epoch, at, events, patch, outside, private FROM actions
+WHERE room_id = $1 AND seq > $2 AND strpos(private, $3) > 0 AND strpos(private, 'side"') > 0 ORDER BY seq LIMIT 1
+
 -- name: log_last
 -- The last $3 updates of room $1 up to seq $2, oldest first, with what is needed to answer a repeated command.
 SELECT * FROM (

@@ -79,7 +79,7 @@ class Viewer:
         self.frames: list[bytes] = []
 
     def hydrate(self, room: Room) -> None:
-        self.view: View = as_json(whole(room, self.user, sender(self.user).name))
+        self.view: View = as_json(whole(room, self.user))
         self.audience: Audience = audience(room, self.user)
 
     def take(self, update: Update) -> bytes:
@@ -91,8 +91,8 @@ class Viewer:
         return frame
 
     def fresh(self, room: Room) -> View:
-        """What hydration would give now. A guest keeps the name under which he was known."""
-        view: View = as_json(whole(room, self.user, self.view["me"]["display_name"]))
+        """What hydration would give now."""
+        view: View = as_json(whole(room, self.user))
         return view
 
 

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.merge import merge, nulls
-from kit.rooms import HOST, ROOM, Live, as_json, info, sender
+from kit.rooms import HOST, ROOM, Live, as_json, info
 
 from actors.commands import Approve, Chat, LeaveSeat, Spectate, StopSpectating, TakeSeat, UserId
 from actors.view import View, difference, inside, summary, watched, whole
@@ -50,7 +50,7 @@ def _approve(live: Live, user: str) -> None:
 
 
 def view(live: Live, user: str) -> View:
-    return as_json(whole(live.room, UserId(user), sender(user).name))  # type: ignore[no-any-return]
+    return as_json(whole(live.room, UserId(user)))  # type: ignore[no-any-return]
 
 
 def test_what_each_role_is_shown() -> None:
