@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -74,6 +74,7 @@ _NOT_RUN = (
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said goodbye before we asked
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
@@ -148,7 +149,9 @@ class Database:
             raise StorageUnavailable(_say(error), unknown=False) from error
 
     async def give_back(self, connection: Any) -> None:
-        await self._pool.release(connection)
+        # One that was lost meanwhile is no news to who has had his answer.
+        with suppress(*_LOST):
+            await self._pool.release(connection)
 
 
 class Lane:
@@ -161,7 +164,7 @@ class Lane:
 
     async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
         """As `Database.rows`; not to be called again before it has returned."""
-        if self._connection is None or self._connection.is_closed():
+        if not self._usable():
             await self._renew()
         try:
             with _translated():
@@ -173,6 +176,13 @@ class Lane:
         except StorageUnavailable:
             await self._drop()
             raise
+
+    def _usable(self) -> bool:
+        """Whether there is a connection: one that is lost is taken back by the pool, and says no more."""
+        try:
+            return self._connection is not None and not self._connection.is_closed()
+        except asyncpg.InterfaceError:
+            return False
 
     async def _renew(self) -> None:
         await self._drop()

@@ -238,6 +238,8 @@ class Truth:
 
     async def _blocked(self) -> list[str]:
         mine = self.connection.get_server_pid()
+        # Within a transaction, who is there is looked up once and remembered.
+        await self.connection.execute("SELECT pg_stat_clear_snapshot()")
         found = await self.rows("SELECT query, pid, pg_blocking_pids(pid) AS by FROM pg_stat_activity")
         held = {mine}
         # Who waits behind one that waits for us waits for us.

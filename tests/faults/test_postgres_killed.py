@@ -30,6 +30,7 @@ async def test_commands_are_held(stack: Stack, sign: signal.Signals) -> None:
         await t.all_at(max(ack["seq"] for ack in t.acked))
         await t.play_to_the_end()
         await t.check()
+        assert (await t.owner()).pid == actor.pid, "no actor need die of it"
 
 
 async def test_clocks_stand_still(stack: Stack) -> None:
