@@ -14,6 +14,9 @@ from storage.commits import Records
 
 Rows = dict[Any, dict[str, Any]]
 
+NOTHING = Records()
+"""What most moves write: no rows at all."""
+
 
 def records(
     before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None
@@ -29,8 +32,13 @@ def records(
     late = (real is None) != (stored_alarm is None) or (
         real is not None and stored_alarm is not None and stored_alarm > real
     )
+    if not late and all(decision.result is None and not decision.rounds for _, decision in decisions):
+        one, other = before.table, after.table
+        stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
+        if stayed and one.games == other.games:
+            return NOTHING, stored_alarm
     out = Records()
-    if late or _lobby_changed(before, after):
+    if late or _summary(before) != _summary(after):
         stored_alarm = real
         out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
     if before.members is not after.members:
@@ -39,12 +47,6 @@ def records(
         _seats(before, after, out)
     _history(before, decisions, out)
     return out, stored_alarm
-
-
-def _lobby_changed(before: Room, after: Room) -> bool:
-    if before.info is after.info and before.members is after.members and before.table.seats is after.table.seats:
-        return before.table.games != after.table.games
-    return _summary(before) != _summary(after)
 
 
 def _summary(room: Room) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import structlog
 
 from actors.commands import CommandId, Epoch, UserId
 from actors.load import update_texts
-from actors.records import records
+from actors.records import NOTHING, records
 from actors.rooms import HELD_S, RETRY_S
 from actors.slot import Answered, Entry, Key, Slot
 from actors.state import Decision
@@ -49,8 +49,9 @@ async def write(database: Database, lane: Lane, entries: list[Entry]) -> Outcome
         rows += [_log_row(entry) for entry in mine]
         decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
         more, alarms[slot] = records(slot.room, decisions, slot.stored_alarm)
-        for ours, theirs in zip(out.lists(), more.lists(), strict=True):
-            ours.extend(theirs)
+        if more is not NOTHING:
+            for ours, theirs in zip(out.lists(), more.lists(), strict=True):
+                ours.extend(theirs)
     try:
         written = await commit(lane, states, rows, out)
     except StorageUnavailable as error:
