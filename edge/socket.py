@@ -82,6 +82,7 @@ class Connection:
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
+        self._slow = False
         self._held: list[bytes] | None = None
         """Frames that leave together, while they are being gathered."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,9 +171,11 @@ class Connection:
             self._held.append(frame)
             return
         self._transport.write(frame)
-        if self._transport.unsent > OUTBOX_LIMIT:
+        if self._transport.unsent > OUTBOX_LIMIT and not self._slow:
+            # Not at once: whoever writes here may be going through a room's followers.
+            self._slow = True
             log.info("socket.slow_consumer", user=self._sender.user)
-            self._transport.close(4503, "could not keep up")
+            self._loop.call_soon(self._transport.close, 4503, "could not keep up")
 
     def drain(self, reconnect_after_ms: int) -> None:
         """Say goodbye: the edge stops."""
@@ -206,12 +209,15 @@ class Connection:
 
     def _answered(self, id: str, room: RoomId, answer: Answer) -> None:
         if isinstance(answer, Done):
-            self._held = []
-            if answer.update:
-                self._services.fanout.heard(room, answer.update)
-            self._send(protocol.ack(id, room, answer))
-            held, self._held = self._held, None
-            self.write(b"".join(held))
+            held: list[bytes] = []
+            self._held = held
+            try:
+                if answer.update:
+                    self._services.fanout.heard(room, answer.update)
+                self._send(protocol.ack(id, room, answer))
+            finally:
+                self._held = None
+                self.write(b"".join(held))
         else:
             self._send(protocol.error(answer if isinstance(answer, No) else NOBODY, id, room))
 
