@@ -89,6 +89,8 @@ class Player:
         """Every update's number as it came."""
         self.updates: dict[int, str] = {}
         """Number → the update as it came live."""
+        self.told: dict[int, Json] = {}
+        """Number → the update, however it came."""
         self.came_at: dict[int, float] = {}
         """Number → when it came live (`time.monotonic`)."""
         self.view: Json = {}
@@ -175,6 +177,7 @@ class Player:
         if update["seq"] != self.seq + 1:
             self.faults.append(f"number {update['seq']} came after {self.seq}")
         self.numbers.append(update["seq"])
+        self.told[update["seq"]] = update
         self.seq = update["seq"]
         self.view = merged(self.view, update.get("patch", {}))
         self.events += update["events"]

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from kit_client import Api, Json, Player
+from kit_client import Api, Json, Player, reachable
 from kit_stack import Owner, Stack, Truth, until
 
 from actors import load, replay
@@ -107,7 +107,8 @@ class Table:
                     assert all(one.updates[seq] == other.updates[seq] for seq in both), one.who.name
 
     async def check_log(self) -> list[Any]:
-        """The log has every number once and every command once, at the number that was acknowledged."""
+        """The log has every number once and every command once, at the number that was acknowledged; and what anybody
+        was told is what it says."""
         rows = await self.truth.rows("SELECT * FROM actions WHERE room_id = $1 ORDER BY seq", self.room)
         seq = await self.truth.value("SELECT seq FROM game_states WHERE room_id = $1", self.room)
         assert [row["seq"] for row in rows] == list(range(1, seq + 1))
@@ -118,6 +119,13 @@ class Table:
         at = {(row["user_id"], row["command_id"]): row["seq"] for row in rows}
         for ack in self.acked:
             assert at[ack["user"], ack["id"]] == ack["seq"], ack
+        for each in self.everybody:
+            for seq, told in each.told.items():
+                row = rows[seq - 1]
+                assert told["at"] == row["at"], (each.who.name, seq)
+                logged = [event["kind"] for event in json.loads(row["events"])]
+                if each in self.watchers:
+                    assert [event["kind"] for event in told["events"]] == logged, seq
         return rows
 
     def check_chips(self) -> None:
@@ -172,6 +180,13 @@ async def open_room(api: Api, host: Any, game: str = "holdem", approval: str = "
     return str((await api.ok("POST", "/api/rooms", host, body))["id"])
 
 
+async def _any_edge(stack: Stack) -> str:
+    for url in stack.urls:
+        if await reachable(url):
+            return url
+    return ""
+
+
 @asynccontextmanager
 async def table(
     stack: Stack, *, seats: int = 3, edges: Iterable[int] = (0,), start: bool = True, **options: Any
@@ -203,6 +218,6 @@ async def table(
         finally:
             for player in made.everybody:
                 await player.leave()
-            async with Api(stack.urls[0]) as last:
+            async with Api(await until(lambda: _any_edge(stack), "an edge")) as last:
                 for each in who:
                     await last.request("POST", f"/api/rooms/{room}/leave", each)

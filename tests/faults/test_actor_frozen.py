@@ -50,6 +50,8 @@ async def test_a_commit_under_way(stack: Stack) -> None:
                     await t.truth.placed_after(t.room, before.epoch)
                     assert len(await lock.holds_back(2)) == 2
                     assert (await t.owner()).seq == before.seq
+                    assert {each.seq for each in t.everybody} == {before.seq}, "what is not durable is not visible"
+                    assert pending.answers == []
                 await _another_goes_on(t, before, player, pending)
             finally:
                 thaw(before.pid)

@@ -30,6 +30,11 @@ async def test_one_placement_wins(stack: Stack) -> None:
                 assert _told(t, edge, "room.take_over", f"epoch={before.epoch} ")
             assert sum(_told(t, edge, "room.placed") for edge in (1, 2)) == after.epoch
             assert after.epoch - before.epoch <= 3
+            # Nobody placed it but on top of the epoch that he had seen.
+            for edge in (1, 2):
+                for epoch in range(before.epoch + 1, after.epoch + 1):
+                    placed = _told(t, edge, "room.placed", f"epoch={epoch} ")
+                    assert placed <= _told(t, edge, "room.take_over", f"epoch={epoch - 1} ")
 
             # Both edges know it now, and nobody places it again.
             more = [[await player.command("chat", text=f"{n}") for player in t.players] for n in range(5)]
