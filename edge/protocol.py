@@ -93,16 +93,29 @@ def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
     return msgspec.structs.replace(act, arguments=arguments)
 
 
+def whose(data: bytes | str) -> tuple[str | None, str | None]:
+    """The id and the room that a message names, as far as it can be made out."""
+    head = _head(data)
+    return _short(head.id), _short(head.room)
+
+
 def _bad(data: bytes | str, error: Exception) -> Bad:
-    code, message = "invalid_message", _reason(error)
-    try:
-        head = _decode_head(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return Bad(No(code, message))
+    head = _head(data)
+    no = No("invalid_message", _reason(error))
     if isinstance(head.type, str) and head.type not in _TYPES:
-        code, message = "unknown_type", "There is no message of that type."
-    id = head.id if isinstance(head.id, str) and len(head.id) <= 64 else None
-    return Bad(No(code, message), id, head.room if isinstance(head.room, str) and len(head.room) <= 64 else None)
+        no = No("unknown_type", "There is no message of that type.")
+    return Bad(no, _short(head.id), _short(head.room))
+
+
+def _head(data: bytes | str) -> _Head:
+    try:
+        return _decode_head(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _Head()
+
+
+def _short(id: Any) -> str | None:
+    return id if isinstance(id, str) and len(id) <= 64 else None
 
 
 def _reason(error: Exception) -> str:

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 OUTBOX_LIMIT = 1024 * 1024
 """Bytes that may wait for a client to read; more, and it is closed with 4503 to come back with `after`."""
-RATE, BURST = 200.0, 400.0
+RATE, BURST = 500.0, 1000.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
@@ -100,7 +100,7 @@ class Connection:
             return
         if not self._bucket.take(now):
             if self._patience.take(now):
-                self._send(protocol.error(SLOW_DOWN))
+                self._send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
             else:
                 self._transport.close(4429, "flooding")
             return
