@@ -15,8 +15,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Two edges and a warm spare."""
-    yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2))
+    """Two edges, and a warm spare for each: a race for one actor would hide a race for the room."""
+    yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2, TAVOLA_SPARES="2"))
 
 
 @pytest.fixture(scope="session")

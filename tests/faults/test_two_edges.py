@@ -14,7 +14,7 @@ async def test_one_placement_wins(stack: Stack) -> None:
     async with table(stack, seats=4, edges=(0, 1)) as t:
         for _ in range(2):
             await t.move()
-            await until(t.truth.spares, "a spare")
+            await until(lambda: _two_spares(t), "a spare for each edge")
             before = await t.owner()
             async with stack.truth() as lock, lock.connection.transaction():
                 await lock.connection.execute("SELECT FROM room_actors WHERE name = $1 FOR UPDATE", before.actor)
@@ -42,6 +42,10 @@ async def test_one_placement_wins(stack: Stack) -> None:
             assert (await t.owner()).epoch == after.epoch
         await t.play_to_the_end()
         await t.check()
+
+
+async def _two_spares(t: Table) -> bool:
+    return len(await t.truth.spares()) >= 2
 
 
 def _told(t: Table, edge: int, event: str, more: str = "") -> int:
