@@ -17,6 +17,7 @@ from actors.line import LineServer
 from actors.steward import Steward
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Publisher
+from tavola import logs
 from tavola.collector import relax
 from tavola.settings import Settings
 
@@ -33,7 +34,7 @@ def now_ms() -> int:
 def _or_die(task: asyncio.Task[Any]) -> None:
     """A part of the actor ended: so does the actor. Its rooms are placed elsewhere."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("actor.failed", error=repr(error), exc_info=error)
+        log.error("actor.failed", error=type(error).__name__, exc_info=error)
     os._exit(1)
 
 
@@ -54,6 +55,7 @@ class RoomActor(_Service):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__()
+        logs.configure()
         self._name = name
         self._settings = settings
 
@@ -94,6 +96,7 @@ class StewardActor(_Service):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
+        logs.configure()
         self._settings = settings
         self._started = False
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -29,6 +31,7 @@ from edge.router import Router
 from edge.socket import Connection, Services
 from edge.websocket import EXTENSION, DirectWebSocket
 from storage.postgres import Database, StorageUnavailable
+from tavola import logs
 from tavola.collector import relax
 from tavola.settings import Settings
 
@@ -133,8 +136,11 @@ class Edge:
 
 
 def _part_ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("edge.part_failed", part=task.get_name(), error=repr(error), exc_info=error)
+    """An edge that lost a part is no edge: its clients are better off with another one."""
+    if not task.cancelled():
+        error = task.exception()
+        log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _keep_steward(cluster: Cluster) -> None:
@@ -179,6 +185,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT."""
+    logs.configure()
     join(settings)
     edge = Edge(settings)
     config = uvicorn.Config(

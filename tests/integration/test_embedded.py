@@ -140,7 +140,8 @@ def test_a_start_ends_what_was_left_in_the_folder(tmp_path: Path, server: type[E
         # Stopped, it cannot even be asked to end.
         left.process.send_signal(signal.SIGSTOP)
         async with new as again:
-            assert again == url
+            # On its old port, unless somebody else on this machine was quicker.
+            assert again.rpartition(":")[0] == url.rpartition(":")[0]
             assert left.process.wait() != 0
             assert new.process is not None
             assert new.process.pid != left.process.pid
