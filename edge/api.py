@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from starlette.routing import Route
 
 from actors import opening
 from actors.commands import (
-    STATUS,
     Act,
     Approve,
     ClientCommand,
@@ -31,20 +29,18 @@ from actors.commands import (
     StopSpectating,
     TakeSeat,
 )
-from actors.load import update_of
 from actors.messages import Deliver, Done, Look, No, Seen
-from actors.update import Audience, frames
 from edge import protocol
 from edge.auth import UNAUTHENTICATED, Identity
+from edge.http import Answer, answered, command_id, read, refusal
 from edge.lobby import Lobby, iso
-from edge.protocol import FRAME_LIMIT
-from edge.router import AWAY, NO_ROOM, NOBODY
+from edge.past import past
+from edge.router import NO_ROOM, NOBODY
 from edge.socket import Services
-from storage.postgres import BIGINT, Conflict, StorageUnavailable
+from storage.postgres import BIGINT
 
 log = structlog.get_logger()
 
-Answer = dict[str, Any] | bytes | No
 Handler = Callable[[Request, Identity], Awaitable[Answer]]
 
 _encode = msgspec.json.Encoder().encode
@@ -309,76 +305,9 @@ class Api:
         )
 
 
-async def past(
-    services: Services, room: RoomId, identity: Identity, after: Seq, limit: int
-) -> tuple[list[bytes] | None, int]:
-    """The updates after `after` as this user saw them, and the room's seq. None: no such room."""
-    stands = await services.database.row("audience_of", room, identity.user)
-    if stands is None or stands["seq"] is None:
-        return None, 0
-    seq = stands["seq"]
-    audience: Audience = "inside" if stands["inside"] else "outside"
-    page = [
-        update_of(room, row)
-        for row in await services.database.rows("log_after", room, after, max(0, min(limit, seq - after)))
-    ]
-    last = after + len(page)
-    while last < seq and not any((part := u.users.get(identity.user)) and part.was for u in page):
-        # Where he stood at the page's end is told by the next update that moved him, if there is one.
-        row = await services.database.row("moved_after", room, last, identity.user)
-        if row is None:
-            break
-        update = update_of(room, row)
-        if (part := update.users.get(identity.user)) is not None and part.was is not None:
-            audience = part.was
-            break
-        last = update.seq
-    return frames(page, identity.user, audience), seq
-
-
 def _who(identity: Identity) -> dict[str, Any]:
     return {
         "user_id": identity.user,
         "display_name": identity.name,
         "expires_at": iso(identity.expires_at * 1000),
     }
-
-
-def command_id(request: Request) -> str:
-    return request.headers.get("idempotency-key") or f"rest.{secrets.token_hex(12)}"
-
-
-async def read(request: Request) -> dict[str, Any] | No:
-    """The body as a JSON object; an empty body is an empty object."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FRAME_LIMIT:
-            return No("message_too_large", "A body has at most 32 KiB.")
-    try:
-        return msgspec.json.decode(bytes(body), type=dict[str, Any]) if body else {}
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return No("invalid_message", "The body is not a JSON object.")
-
-
-async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
-    """The response to an answer, or to what went wrong on the way to it."""
-    try:
-        answer = await work
-    except StorageUnavailable as error:
-        log.warning("api.storage_unavailable", reason=str(error))
-        answer = AWAY
-    except Conflict as error:
-        log.error("api.refused_by_database", constraint=error.constraint)
-        answer = NOBODY
-    if isinstance(answer, No):
-        return refusal(answer)
-    body = answer if isinstance(answer, bytes) else _encode(answer)
-    return Response(body, status, media_type="application/json")
-
-
-def refusal(no: No) -> Response:
-    fields = {"code": no.code, "message": no.message, "details": no.details, "retry_after_ms": no.retry_after_ms}
-    body = {"error": {key: value for key, value in fields.items() if value is not None}}
-    headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
-    return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type="application/json")
