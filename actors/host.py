@@ -194,16 +194,13 @@ class Host:
             await self._conflicted(batch, error)
             return
         self._crash("commit.after")
-        self._settle([e for e in batch if e.update is None or e.slot in outcome.written])
-        redo = []
-        for entry in batch:
-            if entry.update is None or entry.slot in outcome.written:
-                continue
-            if entry.slot in outcome.fenced or entry.slot in outcome.doubtful:
-                self._lose(entry.slot, doubtful=entry.slot in outcome.doubtful)
-            else:
-                redo.append(entry)
-        self._again(redo)
+        # A refusal stands with the moves that it was decided on: those of its room in this batch, if there are any.
+        unwritten = {entry.slot for entry in batch if entry.update is not None} - outcome.written
+        self._settle([entry for entry in batch if entry.slot not in unwritten])
+        for slot in unwritten & (outcome.fenced | outcome.doubtful):
+            self._lose(slot, doubtful=slot in outcome.doubtful)
+        redo = unwritten - outcome.fenced - outcome.doubtful
+        self._again([entry for entry in batch if entry.slot in redo])
 
     def _settle(self, entries: list[Entry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""

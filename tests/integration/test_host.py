@@ -273,6 +273,22 @@ def test_a_refusal_is_not_given_for_what_never_happened(database_url: str) -> No
     run(main())
 
 
+def test_a_refusal_falls_with_the_move_beside_it_in_the_batch(database_url: str) -> None:
+    async def main() -> None:
+        async with connected(database_url) as database, hosting(database, "a") as old, hosting(database, "b") as new:
+            room = await open_room(database)
+            epoch = await place(database, room, avoid="b")
+            await old.does(epoch, "ann", join(room, "ann"))
+            newer = await place(database, room, avoid="a")
+            sat = old.deliver(epoch, "ann", sit(room, 0, "never"))
+            refused = old.deliver(epoch, "host", sit(room, 0, "maybe"))
+            assert isinstance(await sat, Moved)
+            assert isinstance(await refused, Moved)
+            assert (await new.does(newer, "host", sit(room, 0, "maybe"))).give == {"seat_index": 0}
+
+    run(main())
+
+
 def test_a_host_that_was_replaced_writes_and_publishes_nothing(database_url: str) -> None:
     async def main() -> None:
         async with (
