@@ -160,6 +160,37 @@ class Game(ABC, Generic[S, O]):
         The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
         """
 
+    # Between rounds
+
+    def between_rounds(self, state: S) -> bool:
+        """Whether nothing is being played just now: what the host may do only "between hands" may be done."""
+        return self.turn(state) is None
+
+    def sit_out(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+        """The player in `seat` keeps it and plays no more rounds until `sit_in`; the one that runs he plays to its end.
+        The room tells of it; the outcome has no event for it."""
+        return Refused("illegal_move", "Nobody can sit out of this game.")
+
+    def sit_in(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+        """The player in `seat` plays again from the next round on."""
+        return Refused("illegal_move", "Nobody sits out of this game.")
+
+    def sits_out(self, state: S, seat: SeatIndex) -> bool:
+        """Whether the player in `seat` has chosen to sit out."""
+        return False
+
+    def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refused:
+        """The player in `seat` adds `amount` chips. The room tells of it."""
+        return Refused("illegal_move", "This game has no chips.")
+
+    def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refused:
+        """The host gives (or, below zero, takes) `amount` chips, between rounds. The room tells of it."""
+        return Refused("illegal_move", "This game has no chips.")
+
+    def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refused:
+        """The table goes on with other options, between rounds. No seat that is taken is beyond the new number."""
+        return Outcome(state)
+
     # What is shown
 
     @abstractmethod
