@@ -13,7 +13,7 @@ KEEP = 512
 
 
 class Arrivals:
-    """`everyone_has_it` is called with each action's seconds from being sent to its last arrival.
+    """`everyone_has_it` is called with each action's seconds from being due to its last arrival.
 
     Nothing is recorded before `start`, since until then the table is still filling up.
     """
@@ -41,21 +41,21 @@ class Arrivals:
             self._count[seq] = count
             return
         self._count.pop(seq, None)
-        sent_at = self._sent.pop(seq, None)
-        if sent_at is None:
+        due_at = self._sent.pop(seq, None)
+        if due_at is None:
             self._complete[seq] = self._clock()
         else:
-            self._everyone_has_it(self._clock() - sent_at)
+            self._everyone_has_it(self._clock() - due_at)
         if len(self._complete) > 2 * KEEP or len(self._count) > 2 * KEEP:
             self._forget(seq - KEEP)
 
-    def acked(self, seq: int, sent_at: float) -> None:
-        """The action first sent at `sent_at` is update `seq`."""
+    def acked(self, seq: int, due_at: float) -> None:
+        """The action due at `due_at` is update `seq`."""
         complete = self._complete.pop(seq, None)
         if complete is not None:
-            self._everyone_has_it(complete - sent_at)
+            self._everyone_has_it(complete - due_at)
         elif seq > self._after and self._followers:
-            self._sent[seq] = sent_at
+            self._sent[seq] = due_at
 
     def _forget(self, before: int) -> None:
         for kept in (self._complete, self._count, self._sent):

@@ -7,6 +7,7 @@ clock that measures the server.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from random import Random
 from typing import Generic, Protocol, TypeVar
@@ -42,13 +43,16 @@ class Surroundings(Protocol):
     rebuys: bool
     """The server knows `rebuy`; otherwise who is out of chips stands up and sits down again."""
 
-    def think_s(self) -> float: ...
+    def due_in_s(self) -> float:
+        """After how many seconds the next action is due; negative when it is overdue."""
 
-    def acted(self, seq: int, sent_at: float) -> None: ...
+    def acted(self, seq: int, due_at: float) -> None: ...
 
     def refused(self, code: str) -> None: ...
 
     def lost(self, code: int) -> None: ...
+
+    def came_back(self, seconds: float, whole: bool) -> None: ...
 
     def round_ended(self, seq: int) -> None: ...
 
@@ -74,6 +78,7 @@ class Bot(Generic[P, E]):
         """Nothing is asked again until this update, which shows what was granted, is here."""
         client.on_garbled = self._garbled
         client.on_lost = self._lost
+        client.on_back = table.came_back
 
     async def enter(self, room_id: str, seats: Iterable[int]) -> None:
         """Follows the room and takes the first of `seats` that is free, or watches. Raises Refused."""
@@ -151,13 +156,14 @@ class Bot(Generic[P, E]):
             return
         assert view.turn_number is not None
         self._taken_up = view.turn_number
-        delay = self._table.think_s()
+        delay = self._table.due_in_s()
+        due_at = time.perf_counter() + delay
         if delay > 0:
-            asyncio.get_running_loop().call_later(delay, self._act, view.turn_number)
+            asyncio.get_running_loop().call_later(delay, self._act, view.turn_number, due_at)
         else:
-            self._act(view.turn_number)
+            self._act(view.turn_number, due_at)
 
-    def _act(self, turn: int) -> None:
+    def _act(self, turn: int, due_at: float) -> None:
         assert self.room is not None
         view = self.room.view
         if view.turn_number != turn or self._table.idle:
@@ -166,11 +172,12 @@ class Bot(Generic[P, E]):
         if not legal:
             self._witness.violated("moves", self._seq, f"expected a legal move in our turn {turn}; there is none")
             return
-        self.room.send("act", {**choose(self._chance, legal), "turn": turn}, self._acted)
+        command = self.room.send("act", {**choose(self._chance, legal), "turn": turn}, self._acted)
+        command.due_at = min(due_at, command.due_at)
 
     def _acted(self, answer: Answer, command: Unanswered) -> None:
         if isinstance(answer, Ack):
-            self._table.acted(answer.seq, command.sent_at)
+            self._table.acted(answer.seq, command.due_at)
             return
         self._table.refused(answer.code)
         view = self.room.view if self.room is not None else None
@@ -180,6 +187,12 @@ class Bot(Generic[P, E]):
         if answer.code in ("illegal_move", "not_your_turn") and view.turn_number == sent["turn"]:
             self._witness.violated("moves", self._seq, f"expected {sent} to be legal, as offered; {answer.message}")
         self._later()
+
+    def take_a_break(self) -> None:
+        """Stands up, and sits down again as soon as that is done."""
+        if self.room is not None and self.seat is not None and not (self._asking or self._standing_up):
+            self._asking = True
+            self.room.send("leave_seat", {}, self._stood_up)
 
     def _refill(self) -> None:
         """Out of chips: buys in again, or, where the server does not know that, stands up and sits down again."""

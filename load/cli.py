@@ -45,6 +45,18 @@ def load(
         str | None, typer.Option(help=f"full, or sample: one table in ten. (default: full up to {FULL_UP_TO} tables)")
     ] = None,
     ramp: Annotated[float, typer.Option(min=0, help="Seconds over which the tables are opened.")] = 0.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, help="Open arrival: so many actions a second due at each table, whatever the server does."
+        ),
+    ] = None,
+    churn: Annotated[
+        str,
+        typer.Option(
+            help="What else players do: reconnect,refresh,leave,tabs,slow,storm; `leave=30`: every 30 s a table."
+        ),
+    ] = "",
     json: Annotated[Path | None, typer.Option(help="Also write the report to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(envvar="TAVOLA_DATA_DIR", help="Of the server at --url, for the cost of its processes.")
@@ -56,6 +68,7 @@ def load(
     """Play at many tables over real sockets, check every frame, and say what it cost. Exit code 1 if a check failed."""
     import msgspec
 
+    from load.churn import parse as parse_churn
     from load.report import as_json, show
     from load.scenario import Scenario
     from load.scenario import think as parse_think
@@ -66,6 +79,7 @@ def load(
         return
     try:
         think_s = parse_think(think)
+        churned = parse_churn(churn)
         game_options = msgspec.json.decode(options, type=dict)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
@@ -80,6 +94,8 @@ def load(
         game=game,
         options=game_options,
         think_s=think_s,
+        rate=rate,
+        churn=churned,
         hands=hands,
         seconds=20.0 if seconds is None and hands is None else seconds,
         ramp_s=ramp,

@@ -22,7 +22,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -60,7 +61,8 @@ class Client(Generic[P, E]):
     """One user's connection. `async with` keeps it up until the block is left or the server forbids it (`forbidden`).
 
     `renew` gives a fresh identity when the token has run out. `on_frame` sees each frame after it was taken in,
-    `on_garbled` what could not be read, `on_lost` each close code with its reason.
+    `on_garbled` what could not be read, `on_lost` each close code with its reason, `on_back` how many seconds it took
+    from the beginning of a connection until all rooms were current again, and whether that took a whole view.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Client(Generic[P, E]):
         self.on_frame: Callable[[bytes, Frame[P, E]], None] | None = None
         self.on_garbled: Callable[[bytes, str], None] | None = None
         self.on_lost: Callable[[int, str], None] | None = None
+        self.on_back: Callable[[float, bool], None] | None = None
         self._url = url.replace("http", "ws", 1).rstrip("/") + "/ws"
         self._depth = depth
         self._decode = depth.decode
@@ -90,6 +93,9 @@ class Client(Generic[P, E]):
         self._id_prefix = f"{random.getrandbits(32):08x}"
         self._task: asyncio.Task[None] | None = None
         self._beats: asyncio.TimerHandle | None = None
+        self._back: asyncio.Future[None] | None = None
+        self._began: float | None = None
+        """When the connection was begun, until all rooms are current on it."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._keep_up())
@@ -128,6 +134,30 @@ class Client(Generic[P, E]):
         if self._socket is not None:
             self._socket.abort()
 
+    def back_again(self) -> asyncio.Future[None]:
+        """Resolved when, on a later connection, all rooms are current again."""
+        if self._back is None or self._back.done():
+            self._back = asyncio.get_running_loop().create_future()
+        return self._back
+
+    @contextlib.asynccontextmanager
+    async def not_reading(self) -> AsyncIterator[None]:
+        """Within the block nothing is read from the connection, as by a client that cannot keep up."""
+        socket = self._socket
+        if socket is not None:
+            socket.pause()
+        try:
+            yield
+        finally:
+            if socket is not None:
+                socket.resume()
+
+    def refresh(self) -> None:
+        """As `drop`, and comes back without a memory, as a page that was loaded again: with whole views."""
+        for room in self.rooms.values():
+            room.follower.forget()
+        self.drop()
+
     def next_id(self) -> str:
         self._last_id += 1
         return f"{self._id_prefix}-{self._last_id}"
@@ -157,6 +187,7 @@ class Client(Generic[P, E]):
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[tuple[int, str]] = loop.create_future()
         self._failures += 1
+        self._began = time.perf_counter() if self.rooms else None
         try:
             socket = await connect(
                 self._url,
@@ -236,8 +267,14 @@ class Client(Generic[P, E]):
         again = room.follower.updates(frame) if isinstance(frame, Updates) else room.follower.hydrated(frame)
         if again:
             self._ask(room, "resync")
-        else:
-            room.caught_up()
+            return
+        room.caught_up()
+        if self._began is not None and not any(each.follower.catching_up for each in self.rooms.values()):
+            took, self._began = time.perf_counter() - self._began, None
+            if self._back is not None and not self._back.done():
+                self._back.set_result(None)
+            if self.on_back is not None:
+                self.on_back(took, isinstance(frame, Hydrated))
 
     def _rooms_of(self, frame: Ack | Refusal) -> list[Room[P, E]]:
         if frame.room is None:

@@ -48,6 +48,7 @@ class Follower(Generic[P, E]):
         self.audience = audience
         self.seq = NOTHING_SEEN
         self._asked: int | None = None
+        self._forgot = False
         self._early: dict[int, Update[P, E]] = {}
 
     @property
@@ -59,7 +60,11 @@ class Follower(Generic[P, E]):
         """Call when sending `join_room` or `resync`; gives its `after`, None for "everything"."""
         self._asked = self.seq
         self._early.clear()
-        return None if self.seq == NOTHING_SEEN else self.seq
+        return None if self.seq == NOTHING_SEEN or self._forgot else self.seq
+
+    def forget(self) -> None:
+        """The next asking is for a whole view, whatever was seen."""
+        self._forgot = True
 
     def update(self, update: Update[P, E]) -> bool:
         """Takes in a live update. True: there is a hole, send `resync`."""
@@ -89,7 +94,7 @@ class Follower(Generic[P, E]):
 
     def hydrated(self, frame: Hydrated[P]) -> bool:
         """Takes in a full view. True: there is a hole behind it, ask again."""
-        asked, self._asked = self._asked, None
+        asked, self._asked, self._forgot = self._asked, None, False
         if asked is not None and frame.seq < asked:
             self.audience.faulted(Fault("went_back", frame.seq, f"a view at {asked} or later"))
         elif frame.seq < self.seq:

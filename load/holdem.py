@@ -187,7 +187,14 @@ class Chips:
             match event["kind"]:
                 case "player_seated" if self._stacks:
                     self._brought += self._buy_in
-                case "seat_freed":
+                case "player_action":
+                    self._stacks[str(event["seat_index"])] = event["chips"]
+                case "pot_distributed":
+                    won = [each for pot in event["pots"] for each in pot["winners"]]
+                    for each in [*won, *event.get("returned", ())]:
+                        seat = str(each["seat_index"])
+                        self._stacks[seat] = self._stacks.get(seat, 0) + each["amount"]
+                case "seat_freed":  # he takes along what he had when it was freed, a pot won just before included
                     self._brought -= self._stacks.get(str(event["seat_index"]), 0)
                 case "chips_added" | "chips_adjusted":
                     self._brought += event["amount"]

@@ -12,7 +12,7 @@ from load.checks import Verdict, Violation
 from load.frames import Json
 from load.processes import Usage
 from load.scenario import Scenario
-from load.stats import Percentiles, Stats
+from load.stats import Percentiles, Second, Stats
 
 SHOWN = 10
 NO_SERVERS = ("clients", "bots")
@@ -48,6 +48,10 @@ class Report(msgspec.Struct, kw_only=True):
     frames_per_s: float
     action_to_everyone_ms: Percentiles
     action_to_ack_ms: Percentiles
+    connection_to_current_ms: dict[str, Percentiles]
+    """From the beginning of a connection until the view was current again: by `resumed` (with `after`) or `whole`, and
+    `at rest` (before anybody played) or `under load`."""
+    timeline: list[Second]
     costs: dict[str, Cost]
     server_us_per_action: float | None
     client_us_per_frame: float
@@ -112,6 +116,8 @@ def make_report(
         frames_per_s=round(frames / seconds, 1) if seconds else 0.0,
         action_to_everyone_ms=stats.everyone.percentiles(),
         action_to_ack_ms=stats.acks.percentiles(),
+        connection_to_current_ms={kind: each.percentiles() for kind, each in sorted(stats.connects.items())},
+        timeline=stats.timeline.seconds,
         costs=costs,
         server_us_per_action=round(sum(servers) / actions * 1e6, 1) if servers and actions else None,
         client_us_per_frame=round(clients / frames * 1e6, 1) if frames else 0.0,
@@ -154,6 +160,7 @@ def show(report: Report) -> None:
     for name, p in (
         ("action → everyone has it", report.action_to_everyone_ms),
         ("action → ack", report.action_to_ack_ms),
+        *((f"connect → current, {kind}", p) for kind, p in report.connection_to_current_ms.items()),
     ):
         latency.add_row(name, f"{p.p50:.2f}", f"{p.p90:.2f}", f"{p.p99:.2f}", f"{p.max:.2f}", f"{p.count:,}")
     console.print(latency)

@@ -44,11 +44,12 @@ LEAN: Depth[LeanPatch, msgspec.Raw] = Depth(decode=decode_lean, view=LeanView)
 
 
 class Unanswered(msgspec.Struct):
-    """A command on its way, first sent at `sent_at` (`time.perf_counter`, seconds), last on connection `connection`."""
+    """A command on its way, last sent on connection `connection`. `due_at` (`time.perf_counter`, seconds) is when it
+    was first sent, or should have been."""
 
     id: str
     data: bytes
-    sent_at: float
+    due_at: float
     answered: Callable[[Answer, Unanswered], None]
     connection: int
 

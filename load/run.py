@@ -12,6 +12,7 @@ from typing import Any
 from load.api import Api
 from load.checked import CheckedBot
 from load.checks import Verdict
+from load.churn import Churn, reconnect_at_rest
 from load.http import Http
 from load.processes import Processes, Usage, roots_of
 from load.progress import Progress
@@ -52,10 +53,13 @@ class Run:
                 house = House(scenario, Api(http), self.stats, self.verdict, tasks)
                 try:
                     await self._until_stopped(self._open(house))
+                    await self._until_stopped(self._reconnect_at_rest())
                     for table in self.tables:
                         table.play()
                     await self._until_stopped(asyncio.sleep(WARM_UP_S))
+                    churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
                     await self._measure(processes)
+                    churning.cancel()
                     await self._finish()
                 finally:
                     for table in self.tables:
@@ -91,6 +95,11 @@ class Run:
             for number in range(self.scenario.tables):
                 opening.create_task(open_one(number))
 
+    async def _reconnect_at_rest(self) -> None:
+        for kind, whole in (("reconnect", False), ("refresh", True)):
+            if kind in self.scenario.churn:
+                await reconnect_at_rest(self.tables, whole)
+
     async def _measure(self, processes: Processes) -> None:
         gc.collect()
         gc.freeze()  # what lives until the end anyway need not be looked through again and again
@@ -108,6 +117,7 @@ class Run:
                             await self._stopped.wait()
         self.stats.measuring = False
         self._seconds = time.perf_counter() - started
+        self.stats.timeline.close()
         self._usage = processes.usage()
         self._frames = self._frames_so_far() - before
         gc.set_threshold(*thresholds)

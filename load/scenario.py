@@ -18,6 +18,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     The run ends after `hands` hands at every table or after `seconds`, whichever is given, counted from when all
     tables are up. `ramp_s` spreads the opening of the tables. Bots are spread over `urls`.
+
+    Without `rate` arrival is closed: whoever has the turn thinks, then acts, and a slow server is asked for less. With
+    it arrival is open: each table has so many actions a second due, at random moments that do not wait for the server,
+    and latency counts from then. `churn` is what else the players do, as `load.churn.parse` gives it.
     """
 
     urls: tuple[str, ...]
@@ -26,6 +30,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     game: str = "holdem"
     options: Json = {}
     think_s: tuple[float, float] = (0.0, 0.0)
+    rate: float | None = None
+    churn: dict[str, float] = {}
     hands: int | None = None
     seconds: float | None = None
     ramp_s: float = 0.0

@@ -83,6 +83,15 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def pause(self) -> None:
+        """Reads nothing until `resume`."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def request(self, host: str, path: str, headers: Iterable[tuple[str, str]]) -> None:
         """Sends the opening handshake; `opened` is resolved by its answer."""
         lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 
 import msgspec
@@ -37,6 +38,12 @@ class Histogram:
         if seconds > self.longest:
             self.longest = seconds
 
+    def add(self, other: Histogram) -> None:
+        """Everything that `other` has as well."""
+        self._buckets = [mine + theirs for mine, theirs in zip(self._buckets, other._buckets, strict=True)]
+        self.count += other.count
+        self.longest = max(self.longest, other.longest)
+
     def quantile(self, share: float) -> float:
         """The duration that `share` of all do not exceed, in seconds; 0 if there are none."""
         rank, seen = max(1, math.ceil(share * self.count)), 0
@@ -51,6 +58,41 @@ class Histogram:
         return Percentiles(self.count, p50, p90, p99, round(self.longest * 1000, 3))
 
 
+class Second(msgspec.Struct, array_like=True):
+    """One second of a run: `at` is in seconds since the epoch; latencies are in milliseconds, of what ended in it."""
+
+    at: int
+    actions: int
+    p50: float
+    p99: float
+    max: float
+
+
+class Timeline:
+    """Actions and their latencies, second by second."""
+
+    def __init__(self) -> None:
+        self.seconds: list[Second] = []
+        self._at = 0
+        self._latencies: list[float] = []
+
+    def record(self, seconds: float) -> None:
+        now = int(time.time())
+        if now != self._at:
+            self.close()
+            self._at = now
+        self._latencies.append(seconds)
+
+    def close(self) -> None:
+        """The second that is under way is over."""
+        if self._latencies:
+            ordered, self._latencies = sorted(self._latencies), []
+            p50, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 for share in (0.5, 0.99))
+            self.seconds.append(
+                Second(self._at, len(ordered), round(p50, 3), round(p99, 3), round(ordered[-1] * 1000, 3))
+            )
+
+
 class Stats:
     """What happened while `measuring`. An action is an acknowledged `act`."""
 
@@ -60,8 +102,12 @@ class Stats:
         self.actions = 0
         self.hands = 0
         self.everyone = Histogram()
-        """From sending an action until the last of the table's sockets has its update."""
+        """From when an action was due until the last of the table's sockets has its update."""
         self.acks = Histogram()
+        self.timeline = Timeline()
+        self.connects: dict[str, Histogram] = {}
+        """From the beginning of a connection until all its rooms were current again, by what it was: `resumed` (with
+        `after`) or `whole` (with a whole view), `under load` or `at rest`."""
         self.refusals: Counter[str] = Counter()
         self.closes: Counter[int] = Counter()
         """Connections lost, by close code."""
@@ -74,6 +120,12 @@ class Stats:
     def everyone_has_it(self, seconds: float) -> None:
         if self.measuring:
             self.everyone.record(seconds)
+            self.timeline.record(seconds)
+
+    def came_back(self, seconds: float, whole: bool, *, at_rest: bool) -> None:
+        if self.measuring or at_rest:
+            kind = f"{'whole' if whole else 'resumed'}, {'at rest' if at_rest else 'under load'}"
+            self.connects.setdefault(kind, Histogram()).record(seconds)
 
     def hand_ended(self) -> None:
         if self.measuring:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,11 +20,13 @@ from load.checks import Verdict, Witness
 from load.client import Client
 from load.frames import Json
 from load.holdem import Deal
-from load.room import FULL, LEAN
+from load.room import FULL, LEAN, Depth
 from load.scenario import Scenario
 from load.stats import Stats
 
 LEAVE_S = 5.0
+P = TypeVar("P")
+E = TypeVar("E")
 
 
 class House(msgspec.Struct):
@@ -53,6 +56,8 @@ class Table:
         self._chance = Random(f"{house.scenario.seed}/{number}")
         self._sockets = AsyncExitStack()
         self._last_round = 0
+        self._due = 0.0
+        """When the last action was due, of those that do not wait for the server."""
 
     async def open(self) -> None:
         """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
@@ -80,6 +85,7 @@ class Table:
     def play(self) -> None:
         """From now on the bots act."""
         self.idle = False
+        self._due = time.perf_counter()
         for bot in self.bots:
             bot.go_on()
 
@@ -89,24 +95,38 @@ class Table:
         async with asyncio.timeout(LEAVE_S):
             await asyncio.gather(*(room.command("leave") for room in rooms), return_exceptions=True)
 
+    @contextlib.asynccontextmanager
+    async def second_tab(self, bot: Bot[Any, Any]) -> AsyncIterator[Client[Any, Any]]:
+        """One more connection of a bot's user, which follows the room."""
+        async with self._client(self.bots.index(bot) + 1, bot.client.identity, LEAN) as client:
+            await client.join(self.room, Onlooker())
+            yield client
+
     async def close(self) -> None:
         await self._sockets.aclose()
 
     # What the bots bring
 
-    def think_s(self) -> float:
-        least, most = self._house.scenario.think_s
+    def due_in_s(self) -> float:
+        scenario = self._house.scenario
+        if scenario.rate is not None:
+            self._due += self._chance.expovariate(scenario.rate)
+            return self._due - time.perf_counter()
+        least, most = scenario.think_s
         return self._chance.uniform(least, most) if most else 0.0
 
-    def acted(self, seq: int, sent_at: float) -> None:
-        self._house.stats.acted(time.perf_counter() - sent_at)
-        self.arrivals.acked(seq, sent_at)
+    def acted(self, seq: int, due_at: float) -> None:
+        self._house.stats.acted(time.perf_counter() - due_at)
+        self.arrivals.acked(seq, due_at)
 
     def refused(self, code: str) -> None:
         self._house.stats.refused(code)
 
     def lost(self, code: int) -> None:
         self._house.stats.closes[code] += 1
+
+    def came_back(self, seconds: float, whole: bool) -> None:
+        self._house.stats.came_back(seconds, whole, at_rest=self.idle)
 
     def round_ended(self, seq: int) -> None:
         if seq <= self._last_round:
@@ -129,15 +149,28 @@ class Table:
 
     async def _bot(self, index: int, identity: Identity) -> Bot[Any, Any]:
         house, scenario = self._house, self._house.scenario
-        url = scenario.urls[(self.number + index) % len(scenario.urls)]
         chance = Random(f"{scenario.seed}/{self.number}/{index}")
         witness = Witness(house.verdict, self.room, identity.display_name)
         if not scenario.checked(self.number):
-            lean = await self._sockets.enter_async_context(Client(url, identity, LEAN, renew=house.api.renew))
+            lean = await self._sockets.enter_async_context(self._client(index, identity, LEAN))
             return Bot(self, lean, chance, witness)
-        full = await self._sockets.enter_async_context(Client(url, identity, FULL, renew=house.api.renew))
+        full = await self._sockets.enter_async_context(self._client(index, identity, FULL))
 
         async def fetch() -> bytes:
             return (await house.api.hydrate(self.room, full.identity)).body
 
         return CheckedBot(self, full, chance, witness, fetch)
+
+    def _client(self, index: int, identity: Identity, depth: Depth[P, E]) -> Client[P, E]:
+        urls = self._house.scenario.urls
+        return Client(urls[(self.number + index) % len(urls)], identity, depth, renew=self._house.api.renew)
+
+
+class Onlooker:
+    """An audience that does nothing with what it sees."""
+
+    def updated(self, update: Any) -> None: ...
+
+    def hydrated(self, frame: Any, before: int) -> None: ...
+
+    def faulted(self, fault: Any) -> None: ...

@@ -213,3 +213,19 @@ def test_a_view_that_drifted_is_found() -> None:
     assert verdict.violations == []
     compare(witness, 6, view(), moved(s1=(1, 0)))
     assert "seats.1.bet" in verdict.violations[0].message or "seats.1.chips" in verdict.violations[0].message
+
+
+def test_who_leaves_as_the_hand_ends_takes_along_what_he_has_just_won() -> None:
+    verdict = Verdict()
+    watch = Chips(Witness(verdict, "r", "b"), 1000)
+    seated = {"seats": {"0": {"chips": 900, "bet": 100}, "1": {"chips": 900, "bet": 100}}}
+    watch.hydrated(seated)
+    won = {"pots": [{"amount": 200, "winners": [{"seat_index": 0, "amount": 200}]}]}
+    ended = [
+        {"kind": "player_action", "seat_index": 1, "move": "fold", "chips": 900},
+        {"kind": "pot_distributed", **won, "returned": [{"seat_index": 0, "amount": 5}]},
+        {"kind": "seat_freed", "seat_index": 0},
+    ]
+    watch.updated(2, ended, {"seats": {"1": {"chips": 895, "bet": 0}}})
+    assert not verdict.failed
+    assert verdict.made["chips"] == 2
