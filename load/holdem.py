@@ -187,10 +187,10 @@ class Chips:
             match event["kind"]:
                 case "player_seated" if self._stacks:
                     self._brought += self._buy_in
-                case "player_action":
+                case "player_action" if "chips" in event:
                     self._stacks[str(event["seat_index"])] = event["chips"]
                 case "pot_distributed":
-                    won = [each for pot in event["pots"] for each in pot["winners"]]
+                    won = [each for pot in event.get("pots", ()) for each in pot["winners"]]
                     for each in [*won, *event.get("returned", ())]:
                         seat = str(each["seat_index"])
                         self._stacks[seat] = self._stacks.get(seat, 0) + each["amount"]
