@@ -12,11 +12,10 @@ from games.holdem_rules import NoLimit
 
 _MOVE = re.compile(r"([a-z])(\d*)")
 _COPIED = (
-    *("statuses", "bets", "stacks", "payoffs", "actor_indices", "acted_player_indices", "board_cards", "last_moves"),
-    "chips_pulling_statuses",
+    *("statuses", "bets", "stacks", "payoffs", "actor_indices", "acted_player_indices"),
+    *("chips_pulling_statuses", "shown", "last_moves"),
 )
 """What changes while a hand is played: the containers that a copy must not share."""
-_COPIED_DEEPLY = ("hole_cards", "hole_card_statuses")
 
 
 class Acted(NamedTuple):
@@ -32,20 +31,19 @@ class Acted(NamedTuple):
     """All pots and bets together."""
 
 
-class Pot(NamedTuple):
-    amount: int
-    players: tuple[int, ...]
-
-
 class Betting(NoLimit):
-    """`operations`, `returned` and `awards` list what happened since this copy was made."""
+    """`operations`, `happened`, `returned` and `awards` list what happened since this copy was made."""
 
     def __init__(
-        self, stacks: tuple[int, ...], stakes: tuple[int, int, int], posts_small_blind: bool, cards: str
+        self,
+        stacks: tuple[int, ...],
+        stakes: tuple[int, int, int],
+        posts_small_blind: bool,
+        cards: str,
+        posts: tuple[int, ...] = (),
     ) -> None:
         self.last_moves = [""] * len(stacks)
-        self._collected: tuple[Pot, ...] | None = None
-        super().__init__(stacks, stakes, posts_small_blind, cards)
+        super().__init__(stacks, stakes, posts_small_blind, cards, posts)
 
     def copy(self) -> Betting:
         """A copy that shares nothing that changes. (A deep copy costs thirty times as much.)"""
@@ -54,12 +52,10 @@ class Betting(NoLimit):
         fields.update(self.__dict__)
         for name in _COPIED:
             fields[name] = fields[name].copy()
-        for name in _COPIED_DEEPLY:
-            fields[name] = [inner.copy() for inner in fields[name]]
         new.operations = []
+        new.happened = []
         new.returned = []
         new.awards = []
-        new._hands = {}
         return new
 
     def apply(self, code: str, more: int = 0) -> Acted:
@@ -86,36 +82,3 @@ class Betting(NoLimit):
     def replay(self, moves: str) -> None:
         for code, more in _MOVE.findall(moves):
             self.apply(code, int(more or 0))
-
-    @property
-    def collected(self) -> tuple[Pot, ...]:
-        """The pots of the streets before this one: amounts, and who may still win them."""
-        if self._collected is None:
-            self._collected = tuple(self._collect())
-        return self._collected
-
-    def _collect(self) -> list[Pot]:
-        shares = [-payoff - bet for payoff, bet in zip(self.payoffs, self.bets, strict=True)]
-        pots: list[Pot] = []
-        floor = 0
-        for level in sorted({share for share in shares if share}):
-            amount = sum(min(share, level) - floor for share in shares if share > floor)
-            players = tuple(i for i, share in enumerate(shares) if share >= level and self.statuses[i])
-            if pots and pots[-1].players == players:
-                amount += pots.pop().amount
-            pots.append(Pot(amount, players))
-            floor = level
-        return pots
-
-    @property
-    def played(self) -> int:
-        """All pots and bets together."""
-        return sum(self.starting_stacks) - sum(self.stacks)
-
-    def _muck_hole_cards(self, player_index: int) -> None:
-        super()._muck_hole_cards(player_index)
-        self._collected = None
-
-    def _end_betting(self) -> None:
-        self._collected = None
-        super()._end_betting()

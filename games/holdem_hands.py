@@ -1,52 +1,45 @@
-"""The best five of seven cards, by pokerkit's table of hands."""
+"""How strong the best five of some cards are, by pokerkit's table of hands.
+
+pokerkit tries all 21 fives of seven cards and looks each up by parsing and hashing it: 350 µs. Only ranks decide unless
+five cards share a suit, so what seven ranks are worth is worked out once and kept.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from itertools import combinations
+from typing import NamedTuple
 
-from pokerkit import Card, CardsLike, Rank, StandardHighHand, Suit
-from pokerkit.lookups import Entry
-
-from games.cards import DECK, RANKS
-
-CARDS: dict[str, Card] = {name: Card(Rank(name[0]), Suit(name[1])) for name in DECK}
-"""Name → pokerkit's card."""
-
-_RANK = {Rank(name): name for name in RANKS}
+from pokerkit import Card, Rank, StandardHighHand, Suit
 
 
-class HighHand(StandardHighHand):
-    """pokerkit's high hand, found about ten times as fast: only what flushes and ranks decide is looked up, and once.
+class Strength(NamedTuple):
+    """Compares as hands do: the greater wins, equals split."""
 
-    `from_game` over all 21 choices costs 350 µs in pokerkit, most of it hashing and parsing the same cards again.
-    """
-
-    @classmethod
-    def from_game(cls, hole_cards: CardsLike, board_cards: CardsLike = ()) -> HighHand:
-        cards = sorted(Card.clean(hole_cards) + Card.clean(board_cards), key=_strength)
-        suit, count = Counter(card.suit for card in cards).most_common(1)[0]
-        flush = suit if count >= 5 else None
-        return cls(max(combinations(cards, 5), key=lambda five: _value(five, flush)))
-
-    @cached_property
-    def entry(self) -> Entry:
-        return self.lookup.get_entry(self.cards)
+    value: int
+    name: str
+    """For people, such as `Full house`."""
 
 
-def _strength(card: Card) -> int:
-    return RANKS.index(_RANK[card.rank])
+def best(cards: str) -> Strength:
+    """Of five cards or more, such as `AhKh2c3d4s`."""
+    ranks, suits = cards[::2], cards[1::2]
+    for suit in "cdhs":
+        if suits.count(suit) >= 5:  # then no full house and no four of a kind is possible
+            flush = sorted(rank for rank, its in zip(ranks, suits, strict=True) if its == suit)
+            return max(_five("".join(five), True) for five in combinations(flush, 5))
+    return _by_ranks("".join(sorted(ranks)))
 
 
-def _value(five: tuple[Card, ...], flush: Suit | None) -> int:
-    ranks = "".join([_RANK[card.rank] for card in five])
-    return _look_up(ranks, flush is not None and all(card.suit == flush for card in five))
+@lru_cache(8192)
+def _by_ranks(ranks: str) -> Strength:
+    return max(_five("".join(five), False) for five in combinations(ranks, 5))
 
 
 @cache
-def _look_up(ranks: str, suited: bool) -> int:
-    """How strong five cards of these ranks are, lowest rank first. There are 7,462 answers in all."""
+def _five(ranks: str, suited: bool) -> Strength:
+    """Five cards of these ranks in order. There are 7,462 answers in all."""
     suits = "sssss" if suited else "shdcs"  # equal ranks stand side by side and get different suits
-    five = tuple(CARDS[rank + suit] for rank, suit in zip(ranks, suits, strict=True))
-    return StandardHighHand.lookup.get_entry(five).index
+    cards = tuple(Card(Rank(rank), Suit(suit)) for rank, suit in zip(ranks, suits, strict=True))
+    entry = StandardHighHand.lookup.get_entry(cards)
+    return Strength(entry.index, entry.label.value)

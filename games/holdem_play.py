@@ -1,18 +1,18 @@
 """A hand from the deal to the last pot: the next table, and the events that tell what happened.
 
-Each function takes a `Table` and gives an `Outcome`. What pokerkit did on the way is read from `Betting.operations`.
+Each function takes a `Table` and gives an `Outcome`. What the betting did on the way is in `Betting.happened`.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
-from pokerkit import AntePosting, BlindOrStraddlePosting, BoardDealing, HoleCardsShowingOrMucking
+from pokerkit import AntePosting, BlindOrStraddlePosting
 
 from games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
 from games.cards import commit, deal
 from games.holdem_betting import Acted, Betting
 from games.holdem_button import Places
-from games.holdem_rules import BOARD_SIZES
+from games.holdem_rules import BOARD_SIZES, Dealt
 from games.holdem_state import Ending, Hand, Options, Table
 
 PHASES = ("preflop", "flop", "turn", "river")
@@ -64,7 +64,7 @@ def act(table: Table, hand: Hand, code: str, more: int = 0, automatic: bool = Fa
     leaving = {seat.index for seat in table.seats if seat.leaving}
     while leaving and betting.actor_indices and hand.players[betting.actor_indices[0]] in leaving:
         _describe(hand, betting, events)
-        betting.operations.clear()
+        betting.happened.clear()
         events.append(_acted(hand, betting.apply("f"), True))
         moves += "f"
     hand = replace(hand, moves=moves)
@@ -91,7 +91,7 @@ def _close(
     for pot in pots:
         for winner in pot["winners"]:
             won[winner["seat_index"]] = won.get(winner["seat_index"], 0) + winner["amount"]
-    board = hand.board(len(betting.board_cards))
+    board = hand.board(betting.board_size)
     winners = [{"seat_index": seat, "amount": amount} for seat, amount in won.items()]
     result: dict[str, Json] = {"number": table.number, "board": board, "winners": winners}
     events.append(Event("hand_complete", result))
@@ -135,14 +135,12 @@ def _acted(hand: Hand, acted: Acted, automatic: bool) -> Event:
 
 def _describe(hand: Hand, betting: Betting, events: list[Event]) -> None:
     """Streets that were dealt and hands that were shown, in order."""
-    size = len(betting.board_cards) - sum(len(op.cards) for op in betting.operations if isinstance(op, BoardDealing))
-    for op in betting.operations:
-        if isinstance(op, BoardDealing):
-            size += len(op.cards)
-            phase = PHASES[BOARD_SIZES.index(size)]
-            events.append(Event("street_advanced", {"phase": phase, "board": hand.board(size)}))
-        elif isinstance(op, HoleCardsShowingOrMucking) and op.hole_cards:
-            seat = hand.players[op.player_index]
+    for fact in betting.happened:
+        if isinstance(fact, Dealt):
+            phase = PHASES[BOARD_SIZES.index(fact.size)]
+            events.append(Event("street_advanced", {"phase": phase, "board": hand.board(fact.size)}))
+        else:
+            seat = hand.players[fact.player]
             events.append(Event("cards_shown", {"seat_index": seat, "hole_cards": hand.hole_cards(seat)}))
 
 
@@ -152,10 +150,15 @@ def _posts(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
         if isinstance(op, AntePosting):
             kind = "ante"
         elif isinstance(op, BlindOrStraddlePosting):
-            kind = "big_blind" if op.player_index == betting.big_blind_player else "small_blind"
+            late = hand.posts and hand.posts[op.player_index]
+            small = "live_post" if late else "small_blind"
+            kind = "big_blind" if op.player_index == betting.big_blind_player else small
         else:
             continue
         posts.append({"seat_index": hand.players[op.player_index], "kind": kind, "amount": op.amount})
+    for player, amount in enumerate(betting.dead):
+        if amount:
+            posts.append({"seat_index": hand.players[player], "kind": "dead_post", "amount": amount})
     return posts
 
 
@@ -165,8 +168,7 @@ def _pots(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
     for award in betting.awards:
         winners: list[dict[str, Json]] = []
         for player, amount in award.shares.items():
-            best = betting.get_hand(player) if not betting.folded_status else None
-            label = None if best is None else best.entry.label.value
-            winners.append({"seat_index": hand.players[player], "amount": amount, "hand": label})
+            name = None if betting.folded_status else betting.strength(player).name
+            winners.append({"seat_index": hand.players[player], "amount": amount, "hand": name})
         pots.append({"amount": award.amount, "winners": winners})
     return pots

@@ -11,22 +11,21 @@ or where it would use chance of its own:
   as the first full bet;
 - each pot is split by itself, odd chip and all (TDA rule 21), among those who contested it;
 - nobody is asked to act when no opponent could answer a bet;
+- who missed the big blind posts it live; who missed the small blind posts it dead: it belongs to the main pot and is no
+  part of his bet. The dead one is taken from what is left after ante and big blind, so it puts nobody all in;
 - anybody may fold at his turn, even when he could check: a player who leaves does.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-import pokerkit.state
 from pokerkit import (
     Automation,
     BetCollection,
     BettingStructure,
-    BoardDealing,
     CompletionBettingOrRaisingTo,
     Deck,
     Opening,
@@ -35,13 +34,13 @@ from pokerkit import (
     Street,
 )
 
-from games.holdem_hands import CARDS, HighHand
+from games.holdem_hands import Strength, best
+from games.holdem_pots import Pot, pots_of
 
 AUTOMATIONS = (
     Automation.ANTE_POSTING,
     Automation.BET_COLLECTION,
     Automation.BLIND_OR_STRADDLE_POSTING,
-    Automation.HOLE_CARDS_SHOWING_OR_MUCKING,
     Automation.CHIPS_PULLING,
 )
 BOARD_SIZES = (0, 3, 4, 5)
@@ -58,6 +57,22 @@ def _streets(min_bet: int) -> tuple[Street, ...]:
     )
 
 
+MISSED_BIG_BLIND = 1
+MISSED_SMALL_BLIND = 2
+
+
+class Dealt(NamedTuple):
+    """The board has so many cards now."""
+
+    size: int
+
+
+class Shown(NamedTuple):
+    """A player turned up his cards."""
+
+    player: int
+
+
 class Award(NamedTuple):
     amount: int
     shares: dict[int, int]
@@ -68,28 +83,50 @@ class NoLimit(State):
     """The state of one hand. Players are numbered from the first to the left of the button."""
 
     def __init__(
-        self, stacks: tuple[int, ...], stakes: tuple[int, int, int], posts_small_blind: bool, cards: str
+        self,
+        stacks: tuple[int, ...],
+        stakes: tuple[int, int, int],
+        posts_small_blind: bool,
+        cards: str,
+        posts: tuple[int, ...] = (),
     ) -> None:
+        """`posts`: the blinds that each player missed; none when empty, and never with two players."""
         small_blind, big_blind, ante = stakes
         heads_up = len(stacks) == 2
+        blinds = [small_blind, big_blind] if posts_small_blind else [big_blind]
+        if posts:
+            blinds += [0] * (len(stacks) - len(blinds))
+            for player, missed in enumerate(posts):
+                if missed & MISSED_BIG_BLIND:
+                    blinds[player] = -big_blind  # pokerkit's sign of a bet that does not move the turn
+        self.dead = tuple(
+            max(0, min(small_blind, stacks[player] - ante - big_blind)) if missed & MISSED_SMALL_BLIND else 0
+            for player, missed in enumerate(posts)
+        )
+        """What each player has put into the main pot without betting it; empty when nobody has."""
         self.big_blind = big_blind
         self.big_blind_player = 0 if heads_up or not posts_small_blind else 1
-        self.cards = [CARDS[cards[i : i + 2]] for i in range(0, len(cards), 2)]
+        self.cards = cards
+        self.board_size = 0
+        self.happened: list[Dealt | Shown] = []
+        """Streets dealt and hands shown, since this copy was made."""
         self.returned: list[tuple[int, int]] = []
         """Player and amount of every bet that nobody called, since this copy was made."""
+        self.shown = [False] * len(stacks)
         self.awards: list[Award] = []
         """The pots, main pot first, once the hand is over."""
-        self._contested: tuple[pokerkit.state.Pot, ...] = ()
-        self._hands: dict[int, HighHand] = {}
+        self._collected: tuple[Pot, ...] | None = None
+        self._contested: tuple[Pot, ...] = ()
+        self._strengths: dict[int, Strength] = {}
         super().__init__(
             AUTOMATIONS,
             cast(Deck, ()),
-            (HighHand,),
+            (),
             _streets(big_blind),
             BettingStructure.NO_LIMIT,
             True,
             ante,
-            (small_blind, big_blind) if posts_small_blind else (big_blind,),
+            blinds,
             0,
             stacks,
             len(stacks),
@@ -126,21 +163,44 @@ class NoLimit(State):
             return None
         return min(stack + bet, price + full_raise), stack + bet
 
+    def strength(self, player: int) -> Strength:
+        """Of a player's hand, once the whole board is dealt."""
+        strength = self._strengths.get(player)
+        if strength is None:
+            hole, board = self.cards[4 * player : 4 * player + 4], self.cards[4 * self.player_count :]
+            strength = self._strengths[player] = best(hole + board)
+        return strength
+
+    @property
+    def collected(self) -> tuple[Pot, ...]:
+        """The pots of the streets before this one."""
+        if self._collected is None:
+            shares = [-payoff - bet for payoff, bet in zip(self.payoffs, self.bets, strict=True)]
+            for player, amount in enumerate(self.dead):
+                shares[player] -= amount
+            self._collected = pots_of(shares, self.statuses, sum(self.dead))
+        return self._collected
+
+    @property
+    def played(self) -> int:
+        """All pots and bets together."""
+        return sum(self.starting_stacks) - sum(self.stacks)
+
     # What differs from pokerkit
 
+    def _begin_blind_or_straddle_posting(self) -> None:
+        for player, amount in enumerate(self.dead):
+            self.stacks[player] -= amount
+            self.payoffs[player] -= amount
+        super()._begin_blind_or_straddle_posting()
+
     def _begin_dealing(self) -> None:
-        players = self.player_count
         if self.street_index is None:
             self.street_index = 0
-            for i in self.player_indices:
-                self.hole_cards[i] = self.cards[2 * i : 2 * i + 2]
-                self.hole_card_statuses[i] = [False, False]
         else:
-            start, end = BOARD_SIZES[self.street_index], BOARD_SIZES[self.street_index + 1]
             self.street_index += 1
-            cards = self.cards[2 * players + start : 2 * players + end]
-            self.board_cards.extend([card] for card in cards)
-            self.operations.append(BoardDealing(tuple(cards)))
+            self.board_size = BOARD_SIZES[self.street_index]
+            self.happened.append(Dealt(self.board_size))
         self._begin_betting()
 
     def _begin_betting(self) -> None:
@@ -200,22 +260,41 @@ class NoLimit(State):
             self.returned.append((self.bets.index(top), top - called))
         return super().collect_bets(commentary=commentary)
 
+    def _end_betting(self) -> None:
+        self._collected = None
+        super()._end_betting()
+
     def _begin_showdown(self) -> None:
+        """Each shows or mucks, who bet or raised last on this street first. When nobody can bet any more, all show."""
         if not self._contested:  # no chip is bet from here on
-            self._contested = tuple(super().pots)
-        super()._begin_showdown()
+            self._contested = self.collected
+        opener = self.opener_index or 0
+        for player in (*range(opener, self.player_count), *range(opener)):
+            if not self.statuses[player] or self.shown[player]:
+                continue
+            if self.all_in_status or self._may_win(player):
+                self.shown[player] = True
+                self.happened.append(Shown(player))
+            else:
+                self._muck_hole_cards(player)
+        if self.board_size < BOARD_SIZES[-1]:
+            self._begin_dealing()
+        else:
+            self._begin_chips_pushing()
 
-    @property
-    def pots(self) -> Iterator[pokerkit.state.Pot]:
-        return iter(self._contested) if self._contested else super().pots
-
-    def _begin_hand_killing(self) -> None:
-        self._begin_chips_pushing()
+    def _may_win(self, player: int) -> bool:
+        """Nobody has shown better in one of his pots."""
+        own = self.strength(player)
+        return any(
+            all(self.strength(other) <= own for other in pot.players if self.shown[other])
+            for pot in self._contested
+            if player in pot.players
+        )
 
     def _begin_chips_pushing(self) -> None:
         if self.folded_status:
             winner = self.statuses.index(True)
-            bet, pushed = self.bets[winner], sum(pot.amount for pot in self.pots)
+            bet, pushed = self.bets[winner], sum(pot.amount for pot in self.collected)
             called = bet - sum(amount for player, amount in self.returned if player == winner)
             if not pushed + called:  # everybody folded to a big blind, and the small blind was dead: he wins his own
                 called = bet
@@ -223,38 +302,19 @@ class NoLimit(State):
             self.bets[winner] += pushed
             self.awards.append(Award(pushed + called, {winner: pushed + called}))
         else:
-            for pot in self.pots:
-                hands = {i: hand.entry for i in pot.player_indices if (hand := self.get_hand(i)) is not None}
-                best = max(hands.values())
-                winners = [i for i, hand in hands.items() if hand == best]
+            for pot in self._contested:
+                able = [player for player in pot.players if self.statuses[player]]
+                top = max(self.strength(player) for player in able)
+                winners = [player for player in able if self.strength(player) == top]
                 share, odd = divmod(pot.amount, len(winners))
                 shares = {i: share for i in winners if share}
                 shares[winners[0]] = share + odd
-                for i, amount in shares.items():
-                    self.bets[i] += amount
+                for player, amount in shares.items():
+                    self.bets[player] += amount
                 self.awards.append(Award(pot.amount, shares))
         self.street_index = None
         self._begin_chips_pulling()
 
-    def get_hand(self, player_index: int, board_index: int = 0, hand_type_index: int = 0) -> HighHand | None:
-        if not self.statuses[player_index] or len(self.board_cards) < 5:
-            return None
-        hand = self._hands.get(player_index)
-        if hand is None:
-            hand = HighHand.from_game(self.hole_cards[player_index], [card for [card] in self.board_cards])
-            self._hands[player_index] = hand
-        return hand
-
-    def get_up_hand(self, player_index: int, board_index: int, hand_type_index: int) -> HighHand | None:
-        return self.get_hand(player_index) if all(self.hole_card_statuses[player_index]) else None
-
     def _muck_hole_cards(self, player_index: int) -> None:
         self.statuses[player_index] = False
-        self.hole_cards[player_index] = []
-        self.hole_card_statuses[player_index] = []
-
-    def _produce_cards(self, cards: object) -> None:
-        """Shown cards do not go back into a deck: there is none."""
-
-    def _consume_cards(self, cards: object) -> None:
-        """Nor do they come from one."""
+        self._collected = None

@@ -71,7 +71,14 @@ class Seat(msgspec.Struct, frozen=True, array_like=True):
     leaving: bool = False
     """Has left, but holds cards until the hand ends."""
     sitting_out: bool = False
-    """Is not dealt in."""
+    """Is not dealt in from the next hand on."""
+    owes: int = 0
+    """The blinds to post when dealt in (the bits of `holdem_rules.MISSED_…`). Who is dealt in owes nothing."""
+
+    @property
+    def plays(self) -> bool:
+        """Would be dealt in now."""
+        return self.chips > 0 and not self.sitting_out and not self.leaving
 
 
 class Ending(msgspec.Struct, frozen=True, array_like=True):
@@ -103,6 +110,8 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
     moves: str = ""
     """Every move so far: `c` check or call, `f` fold, `a` all in, `r40` the smallest raise and 40 more."""
     ending: Ending | None = None
+    posts: tuple[int, ...] = ()
+    """What each player owed (`Seat.owes`) and posts; empty when nobody does, and when the hand has ended."""
 
     @property
     def posts_small_blind(self) -> bool:
@@ -141,7 +150,7 @@ class Table(msgspec.Struct, frozen=True, array_like=True, dict=True):
         """The running hand's betting: a cache. Whoever wants to change it takes a `copy()`."""
         hand = self.running
         assert hand is not None
-        betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards)
+        betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards, hand.posts)
         betting.replay(hand.moves)
         return betting
 

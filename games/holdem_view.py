@@ -42,7 +42,7 @@ def hand_view(table: Table) -> dict[str, Json]:
         return view
     betting = table.betting
     view["phase"] = PHASES[betting.street_index or 0]
-    view["board"] = hand.board(len(betting.board_cards))
+    view["board"] = hand.board(betting.board_size)
     view["pots"] = _pots(table, hand)
     view["current_bet"] = betting.price
     return view

@@ -23,7 +23,7 @@ def on_the_table(room: Room) -> set[str]:
     if hand is None:
         return set()
     if hand.ending is None:
-        return set(hand.board(len(table.betting.board_cards)))
+        return set(hand.board(table.betting.board_size))
     return set(hand.board()).union(*(hand.hole_cards(seat) for seat in hand.ending.shown))
 
 

@@ -279,7 +279,7 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
             if step.after.state.running is not None:  # a deal: no card is told
                 assert not [card for card in DECK if f'"{card}"' in told(step.after).decode()]
             continue
-        other = Table(state.seats, state.number, with_other_cards(hand, len(state.betting.board_cards), chance))
+        other = Table(state.seats, state.number, with_other_cards(hand, state.betting.board_size, chance))
         assert public(other, options) == public(state, options)
         for seat in range(options.seats):
             at = SeatIndex(seat)
@@ -296,7 +296,7 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
             assert told(outcome) == told(step.after)
             assert public(outcome.state, options) == public(step.after.state, options)
             hidden = [hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)]
-            shown = hand.board(len(state.betting.board_cards))
+            shown = hand.board(state.betting.board_size)
             assert not [card for card in hidden if card not in shown and f'"{card}"' in told(outcome).decode()]
         elif "cards_shown" not in kinds:
             holes_only = Table(state.seats, state.number, with_other_cards(hand, 5, chance))
