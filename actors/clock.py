@@ -1,22 +1,56 @@
-"""Turn clock and timebank, as arithmetic on milliseconds. Nothing here reads a clock."""
+"""Turn clock, timebank and grace, as arithmetic on milliseconds. Nothing here reads a clock."""
 
 from __future__ import annotations
 
-from actors.state import Room, Turn
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.state import Away, Room, Seat, Table, Turn
+from games import GAMES
 from games.base import Clock
 
 MERCY_MS = 10_000
-"""What anybody whose turn it is has at the least, after we were away."""
+"""What anybody whose turn it is, or whose seat is kept for him, has at the least, after we were away."""
+AWAY_TURN_MS = 2_000
+"""What a player without a socket is given for a turn; his timebank is spared."""
+
+
+class Grace(msgspec.Struct, frozen=True):
+    """How long a player without a socket counts as away, and how long his seat is kept; both from when he went."""
+
+    disconnected_ms: int
+    freed_ms: int
+
+
+def effective(turn: Turn, seat: Seat | None, clock: Clock) -> Turn:
+    """The turn as it runs: for a player who is away it is short, and he has no timebank, for as long as he is."""
+    if seat is None or seat.away is None:
+        return turn
+    began = turn.deadline_ms - clock.turn_ms
+    deadline = min(fires_at(turn), max(began, seat.away.since) + AWAY_TURN_MS)
+    return replace(turn, deadline_ms=deadline, timebank_ms=0)
 
 
 def fires_at(turn: Turn) -> int:
-    """When the turn is over whatever the player does: deadline, then timebank."""
+    """When an `effective` turn is over whatever the player does: deadline, then timebank."""
     return turn.deadline_ms + turn.timebank_ms
 
 
 def left_of_timebank(turn: Turn, now: int) -> int:
-    """The timebank of a player who decides at `now`."""
+    """The timebank of a player whose time ran until `now`."""
     return max(0, turn.timebank_ms - max(0, now - turn.deadline_ms))
+
+
+def ran_until(table: Table[Any], seat: Seat, now: int) -> int:
+    """Until when the time of the player in `seat` ran: not while the room is paused, nor while he is away."""
+    halts = [now]
+    if table.paused_at is not None:
+        halts.append(table.paused_at)
+    if seat.away is not None:
+        halts.append(seat.away.since)
+    return min(halts)
 
 
 def refilled(timebank_ms: int, clock: Clock) -> int:
@@ -26,12 +60,64 @@ def refilled(timebank_ms: int, clock: Clock) -> int:
 def recovered(turn: Turn, committed_at: int, now: int) -> Turn:
     """The same turn after a crash: as much time as at the last commit, or `MERCY_MS`, whichever is more."""
     mine = max(turn.deadline_ms - committed_at, MERCY_MS)
-    return Turn(turn.number, turn.seat, max(turn.deadline_ms, now + mine), turn.timebank_ms)
+    return replace(turn, deadline_ms=max(turn.deadline_ms, now + mine))
+
+
+def kept_longer(away: Away, now: int) -> Away:
+    """The same absence after a crash: nothing falls due before its player had `MERCY_MS` to come back."""
+    least = now + MERCY_MS
+    return replace(
+        away,
+        since=max(away.since, least - AWAY_TURN_MS),
+        disconnected_at=max(away.disconnected_at, least),
+        freed_at=max(away.freed_at, least),
+    )
+
+
+def resumed(turn: Turn, paused_at: int, now: int, clock: Clock) -> Turn:
+    """The same turn after play stood still: as much of it is left as there was."""
+    began = turn.deadline_ms - clock.turn_ms
+    return replace(turn, deadline_ms=turn.deadline_ms + now - max(paused_at, began))
+
+
+def put_off(away: Away, paused_at: int, now: int) -> Away:
+    """The same absence after play stood still."""
+    ms = now - max(paused_at, away.since)
+    return replace(away, since=away.since + ms, disconnected_at=away.disconnected_at + ms, freed_at=away.freed_at + ms)
+
+
+def due_for(away: Away) -> int | None:
+    """When the next thing happens to a player who is away."""
+    match away.step:
+        case "away":
+            return away.disconnected_at
+        case "disconnected":
+            return away.freed_at
+        case "leaving":
+            return None
+
+
+def running(room: Room) -> Turn | None:
+    """The turn as it runs now."""
+    turn = room.table.turn
+    if turn is None:
+        return None
+    seat = room.table.seats.get(turn.seat)
+    if seat is None or seat.away is None:
+        return turn
+    return effective(turn, seat, GAMES[room.info.game].clock(room.info.options))
 
 
 def alarm(room: Room) -> int | None:
-    """When the room must be woken even if nobody calls, in ms."""
-    turn, advance_at = room.table.turn, room.table.advance_at
-    if turn is None:
-        return advance_at
-    return fires_at(turn) if advance_at is None else min(fires_at(turn), advance_at)
+    """When the room must be woken even if nobody calls, in ms. While it is paused or closed: never."""
+    table = room.table
+    if table.paused_at is not None or room.info.status == "closed":
+        return None
+    due = table.advance_at
+    turn = running(room)
+    if turn is not None and (due is None or fires_at(turn) < due):
+        due = fires_at(turn)
+    for seat in table.seats.values():
+        if seat.away is not None and (next_at := due_for(seat.away)) is not None and (due is None or next_at < due):
+            due = next_at
+    return due

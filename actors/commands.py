@@ -90,8 +90,70 @@ class Start(Command, frozen=True, kw_only=True):
     pass
 
 
+class SitOut(Command, frozen=True, kw_only=True):
+    pass
+
+
+class SitIn(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Rebuy(Command, frozen=True, kw_only=True):
+    amount: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class Pause(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Kick(Command, frozen=True, kw_only=True):
+    user_id: Id
+    ban: bool = False
+
+
+class AdjustChips(Command, frozen=True, kw_only=True):
+    """`amount` is added to what the user has; below zero it is taken away."""
+
+    user_id: Id
+    amount: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+    reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+class UpdateSettings(Command, frozen=True, kw_only=True):
+    """`settings`: any of `name`, `approval`, `visibility`, `max_spectators` and, under `options`, the game's own."""
+
+    settings: dict[str, Any]
+
+
+class TransferHost(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class CloseRoom(Command, frozen=True, kw_only=True):
+    pass
+
+
 class Leave(Command, frozen=True, kw_only=True):
     pass
+
+
+class Attended(Command, frozen=True, kw_only=True):
+    """A seated user has a socket again. The runtime's alone."""
+
+    user_id: Id
+
+
+class Deserted(Command, frozen=True, kw_only=True):
+    """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
+    after `freed_ms` his seat is freed; both count from now."""
+
+    user_id: Id
+    disconnected_ms: int
+    freed_ms: int
 
 
 class Wake(Command, frozen=True, kw_only=True):
@@ -103,11 +165,34 @@ class Recover(Command, frozen=True, kw_only=True):
 
 
 ClientCommand = (
-    RequestJoin | Approve | Reject | TakeSeat | LeaveSeat | Spectate | StopSpectating | Act | Chat | Start | Leave
+    RequestJoin
+    | Approve
+    | Reject
+    | TakeSeat
+    | LeaveSeat
+    | Spectate
+    | StopSpectating
+    | Act
+    | SitOut
+    | SitIn
+    | Rebuy
+    | Chat
+    | Start
+    | Pause
+    | Resume
+    | Kick
+    | AdjustChips
+    | UpdateSettings
+    | TransferHost
+    | Leave
+    | CloseRoom
 )
 """What a client may send."""
 
-AnyCommand = ClientCommand | Wake | Recover
+HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
+"""What only the host may send."""
+
+AnyCommand = ClientCommand | Attended | Deserted | Wake | Recover
 
 STATUS: dict[str, int] = {
     "invalid_message": 400,

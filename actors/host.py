@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 import structlog
 
 from actors import clock, update
+from actors.clock import Grace
 from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
 from actors.crash import Point
 from actors.entropy import Source
+from actors.grants import Mint
 from actors.looks import Looks
-from actors.messages import Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
 from actors.refusals import Refusals
 from actors.room import decide
 from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
@@ -46,6 +48,16 @@ class Publisher(Protocol):
         """Send without waiting. May be lost: edges find gaps by themselves."""
 
 
+class Means(NamedTuple):
+    """What a host works with beside storage and Redis."""
+
+    now: Callable[[], int]
+    """Milliseconds since the epoch."""
+    crash: Callable[[Point], None]
+    mint: Mint
+    grace: Grace
+
+
 class Host:
     """Owns rooms for one actor. On an answer of `Done` the command is durable; on any other nothing changed, except on
     `storage_unavailable`, when it may have: the same command, sent again, tells.
@@ -56,10 +68,9 @@ class Host:
         name: str,
         database: Database,
         publisher: Publisher,
-        crash: Callable[[Point], None],
-        now: Callable[[], int],
+        means: Means,
     ) -> None:
-        """`name` is the actor's in `room_actors`; `now` gives milliseconds since the epoch."""
+        """`name` is the actor's in `room_actors`."""
         self.rooms = Rooms(name, database)
         self._looks = Looks(self.rooms, database)
         self._refusals = Refusals(database)
@@ -67,8 +78,7 @@ class Host:
         self._lane = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._crash = crash
-        self._now = now
+        self._now, self._crash, self._mint, self._grace = means
         self._gathered: list[Entry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -103,7 +113,7 @@ class Host:
                 self._deliver(slot, request.sender, request.command, reply)
             case Look():
                 self._looks.add(slot, request, reply)
-            case Rouse():
+            case Rouse() | Attend():
                 self._set_alarm(slot)
                 reply(Ready())
             case Evict():
@@ -184,7 +194,7 @@ class Host:
             return
         self._crash("commit.before")
         try:
-            outcome = await write(self._database, self._lane, batch)
+            outcome = await write(self._database, self._lane, self._mint, batch)
         except StorageUnavailable as error:
             log.warning("commit.failed", entries=len(batch), reason=str(error))
             self._again(batch)

@@ -8,7 +8,7 @@ import msgspec
 
 from actors.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from actors.state import SCHEMA, Info, Member, Room, Table
-from actors.update import Part, Update
+from actors.update import Audience, Part, Update
 from games import GAMES
 from storage.postgres import Row
 
@@ -29,7 +29,7 @@ def room_of(row: Row) -> Room:
     try:
         options = msgspec.json.decode(row["options"], type=game.options_type)
         table = msgspec.json.decode(row["state"], type=Table[game.state_type])  # type: ignore[name-defined]
-        rows = msgspec.json.decode(row["members"], type=dict[UserId, tuple[str, str, int, bool]])
+        rows = msgspec.json.decode(row["members"], type=dict[UserId, tuple[str, str, int, bool, bool]])
         members = {user: msgspec.convert(fields, Member) for user, fields in rows.items()}
     except msgspec.MsgspecError as error:
         raise Corrupted(row["id"], row["seq"], str(error)) from error
@@ -91,7 +91,15 @@ def update_texts(update: Update) -> tuple[str, str, str, str]:
     )
 
 
-_Texts = tuple[msgspec.Raw, msgspec.Raw, str | None, str | None]
+class _Texts(msgspec.Struct, frozen=True, array_like=True):
+    events: msgspec.Raw
+    patch: msgspec.Raw
+    audience: Audience | None = None
+    was: Audience | None = None
+    grant: str = ""
+    out: bool = False
+
+
 _NULL = msgspec.Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 _decode_texts = msgspec.json.Decoder(_Texts).decode
@@ -99,11 +107,12 @@ _decode_users = msgspec.json.Decoder(dict[UserId, _Texts]).decode
 command_of = msgspec.json.Decoder(AnyCommand).decode
 
 
-def _texts(part: Part) -> _Texts:
+def _texts(part: Part) -> tuple[Any, ...]:
     events, patch = (msgspec.Raw(text) if text else _NULL for text in (part.events, part.patch))
-    return events, patch, part.audience, part.was
+    usual = (events, patch, part.audience, part.was)
+    return (*usual, part.grant, part.out) if part.grant or part.out else usual
 
 
 def _part(texts: _Texts) -> Part:
-    events, patch = (b"" if bytes(text) == b"null" else bytes(text) for text in texts[:2])
-    return Part(events, patch, texts[2], texts[3])  # type: ignore[arg-type]
+    events, patch = (b"" if bytes(text) == b"null" else bytes(text) for text in (texts.events, texts.patch))
+    return Part(events, patch, texts.audience, texts.was, texts.grant, texts.out)

@@ -5,27 +5,29 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from actors.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
-from actors.play import absorb, game_of
-from actors.state import Decision, Event, Info, Member, Room, Seat
+from actors.grants import grant
+from actors.names import clean
+from actors.play import NOT_SEATED, absorb, game_of
+from actors.state import Decision, Event, Info, Member, Role, Room, Seat
 from games.base import Entropy, Refused, SeatIndex
 
 ASK_AGAIN_MS = 60_000
-"""Who was rejected may ask again after this long."""
+"""Who was rejected, or put out of the room, may ask again after this long."""
 
 
-def request_join(room: Room, sender: Sender, command: RequestJoin, now: int) -> Decision | Refused:
-    name = _clean(command.display_name)
+def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refused:
+    name = clean(command.display_name)
     if not name:
         return Refused("invalid_message", "A display name needs at least one visible character.")
     member = room.members.get(sender.user)
     match member.standing if member else None:
-        case "kicked":
+        case "kicked" if member and member.banned:
             return Refused("banned", "You may not join this room.")
         case "approved":
             return _changed(room, now, (), {"status": "approved"})
         case "pending" if room.info.host:
             return _changed(room, now, (), {"status": "pending"})
-        case "rejected" if member and now < member.at + ASK_AGAIN_MS:
+        case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
             return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
         case _:
@@ -36,24 +38,23 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int) -> 
         if not room.info.host:
             room = replace(room, info=replace(room.info, host=sender.user))
             events += (Event("host_changed", {"user_id": sender.user}),)
-        return _changed(room, now, events, {"status": "approved"})
+        return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
     asked = _about("player_join_requested", room, sender.user, display_name=name)
     return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
 
 
-def approve(room: Room, sender: Sender, command: Approve | Reject, now: int) -> Decision | Refused:
-    """The host's answer to a request: `Approve` or `Reject`."""
-    if sender.user != room.info.host:
-        return Refused("not_host", "Only the host may do that.")
+def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) -> Decision | Refused:
+    """The host's answer to a request: `Approve` or `Reject`. That it is the host has been checked."""
     user = UserId(command.user_id)
     member = room.members.get(user)
     if member is None or member.standing != "pending":
         return Refused("user_not_found", "That user has no request pending.")
-    standing, kind = (
-        ("approved", "player_approved") if isinstance(command, Approve) else ("rejected", "player_rejected")
-    )
-    event = _about(kind, room, user, display_name=member.name)
-    return _changed(_with_member(room, user, Member(member.name, standing, now)), now, (event,))  # type: ignore[arg-type]
+    if isinstance(command, Reject):
+        said_no = _with_member(room, user, Member(member.name, "rejected", now))
+        return _changed(said_no, now, (_about("player_rejected", room, user, display_name=member.name),))
+    admitted = _with_member(room, user, Member(member.name, "approved", now))
+    decision = _changed(admitted, now, (_about("player_approved", room, user, display_name=member.name),))
+    return replace(decision, grants=(grant(user, "approved", None, entropy),))
 
 
 def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: Entropy) -> Decision | Refused:
@@ -71,7 +72,7 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     if isinstance(outcome, Refused):
         return outcome
     member = room.members[sender.user]
-    name = (_clean(command.display_name) if command.display_name else "") or member.name
+    name = (clean(command.display_name) if command.display_name else "") or member.name
     room = _with_member(room, sender.user, Member(name, "approved", now))
     seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
     events: tuple[Event, ...] = (
@@ -82,19 +83,19 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         events += (Event("host_changed", {"user_id": sender.user}),)
     room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
     decision = absorb(room, outcome, now, entropy, events)
-    return replace(decision, give={"seat_index": index})
+    return _granted(replace(decision, give={"seat_index": index}), sender.user, "player", index, entropy)
 
 
 def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
     """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
     index = room.seat_of(sender.user)
     if index is None:
-        return Refused("not_seated", "You are not seated at this table.")
+        return NOT_SEATED
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
     return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
 
 
-def spectate(room: Room, sender: Sender, command: Spectate, now: int) -> Decision | Refused:
+def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: Entropy) -> Decision | Refused:
     match room.role_of(sender.user):
         case "guest":
             return Refused("not_approved", "The host has not admitted you to this room.")
@@ -106,9 +107,10 @@ def spectate(room: Room, sender: Sender, command: Spectate, now: int) -> Decisio
             pass
     if room.spectators >= room.info.max_spectators:
         return Refused("room_full", "No more spectators are admitted.")
-    name = (_clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
+    name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
-    return _changed(room, now, (Event("spectator_joined", {"user_id": sender.user, "display_name": name}),))
+    joined = Event("spectator_joined", {"user_id": sender.user, "display_name": name})
+    return _granted(_changed(room, now, (joined,)), sender.user, "spectator", None, entropy)
 
 
 def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refused:
@@ -124,39 +126,38 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
         return Refused("forbidden", "You have no part in this room.")
     index = room.seat_of(sender.user)
     member = room.members[sender.user]
-    members = {user: other for user, other in room.members.items() if user != sender.user}
     if member.standing in ("rejected", "kicked"):
         return _changed(room, now, ())
+    members = {user: other for user, other in room.members.items() if user != sender.user}
     room = replace(room, members=members)
     events: tuple[Event, ...] = ()
     if sender.user == room.info.host:
-        room = replace(room, info=_inherited(room))
+        room = replace(room, info=inherited(room, without=sender.user))
         events = (Event("host_changed", {"user_id": room.info.host or None}),)
+    left = Event("player_left", {"user_id": sender.user})
+    if member.standing == "pending":
+        left = replace(left, only=(room.info.host, sender.user))
+    events += (left,)
     if index is None:
-        left = Event("player_left", {"user_id": sender.user})
-        if member.standing == "pending":
-            left = replace(left, only=(room.info.host, sender.user))
-        return _changed(room, now, (*events, left))
+        return _changed(room, now, events)
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
     if isinstance(outcome, Refused):
-        # He is on his way out of the seat already; when the hand ends he is gone altogether.
+        # He is on his way out of the seat already; it is free when the hand ends.
         return _changed(room, now, events) if outcome.code == "hand_in_progress" else outcome
     return absorb(room, outcome, now, entropy, events)
 
 
-def _inherited(room: Room) -> Info:
+def inherited(room: Room, *, without: UserId) -> Info:
     """The longest-seated player becomes host; in a room without players, nobody: the next who comes in does."""
-    heirs = [
-        seat
-        for seat in room.table.seats.values()
-        if (member := room.members.get(seat.user)) is not None and member.standing == "approved"
-    ]
+    heirs = [seat for seat in room.table.seats.values() if room.admitted(seat.user) and seat.user != without]
     heir = min(heirs, key=lambda seat: seat.at, default=None)
     return replace(room.info, host=heir.user if heir else UserId(""))
 
 
-def _clean(name: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+def _granted(decision: Decision, user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Decision:
+    """The decision, with what its sender may come back with."""
+    granted = grant(user, role, seat, entropy)
+    return replace(decision, give={**decision.give, "grant": granted.id}, grants=(granted,))
 
 
 def _with_member(room: Room, user: UserId, member: Member) -> Room:

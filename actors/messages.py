@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.commands import AnyCommand, Epoch, RoomId, Sender, Seq
+from actors.commands import AnyCommand, Epoch, RoomId, Sender, Seq, UserId
 from actors.update import Audience
 
 
@@ -46,6 +46,17 @@ class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
     room: RoomId
 
 
+class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Of the room's members, `here` have a socket on this edge from now on, and `gone` have none there any more.
+    Said again, it changes nothing; what an edge has said is forgotten some time after its line was cut."""
+
+    epoch: Epoch
+    room: RoomId
+    edge: str
+    here: tuple[UserId, ...] = ()
+    gone: tuple[UserId, ...] = ()
+
+
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Durable at `seq`. `update` is the encoded `actors.update.Update`, or empty for an answer given before."""
 
@@ -79,8 +90,8 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """A `Rouse` or an `Evict` has been carried out."""
+    """A `Rouse`, an `Evict` or an `Attend` has been carried out."""
 
 
-Request = Deliver | Look | Rouse | Evict
+Request = Deliver | Look | Rouse | Evict | Attend
 Answer = Done | No | Moved | Seen | Ready

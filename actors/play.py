@@ -8,12 +8,15 @@ from msgspec.structs import replace
 
 from actors import clock
 from actors.commands import Act, Sender, UserId
-from actors.state import Decision, Event, Member, Nothing, Room, Seat, Turn
+from actors.state import Decision, Event, Member, Nothing, Room, Seat, Status, Turn
 from games import GAMES
 from games.base import Entropy, Game, Move, Outcome, Refused, SeatIndex
 from games.base import Event as GameEvent
 
 AnyGame = Game[Any, Any]
+
+NOT_SEATED = Refused("not_seated", "You are not seated at this table.")
+PAUSED = Refused("room_paused", "The host has paused this room.")
 
 
 def game_of(room: Room) -> AnyGame:
@@ -23,7 +26,9 @@ def game_of(room: Room) -> AnyGame:
 def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) -> Decision | Refused:
     seat = room.seat_of(sender.user)
     if seat is None:
-        return Refused("not_seated", "You are not seated at this table.")
+        return NOT_SEATED
+    if room.table.paused_at is not None:
+        return PAUSED
     turn = room.table.turn
     if command.turn is not None and (turn is None or turn.number != command.turn):
         return Refused("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
@@ -33,6 +38,8 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
 
 
 def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
+    if room.table.paused_at is not None:
+        return PAUSED
     if room.table.running:
         return Refused("illegal_move", "The game has already begun.")
     outcome = game_of(room).advance(room.table.game, room.info.options, entropy)
@@ -40,15 +47,15 @@ def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
 
 
 def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
-    """Whatever is due: a turn that ran out is played by the game's rule, a pause that is over is ended."""
+    """Whatever of the game is due: a turn that ran out is played by the game's rule, a wait that is over is ended."""
     game, info, table = game_of(room), room.info, room.table
-    if table.turn is not None and now >= clock.fires_at(table.turn):
-        seat = table.turn.seat
-        move = game.timeout_move(table.game, info.options, seat)
-        outcome = game.play(table.game, info.options, seat, move, entropy)
+    turn = clock.running(room)
+    if turn is not None and now >= clock.fires_at(turn):
+        move = game.timeout_move(table.game, info.options, turn.seat)
+        outcome = game.play(table.game, info.options, turn.seat, move, entropy)
         if isinstance(outcome, Refused):
             return outcome
-        marked = tuple(_automatic(event, seat) for event in outcome.events)
+        marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
         return absorb(room, replace(outcome, events=marked), now, entropy)
     if table.advance_at is not None and now >= table.advance_at:
         outcome = game.advance(table.game, info.options, entropy)
@@ -57,18 +64,29 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
 
 
 def recover(room: Room, now: int) -> Decision | Nothing:
+    """The clocks after we were away: nobody has lost time by it."""
     table = room.table
-    if table.turn is None:
+    if table.paused_at is not None:
         return Nothing()
-    turn = clock.recovered(table.turn, table.at, now)
-    return Decision(replace(room, table=replace(table, at=now, turn=turn)), (_turn_started(turn),))
+    seats = {
+        index: seat if seat.away is None else replace(seat, away=clock.kept_longer(seat.away, now))
+        for index, seat in table.seats.items()
+    }
+    turn = table.turn
+    if turn is None:
+        if seats == table.seats:
+            return Nothing()
+        return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
+    turn = clock.recovered(turn, table.at, now)
+    room = replace(room, table=replace(table, at=now, turn=turn, seats=seats))
+    return Decision(room, (turn_started(clock.running(room) or turn),))
 
 
 def absorb(room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before: tuple[Event, ...] = ()) -> Decision:
     """The room after the game has said what happened. `before` are events that come ahead of the game's own."""
     decision = _absorb_once(room, outcome, now, before)
     table = decision.room.table
-    if table.advance_at is None or table.advance_at > now:
+    if table.advance_at is None or table.advance_at > now or table.paused_at is not None:
         return decision
     game, info = game_of(room), room.info
     more = game.advance(table.game, info.options, entropy)
@@ -87,7 +105,7 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
     to_act = game.turn(outcome.state)
     over = turn is not None and (outcome.new_turn or turn.seat != to_act)
     if turn is not None and over and (actor := seats.get(turn.seat)):
-        left = clock.left_of_timebank(turn, now)
+        left = clock.left_of_timebank(turn, clock.ran_until(table, actor, now))
         if left != actor.timebank_ms:
             seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
     hand = table.hand
@@ -99,22 +117,25 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
     for index in outcome.vacated:
         seat = seats[index]
         seats = {other: kept for other, kept in seats.items() if other != index}
-        events.append(Event("seat_freed", {"seat_index": index, "user_id": seat.user}))
-        members, event = _unseated(members, seat, now)
-        events.append(event)
+        freed = {"seat_index": index, "user_id": seat.user}
+        if (chips := outcome.carried.get(index)) is not None:
+            freed["chips"] = chips
+        events.append(Event("seat_freed", freed))
+        members, unseated = _unseated(members, seat, now)
+        events += unseated
     running = table.running and outcome.result is None
     if to_act is None:
         turn = None
     elif over or turn is None:
         turns += 1
         turn = Turn(turns, to_act, now + times.turn_ms, seats[to_act].timebank_ms)
-        events.append(_turn_started(turn))
+        events.append(turn_started(clock.effective(turn, seats[to_act], times)))
     wait = game.advance_after_ms(outcome.state, info.options)
     if wait is None or not (running or outcome.result is not None or game.auto_start(info.options)):
         advance_at = None
     else:
         advance_at = table.advance_at if table.advance_at is not None and not outcome.rounds else now + wait
-    status = "playing" if turn is not None or advance_at is not None else "open"
+    status = status_at(turn, advance_at, table.paused_at)
     after = replace(
         table, at=now, game=outcome.state, seats=seats, turn=turn, turns=turns, running=running, hand=hand,
         advance_at=advance_at,
@@ -130,17 +151,28 @@ def _begun(room: Room) -> Room:
     return replace(room, table=table)
 
 
-def _unseated(members: dict[UserId, Member], seat: Seat, now: int) -> tuple[dict[UserId, Member], Event]:
-    """Who gave up a seat watches on, unless he has left the room meanwhile: asking to come back admits nobody."""
+def _unseated(members: dict[UserId, Member], seat: Seat, now: int) -> tuple[dict[UserId, Member], tuple[Event, ...]]:
+    """Who gave up a seat watches on, unless he has left the room meanwhile (asking to come back admits nobody), was put
+    out of it, or lost the seat for being away.
+    """
     member = members.get(seat.user)
     if member is None or member.standing != "approved":
-        return members, Event("player_left", {"user_id": seat.user})
-    watching = Member(member.name, "approved", now, True)
+        return members, ()
+    if seat.away is not None and seat.away.step == "leaving":
+        return members, ()
+    watching = replace(member, at=now, watching=True)
     joined = Event("spectator_joined", {"user_id": seat.user, "display_name": member.name})
-    return {**members, seat.user: watching}, joined
+    return {**members, seat.user: watching}, (joined,)
 
 
-def _turn_started(turn: Turn) -> Event:
+def status_at(turn: Turn | None, advance_at: int | None, paused_at: int | None) -> Status:
+    """What the room is doing."""
+    if paused_at is not None:
+        return "paused"
+    return "playing" if turn is not None or advance_at is not None else "open"
+
+
+def turn_started(turn: Turn) -> Event:
     fields = {
         "number": turn.number,
         "seat_index": turn.seat,

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from actors import clock
+from actors.grants import REJOIN_MS, Mint, digest
 from actors.play import game_of
 from actors.state import Decision, Room
+from actors.view import status_of
 from storage.commits import Records
 
 Rows = dict[Any, dict[str, Any]]
@@ -19,7 +21,7 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None
+    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, mint: Mint
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -32,7 +34,7 @@ def records(
     late = (real is None) != (stored_alarm is None) or (
         real is not None and stored_alarm is not None and stored_alarm > real
     )
-    if not late and all(decision.result is None and not decision.rounds for _, decision in decisions):
+    if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
         one, other = before.table, after.table
         stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
         if stayed and one.games == other.games:
@@ -45,17 +47,26 @@ def records(
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
         _seats(before, after, out)
+    _tokens(before, decisions, mint, out)
     _history(before, decisions, out)
     return out, stored_alarm
 
 
 def _summary(room: Room) -> dict[str, Any]:
+    info = room.info
     return {
-        "status": room.info.status,
-        "host_id": room.info.host,
+        "status": info.status,
+        "host_id": info.host,
         "players": len(room.table.seats),
         "spectators": room.spectators,
         "current_game_id": game_id(room) if room.table.games else None,
+        "name": info.name,
+        "approval": info.approval,
+        "visibility": info.visibility,
+        "max_spectators": info.max_spectators,
+        "max_players": game_of(room).seats(info.options),
+        "options": info.options,
+        "closed_at": room.table.at if info.status == "closed" else None,
     }
 
 
@@ -78,6 +89,7 @@ def _members(before: Room, after: Room, out: Records) -> None:
                 "display_name": new.name,
                 "status": new.standing,
                 "changed_at": new.at,
+                "banned": new.banned,
             })  # fmt: skip
         watched, watches = old is not None and old.watching, new is not None and new.watching
         if watched and not watches:
@@ -106,8 +118,39 @@ def _seat_rows(room: Room) -> Rows:
             "display_name": member.name if member else "",
             "chips": game.chips(room.table.game, index),
             "seated_at": seat.at,
+            "status": status_of(room, index, seat),
+            "away_since": seat.away.since if seat.away is not None else None,
         }
     return rows
+
+
+def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: Mint, out: Records) -> None:
+    """Who is admitted no more loses his tokens; what was granted is stored as its hash."""
+    after = decisions[-1][1].room
+    room_id = after.info.id
+    if before.members is not after.members:
+        for user, old in before.members.items():
+            new = after.members.get(user)
+            if old.standing == "approved" and (new is None or new.standing != "approved"):
+                out.tokens.append({"room_id": room_id, "user_id": user})
+    for _, decision in decisions:
+        for granted in decision.grants:
+            member = after.members.get(granted.user)
+            if member is None or member.standing != "approved":
+                continue
+            at = decision.room.table.at
+            out.tokens.append({
+                "room_id": room_id,
+                "user_id": granted.user,
+                "hash": digest(mint.rejoin(room_id, granted.user, granted.id)).hex(),
+                "role": granted.role,
+                "seat_index": granted.seat,
+                "issued_at": at,
+                "expires_at": at + REJOIN_MS,
+            })  # fmt: skip
+            for row in out.seats:
+                if row["seat_index"] == granted.seat and row.get("user_id") == granted.user:
+                    row["seat_token"] = granted.id
 
 
 def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Records) -> None:

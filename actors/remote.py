@@ -11,8 +11,10 @@ import ray
 import structlog
 
 from actors import crash
+from actors.clock import Grace
 from actors.directory import Directory
-from actors.host import Host
+from actors.grants import Mint
+from actors.host import Host, Means
 from actors.line import LineServer
 from actors.steward import Steward
 from storage.postgres import Database, StorageUnavailable
@@ -65,8 +67,10 @@ class RoomActor(_Service):
         database = await Database.connect(settings.database_url, least=1, most=4)
         publisher = Publisher(settings.redis_url)
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"))
-        host = Host(self._name, database, publisher, points, now_ms)
-        server = LineServer(self._name, settings.jwt_secret.get_secret_value().encode(), host.handle)
+        secret = settings.jwt_secret.get_secret_value().encode()
+        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000)
+        host = Host(self._name, database, publisher, Means(now_ms, points, Mint(secret), grace))
+        server = LineServer(self._name, secret, host.handle)
         node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         address = await server.start(node)
         self.keep(publisher.run())

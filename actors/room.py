@@ -10,22 +10,35 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from actors import membership, play
+from actors import attendance, hosting, membership, play, settings, sitting
 from actors.commands import (
     Act,
+    AdjustChips,
     AnyCommand,
     Approve,
+    Attended,
     Chat,
+    CloseRoom,
+    Deserted,
+    HostCommand,
+    Kick,
     Leave,
     LeaveSeat,
+    Pause,
+    Rebuy,
     Recover,
     Reject,
     RequestJoin,
+    Resume,
     Sender,
+    SitIn,
+    SitOut,
     Spectate,
     Start,
     StopSpectating,
     TakeSeat,
+    TransferHost,
+    UpdateSettings,
     Wake,
 )
 from actors.state import SCHEMA, Decision, Event, Info, Member, Nothing, Room, Table
@@ -44,35 +57,67 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return Refused("room_closed", "This room is closed.")
+    if isinstance(command, HostCommand) and sender.user != room.info.host:
+        return Refused("not_host", "Only the host may do that.")
     match command:
         case Act():
             return play.act(room, sender, command, now, entropy)
         case RequestJoin():
-            return membership.request_join(room, sender, command, now)
+            return membership.request_join(room, sender, command, now, entropy)
         case Approve() | Reject():
-            return membership.approve(room, sender, command, now)
+            return membership.answer(room, command, now, entropy)
         case TakeSeat():
             return membership.take_seat(room, sender, command, now, entropy)
         case LeaveSeat():
             return membership.leave_seat(room, sender, now, entropy)
         case Spectate():
-            return membership.spectate(room, sender, command, now)
+            return membership.spectate(room, sender, command, now, entropy)
         case StopSpectating():
             return membership.stop_spectating(room, sender, now)
         case Leave():
             return membership.leave(room, sender, now, entropy)
+        case SitOut():
+            return sitting.sit_out(room, sender, now, entropy)
+        case SitIn():
+            return sitting.sit_in(room, sender, now, entropy)
+        case Rebuy():
+            return sitting.rebuy(room, sender, command, now, entropy)
         case Chat():
             return _chat(room, sender, command, now)
         case Start():
-            if sender.user != room.info.host:
-                return Refused("not_host", "Only the host may do that.")
             return play.start(room, now, entropy)
+        case Pause():
+            return hosting.pause(room, now)
+        case Resume():
+            return hosting.resume(room, now)
+        case Kick():
+            return hosting.kick(room, command, now, entropy)
+        case AdjustChips():
+            return hosting.adjust_chips(room, command, now, entropy)
+        case UpdateSettings():
+            return settings.update_settings(room, command, now, entropy)
+        case TransferHost():
+            return hosting.transfer_host(room, command, now)
+        case CloseRoom():
+            return hosting.close_room(room, now)
+        case Attended():
+            return attendance.attended(room, command, now, entropy)
+        case Deserted():
+            return attendance.deserted(room, command, now)
         case Wake():
-            return play.wake(room, now, entropy)
+            return _wake(room, now, entropy)
         case Recover():
             return play.recover(room, now)
         case _ as never:
             assert_never(never)
+
+
+def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """Whatever is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
+    if room.table.paused_at is not None:
+        return Nothing()
+    verdict = play.wake(room, now, entropy)
+    return attendance.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
 
 
 def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refused:

@@ -43,20 +43,35 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """Somebody who asked to join: what became of it, since when (ms), and whether he is watching now."""
+    """Somebody who asked to join: what became of it, since when (ms), whether he is watching now, and whether, kicked,
+    he may never ask again."""
 
     name: str
     standing: Standing
     at: int
     watching: bool = False
+    banned: bool = False
+
+
+class Away(msgspec.Struct, frozen=True, array_like=True):
+    """A player without a socket: since when, when he counts as disconnected, and when his seat is freed (all in ms)."""
+
+    since: int
+    disconnected_at: int
+    freed_at: int
+    step: Literal["away", "disconnected", "leaving"] = "away"
+    """`leaving`: his time is up, and the seat is free when the hand has ended."""
+    sat_out: bool = False
+    """It is we who sat him out: he is in again when he comes back."""
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
-    """A taken seat: who sits in it, since when (ms), and what is left of his timebank (ms)."""
+    """A taken seat: who sits in it, since when (ms), what is left of his timebank (ms), and whether he is away."""
 
     user: UserId
     at: int
     timebank_ms: int
+    away: Away | None = None
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
@@ -87,6 +102,8 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     """The number of the last round that was begun."""
     advance_at: int | None = None
     """When the game goes on by itself, in ms."""
+    paused_at: int | None = None
+    """Since when the host has halted play, in ms; every clock stands still."""
 
 
 class Room(msgspec.Struct, frozen=True, dict=True):
@@ -96,8 +113,12 @@ class Room(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def seated(self) -> dict[UserId, SeatIndex]:
-        """Who sits where."""
-        return {seat.user: index for index, seat in self.table.seats.items()}
+        """Which members sit where. Who has left, or was put out, has no part in the seat that he still holds."""
+        return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
+
+    def admitted(self, user: UserId) -> bool:
+        member = self.members.get(user)
+        return member is not None and member.standing == "approved"
 
     def seat_of(self, user: UserId) -> SeatIndex | None:
         return self.seated.get(user)
@@ -127,6 +148,15 @@ class Event(msgspec.Struct, frozen=True):
     only: tuple[UserId, ...] | None = None
 
 
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody may come back with, as `role`: `actors.grants` makes the token of it."""
+
+    user: UserId
+    role: Role
+    seat: SeatIndex | None
+    id: str
+
+
 class Decision(msgspec.Struct, frozen=True):
     """An accepted command: the next room, what happened, and what the sender is given in his `ack`."""
 
@@ -135,6 +165,9 @@ class Decision(msgspec.Struct, frozen=True):
     give: dict[str, Any] = {}
     rounds: tuple[Round, ...] = ()
     result: dict[str, Any] | None = None
+    grants: tuple[Grant, ...] = ()
+    out: tuple[UserId, ...] = ()
+    """Who was put out of the room: his sockets here are closed."""
 
 
 class Nothing(msgspec.Struct, frozen=True):

@@ -22,13 +22,15 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
     For a user who stays in his audience `patch` comes on top of the audience's patch (they share no key), and `events`,
     unless empty, replaces the audience's. For one who changes it (`audience` is where he is now, `was` where he was)
-    both are whole.
+    both are whole. `grant` is the id of what he is given to come back with; `out` says that he was put out of the room.
     """
 
     events: bytes = b""
     patch: bytes = b""
     audience: Audience | None = None
     was: Audience | None = None
+    grant: str = ""
+    out: bool = False
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from actors import clock
 from actors.commands import Epoch, RoomId, Seq, UserId
 from actors.play import game_of
 from actors.state import Decision, Event, Room, Seat
@@ -21,11 +23,11 @@ from games.base import SeatIndex
 View = dict[str, Any]
 
 _json = msgspec.json.Encoder().encode
-_OUTSIDE_NOTHING = Part()
+_NOTHING = Part()
 
 
 def audience(room: Room, user: UserId) -> Audience:
-    return "inside" if user in room.seated or room.role_of(user) == "spectator" else "outside"
+    return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
 
 
 def summary(room: Room) -> View:
@@ -62,8 +64,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
     }
     _add_dense(view["game"], game.public(table.game, info.options))
-    if table.turn is not None:
-        turn = table.turn
+    turn = clock.running(room)
+    if turn is not None:
         view["turn"] = {
             "number": turn.number,
             "seat_index": turn.seat,
@@ -88,7 +90,8 @@ def personal(room: Room, user: UserId) -> View:
     if index is not None:
         game, state = game_of(room), room.table.game
         me["seat_index"] = index
-        me["legal"] = game.legal(state, info.options, index)
+        if room.table.paused_at is None and info.status != "closed":
+            me["legal"] = game.legal(state, info.options, index)
         _add_dense(me, game.private_seat(state, info.options, index))
     elif member is not None and member.standing != "approved":
         me["request"] = member.standing
@@ -99,8 +102,25 @@ def personal(room: Room, user: UserId) -> View:
             for other, asked in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
             if asked.standing == "pending"
         ]
-        view["host_controls"] = {"can_start": not room.table.running}
+        view["host_controls"] = _controls(room)
     return view
+
+
+def _controls(room: Room) -> View:
+    """What the host could do now."""
+    game, table = game_of(room), room.table
+    there = room.info.status != "closed"
+    between = there and game.between_rounds(table.game)
+    return {
+        "can_start": there and not table.running and table.paused_at is None,
+        "can_pause": there and table.paused_at is None,
+        "can_resume": there and table.paused_at is not None,
+        "can_kick": there and len(room.members) > 1,
+        "can_transfer": there and len(room.members) > 1,
+        "can_adjust_chips": between and bool(table.seats),
+        "can_update_settings": between,
+        "can_close": between,
+    }
 
 
 def whole(room: Room, user: UserId) -> View:
@@ -148,6 +168,10 @@ class Projection:
             part = self._part(user, before, after, was, view, now, decision.events)
             if part is not None:
                 users[user] = part
+        for grant in decision.grants:
+            users[grant.user] = replace(users.get(grant.user, _NOTHING), grant=grant.id)
+        for user in decision.out:
+            users[user] = replace(users.get(user, _NOTHING), out=True)
         nxt._personal = mine
         room_patch = {"room": patch["room"]} if "room" in patch else None
         shown = Update(
@@ -157,7 +181,7 @@ class Projection:
             at=after.table.at,
             events=_json([_told(event, None) for event in decision.events if event.only is None]),
             patch=_json(patch) if patch else b"",
-            outside=Part(patch=_json(room_patch)) if room_patch else _OUTSIDE_NOTHING,
+            outside=Part(patch=_json(room_patch)) if room_patch else _NOTHING,
             users=users,
         )
         return shown, nxt
@@ -219,10 +243,17 @@ def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
         "seat_index": index,
         "user_id": seat.user,
         "display_name": member.name if member is not None else "",
-        "status": "active",
+        "status": status_of(room, index, seat),
     }
     _add_dense(view, game_of(room).public_seat(room.table.game, room.info.options, index))
     return view
+
+
+def status_of(room: Room, index: SeatIndex, seat: Seat) -> str:
+    """Whether the player in a seat is here: `active`, `away`, `disconnected`, `sitting_out`."""
+    if seat.away is not None:
+        return "away" if seat.away.step == "away" else "disconnected"
+    return "sitting_out" if game_of(room).sits_out(room.table.game, index) else "active"
 
 
 def _dense(view: View) -> View:

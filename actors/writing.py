@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from actors.commands import CommandId, Epoch, UserId
+from actors.grants import Mint
 from actors.load import update_texts
 from actors.records import NOTHING, records
 from actors.rooms import HELD_S, RETRY_S
@@ -30,7 +31,7 @@ class Outcome(msgspec.Struct):
     """The commit may still be on its way, and the database does not answer."""
 
 
-async def write(database: Database, lane: Lane, entries: list[Entry]) -> Outcome:
+async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]) -> Outcome:
     """Commit the decisions among `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
     by_slot: dict[Slot, list[Entry]] = {}
     for entry in entries:
@@ -48,7 +49,7 @@ async def write(database: Database, lane: Lane, entries: list[Entry]) -> Outcome
         )
         rows += [_log_row(entry) for entry in mine]
         decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
-        more, alarms[slot] = records(slot.room, decisions, slot.stored_alarm)
+        more, alarms[slot] = records(slot.room, decisions, slot.stored_alarm, mint)
         if more is not NOTHING:
             for ours, theirs in zip(out.lists(), more.lists(), strict=True):
                 ours.extend(theirs)

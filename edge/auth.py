@@ -11,13 +11,13 @@ import msgspec
 
 from actors.commands import UserId
 from actors.messages import No
+from actors.names import clean
 
 AUDIENCE = "tavola"
 ISSUER = "tavola"
 ALGORITHM = "HS256"
 LIFE_S = 3600
 LEEWAY_S = 5
-NAME_LIMIT = 50
 
 UNAUTHENTICATED = No("unauthenticated", "Sign in first.")
 EXPIRED = No("token_expired", "That token has expired; get a new one.")
@@ -79,8 +79,3 @@ class Identities:
         if not isinstance(user, str) or not 0 < len(user) <= 64 or not user.isprintable():
             return INVALID
         return Identity(UserId(user), clean(name if isinstance(name, str) else "") or user, int(claims["exp"]))
-
-
-def clean(name: str) -> str:
-    """A display name without control characters and runs of blanks, cut to its limit."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:NAME_LIMIT]

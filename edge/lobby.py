@@ -11,8 +11,9 @@ import msgspec
 
 from actors.commands import RoomId
 from actors.messages import No
+from actors.names import clean
 from actors.opening import Request, open_rows
-from edge.auth import Identity, clean
+from edge.auth import Identity
 from games.base import Refused
 from storage.postgres import BIGINT, Conflict, Database, Row
 

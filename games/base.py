@@ -82,6 +82,8 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     """Rounds that started or ended here, in order."""
     vacated: tuple[SeatIndex, ...] = ()
     """Seats whose players have now left the game; the room frees them."""
+    carried: dict[SeatIndex, int] = {}
+    """The chips that the players of vacated seats take with them."""
     result: dict[str, Json] | None = None
     """Given when the whole game is over. A later `advance` begins another one."""
 

@@ -52,9 +52,11 @@ class Records(msgspec.Struct):
     games: list[dict[str, Any]] = []
     hands: list[dict[str, Any]] = []
     checkpoints: list[dict[str, Any]] = []
+    tokens: list[dict[str, Any]] = []
 
     def lists(self) -> tuple[list[dict[str, Any]], ...]:
-        return (self.rooms, self.players, self.spectators, self.seats, self.games, self.hands, self.checkpoints)
+        people = (self.players, self.spectators, self.seats)
+        return (self.rooms, *people, self.games, self.hands, self.checkpoints, self.tokens)
 
 
 async def commit(database: Database | Lane, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:

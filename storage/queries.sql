@@ -98,7 +98,7 @@ UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = $3
 SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
        r.actor, r.alarm_at, g.epoch, g.seq, g.state,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_array(p.display_name, p.status, p.changed_at,
-                                                                    s.user_id IS NOT NULL)), '{}')
+                                                                    s.user_id IS NOT NULL, p.banned)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
         WHERE p.room_id = r.id) AS members
 FROM rooms r JOIN game_states g ON g.room_id = r.id
@@ -145,8 +145,10 @@ JOIN actions a ON a.room_id = asked.room_id AND a.user_id = asked.user_id AND a.
 WHERE a.user_id <> ''
 
 -- name: audience_of
--- Whether user $2 is inside room $1 (seated or watching), as the last commit left it.
-SELECT EXISTS (SELECT 1 FROM room_seats WHERE room_id = $1 AND user_id = $2)
+-- Whether user $2 is inside room $1 (seated or watching), as the last commit left it. Who has left, or was put out, may
+-- still hold a seat until the hand ends.
+SELECT EXISTS (SELECT 1 FROM room_seats JOIN room_players USING (room_id, user_id)
+               WHERE room_id = $1 AND user_id = $2 AND room_players.status = 'approved')
     OR EXISTS (SELECT 1 FROM room_spectators WHERE room_id = $1 AND user_id = $2) AS inside,
        (SELECT seq FROM game_states WHERE room_id = $1) AS seq
 
@@ -223,9 +225,13 @@ WITH input AS (
     JOIN held ON held.room_id = l.room_id
 ), summaries AS (
     UPDATE rooms r SET status = s.status, host_id = s.host_id, alarm_at = s.alarm_at, players = s.players,
-                       spectators = s.spectators, current_game_id = s.current_game_id
-    FROM json_to_recordset($22::json) AS s (room_id text, status text, host_id text, alarm_at bigint, players integer,
-                                             spectators integer, current_game_id text)
+                       spectators = s.spectators, current_game_id = s.current_game_id, name = s.name,
+                       approval = s.approval, visibility = s.visibility, max_spectators = s.max_spectators,
+                       max_players = s.max_players, options = s.options, closed_at = s.closed_at
+    FROM json_to_recordset($22::json)
+        AS s (room_id text, status text, host_id text, alarm_at bigint, players integer, spectators integer,
+              current_game_id text, name text, approval text, visibility text, max_spectators integer,
+              max_players integer, options json, closed_at bigint)
     JOIN held ON held.room_id = s.room_id
     WHERE r.id = s.room_id
 ), players_gone AS (
@@ -233,21 +239,22 @@ WITH input AS (
     USING json_to_recordset($23::json) AS x (room_id text, user_id text, status text) JOIN held USING (room_id)
     WHERE x.status IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), players_here AS (
-    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at)
-    SELECT x.room_id, x.user_id, x.display_name, x.status, x.changed_at
+    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned)
+    SELECT x.room_id, x.user_id, x.display_name, x.status, x.changed_at, x.banned
     FROM json_to_recordset($23::json)
-        AS x (room_id text, user_id text, display_name text, status text, changed_at bigint)
+        AS x (room_id text, user_id text, display_name text, status text, changed_at bigint, banned boolean)
     JOIN held USING (room_id)
     WHERE x.status IS NOT NULL
     ON CONFLICT (room_id, user_id) DO UPDATE
-    SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at
+    SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
+        banned = excluded.banned
 ), spectators_gone AS (
     DELETE FROM room_spectators p
     USING json_to_recordset($24::json) AS x (room_id text, user_id text, display_name text) JOIN held USING (room_id)
     WHERE x.display_name IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), spectators_here AS (
-    INSERT INTO room_spectators (room_id, user_id, display_name, joined_at)
-    SELECT x.room_id, x.user_id, x.display_name, x.joined_at
+    INSERT INTO room_spectators (room_id, user_id, display_name, joined_at, last_seen_at)
+    SELECT x.room_id, x.user_id, x.display_name, x.joined_at, x.joined_at
     FROM json_to_recordset($24::json) AS x (room_id text, user_id text, display_name text, joined_at bigint)
     JOIN held USING (room_id)
     WHERE x.display_name IS NOT NULL
@@ -258,15 +265,19 @@ WITH input AS (
     USING json_to_recordset($25::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
     WHERE x.user_id IS NULL AND p.room_id = x.room_id AND p.seat_index = x.seat_index
 ), seats_here AS (
-    INSERT INTO room_seats (room_id, seat_index, user_id, display_name, chips, seated_at)
-    SELECT x.room_id, x.seat_index, x.user_id, x.display_name, x.chips, x.seated_at
+    INSERT INTO room_seats (room_id, seat_index, user_id, display_name, chips, seated_at, status, away_since,
+                            seat_token, last_seen_at, last_heartbeat_at)
+    SELECT x.room_id, x.seat_index, x.user_id, x.display_name, x.chips, x.seated_at, x.status, x.away_since,
+           coalesce(x.seat_token, ''), x.seated_at, x.seated_at
     FROM json_to_recordset($25::json)
-        AS x (room_id text, seat_index integer, user_id text, display_name text, chips bigint, seated_at bigint)
+        AS x (room_id text, seat_index integer, user_id text, display_name text, chips bigint, seated_at bigint,
+              status text, away_since bigint, seat_token text)
     JOIN held USING (room_id)
     WHERE x.user_id IS NOT NULL
     ON CONFLICT (room_id, seat_index) DO UPDATE
     SET user_id = excluded.user_id, display_name = excluded.display_name, chips = excluded.chips,
-        seated_at = excluded.seated_at
+        seated_at = excluded.seated_at, status = excluded.status, away_since = excluded.away_since,
+        seat_token = CASE WHEN excluded.seat_token = '' THEN room_seats.seat_token ELSE excluded.seat_token END
 ), games_here AS (
     INSERT INTO games (id, room_id, number, kind, status, started_at, ended_at, result)
     SELECT x.id, x.room_id, x.number, x.kind, x.status, x.started_at, x.ended_at, x.result
@@ -292,6 +303,23 @@ WITH input AS (
     FROM json_to_recordset($28::json) AS x (room_id text, seq bigint, state text, at bigint)
     JOIN held USING (room_id)
     ON CONFLICT DO NOTHING
+), tokens_gone AS (
+    DELETE FROM rejoin_tokens t
+    USING json_to_recordset($29::json) AS x (room_id text, user_id text, hash text) JOIN held USING (room_id)
+    WHERE x.hash IS NULL AND t.room_id = x.room_id AND t.user_id = x.user_id
+), tokens_here AS (
+    INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
+    SELECT decode(x.hash, 'hex'), x.room_id, x.user_id, x.role, x.seat_index, x.issued_at, x.expires_at
+    FROM json_to_recordset($29::json)
+        AS x (room_id text, user_id text, hash text, role text, seat_index integer, issued_at bigint,
+              expires_at bigint)
+    JOIN held USING (room_id)
+    WHERE x.hash IS NOT NULL
+    ON CONFLICT DO NOTHING
+), connections_gone AS (
+    DELETE FROM connection_tokens c
+    USING json_to_recordset($25::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
+    WHERE c.room_id = x.room_id AND c.seat_index = x.seat_index AND c.user_id IS DISTINCT FROM x.user_id
 )
 SELECT room_id FROM held
 

@@ -13,7 +13,8 @@ OURS = {"games", "actors", "storage", "edge", "load", "tavola"}
 PURE = {
     "actors." + name
     for name in (
-        "clock", "commands", "membership", "messages", "opening", "play", "records", "room", "state", "update", "view",
+        "attendance", "clock", "commands", "grants", "hosting", "membership", "messages", "names", "opening", "play",
+        "records", "room", "settings", "sitting", "state", "update", "view",
     )
 }  # fmt: skip
 IMPURE = {

@@ -18,6 +18,9 @@ from edge.lobby import Lobby
 from storage.commits import LogRow, Records, StateRow, commit
 from storage.postgres import Conflict, Database, StorageUnavailable, migrate
 
+PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
+SEAT = {"seated_at": 1, "status": "active"}
+
 
 def log_row(room: str, seq: int, command: str = "", user: str = "u") -> LogRow:
     return LogRow(
@@ -68,13 +71,10 @@ def test_a_commit_writes_rooms_at_their_epoch_and_seq_and_no_others(database_url
             rows = [log_row(good, 1), log_row(good, 2), log_row(old_epoch, 1), log_row(ahead, 6), log_row(behind, 9)]
             records = Records(
                 seats=[
-                    {"room_id": r, "seat_index": 0, "user_id": "u", "display_name": "n", "chips": 1, "seated_at": 1}
+                    {**SEAT, "room_id": r, "seat_index": 0, "user_id": "u", "display_name": "n", "chips": 1}
                     for r in rooms
                 ],
-                players=[
-                    {"room_id": r, "user_id": "u", "display_name": "n", "status": "approved", "changed_at": 1}
-                    for r in rooms
-                ],
+                players=[{**PLAYER, "room_id": r, "user_id": "u", "display_name": "n"} for r in rooms],
             )
             assert await commit(database, states, rows, records) == {good}
             for room, seqs in ((good, [1, 2]), (old_epoch, []), (ahead, []), (behind, [1])):
@@ -117,7 +117,7 @@ def test_two_seats_may_be_exchanged_in_one_commit_but_not_doubled(database_url: 
             await place(database, room)
 
             def seats(*users: str) -> Records:
-                common = {"room_id": room, "display_name": "n", "chips": 0, "seated_at": 0}
+                common = {**SEAT, "room_id": room, "display_name": "n", "chips": 0}
                 return Records(seats=[{**common, "seat_index": i, "user_id": user} for i, user in enumerate(users)])
 
             await commit(database, [state(room, 1, 0, 1)], [log_row(room, 1)], seats("ann", "bob"))
@@ -254,12 +254,12 @@ def test_members_come_back_as_they_were_written(database_url: str) -> None:
             name = 'A "quoted" \\ naïve \u2603 name'
             common = {"room_id": room, "display_name": name}
             records = Records(
-                players=[{**common, "user_id": "ann", "status": "approved", "changed_at": 5}],
+                players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
                 spectators=[{**common, "user_id": "ann", "joined_at": 5}],
             )
             await commit(database, [state(room, 1, 0, 1)], [log_row(room, 1)], records)
             members = msgspec.json.decode((await stored(database, room))["members"])
-            assert members["ann"] == [name, "approved", 5, True]
+            assert members["ann"] == [name, "approved", 5, True, False]
             gone = Records(
                 players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}]
             )

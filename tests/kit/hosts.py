@@ -12,9 +12,11 @@ import msgspec
 import uvloop
 
 from actors import update as codec
+from actors.clock import Grace
 from actors.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from actors.directory import Directory
-from actors.host import Host
+from actors.grants import Mint
+from actors.host import Host, Means
 from actors.messages import Answer, Deliver, Done, Look, Request, Rouse, Seen
 from actors.opening import Opening, open_rows
 from actors.opening import Request as Wish
@@ -25,6 +27,8 @@ from storage.postgres import Database, Row
 
 _numbers = count(1)
 
+SECRET = b"a secret of tests, 32 bytes long"
+GRACE = Grace(disconnected_ms=300_000, freed_ms=600_000)
 WITHIN_S = 8.0
 """How long any single answer is waited for."""
 
@@ -103,7 +107,7 @@ async def hosting(database: Database, name: str, time: Time | None = None, capac
     """A host that runs, registered in `room_actors`."""
     time, published = time or Time(), Published()
     reached: list[str] = []
-    host = Host(name, database, published, reached.append, time)
+    host = Host(name, database, published, Means(time, reached.append, Mint(SECRET), GRACE))
     table = Table(host, name, time, published)
     table.reached = reached
     await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)

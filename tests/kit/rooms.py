@@ -25,6 +25,7 @@ from actors.commands import (
     UserId,
     Wake,
 )
+from actors.grants import Mint
 from actors.records import dump, records
 from actors.room import decide, open_room
 from actors.state import Decision, Info, Nothing, Room
@@ -35,6 +36,7 @@ from games.base import Entropy, Refused
 from kit.merge import merge
 
 START_MS = 1_760_000_000_000
+MINT = Mint(b"a secret of tests, 32 bytes long")
 ROOM = RoomId("r_test")
 HOST = UserId("host")
 
@@ -189,9 +191,8 @@ class Rows:
         self.seq = Seq(0)
         member = room.members[room.info.host]
         self.room: dict[str, Any] = {"status": room.info.status, "host_id": room.info.host, "alarm_at": None}
-        self.players: Table = {
-            room.info.host: {"display_name": member.name, "status": "approved", "changed_at": member.at}
-        }
+        admitted = {"display_name": member.name, "status": "approved", "changed_at": member.at, "banned": False}
+        self.players: Table = {room.info.host: admitted}
         self.spectators: Table = {}
         self.seats: Table = {}
         self.games: Table = {}
@@ -201,7 +202,7 @@ class Rows:
     def write(self, decisions: list[tuple[int, Decision]]) -> None:
         if not decisions:
             return
-        out, alarm = records(self.written, decisions, self.room["alarm_at"])
+        out, alarm = records(self.written, decisions, self.room["alarm_at"], MINT)
         self.written, self.seq = decisions[-1][1].room, Seq(decisions[-1][0])
         for row in out.rooms:
             self.room |= row
@@ -228,7 +229,7 @@ class Rows:
         """The row of `load_room`. Members come in an order of the database's own."""
         room = self.written
         members = {
-            user: [row["display_name"], row["status"], row["changed_at"], user in self.spectators]
+            user: [row["display_name"], row["status"], row["changed_at"], user in self.spectators, row["banned"]]
             for user, row in sorted(self.players.items())
         }
         return {

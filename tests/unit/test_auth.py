@@ -14,7 +14,8 @@ import pytest
 
 from actors.commands import UserId
 from actors.messages import No
-from edge.auth import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_S, LIFE_S, NAME_LIMIT, Identities, Identity, clean
+from actors.names import NAME_LIMIT, clean
+from edge.auth import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
 
 SECRET = bytes(range(64))
 """Long enough for HS512 too."""

@@ -1,0 +1,63 @@
+-- Everybody's part in a room: presence, tokens, sessions. Times ending in _at are milliseconds since the epoch.
+
+ALTER TABLE rooms ADD COLUMN closed_at bigint;
+
+ALTER TABLE room_players ADD COLUMN banned boolean NOT NULL DEFAULT false;  -- kicked, and may never ask again
+
+ALTER TABLE room_seats
+    ADD COLUMN status            text NOT NULL DEFAULT 'active'
+               CHECK (status IN ('active', 'away', 'disconnected', 'sitting_out')),
+    ADD COLUMN away_since        bigint,
+    ADD COLUMN seat_token        text NOT NULL DEFAULT '',   -- the jti of the tokens that are good for this seat
+    ADD COLUMN last_seen_at      bigint,                     -- by a socket or a request; written in batches
+    ADD COLUMN last_heartbeat_at bigint;                     -- by a socket; written in batches
+CREATE INDEX room_seats_unheard ON room_seats (last_heartbeat_at) WHERE away_since IS NULL;
+
+ALTER TABLE room_spectators ADD COLUMN last_seen_at bigint;
+
+CREATE TABLE rejoin_tokens (
+    hash        bytea PRIMARY KEY,                   -- SHA-256 of the token
+    room_id     text NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    user_id     text NOT NULL,
+    role        text NOT NULL CHECK (role IN ('host', 'player', 'spectator', 'approved')),
+    seat_index  integer,
+    issued_at   bigint NOT NULL,
+    expires_at  bigint NOT NULL,                     -- put off while its holder is connected; see also valid_rejoin_token
+    replaced_at bigint                               -- another was given for it: it is good until it expires, and no longer
+);
+CREATE INDEX rejoin_tokens_holder ON rejoin_tokens (room_id, user_id);
+CREATE INDEX rejoin_tokens_expiry ON rejoin_tokens (expires_at);
+
+CREATE TABLE connection_tokens (
+    hash       bytea PRIMARY KEY,                    -- SHA-256 of the token; the row goes when it is used
+    room_id    text NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    user_id    text NOT NULL,
+    seat_index integer NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX connection_tokens_expiry ON connection_tokens (expires_at);
+
+-- The backup of the sessions in Redis.
+CREATE TABLE app_sessions (
+    sid     bytea PRIMARY KEY,                       -- SHA-256 of what the cookie holds
+    user_id text NOT NULL,
+    sess    json NOT NULL,
+    expire  bigint NOT NULL
+);
+CREATE INDEX app_sessions_user ON app_sessions (user_id);
+CREATE INDEX app_sessions_expiry ON app_sessions (expire);
+
+-- Who signed out everywhere, and when: tokens that were issued before are no good any more.
+CREATE TABLE sign_outs (
+    user_id text PRIMARY KEY,
+    at      bigint NOT NULL
+);
+CREATE INDEX sign_outs_at ON sign_outs (at);
+
+-- Who was sent to a free seat lately and has not sat down yet.
+CREATE TABLE matches (
+    room_id    text NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    user_id    text NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (room_id, user_id)
+);
