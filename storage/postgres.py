@@ -53,9 +53,14 @@ class Conflict(Exception):
 
 
 def _read_queries() -> dict[str, str]:
-    text = files("storage").joinpath("queries.sql").read_text()
-    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], (body.strip() for body in parts[1::2]), strict=True))
+    queries: dict[str, str] = {}
+    for file in sorted(files("storage").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".sql"):
+            parts = re.split(r"^-- name: (\w+)\n", file.read_text(), flags=re.MULTILINE)[1:]
+            for name, body in zip(parts[::2], parts[1::2], strict=True):
+                assert name not in queries, f"two queries are named {name}"
+                queries[name] = body.strip()
+    return queries
 
 
 QUERIES = _read_queries()
