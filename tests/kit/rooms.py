@@ -198,6 +198,7 @@ class Rows:
         self.games: Table = {}
         self.hands: Table = {}
         self.checkpoints: dict[int, str] = {0: dump(room)}
+        self.tokens: dict[str, dict[str, Any]] = {}
 
     def write(self, decisions: list[tuple[int, Decision]]) -> None:
         if not decisions:
@@ -205,7 +206,7 @@ class Rows:
         out, alarm = records(self.written, decisions, self.room["alarm_at"], MINT)
         self.written, self.seq = decisions[-1][1].room, Seq(decisions[-1][0])
         for row in out.rooms:
-            self.room |= row
+            self.room |= {**row, "options": msgspec.json.encode(row["options"]).decode()}
         assert self.room["alarm_at"] == alarm
         for table, key, rows, gone in (
             (self.players, "user_id", out.players, "status"),
@@ -217,7 +218,12 @@ class Rows:
                 if row.get(gone) is None:
                     del table[row[key]]
                 else:
-                    table[row[key]] = row
+                    # As ON CONFLICT DO UPDATE has it: a seat's token stays until there is another.
+                    table[row[key]] = {**{k: v for k, v in table.get(row[key], {}).items() if k == "seat_token"}, **row}
+        for row in out.tokens:
+            if row.get("hash") is None:
+                self.tokens = {hash: kept for hash, kept in self.tokens.items() if kept["user_id"] != row["user_id"]}
+        self.tokens |= {row["hash"]: row for row in out.tokens if row.get("hash") is not None}
         for row in out.games:
             self.games[row["id"]] = {**self.games.get(row["id"], {}), **row}
         for row in out.hands:

@@ -15,18 +15,30 @@ from kit.rooms import HOST, ROOM, Live, info
 from actors.clock import alarm
 from actors.commands import (
     Act,
+    AdjustChips,
     AnyCommand,
     Approve,
+    Attended,
     Chat,
+    CloseRoom,
+    Deserted,
+    Kick,
     Leave,
     LeaveSeat,
+    Pause,
+    Rebuy,
     Recover,
     Reject,
     RequestJoin,
+    Resume,
+    SitIn,
+    SitOut,
     Spectate,
     Start,
     StopSpectating,
     TakeSeat,
+    TransferHost,
+    UpdateSettings,
     Wake,
 )
 from actors.play import game_of
@@ -118,16 +130,20 @@ def _arrivals(script: Script, live: Live) -> Iterator[tuple[str, AnyCommand]]:
 
 
 def _chosen(live: Live, kind: int, detail: int) -> tuple[str, AnyCommand]:
-    if kind < 208:
+    if kind < 176:
         return _game_goes_on(live, detail)
     user = PEOPLE[detail % len(PEOPLE)]
-    return _something(live, user, kind - 208, detail // len(PEOPLE))
+    if kind < 216:
+        return _something(live, user, kind - 176, detail // len(PEOPLE))
+    return _somebody_goes(live, user, kind - 216, detail // len(PEOPLE))
 
 
 def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
     """Whoever is to act makes a legal move; where nobody is, time passes."""
     user, room = live.to_act(), live.room
-    if user is None or detail == 255:
+    if room.table.paused_at is not None and room.info.host:
+        return room.info.host, Resume(id=live.id(), room=ROOM)
+    if user is None or detail == 255 or not room.admitted(user):
         return _alarm(live)
     turn = room.table.turn
     assert turn is not None
@@ -161,11 +177,11 @@ def _act(live: Live, move: str, arguments: dict[str, object], turn: int | None) 
 
 
 def _something(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyCommand]:
-    """Anything that anybody may ask for, mostly sensible. `kind` is 0 to 47, `detail` 0 to 42."""
+    """Anything that anybody may ask for, mostly sensible. `kind` is 0 to 39, `detail` 0 to 42."""
     room, id = live.room, live.id()
     other = PEOPLE[detail % len(PEOPLE)]
     asking = [user for user, member in room.members.items() if member.standing == "pending"]
-    match kind // 3:
+    match kind * 2 // 5:
         case 0 | 1:
             return user, TakeSeat(id=id, room=ROOM, seat_index=detail % 6, buy_in=BUY_INS[detail % len(BUY_INS)])
         case 2:
@@ -199,6 +215,55 @@ def _something(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyC
             return "", Recover(id="recover", room=ROOM)
         case _:
             return "", Wake(id="wake", room=ROOM)
+
+
+def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyCommand]:
+    """Coming and going, and what a host does about it. `kind` is 0 to 39, `detail` 0 to 42."""
+    room, id = live.room, live.id()
+    host = user if detail % 7 == 3 else room.info.host or user
+    other = PEOPLE[detail % len(PEOPLE)]
+    match kind // 3:
+        case 0 | 1:
+            return "", Deserted(id=id, room=ROOM, user_id=user, disconnected_ms=3_000, freed_ms=8_000 + 100 * detail)
+        case 2:
+            return "", Attended(id=id, room=ROOM, user_id=user)
+        case 3:
+            return user, SitOut(id=id, room=ROOM)
+        case 4:
+            return user, SitIn(id=id, room=ROOM)
+        case 5:
+            return user, Rebuy(id=id, room=ROOM, amount=(1, 20, 90, 10**12)[detail % 4])
+        case 6:
+            return host, Pause(id=id, room=ROOM)
+        case 7:
+            return host, Resume(id=id, room=ROOM)
+        case 8:
+            return host, Kick(id=id, room=ROOM, user_id=other, ban=detail % 3 == 0)
+        case 9:
+            amount = (5, -5, 200, -(10**9))[detail % 4]
+            return host, AdjustChips(id=id, room=ROOM, user_id=other, amount=amount, reason="because" * (detail % 2))
+        case 10:
+            return host, UpdateSettings(id=id, room=ROOM, settings=SETTINGS[detail % len(SETTINGS)])
+        case 11:
+            return host, TransferHost(id=id, room=ROOM, user_id=other)
+        case _:
+            if detail in (0, 11):
+                return host, CloseRoom(id=id, room=ROOM)
+            return "", Wake(id="wake", room=ROOM)
+
+
+SETTINGS: tuple[dict[str, object], ...] = (
+    {"name": "Another name"},
+    {"approval": "host", "max_spectators": 1},
+    {"approval": "auto", "max_spectators": 50},
+    {"options": {"turn_seconds": 3}},
+    {"options": {"auto_start": True}},
+    {"options": {"seats": 2}},
+    {"options": {"no_such": 1}},
+    {"visibility": "private"},
+    {"visibility": "nowhere"},
+    {"color": "red"},
+)
 
 
 def hands(live: Live) -> int:

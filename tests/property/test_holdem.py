@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -34,13 +35,16 @@ class Script(NamedTuple):
     options: Options
     stacks: dict[int, int]
     happens: bytes
+    leaving: bool = True
+    """Players may leave; if not, they only come, sit out and in, and get chips."""
 
 
 class Step(NamedTuple):
-    """One outcome. `seat` and `move` are None where it was not a move."""
+    """One outcome, of `what`. `seat` and `move` are None where it was not a move."""
 
     before: Table
     after: Outcome[Table]
+    what: Callable[[Table], Outcome[Table] | Refused]
     seat: SeatIndex | None = None
     move: Move | None = None
     entropy: Entropy | None = None
@@ -49,7 +53,7 @@ class Step(NamedTuple):
 
 
 @st.composite
-def scripts(draw: st.DrawFn, coming_and_going: bool = True) -> Script:
+def scripts(draw: st.DrawFn, leaving: bool = True) -> Script:
     seats = draw(st.integers(2, 10))
     small_blind = draw(st.integers(1, 9))
     options = Options(
@@ -57,10 +61,7 @@ def scripts(draw: st.DrawFn, coming_and_going: bool = True) -> Script:
     )
     stack = st.one_of(st.integers(1, 40), st.integers(10, 300), st.just(1000))
     taken = draw(st.lists(st.integers(0, seats - 1), min_size=2, max_size=seats, unique=True))
-    happens = draw(st.binary(max_size=60))
-    if not coming_and_going:
-        happens = bytes(byte & 0x3F for byte in happens)
-    return Script(options, {seat: draw(stack) for seat in taken}, happens)
+    return Script(options, {seat: draw(stack) for seat in taken}, draw(st.binary(max_size=80)), leaving)
 
 
 def entropy(number: int) -> Entropy:
@@ -77,7 +78,7 @@ def steps(script: Script, hands: int = 3) -> Iterator[Step]:
         byte = next(happens, None)
         seat = GAME.turn(state)
         if byte is not None and byte >= 0xC0:  # somebody comes or goes
-            step = _comes_or_goes(state, options, byte)
+            step = _comes_or_goes(state, script, byte, next(happens, 0))
             if step is not None:
                 yield step
                 state = step.after.state
@@ -86,20 +87,37 @@ def steps(script: Script, hands: int = 3) -> Iterator[Step]:
                 legal = GAME.legal(state, options, taken.index)
                 if byte is not None and legal:
                     move = Move(legal[byte % 2]["move"])
-                    step = Step(state, _played(state, options, taken.index, move), taken.index, move)
+                    step = _step(state, _playing(options, taken.index, move), seat=taken.index, move=move)
                     yield step
                     state = step.after.state
             chance = entropy(number * 256 + len(script.happens))
-            dealt = GAME.advance(state, options, chance)
-            if isinstance(dealt, Refused):
-                assert GAME.advance_after_ms(state, options) is None
-                return
-            yield Step(state, dealt, entropy=chance)
-            state, number = dealt.state, number + 1
+            if GAME.advance_after_ms(state, options) is None:
+                assert isinstance(GAME.advance(state, options, chance), Refused)
+                if byte is None:
+                    return
+                continue
+            step = _step(state, partial(_advanced, options=options, chance=chance), entropy=chance)
+            yield step
+            state, number = step.after.state, number + 1
         else:
             move = GAME.timeout_move(state, options, seat) if byte is None else _choose(state, options, seat, byte)
-            yield Step(state, after := _played(state, options, seat, move), seat, move)
-            state = after.state
+            step = _step(state, _playing(options, seat, move), seat=seat, move=move)
+            yield step
+            state = step.after.state
+
+
+def _step(state: Table, what: Callable[[Table], Outcome[Table] | Refused], **more: Any) -> Step:
+    outcome = what(state)
+    assert isinstance(outcome, Outcome), (more, outcome)
+    return Step(state, outcome, what, **more)
+
+
+def _advanced(state: Table, options: Options, chance: Entropy) -> Outcome[Table] | Refused:
+    return GAME.advance(state, options, chance)
+
+
+def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[Table], Outcome[Table] | Refused]:
+    return lambda state: GAME.play(state, options, seat, move, Entropy(b""))
 
 
 def _played(state: Table, options: Options, seat: SeatIndex, move: Move) -> Outcome[Table]:
@@ -125,20 +143,27 @@ def _choose(state: Table, options: Options, seat: SeatIndex, byte: int) -> Move:
     return Move("call" if "call" in legal else "fold")
 
 
-def _comes_or_goes(state: Table, options: Options, byte: int) -> Step | None:
-    index = SeatIndex(byte % options.seats)
-    seat = state.seat(index)
-    outcome: Outcome[Table] | Refused
+def _comes_or_goes(state: Table, script: Script, kind: int, byte: int) -> Step | None:
+    """Something that happens beside the play, or None if it was refused."""
+    options, index = script.options, SeatIndex(byte % script.options.seats)
+    seat, amount = state.seat(index), 1 + byte % 50
+    brought = 0
+    what: Callable[[Table], Outcome[Table] | Refused]
     if seat is None:
-        outcome = GAME.sit(state, options, index, 1 + byte % 50)
-    elif byte & 0x20:
-        outcome = GAME.rebuy(state, options, index, 1 + byte % 50)
+        what, brought = (lambda table: GAME.sit(table, options, index, amount)), amount
+    elif kind & 7 == 0 and script.leaving:
+        what = lambda table: GAME.stand(table, options, index)  # noqa: E731
+    elif kind & 7 == 1:
+        what, brought = (lambda table: GAME.rebuy(table, options, index, amount)), amount
+    elif kind & 7 == 2:
+        amount = amount if kind & 8 else -min(amount, seat.chips)
+        what, brought = (lambda table: GAME.adjust_chips(table, options, index, amount)), amount
+    elif GAME.sits_out(state, index):
+        what = lambda table: GAME.sit_in(table, options, index)  # noqa: E731
     else:
-        outcome = GAME.stand(state, options, index)
-    if isinstance(outcome, Refused):
-        return None
-    brought = 0 if seat is not None and not byte & 0x20 else 1 + byte % 50
-    return Step(state, outcome, brought=brought)
+        what = lambda table: GAME.sit_out(table, options, index)  # noqa: E731
+    outcome = what(state)
+    return None if isinstance(outcome, Refused) else Step(state, outcome, what, brought=brought)
 
 
 def public(state: Table, options: Options) -> bytes:
@@ -248,13 +273,11 @@ def test_outcomes_are_pure_and_the_same_from_json(script: Script) -> None:
         loaded = stored(before)
         assert encode(loaded) == was
         assert everything(loaded, options) == seen
-        if step.move is not None and step.seat is not None:
-            for state in (before, loaded):
-                again = _played(state, options, step.seat, step.move)
-                assert encode(again) == encode(step.after)
-                assert everything(again.state, options) == everything(step.after.state, options)
-        elif step.entropy is not None:
-            assert encode(GAME.advance(loaded, options, step.entropy)) == encode(step.after)
+        for state in (before, loaded):
+            again = step.what(state)
+            assert isinstance(again, Outcome)
+            assert encode(again) == encode(step.after)
+            assert everything(again.state, options) == everything(step.after.state, options)
         assert (encode(before), everything(before, options)) == (was, seen)
         assert everything(stored(step.after.state), options) == everything(step.after.state, options)
 
@@ -334,22 +357,93 @@ def test_no_global_chance_is_used(script: Script) -> None:
     assert random.getstate() == was
 
 
+# Blinds that were missed
+
+
+@many
+@given(scripts())
+def test_blinds_are_owed_and_posted(script: Script) -> None:
+    """The rule told another way: walk round the table, seat by seat, and remember whom the big blind passed."""
+    owed: dict[int, set[str]] = {seat: set() for seat in script.stacks}
+    for step in steps(script, hands=5):
+        before, after = step.before, step.after.state
+        for seat in after.seats:
+            if before.seat(seat.index) is None:
+                owed[seat.index] = set() if before.hand is None else {"big_blind"}
+        if step.entropy is not None:
+            [posts] = [event.fields["posts"] for event in step.after.events if event.kind == "blinds_posted"]
+            dealt = after.hand
+            assert dealt is not None
+            expected = expected_posts(before, dealt, owed, script.options)
+            assert sorted(paid for paid in map(astuple, posts) if paid[1].endswith("_post")) == sorted(expected)
+            assert all(post["amount"] > 0 for post in posts)
+            assert {paid[0] for paid in map(astuple, posts) if paid[1] == "big_blind"} <= {dealt.big_blind}
+            assert {paid[0] for paid in map(astuple, posts) if paid[1] == "small_blind"} <= {dealt.small_blind}
+            if after.running is not None:
+                assert sum(post["amount"] for post in posts) >= after.betting.played  # less what came back of an ante
+        for seat in after.seats:
+            view = GAME.public_seat(after, script.options, seat.index)
+            assert set(view.get("owes", [])) == owed[seat.index]
+
+
+def expected_posts(
+    before: Table, dealt: Hand, owed: dict[int, set[str]], options: Options
+) -> list[tuple[int, str, int]]:
+    last, posts = before.hand, list[tuple[int, str, int]]()
+    begins_anew = last is None or len(dealt.players) == 2
+    if last is not None:
+        begins_anew = begins_anew or len([seat for seat in before.seats if seat.plays and seat.dealt]) < 2
+        passed = SeatIndex((last.big_blind + 1) % 10)
+        while passed != dealt.big_blind:
+            if (seat := before.seat(passed)) is not None:
+                assert seat.sitting_out or not seat.chips, "the big blind passes nobody who can play"
+                owed[passed] = {"big_blind", "small_blind"}
+            passed = SeatIndex((passed + 1) % 10)
+        seat = before.seat(dealt.small_blind)
+        if seat is not None and (seat.sitting_out or not seat.chips):
+            owed[seat.index] |= {"small_blind"}
+    for player, stack in zip(dealt.players, (GAME.chips(before, seat) for seat in dealt.players), strict=True):
+        debts, owed[player] = owed[player], set()
+        if begins_anew or player == dealt.big_blind:
+            continue
+        rest = stack - options.ante
+        if "big_blind" in debts and rest > 0:
+            posts.append((player, "live_post", min(rest, options.big_blind)))
+        if "small_blind" in debts and rest > options.big_blind:
+            posts.append((player, "dead_post", min(rest - options.big_blind, options.small_blind)))
+    return posts
+
+
+def astuple(post: dict[str, Any]) -> tuple[int, str, int]:
+    return post["seat_index"], post["kind"], post["amount"]
+
+
 # The same hands, settled by pokerkit itself
 
 
 @fewer
-@given(scripts(coming_and_going=False))
+@given(scripts(leaving=False))
 def test_hands_are_settled_as_pokerkit_settles_them(script: Script) -> None:
-    """An independent construction: another mode, another evaluation of hands, cards as text, replayed move by move."""
+    settled_as_pokerkit_settles(script)
+
+
+def settled_as_pokerkit_settles(script: Script) -> set[str]:
+    """An independent construction: another mode, another evaluation of hands, cards as text, replayed move by move.
+
+    Gives what was compared: the kinds of posts of hands that ended."""
     oracle: State | None = None
+    compared: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pokerkit warns of folds where checking is free
-        for step in steps(script, hands=2):
+        for step in steps(script, hands=4):
             hand = step.after.state.hand
-            assert hand is not None
+            if hand is None:
+                continue
             if step.entropy is not None:
+                [told_of] = [event for event in step.after.events if event.kind == "blinds_posted"]
+                posted = {post["kind"] for post in told_of.fields["posts"]}
                 full = step.after.state if step.after.state.running is not None else None
-                oracle = None if full is None or short_big_blind(full) else new_oracle(full, step.before)
+                oracle = None if full is None or not comparable(full) else new_oracle(full, step.before)
             if oracle is None or step.move is None or step.before.running is None:
                 continue
             cards = step.before.running
@@ -359,6 +453,7 @@ def test_hands_are_settled_as_pokerkit_settles_them(script: Script) -> None:
             follow(oracle, cards, step.after.state)
             if hand.ending is not None:
                 assert not oracle.status
+                compared |= posted
                 settled = dict(zip(cards.players, oracle.stacks, strict=True))
                 ours = {seat: GAME.chips(step.after.state, seat) for seat in cards.players}
                 [distributed] = [e.fields for e in step.after.events if e.kind == "pot_distributed"]
@@ -372,18 +467,33 @@ def test_hands_are_settled_as_pokerkit_settles_them(script: Script) -> None:
                 betting = step.after.state.betting
                 assert (betting.bets, betting.stacks) == (oracle.bets, oracle.stacks)
                 assert sum(pot.amount for pot in betting.collected) + sum(betting.bets) == oracle.total_pot_amount
+    return compared
 
 
-def short_big_blind(state: Table) -> bool:
-    """The price of entering is a whole big blind here, and what was posted there."""
-    betting = state.betting
-    return betting.street_index != 0 or betting.bets[betting.big_blind_player] < betting.big_blind
+def comparable(state: Table) -> bool:
+    """The price of entering is a whole big blind here, and what was posted there. Nor does it, where antes differ (a
+    dead blind is one there), give back what others cannot match of an ante."""
+    betting, hand = state.betting, state.hand
+    assert hand is not None
+    if betting.street_index != 0 or betting.bets[betting.big_blind_player] < betting.big_blind:
+        return False
+    return not hand.posts or min(hand.stacks) > hand.stakes[2]
 
 
 def new_oracle(state: Table, before: Table) -> State:
     hand = state.hand
     assert hand is not None
     small_blind, big_blind, ante = hand.stakes
+    chips = [GAME.chips(before, seat) for seat in hand.players]
+    blinds = [small_blind, big_blind] if hand.small_blind in hand.players else [big_blind]
+    blinds += [0] * (len(chips) - len(blinds))
+    antes = [ante] * len(chips)
+    for player, owed in enumerate(hand.posts):
+        if owed in (1, 3):
+            assert blinds[player] == 0
+            blinds[player] = -big_blind
+        if owed in (2, 3):
+            antes[player] += min(small_blind, max(0, chips[player] - ante - big_blind))
     oracle = NoLimitTexasHoldem.create_state(
         (
             Automation.ANTE_POSTING,
@@ -395,12 +505,12 @@ def new_oracle(state: Table, before: Table) -> State:
             Automation.CHIPS_PUSHING,
             Automation.CHIPS_PULLING,
         ),
-        True,
-        ante,
-        (small_blind, big_blind) if hand.small_blind in hand.players else (big_blind,),
+        not hand.posts,
+        antes,
+        blinds,
         big_blind,
-        tuple(GAME.chips(before, seat) for seat in hand.players),
-        len(hand.players),
+        chips,
+        len(chips),
         mode=Mode.CASH_GAME,
     )
     for _ in range(2):
@@ -436,7 +546,7 @@ def follow(oracle: State, hand: Hand, state: Table) -> None:
 
 
 def test_the_games_of_these_tests_are_not_dull() -> None:
-    """They reach showdowns, side pots, all-ins, leavers, dead buttons: counted over fixed scripts."""
+    """They reach showdowns, side pots, all-ins, leavers, dead buttons, posts: counted over fixed scripts."""
     seen: set[str] = set()
     chance = random.Random(1)
     for _ in range(300):
@@ -444,24 +554,39 @@ def test_the_games_of_these_tests_are_not_dull() -> None:
         stacks = {
             seat: chance.choice((7, 15, 60, 300, 1000)) for seat in chance.sample(range(seats), max(2, seats - 1))
         }
-        script = Script(Options(seats=seats, min_buy_in=1), stacks, chance.randbytes(60))
+        script = Script(Options(seats=seats, min_buy_in=1), stacks, chance.randbytes(80))
         for step in steps(script, hands=4):
             seen |= {event.kind for event in step.after.events}
             for event in step.after.events:
                 if event.kind == "pot_distributed":
                     seen |= {f"{min(3, len(event.fields['pots']))} pots", *event.fields.keys()}
+                if event.kind == "blinds_posted":
+                    seen |= {post["kind"] for post in event.fields["posts"]}
                 if event.fields.get("automatic"):
                     seen.add("automatic fold")
             if step.move is not None:
                 seen.add(step.move.name)
+            elif step.brought:
+                seen.add("chips came" if step.brought > 0 else "chips went")
             hand = step.after.state.running
             if hand is not None:
                 seen |= {"dead small blind"} if not hand.posts_small_blind else set()
                 seen |= {"dead button"} if hand.button not in hand.players else set()
             if step.after.vacated:
                 seen.add("vacated")
-    assert seen >= {*MOVES, "cards_shown", "street_advanced", "player_leaving", "chips_added", "returned"}
+    assert seen >= {*MOVES, "cards_shown", "street_advanced", "player_leaving", "returned", "chips came"}
     assert seen >= {"2 pots", "3 pots", "automatic fold", "dead small blind", "dead button", "vacated"}
+    assert seen >= {"live_post", "dead_post", "chips went"}
+
+
+def test_hands_with_posts_are_compared_with_pokerkit() -> None:
+    compared: set[str] = set()
+    chance = random.Random(2)
+    for _ in range(150):
+        stacks = {seat: chance.choice((15, 60, 300, 1000)) for seat in range(6)}
+        script = Script(Options(ante=chance.choice((0, 1)), min_buy_in=1), stacks, chance.randbytes(80), False)
+        compared |= settled_as_pokerkit_settles(script)
+    assert compared == {"ante", "small_blind", "big_blind", "live_post", "dead_post"}
 
 
 @pytest.mark.parametrize("hidden", [True, False])

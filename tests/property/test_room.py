@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit.cards import known_to, mentioned, on_the_table
 from kit.merge import nulls
-from kit.rooms import Rows, Viewer, as_json, info, log_row, stored
+from kit.rooms import Live, Viewer, as_json, info, log_row, stored
 from room_script import Script, Step, hands, opened, scripts, steps
 
 from actors import clock, load
@@ -19,7 +19,7 @@ from actors.play import game_of
 from actors.room import decide
 from actors.state import Decision, Room
 from actors.update import Update, frames
-from actors.view import Projection, audience
+from actors.view import Projection, audience, status_of
 from games.base import Refused
 
 some = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -106,9 +106,9 @@ def test_the_rows_are_the_room(script: Script, batch: int) -> None:
     for _ in steps(script, live):
         if live.seq - live.rows.seq >= batch:
             live.write()
-            _rows_are(live.rows, live.room)
+            _rows_are(live)
     live.write()
-    _rows_are(live.rows, live.room)
+    _rows_are(live)
 
 
 @some
@@ -170,10 +170,15 @@ def test_these_games_are_played() -> None:
     assert rounds["holdem"] > 1000, rounds
     assert rounds["tictactoe"] > 1000, rounds
     assert done == {command.__name__ for command in AnyCommand.__args__}
-    assert {"pot_distributed", "cards_shown", "game_complete", "player_left", "host_changed", "seat_freed"} <= kinds
+    assert kinds >= {
+        "pot_distributed", "cards_shown", "game_complete", "player_left", "host_changed", "seat_freed", "player_away",
+        "player_disconnected", "player_reconnected", "player_kicked", "room_paused", "room_resumed", "room_closed",
+        "chips_added", "chips_adjusted", "settings_changed", "player_sat_out", "player_sat_in",
+    }  # fmt: skip
     assert refused >= {
         "already_requested", "already_seated", "forbidden", "illegal_move", "invalid_message", "not_approved",
         "not_host", "not_seated", "not_your_turn", "room_full", "seat_taken", "stale_turn", "user_not_found",
+        "banned", "hand_in_progress", "invalid_options", "room_closed", "room_paused",
     }  # fmt: skip
 
 
@@ -197,7 +202,16 @@ def _room_is_sound(room: Room) -> None:
         assert table.turn.number == table.turns
     times = game.clock(options)
     assert all(0 <= seat.timebank_ms <= times.timebank_ms for seat in table.seats.values())
-    assert (room.info.status == "playing") == (clock.alarm(room) is not None)
+    if room.info.status == "closed":
+        assert clock.alarm(room) is None
+    elif table.paused_at is not None:
+        assert room.info.status == "paused"
+        assert clock.alarm(room) is None
+    else:
+        playing = table.turn is not None or table.advance_at is not None
+        assert room.info.status == ("playing" if playing else "open")
+        away = [seat.away for seat in table.seats.values() if seat.away is not None and seat.away.step != "leaving"]
+        assert (clock.alarm(room) is not None) == (playing or bool(away))
     assert room.spectators <= room.info.max_spectators + game.seats(options)
     for user, member in room.members.items():
         assert not (member.watching and member.standing != "approved"), user
@@ -210,6 +224,7 @@ def _nobody_came_in_by_himself(step: Step) -> None:
     for user, member in step.after.members.items():
         was = step.before.members.get(user)
         if member.standing == "approved" and (was is None or was.standing != "approved"):
+            assert was is None or not was.banned
             if isinstance(step.command, Approve):
                 assert step.user == step.before.info.host
                 assert step.command.user_id == user
@@ -248,23 +263,24 @@ def _total(room: Room) -> int:
 def _chips_are_conserved(step: Step) -> None:
     """What is on the table is what was there, and what somebody brought, without what leavers took with them."""
     before, after = step.before, step.after
-    game, options = game_of(before), before.info.options
+    options = before.info.options
     brought = 0
     if isinstance(step.command, TakeSeat):
         buy_in = step.command.buy_in
         brought = options.usual_buy_in if buy_in is None else buy_in
     taken = 0
-    for freed in (event.fields["seat_index"] for event in _events(step) if event.kind == "seat_freed"):
-        taken += game.public_seat(before.table.game, options, freed)["chips"]
-        for event in _events(step):
-            if event.kind == "pot_distributed":
-                won = [winner for pot in event.fields["pots"] for winner in pot["winners"]]
-                won += event.fields.get("returned", [])
-                taken += sum(part["amount"] for part in won if part["seat_index"] == freed)
+    for event in _events(step):
+        match event.kind:
+            case "chips_added" | "chips_adjusted":
+                brought += event.fields["amount"]
+            case "seat_freed":
+                taken += event.fields["chips"]
     assert _total(after) == _total(before) + brought - taken
 
 
-def _rows_are(rows: Rows, room: Room) -> None:
+def _rows_are(live: Live) -> None:
+    rows, room = live.rows, live.room
+    grants = [grant for decision in live.decisions for grant in decision.grants]
     loaded = load.room_of(rows.load_row())
     assert loaded.info == room.info
     assert loaded.members == room.members
@@ -277,6 +293,14 @@ def _rows_are(rows: Rows, room: Room) -> None:
     assert {index: seat.user for index, seat in room.table.seats.items()} == {
         index: row["user_id"] for index, row in rows.seats.items()
     }
+    for index, seat in room.table.seats.items():
+        row = rows.seats[index]
+        assert row["status"] == status_of(room, index, seat)
+        assert row["away_since"] == (seat.away.since if seat.away is not None else None)
+        assert row["chips"] == game_of(room).chips(room.table.game, index)
+        given = [grant.id for grant in grants if (grant.user, grant.seat) == (seat.user, index)]
+        assert row["seat_token"] == given[-1]
+    assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
     assert rows.room.get("players", 0) == len(room.table.seats)
     assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
     assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")
