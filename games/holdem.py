@@ -10,6 +10,8 @@ dead-button rule's (`games/holdem_button.py`), what is shown is in `games/holdem
 - After the hand, whoever holds cards that nobody has seen may `show` them until the next hand begins, or `muck` them.
 - An odd chip goes to the first winner to the left of the button.
 - Table stakes: chips are added between hands only, up to the largest buy-in. Without chips a player keeps his seat.
+- Who sits out keeps his seat and plays the running hand to its end. The blinds that pass him meanwhile he owes; so does
+  a newcomer the big blind (`games/holdem_button.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from msgspec.structs import replace
 from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, SeatIndex
 from games.holdem_button import next_places
 from games.holdem_play import act, start
+from games.holdem_rules import MISSED_BIG_BLIND
 from games.holdem_state import Hand, Options, Seat, Table
 from games.holdem_view import hand_view, hole_cards, may_show, seat_view
 
+MOST_CHIPS = 10**12
+"""What a host may bring a stack to."""
 BETTING_MOVES = frozenset(("fold", "check", "call", "bet", "raise", "all_in"))
 _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
 
@@ -61,7 +66,8 @@ class Holdem(Game[Table, Options]):
         least, most = options.min_buy_in, options.max_buy_in
         if type(chips) is not int or not least <= chips <= most:
             return Refused("illegal_move", f"Bring between {least} and {most} chips.", {"min": least, "max": most})
-        return Outcome(_with_seats(state, [*state.seats, Seat(seat, chips)]))
+        owes = 0 if state.hand is None else MISSED_BIG_BLIND
+        return Outcome(_with_seats(state, [*state.seats, Seat(seat, chips, owes=owes)]))
 
     def stand(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
         taken = state.seat(seat)
@@ -71,13 +77,29 @@ class Holdem(Game[Table, Options]):
             return Refused("hand_in_progress", "This player leaves as soon as the hand has ended.")
         hand = state.running
         if hand is None or not _holds_cards(state, hand, taken):
-            return Outcome(_with_seats(state, [s for s in state.seats if s is not taken]), vacated=(seat,))
-        going = _with_seats(state, [replace(s, leaving=True) if s is taken else s for s in state.seats])
+            rest = _with_seats(state, [s for s in state.seats if s is not taken])
+            return Outcome(rest, vacated=(seat,), carried={seat: _chips_behind(state, taken)})
+        going = _with_seat(state, replace(taken, leaving=True))
         leaving = Event("player_leaving", {"seat_index": seat})
         if self.turn(state) != seat:
             return Outcome(going, (leaving,))
         outcome = act(going, hand, "f", automatic=True)
         return outcome if outcome.vacated else replace(outcome, events=(leaving, *outcome.events))
+
+    # Between rounds
+
+    def between_rounds(self, state: Table) -> bool:
+        return state.running is None
+
+    def sit_out(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
+        return _set_sitting_out(state, seat, True)
+
+    def sit_in(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
+        return _set_sitting_out(state, seat, False)
+
+    def sits_out(self, state: Table, seat: SeatIndex) -> bool:
+        taken = state.seat(seat)
+        return taken is not None and taken.sitting_out
 
     def rebuy(self, state: Table, options: Options, seat: SeatIndex, amount: int) -> Outcome[Table] | Refused:
         """The player in `seat` adds `amount` (unchecked) chips, between hands, up to what is a legal buy-in."""
@@ -91,19 +113,38 @@ class Holdem(Game[Table, Options]):
             return Refused("illegal_move", f"No more than {options.max_buy_in} chips may be brought to this table.")
         if type(amount) is not int or not least <= amount <= most:
             return Refused("illegal_move", f"Add between {least} and {most} chips.", {"min": least, "max": most})
-        richer = replace(taken, chips=taken.chips + amount)
-        added = Event("chips_added", {"seat_index": seat, "amount": amount, "chips": richer.chips})
-        return Outcome(_with_seats(state, [richer if s is taken else s for s in state.seats]), (added,))
+        return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
+
+    def adjust_chips(self, state: Table, options: Options, seat: SeatIndex, amount: int) -> Outcome[Table] | Refused:
+        """Any stack may come of it, from none to `MOST_CHIPS`: the limits on buying in do not bind the host."""
+        taken = state.seat(seat)
+        if taken is None:
+            return Refused("not_seated", "Nobody sits there.")
+        if state.running is not None:
+            return Refused("hand_in_progress", "Chips can be given or taken when the hand has ended.")
+        least, most = -taken.chips, MOST_CHIPS - taken.chips
+        if type(amount) is not int or not amount or not least <= amount <= most:
+            message = f"This player has {taken.chips} chips: give up to {most}, or take up to {taken.chips}."
+            return Refused("illegal_move", message, {"min": least, "max": most})
+        return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
+
+    def change_options(self, state: Table, before: Options, after: Options) -> Outcome[Table] | Refused:
+        """Stacks stay as they are. In a smaller table a dead button may mark a seat that is no longer there."""
+        if state.running is not None:
+            return Refused("hand_in_progress", "The table can be changed when the hand has ended.")
+        if state.seats and state.seats[-1].index >= after.seats:
+            return Refused("invalid_options", "Somebody sits beyond that many seats.", {"seats": after.seats})
+        return Outcome(state)
 
     # Play
 
     def advance_after_ms(self, state: Table, options: Options) -> int | None:
-        if state.running is not None or next_places(state, options.seats) is None:
+        if state.running is not None or next_places(state) is None:
             return None
         return options.next_hand_seconds * 1000
 
     def advance(self, state: Table, options: Options, entropy: Entropy) -> Outcome[Table] | Refused:
-        places = None if state.running is not None else next_places(state, options.seats)
+        places = None if state.running is not None else next_places(state)
         if places is None:
             return Refused("illegal_move", "A hand is dealt when the last has ended and two players have chips.")
         return start(state, options, places, entropy)
@@ -188,8 +229,29 @@ def _with_seats(state: Table, seats: list[Seat]) -> Table:
     return table if state.running is None else table.with_betting(state.betting)
 
 
+def _with_seat(state: Table, changed: Seat) -> Table:
+    return _with_seats(state, [changed if seat.index == changed.index else seat for seat in state.seats])
+
+
+def _set_sitting_out(state: Table, index: SeatIndex, out: bool) -> Outcome[Table] | Refused:
+    seat = state.seat(index)
+    if seat is None:
+        return Refused("not_seated", "Nobody sits there.")
+    if seat.leaving:
+        return Refused("hand_in_progress", "This player leaves as soon as the hand has ended.")
+    if seat.sitting_out == out:
+        return Refused("illegal_move", "You sit out already." if out else "You do not sit out.")
+    return Outcome(_with_seat(state, replace(seat, sitting_out=out)))
+
+
 def _holds_cards(state: Table, hand: Hand, seat: Seat) -> bool:
     return seat.dealt and state.betting.statuses[hand.players.index(seat.index)]
+
+
+def _chips_behind(state: Table, seat: Seat) -> int:
+    """What is in front of a player just now, without his bets."""
+    hand = state.running
+    return seat.chips if hand is None or not seat.dealt else state.betting.stacks[hand.players.index(seat.index)]
 
 
 def _may_show(state: Table, hand: Hand, index: SeatIndex) -> bool:

@@ -11,7 +11,7 @@ from pokerkit import AntePosting, BlindOrStraddlePosting
 from games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
 from games.cards import commit, deal
 from games.holdem_betting import Acted, Betting
-from games.holdem_button import Places
+from games.holdem_button import Places, owes_after
 from games.holdem_rules import BOARD_SIZES, Dealt
 from games.holdem_state import Ending, Hand, Options, Table
 
@@ -31,10 +31,13 @@ def start(table: Table, options: Options, places: Places, entropy: Entropy) -> O
         stacks=tuple(chips[seat] for seat in players),
         cards="".join(deal(entropy, 2 * len(players) + 5)),
         commitment=commit(entropy),
+        posts=places.posts,
     )
-    seats = tuple(replace(seat, dealt=seat.index in players) for seat in table.seats)
+    seats = tuple(
+        replace(seat, dealt=seat.index in players, owes=owes_after(table, places, seat)) for seat in table.seats
+    )
     table = Table(seats, table.number + 1, hand)
-    betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards)
+    betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards, hand.posts)
     facts: dict[str, Json] = {
         "number": table.number,
         "button": hand.button,
@@ -103,7 +106,7 @@ def _close(
         last_moves=tuple(betting.last_moves),
     )
     cards = hand.cards[: 4 * len(players) + 2 * len(board)]
-    hand = replace(hand, cards=cards, stacks=(), moves="", ending=ending)
+    hand = replace(hand, cards=cards, stacks=(), moves="", ending=ending, posts=())
     chips = dict(zip(players, betting.stacks, strict=True))
     seats = tuple(
         replace(seat, chips=chips[seat.index]) if seat.dealt else seat for seat in table.seats if not seat.leaving
@@ -114,6 +117,7 @@ def _close(
         tuple(events),
         rounds=(*rounds, Round(table.number, True, record)),
         vacated=tuple(seat.index for seat in table.seats if seat.leaving),
+        carried={seat.index: chips[seat.index] for seat in table.seats if seat.leaving},
     )
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from games.base import Json, SeatIndex
 from games.holdem_play import PHASES
+from games.holdem_rules import MISSED_BIG_BLIND, MISSED_SMALL_BLIND
 from games.holdem_state import Hand, Table
 
 HIDDEN = ["??", "??"]
+_BLINDS = ((MISSED_BIG_BLIND, "big_blind"), (MISSED_SMALL_BLIND, "small_blind"))
 
 
 def hand_view(table: Table) -> dict[str, Json]:
@@ -76,6 +78,8 @@ def seat_view(table: Table, index: SeatIndex) -> dict[str, Json]:
         "hole_cards": None,
         "sitting_out": seat.sitting_out,
     }
+    if seat.owes:
+        view["owes"] = [name for bit, name in _BLINDS if seat.owes & bit]
     hand = table.hand
     if hand is None or not seat.dealt:
         return view
