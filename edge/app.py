@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket
 
 from actors.cluster import Cluster, join
 from actors.directory import ClusterUnavailable, Directory
+from edge import pages
 from edge.api import Api
 from edge.auth import Identities
 from edge.fanout import Fanout
@@ -165,6 +166,7 @@ def application(edge: Edge) -> Starlette:
             WebSocketRoute("/ws", edge.socket),
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
+            *pages.routes(),
         ],
         lifespan=edge.running,
         exception_handlers={404: _not_there, 405: _not_there},

@@ -1,0 +1,169 @@
+/** The browser's application: one client, one page at a time, one banner. */
+
+import { Tavola } from "./tavola.js";
+import { runClocks } from "./clock.js";
+import { h, render } from "./dom.js";
+import { LobbyPage } from "./lobby.js";
+import { RoomPage, notice as noticePage, whyNot } from "./room.js";
+
+const NOTICE_MS = 6000;
+/** A loss shorter than this is not worth a word. */
+const PATIENCE_MS = 400;
+const NAME = "tavola.name";
+const CLOSED = {
+  signed_out: "You are signed out. Reload the page to come back.",
+  refused: "The server has closed this connection.",
+  too_many: "You have too many windows of this table open. Close some, and reload this one.",
+  protocol: "This page and the server do not understand each other. Reload the page.",
+};
+
+class App {
+  client = new Tavola();
+
+  #page = null;
+  #drawing = false;
+  #notice = null;
+  #spoken = "";
+  #lost_at = null;
+  #root = document.getElementById("app");
+
+  async start() {
+    runClocks(() => this.client.now());
+    this.client.on("connection", (connection) => this.#connection(connection));
+    this.client.on("refused", (refused) => this.notice(refused.message));
+    addEventListener("popstate", () => this.#route({}));
+    document.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("keydown", (event) => this.#key(event));
+    this.redraw();
+    await this.#signIn();
+    this.client.connect();
+    await this.#route({});
+  }
+
+  /** Who was here before is so again, by the cookie; else a guest, under the name that he last gave himself. */
+  async #signIn() {
+    for (let wait = 500; ; wait = Math.min(5000, wait * 2)) {
+      try {
+        if (!(await this.client.resume()) && !this.#remembered()) await this.client.signIn(localStorage.getItem(NAME));
+        return;
+      } catch (error) {
+        this.notice(error.message);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /** Whether this address's room gave tokens on an earlier visit: they say who this is when the session is lost. */
+  #remembered() {
+    return this.client.remembers(location.pathname.match(/^\/room\/([^/]+)$/)?.[1]);
+  }
+
+  async rename(name) {
+    await this.client.signIn(name);
+    localStorage.setItem(NAME, name);
+  }
+
+  // Pages
+
+  go(path, options = {}) {
+    history.pushState(null, "", path);
+    return this.#route(options);
+  }
+
+  async #route(options) {
+    this.#page?.exit();
+    const named = location.pathname.match(/^\/room\/([^/]+)$/)?.[1];
+    const page = named ? new RoomPage(this, decodeURIComponent(named), options) : new LobbyPage(this);
+    this.#page = page;
+    this.#notice = null;
+    this.redraw();
+    scrollTo(0, 0);
+    try {
+      await page.enter();
+    } catch (error) {
+      if (page === this.#page && page instanceof RoomPage) page.gone = whyNot(error);
+      else if (page === this.#page) this.notice(error.message);
+    }
+    this.redraw();
+  }
+
+  /** Links within the application change the page without loading it anew. */
+  #clicked(event) {
+    const link = event.target.closest?.("a[href^='/']");
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("/static")) return;
+    event.preventDefault();
+    this.go(link.getAttribute("href"));
+  }
+
+  #key(event) {
+    const typing = event.target.closest?.("input:not([type=range]), textarea, select, dialog");
+    if (!typing) this.#page?.key(event);
+  }
+
+  // What is said
+
+  /** Something to be read for a while. */
+  notice(text) {
+    const mine = (this.#notice = { text });
+    this.redraw();
+    setTimeout(() => {
+      if (this.#notice !== mine) return;
+      this.#notice = null;
+      this.redraw();
+    }, NOTICE_MS);
+  }
+
+  /** Something for screen readers. */
+  announce(text) {
+    if (!text) return;
+    this.#spoken = text;
+    this.redraw();
+  }
+
+  #connection({ state }) {
+    if (state === "open") this.#lost_at = null;
+    else if (this.#lost_at === null) {
+      this.#lost_at = Date.now();
+      setTimeout(() => this.redraw(), PATIENCE_MS + 10);
+    }
+    this.redraw();
+  }
+
+  #banner() {
+    const { state, reason, attempt } = this.client.connection;
+    if (state === "closed") return { class: "bad", text: CLOSED[reason] ?? CLOSED.refused };
+    if (this.#lost_at !== null && Date.now() - this.#lost_at > PATIENCE_MS) {
+      const offline = navigator.onLine === false ? "You are offline." : "The connection was lost.";
+      return { class: "warn", text: attempt > 0 ? `${offline} Reconnecting…` : "Connecting…" };
+    }
+    if (this.#page?.banner) return { class: "warn", text: this.#page.banner };
+    return this.#notice && { class: "note", text: this.#notice.text };
+  }
+
+  // Drawing
+
+  redraw() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    queueMicrotask(() => {
+      this.#drawing = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const page = this.#page;
+    document.title = page ? `${page.title} · Tavola` : "Tavola";
+    const banner = this.#banner();
+    render(
+      this.#root,
+      h("a", { class: "skip", href: "#main", key: "skip" }, "To the content"),
+      page instanceof RoomPage ? null : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
+      h("div", { class: `banner ${banner?.class ?? "none"}`, key: "banner", role: "status", "aria-live": "polite" }, banner?.text),
+      h("div", { class: "sr", key: "spoken", "aria-live": "polite", id: "spoken" }, this.#spoken),
+      page?.draw() ?? noticePage("Tavola is opening…"),
+    );
+  }
+}
+
+new App().start();

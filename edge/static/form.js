@@ -1,0 +1,74 @@
+/** A form made from a JSON Schema, as the server publishes for each game's options. */
+
+import { h } from "./dom.js";
+import { words } from "./story.js";
+
+/** The object schema that `schema` means. */
+function root(schema) {
+  const name = schema.$ref?.split("/").at(-1);
+  return name ? schema.$defs[name] : schema;
+}
+
+/** A field's schema, without its way of saying that it may be left out. */
+function plain(field) {
+  const choices = field.anyOf?.filter((each) => each.type !== "null");
+  return choices?.length === 1 ? { ...field, ...choices[0], optional: true } : field;
+}
+
+/** Fields for every property. `values` are what stands in them when the form appears. */
+export function fields(schema, values = {}, { prefix = "" } = {}) {
+  return Object.entries(root(schema).properties ?? {}).map(([name, described]) => {
+    const field = plain(described);
+    const id = `${prefix}${name}`;
+    const value = values[name] ?? field.default;
+    const label = field.title ?? words(name);
+    const hint = field.description && h("span", { class: "hint", id: `${id}-hint` }, field.description);
+    const common = { id, name: id, "aria-describedby": field.description ? `${id}-hint` : undefined };
+    if (field.type === "boolean") {
+      return h(
+        "div",
+        { class: "field check", key: id },
+        h("input", { ...common, type: "checkbox", checked: Boolean(value) }),
+        h("label", { for: id }, label),
+        hint,
+      );
+    }
+    return h("div", { class: "field", key: id }, h("label", { for: id }, label), input(field, common, value), hint);
+  });
+}
+
+function input(field, common, value) {
+  if (field.enum) {
+    const options = field.enum.map((each) => h("option", { key: each, value: String(each) }, words(each)));
+    return h("select", { ...common, value: String(value ?? field.enum[0]) }, options);
+  }
+  if (field.type === "integer" || field.type === "number") {
+    return h("input", {
+      ...common,
+      type: "number",
+      inputmode: "numeric",
+      step: field.type === "integer" ? 1 : "any",
+      min: field.minimum,
+      max: field.maximum,
+      required: !field.optional,
+      placeholder: field.optional ? "as usual" : undefined,
+      value: value ?? "",
+    });
+  }
+  return h("input", { ...common, type: "text", maxlength: field.maxLength ?? 200, value: value ?? "" });
+}
+
+/** What was filled in, by the properties' names; what was left empty is left out. */
+export function filled(form, schema, { prefix = "" } = {}) {
+  const values = {};
+  for (const [name, described] of Object.entries(root(schema).properties ?? {})) {
+    const field = plain(described);
+    const element = form.elements.namedItem(`${prefix}${name}`);
+    if (!element) continue;
+    if (field.type === "boolean") values[name] = element.checked;
+    else if (element.value === "") continue;
+    else if (field.type === "integer" || field.type === "number") values[name] = Number(element.value);
+    else values[name] = field.enum?.find((each) => String(each) === element.value) ?? element.value;
+  }
+  return values;
+}

@@ -1,0 +1,114 @@
+/** A table for any game: what everybody sees, and a form made from `legal`. Tic-tac-toe has a board of its own. */
+
+import { h } from "./dom.js";
+import { place, emptySeat, statusBadge, turnClock } from "./seats.js";
+import { words } from "./story.js";
+
+const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
+const MARKS = ["X", "O"];
+
+export function genericTable(page) {
+  const { view } = page;
+  const { id, number, ...game } = view.game;
+  const board = view.room.game === "tictactoe" ? grid(page) : tree(game);
+  const count = view.room.max_players;
+  return h(
+    "section",
+    { class: "table generic", "aria-label": "Table" },
+    h(
+      "ol",
+      { class: "seats row", "aria-label": "Seats" },
+      Array.from({ length: count }, (_, index) => (view.seats[index] ? player(view.seats[index], page) : emptySeat(index, place(index, count, 0), page))),
+    ),
+    h("div", { class: "public" }, board),
+    mine(view),
+  );
+}
+
+function player(seat, page) {
+  const { view } = page;
+  const acts = view.turn?.seat_index === seat.seat_index;
+  const isMe = view.me.seat_index === seat.seat_index;
+  const facts = Object.entries(seat).filter(([name]) => !TOLD_ELSEWHERE.has(name));
+  return h(
+    "li",
+    { class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`, key: `seat${seat.seat_index}`, "data-seat": seat.seat_index },
+    h("div", { class: "pod" }, h("span", { class: "name" }, isMe && h("span", { class: "you" }, "You · "), h("bdi", null, seat.display_name)), h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")), acts && turnClock(view)),
+    h("div", { class: "badges" }, statusBadge(seat)),
+  );
+}
+
+const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+/** Anything that JSON can say, as lists within lists. */
+function tree(value) {
+  if (Array.isArray(value)) return h("ol", { class: "list" }, value.map((each, index) => h("li", { key: index }, tree(each))));
+  if (typeof value === "object" && value !== null) {
+    return h(
+      "dl",
+      { class: "facts" },
+      Object.entries(value).map(([name, each]) => h("div", { key: name }, h("dt", null, words(name)), h("dd", null, tree(each)))),
+    );
+  }
+  return h("span", null, value === null ? "–" : String(value));
+}
+
+/** What only this player sees. */
+function mine(view) {
+  const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...own } = view.me;
+  return Object.keys(own).length ? h("div", { class: "private" }, h("h2", null, "Yours alone"), tree(own)) : null;
+}
+
+function grid(page) {
+  const { view, room } = page;
+  const { board, line } = view.game;
+  const free = new Set(view.me.legal.find((each) => each.move === "mark")?.cell.choices);
+  return h(
+    "div",
+    { class: "grid", role: "group", "aria-label": "Board" },
+    board.map((mark, cell) => {
+      const text = mark === null ? "" : MARKS[mark];
+      const label = `Cell ${cell + 1}, ${text || "free"}`;
+      return h("button", { class: `cell mark-${text}${line.includes(cell) ? " line" : ""}`, key: cell, disabled: !free.has(cell), "aria-label": label, on: { click: () => page.attempt(room.act("mark", { cell })) } }, text);
+    }),
+  );
+}
+
+/** The legal moves of any game as small forms: a choice is a select, a range a number. */
+export class GenericActions {
+  #page;
+
+  constructor(page) {
+    this.#page = page;
+  }
+
+  draw() {
+    const { legal } = this.#page.view.me;
+    if (!legal.length || this.#page.view.room.game === "tictactoe") return null;
+    return h("div", { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" }, legal.map((each, index) => this.#form(each, index)));
+  }
+
+  #form({ move, ...args }, index) {
+    const names = Object.keys(args);
+    const submit = (event) => {
+      event.preventDefault();
+      const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(event.target.elements.namedItem(name).value)]));
+      this.#page.attempt(this.#page.room.act(move, chosen));
+    };
+    return h(
+      "form",
+      { class: "generic-move", key: `${this.#page.view.turn?.number}.${move}.${index}`, on: { submit } },
+      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, args[name]))),
+      h("button", { class: "move", key: "go" }, words(move)),
+    );
+  }
+
+  key() {}
+}
+
+function argument(name, allowed) {
+  if (allowed.choices) {
+    return h("select", { name, value: JSON.stringify(allowed.choices[0]) }, allowed.choices.map((each) => h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, shown(each))));
+  }
+  return h("input", { name, type: "number", min: allowed.min, max: allowed.max, step: 1, required: true, value: allowed.min });
+}

@@ -1,0 +1,122 @@
+/** The hold'em table: seats round a felt, cards, chips, pots, and what was won. Drawn from the view and its past alone. */
+
+import { amount, card, cards, chips } from "./cards.js";
+import { h } from "./dom.js";
+import { emptySeat, place, statusBadge, turnClock } from "./seats.js";
+import { words } from "./story.js";
+
+const BOARD = 5;
+
+/** What of the running (or last) hand only its events tell: whose moves were automatic, who won what. */
+export function handTold(history) {
+  const automatic = new Set();
+  let won = null;
+  for (const { events = [] } of history) {
+    for (const event of events) {
+      if (event.kind === "hand_started") {
+        automatic.clear();
+        won = null;
+      } else if (event.kind === "player_action") {
+        if (event.automatic) automatic.add(event.seat_index);
+        else automatic.delete(event.seat_index);
+      } else if (event.kind === "pot_distributed") won = event.pots;
+    }
+  }
+  const winners = new Map();
+  for (const pot of won ?? []) {
+    for (const { seat_index, amount: worth, hand } of pot.winners) {
+      const before = winners.get(seat_index);
+      winners.set(seat_index, { amount: (before?.amount ?? 0) + worth, hand: hand ?? before?.hand });
+    }
+  }
+  return { automatic, winners };
+}
+
+/** The whole table. */
+export function holdemTable(page) {
+  const { view, room } = page;
+  const hand = view.game.hand;
+  const count = view.room.max_players;
+  const mine = view.me.seat_index ?? 0;
+  const told = handTold(room.history);
+  const over = hand.phase === "showdown";
+  return h(
+    "section",
+    { class: `table holdem seats-${count}`, "aria-label": "Table" },
+    h("div", { class: "felt", "aria-hidden": "true" }),
+    center(hand, over),
+    h(
+      "ol",
+      { class: "seats", "aria-label": "Seats" },
+      Array.from({ length: count }, (_, index) => {
+        const seat = view.seats[index];
+        const vars = place(index, count, mine);
+        return seat ? player(seat, vars, page, hand, told, over) : emptySeat(index, vars, page);
+      }),
+    ),
+    h("div", { class: "bets" }, marks(view, hand, count, mine)),
+  );
+}
+
+function center(hand, over) {
+  const board = Array.from({ length: BOARD }, (_, index) => hand.board[index]);
+  const pots = hand.pots.length > 1 ? hand.pots.map((pot, index) => [pot, index ? `Side ${index}` : "Main"]) : hand.pots.map((pot) => [pot, "Pot"]);
+  return h(
+    "div",
+    { class: "center" },
+    h(
+      "div",
+      { class: "pots", "aria-label": "Pots" },
+      pots.map(([pot, label], index) => chips(pot.amount, { key: `pot${index}`, label })),
+      over && h("span", { class: "phase" }, "Showdown"),
+    ),
+    h(
+      "div",
+      { class: "board", role: "group", "aria-label": "Board" },
+      board.map((code, index) => (code ? card(code, { key: `${index}${code}` }) : h("span", { class: "card slot", key: `slot${index}`, "aria-hidden": "true" }))),
+    ),
+    hand.phase === "waiting" && h("p", { class: "waiting" }, "The first hand begins when two players sit."),
+  );
+}
+
+function player(seat, vars, page, hand, told, over) {
+  const { view } = page;
+  const { seat_index: index } = seat;
+  const isMe = index === view.me.seat_index;
+  const acts = view.turn?.seat_index === index;
+  const shown = isMe && view.me.hole_cards && (seat.in_hand || over) ? view.me.hole_cards : seat.hole_cards;
+  const won = over ? told.winners.get(index) : undefined;
+  const state = [acts && "acts", isMe && "me", !seat.in_hand && "out", won && "won", `status-${seat.status}`];
+  return h(
+    "li",
+    { class: `seat ${state.filter(Boolean).join(" ")}`, key: `seat${index}`, vars, "data-seat": index },
+    shown && cards(shown, { key: "cards", label: isMe ? "Your cards" : `Cards of ${seat.display_name}`, dim: isMe && !seat.in_hand }),
+    h(
+      "div",
+      { class: "pod", key: "pod" },
+      h("span", { class: "name" }, isMe ? h("span", { class: "you" }, "You · ") : null, h("bdi", null, seat.display_name)),
+      h("span", { class: "stack" }, seat.all_in ? "all in" : amount(seat.chips)),
+      acts && turnClock(view),
+    ),
+    h("div", { class: "badges", key: "badges" }, badges(seat, told, won, over)),
+  );
+}
+
+function badges(seat, told, won, over) {
+  const automatic = told.automatic.has(seat.seat_index);
+  return [
+    won && h("span", { class: "badge won", key: "won" }, `+${amount(won.amount)}${won.hand ? ` ${won.hand}` : ""}`),
+    !won && seat.last_action && (!over || seat.last_action === "fold") && h("span", { class: `badge action-${seat.last_action}`, key: "action" }, words(seat.last_action), automatic && " · auto"),
+    statusBadge(seat),
+  ];
+}
+
+/** What lies on the felt before the seats: bets, and the button. */
+function marks(view, hand, count, mine) {
+  const bets = Object.values(view.seats)
+    .filter((seat) => seat.bet > 0)
+    .map((seat) => h("span", { class: "bet", key: `bet${seat.seat_index}`, vars: place(seat.seat_index, count, mine, 0.42) }, chips(seat.bet)));
+  if (hand.button === undefined) return bets;
+  const vars = place(hand.button + 0.22, count, mine, 0.3);
+  return [...bets, h("span", { class: "button", key: "button", vars, title: "Dealer button", role: "img", "aria-label": `Button: seat ${hand.button + 1}` }, "D")];
+}

@@ -1,0 +1,427 @@
+/** A room's page: coming in, the table, what is said, what happened, who may do what. It follows the view and decides nothing. */
+
+import { Refused } from "./tavola.js";
+import { Actions } from "./actions.js";
+import { amount } from "./cards.js";
+import { h } from "./dom.js";
+import { GenericActions, genericTable } from "./generic.js";
+import { holdemTable } from "./holdem.js";
+import { HostPanel } from "./host.js";
+import { Names, rounds, talk, tell } from "./story.js";
+
+const EARLIER = 200;
+
+export class RoomPage {
+  #app;
+  #named;
+  #actions;
+  #host;
+  #asked = false;
+  #let_watch = false;
+  #sitAnywhere;
+  #tab = "chat";
+  #open = false;
+  #read = 0;
+  #dialog = null;
+  #ends = [];
+  #earlier = { busy: false, done: false };
+
+  room = null;
+  /** Why there is no table to be seen: a sentence, or null. */
+  gone = null;
+
+  /** `named` is the room's code or id. With `sit`, the first free seat is taken as soon as that is possible. */
+  constructor(app, named, { sit = false } = {}) {
+    this.#app = app;
+    this.#named = named;
+    this.#sitAnywhere = sit;
+  }
+
+  get title() {
+    return this.view?.room.name ?? "Room";
+  }
+
+  get view() {
+    return this.room?.view ?? null;
+  }
+
+  get client() {
+    return this.#app.client;
+  }
+
+  get maySit() {
+    const { me, room } = this.view;
+    return ["approved", "spectator"].includes(me.role) && room.status !== "closed";
+  }
+
+  redraw() {
+    this.#app.redraw();
+  }
+
+  async enter() {
+    const id = this.#named.startsWith("r_") ? this.#named : (await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`)).id;
+    this.room = this.client.room(id);
+    this.#host = new HostPanel(this);
+    this.#ends = [
+      this.room.on("view", (view, events) => this.#viewed(view, events)),
+      this.room.on("presence", () => this.redraw()),
+      this.room.on("trouble", () => this.redraw()),
+    ];
+    await this.room.ready;
+    this.#viewed(this.view, []);
+  }
+
+  /** Leaves the page. A watcher stops watching; a player keeps his seat. */
+  exit() {
+    for (const end of this.#ends) end();
+    if (this.view?.me.role === "spectator") this.room.command("stop_spectating").catch(() => {});
+    this.room?.unfollow();
+  }
+
+  /** Awaits a command; what is refused is said. Gives whether it was done. */
+  async attempt(work) {
+    try {
+      await work;
+      return true;
+    } catch (error) {
+      this.#app.notice(error.message);
+      return false;
+    }
+  }
+
+  #viewed(view, events) {
+    const { me, room } = view;
+    this.#actions ??= room.game === "holdem" ? new Actions(this) : new GenericActions(this);
+    const names = new Names(view);
+    for (const event of events) {
+      if (event.kind === "player_kicked" && event.user_id === me.user_id) this.gone = "The host has removed you from this table.";
+      if (event.kind === "room_closed") this.gone = "The host has closed this table.";
+      names.learn(event);
+      if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
+    }
+    if (me.legal.length && events.some((event) => event.kind === "turn_started")) this.#app.announce("It is your turn.");
+    this.#comeIn(view);
+    this.redraw();
+  }
+
+  /** As far in as one may go without being asked: admitted where nobody is asked, watching, seated when that was wished. */
+  #comeIn({ me, room, seats }) {
+    if (this.gone || room.status === "closed") return;
+    if (me.role === "guest" && !me.request && !this.#asked && room.approval === "auto") this.askToJoin();
+    if (me.role !== "approved") this.#let_watch = false;
+    else if (!this.#let_watch) {
+      this.#let_watch = true;
+      this.attempt(this.room.command("spectate", { display_name: this.client.session.display_name }));
+    }
+    if (me.role === "spectator" && this.#sitAnywhere) {
+      this.#sitAnywhere = false;
+      const free = Array.from({ length: room.max_players }, (_, index) => index).find((index) => !seats[index]);
+      if (free !== undefined) this.#sit(free);
+    }
+  }
+
+  askToJoin() {
+    this.#asked = true;
+    this.attempt(this.room.command("request_join", { display_name: this.client.session.display_name }));
+  }
+
+  /** Sits down: at once, or, where chips are brought, after asking how many. */
+  askToSit(index) {
+    const { options } = this.view.room;
+    if (options.min_buy_in === undefined) return this.#sit(index);
+    this.#dialog = { kind: "sit", index, buy_in: usualBuyIn(options) };
+    this.redraw();
+    return undefined;
+  }
+
+  #sit(seat_index, buy_in) {
+    const { display_name } = this.client.session;
+    return this.attempt(this.room.command("take_seat", { seat_index, display_name, ...(buy_in ? { buy_in } : {}) }));
+  }
+
+  ask(dialog) {
+    this.#dialog = dialog;
+    this.redraw();
+  }
+
+  key(event) {
+    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions.key(event);
+  }
+
+  // What is drawn
+
+  /** What the banner should say of this room, if anything. */
+  get banner() {
+    if (!this.room) return null;
+    if (this.room.trouble === "stale") return "The server cannot save just now: you see how things stood, and play goes on when it can.";
+    if (this.room.trouble) return "The server is slow to answer. What you did is sent again until it is done.";
+    if (this.view?.room.status === "paused") return "The host has paused the game. Clocks stand still.";
+    return null;
+  }
+
+  draw() {
+    if (this.gone) return notice(this.gone, h("a", { href: "/", class: "primary" }, "To the lobby"));
+    if (!this.view) return h("main", { class: "page", id: "main", "aria-busy": "true" }, h("p", { class: "loading" }, "Entering the room…"));
+    if (!this.view.seats) return this.#door();
+    return h("main", { class: "page room", id: "main" }, this.#head(), h("div", { class: "stage", key: "stage" }, this.#table(), this.#foot()), this.#side(), this.#drawDialog());
+  }
+
+  #table() {
+    return this.view.room.game === "holdem" ? holdemTable(this) : genericTable(this);
+  }
+
+  /** Before the table: asking to be let in. */
+  #door() {
+    const { me, room } = this.view;
+    const says = {
+      pending: "The host has been asked. You will be let in as soon as he says yes.",
+      rejected: "The host has said no.",
+    };
+    const ask = h("button", { class: "primary", on: { click: () => this.askToJoin() } }, me.request === "rejected" ? "Ask again" : "Ask to join");
+    const waits = me.request === "pending" || room.approval === "auto" || me.role === "approved";
+    return h(
+      "main",
+      { class: "page door", id: "main" },
+      h("h1", null, room.name),
+      h("p", { class: "muted" }, `${room.players} of ${room.max_players} seats are taken.`),
+      h("p", { role: "status" }, says[me.request] ?? (waits ? "Coming in…" : "The host decides who may play here.")),
+      !waits && ask,
+      h("p", null, h("a", { href: "/" }, "Back to the lobby")),
+    );
+  }
+
+  #head() {
+    const { room, me, spectators } = this.view;
+    const { options } = room;
+    const pending = this.view.pending_requests?.length ?? 0;
+    return h(
+      "header",
+      { class: "room-head", key: "head" },
+      h("a", { class: "back-link", href: "/", "aria-label": "Back to the lobby" }, "‹ ", h("span", { class: "back-text" }, "Lobby")),
+      h("div", { class: "room-name" }, h("h1", null, h("bdi", null, room.name)), h("p", { class: "muted" }, [options.big_blind && `${amount(options.small_blind)}/${amount(options.big_blind)}`, room.visibility === "private" && "private", `${spectators} watching`].filter(Boolean).join(" · "))),
+      h("button", { class: "code", on: { click: () => this.#copy() }, title: "Copy the address of this table" }, h("span", { class: "muted" }, "Code "), room.code),
+      h("button", { class: "panel-toggle", "aria-expanded": String(this.#open), "aria-controls": "side", on: { click: () => this.#toggle() } }, "Chat & more", (this.#unread() || pending > 0) && h("span", { class: "dot" }, h("span", { class: "sr" }, "something new"))),
+      me.is_host && h("span", { class: "badge host-badge" }, "host"),
+    );
+  }
+
+  async #copy() {
+    const address = `${location.origin}/room/${this.view.room.code}`;
+    try {
+      await navigator.clipboard.writeText(address);
+      this.#app.notice("The address of this table is in your clipboard.");
+    } catch {
+      this.#app.notice(`The address of this table: ${address}`);
+    }
+  }
+
+  #toggle() {
+    this.#open = !this.#open;
+    this.redraw();
+  }
+
+  /** Below the table: the legal moves, or what is being waited for; and one's own seat. */
+  #foot() {
+    return h("footer", { class: "foot", key: "foot" }, this.#actions.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()), this.#own());
+  }
+
+  #waitsFor() {
+    const { view } = this;
+    const { me, turn, room, seats, game } = view;
+    const free = Object.keys(seats).length < room.max_players;
+    if (me.role !== "player") return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
+    if (turn) return turn.seat_index === me.seat_index ? "It is your turn." : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
+    if (seats[me.seat_index]?.chips === 0) return "You have no chips left.";
+    if (Object.keys(seats).length < 2) return "Waiting for another player. Share the code with a friend.";
+    if (view.host_controls?.can_start && room.options.auto_start === false && room.status === "open") return "Everybody is waiting for you to start.";
+    return game.hand?.phase === "showdown" ? "The next hand begins in a moment." : "The game begins in a moment.";
+  }
+
+  #own() {
+    const { view } = this;
+    if (view.me.role !== "player") return null;
+    const seat = view.seats[view.me.seat_index];
+    const { options } = view.room;
+    const out = seat.status === "sitting_out" || seat.sitting_out;
+    const button = (text, work) => h("button", { class: "quiet", key: text, on: { click: work } }, text);
+    const chips = seat.chips !== undefined && options.max_buy_in !== undefined;
+    return h(
+      "div",
+      { class: "own", key: "own" },
+      chips && (out ? button("I'm back", () => this.attempt(this.room.command("sit_in"))) : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
+      chips && seat.chips < options.max_buy_in && button("Add chips", () => this.#askRebuy(seat, options)),
+      button("Leave seat", () => this.attempt(this.room.command("leave_seat"))),
+    );
+  }
+
+  #askRebuy(seat, options) {
+    const max = options.max_buy_in - seat.chips;
+    const min = Math.max(1, options.min_buy_in - seat.chips);
+    this.ask({ kind: "rebuy", min, max, buy_in: Math.min(max, Math.max(min, usualBuyIn(options) - seat.chips)) });
+  }
+
+  // Beside the table
+
+  #unread() {
+    const said = talk(this.room.history);
+    return said.length && said.at(-1).seq > this.#read && !(this.#open && this.#tab === "chat");
+  }
+
+  #side() {
+    const { me, pending_requests = [] } = this.view;
+    const tabs = [["chat", "Chat"], ["hands", "History"], ["people", "People"]];
+    if (me.is_host) tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
+    if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
+    const panels = { chat: () => this.#chat(), hands: () => this.#hands(), people: () => this.#people(), host: () => this.#host.draw() };
+    const choose = (name) => {
+      this.#tab = name;
+      this.redraw();
+    };
+    const step = (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by) return;
+      const next = (tabs.findIndex(([name]) => name === this.#tab) + by + tabs.length) % tabs.length;
+      choose(tabs[next][0]);
+      queueMicrotask(() => document.getElementById(`tab-${this.#tab}`)?.focus());
+    };
+    const tab = ([name, text]) =>
+      h("button", { class: "tab", id: `tab-${name}`, key: name, role: "tab", "aria-selected": String(name === this.#tab), "aria-controls": "panel", tabindex: name === this.#tab ? 0 : -1, on: { click: () => choose(name), keydown: step } }, text);
+    return h(
+      "aside",
+      { class: `side${this.#open ? " open" : ""}`, key: "side", id: "side", "aria-label": "Beside the table" },
+      h("div", { class: "tabs", role: "tablist" }, tabs.map(tab), h("button", { class: "close-side", key: "close", "aria-label": "Close", on: { click: () => this.#toggle() } }, "×")),
+      h("div", { class: `panel panel-${this.#tab}`, key: this.#tab, id: "panel", role: "tabpanel", tabindex: 0, "aria-labelledby": `tab-${this.#tab}` }, panels[this.#tab]()),
+    );
+  }
+
+  #chat() {
+    const said = talk(this.room.history);
+    this.#read = Math.max(this.#read, said.at(-1)?.seq ?? 0);
+    const send = async (event) => {
+      event.preventDefault();
+      const box = event.target.elements.namedItem("text");
+      const text = box.value.trim();
+      if (!text) return;
+      box.value = "";
+      if (!(await this.attempt(this.room.chat(text)))) box.value ||= text;
+    };
+    return [
+      h(
+        "ul",
+        { class: "talk", key: "talk", "aria-live": "polite", "aria-label": "Chat", vars: { "--count": said.length }, mounted: keepAtEnd },
+        said.map((each) => h("li", { key: each.seq, class: each.user_id === this.view.me.user_id ? "own-words" : "" }, h("bdi", { class: "speaker" }, each.name), " ", h("bdi", null, each.text))),
+      ),
+      h("form", { class: "say", key: "say", on: { submit: send } }, h("input", { name: "text", maxlength: 500, placeholder: "Say something", "aria-label": "Message", autocomplete: "off" }), h("button", null, "Send")),
+    ];
+  }
+
+  #hands() {
+    const told = rounds(this.room.history, this.view);
+    const first = this.room.history[0]?.seq ?? 1;
+    const more = first > 1 && !this.#earlier.done;
+    return [
+      more && h("button", { class: "quiet", key: "earlier", disabled: this.#earlier.busy, on: { click: () => this.#earlierHands(first) } }, "Earlier"),
+      h(
+        "div",
+        { class: "story", key: "story" },
+        told.reverse().map((round, index) => h("details", { key: round.title, open: index === 0 }, h("summary", null, round.title), h("ol", null, round.lines.map((line, at) => h("li", { key: `${line.seq}.${at}`, class: `told-${line.kind}` }, line.text))))),
+      ),
+    ];
+  }
+
+  async #earlierHands(first) {
+    this.#earlier.busy = true;
+    this.redraw();
+    try {
+      const after = Math.max(0, first - 1 - EARLIER);
+      const { updates } = await this.client.request("GET", `/api/rooms/${this.room.id}/events?after=${after}&limit=${first - 1 - after}`);
+      const known = updates.filter((update) => update.seq < first);
+      this.#earlier.done = !known.length;
+      this.room.history = [...known, ...this.room.history];
+    } catch (error) {
+      this.#app.notice(error.message);
+    }
+    this.#earlier.busy = false;
+    this.redraw();
+  }
+
+  #people() {
+    const { view } = this;
+    const seated = Object.values(view.seats);
+    const line = (seat) => h("li", { key: seat.user_id }, h("bdi", null, seat.display_name), " ", seat.user_id === view.room.host_id && h("span", { class: "badge" }, "host"), " ", statusText(seat, this.room.presence));
+    return [h("h2", { key: "h" }, `${seated.length} playing`), h("ul", { class: "people", key: "l" }, seated.map(line)), h("p", { class: "muted", key: "w" }, `${view.spectators} watching`)];
+  }
+
+  // Dialogs
+
+  #drawDialog() {
+    const dialog = this.#dialog;
+    if (!dialog) return null;
+    const close = () => this.ask(null);
+    if (dialog.kind !== "sit" && dialog.kind !== "rebuy") return modal(dialog.title, close, dialog.body(close));
+    const { options } = this.view.room;
+    const sits = dialog.kind === "sit";
+    const [min, max] = sits ? [options.min_buy_in, options.max_buy_in] : [dialog.min, dialog.max];
+    const choose = (event) => {
+      dialog.buy_in = Number(event.target.value);
+      this.redraw();
+    };
+    const submit = (event) => {
+      event.preventDefault();
+      close();
+      if (sits) this.#sit(dialog.index, dialog.buy_in);
+      else this.attempt(this.room.command("rebuy", { amount: dialog.buy_in }));
+    };
+    return modal(
+      sits ? `Seat ${dialog.index + 1}` : "Add chips",
+      close,
+      h(
+        "form",
+        { on: { submit } },
+        h("label", { for: "buy-in" }, sits ? "Chips to bring" : "Chips to add"),
+        h("input", { type: "range", min, max, step: 1, value: dialog.buy_in, "aria-label": "Chips", on: { input: choose } }),
+        h("input", { id: "buy-in", type: "number", min, max, step: 1, required: true, value: dialog.buy_in, on: { change: choose } }),
+        h("div", { class: "buttons" }, h("button", { class: "primary" }, sits ? "Sit down" : "Add"), h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now")),
+      ),
+    );
+  }
+}
+
+/** A dialog of the browser's own: it keeps the focus inside, and Escape closes it. */
+export function modal(title, close, ...body) {
+  return h(
+    "dialog",
+    { key: `dialog ${title}`, "aria-labelledby": "dialog-title", mounted: (element) => element.showModal(), on: { cancel: close } },
+    h("h2", { id: "dialog-title" }, title),
+    body,
+  );
+}
+
+export function notice(text, ...more) {
+  return h("main", { class: "page door", id: "main" }, h("p", { role: "alert" }, text), more);
+}
+
+/** Why a room could not be entered, as a sentence. */
+export function whyNot(error) {
+  if (error instanceof Refused && error.code === "room_not_found") return "There is no such room.";
+  return error.message;
+}
+
+function usualBuyIn({ default_buy_in, min_buy_in, max_buy_in, big_blind }) {
+  return default_buy_in ?? Math.max(min_buy_in, Math.min(max_buy_in, 100 * big_blind));
+}
+
+function statusText(seat, presence) {
+  const status = seat.status === "active" ? (presence.get(seat.user_id) ?? "active") : seat.status;
+  return status === "active" ? null : h("span", { class: `badge status-${status}` }, status.replaceAll("_", " "));
+}
+
+/** Follows what is added at the end, unless somebody is reading further up. */
+function keepAtEnd(element) {
+  const toEnd = () => (element.scrollTop = element.scrollHeight);
+  toEnd();
+  new MutationObserver((changes) => {
+    const grown = changes.reduce((sum, change) => sum + [...change.addedNodes].reduce((each, node) => each + (node.offsetHeight ?? 0), 0), 0);
+    if (element.scrollHeight - element.scrollTop - element.clientHeight - grown < 40) toEnd();
+  }).observe(element, { childList: true });
+}

@@ -1,0 +1,53 @@
+/** Seats round a table: where each stands, who sits there, and how he is. For any game; games add what they have. */
+
+import { h } from "./dom.js";
+
+const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitting out" };
+/** Below one: places are pushed from the ellipse towards the corners, where there is room. */
+const SQUARENESS = 0.72;
+
+/** Where seat `index` of `count` stands, in percent of the table; `mine` is at the bottom. `inward` 0 is the rim, 1 the middle. */
+export function place(index, count, mine, inward = 0) {
+  const angle = Math.PI / 2 + ((index - mine) * 2 * Math.PI) / count;
+  const push = (value) => Math.sign(value) * Math.abs(value) ** SQUARENESS;
+  const reach = 1 - inward;
+  return { "--x": `${50 + 50 * push(Math.cos(angle)) * reach}%`, "--y": `${50 + 50 * push(Math.sin(angle)) * reach}%` };
+}
+
+/** What is told of a player's state, for eyes and ears. */
+export function statusBadge(seat) {
+  const text = STATUS[seat.status] ?? (seat.sitting_out ? STATUS.sitting_out : undefined);
+  return text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text);
+}
+
+/** The clock of the turn, when it is this seat's. */
+export function turnClock(view) {
+  const { turn, room } = view;
+  if (!turn) return null;
+  if (room.status === "paused") return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, "II"));
+  return h(
+    "span",
+    {
+      class: "clock",
+      key: `clock${turn.number}`,
+      role: "timer",
+      "aria-label": "seconds left",
+      "data-deadline": turn.deadline_ms,
+      "data-bank": turn.timebank_ms ?? 0,
+      "data-total": (room.options.turn_seconds ?? 20) * 1000,
+    },
+    h("span", { class: "clock-bar", "aria-hidden": "true" }),
+    h("span", { class: "clock-text" }),
+  );
+}
+
+/** A seat that nobody has: to be taken by who may. */
+export function emptySeat(index, vars, page) {
+  const label = `Seat ${index + 1}`;
+  if (!page.maySit) return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
+  return h(
+    "li",
+    { class: "seat empty", key: `seat${index}`, vars },
+    h("button", { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` }, "Sit here"),
+  );
+}

@@ -1,0 +1,152 @@
+/** What happened, in words: for the history, for screen readers. Events are those of docs/protocol.md. */
+
+import { amount, cardText } from "./cards.js";
+
+const MOVES = {
+  fold: () => "folds",
+  check: () => "checks",
+  call: (event) => `calls ${amount(event.amount)}`,
+  bet: (event) => `bets ${amount(event.amount)}`,
+  raise: (event) => `raises to ${amount(event.amount)}`,
+  all_in: (event) => `is all in${event.amount ? ` for ${amount(event.amount)}` : ""}`,
+  muck: () => "mucks",
+  mark: (event) => `marks cell ${event.cell + 1}`,
+};
+const PHASES = { flop: "Flop", turn: "Turn", river: "River" };
+const BLINDS = { ante: "the ante", small_blind: "the small blind", big_blind: "the big blind" };
+
+/** Who sits and sat where, and who is called what: read from the past, and from the view for what it does not tell. */
+export class Names {
+  #seats = new Map();
+  #users = new Map();
+
+  constructor(view) {
+    for (const seat of Object.values(view?.seats ?? {})) {
+      this.#seats.set(seat.seat_index, seat.display_name);
+      this.#users.set(seat.user_id, seat.display_name);
+    }
+    for (const asked of view?.pending_requests ?? []) this.#users.set(asked.user_id, asked.display_name);
+  }
+
+  learn(event) {
+    if (event.user_id && event.display_name) this.#users.set(event.user_id, event.display_name);
+    if (event.kind === "player_seated") this.#seats.set(event.seat_index, event.display_name);
+  }
+
+  seat(index) {
+    return this.#seats.get(index) ?? `Seat ${index + 1}`;
+  }
+
+  user(id) {
+    return this.#users.get(id) ?? "Somebody";
+  }
+
+  of(event) {
+    return event.display_name ?? (event.user_id ? this.user(event.user_id) : this.seat(event.seat_index));
+  }
+}
+
+/** The moves of any game: what it is called, and what it is made with. */
+export function moveText(event) {
+  const known = MOVES[event.move];
+  if (known) return known(event);
+  const { kind, seat_index, move, automatic, ...rest } = event;
+  const details = Object.entries(rest).map(([name, value]) => `${words(name)} ${JSON.stringify(value)}`);
+  return [`${words(move)}`, ...details].join(", ");
+}
+
+export const words = (name) => String(name).replaceAll("_", " ");
+
+/** One event as sentences; none for what need not be told. */
+export function tell(event, names) {
+  const who = names.of(event);
+  switch (event.kind) {
+    case "hand_started":
+      return [`Hand ${event.number} begins.`];
+    case "game_started":
+      return [`Game ${event.number} begins.`];
+    case "blinds_posted":
+      return event.posts.map((post) => `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`);
+    case "hole_cards_dealt":
+      return event.hole_cards ? [`You are dealt ${cardText(event.hole_cards)}.`] : [];
+    case "player_action":
+      return [`${who} ${moveText(event)}${event.automatic ? " (automatic)" : ""}.`];
+    case "street_advanced":
+      return [`${PHASES[event.phase] ?? words(event.phase)}: ${cardText(event.board)}`];
+    case "cards_shown":
+      return [`${who} shows ${cardText(event.hole_cards)}.`];
+    case "pot_distributed":
+      return distributed(event, names);
+    case "game_complete":
+      return [event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`];
+    case "player_join_requested":
+      return [`${who} asks to join.`];
+    case "player_approved":
+      return [`${who} is admitted.`];
+    case "player_seated":
+      return [`${who} sits down.`];
+    case "player_leaving":
+      return [`${who} leaves after this hand.`];
+    case "player_sat_out":
+      return [`${who} sits out.`];
+    case "player_sat_in":
+      return [`${who} is back in.`];
+    case "player_kicked":
+      return [`${who} was removed by the host.`];
+    case "player_left":
+      return [`${who} leaves.`];
+    case "chips_added":
+      return [`${who} adds ${amount(event.amount)} chips.`];
+    case "chips_adjusted":
+      return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
+    case "room_paused":
+      return ["The host pauses the game."];
+    case "room_resumed":
+      return ["The game goes on."];
+    case "room_closed":
+      return ["The host closes the table."];
+    case "settings_changed":
+      return ["The host changes the settings."];
+    case "host_changed":
+      return event.user_id ? [`${who} is host now.`] : [];
+    default:
+      return [];
+  }
+}
+
+function distributed({ pots, returned = [] }, names) {
+  const won = pots.flatMap((pot, index) =>
+    pot.winners.map(({ seat_index, amount: worth, hand }) => {
+      const which = pots.length === 1 ? "" : index === 0 ? " from the main pot" : ` from side pot ${index}`;
+      return `${names.seat(seat_index)} wins ${amount(worth)}${which}${hand ? ` with ${hand.toLowerCase()}` : ""}.`;
+    }),
+  );
+  const back = returned.map((each) => `${names.seat(each.seat_index)} takes back ${amount(each.amount)}.`);
+  return [...won, ...back];
+}
+
+/** The past in rounds, newest last: `{title, lines: [{seq, text, kind}]}`. */
+export function rounds(history, view) {
+  const names = new Names(view);
+  const told = [{ title: "Before", lines: [] }];
+  for (const update of history) {
+    for (const event of update.events ?? []) {
+      names.learn(event);
+      if (event.kind === "hand_started" || event.kind === "game_started") {
+        told.push({ title: `${event.kind === "hand_started" ? "Hand" : "Game"} ${event.number}`, lines: [] });
+        continue;
+      }
+      for (const text of tell(event, names)) told.at(-1).lines.push({ seq: update.seq, text, kind: event.kind });
+    }
+  }
+  return told.filter((round, index) => index > 0 || round.lines.length);
+}
+
+/** What was said, oldest first. */
+export function talk(history) {
+  return history.flatMap((update) =>
+    (update.events ?? [])
+      .filter((event) => event.kind === "chat")
+      .map((event) => ({ seq: update.seq, at: update.at, user_id: event.user_id, name: event.display_name, text: event.text })),
+  );
+}

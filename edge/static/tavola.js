@@ -1,0 +1,683 @@
+/**
+ * tavola.js: the client of a Tavola server, one ES module without dependencies.
+ *
+ * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
+ * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
+ * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is docs/protocol.md, this
+ * client is docs/client.md, its types are tavola.d.ts.
+ *
+ *     const client = new Tavola();
+ *     await client.signIn("Ann");
+ *     client.connect();
+ *     const room = client.room("r_0123456789abcdef");
+ *     room.on("view", (view) => draw(view));
+ *     await room.act("raise", { amount: 40 });
+ */
+
+const SUBPROTOCOL = "tavola.v1";
+const FRAME_LIMIT = 32 * 1024;
+/** Commands that may wait for their answers; more are refused here with `overloaded`. */
+const PENDING_LIMIT = 64;
+/** Updates that may wait for a missing one; more are let go and asked for again. */
+const AHEAD_LIMIT = 256;
+/** Updates that `room.history` keeps. */
+const HISTORY_LIMIT = 500;
+/** Rooms whose tokens are kept; the oldest goes. */
+const KEPT_LIMIT = 20;
+const KEPT = "tavola.rooms";
+
+export const TIMES = Object.freeze({
+  heartbeat_ms: 30_000,
+  /** Silence after a heartbeat that means that the connection is dead. */
+  silence_ms: 10_000,
+  /** The same, when there is a reason to ask: the page is seen again, the network came back. */
+  probe_ms: 4_000,
+  /** From the first byte to `authenticated`. */
+  connect_ms: 10_000,
+  backoff_ms: 250,
+  backoff_limit_ms: 10_000,
+  /** After a close for flooding. */
+  flood_ms: 5_000,
+  /** Before a missing number is asked for again. */
+  gap_ms: 3_000,
+  /** What a token has left when a new one is asked for. */
+  renew_ms: 600_000,
+  /** How long a command is tried. */
+  command_ms: 30_000,
+});
+
+/** The root of everything that this module throws. */
+export class TavolaError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = this.constructor.name;
+  }
+}
+
+/** The server said no: `code` is one of docs/protocol.md section 5. The command had no effect. */
+export class Refused extends TavolaError {
+  constructor({ code, message, details, retry_after_ms, id, room }) {
+    super(message ?? code);
+    Object.assign(this, { code, details, retry_after_ms, id, room });
+  }
+}
+
+/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+export class Unanswered extends TavolaError {
+  constructor(id, reason) {
+    super(reason ?? "No answer came in time.");
+    this.id = id;
+  }
+}
+
+/** A request did not reach the server. */
+export class Unreachable extends TavolaError {}
+
+/** The JSON merge patch of RFC 7396. `target` stays as it is; what did not change is shared with it. */
+export function merge(target, patch) {
+  if (!isObject(patch)) return patch;
+  const merged = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key];
+    else merged[key] = merge(merged[key], value);
+  }
+  return merged;
+}
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Events: `on` gives back what ends it. A listener that throws harms nobody else. */
+class Emitter {
+  #listeners = new Map();
+
+  on(name, listener) {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  emit(name, ...detail) {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        listener(...detail);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+/** What is kept for each room between visits: its tokens, whose they are, and the last number seen. */
+class Keep {
+  #storage;
+
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  all() {
+    try {
+      const kept = JSON.parse(this.#storage?.getItem(KEPT) ?? "{}");
+      return isObject(kept) ? kept : {};
+    } catch {
+      return {}; // What is there is not ours, or may not be read: it is as if nothing had been kept.
+    }
+  }
+
+  get(room) {
+    return this.all()[room];
+  }
+
+  set(room, fields) {
+    if (!this.#storage) return;
+    const kept = this.all();
+    kept[room] = { ...kept[room], ...fields, kept_at: Date.now() };
+    const newest = Object.entries(kept).sort(([, a], [, b]) => b.kept_at - a.kept_at);
+    this.#write(Object.fromEntries(newest.slice(0, KEPT_LIMIT)));
+  }
+
+  forget(room) {
+    const { [room]: _, ...others } = this.all();
+    this.#write(others);
+  }
+
+  #write(kept) {
+    try {
+      this.#storage?.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      // A full or forbidden storage costs the way back after losing the session, nothing now.
+    }
+  }
+}
+
+/** One room that this client follows. `view` is what the server would give now, as far as is known. */
+export class Room extends Emitter {
+  view = null;
+  seq = 0;
+  /** Every update known of the past, oldest first. */
+  history = [];
+  /** User → `active`, `away` or `disconnected`, as far as was told. */
+  presence = new Map();
+  /** The code of what keeps the room from answering just now, or null. */
+  trouble = null;
+
+  #client;
+  #ahead = new Map();
+  #asking;
+  #settle;
+
+  constructor(client, id) {
+    super();
+    this.#client = client;
+    this.id = id;
+    /** Fulfilled with the first view; rejected when the room cannot be followed. */
+    this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.ready.catch(() => {}); // Whoever waits for it is told; nobody need wait.
+  }
+
+  /** Sends a command until it is answered. Gives its `ack`; throws `Refused` or `Unanswered`. */
+  command(type, fields = {}, id = undefined) {
+    return this.#client._command(this, type, fields, id);
+  }
+
+  /** Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one. */
+  act(move, args = {}, turn = this.view?.turn?.number) {
+    return this.command("act", { ...args, move, ...(turn === undefined ? {} : { turn }) });
+  }
+
+  chat(text) {
+    return this.command("chat", { text });
+  }
+
+  /** Stops following. Seat and membership stay. */
+  unfollow() {
+    clearTimeout(this.#asking);
+    this.#client._unfollow(this);
+  }
+
+  // What the client tells it. Not for others.
+
+  _hydrated({ seq, at, view, stale }) {
+    if (this.view && seq < this.seq) return; // Older than what was merged meanwhile.
+    this.seq = seq;
+    this.view = { ...view, seq, at };
+    const known = new Map(this.history.map((update) => [update.seq, update]));
+    for (const update of view.recent ?? []) known.set(update.seq, update);
+    this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
+    this._token(view.me);
+    this._troubled(stale ? "stale" : null);
+    this.#settle.resolve(this.view);
+    this.emit("view", this.view, []);
+    this.#drain();
+  }
+
+  _updated(update) {
+    if (!this.view || update.seq <= this.seq) return;
+    if (update.seq > this.seq + 1) {
+      if (this.#ahead.size < AHEAD_LIMIT) this.#ahead.set(update.seq, update);
+      this.#ask();
+      return;
+    }
+    this.#apply(update);
+    this.#drain();
+  }
+
+  _present({ user_id, status }) {
+    this.presence.set(user_id, status);
+    this.emit("presence", { user_id, status });
+  }
+
+  _token(fields) {
+    const { rejoin_token, seat_token } = fields ?? {};
+    if (rejoin_token || seat_token) {
+      this.#client._keep(this, { ...(rejoin_token && { rejoin_token }), ...(seat_token && { seat_token }) });
+    }
+  }
+
+  _troubled(code) {
+    if (code === this.trouble) return;
+    this.trouble = code;
+    this.emit("trouble", code);
+  }
+
+  /** The server will not let it be followed. */
+  _refused(refused) {
+    this.#settle.reject(refused);
+    this.emit("refused", refused);
+  }
+
+  #apply(update) {
+    const { seq, at, events = [], patch } = update;
+    const recent = [...(this.view.recent ?? []), { seq, at, events }].slice(-20);
+    this.seq = seq;
+    this.view = { ...merge(this.view, patch ?? {}), seq, at, stale: false, recent };
+    this.history = [...this.history, update].slice(-HISTORY_LIMIT);
+    this._token(update);
+    this._token(patch?.me);
+    this._troubled(null);
+    this.emit("update", update, this.view);
+    this.emit("view", this.view, events);
+  }
+
+  /** Applies what had to wait, as far as it now fits. */
+  #drain() {
+    for (const seq of [...this.#ahead.keys()].sort((a, b) => a - b)) {
+      if (seq > this.seq + 1) break;
+      const update = this.#ahead.get(seq);
+      this.#ahead.delete(seq);
+      if (seq === this.seq + 1) this.#apply(update);
+    }
+    if (!this.#ahead.size) {
+      clearTimeout(this.#asking);
+      this.#asking = undefined;
+    }
+  }
+
+  #ask() {
+    if (this.#asking !== undefined) return;
+    this.#client._send({ type: "resync", room: this.id, after: this.seq });
+    this.#asking = setTimeout(() => {
+      this.#asking = undefined;
+      if (this.#ahead.size) this.#ask();
+    }, this.#client.times.gap_ms);
+  }
+}
+
+/** The connection of one user to a Tavola server, over whatever happens to it. */
+export class Tavola extends Emitter {
+  /** Who this is: `user_id`, `display_name`; null while that is not known. */
+  session = null;
+  /** `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back). */
+  connection = { state: "idle", attempt: 0 };
+  /** Rooms that are followed, by id. */
+  rooms = new Map();
+
+  #options;
+  #token;
+  #keep;
+  #socket = null;
+  #pending = new Map();
+  #credential = 0;
+  #attempt = 0;
+  #closing = null;
+  #timers = { retry: undefined, beat: undefined, dead: undefined };
+  #clock = null;
+  #asked_at = 0;
+  #count = 0;
+
+  constructor(options = {}) {
+    super();
+    const page = globalThis.location;
+    this.#options = {
+      url: page?.origin,
+      cookie: page !== undefined,
+      WebSocket: globalThis.WebSocket,
+      fetch: (...request) => globalThis.fetch(...request),
+      random: Math.random,
+      storage: storageOf(globalThis),
+      ...options,
+    };
+    this.times = { ...TIMES, ...options.times };
+    this.url = String(this.#options.url ?? "").replace(/\/+$/, "");
+    this.#token = options.token;
+    this.#keep = new Keep(this.#options.storage);
+    globalThis.addEventListener?.("online", () => this.probe());
+    globalThis.addEventListener?.("offline", () => this.probe());
+    globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.probe());
+  }
+
+  /** The server's time in milliseconds, as near as is known. */
+  now() {
+    return Date.now() + (this.#clock?.offset ?? 0);
+  }
+
+  // Who
+
+  /** The session that this browser has already, or null. */
+  async resume() {
+    try {
+      return this.#known(await this.request("GET", "/api/session"));
+    } catch (error) {
+      if (error instanceof Refused && error.code.match(/^(unauthenticated|token_)/)) return null;
+      throw error;
+    }
+  }
+
+  /** Signs in: the same user again if there is one, with another name if one is given; else a new guest. */
+  async signIn(display_name) {
+    return this.#known(await this.request("POST", "/api/session", display_name ? { display_name } : {}));
+  }
+
+  /** Ends the session, everywhere. */
+  async signOut() {
+    await this.request("DELETE", "/api/session");
+    this.#token = undefined;
+    this.session = null;
+    for (const room of Object.keys(this.#keep.all())) this.#keep.forget(room);
+    this.close("signed_out");
+  }
+
+  #known({ token, ...session }) {
+    if (token) this.#token = token;
+    this.session = session;
+    return session;
+  }
+
+  /** One REST request. Gives the answer's JSON; throws `Refused` or `Unreachable`. `id` makes it safe to repeat. */
+  async request(method, path, body = undefined, id = undefined) {
+    const headers = { Accept: "application/json", "X-Requested-With": "tavola" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
+    if (id) headers["Idempotency-Key"] = id;
+    let response, text;
+    try {
+      response = await this.#options.fetch(this.url + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        credentials: "same-origin",
+      });
+      text = await response.text();
+    } catch {
+      throw new Unreachable("The server cannot be reached.");
+    }
+    const answer = parsed(text);
+    if (response.ok) return answer ?? {};
+    throw new Refused(answer?.error ?? { code: "unavailable", message: `The server answered ${response.status}.` });
+  }
+
+  // Connecting
+
+  /** Connects, and stays connected until `close`. */
+  connect() {
+    if (this.#socket || this.connection.state === "waiting") return;
+    this.#credential = this.#attempt = 0;
+    this.#open();
+  }
+
+  /** Disconnects for good. Commands without an answer throw `Unanswered`. */
+  close(reason = "closed") {
+    this.#abandon();
+    this.#say({ state: "closed", attempt: 0, reason });
+    for (const command of [...this.#pending.values()]) {
+      command.fail(new Unanswered(command.frame.id, "The connection was closed."));
+    }
+  }
+
+  /** Asks at once whether the connection is alive, or for a new one: for when there is a reason to doubt. */
+  probe() {
+    if (this.connection.state === "waiting") this.#open();
+    else if (this.connection.state === "open") this.#beat(this.times.probe_ms);
+  }
+
+  #open() {
+    this.#abandon();
+    this.#say({ state: "connecting", attempt: this.#attempt });
+    const { WebSocket } = this.#options;
+    const socket = new WebSocket(`${this.url.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
+    this.#socket = socket;
+    this.#closing = null;
+    const mine = (handle) => (event) => this.#socket === socket && handle(event);
+    socket.onopen = mine(() => this.#authenticate());
+    socket.onmessage = mine(({ data }) => this.#frame(data));
+    socket.onclose = mine(({ code }) => this.#closed(code));
+    socket.onerror = () => {}; // `close` follows, and says more.
+    this.#timers.dead = setTimeout(() => this.#closed(1006), this.times.connect_ms);
+  }
+
+  /** Lets go of the socket and all that was to happen to it. */
+  #abandon() {
+    const socket = this.#socket;
+    this.#socket = null;
+    for (const timer of Object.keys(this.#timers)) clearTimeout(this.#timers[timer]);
+    for (const command of this.#pending.values()) clearTimeout(command.again);
+    if (socket && socket.readyState < 2) socket.close(1000);
+  }
+
+  /** What may say who we are, best first: a token we were given, the cookie, and what the rooms gave us. */
+  #credentials() {
+    const ways = [];
+    if (this.#token) ways.push({ token: this.#token });
+    if (this.#options.cookie) ways.push({});
+    for (const room of this.rooms.keys()) {
+      const { seat_token, rejoin_token } = this.#keep.get(room) ?? {};
+      if (seat_token) ways.push({ seat_token });
+      if (rejoin_token) ways.push({ rejoin_token });
+    }
+    return ways;
+  }
+
+  #authenticate() {
+    const after = {};
+    for (const [id, room] of this.rooms) if (room.view) after[id] = room.seq;
+    this.#asked_at = Date.now();
+    this._send({ type: "authenticate", ...(this.#credentials()[this.#credential] ?? {}), after });
+  }
+
+  #authenticated(frame) {
+    clearTimeout(this.#timers.dead);
+    this.#attempt = this.#credential = 0;
+    this.#told_time(frame.server_time);
+    this.session = { ...this.session, user_id: frame.user_id, display_name: frame.display_name };
+    this.#say({ state: "open", attempt: 0 });
+    const named = this.rooms.get(frame.room);
+    named?._token(frame);
+    for (const room of this.rooms.values()) if (room !== named) this.#join(room);
+    for (const command of this.#pending.values()) this._send(command.frame);
+    this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
+  }
+
+  #join(room) {
+    this._send({ type: "join_room", room: room.id, ...(room.view ? { after: room.seq } : {}) });
+  }
+
+  #beat(patience = this.times.silence_ms) {
+    if (this.#token && Date.parse(this.session?.expires_at) - this.now() < this.times.renew_ms) {
+      this.signIn().catch(() => {}); // The token still holds; the next beat tries again.
+    }
+    clearTimeout(this.#timers.beat);
+    clearTimeout(this.#timers.dead);
+    this.#asked_at = Date.now();
+    this._send({ type: "heartbeat" });
+    this.#timers.dead = setTimeout(() => this.#closed(1006), patience);
+    this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
+  }
+
+  #told_time(server_time) {
+    const round = Date.now() - this.#asked_at;
+    if (this.#clock && round > this.#clock.round * 2 + 20) return; // A slow answer says less than what is known.
+    this.#clock = { round, offset: server_time + round / 2 - Date.now() };
+  }
+
+  #closed(code) {
+    const { reconnect_after_ms } = this.#closing ?? {};
+    this.#abandon();
+    if (code === 4401) {
+      if (++this.#credential < this.#credentials().length) return this.#open();
+      return this.close("signed_out");
+    }
+    const reasons = { 4400: "protocol", 4403: "refused", 4409: "too_many" };
+    if (reasons[code]) return this.close(reasons[code]);
+    this.#wait(code, this.#delay(code, reconnect_after_ms));
+  }
+
+  /** How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at once. */
+  #delay(code, asked_ms) {
+    const { backoff_ms, backoff_limit_ms, flood_ms } = this.times;
+    const chance = this.#options.random();
+    if (asked_ms !== undefined) return asked_ms + chance * 100;
+    if (code === 4429) return flood_ms * (1 + chance);
+    if (this.#attempt === 0) return chance * backoff_ms;
+    return Math.min(backoff_limit_ms, backoff_ms * 2 ** this.#attempt) * (0.5 + chance / 2);
+  }
+
+  #wait(code, delay) {
+    this.#attempt += 1;
+    this.#timers.retry = setTimeout(() => this.#open(), delay);
+    this.#say({ state: "waiting", attempt: this.#attempt, code, retry_at: Date.now() + delay });
+  }
+
+  #say(connection) {
+    this.connection = connection;
+    this.emit("connection", connection);
+  }
+
+  // Frames
+
+  #frame(data) {
+    const frame = parsed(data);
+    if (!frame) return;
+    if (this.connection.state === "open") clearTimeout(this.#timers.dead); // Any frame is a sign of life.
+    const room = this.rooms.get(frame.room);
+    switch (frame.type) {
+      case "authenticated":
+        return this.#authenticated(frame);
+      case "hydrated":
+        return room?._hydrated(frame);
+      case "update":
+        return room?._updated(frame);
+      case "updates":
+        for (const update of frame.updates) room?._updated(update);
+        return undefined;
+      case "ack":
+        room?._token(frame);
+        return this.#pending.get(frame.id)?.done(frame);
+      case "error":
+        return this.#refused(frame, room);
+      case "presence":
+        return room?._present(frame);
+      case "heartbeat_ack":
+        this.#told_time(frame.server_time);
+        for (const [id, seat_token] of Object.entries(frame.seat_tokens ?? {})) {
+          this.rooms.get(id)?._token({ seat_token });
+        }
+        return undefined;
+      case "closing":
+        this.#closing = frame;
+        return undefined;
+      default:
+        return undefined; // `left`, and what later versions may say.
+    }
+  }
+
+  #refused(frame, room) {
+    const refused = new Refused(frame);
+    const command = this.#pending.get(frame.id);
+    if (command) {
+      const again = mayPass(refused) && Date.now() + refused.retry_after_ms < command.until;
+      if (!again) return command.fail(refused);
+      room?._troubled(refused.code);
+      command.again = setTimeout(() => this._send(command.frame), refused.retry_after_ms * (1 + this.#options.random()));
+      return undefined;
+    }
+    if (room && frame.id === undefined) {
+      if (mayPass(refused)) {
+        room._troubled(refused.code);
+        setTimeout(() => this.rooms.get(room.id) === room && this.#join(room), refused.retry_after_ms);
+        return undefined;
+      }
+      this.rooms.delete(room.id);
+      return room._refused(refused);
+    }
+    if (this.connection.state === "open") this.emit("refused", refused);
+    return undefined;
+  }
+
+  // Rooms and commands
+
+  /** The room of that id, followed from now on. The same object for the same id. */
+  room(id) {
+    let room = this.rooms.get(id);
+    if (!room) {
+      room = new Room(this, id);
+      this.rooms.set(id, room);
+      if (this.connection.state === "open") this.#join(room);
+    }
+    return room;
+  }
+
+  /** Whether tokens are kept for the room of that id or code from an earlier visit. */
+  remembers(named) {
+    const kept = this.#keep.all();
+    return named in kept || Object.values(kept).some(({ code }) => code === named);
+  }
+
+  _unfollow(room) {
+    if (this.rooms.get(room.id) !== room) return;
+    this.rooms.delete(room.id);
+    this._send({ type: "leave_room", room: room.id });
+  }
+
+  _keep(room, tokens) {
+    this.#keep.set(room.id, { user_id: this.session?.user_id, code: room.view?.room.code, seq: room.seq, ...tokens });
+  }
+
+  _send(frame) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
+  }
+
+  _command(room, type, fields, id = this.#id()) {
+    const frame = { ...fields, type, id, room: room.id };
+    const limit = this.times.command_ms;
+    return new Promise((resolve, reject) => {
+      const no = (code, message) => reject(new Refused({ code, message, id, room: room.id }));
+      if (this.connection.state === "closed") return reject(new Unanswered(id, "The connection is closed."));
+      if (this.#pending.size >= PENDING_LIMIT) return no("overloaded", "Too many commands wait for an answer.");
+      if (new TextEncoder().encode(JSON.stringify(frame)).length > FRAME_LIMIT) {
+        return no("message_too_large", "A message has at most 32 KiB.");
+      }
+      const settled = (settle) => (value) => {
+        this.#pending.delete(id);
+        clearTimeout(command.again);
+        clearTimeout(command.late);
+        settle(value);
+      };
+      const command = {
+        frame,
+        until: Date.now() + limit,
+        again: undefined,
+        done: settled((ack) => {
+          room._troubled(null);
+          if (type === "leave") this.#keep.forget(room.id);
+          resolve(ack);
+        }),
+        fail: settled((error) => {
+          if (error instanceof Refused) room.emit("refused", error);
+          reject(error);
+        }),
+      };
+      command.late = setTimeout(() => command.fail(new Unanswered(id)), limit);
+      this.#pending.set(id, command);
+      if (this.connection.state === "open") this._send(frame);
+      return undefined;
+    });
+  }
+
+  #id() {
+    const chance = crypto.getRandomValues(new Uint32Array(3));
+    return `c${++this.#count}.${[...chance].map((part) => part.toString(36)).join("")}`;
+  }
+}
+
+/** Refusals that say "not now" rather than "no". */
+const mayPass = ({ retry_after_ms }) => retry_after_ms !== undefined;
+
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `localStorage`, where there is one that may be used. */
+function storageOf(scope) {
+  try {
+    return scope.localStorage ?? null;
+  } catch {
+    return null;
+  }
+}
