@@ -112,7 +112,10 @@ def _controls(room: Room) -> View:
     there = room.info.status != "closed"
     between = there and game.between_rounds(table.game)
     return {
-        "can_start": there and not table.running and table.paused_at is None,
+        "can_start": there
+        and not table.running
+        and table.paused_at is None
+        and game.advance_after_ms(table.game, room.info.options) is not None,
         "can_pause": there and table.paused_at is None,
         "can_resume": there and table.paused_at is not None,
         "can_kick": there and len(room.members) > 1,
