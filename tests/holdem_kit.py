@@ -93,6 +93,18 @@ class Story:
         assert isinstance(outcome, Outcome), outcome
         return self._take(outcome)
 
+    def sits_out(self, seat: int) -> Outcome[Table]:
+        return self._between(GAME.sit_out(self.state, self.options, SeatIndex(seat)))
+
+    def sits_in(self, seat: int) -> Outcome[Table]:
+        return self._between(GAME.sit_in(self.state, self.options, SeatIndex(seat)))
+
+    def rebuys(self, seat: int, amount: int) -> Outcome[Table]:
+        return self._between(GAME.rebuy(self.state, self.options, SeatIndex(seat), amount))
+
+    def is_given(self, seat: int, amount: int) -> Outcome[Table]:
+        return self._between(GAME.adjust_chips(self.state, self.options, SeatIndex(seat), amount))
+
     def all_check(self) -> None:
         """Everybody checks or calls to the end of the hand."""
         while (seat := self.turn) is not None:
@@ -149,6 +161,11 @@ class Story:
             (pot["amount"], {winner["seat_index"]: winner["amount"] for winner in pot["winners"]})
             for pot in distributed["pots"]
         ]
+
+    def _between(self, outcome: Outcome[Table] | Refused) -> Outcome[Table]:
+        assert isinstance(outcome, Outcome), outcome
+        assert (outcome.events, outcome.new_turn) == ((), False), "the room tells of it"
+        return self._take(outcome)
 
     def _take(self, outcome: Outcome[Table]) -> Outcome[Table]:
         self.state, self.events = outcome.state, outcome.events

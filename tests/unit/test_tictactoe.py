@@ -131,3 +131,22 @@ def test_legal_is_what_play_accepts_and_the_timeout_move_is_legal() -> None:
         assert msgspec.json.encode(state) == before
         state = msgspec.json.decode(msgspec.json.encode(outcome.state), type=State)
         assert state == outcome.state
+
+
+def test_between_games_the_table_may_be_changed_and_nobody_sits_out() -> None:
+    state = begun()
+    assert not GAME.between_rounds(state)
+    over = play(state, [0, 3, 1, 4, 2]).state
+    assert GAME.between_rounds(over)
+    changed = accepted(GAME.change_options(over, OPTIONS, Options(rematch_seconds=9)))
+    assert changed.state == over
+    assert GAME.advance_after_ms(changed.state, Options(rematch_seconds=9)) == 9000
+    for refused in (
+        GAME.sit_out(over, OPTIONS, X),
+        GAME.sit_in(over, OPTIONS, X),
+        GAME.rebuy(over, OPTIONS, X, 5),
+        GAME.adjust_chips(over, OPTIONS, X, 5),
+    ):
+        assert isinstance(refused, Refused)
+        assert refused.code == "illegal_move"
+    assert not GAME.sits_out(over, X)
