@@ -1,32 +1,199 @@
-"""Requests and responses of the REST door: bodies, ids, answers, refusals."""
+"""The REST door: what an endpoint is, and what is checked of a request before its handler sees it.
+
+An `Endpoint` is data: routes are made of it here, and the published document in `edge.openapi`. In this order a
+request is refused: who sends it, how often, its `Idempotency-Key`, its query, its body, its room.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from actors.commands import STATUS
+from actors.commands import STATUS, Id, RoomId
 from actors.messages import No
+from edge.auth import Identity
 from edge.protocol import FRAME_LIMIT
-from edge.router import AWAY, NOBODY
+from edge.router import AWAY, NO_ROOM, NOBODY
 from storage.postgres import Conflict, StorageUnavailable
 
 log = structlog.get_logger()
 
-Answer = dict[str, Any] | bytes | No
-"""What a request comes to: an object, its JSON ready-made, or a refusal."""
+T = TypeVar("T")
+
+JSON = "application/json"
+CHANGES = ("POST", "DELETE", "PUT", "PATCH")
+CODE_LIMIT = 64
+"""Characters that name a room in a path, at most."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-def command_id(request: Request) -> str:
-    return request.headers.get("idempotency-key") or f"rest.{secrets.token_hex(12)}"
+class Nothing(msgspec.Struct, frozen=True):
+    """A body of which nothing is expected: none, or any object."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer that needs headers of its own."""
+
+    body: msgspec.Struct | bytes
+    headers: Mapping[str, str] = {}
+
+
+Answer = msgspec.Struct | bytes | No | Reply
+"""What a request comes to: a struct, its JSON ready-made, either with headers, or a refusal."""
+
+
+class Call:
+    """A request that was found to be as its endpoint says."""
+
+    def __init__(self, request: Request, who: Identity | No) -> None:
+        self.request = request
+        self.who = who
+        """Whose request it is; at an open endpoint it may be nobody's."""
+        self.key: str | None = None
+        """`Idempotency-Key`, if there was one."""
+        self.query: Any = None
+        self.body: Any = None
+        self.fields: dict[str, Any] = {}
+        """The whole body as it came, fields that `body` knows nothing of among them."""
+        self.room = RoomId("")
+        """The room in the path, which may have been named by its code."""
+        self.by_code = False
+
+    @property
+    def identity(self) -> Identity:
+        """Whose request it is. Not for open endpoints, where it may be nobody's."""
+        assert not isinstance(self.who, No)
+        return self.who
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command that this request is."""
+        return self.key or f"rest.{secrets.token_hex(12)}"
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One method of one path, and everything that a client must know of it.
+
+    `gives` is the answer's type; `refusals` are the codes that are its handler's own. With `open`, nobody need be
+    signed in. A path with `{room}` takes the id of a room or its code.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    gives: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    status: int = 200
+    refusals: tuple[str, ...] = ()
+    open: bool = False
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every code with which it may refuse."""
+        codes = {"invalid_message", "rate_limited", "storage_unavailable", "token_expired", "token_invalid"}
+        codes.update(self.refusals)
+        if not self.open:
+            codes.add("unauthenticated")
+        if self.method in CHANGES:
+            codes.add("forbidden")
+        if self.body is not None:
+            codes.add("message_too_large")
+        if "{room}" in self.path:
+            codes |= {"room_not_found", "room_unavailable", "overloaded"}
+        return tuple(code for code in STATUS if code in codes)
+
+
+class Named(Protocol):
+    """What finds rooms by their codes."""
+
+    async def find(self, code: str) -> RoomId | None: ...
+
+
+class Door:
+    """Makes routes of endpoints. `who` says whose a request is; `rooms` knows the codes."""
+
+    def __init__(self, who: Callable[[Request], Awaitable[Identity | No]], rooms: Named) -> None:
+        self._who = who
+        self._rooms = rooms
+
+    def routes(self, endpoints: Iterable[Endpoint]) -> list[Route]:
+        paths: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+        for endpoint in endpoints:
+            assert endpoint.method not in paths[endpoint.path], endpoint
+            paths[endpoint.path][endpoint.method] = endpoint
+        return [Route(path, self._served(methods), methods=list(methods)) for path, methods in paths.items()]
+
+    def _served(self, methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            endpoint = methods[request.method if request.method != "HEAD" else "GET"]
+            return await answered(self._answer(endpoint, request), endpoint.status)
+
+        return serve
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Answer:
+        call = await self._call(endpoint, request)
+        return call if isinstance(call, No) else await endpoint.handler(call)
+
+    async def _call(self, endpoint: Endpoint, request: Request) -> Call | No:
+        """The request, checked."""
+        who = await self._who(request)
+        if isinstance(who, No) and not (endpoint.open and who.code == "unauthenticated"):
+            return who
+        call = Call(request, who)
+        if key := request.headers.get("idempotency-key"):
+            checked = converted(key, Id, "Idempotency-Key")
+            if isinstance(checked, No):
+                return checked
+            call.key = checked
+        if endpoint.query is not None:
+            given = {name: value for name, value in request.query_params.items() if value}
+            call.query = converted(given, endpoint.query, "query", strict=False)
+            if isinstance(call.query, No):
+                return call.query
+        if endpoint.body is not None:
+            fields = await read(request)
+            if isinstance(fields, No):
+                return fields
+            call.fields = fields
+            call.body = converted(fields, endpoint.body, "body")
+            if isinstance(call.body, No):
+                return call.body
+        return await self._with_room(call) if "room" in request.path_params else call
+
+    async def _with_room(self, call: Call) -> Call | No:
+        named = call.request.path_params["room"]
+        if not named.isprintable() or len(named) > CODE_LIMIT:
+            return NO_ROOM
+        if named.startswith("r_"):
+            call.room = RoomId(named)
+            return call
+        found = await self._rooms.find(named)
+        if found is None:
+            return NO_ROOM
+        call.room, call.by_code = found, True
+        return call
+
+
+def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | No:
+    """`value` as a `kind`, or which field of `what` is wrong."""
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except (msgspec.ValidationError, OverflowError) as error:
+        return No("invalid_message", f"{str(error).replace('`$', f'`{what}')}.")
 
 
 async def read(request: Request) -> dict[str, Any] | No:
@@ -54,12 +221,13 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = NOBODY
     if isinstance(answer, No):
         return refusal(answer)
-    body = answer if isinstance(answer, bytes) else _encode(answer)
-    return Response(body, status, media_type="application/json")
+    reply = answer if isinstance(answer, Reply) else Reply(answer)
+    body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
+    return Response(body, status, reply.headers, media_type=JSON)
 
 
 def refusal(no: No) -> Response:
     fields = {"code": no.code, "message": no.message, "details": no.details, "retry_after_ms": no.retry_after_ms}
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
-    return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type="application/json")
+    return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)

@@ -22,11 +22,37 @@ CODE_SIZE = 6
 PAGE_LIMIT = 100
 
 
+class RoomSummary(msgspec.Struct, frozen=True):
+    """What anybody may know of a room."""
+
+    id: str
+    code: str
+    name: str
+    game: str
+    options: dict[str, Any]
+    status: str
+    visibility: str
+    approval: str
+    host_id: str
+    max_spectators: int
+    players: int
+    max_players: int
+    spectators: int
+    created_at: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Rooms, and the cursor for more, if there are more."""
+
+    rooms: list[RoomSummary]
+    next_cursor: str | None
+
+
 class Lobby:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, request: Request, host: Identity, creation_id: str | None) -> dict[str, Any] | No:
+    async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
         """A new room's summary. The same `creation_id` from the same host opens one room only."""
         while True:
             room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
@@ -66,15 +92,18 @@ class Lobby:
             assert summary is not None
             return summary
 
-    async def summary(self, room_or_code: str) -> dict[str, Any] | None:
+    async def summary(self, room_or_code: str) -> RoomSummary | None:
         """What anybody may know of a room, by its id or its code."""
         row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
         return _summary(row) if row is not None else None
 
-    async def list(
-        self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        """Public rooms, newest first, and the cursor for more. Raises `ValueError` for a cursor that is none."""
+    async def find(self, code: str) -> RoomId | None:
+        """The room of a code."""
+        found = await self.summary(code)
+        return RoomId(found.id) if found is not None else None
+
+    async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
+        """Public rooms, newest first. Raises `ValueError` for a cursor that is none."""
         created_at, after = None, None
         if cursor:
             text, _, after = cursor.partition("~")
@@ -84,15 +113,16 @@ class Lobby:
         limit = max(1, min(limit, PAGE_LIMIT))
         rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
         more = rows[limit - 1] if len(rows) > limit else None
-        return [_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None
+        return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
 
 
 def _code() -> str:
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_SIZE))
 
 
-def _summary(row: Row) -> dict[str, Any]:
-    return {**dict(row), "options": msgspec.json.decode(row["options"]), "created_at": iso(row["created_at"])}
+def _summary(row: Row) -> RoomSummary:
+    fields = {**dict(row), "options": msgspec.json.decode(row["options"]), "created_at": iso(row["created_at"])}
+    return RoomSummary(**fields)
 
 
 def iso(ms: int) -> str:

@@ -14,7 +14,7 @@ from kit.proxy import proxied
 from actors.commands import UserId
 from actors.opening import Request
 from edge.auth import Identity
-from edge.lobby import Lobby
+from edge.lobby import Lobby, RoomSummary
 from storage.commits import LogRow, Records, StateRow, commit
 from storage.postgres import Conflict, Database, StorageUnavailable, migrate
 
@@ -182,13 +182,14 @@ def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
             host = Identity(UserId("u_host"), "Host", 0)
             wish = Request(game="tictactoe")
             opened = await asyncio.gather(*(lobby.open(wish, host, "key") for _ in range(5)))
-            assert len({room["id"] for room in opened if isinstance(room, dict)}) == 1
+            assert len({room.id for room in opened if isinstance(room, RoomSummary)}) == 1
             other = await lobby.open(wish, host, None)
-            assert isinstance(other, dict)
-            assert len((await lobby.list(None, None, False, 10, None))[0]) == 2
-            first, cursor = await lobby.list(None, None, False, 1, None)
-            second, end = await lobby.list(None, None, False, 1, cursor)
-            assert ({first[0]["id"], second[0]["id"]}, end) == ({opened[0]["id"], other["id"]}, None)  # type: ignore[index]
+            assert isinstance(other, RoomSummary)
+            assert len((await lobby.list(None, None, False, 10, None)).rooms) == 2
+            first = await lobby.list(None, None, False, 1, None)
+            second = await lobby.list(None, None, False, 1, first.next_cursor)
+            assert {first.rooms[0].id, second.rooms[0].id} == {opened[0].id, other.id}  # type: ignore[union-attr]
+            assert second.next_cursor is None
 
     run(main())
 

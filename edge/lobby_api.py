@@ -1,0 +1,70 @@
+"""The lobby by REST: which games and rooms there are, opening one, the summary of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from actors import opening
+from actors.commands import Id
+from actors.messages import No
+from edge.http import Answer, Call, Endpoint
+from edge.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
+from edge.router import NO_ROOM
+
+
+class GameKind(msgspec.Struct, frozen=True):
+    """A game that can be played here. `options` is the JSON Schema of its options."""
+
+    game: str
+    title: str
+    options: dict[str, Any]
+
+
+class Games(msgspec.Struct, frozen=True):
+    games: list[GameKind]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which rooms to list: `open` ones have a free seat."""
+
+    game: Id | None = None
+    status: Id | None = None
+    open: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=0, description=f"At most {PAGE_LIMIT} are given.")] = 50
+    cursor: Annotated[Id, msgspec.Meta(description="`next_cursor` of the page before.")] | None = None
+
+
+def endpoints(lobby: Lobby) -> list[Endpoint]:
+    async def games(call: Call) -> Answer:
+        return Games([GameKind(**game) for game in opening.games()])
+
+    async def rooms(call: Call) -> Answer:
+        wanted: Wanted = call.query
+        try:
+            return await lobby.list(wanted.game, wanted.status, wanted.open, wanted.limit, wanted.cursor)
+        except ValueError:
+            return No("invalid_message", "cursor is one that was given before.")
+
+    async def open_room(call: Call) -> Answer:
+        return await lobby.open(call.body, call.identity, call.key)
+
+    async def summary(call: Call) -> Answer:
+        return await lobby.summary(call.room) or NO_ROOM
+
+    return [
+        Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
+        Endpoint("GET", "/api/rooms", rooms, "The public rooms, newest first", Page, query=Wanted, open=True),
+        Endpoint(
+            "POST",
+            "/api/rooms",
+            open_room,
+            "A new room, whose host is the caller",
+            RoomSummary,
+            body=opening.Request,
+            status=201,
+            refusals=("unknown_game", "invalid_options"),
+        ),
+        Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
+    ]
