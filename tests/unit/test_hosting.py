@@ -385,7 +385,10 @@ def test_what_the_host_can_do_is_what_he_is_shown_that_he_can() -> None:
             assert isinstance(verdict, Decision) is controls[name], (name, verdict)
             assert isinstance(verdict, Decision | Refused)
 
-    live = waiting()
+    live = room("holdem", auto_start=False)
+    live.sit("ann", 1)
+    agree(live)
+    live.sit("host", 0)
     agree(live)
     accepted(live, HOST, Pause)
     agree(live)

@@ -1,0 +1,97 @@
+"""Who may do what: every command, by everybody in a room of hold'em between hands, and what becomes of it.
+
+A new command must be added here, for every role: the tests on this table ask for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from actors.commands import (
+    Act,
+    AdjustChips,
+    Approve,
+    Chat,
+    CloseRoom,
+    Kick,
+    Leave,
+    LeaveSeat,
+    Pause,
+    Rebuy,
+    Reject,
+    RequestJoin,
+    Resume,
+    SitIn,
+    SitOut,
+    Spectate,
+    Start,
+    StopSpectating,
+    TakeSeat,
+    TransferHost,
+    UpdateSettings,
+)
+
+Who = Literal["guest", "pending", "rejected", "banned", "approved", "spectator", "player", "host"]
+"""`banned` was put out for good; `host` and `player` are seated, at 0 and 1."""
+
+WHO: tuple[Who, ...] = ("guest", "pending", "rejected", "banned", "approved", "spectator", "player", "host")
+OUTSIDE: tuple[Who, ...] = ("guest", "pending", "rejected", "banned")
+UNSEATED: tuple[Who, ...] = (*OUTSIDE, "approved", "spectator")
+NOT_HOST: tuple[Who, ...] = (*UNSEATED, "player")
+
+OK = "ok"
+
+
+def _for(*may: Who, **codes: str) -> dict[Who, str]:
+    """`ok` for those who may; the code named for everybody else is `others`, or the one given for him."""
+    others = codes.pop("others", "")
+    verdicts = {who: OK if who in may else codes.get(who, others) for who in WHO}
+    assert all(verdicts.values())
+    return verdicts
+
+
+def _guests(code: str) -> dict[str, str]:
+    return dict.fromkeys(OUTSIDE, code)
+
+
+FIELDS: dict[type[Any], dict[str, Any]] = {
+    RequestJoin: {"display_name": "Somebody"},
+    Approve: {"user_id": "pending"},
+    Reject: {"user_id": "pending"},
+    TakeSeat: {"seat_index": 2},
+    Act: {"move": "fold"},
+    Rebuy: {"amount": 100},
+    Chat: {"text": "hello"},
+    Kick: {"user_id": "approved"},
+    AdjustChips: {"user_id": "player", "amount": 10},
+    UpdateSettings: {"settings": {"name": "Another"}},
+    TransferHost: {"user_id": "spectator"},
+}
+"""What each command says, beside its id and room. User ids are those of `WHO`."""
+
+VERDICTS: dict[type[Any], dict[Who, str]] = {
+    RequestJoin: _for(
+        "guest", "pending", "approved", "spectator", "player", "host", rejected="already_requested", banned="banned"
+    ),
+    Approve: _for("host", others="not_host"),
+    Reject: _for("host", others="not_host"),
+    TakeSeat: _for("approved", "spectator", **_guests("not_approved"), others="already_seated"),
+    LeaveSeat: _for("player", "host", others="not_seated"),
+    Spectate: _for("approved", "spectator", **_guests("not_approved"), others="already_seated"),
+    StopSpectating: _for("spectator", others="forbidden"),
+    Act: _for(player="not_your_turn", host="not_your_turn", others="not_seated"),
+    SitOut: _for("player", "host", others="not_seated"),
+    SitIn: _for(player="illegal_move", host="illegal_move", others="not_seated"),
+    Rebuy: _for("player", "host", others="not_seated"),
+    Chat: _for("spectator", "player", "host", others="forbidden"),
+    Start: _for("host", others="not_host"),
+    Pause: _for("host", others="not_host"),
+    Resume: _for(host="illegal_move", others="not_host"),
+    Kick: _for("host", others="not_host"),
+    AdjustChips: _for("host", others="not_host"),
+    UpdateSettings: _for("host", others="not_host"),
+    TransferHost: _for("host", others="not_host"),
+    Leave: _for("pending", "rejected", "banned", "approved", "spectator", "player", "host", guest="forbidden"),
+    CloseRoom: _for("host", others="not_host"),
+}
+"""What becomes of it: `ok`, or the code of the refusal."""
