@@ -98,7 +98,7 @@ class NoLimit(State):
             blinds += [0] * (len(stacks) - len(blinds))
             for player, missed in enumerate(posts):
                 if missed & MISSED_BIG_BLIND:
-                    blinds[player] = -big_blind  # pokerkit's sign of a bet that does not move the turn
+                    blinds[player] = big_blind
         self.dead = tuple(
             max(0, min(small_blind, stacks[player] - ante - big_blind)) if missed & MISSED_SMALL_BLIND else 0
             for player, missed in enumerate(posts)

@@ -132,6 +132,8 @@ def test_who_missed_both_blinds_posts_both_one_live_one_dead() -> None:
     [(amount, _)] = table.pots
     assert amount == 45
     assert table.told("pot_distributed")[0].keys() == {"pots"}, "and nothing of it comes back"
+    assert table.state.hand is not None
+    assert table.state.hand.posts == (), "what has been posted is not kept"
 
 
 def test_who_missed_the_small_blind_only_posts_it_dead() -> None:
@@ -213,6 +215,20 @@ def test_leaving_and_coming_back_costs_a_big_blind() -> None:
     assert table.seat(3)["owes"] == ["big_blind"]
     table.deal()
     assert {post for post in posts(table) if post[0] == 3} == {(3, "live_post", 10)}
+
+
+def test_a_newcomer_who_waits_while_the_small_blind_passes_him_owes_no_more_for_it() -> None:
+    table = table_of(0, 1, 2, 3, 4)
+    hands(table, 1)
+    table.leaves(2)
+    table.sits(2)
+    for where in ((1, 2, 3), (2, 3, 4)):
+        table.deal()
+        assert places(table) == where
+        assert 2 not in dealt(table)
+        table.all_fold()
+    table.deal()
+    assert {post for post in posts(table) if post[0] == 2} == {(2, "live_post", 10)}
 
 
 def test_before_the_first_hand_a_newcomer_owes_nothing() -> None:
