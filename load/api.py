@@ -78,15 +78,24 @@ class Api:
     async def room(self, room: str, viewer: Identity | None = None) -> Json:
         return await self.json("GET", f"/api/rooms/{room}", viewer)
 
-    async def join(self, room: str, guest: Identity) -> Json:
-        return await self.json("POST", f"/api/rooms/{room}/join", guest, {"display_name": guest.display_name})
+    async def join(self, room: str, guest: Identity, command_id: str | None = None) -> Json:
+        body = {"display_name": guest.display_name}
+        return await self.json("POST", f"/api/rooms/{room}/join", guest, body, command_id)
 
     async def hydrate(self, room: str, viewer: Identity) -> Reply:
         """The body is the view (PROTOCOL section 4)."""
         return await self._call("GET", f"/api/rooms/{room}/hydrate", viewer)
 
-    async def json(self, method: str, path: str, identity: Identity | None = None, body: Json | None = None) -> Json:
-        reply = await self._call(method, path, identity, body)
+    async def json(
+        self,
+        method: str,
+        path: str,
+        identity: Identity | None = None,
+        body: Json | None = None,
+        command_id: str | None = None,
+    ) -> Json:
+        extra = {"Idempotency-Key": command_id} if command_id is not None else None
+        reply = await self._call(method, path, identity, body, extra)
         return msgspec.json.decode(reply.body or b"{}", type=dict[str, Any])
 
     async def _call(
@@ -105,7 +114,7 @@ class Api:
             data = encode(body)
             headers["Content-Type"] = "application/json"
         if method != "GET":
-            headers["Idempotency-Key"] = uuid4().hex
+            headers.setdefault("Idempotency-Key", uuid4().hex)
         for attempt in range(TRIES):
             try:
                 reply = await self._http.request(method, path, data, headers)

@@ -68,7 +68,7 @@ class Bot(Generic[P, E]):
         """At its table. Number 0 counts the hands."""
         self._table = table
         self._chance = chance
-        self._witness = witness
+        self.witness = witness
         self._taken_up = -1
         """The number of the last turn that we made up our mind about."""
         self._seated = asyncio.Event()
@@ -105,19 +105,19 @@ class Bot(Generic[P, E]):
         self.go_on()
 
     def faulted(self, fault: Fault) -> None:
-        self._witness.violated("order", fault.seq, f"{fault.kind}: expected {fault.expected}")
+        self.witness.violated("order", fault.seq, f"{fault.kind}: expected {fault.expected}")
 
     def _ends_round(self, events: E) -> bool:
         """Whether a hand, or a game, is over with these events."""
         return _RAW_END in bytes(events)  # type: ignore[call-overload]
 
     def _garbled(self, data: bytes, error: str) -> None:
-        self._witness.violated("frames", self._seq, f"expected a frame of the protocol; {error}: {data[:120]!r}")
+        self.witness.violated("frames", self._seq, f"expected a frame of the protocol; {error}: {data[:120]!r}")
 
     def _lost(self, code: int, reason: str) -> None:
         self._table.lost(code)
         if code in NOT_OUR_FAULT:
-            self._witness.violated("close", self._seq, f"expected no close with {code} {reason}".rstrip())
+            self.witness.violated("close", self._seq, f"expected no close with {code} {reason}".rstrip())
 
     @property
     def _seq(self) -> int:
@@ -170,7 +170,7 @@ class Bot(Generic[P, E]):
             return
         legal = view.legal
         if not legal:
-            self._witness.violated("moves", self._seq, f"expected a legal move in our turn {turn}; there is none")
+            self.witness.violated("moves", self._seq, f"expected a legal move in our turn {turn}; there is none")
             return
         command = self.room.send("act", {**choose(self._chance, legal), "turn": turn}, self._acted)
         command.due_at = min(due_at, command.due_at)
@@ -185,7 +185,7 @@ class Bot(Generic[P, E]):
             return
         sent = msgspec.json.decode(command.data)
         if answer.code in ("illegal_move", "not_your_turn") and view.turn_number == sent["turn"]:
-            self._witness.violated("moves", self._seq, f"expected {sent} to be legal, as offered; {answer.message}")
+            self.witness.violated("moves", self._seq, f"expected {sent} to be legal, as offered; {answer.message}")
         self._later()
 
     def take_a_break(self) -> None:

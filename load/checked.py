@@ -78,12 +78,12 @@ class CheckedBot(Bot[Json, list[Json]]):
         room = self.room
         if room is not None:
             view = self.view
-            self._witness.checked("order")
+            self.witness.checked("order")
             self._actions.updated(update.seq, update.events, room.view.my_seat)
             if self._cards is not None:
                 self._cards.updated(update.seq, update.events, view)
                 if self._chips is None and self._judging and self._table.buy_in is not None:
-                    self._chips = Chips(self._witness, self._table.buy_in)
+                    self._chips = Chips(self.witness, self._table.buy_in)
                 if self._chips is not None:
                     self._chips.updated(update.seq, update.events, view)
             self._comparison.took_in(update.seq, view)
@@ -105,7 +105,7 @@ class CheckedBot(Bot[Json, list[Json]]):
 
     def _frame(self, data: bytes, frame: Frame[Json, list[Json]]) -> None:
         if isinstance(frame, Refusal) and frame.id is None and frame.retry_after_ms is None:
-            self._witness.violated(
+            self.witness.violated(
                 "frames", self._seq, f"expected no refusal of our frames; {frame.code}: {frame.message}"
             )
         if self._cards is None:

@@ -90,7 +90,7 @@ class Churn:
 
     async def _slow(self) -> None:
         table = self._table()
-        async with table.second_tab(self._chance.choice(table.bots)) as client, client.not_reading():
+        async with table.second_tab(self._chance.choice(table.bots), slow=True) as client, client.not_reading():
             await asyncio.sleep(self._chance.uniform(*SLOW_S))
 
 

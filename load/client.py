@@ -23,7 +23,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -42,6 +42,7 @@ from load.frames import (
     Updates,
     encode,
 )
+from load.proof.recorder import Pen
 from load.room import Depth, Room, Stream
 from load.socket import Socket, connect
 
@@ -60,20 +61,25 @@ HEARTBEAT = encode({"type": "heartbeat"})
 class Client(Generic[P, E]):
     """One user's connection. `async with` keeps it up until the block is left or the server forbids it (`forbidden`).
 
-    `renew` gives a fresh identity when the token has run out. `on_frame` sees each frame after it was taken in,
-    `on_garbled` what could not be read, `on_lost` each close code with its reason, `on_back` how many seconds it took
-    from the beginning of a connection until all rooms were current again, and whether that took a whole view.
+    Of several addresses the first is taken, and the next whenever one cannot be reached.
+
+    `pen` writes down all that comes and goes. `renew` gives a fresh identity when the token has run out. `on_frame`
+    sees each frame after it was taken in, `on_garbled` what could not be read, `on_lost` each close code with its
+    reason, `on_back` how many seconds it took from the beginning of a connection until all rooms were current again,
+    and whether that took a whole view.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         identity: Identity,
         depth: Depth[P, E],
         *,
         renew: Callable[[Identity], Awaitable[Identity]] | None = None,
+        pen: Pen | None = None,
     ) -> None:
         self.identity = identity
+        self.pen = pen
         self.rooms: dict[str, Room[P, E]] = {}
         self.connection = 0
         self.frames = 0
@@ -82,7 +88,9 @@ class Client(Generic[P, E]):
         self.on_garbled: Callable[[bytes, str], None] | None = None
         self.on_lost: Callable[[int, str], None] | None = None
         self.on_back: Callable[[float, bool], None] | None = None
-        self._url = url.replace("http", "ws", 1).rstrip("/") + "/ws"
+        urls = (url,) if isinstance(url, str) else url
+        self._urls = [each.replace("http", "ws", 1).rstrip("/") + "/ws" for each in urls]
+        self._url = 0
         self._depth = depth
         self._decode = depth.decode
         self._renew = renew
@@ -126,6 +134,8 @@ class Client(Generic[P, E]):
 
     def send(self, data: bytes) -> None:
         """Writes one frame if there is a connection, else nothing: rooms send again what was not answered."""
+        if self.pen is not None:
+            self.pen.write("out" if self._socket is not None else "held", data)
         if self._socket is not None:
             self._socket.send(data)
 
@@ -190,15 +200,18 @@ class Client(Generic[P, E]):
         self._began = time.perf_counter() if self.rooms else None
         try:
             socket = await connect(
-                self._url,
+                self._urls[self._url],
                 self._receive,
                 lambda code, reason: lost.set_result((code, reason)) if not lost.done() else None,
                 headers=(("Sec-WebSocket-Protocol", SUBPROTOCOL),),
             )
         except (OSError, TimeoutError):
+            self._url = (self._url + 1) % len(self._urls)
             return None
         self._socket = socket
         self.connection += 1
+        if self.pen is not None:
+            self.pen.write("open")
         self._beats = loop.call_later(HEARTBEAT_S * random.random(), self._beat, socket, -1)
         try:
             socket.send(encode({"type": "authenticate", "token": self.identity.token}))
@@ -209,6 +222,8 @@ class Client(Generic[P, E]):
             self._socket = None
             socket.close()
             self._beats.cancel()
+        if self.pen is not None:
+            self.pen.write("lost", str(code).encode())
         if self.on_lost is not None:
             self.on_lost(code, reason)
         if code == TOKEN_NO_GOOD and self._renew is not None:
@@ -228,6 +243,8 @@ class Client(Generic[P, E]):
 
     def _receive(self, data: bytes) -> None:
         self.frames += 1
+        if self.pen is not None:
+            self.pen.write("in", data)
         try:
             frame = self._decode(data)
         except msgspec.DecodeError as error:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from random import Random
 from typing import Any
 
 from load.api import Api
@@ -16,13 +17,15 @@ from load.churn import Churn, reconnect_at_rest
 from load.http import Http
 from load.processes import Processes, Usage, roots_of
 from load.progress import Progress
+from load.proof.recorder import Recorder
 from load.report import Report, make_report
 from load.scenario import Scenario
 from load.stats import Stats
 from load.table import House, Table
 
 OPENING_AT_ONCE = 16
-ANSWERS_WITHIN_S = 10.0
+ANSWERS_WITHIN_S = 20.0
+TOLD_WITHIN_S = 10.0
 WARM_UP_S = 1.0
 POLL_S = 0.05
 
@@ -30,8 +33,12 @@ POLL_S = 0.05
 class Run:
     """One run of a scenario. `stop` ends it early; the report is then of what was done until then."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """`beside` is done while the tables play; the run goes on until it is done, or `stop`."""
         self.scenario = scenario
+        self.recorders: dict[str, Recorder] = {}
+        self._beside = beside
+        self._chance = Random(f"{scenario.seed}/run")
         self.stats = Stats()
         self.verdict = Verdict()
         self.tables: list[Table] = []
@@ -43,6 +50,19 @@ class Run:
     def stop(self) -> None:
         self._stopped.set()
 
+    def drop(self, share: float) -> int:
+        """Cuts the connections of a share of the bots, drawn at random; how many those are."""
+        bots = [bot for table in self.tables for bot in table.bots]
+        dropped = self._chance.sample(bots, round(share * len(bots)))
+        for bot in dropped:
+            bot.client.drop()
+        return len(dropped)
+
+    def heard(self, room: str, message: bytes) -> None:
+        """Something was on a room's channel: it goes to the room's record, if there is one."""
+        if (recorder := self.recorders.get(room)) is not None:
+            recorder.heard(message)
+
     async def run(self) -> Report:
         """Raises Refused or OSError when a table cannot be opened."""
         scenario = self.scenario
@@ -50,7 +70,7 @@ class Run:
         progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
         try:
             async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
-                house = House(scenario, Api(http), self.stats, self.verdict, tasks)
+                house = House(scenario, Api(http), self.stats, self.verdict, tasks, self.recorders)
                 try:
                     await self._until_stopped(self._open(house))
                     await self._until_stopped(self._reconnect_at_rest())
@@ -58,8 +78,13 @@ class Run:
                         table.play()
                     await self._until_stopped(asyncio.sleep(WARM_UP_S))
                     churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
+                    beside = tasks.create_task(self._beside()) if self._beside is not None else None
                     await self._measure(processes)
                     churning.cancel()
+                    if beside is not None:
+                        await self._until_stopped(_done(beside))
+                        beside.cancel()
+                        await asyncio.wait((beside,))
                     await self._finish()
                 finally:
                     for table in self.tables:
@@ -139,6 +164,7 @@ class Run:
                 self.verdict.violated("answers", room.id, room.seq, bot.client.identity.display_name, message)
         checked = [bot for bot, _ in waiting if isinstance(bot, CheckedBot)]
         await asyncio.gather(*(bot.compare_now() for bot in checked))
+        await asyncio.gather(*(table.last_views() for table in self.tables))
         for bot in checked:
             bot.stop_judging()
         await asyncio.gather(*(table.leave() for table in self.tables))
@@ -158,3 +184,8 @@ class Run:
 
     def _frames_so_far(self) -> int:
         return sum(bot.client.frames for table in self.tables for bot in table.bots)
+
+
+async def _done(task: asyncio.Task[None]) -> None:
+    """As long as a task goes on; cancelled, it lets it go on."""
+    await asyncio.wait((task,))

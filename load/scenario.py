@@ -22,6 +22,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     Without `rate` arrival is closed: whoever has the turn thinks, then acts, and a slow server is asked for less. With
     it arrival is open: each table has so many actions a second due, at random moments that do not wait for the server,
     and latency counts from then. `churn` is what else the players do, as `load.churn.parse` gives it.
+
+    What the bots of checked tables see and do is written down in the folder `record`, if it is given.
     """
 
     urls: tuple[str, ...]
@@ -36,6 +38,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     ramp_s: float = 0.0
     seed: int = 0
+    record: Path | None = None
     check: Literal["full", "sample"] = "full"
     data_dir: Path | None = None
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from load.http import Http
@@ -30,8 +30,10 @@ class DidNotStart(Exception):
 
 
 @contextlib.asynccontextmanager
-async def own_stack(edges: int, rooms_per_actor: int) -> AsyncIterator[tuple[Stack, Path]]:
-    """Starts a stack; gives it and its data folder when it is ready. Raises DidNotStart."""
+async def own_stack(
+    edges: int, rooms_per_actor: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Stack, Path]]:
+    """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart."""
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
     log = data_dir / "load.log"
@@ -45,7 +47,7 @@ async def own_stack(edges: int, rooms_per_actor: int) -> AsyncIterator[tuple[Sta
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor)},
+            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), **(environment or {})},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir

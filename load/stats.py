@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -56,6 +57,13 @@ class Histogram:
     def percentiles(self) -> Percentiles:
         p50, p90, p99 = (round(self.quantile(share) * 1000, 3) for share in (0.5, 0.9, 0.99))
         return Percentiles(self.count, p50, p90, p99, round(self.longest * 1000, 3))
+
+
+def percentiles(seconds: Iterable[float]) -> Percentiles:
+    histogram = Histogram()
+    for each in seconds:
+        histogram.record(each)
+    return histogram.percentiles()
 
 
 class Second(msgspec.Struct, array_like=True):
@@ -111,6 +119,8 @@ class Stats:
         self.refusals: Counter[str] = Counter()
         self.closes: Counter[int] = Counter()
         """Connections lost, by close code."""
+        self.losses: list[float] = []
+        """When they were lost, in seconds since the epoch."""
 
     def acted(self, ack_s: float) -> None:
         if self.measuring:
@@ -126,6 +136,10 @@ class Stats:
         if self.measuring or at_rest:
             kind = f"{'whole' if whole else 'resumed'}, {'at rest' if at_rest else 'under load'}"
             self.connects.setdefault(kind, Histogram()).record(seconds)
+
+    def lost(self, code: int) -> None:
+        self.closes[code] += 1
+        self.losses.append(time.time())
 
     def hand_ended(self) -> None:
         if self.measuring:

@@ -9,17 +9,19 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from random import Random
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 
-from load.api import Api, Identity
+from load.api import Api, Identity, Refused
 from load.arrivals import Arrivals
 from load.bot import Bot
 from load.checked import CheckedBot
 from load.checks import Verdict, Witness
 from load.client import Client
-from load.frames import Json
+from load.frames import Json, encode
 from load.holdem import Deal
+from load.proof.recorder import Pen, Recorder
 from load.room import FULL, LEAN, Depth
 from load.scenario import Scenario
 from load.stats import Stats
@@ -37,6 +39,8 @@ class House(msgspec.Struct):
     stats: Stats
     verdict: Verdict
     tasks: asyncio.TaskGroup
+    recorders: dict[str, Recorder]
+    """By room."""
 
 
 class Table:
@@ -56,6 +60,7 @@ class Table:
         self._chance = Random(f"{house.scenario.seed}/{number}")
         self._sockets = AsyncExitStack()
         self._last_round = 0
+        self._recorder: Recorder | None = None
         self._due = 0.0
         """When the last action was due, of those that do not wait for the server."""
 
@@ -66,7 +71,10 @@ class Table:
         identities = await asyncio.gather(*(api.sign_in(name) for name in names))
         room = await api.create_room(identities[0], scenario.room(self.number))
         self.room = room["id"]
-        await asyncio.gather(*(api.join(self.room, identity) for identity in identities[1:]))
+        if scenario.record is not None and scenario.checked(self.number):
+            self._recorder = Recorder(scenario.record, self.room, scenario.game)
+            self._house.recorders[self.room] = self._recorder
+        await asyncio.gather(*(self._join(identity) for identity in identities[1:]))
         await self.fill(identities, room)
 
     async def fill(self, identities: list[Identity], room: Json) -> None:
@@ -89,6 +97,13 @@ class Table:
         for bot in self.bots:
             bot.go_on()
 
+    async def last_views(self) -> None:
+        """Every bot fetches a full view, for whoever judges what was recorded."""
+        if self._recorder is not None:
+            async with asyncio.TaskGroup() as tasks:
+                for bot in self.bots:
+                    tasks.create_task(self._fetch(bot))
+
     async def leave(self) -> None:
         """Every bot leaves the room, so that nothing is left running on the server. What is refused stays."""
         rooms = [bot.room for bot in self.bots if bot.room is not None and bot.client.forbidden is None]
@@ -96,14 +111,16 @@ class Table:
             await asyncio.gather(*(room.command("leave") for room in rooms), return_exceptions=True)
 
     @contextlib.asynccontextmanager
-    async def second_tab(self, bot: Bot[Any, Any]) -> AsyncIterator[Client[Any, Any]]:
+    async def second_tab(self, bot: Bot[Any, Any], *, slow: bool = False) -> AsyncIterator[Client[Any, Any]]:
         """One more connection of a bot's user, which follows the room."""
-        async with self._client(self.bots.index(bot) + 1, bot.client.identity, LEAN) as client:
+        async with self._client(self.bots.index(bot) + 1, bot.client.identity, LEAN, slow=slow) as client:
             await client.join(self.room, Onlooker())
             yield client
 
     async def close(self) -> None:
         await self._sockets.aclose()
+        if self._recorder is not None:
+            self._recorder.close()
 
     # What the bots bring
 
@@ -123,7 +140,7 @@ class Table:
         self._house.stats.refused(code)
 
     def lost(self, code: int) -> None:
-        self._house.stats.closes[code] += 1
+        self._house.stats.lost(code)
 
     def came_back(self, seconds: float, whole: bool) -> None:
         self._house.stats.came_back(seconds, whole, at_rest=self.idle)
@@ -151,7 +168,7 @@ class Table:
         house, scenario = self._house, self._house.scenario
         chance = Random(f"{scenario.seed}/{self.number}/{index}")
         witness = Witness(house.verdict, self.room, identity.display_name)
-        if not scenario.checked(self.number):
+        if scenario.record is not None or not scenario.checked(self.number):
             lean = await self._sockets.enter_async_context(self._client(index, identity, LEAN))
             return Bot(self, lean, chance, witness)
         full = await self._sockets.enter_async_context(self._client(index, identity, FULL))
@@ -161,9 +178,33 @@ class Table:
 
         return CheckedBot(self, full, chance, witness, fetch)
 
-    def _client(self, index: int, identity: Identity, depth: Depth[P, E]) -> Client[P, E]:
+    async def _join(self, identity: Identity) -> None:
+        command_id = uuid4().hex
+        await self._house.api.join(self.room, identity, command_id)
+        if (pen := self._pen(identity)) is not None:
+            sent = {"type": "request_join", "id": command_id, "display_name": identity.display_name}
+            pen.write("rest", encode({**sent, "answered": True}))
+
+    async def _fetch(self, bot: Bot[Any, Any]) -> None:
+        try:
+            view = (await self._house.api.hydrate(self.room, bot.client.identity)).body
+        except (OSError, TimeoutError, Refused) as error:
+            bot.witness.violated("views", 0, f"expected a view; {type(error).__name__}: {error}")
+        else:
+            if bot.client.pen is not None:
+                bot.client.pen.write("fetched", view)
+
+    def _client(self, index: int, identity: Identity, depth: Depth[P, E], *, slow: bool = False) -> Client[P, E]:
         urls = self._house.scenario.urls
-        return Client(urls[(self.number + index) % len(urls)], identity, depth, renew=self._house.api.renew)
+        first = (self.number + index) % len(urls)
+        pen = self._pen(identity, slow=slow)
+        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._house.api.renew, pen=pen)
+
+    def _pen(self, identity: Identity, *, slow: bool = False) -> Pen | None:
+        if self._recorder is None:
+            return None
+        secrets = [identity.token, identity.session]
+        return self._recorder.client(identity.user_id, identity.display_name, secrets, slow=slow)
 
 
 class Onlooker:

@@ -36,8 +36,8 @@ IMPURE = {
     "starlette",
     "uvicorn",
 }
-WIRE_TYPES: set[str] = set()
-"""What of the server's code `load` may import: so far it needs none."""
+WIRE_TYPES = {"storage.embedded_postgres", "storage.embedded_redis"}
+"""What of the server's code `load` may import: the servers from wheels, to break them. Of the wire it needs nothing."""
 
 
 def modules(*packages: str) -> list[str]:

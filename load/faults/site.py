@@ -1,0 +1,77 @@
+"""What there is to break: a stack's processes and servers, as they are at the moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from load.faults.servers import Servers
+from load.processes import read_stack
+from load.proof.truth import Truth
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """A room, the process that owns it (None: nobody, or nobody knows), and how far it is."""
+
+    room: str
+    epoch: int
+    seq: int
+    pid: int | None
+
+
+class Actor(msgspec.Struct, frozen=True):
+    pid: int
+    rooms: int
+
+
+class Site:
+    """The stack on `data_dir`, and the servers that it uses. `drop_clients` cuts a share of the players' connections,
+    and says how many those were."""
+
+    def __init__(self, data_dir: Path, servers: Servers, truth: Truth, drop_clients: Callable[[float], int]) -> None:
+        self.data_dir = data_dir
+        self.servers = servers
+        self.truth = truth
+        self.drop_clients = drop_clients
+
+    async def owners(self) -> list[Owner]:
+        return [Owner(row["id"], row["epoch"], row["seq"], row["pid"]) for row in await self.truth.rows("positions")]
+
+    async def actors(self) -> list[Actor]:
+        """Those that beat, live, and own a room."""
+        rows: list[Any] = await self.truth.rows("actors")
+        return [Actor(row["pid"], row["rooms"]) for row in rows if row["rooms"] and lives(row["pid"])]
+
+    def edges(self) -> list[int]:
+        stack = read_stack(self.data_dir)
+        return [pid for pid in (stack.roots().get("edges", []) if stack is not None else []) if lives(pid)]
+
+    def edge_count(self) -> int:
+        stack = read_stack(self.data_dir)
+        return len(stack.urls) if stack is not None else 0
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def freeze(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(pid: int) -> None:
+    if lives(pid):
+        os.kill(pid, signal.SIGCONT)

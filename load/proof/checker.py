@@ -1,0 +1,66 @@
+"""The verdict over what was recorded: every promise that was not kept. A pure function of its arguments."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from load.proof import once, order, secrets, table, visible
+from load.proof.evidence import Room, Text
+from load.proof.findings import Finding
+from load.proof.ledger import Ledger
+
+SHOWN_OF_EACH = 20
+"""Findings of one promise in one room that are kept; a single mistake may show in every frame."""
+
+
+class Looked(msgspec.Struct):
+    """How much evidence there was: a verdict over nothing is none."""
+
+    rooms: int = 0
+    clients: int = 0
+    frames: int = 0
+    messages: int = 0
+    updates: int = 0
+    commands: int = 0
+    commit_times: int = 0
+    replayed: int = 0
+    automatic: int = 0
+    log_bytes: int = 0
+
+    def add(self, other: Looked) -> None:
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def check_room(room: Room) -> list[Finding]:
+    """Everything that is wrong with one room."""
+    ledger = Ledger(room.log)
+    found: list[Finding] = []
+    kept: Counter[str] = Counter()
+    for judge in (visible.judge, once.judge, order.judge, table.judge, secrets.judge):
+        for finding in judge(room, ledger):
+            kept[finding.promise] += 1
+            if kept[finding.promise] <= SHOWN_OF_EACH:
+                found.append(finding)
+    return found
+
+
+def check_texts(texts: list[Text], tokens: dict[str, str]) -> list[Finding]:
+    """Whether a secret stands in something that was written down beside the game. `tokens` are by name."""
+    return list(secrets.judge_texts(texts, tokens))
+
+
+def looked_at(room: Room) -> Looked:
+    return Looked(
+        rooms=1,
+        clients=len(room.diaries),
+        frames=sum(note.kind == "in" for diary in room.diaries for note in diary.notes),
+        messages=len(room.heard),
+        updates=len(room.log),
+        commands=len(once.commands(room)),
+        commit_times=sum(row.committed_at is not None for row in room.log),
+        replayed=room.replay.replayed if room.replay is not None else 0,
+        automatic=sum(not row.user and '"automatic":true' in row.events for row in room.log),
+    )

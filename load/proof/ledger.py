@@ -1,0 +1,118 @@
+"""A room's log as each viewer should have been shown it.
+
+The log keeps an update's bytes by audience: those inside the room (players and spectators), everybody else, and, for
+single users, what they see on top or instead.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+from load.frames import Json
+from load.merge import merge
+from load.proof.evidence import Row
+
+Audience = Literal["inside", "outside"]
+TOKENS = frozenset({"rejoin_token", "seat_token"})
+"""Members that an edge adds for one viewer; the log holds none of them."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What one viewer, or everybody outside, is shown of an update."""
+
+    events: list[Json] | None = None
+    patch: Json | None = None
+    audience: Audience | None = None
+
+
+class Entry:
+    """One row of the log, read."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.seq = row.seq
+
+    @cached_property
+    def events(self) -> list[Json]:
+        return msgspec.json.decode(self.row.events, type=list[Json])
+
+    @cached_property
+    def patch(self) -> Json:
+        return msgspec.json.decode(self.row.patch, type=Json) if self.row.patch else {}
+
+    @cached_property
+    def command(self) -> Json:
+        return msgspec.json.decode(self.row.command, type=Json)
+
+    @cached_property
+    def outside(self) -> Part:
+        return _part(msgspec.json.decode(self.row.outside)) if self.row.outside else Part()
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        if not self.row.private:
+            return {}
+        return {user: _part(fields) for user, fields in msgspec.json.decode(self.row.private).items()}
+
+    def shown(self, user: str, audience: Audience) -> tuple[list[Json], Json]:
+        """Events and patch for `user`, who is in `audience` after this update."""
+        part = self.parts.get(user, Part())
+        if part.audience is not None:
+            return part.events or [], part.patch or {}
+        if audience == "inside":
+            events, patch = self.events, self.patch
+        else:
+            events, patch = self.outside.events or [], self.outside.patch or {}
+        return part.events or events, {**patch, **(part.patch or {})}
+
+
+class Ledger:
+    """All of a room's log. Nothing is assumed of it but that its rows can be read."""
+
+    def __init__(self, log: list[Row]) -> None:
+        self.entries = {row.seq: Entry(row) for row in log}
+        self.last = max(self.entries, default=0)
+        self._moves: dict[str, list[tuple[int, Audience]]] = {}
+        for entry in self.entries.values():
+            for user, part in entry.parts.items():
+                if part.audience is not None:
+                    self._moves.setdefault(user, []).append((entry.seq, part.audience))
+
+    def audience(self, user: str, seq: int) -> Audience:
+        """Where `user` was after update `seq`."""
+        moves = self._moves.get(user, [])
+        at = bisect.bisect_right(moves, seq, key=lambda move: move[0])
+        return moves[at - 1][1] if at else "outside"
+
+    def shown(self, user: str, seq: int) -> tuple[list[Json], Json]:
+        """Raises KeyError when there is no such row."""
+        return self.entries[seq].shown(user, self.audience(user, seq))
+
+    def tables(self) -> Iterator[tuple[Entry, Json, Json]]:
+        """Each update with what those inside saw before it (`turn` alone) and after it (all; changed in place)."""
+        view: Json = {}
+        for seq in sorted(self.entries):
+            entry = self.entries[seq]
+            before = {"turn": dict(view["turn"]) if view.get("turn") else None}
+            merge(view, entry.patch)
+            yield entry, before, view
+
+
+def without_tokens(value: Any) -> Any:
+    """A frame's value as the log would have it."""
+    match value:
+        case dict():
+            return {name: without_tokens(each) for name, each in value.items() if name not in TOKENS}
+        case list():
+            return [without_tokens(each) for each in value]
+        case _:
+            return value
+
+
+def _part(fields: list[Any]) -> Part:
+    return Part(fields[0], fields[1], fields[2] if len(fields) > 2 else None)

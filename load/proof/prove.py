@@ -1,0 +1,256 @@
+"""A run with a verdict: tables play on a stack of the run's own, things are broken meanwhile, and all is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from load.faults import bites
+from load.faults.injector import Injected, Injector, plan
+from load.faults.servers import Servers, own_servers
+from load.faults.site import Site
+from load.processes import roots_of
+from load.proof import once
+from load.proof.checker import Looked, check_room, check_texts, looked_at
+from load.proof.evidence import Replay, Room
+from load.proof.findings import Finding
+from load.proof.recorder import SUFFIX, read
+from load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
+from load.proof.tap import Tap
+from load.proof.truth import Truth
+from load.report import Report
+from load.run import Run
+from load.sampler import Sample, Sampler
+from load.scenario import Scenario
+from load.stack import own_stack
+from load.stats import Percentiles, percentiles
+
+QUIET_S = 3.0
+"""At the end of a run nothing is broken any more, so that what was is seen to recover."""
+REPLAYS_AT_ONCE = 2
+REPLAY_S = 120.0
+
+
+class Faults(msgspec.Struct, frozen=True):
+    """What to break: kind → share, so many a minute; `count` of them, then the run ends; else as long as it lasts."""
+
+    shares: dict[str, float]
+    rate: float
+    count: int | None = None
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """After faults of one kind, in ms: how long the next move of a room had been waited for; how long clients that lost
+    their connection were away."""
+
+    kind: str
+    times: int
+    bitten: int
+    move: Percentiles
+    back: Percentiles
+
+
+class Proof(msgspec.Struct, kw_only=True):
+    """`passed` is the verdict. `report` has the figures of the run itself."""
+
+    passed: bool
+    why: list[str]
+    promises: dict[str, int]
+    """Findings by promise; those without any are there too."""
+    findings: list[Finding]
+    looked: Looked
+    faults: list[Injected]
+    left_out: dict[str, int]
+    recovery: list[Recovery]
+    consequences: dict[str, int]
+    """What the servers' logs say happened."""
+    samples: list[Sample]
+    began: float
+    ended: float
+    report: Report
+
+
+class Prover:
+    """One such run. `stop` ends it early; the verdict is then over what was done until then."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        faults: Faults,
+        *,
+        edges: int,
+        rooms_per_actor: int,
+        environment: dict[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._scenario = scenario
+        self._faults = faults
+        self._edges = edges
+        self._rooms_per_actor = rooms_per_actor
+        self._environment = environment or {}
+        self._say = say
+        self._run: Run | None = None
+
+    def stop(self) -> None:
+        if self._run is not None:
+            self._run.stop()
+
+    async def run(self) -> Proof:
+        """Raises what starting a stack or opening a table raises."""
+        folder = Path(tempfile.mkdtemp(prefix="tavola-proof-"))
+        os.chmod(folder, 0o711)
+        try:
+            self._say("starting Postgres, Redis and a stack of our own …")
+            async with own_servers(folder / "servers") as servers:
+                environment = {"TAVOLA_SPARES": "2", **servers.environment, **self._environment}
+                async with own_stack(self._edges, self._rooms_per_actor, environment) as (stack, data_dir):
+                    urls = tuple(stack.urls)
+                    scenario = msgspec.structs.replace(
+                        self._scenario, urls=urls, data_dir=data_dir, record=folder / "evidence"
+                    )
+                    return await self._prove(scenario, servers, data_dir)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def _prove(self, scenario: Scenario, servers: Servers, data_dir: Path) -> Proof:
+        truth = Truth(servers.database_url)
+        site = Site(data_dir, servers, truth, lambda share: self._run.drop(share) if self._run is not None else 0)
+        faults = self._faults
+        within_s = scenario.seconds - QUIET_S if scenario.seconds is not None else float("inf")
+        planned = plan(faults.shares, faults.rate, within_s, scenario.seed, faults.count)
+        injector = Injector(site, planned, scenario.seed)
+        run = self._run = Run(scenario, self._beside(injector))
+        tap = Tap(servers.redis_url, run.heard)
+        sampler = Sampler(lambda: {**roots_of(data_dir, scenario.urls), **servers.pids()})
+        beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
+        began = time.time()
+        try:
+            await tap.listening.wait()
+            report = await run.run()
+        finally:
+            ended = time.time()
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+        self._say("judging …")
+        assert scenario.record is not None
+        found, looked, pulses = await self._judge(scenario.record, truth, data_dir)
+        truth.close()
+        texts = bites.logs_of(data_dir)
+        found += check_texts(texts, servers.secrets)
+        looked.log_bytes = sum(len(text.text) for text in texts)
+        log = bites.events(texts)
+        bites.judge(injector.done, [*log, *(bites.Event(at, "client.lost", {}) for at in run.stats.losses)])
+        counts = Counter(finding.promise for finding in found)
+        why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
+        why += report.why
+        why += bites.did_nothing(injector.done, {kind for _, kind in planned})
+        why += _no_evidence(looked)
+        return Proof(
+            passed=not why,
+            why=why,
+            promises={f"P{number}": counts[f"P{number}"] for number in range(1, 9)},
+            findings=found,
+            looked=looked,
+            faults=sorted(injector.done, key=lambda fault: fault.at),
+            left_out=dict(injector.left_out),
+            recovery=_recovery(injector.done, pulses),
+            consequences=dict(sorted(bites.counts(log).items())),
+            samples=sampler.samples,
+            began=began,
+            ended=ended,
+            report=report,
+        )
+
+    def _beside(self, injector: Injector) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def breaking() -> None:
+            await injector.run()
+            if self._faults.count is not None and self._run is not None:
+                await asyncio.sleep(QUIET_S)
+                self._run.stop()
+
+        return breaking
+
+    async def _judge(
+        self, record: Path, truth: Truth, data_dir: Path
+    ) -> tuple[list[Finding], Looked, dict[str, Pulse]]:
+        """Room by room: what was recorded, what the log has, what replaying it gives."""
+        turns = asyncio.Semaphore(REPLAYS_AT_ONCE)
+        environment = {**os.environ, "TAVOLA_DATA_DIR": str(data_dir)}
+        found: list[Finding] = []
+        looked = Looked()
+        pulses: dict[str, Pulse] = {}
+
+        async def judge(path: Path) -> None:
+            async with turns:
+                room = await asyncio.to_thread(read, path)
+                await truth.complete(room)
+                room.replay = await replay(room.id, environment)
+                found.extend(await asyncio.to_thread(check_room, room))
+                looked.add(looked_at(room))
+                pulses[room.id] = await asyncio.to_thread(_pulse, room)
+
+        async with asyncio.TaskGroup() as tasks:
+            for path in await asyncio.to_thread(lambda: sorted(record.glob(f"*{SUFFIX}"))):
+                tasks.create_task(judge(path))
+        return found, looked, pulses
+
+
+async def replay(room: str, environment: dict[str, str]) -> Replay:
+    """What the operator's own command says of a room's log."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tavola", "room", "verify", room, "--json"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        async with asyncio.timeout(REPLAY_S):
+            out, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return Replay(0, f"not done within {REPLAY_S:.0f} s")
+    try:
+        return msgspec.json.decode(out, type=Replay)
+    except msgspec.DecodeError:
+        return Replay(0, errors.decode("utf-8", "replace").strip()[-200:] or "it said nothing")
+
+
+def _pulse(room: Room) -> Pulse:
+    return pulse(room, once.commands(room).values())
+
+
+def _no_evidence(looked: Looked) -> list[str]:
+    """Why a verdict would be over nothing."""
+    counted = {"rooms": looked.rooms, "frames": looked.frames, "messages on the channels": looked.messages}
+    counted |= {"updates": looked.updates, "commit times": looked.commit_times, "updates replayed": looked.replayed}
+    return [f"there were no {what} to judge" for what, count in counted.items() if not count]
+
+
+def _recovery(faults: list[Injected], pulses: dict[str, Pulse]) -> list[Recovery]:
+    found = []
+    for kind in sorted({fault.kind for fault in faults}):
+        moves: list[float] = []
+        back: list[float] = []
+        same = [fault for fault in faults if fault.kind == kind]
+        for fault in same:
+            concerned = [pulses[room] for room in fault.rooms if room in pulses] if fault.rooms else pulses.values()
+            for beat in concerned:
+                if (felt := felt_for_s(beat, fault.at)) is not None:
+                    moves.append(felt)
+                back += back_after_s(beat, fault.at, fault.until + 0.5)
+        bitten = sum(bool(fault.bit) for fault in same)
+        found.append(Recovery(kind, len(same), bitten, percentiles(moves), percentiles(back)))
+    return found

@@ -1,0 +1,221 @@
+"""P5: nobody is told what is not for him. Raw bytes are searched, not what a decoder makes of them.
+
+Searched for: tokens that are one user's alone; the entropy that a room drew; and cards, each of which must be on the
+board, shown by its owner, or the viewer's own.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from load.frames import Json
+from load.holdem import cards_in, cards_of
+from load.proof.evidence import Diary, Room, Text, decoded
+from load.proof.findings import Finding
+from load.proof.ledger import Ledger
+
+RECENT = 20
+"""A full view holds so many updates, and what was known in them."""
+_WORD = re.compile(rb"[0-9A-Za-z+/_=-]{24,}")
+_HEX = 16
+"""Digits of an entropy that are looked for: 64 bits are not met by chance."""
+
+
+def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+    yield from _tokens(room)
+    yield from _entropy(room)
+    if room.game == "holdem":
+        yield from _cards(room, ledger)
+
+
+def judge_texts(texts: Iterable[Text], tokens: dict[str, str]) -> Iterator[Finding]:
+    for text in texts:
+        for name, token in tokens.items():
+            if token.encode() in text.text:
+                yield Finding("P5", "", 0, f"{text.name} holds {name}")
+        for line in text.text.splitlines():
+            if len(cards_in(line)) > 1:
+                yield Finding("P5", _room_in(line), 0, f"{text.name} names cards: {_hidden(line)}")
+
+
+# Tokens
+
+
+def _tokens(room: Room) -> Iterator[Finding]:
+    """What was given to one user must not come to another."""
+    held = {diary.user: _held(room, diary.user) for diary in room.diaries}
+    for diary in room.diaries:
+        others = {token for user, tokens in held.items() if user != diary.user for token in tokens}
+        everything = b"\n".join(note.data for note in diary.notes if note.kind != "out")
+        for token in others - held[diary.user]:
+            if token in everything:
+                seq = next(_seq_of(note.data) for note in diary.notes if token in note.data)
+                yield Finding("P5", room.id, seq, f"{diary.name} was sent a token of somebody else's")
+    channel = b"\n".join(message.data for message in room.heard)
+    for user, tokens in held.items():
+        for token in tokens:
+            if token in channel:
+                yield Finding("P5", room.id, 0, f"a token of user {user} was on the channel")
+
+
+def _held(room: Room, user: str) -> set[bytes]:
+    tokens: set[bytes] = set()
+    for diary in room.diaries:
+        if diary.user == user:
+            tokens.update(secret.encode() for secret in diary.secrets if secret)
+            for note in diary.notes:
+                if note.kind in ("in", "fetched") and (b'"rejoin_token"' in note.data or b'"seat_token"' in note.data):
+                    mine = decoded(note.data)
+                    view = mine.get("view", mine)
+                    me = view.get("me") if isinstance(view, dict) else None
+                    for given in (mine, me):
+                        if isinstance(given, dict):
+                            tokens.update(
+                                str(given[name]).encode() for name in ("rejoin_token", "seat_token") if given.get(name)
+                            )
+    return tokens
+
+
+# Entropy
+
+
+def _entropy(room: Room) -> Iterator[Finding]:
+    known = {row.entropy.hex()[:_HEX].encode(): row.seq for row in room.log if len(row.entropy) >= _HEX // 2}
+    raw = {row.entropy[: _HEX // 2]: row.seq for row in room.log if len(row.entropy) >= _HEX // 2}
+    if not known:
+        return
+    for diary in room.diaries:
+        for note in diary.notes:
+            seq = next(_found(note.data, known), None)
+            if note.kind in ("in", "fetched") and seq is not None:
+                yield Finding("P5", room.id, seq, f"{diary.name} was sent the entropy that was drawn here")
+    for message in room.heard:
+        seq = next(_found(message.data, known), None)
+        if seq is None:
+            seq = next((at for drawn, at in raw.items() if drawn in message.data), None)
+        if seq is not None:
+            yield Finding("P5", room.id, seq, "the entropy that was drawn here was on the channel")
+
+
+def _found(data: bytes, known: dict[bytes, int]) -> Iterator[int]:
+    for word in _WORD.findall(data):
+        for start in range(len(word) - _HEX + 1):
+            if (seq := known.get(word[start : start + _HEX])) is not None:
+                yield seq
+
+
+# Cards
+
+
+class _Known:
+    """Which cards may be named, as the log goes on, to everybody and to each user. A new hand forgets the last; one
+    update may hold the end of a hand and the beginning of the next."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._hand_after: dict[int, int] = {}
+        self._steps: dict[int, list[tuple[int, frozenset[str], dict[str, frozenset[str]]]]] = {}
+        hand, public, own = 0, frozenset[str](), dict[str, frozenset[str]]()
+        for seq in sorted(ledger.entries):
+            entry = ledger.entries[seq]
+            for event in entry.events:
+                if event["kind"] == "hand_started":
+                    self._steps.setdefault(hand, []).append((seq, public, own))
+                    hand, public, own = hand + 1, frozenset(), {}
+                elif event["kind"] in ("cards_shown", "street_advanced"):
+                    public |= cards_of(event)
+            for user, part in entry.parts.items():
+                dealt = [cards_of(event) for event in part.events or () if event["kind"] == "hole_cards_dealt"]
+                if dealt:
+                    own = {**own, user: frozenset[str]().union(*dealt)}
+            self._steps.setdefault(hand, []).append((seq, public, own))
+            self._hand_after[seq] = hand
+
+    def at(self, user: str | None, seq: int, back: int = 1) -> frozenset[str]:
+        """What may be named to `user` (None: to everybody) after `seq`, of the hands up to `back` updates ago."""
+        known = frozenset[str]()
+        for hand in range(self._hand_after.get(seq - back, 0), self._hand_after.get(seq, 0) + 1):
+            steps = self._steps.get(hand, [])
+            index = bisect.bisect_right(steps, seq, key=lambda step: step[0])
+            if index:
+                _, public, own = steps[index - 1]
+                known |= public
+                if user is not None:
+                    known |= own.get(user, frozenset())
+        return known
+
+
+def _cards(room: Room, ledger: Ledger) -> Iterator[Finding]:
+    known = _Known(ledger)
+    for entry in ledger.entries.values():
+        public = entry.row.events.encode() + entry.row.patch.encode()
+        if not cards_in(public) <= known.at(None, entry.seq):
+            yield Finding("P5", room.id, entry.seq, "everybody at the table is shown a card that nobody showed")
+        if entry.row.outside and cards_in(entry.row.outside.encode()):
+            yield Finding("P5", room.id, entry.seq, "what those outside are shown names cards")
+    for diary in room.diaries:
+        yield from _cards_of_client(room, known, diary)
+    for message in room.heard:
+        yield from _cards_on_channel(room, known, message.data)
+
+
+def _cards_of_client(room: Room, known: _Known, diary: Diary) -> Iterator[Finding]:
+    at = 0
+    for note in diary.notes:
+        if note.kind not in ("in", "fetched"):
+            continue
+        named = cards_in(note.data)
+        back = 1
+        if note.kind == "fetched" or note.data.startswith(b'{"type":"update') or b'"hydrated"' in note.data[:24]:
+            first, last = _span(note.data)
+            back = max(1, last - first + 1)
+            if note.kind == "fetched" or b'"hydrated"' in note.data[:24]:
+                back = RECENT + 1
+            at = max(at, last)
+        else:
+            last, back = at, 2
+        if named and not named <= known.at(diary.user, last, back):
+            kind = decoded(note.data).get("type", "view")
+            yield Finding("P5", room.id, last, f"{diary.name} was sent a card that he may not know, in `{kind}`")
+
+
+def _cards_on_channel(room: Room, known: _Known, data: bytes) -> Iterator[Finding]:
+    """The channel carries each user's part; all that is for everybody must name no card that is not shown."""
+    try:
+        message = msgspec.msgpack.decode(data, type=list[Any])
+        seq, shared, parts = message[1], message[4] + b" " + message[5], message[7]
+    except (ValueError, IndexError, TypeError, msgspec.MsgspecError):
+        return  # a matter of P1
+    if not cards_in(shared) <= known.at(None, seq):
+        yield Finding("P5", room.id, seq, "the channel names a card to everybody that nobody showed")
+    for user, part in parts.items():
+        named = set().union(*(cards_in(each) for each in part if isinstance(each, bytes)))
+        if not named <= known.at(user, seq):
+            yield Finding("P5", room.id, seq, f"the channel names a card to user {user} that he may not know")
+
+
+def _span(data: bytes) -> tuple[int, int]:
+    frame: Json = decoded(data)
+    updates = frame.get("updates")
+    if isinstance(updates, list) and updates:
+        return updates[0]["seq"], updates[-1]["seq"]
+    seq = frame.get("seq", 0)
+    return seq, seq
+
+
+def _seq_of(data: bytes) -> int:
+    return _span(data)[1]
+
+
+def _room_in(line: bytes) -> str:
+    found = re.search(rb"\broom=(\S+)", line)
+    return found[1].decode() if found else ""
+
+
+def _hidden(line: bytes) -> str:
+    """A line's event name, without its fields."""
+    return line[:80].decode("utf-8", "replace").split("=")[0]
