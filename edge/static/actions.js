@@ -9,7 +9,12 @@ export function stakes(view) {
   const me = view.seats[view.me.seat_index];
   const inPots = hand.pots.reduce((sum, pot) => sum + pot.amount, 0);
   const pot = inPots + Object.values(view.seats).reduce((sum, seat) => sum + seat.bet, 0);
-  return { pot, call: Math.min(me.chips, Math.max(0, hand.current_bet - me.bet)), price: hand.current_bet, all: me.chips + me.bet };
+  return {
+    pot,
+    call: Math.min(me.chips, Math.max(0, hand.current_bet - me.bet)),
+    price: hand.current_bet,
+    all: me.chips + me.bet,
+  };
 }
 
 /** The total to bet or raise to for a share of the pot, within what is legal. */
@@ -57,10 +62,27 @@ export class Actions {
 
   #moves(legal, held, busy) {
     const button = (move, text, key, args) =>
-      h("button", { class: `move ${move}`, key: move, disabled: busy, "aria-keyshortcuts": key, on: { click: () => this.#do(move, args) } }, h("span", { class: "move-text" }, text), h("kbd", { "aria-hidden": "true" }, key));
+      h(
+        "button",
+        {
+          class: `move ${move}`,
+          key: move,
+          disabled: busy,
+          "aria-keyshortcuts": key,
+          on: { click: () => this.#do(move, args) },
+        },
+        h("span", { class: "move-text" }, text),
+        h("kbd", { "aria-hidden": "true" }, key),
+      );
     const raising = this.#raising;
     const chosen = raising && this.#amount(raising.amount);
-    const raiseText = raising && (chosen === held.all ? `All in ${amount(chosen)}` : raising.move === "bet" ? `Bet ${amount(chosen)}` : `Raise to ${amount(chosen)}`);
+    const raiseText =
+      raising &&
+      (chosen === held.all
+        ? `All in ${amount(chosen)}`
+        : raising.move === "bet"
+          ? `Bet ${amount(chosen)}`
+          : `Raise to ${amount(chosen)}`);
     return [
       legal.has("fold") && button("fold", "Fold", "F"),
       legal.has("check") && button("check", "Check", "C"),
@@ -77,7 +99,12 @@ export class Actions {
       this.#page.redraw();
     };
     const typed = (event) => event.target.value !== "" && choose(Math.round(Number(event.target.value)));
-    const preset = (label, total) => h("button", { class: "preset", key: label, type: "button", disabled: busy, on: { click: () => choose(total) } }, label);
+    const preset = (label, total) =>
+      h(
+        "button",
+        { class: "preset", key: label, type: "button", disabled: busy, on: { click: () => choose(total) } },
+        label,
+      );
     return h(
       "div",
       { class: "amounts", key: "amounts" },
@@ -89,7 +116,18 @@ export class Actions {
         preset("Pot", share(1, held, { min, max })),
         preset("All in", max),
       ),
-      h("input", { class: "slider", key: "slider", type: "range", min, max, step: 1, disabled: busy, value, "aria-label": "Amount", on: { input: typed } }),
+      h("input", {
+        class: "slider",
+        key: "slider",
+        type: "range",
+        min,
+        max,
+        step: 1,
+        disabled: busy,
+        value,
+        "aria-label": "Amount",
+        on: { input: typed },
+      }),
       h("input", {
         class: "typed",
         key: "typed",
@@ -117,8 +155,17 @@ export class Actions {
   }
 
   #showing() {
-    const button = (move, text) => h("button", { class: `move ${move}`, key: move, disabled: this.#sent !== undefined, on: { click: () => this.#do(move) } }, text);
-    return h("div", { class: "actions", role: "group", "aria-label": "Your cards", key: "showing" }, h("div", { class: "moves" }, button("show", "Show cards"), button("muck", "Muck")));
+    const button = (move, text) =>
+      h(
+        "button",
+        { class: `move ${move}`, key: move, disabled: this.#sent !== undefined, on: { click: () => this.#do(move) } },
+        text,
+      );
+    return h(
+      "div",
+      { class: "actions", role: "group", "aria-label": "Your cards", key: "showing" },
+      h("div", { class: "moves" }, button("show", "Show cards"), button("muck", "Muck")),
+    );
   }
 
   /** Each turn is played once, however often a button is pressed; after a refusal it may be tried again. */
@@ -138,7 +185,8 @@ export class Actions {
     const key = event.key.toLowerCase();
     if (key === "f" && legal.has("fold") && !legal.has("check")) this.#do("fold");
     else if (key === "c") this.#do(legal.has("check") ? "check" : "call");
-    else if (key === "a" && this.#raising) this.#chosen = Infinity; // All that may be; R or Enter makes it so.
+    else if (key === "a" && this.#raising)
+      this.#chosen = Infinity; // All that may be; R or Enter makes it so.
     else if (key === "a" && legal.has("all_in")) this.#do("all_in");
     else if (key === "r" && this.#raising) this.#raise();
     else return;

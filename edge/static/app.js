@@ -44,7 +44,8 @@ class App {
   async #signIn() {
     for (let wait = 500; ; wait = Math.min(5000, wait * 2)) {
       try {
-        if (!(await this.client.resume()) && !this.#remembered()) await this.client.signIn(localStorage.getItem(NAME));
+        if (this.#remembered() && !(await this.client.resume())) return; // The room's tokens will say who this is.
+        await this.client.signIn(localStorage.getItem(NAME));
         return;
       } catch (error) {
         this.notice(error.message);
@@ -90,7 +91,15 @@ class App {
   /** Links within the application change the page without loading it anew. */
   #clicked(event) {
     const link = event.target.closest?.("a[href^='/']");
-    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("/static")) return;
+    if (
+      !link ||
+      event.button ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.shiftKey ||
+      link.getAttribute("href").startsWith("/static")
+    )
+      return;
     event.preventDefault();
     this.go(link.getAttribute("href"));
   }
@@ -158,8 +167,14 @@ class App {
     render(
       this.#root,
       h("a", { class: "skip", href: "#main", key: "skip" }, "To the content"),
-      page instanceof RoomPage ? null : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
-      h("div", { class: `banner ${banner?.class ?? "none"}`, key: "banner", role: "status", "aria-live": "polite" }, banner?.text),
+      page instanceof RoomPage
+        ? null
+        : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
+      h(
+        "div",
+        { class: `banner ${banner?.class ?? "none"}`, key: "banner", role: "status", "aria-live": "polite" },
+        banner?.text,
+      ),
       h("div", { class: "sr", key: "spoken", "aria-live": "polite", id: "spoken" }, this.#spoken),
       page?.draw() ?? noticePage("Tavola is opening…"),
     );

@@ -19,7 +19,10 @@ export function reading({ deadline, bank, total }, now) {
 
 function show(element, now) {
   const { deadline, bank, total } = element.dataset;
-  const { seconds, share, banked } = reading({ deadline: Number(deadline), bank: Number(bank), total: Number(total) }, now);
+  const { seconds, share, banked } = reading(
+    { deadline: Number(deadline), bank: Number(bank), total: Number(total) },
+    now,
+  );
   element.style.setProperty("--left", share.toFixed(3));
   element.classList.toggle("banked", banked && Number(bank) > 0);
   element.classList.toggle("urgent", seconds <= 5);

@@ -18,7 +18,9 @@ export function genericTable(page) {
     h(
       "ol",
       { class: "seats row", "aria-label": "Seats" },
-      Array.from({ length: count }, (_, index) => (view.seats[index] ? player(view.seats[index], page) : emptySeat(index, place(index, count, 0), page))),
+      Array.from({ length: count }, (_, index) =>
+        view.seats[index] ? player(view.seats[index], page) : emptySeat(index, place(index, count, 0), page),
+      ),
     ),
     h("div", { class: "public" }, board),
     mine(view),
@@ -32,8 +34,18 @@ function player(seat, page) {
   const facts = Object.entries(seat).filter(([name]) => !TOLD_ELSEWHERE.has(name));
   return h(
     "li",
-    { class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`, key: `seat${seat.seat_index}`, "data-seat": seat.seat_index },
-    h("div", { class: "pod" }, h("span", { class: "name" }, isMe && h("span", { class: "you" }, "You · "), h("bdi", null, seat.display_name)), h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")), acts && turnClock(view)),
+    {
+      class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`,
+      key: `seat${seat.seat_index}`,
+      "data-seat": seat.seat_index,
+    },
+    h(
+      "div",
+      { class: "pod" },
+      h("span", { class: "name" }, isMe && h("span", { class: "you" }, "You · "), h("bdi", null, seat.display_name)),
+      h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")),
+      acts && turnClock(view),
+    ),
     h("div", { class: "badges" }, statusBadge(seat)),
   );
 }
@@ -42,12 +54,19 @@ const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : St
 
 /** Anything that JSON can say, as lists within lists. */
 function tree(value) {
-  if (Array.isArray(value)) return h("ol", { class: "list" }, value.map((each, index) => h("li", { key: index }, tree(each))));
+  if (Array.isArray(value))
+    return h(
+      "ol",
+      { class: "list" },
+      value.map((each, index) => h("li", { key: index }, tree(each))),
+    );
   if (typeof value === "object" && value !== null) {
     return h(
       "dl",
       { class: "facts" },
-      Object.entries(value).map(([name, each]) => h("div", { key: name }, h("dt", null, words(name)), h("dd", null, tree(each)))),
+      Object.entries(value).map(([name, each]) =>
+        h("div", { key: name }, h("dt", null, words(name)), h("dd", null, tree(each))),
+      ),
     );
   }
   return h("span", null, value === null ? "–" : String(value));
@@ -69,7 +88,17 @@ function grid(page) {
     board.map((mark, cell) => {
       const text = mark === null ? "" : MARKS[mark];
       const label = `Cell ${cell + 1}, ${text || "free"}`;
-      return h("button", { class: `cell mark-${text}${line.includes(cell) ? " line" : ""}`, key: cell, disabled: !free.has(cell), "aria-label": label, on: { click: () => page.attempt(room.act("mark", { cell })) } }, text);
+      return h(
+        "button",
+        {
+          class: `cell mark-${text}${line.includes(cell) ? " line" : ""}`,
+          key: cell,
+          disabled: !free.has(cell),
+          "aria-label": label,
+          on: { click: () => page.attempt(room.act("mark", { cell })) },
+        },
+        text,
+      );
     }),
   );
 }
@@ -85,14 +114,20 @@ export class GenericActions {
   draw() {
     const { legal } = this.#page.view.me;
     if (!legal.length || this.#page.view.room.game === "tictactoe") return null;
-    return h("div", { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" }, legal.map((each, index) => this.#form(each, index)));
+    return h(
+      "div",
+      { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
+      legal.map((each, index) => this.#form(each, index)),
+    );
   }
 
   #form({ move, ...args }, index) {
     const names = Object.keys(args);
     const submit = (event) => {
       event.preventDefault();
-      const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(event.target.elements.namedItem(name).value)]));
+      const chosen = Object.fromEntries(
+        names.map((name) => [name, JSON.parse(event.target.elements.namedItem(name).value)]),
+      );
       this.#page.attempt(this.#page.room.act(move, chosen));
     };
     return h(
@@ -108,7 +143,21 @@ export class GenericActions {
 
 function argument(name, allowed) {
   if (allowed.choices) {
-    return h("select", { name, value: JSON.stringify(allowed.choices[0]) }, allowed.choices.map((each) => h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, shown(each))));
+    return h(
+      "select",
+      { name, value: JSON.stringify(allowed.choices[0]) },
+      allowed.choices.map((each) =>
+        h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, shown(each)),
+      ),
+    );
   }
-  return h("input", { name, type: "number", min: allowed.min, max: allowed.max, step: 1, required: true, value: allowed.min });
+  return h("input", {
+    name,
+    type: "number",
+    min: allowed.min,
+    max: allowed.max,
+    step: 1,
+    required: true,
+    value: allowed.min,
+  });
 }

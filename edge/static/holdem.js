@@ -60,7 +60,10 @@ export function holdemTable(page) {
 
 function center(hand, over) {
   const board = Array.from({ length: BOARD }, (_, index) => hand.board[index]);
-  const pots = hand.pots.length > 1 ? hand.pots.map((pot, index) => [pot, index ? `Side ${index}` : "Main"]) : hand.pots.map((pot) => [pot, "Pot"]);
+  const pots =
+    hand.pots.length > 1
+      ? hand.pots.map((pot, index) => [pot, index ? `Side ${index}` : "Main"])
+      : hand.pots.map((pot) => [pot, "Pot"]);
   return h(
     "div",
     { class: "center" },
@@ -73,7 +76,11 @@ function center(hand, over) {
     h(
       "div",
       { class: "board", role: "group", "aria-label": "Board" },
-      board.map((code, index) => (code ? card(code, { key: `${index}${code}` }) : h("span", { class: "card slot", key: `slot${index}`, "aria-hidden": "true" }))),
+      board.map((code, index) =>
+        code
+          ? card(code, { key: `${index}${code}` })
+          : h("span", { class: "card slot", key: `slot${index}`, "aria-hidden": "true" }),
+      ),
     ),
     hand.phase === "waiting" && h("p", { class: "waiting" }, "The first hand begins when two players sit."),
   );
@@ -90,11 +97,21 @@ function player(seat, vars, page, hand, told, over) {
   return h(
     "li",
     { class: `seat ${state.filter(Boolean).join(" ")}`, key: `seat${index}`, vars, "data-seat": index },
-    shown && cards(shown, { key: "cards", label: isMe ? "Your cards" : `Cards of ${seat.display_name}`, dim: isMe && !seat.in_hand }),
+    shown &&
+      cards(shown, {
+        key: "cards",
+        label: isMe ? "Your cards" : `Cards of ${seat.display_name}`,
+        dim: isMe && !seat.in_hand,
+      }),
     h(
       "div",
       { class: "pod", key: "pod" },
-      h("span", { class: "name" }, isMe ? h("span", { class: "you" }, "You · ") : null, h("bdi", null, seat.display_name)),
+      h(
+        "span",
+        { class: "name" },
+        isMe ? h("span", { class: "you" }, "You · ") : null,
+        h("bdi", null, seat.display_name),
+      ),
       h("span", { class: "stack" }, seat.all_in ? "all in" : amount(seat.chips)),
       acts && turnClock(view),
     ),
@@ -106,7 +123,15 @@ function badges(seat, told, won, over) {
   const automatic = told.automatic.has(seat.seat_index);
   return [
     won && h("span", { class: "badge won", key: "won" }, `+${amount(won.amount)}${won.hand ? ` ${won.hand}` : ""}`),
-    !won && seat.last_action && (!over || seat.last_action === "fold") && h("span", { class: `badge action-${seat.last_action}`, key: "action" }, words(seat.last_action), automatic && " · auto"),
+    !won &&
+      seat.last_action &&
+      (!over || seat.last_action === "fold") &&
+      h(
+        "span",
+        { class: `badge action-${seat.last_action}`, key: "action" },
+        words(seat.last_action),
+        automatic && " · auto",
+      ),
     statusBadge(seat),
   ];
 }
@@ -115,8 +140,28 @@ function badges(seat, told, won, over) {
 function marks(view, hand, count, mine) {
   const bets = Object.values(view.seats)
     .filter((seat) => seat.bet > 0)
-    .map((seat) => h("span", { class: "bet", key: `bet${seat.seat_index}`, vars: place(seat.seat_index, count, mine, 0.42) }, chips(seat.bet)));
+    .map((seat) =>
+      h(
+        "span",
+        { class: "bet", key: `bet${seat.seat_index}`, vars: place(seat.seat_index, count, mine, 0.42) },
+        chips(seat.bet),
+      ),
+    );
   if (hand.button === undefined) return bets;
   const vars = place(hand.button + 0.22, count, mine, 0.3);
-  return [...bets, h("span", { class: "button", key: "button", vars, title: "Dealer button", role: "img", "aria-label": `Button: seat ${hand.button + 1}` }, "D")];
+  return [
+    ...bets,
+    h(
+      "span",
+      {
+        class: "button",
+        key: "button",
+        vars,
+        title: "Dealer button",
+        role: "img",
+        "aria-label": `Button: seat ${hand.button + 1}`,
+      },
+      "D",
+    ),
+  ];
 }

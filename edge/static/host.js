@@ -8,8 +8,16 @@ import { fields, filled } from "./form.js";
 const ROOM = {
   properties: {
     name: { type: "string", title: "Name", maxLength: 50 },
-    approval: { enum: ["host", "auto"], title: "Coming in", description: "host: you approve everybody. auto: nobody is asked." },
-    visibility: { enum: ["public", "private"], title: "In the lobby", description: "private: only who has the code finds it." },
+    approval: {
+      enum: ["host", "auto"],
+      title: "Coming in",
+      description: "host: you approve everybody. auto: nobody is asked.",
+    },
+    visibility: {
+      enum: ["public", "private"],
+      title: "In the lobby",
+      description: "private: only who has the code finds it.",
+    },
     max_spectators: { type: "integer", title: "Most spectators", minimum: 0, maximum: 10000 },
   },
 };
@@ -37,19 +45,44 @@ export class HostPanel {
 
   #requests() {
     const asked = this.#page.view.pending_requests ?? [];
-    const answer = (type, who, text) => h("button", { class: type === "approve" ? "primary small" : "quiet small", key: type, "aria-label": `${text} ${who.display_name}`, on: { click: () => this.#do(type, { user_id: who.user_id }) } }, text);
+    const answer = (type, who, text) =>
+      h(
+        "button",
+        {
+          class: type === "approve" ? "primary small" : "quiet small",
+          key: type,
+          "aria-label": `${text} ${who.display_name}`,
+          on: { click: () => this.#do(type, { user_id: who.user_id }) },
+        },
+        text,
+      );
     return h(
       "section",
       { key: "requests" },
       h("h2", null, "Asking to join"),
-      asked.length ? h("ul", { class: "people" }, asked.map((who) => h("li", { key: who.user_id }, h("bdi", null, who.display_name), answer("approve", who, "Approve"), answer("reject", who, "Reject")))) : h("p", { class: "muted" }, "Nobody just now."),
+      asked.length
+        ? h(
+            "ul",
+            { class: "people" },
+            asked.map((who) =>
+              h(
+                "li",
+                { key: who.user_id },
+                h("bdi", null, who.display_name),
+                answer("approve", who, "Approve"),
+                answer("reject", who, "Reject"),
+              ),
+            ),
+          )
+        : h("p", { class: "muted" }, "Nobody just now."),
     );
   }
 
   #running() {
     const { view } = this.#page;
     const paused = view.room.status === "paused";
-    const button = (text, can, work) => h("button", { class: "quiet small", key: text, disabled: !can, on: { click: work } }, text);
+    const button = (text, can, work) =>
+      h("button", { class: "quiet small", key: text, disabled: !can, on: { click: work } }, text);
     return h(
       "section",
       { key: "running" },
@@ -58,7 +91,9 @@ export class HostPanel {
         "div",
         { class: "buttons" },
         view.room.options.auto_start === false && button("Start", this.#can("start"), () => this.#do("start")),
-        paused ? button("Resume", this.#can("resume"), () => this.#do("resume")) : button("Pause", this.#can("pause"), () => this.#do("pause")),
+        paused
+          ? button("Resume", this.#can("resume"), () => this.#do("resume"))
+          : button("Pause", this.#can("pause"), () => this.#do("pause")),
         button("Settings", this.#can("update_settings"), () => this.#settings()),
       ),
     );
@@ -68,7 +103,18 @@ export class HostPanel {
     const { view } = this.#page;
     const others = Object.values(view.seats).filter((seat) => seat.user_id !== view.me.user_id);
     const chips = Object.values(view.seats).filter((seat) => seat.chips !== undefined);
-    const button = (text, seat, can, work) => h("button", { class: "quiet small", key: text, disabled: !can, "aria-label": `${text}: ${seat.display_name}`, on: { click: work } }, text);
+    const button = (text, seat, can, work) =>
+      h(
+        "button",
+        {
+          class: "quiet small",
+          key: text,
+          disabled: !can,
+          "aria-label": `${text}: ${seat.display_name}`,
+          on: { click: work },
+        },
+        text,
+      );
     const line = (seat) =>
       h(
         "li",
@@ -79,11 +125,28 @@ export class HostPanel {
         others.includes(seat) && button("Make host", seat, this.#can("transfer_host"), () => this.#pass(seat)),
         others.includes(seat) && button("Remove", seat, this.#can("kick"), () => this.#kick(seat)),
       );
-    return h("section", { key: "players" }, h("h2", null, "Players"), h("ul", { class: "people" }, Object.values(view.seats).map(line)));
+    return h(
+      "section",
+      { key: "players" },
+      h("h2", null, "Players"),
+      h("ul", { class: "people" }, Object.values(view.seats).map(line)),
+    );
   }
 
   #closing() {
-    return h("section", { key: "closing" }, h("button", { class: "danger small", disabled: !this.#can("close_room") || !this.#can("close"), on: { click: () => this.#close() } }, "Close the table"));
+    return h(
+      "section",
+      { key: "closing" },
+      h(
+        "button",
+        {
+          class: "danger small",
+          disabled: !this.#can("close_room") || !this.#can("close"),
+          on: { click: () => this.#close() },
+        },
+        "Close the table",
+      ),
+    );
   }
 
   // Questions
@@ -96,7 +159,17 @@ export class HostPanel {
         close();
         work(form);
       };
-      return h("form", { on: { submit } }, body, h("div", { class: "buttons" }, h("button", { class: "primary" }, yes), h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now")));
+      return h(
+        "form",
+        { on: { submit } },
+        body,
+        h(
+          "div",
+          { class: "buttons" },
+          h("button", { class: "primary" }, yes),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+        ),
+      );
     };
     this.#page.ask({ title, body: ask });
   }
@@ -107,30 +180,59 @@ export class HostPanel {
       "Remove",
       (form) => this.#do("kick", { user_id: seat.user_id, ban: form.elements.namedItem("ban").checked }),
       h("p", null, h("bdi", null, seat.display_name), " loses the seat. A running hand is folded."),
-      h("div", { class: "field check" }, h("input", { type: "checkbox", id: "ban", name: "ban" }), h("label", { for: "ban" }, "and may not come back")),
+      h(
+        "div",
+        { class: "field check" },
+        h("input", { type: "checkbox", id: "ban", name: "ban" }),
+        h("label", { for: "ban" }, "and may not come back"),
+      ),
     );
   }
 
   #pass(seat) {
-    this.#question("Pass the host's part on", "Pass it on", () => this.#do("transfer_host", { user_id: seat.user_id }), h("p", null, h("bdi", null, seat.display_name), " will be host, and you will not."));
+    this.#question(
+      "Pass the host's part on",
+      "Pass it on",
+      () => this.#do("transfer_host", { user_id: seat.user_id }),
+      h("p", null, h("bdi", null, seat.display_name), " will be host, and you will not."),
+    );
   }
 
   #close() {
-    this.#question("Close the table", "Close it", () => this.#do("close_room"), h("p", null, "Everybody has to leave. It cannot be opened again."));
+    this.#question(
+      "Close the table",
+      "Close it",
+      () => this.#do("close_room"),
+      h("p", null, "Everybody has to leave. It cannot be opened again."),
+    );
   }
 
   #chips(seat) {
     const read = (form) => {
       const value = (name) => form.elements.namedItem(name).value;
-      return { user_id: seat.user_id, amount: Number(value("amount")), ...(value("reason") ? { reason: value("reason") } : {}) };
+      return {
+        user_id: seat.user_id,
+        amount: Number(value("amount")),
+        ...(value("reason") ? { reason: value("reason") } : {}),
+      };
     };
     this.#question(
       "Give or take chips",
       "Do it",
       (form) => this.#do("adjust_chips", read(form)),
       h("p", null, h("bdi", null, seat.display_name), ` has ${amount(seat.chips)}.`),
-      h("div", { class: "field" }, h("label", { for: "adjust" }, "Chips, less than zero to take"), h("input", { id: "adjust", name: "amount", type: "number", step: 1, required: true, value: 100 })),
-      h("div", { class: "field" }, h("label", { for: "reason" }, "Reason"), h("input", { id: "reason", name: "reason", maxlength: 200 })),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "adjust" }, "Chips, less than zero to take"),
+        h("input", { id: "adjust", name: "amount", type: "number", step: 1, required: true, value: 100 }),
+      ),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "reason" }, "Reason"),
+        h("input", { id: "reason", name: "reason", maxlength: 200 }),
+      ),
     );
   }
 
@@ -144,13 +246,24 @@ export class HostPanel {
     }
     const schema = this.#games.find((each) => each.game === view.room.game).options;
     const before = view.room;
-    const changed = (now, was) => Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== was[name]));
+    const changed = (now, was) =>
+      Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== was[name]));
     const work = (form) => {
       const options = changed(filled(form, schema, { prefix: "option-" }), before.options);
       const settings = changed(filled(form, ROOM, { prefix: "room-" }), before);
       if (Object.keys(options).length) settings.options = options;
       if (Object.keys(settings).length) this.#do("update_settings", { settings });
     };
-    this.#question("Settings", "Save", work, h("div", { class: "fields" }, fields(ROOM, before, { prefix: "room-" }), fields(schema, before.options, { prefix: "option-" })));
+    this.#question(
+      "Settings",
+      "Save",
+      work,
+      h(
+        "div",
+        { class: "fields" },
+        fields(ROOM, before, { prefix: "room-" }),
+        fields(schema, before.options, { prefix: "option-" }),
+      ),
+    );
   }
 }

@@ -73,12 +73,19 @@ export class LobbyPage {
   }
 
   draw() {
-    return h("main", { class: "page lobby", id: "main" }, this.#welcome(), this.#list(), this.#making && this.#create());
+    return h(
+      "main",
+      { class: "page lobby", id: "main" },
+      this.#welcome(),
+      this.#list(),
+      this.#making && this.#create(),
+    );
   }
 
   #welcome() {
     const { client } = this.#app;
-    const match = (game) => this.#go(() => client.request("POST", "/api/matchmake", { game }, `match.${crypto.randomUUID()}`), true);
+    const match = (game) =>
+      this.#go(() => client.request("POST", "/api/matchmake", { game }, `match.${crypto.randomUUID()}`), true);
     const byCode = (event) => {
       event.preventDefault();
       const code = event.target.elements.namedItem("code").value.trim().toUpperCase();
@@ -92,10 +99,31 @@ export class LobbyPage {
       h(
         "div",
         { class: "quick" },
-        this.#games.map(({ game, title }) => h("button", { class: "primary big", key: game, disabled: this.#busy, on: { click: () => match(game) } }, `Play ${title}`)),
+        this.#games.map(({ game, title }) =>
+          h(
+            "button",
+            { class: "primary big", key: game, disabled: this.#busy, on: { click: () => match(game) } },
+            `Play ${title}`,
+          ),
+        ),
         h("button", { class: "quiet big", key: "make", on: { click: () => this.#make() } }, "Open a table"),
       ),
-      h("form", { class: "by-code", on: { submit: byCode } }, h("label", { for: "code" }, "Have a code?"), h("input", { id: "code", name: "code", maxlength: 12, size: 8, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", placeholder: "KXGFZC" }), h("button", { class: "quiet" }, "Go")),
+      h(
+        "form",
+        { class: "by-code", on: { submit: byCode } },
+        h("label", { for: "code" }, "Have a code?"),
+        h("input", {
+          id: "code",
+          name: "code",
+          maxlength: 12,
+          size: 8,
+          autocomplete: "off",
+          autocapitalize: "characters",
+          spellcheck: "false",
+          placeholder: "KXGFZC",
+        }),
+        h("button", { class: "quiet" }, "Go"),
+      ),
     );
   }
 
@@ -115,9 +143,18 @@ export class LobbyPage {
     };
     return h(
       "form",
-      { class: "name-form", on: { submit, focusout: (event) => event.target.name === "name" && event.currentTarget.requestSubmit() } },
+      {
+        class: "name-form",
+        on: { submit, focusout: (event) => event.target.name === "name" && event.currentTarget.requestSubmit() },
+      },
       h("label", { for: "name" }, "Your name"),
-      h("input", { id: "name", name: "name", maxlength: 50, autocomplete: "nickname", value: client.session?.display_name ?? "" }),
+      h("input", {
+        id: "name",
+        name: "name",
+        maxlength: 50,
+        autocomplete: "nickname",
+        value: client.session?.display_name ?? "",
+      }),
     );
   }
 
@@ -131,10 +168,37 @@ export class LobbyPage {
         "header",
         null,
         h("h2", { id: "rooms-title" }, "Tables"),
-        h("label", null, "Game ", h("select", { value: game, on: { change: (event) => this.#change({ game: event.target.value }) } }, h("option", { key: "", value: "" }, "all"), this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)))),
-        h("label", { class: "check" }, h("input", { type: "checkbox", checked: open, on: { change: (event) => this.#change({ open: event.target.checked }) } }), " with a free seat"),
+        h(
+          "label",
+          null,
+          "Game ",
+          h(
+            "select",
+            { value: game, on: { change: (event) => this.#change({ game: event.target.value }) } },
+            h("option", { key: "", value: "" }, "all"),
+            this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
+          ),
+        ),
+        h(
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            checked: open,
+            on: { change: (event) => this.#change({ open: event.target.checked }) },
+          }),
+          " with a free seat",
+        ),
       ),
-      rooms === null ? h("p", { class: "muted" }, "Looking…") : rooms.length ? h("ul", { class: "room-list" }, rooms.map((room) => this.#room(room))) : h("p", { class: "muted" }, "No table is open. Open one: friends come in by its code."),
+      rooms === null
+        ? h("p", { class: "muted" }, "Looking…")
+        : rooms.length
+          ? h(
+              "ul",
+              { class: "room-list" },
+              rooms.map((room) => this.#room(room)),
+            )
+          : h("p", { class: "muted" }, "No table is open. Open one: friends come in by its code."),
     );
   }
 
@@ -150,7 +214,14 @@ export class LobbyPage {
         { href },
         h("span", { class: "room-title" }, h("bdi", null, room.name)),
         h("span", { class: "room-game" }, big_blind ? `${game} · ${amount(small_blind)}/${amount(big_blind)}` : game),
-        h("span", { class: "room-seats", "aria-label": `${room.players} of ${room.max_players} seats taken` }, Array.from({ length: room.max_players }, (_, index) => h("span", { key: index, class: index < room.players ? "pip taken" : "pip", "aria-hidden": "true" })), h("span", { "aria-hidden": "true" }, ` ${room.players}/${room.max_players}`)),
+        h(
+          "span",
+          { class: "room-seats", "aria-label": `${room.players} of ${room.max_players} seats taken` },
+          Array.from({ length: room.max_players }, (_, index) =>
+            h("span", { key: index, class: index < room.players ? "pip taken" : "pip", "aria-hidden": "true" }),
+          ),
+          h("span", { "aria-hidden": "true" }, ` ${room.players}/${room.max_players}`),
+        ),
         h("span", { class: `badge is-${room.status}` }, STATUS[room.status] ?? room.status),
         room.approval === "host" && h("span", { class: "badge" }, "by approval"),
       ),
@@ -179,23 +250,73 @@ export class LobbyPage {
       event.preventDefault();
       const form = event.target;
       const value = (name) => form.elements.namedItem(name).value;
-      const body = { game: making.game, approval: value("approval"), visibility: value("visibility"), options: filled(form, chosen.options, { prefix: "option-" }) };
+      const body = {
+        game: making.game,
+        approval: value("approval"),
+        visibility: value("visibility"),
+        options: filled(form, chosen.options, { prefix: "option-" }),
+      };
       if (value("room-name").trim()) body.name = value("room-name").trim();
       this.#go(() => this.#app.client.request("POST", "/api/rooms", body, making.id), true);
     };
-    const choice = (name, label, options) => h("div", { class: "field" }, h("label", { for: name }, label), h("select", { id: name, name, value: options[0][0] }, options.map(([value, text]) => h("option", { key: value, value }, text))));
+    const choice = (name, label, options) =>
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: name }, label),
+        h(
+          "select",
+          { id: name, name, value: options[0][0] },
+          options.map(([value, text]) => h("option", { key: value, value }, text)),
+        ),
+      );
     return modal(
       "Open a table",
       close,
       h(
         "form",
         { class: "create", on: { submit } },
-        h("div", { class: "field" }, h("label", { for: "game" }, "Game"), h("select", { id: "game", value: making.game, on: { change: choose } }, this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)))),
-        h("div", { class: "field" }, h("label", { for: "room-name" }, "Name"), h("input", { id: "room-name", name: "room-name", maxlength: 50, placeholder: `${this.#app.client.session?.display_name ?? "My"}'s table` })),
-        choice("approval", "Coming in", [["auto", "Anybody may sit down"], ["host", "I approve everybody"]]),
-        choice("visibility", "In the lobby", [["public", "Everybody sees it"], ["private", "Only with the code"]]),
-        h("details", { key: `options ${making.game}` }, h("summary", null, "Rules of the table"), h("div", { class: "fields" }, chosen && fields(chosen.options, {}, { prefix: "option-" }))),
-        h("div", { class: "buttons" }, h("button", { class: "primary", disabled: this.#busy }, "Open the table"), h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now")),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "game" }, "Game"),
+          h(
+            "select",
+            { id: "game", value: making.game, on: { change: choose } },
+            this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
+          ),
+        ),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "room-name" }, "Name"),
+          h("input", {
+            id: "room-name",
+            name: "room-name",
+            maxlength: 50,
+            placeholder: `${this.#app.client.session?.display_name ?? "My"}'s table`,
+          }),
+        ),
+        choice("approval", "Coming in", [
+          ["auto", "Anybody may sit down"],
+          ["host", "I approve everybody"],
+        ]),
+        choice("visibility", "In the lobby", [
+          ["public", "Everybody sees it"],
+          ["private", "Only with the code"],
+        ]),
+        h(
+          "details",
+          { key: `options ${making.game}` },
+          h("summary", null, "Rules of the table"),
+          h("div", { class: "fields" }, chosen && fields(chosen.options, {}, { prefix: "option-" })),
+        ),
+        h(
+          "div",
+          { class: "buttons" },
+          h("button", { class: "primary", disabled: this.#busy }, "Open the table"),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+        ),
       ),
     );
   }

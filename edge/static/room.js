@@ -6,25 +6,19 @@ import { amount } from "./cards.js";
 import { h } from "./dom.js";
 import { GenericActions, genericTable } from "./generic.js";
 import { holdemTable } from "./holdem.js";
-import { HostPanel } from "./host.js";
-import { Names, rounds, talk, tell } from "./story.js";
-
-const EARLIER = 200;
+import { Side } from "./side.js";
+import { Names, tell } from "./story.js";
 
 export class RoomPage {
   #app;
   #named;
   #actions;
-  #host;
+  #side;
   #asked = false;
   #let_watch = false;
   #sitAnywhere;
-  #tab = "chat";
-  #open = false;
-  #read = 0;
   #dialog = null;
   #ends = [];
-  #earlier = { busy: false, done: false };
 
   room = null;
   /** Why there is no table to be seen: a sentence, or null. */
@@ -59,9 +53,11 @@ export class RoomPage {
   }
 
   async enter() {
-    const id = this.#named.startsWith("r_") ? this.#named : (await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`)).id;
+    const id = this.#named.startsWith("r_")
+      ? this.#named
+      : (await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`)).id;
     this.room = this.client.room(id);
-    this.#host = new HostPanel(this);
+    this.#side = new Side(this);
     this.#ends = [
       this.room.on("view", (view, events) => this.#viewed(view, events)),
       this.room.on("presence", () => this.redraw()),
@@ -94,12 +90,14 @@ export class RoomPage {
     this.#actions ??= room.game === "holdem" ? new Actions(this) : new GenericActions(this);
     const names = new Names(view);
     for (const event of events) {
-      if (event.kind === "player_kicked" && event.user_id === me.user_id) this.gone = "The host has removed you from this table.";
+      if (event.kind === "player_kicked" && event.user_id === me.user_id)
+        this.gone = "The host has removed you from this table.";
       if (event.kind === "room_closed") this.gone = "The host has closed this table.";
       names.learn(event);
       if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
     }
-    if (me.legal.length && events.some((event) => event.kind === "turn_started")) this.#app.announce("It is your turn.");
+    if (me.legal.length && events.some((event) => event.kind === "turn_started"))
+      this.#app.announce("It is your turn.");
     this.#comeIn(view);
     this.redraw();
   }
@@ -139,6 +137,11 @@ export class RoomPage {
     return this.attempt(this.room.command("take_seat", { seat_index, display_name, ...(buy_in ? { buy_in } : {}) }));
   }
 
+  /** Something to be read for a while. */
+  notice(text) {
+    this.#app.notice(text);
+  }
+
   ask(dialog) {
     this.#dialog = dialog;
     this.redraw();
@@ -153,7 +156,8 @@ export class RoomPage {
   /** What the banner should say of this room, if anything. */
   get banner() {
     if (!this.room) return null;
-    if (this.room.trouble === "stale") return "The server cannot save just now: you see how things stood, and play goes on when it can.";
+    if (this.room.trouble === "stale")
+      return "The server cannot save just now: you see how things stood, and play goes on when it can.";
     if (this.room.trouble) return "The server is slow to answer. What you did is sent again until it is done.";
     if (this.view?.room.status === "paused") return "The host has paused the game. Clocks stand still.";
     return null;
@@ -161,9 +165,21 @@ export class RoomPage {
 
   draw() {
     if (this.gone) return notice(this.gone, h("a", { href: "/", class: "primary" }, "To the lobby"));
-    if (!this.view) return h("main", { class: "page", id: "main", "aria-busy": "true" }, h("p", { class: "loading" }, "Entering the room…"));
+    if (!this.view)
+      return h(
+        "main",
+        { class: "page", id: "main", "aria-busy": "true" },
+        h("p", { class: "loading" }, "Entering the room…"),
+      );
     if (!this.view.seats) return this.#door();
-    return h("main", { class: "page room", id: "main" }, this.#head(), h("div", { class: "stage", key: "stage" }, this.#table(), this.#foot()), this.#side(), this.#drawDialog());
+    return h(
+      "main",
+      { class: "page room", id: "main" },
+      this.#head(),
+      h("div", { class: "stage", key: "stage" }, this.#table(), this.#foot()),
+      this.#side.draw(),
+      this.#drawDialog(),
+    );
   }
 
   #table() {
@@ -177,7 +193,11 @@ export class RoomPage {
       pending: "The host has been asked. You will be let in as soon as he says yes.",
       rejected: "The host has said no.",
     };
-    const ask = h("button", { class: "primary", on: { click: () => this.askToJoin() } }, me.request === "rejected" ? "Ask again" : "Ask to join");
+    const ask = h(
+      "button",
+      { class: "primary", on: { click: () => this.askToJoin() } },
+      me.request === "rejected" ? "Ask again" : "Ask to join",
+    );
     const waits = me.request === "pending" || room.approval === "auto" || me.role === "approved";
     return h(
       "main",
@@ -193,14 +213,48 @@ export class RoomPage {
   #head() {
     const { room, me, spectators } = this.view;
     const { options } = room;
-    const pending = this.view.pending_requests?.length ?? 0;
     return h(
       "header",
       { class: "room-head", key: "head" },
-      h("a", { class: "back-link", href: "/", "aria-label": "Back to the lobby" }, "‹ ", h("span", { class: "back-text" }, "Lobby")),
-      h("div", { class: "room-name" }, h("h1", null, h("bdi", null, room.name)), h("p", { class: "muted" }, [options.big_blind && `${amount(options.small_blind)}/${amount(options.big_blind)}`, room.visibility === "private" && "private", `${spectators} watching`].filter(Boolean).join(" · "))),
-      h("button", { class: "code", on: { click: () => this.#copy() }, title: "Copy the address of this table" }, h("span", { class: "muted" }, "Code "), room.code),
-      h("button", { class: "panel-toggle", "aria-expanded": String(this.#open), "aria-controls": "side", on: { click: () => this.#toggle() } }, "Chat & more", (this.#unread() || pending > 0) && h("span", { class: "dot" }, h("span", { class: "sr" }, "something new"))),
+      h(
+        "a",
+        { class: "back-link", href: "/", "aria-label": "Back to the lobby" },
+        "‹ ",
+        h("span", { class: "back-text" }, "Lobby"),
+      ),
+      h(
+        "div",
+        { class: "room-name" },
+        h("h1", null, h("bdi", null, room.name)),
+        h(
+          "p",
+          { class: "muted" },
+          [
+            options.big_blind && `${amount(options.small_blind)}/${amount(options.big_blind)}`,
+            room.visibility === "private" && "private",
+            `${spectators} watching`,
+          ]
+            .filter(Boolean)
+            .join(" · "),
+        ),
+      ),
+      h(
+        "button",
+        { class: "code", on: { click: () => this.#copy() }, title: "Copy the address of this table" },
+        h("span", { class: "muted" }, "Code "),
+        room.code,
+      ),
+      h(
+        "button",
+        {
+          class: "panel-toggle",
+          "aria-expanded": String(this.#side.open),
+          "aria-controls": "side",
+          on: { click: () => this.#side.toggle() },
+        },
+        "Chat & more",
+        this.#side.news && h("span", { class: "dot" }, h("span", { class: "sr" }, "something new")),
+      ),
       me.is_host && h("span", { class: "badge host-badge" }, "host"),
     );
   }
@@ -215,25 +269,30 @@ export class RoomPage {
     }
   }
 
-  #toggle() {
-    this.#open = !this.#open;
-    this.redraw();
-  }
-
   /** Below the table: the legal moves, or what is being waited for; and one's own seat. */
   #foot() {
-    return h("footer", { class: "foot", key: "foot" }, this.#actions.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()), this.#own());
+    return h(
+      "footer",
+      { class: "foot", key: "foot" },
+      this.#actions.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()),
+      this.#own(),
+    );
   }
 
   #waitsFor() {
     const { view } = this;
     const { me, turn, room, seats, game } = view;
     const free = Object.keys(seats).length < room.max_players;
-    if (me.role !== "player") return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
-    if (turn) return turn.seat_index === me.seat_index ? "It is your turn." : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
+    if (me.role !== "player")
+      return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
+    if (turn)
+      return turn.seat_index === me.seat_index
+        ? "It is your turn."
+        : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
     if (seats[me.seat_index]?.chips === 0) return "You have no chips left.";
     if (Object.keys(seats).length < 2) return "Waiting for another player. Share the code with a friend.";
-    if (view.host_controls?.can_start && room.options.auto_start === false && room.status === "open") return "Everybody is waiting for you to start.";
+    if (view.host_controls?.can_start && room.options.auto_start === false && room.status === "open")
+      return "Everybody is waiting for you to start.";
     return game.hand?.phase === "showdown" ? "The next hand begins in a moment." : "The game begins in a moment.";
   }
 
@@ -248,7 +307,10 @@ export class RoomPage {
     return h(
       "div",
       { class: "own", key: "own" },
-      chips && (out ? button("I'm back", () => this.attempt(this.room.command("sit_in"))) : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
+      chips &&
+        (out
+          ? button("I'm back", () => this.attempt(this.room.command("sit_in")))
+          : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
       chips && seat.chips < options.max_buy_in && button("Add chips", () => this.#askRebuy(seat, options)),
       button("Leave seat", () => this.attempt(this.room.command("leave_seat"))),
     );
@@ -258,98 +320,6 @@ export class RoomPage {
     const max = options.max_buy_in - seat.chips;
     const min = Math.max(1, options.min_buy_in - seat.chips);
     this.ask({ kind: "rebuy", min, max, buy_in: Math.min(max, Math.max(min, usualBuyIn(options) - seat.chips)) });
-  }
-
-  // Beside the table
-
-  #unread() {
-    const said = talk(this.room.history);
-    return said.length && said.at(-1).seq > this.#read && !(this.#open && this.#tab === "chat");
-  }
-
-  #side() {
-    const { me, pending_requests = [] } = this.view;
-    const tabs = [["chat", "Chat"], ["hands", "History"], ["people", "People"]];
-    if (me.is_host) tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
-    if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
-    const panels = { chat: () => this.#chat(), hands: () => this.#hands(), people: () => this.#people(), host: () => this.#host.draw() };
-    const choose = (name) => {
-      this.#tab = name;
-      this.redraw();
-    };
-    const step = (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!by) return;
-      const next = (tabs.findIndex(([name]) => name === this.#tab) + by + tabs.length) % tabs.length;
-      choose(tabs[next][0]);
-      queueMicrotask(() => document.getElementById(`tab-${this.#tab}`)?.focus());
-    };
-    const tab = ([name, text]) =>
-      h("button", { class: "tab", id: `tab-${name}`, key: name, role: "tab", "aria-selected": String(name === this.#tab), "aria-controls": "panel", tabindex: name === this.#tab ? 0 : -1, on: { click: () => choose(name), keydown: step } }, text);
-    return h(
-      "aside",
-      { class: `side${this.#open ? " open" : ""}`, key: "side", id: "side", "aria-label": "Beside the table" },
-      h("div", { class: "tabs", role: "tablist" }, tabs.map(tab), h("button", { class: "close-side", key: "close", "aria-label": "Close", on: { click: () => this.#toggle() } }, "×")),
-      h("div", { class: `panel panel-${this.#tab}`, key: this.#tab, id: "panel", role: "tabpanel", tabindex: 0, "aria-labelledby": `tab-${this.#tab}` }, panels[this.#tab]()),
-    );
-  }
-
-  #chat() {
-    const said = talk(this.room.history);
-    this.#read = Math.max(this.#read, said.at(-1)?.seq ?? 0);
-    const send = async (event) => {
-      event.preventDefault();
-      const box = event.target.elements.namedItem("text");
-      const text = box.value.trim();
-      if (!text) return;
-      box.value = "";
-      if (!(await this.attempt(this.room.chat(text)))) box.value ||= text;
-    };
-    return [
-      h(
-        "ul",
-        { class: "talk", key: "talk", "aria-live": "polite", "aria-label": "Chat", vars: { "--count": said.length }, mounted: keepAtEnd },
-        said.map((each) => h("li", { key: each.seq, class: each.user_id === this.view.me.user_id ? "own-words" : "" }, h("bdi", { class: "speaker" }, each.name), " ", h("bdi", null, each.text))),
-      ),
-      h("form", { class: "say", key: "say", on: { submit: send } }, h("input", { name: "text", maxlength: 500, placeholder: "Say something", "aria-label": "Message", autocomplete: "off" }), h("button", null, "Send")),
-    ];
-  }
-
-  #hands() {
-    const told = rounds(this.room.history, this.view);
-    const first = this.room.history[0]?.seq ?? 1;
-    const more = first > 1 && !this.#earlier.done;
-    return [
-      more && h("button", { class: "quiet", key: "earlier", disabled: this.#earlier.busy, on: { click: () => this.#earlierHands(first) } }, "Earlier"),
-      h(
-        "div",
-        { class: "story", key: "story" },
-        told.reverse().map((round, index) => h("details", { key: round.title, open: index === 0 }, h("summary", null, round.title), h("ol", null, round.lines.map((line, at) => h("li", { key: `${line.seq}.${at}`, class: `told-${line.kind}` }, line.text))))),
-      ),
-    ];
-  }
-
-  async #earlierHands(first) {
-    this.#earlier.busy = true;
-    this.redraw();
-    try {
-      const after = Math.max(0, first - 1 - EARLIER);
-      const { updates } = await this.client.request("GET", `/api/rooms/${this.room.id}/events?after=${after}&limit=${first - 1 - after}`);
-      const known = updates.filter((update) => update.seq < first);
-      this.#earlier.done = !known.length;
-      this.room.history = [...known, ...this.room.history];
-    } catch (error) {
-      this.#app.notice(error.message);
-    }
-    this.#earlier.busy = false;
-    this.redraw();
-  }
-
-  #people() {
-    const { view } = this;
-    const seated = Object.values(view.seats);
-    const line = (seat) => h("li", { key: seat.user_id }, h("bdi", null, seat.display_name), " ", seat.user_id === view.room.host_id && h("span", { class: "badge" }, "host"), " ", statusText(seat, this.room.presence));
-    return [h("h2", { key: "h" }, `${seated.length} playing`), h("ul", { class: "people", key: "l" }, seated.map(line)), h("p", { class: "muted", key: "w" }, `${view.spectators} watching`)];
   }
 
   // Dialogs
@@ -379,9 +349,31 @@ export class RoomPage {
         "form",
         { on: { submit } },
         h("label", { for: "buy-in" }, sits ? "Chips to bring" : "Chips to add"),
-        h("input", { type: "range", min, max, step: 1, value: dialog.buy_in, "aria-label": "Chips", on: { input: choose } }),
-        h("input", { id: "buy-in", type: "number", min, max, step: 1, required: true, value: dialog.buy_in, on: { change: choose } }),
-        h("div", { class: "buttons" }, h("button", { class: "primary" }, sits ? "Sit down" : "Add"), h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now")),
+        h("input", {
+          type: "range",
+          min,
+          max,
+          step: 1,
+          value: dialog.buy_in,
+          "aria-label": "Chips",
+          on: { input: choose },
+        }),
+        h("input", {
+          id: "buy-in",
+          type: "number",
+          min,
+          max,
+          step: 1,
+          required: true,
+          value: dialog.buy_in,
+          on: { change: choose },
+        }),
+        h(
+          "div",
+          { class: "buttons" },
+          h("button", { class: "primary" }, sits ? "Sit down" : "Add"),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+        ),
       ),
     );
   }
@@ -391,7 +383,12 @@ export class RoomPage {
 export function modal(title, close, ...body) {
   return h(
     "dialog",
-    { key: `dialog ${title}`, "aria-labelledby": "dialog-title", mounted: (element) => element.showModal(), on: { cancel: close } },
+    {
+      key: `dialog ${title}`,
+      "aria-labelledby": "dialog-title",
+      mounted: (element) => element.showModal(),
+      on: { cancel: close },
+    },
     h("h2", { id: "dialog-title" }, title),
     body,
   );
@@ -409,19 +406,4 @@ export function whyNot(error) {
 
 function usualBuyIn({ default_buy_in, min_buy_in, max_buy_in, big_blind }) {
   return default_buy_in ?? Math.max(min_buy_in, Math.min(max_buy_in, 100 * big_blind));
-}
-
-function statusText(seat, presence) {
-  const status = seat.status === "active" ? (presence.get(seat.user_id) ?? "active") : seat.status;
-  return status === "active" ? null : h("span", { class: `badge status-${status}` }, status.replaceAll("_", " "));
-}
-
-/** Follows what is added at the end, unless somebody is reading further up. */
-function keepAtEnd(element) {
-  const toEnd = () => (element.scrollTop = element.scrollHeight);
-  toEnd();
-  new MutationObserver((changes) => {
-    const grown = changes.reduce((sum, change) => sum + [...change.addedNodes].reduce((each, node) => each + (node.offsetHeight ?? 0), 0), 0);
-    if (element.scrollHeight - element.scrollTop - element.clientHeight - grown < 40) toEnd();
-  }).observe(element, { childList: true });
 }

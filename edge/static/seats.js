@@ -24,7 +24,8 @@ export function statusBadge(seat) {
 export function turnClock(view) {
   const { turn, room } = view;
   if (!turn) return null;
-  if (room.status === "paused") return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, "II"));
+  if (room.status === "paused")
+    return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, "II"));
   return h(
     "span",
     {
@@ -44,10 +45,15 @@ export function turnClock(view) {
 /** A seat that nobody has: to be taken by who may. */
 export function emptySeat(index, vars, page) {
   const label = `Seat ${index + 1}`;
-  if (!page.maySit) return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
+  if (!page.maySit)
+    return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
   return h(
     "li",
     { class: "seat empty", key: `seat${index}`, vars },
-    h("button", { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` }, "Sit here"),
+    h(
+      "button",
+      { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
+      "Sit here",
+    ),
   );
 }

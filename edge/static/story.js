@@ -66,7 +66,10 @@ export function tell(event, names) {
     case "game_started":
       return [`Game ${event.number} begins.`];
     case "blinds_posted":
-      return event.posts.map((post) => `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`);
+      return event.posts.map(
+        (post) =>
+          `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`,
+      );
     case "hole_cards_dealt":
       return event.hole_cards ? [`You are dealt ${cardText(event.hole_cards)}.`] : [];
     case "player_action":
@@ -78,7 +81,9 @@ export function tell(event, names) {
     case "pot_distributed":
       return distributed(event, names);
     case "game_complete":
-      return [event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`];
+      return [
+        event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`,
+      ];
     case "player_join_requested":
       return [`${who} asks to join.`];
     case "player_approved":
@@ -147,6 +152,12 @@ export function talk(history) {
   return history.flatMap((update) =>
     (update.events ?? [])
       .filter((event) => event.kind === "chat")
-      .map((event) => ({ seq: update.seq, at: update.at, user_id: event.user_id, name: event.display_name, text: event.text })),
+      .map((event) => ({
+        seq: update.seq,
+        at: update.at,
+        user_id: event.user_id,
+        name: event.display_name,
+        text: event.text,
+      })),
   );
 }

@@ -569,7 +569,10 @@ export class Tavola extends Emitter {
       const again = mayPass(refused) && Date.now() + refused.retry_after_ms < command.until;
       if (!again) return command.fail(refused);
       room?._troubled(refused.code);
-      command.again = setTimeout(() => this._send(command.frame), refused.retry_after_ms * (1 + this.#options.random()));
+      command.again = setTimeout(
+        () => this._send(command.frame),
+        refused.retry_after_ms * (1 + this.#options.random()),
+      );
       return undefined;
     }
     if (room && frame.id === undefined) {

@@ -1,0 +1,249 @@
+/** What stands beside the table: what is said, what happened, who is here, and the host's controls. */
+
+import { h } from "./dom.js";
+import { HostPanel } from "./host.js";
+import { rounds, talk } from "./story.js";
+
+/** Updates of the past that are fetched at once. */
+const EARLIER = 200;
+
+export class Side {
+  /** On a small screen: whether it is over the table. */
+  open = false;
+
+  #page;
+  #host;
+  #tab = "chat";
+  #read = 0;
+  #earlier = { busy: false, done: false };
+
+  constructor(page) {
+    this.#page = page;
+    this.#host = new HostPanel(page);
+  }
+
+  toggle() {
+    this.open = !this.open;
+    this.#page.redraw();
+  }
+
+  /** Whether there is something that has not been looked at. */
+  get news() {
+    return this.#unread || Boolean(this.#page.view.pending_requests?.length);
+  }
+
+  get #unread() {
+    const said = talk(this.#page.room.history);
+    return said.length && said.at(-1).seq > this.#read && !(this.open && this.#tab === "chat");
+  }
+
+  draw() {
+    const { me, pending_requests = [] } = this.#page.view;
+    const tabs = [
+      ["chat", "Chat"],
+      ["hands", "History"],
+      ["people", "People"],
+    ];
+    if (me.is_host) tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
+    if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
+    const panels = {
+      chat: () => this.#chat(),
+      hands: () => this.#hands(),
+      people: () => this.#people(),
+      host: () => this.#host.draw(),
+    };
+    const choose = (name) => {
+      this.#tab = name;
+      this.#page.redraw();
+    };
+    const step = (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by) return;
+      const next = (tabs.findIndex(([name]) => name === this.#tab) + by + tabs.length) % tabs.length;
+      choose(tabs[next][0]);
+      queueMicrotask(() => document.getElementById(`tab-${this.#tab}`)?.focus());
+    };
+    const tab = ([name, text]) =>
+      h(
+        "button",
+        {
+          class: "tab",
+          id: `tab-${name}`,
+          key: name,
+          role: "tab",
+          "aria-selected": String(name === this.#tab),
+          "aria-controls": "panel",
+          tabindex: name === this.#tab ? 0 : -1,
+          on: { click: () => choose(name), keydown: step },
+        },
+        text,
+      );
+    return h(
+      "aside",
+      { class: `side${this.open ? " open" : ""}`, key: "side", id: "side", "aria-label": "Beside the table" },
+      h(
+        "div",
+        { class: "tabs", role: "tablist" },
+        tabs.map(tab),
+        h(
+          "button",
+          { class: "close-side", key: "close", "aria-label": "Close", on: { click: () => this.toggle() } },
+          "×",
+        ),
+      ),
+      h(
+        "div",
+        {
+          class: `panel panel-${this.#tab}`,
+          key: this.#tab,
+          id: "panel",
+          role: "tabpanel",
+          tabindex: 0,
+          "aria-labelledby": `tab-${this.#tab}`,
+        },
+        panels[this.#tab](),
+      ),
+    );
+  }
+
+  #chat() {
+    const said = talk(this.#page.room.history);
+    this.#read = Math.max(this.#read, said.at(-1)?.seq ?? 0);
+    const send = async (event) => {
+      event.preventDefault();
+      const box = event.target.elements.namedItem("text");
+      const text = box.value.trim();
+      if (!text) return;
+      box.value = "";
+      if (!(await this.#page.attempt(this.#page.room.chat(text)))) box.value ||= text;
+    };
+    return [
+      h(
+        "ul",
+        {
+          class: "talk",
+          key: "talk",
+          "aria-live": "polite",
+          "aria-label": "Chat",
+          vars: { "--count": said.length },
+          mounted: keepAtEnd,
+        },
+        said.map((each) =>
+          h(
+            "li",
+            { key: each.seq, class: each.user_id === this.#page.view.me.user_id ? "own-words" : "" },
+            h("bdi", { class: "speaker" }, each.name),
+            " ",
+            h("bdi", null, each.text),
+          ),
+        ),
+      ),
+      h(
+        "form",
+        { class: "say", key: "say", on: { submit: send } },
+        h("input", {
+          name: "text",
+          maxlength: 500,
+          placeholder: "Say something",
+          "aria-label": "Message",
+          autocomplete: "off",
+        }),
+        h("button", null, "Send"),
+      ),
+    ];
+  }
+
+  #hands() {
+    const told = rounds(this.#page.room.history, this.#page.view);
+    const first = this.#page.room.history[0]?.seq ?? 1;
+    const more = first > 1 && !this.#earlier.done;
+    return [
+      more &&
+        h(
+          "button",
+          {
+            class: "quiet",
+            key: "earlier",
+            disabled: this.#earlier.busy,
+            on: { click: () => this.#earlierHands(first) },
+          },
+          "Earlier",
+        ),
+      h(
+        "div",
+        { class: "story", key: "story" },
+        told.reverse().map((round, index) =>
+          h(
+            "details",
+            { key: round.title, open: index === 0 },
+            h("summary", null, round.title),
+            h(
+              "ol",
+              null,
+              round.lines.map((line, at) =>
+                h("li", { key: `${line.seq}.${at}`, class: `told-${line.kind}` }, line.text),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ];
+  }
+
+  async #earlierHands(first) {
+    this.#earlier.busy = true;
+    this.#page.redraw();
+    try {
+      const after = Math.max(0, first - 1 - EARLIER);
+      const { updates } = await this.#page.client.request(
+        "GET",
+        `/api/rooms/${this.#page.room.id}/events?after=${after}&limit=${first - 1 - after}`,
+      );
+      const known = updates.filter((update) => update.seq < first);
+      this.#earlier.done = !known.length;
+      this.#page.room.history = [...known, ...this.#page.room.history];
+    } catch (error) {
+      this.#page.notice(error.message);
+    }
+    this.#earlier.busy = false;
+    this.#page.redraw();
+  }
+
+  #people() {
+    const { view } = this.#page;
+    const seated = Object.values(view.seats);
+    const line = (seat) =>
+      h(
+        "li",
+        { key: seat.user_id },
+        h("bdi", null, seat.display_name),
+        " ",
+        seat.user_id === view.room.host_id && h("span", { class: "badge" }, "host"),
+        " ",
+        statusText(seat, this.#page.room.presence),
+      );
+    return [
+      h("h2", { key: "h" }, `${seated.length} playing`),
+      h("ul", { class: "people", key: "l" }, seated.map(line)),
+      h("p", { class: "muted", key: "w" }, `${view.spectators} watching`),
+    ];
+  }
+}
+
+function statusText(seat, presence) {
+  const status = seat.status === "active" ? (presence.get(seat.user_id) ?? "active") : seat.status;
+  return status === "active" ? null : h("span", { class: `badge status-${status}` }, status.replaceAll("_", " "));
+}
+
+/** Follows what is added at the end, unless somebody is reading further up. */
+function keepAtEnd(element) {
+  const toEnd = () => (element.scrollTop = element.scrollHeight);
+  toEnd();
+  new MutationObserver((changes) => {
+    const grown = changes.reduce(
+      (sum, change) => sum + [...change.addedNodes].reduce((each, node) => each + (node.offsetHeight ?? 0), 0),
+      0,
+    );
+    if (element.scrollHeight - element.scrollTop - element.clientHeight - grown < 40) toEnd();
+  }).observe(element, { childList: true });
+}

@@ -1,0 +1,576 @@
+/**
+ * What tavola.js does, checked against a server of this file's own and a clock that is moved by hand. The same checks
+ * run under node and in a browser: `run(module)` gives `[{name, error}]`.
+ */
+
+/** Time that passes only when it is told to. */
+class FakeTime {
+  now = 1_000_000;
+  #timers = new Map();
+  #next = 1;
+  #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
+
+  install() {
+    globalThis.setTimeout = (call, delay = 0) => {
+      this.#timers.set(this.#next, { call, at: this.now + delay });
+      return this.#next++;
+    };
+    globalThis.clearTimeout = (timer) => this.#timers.delete(timer);
+    Date.now = () => this.now;
+  }
+
+  restore() {
+    globalThis.setTimeout = this.#real.setTimeout;
+    globalThis.clearTimeout = this.#real.clearTimeout;
+    Date.now = this.#real.now;
+  }
+
+  /** The delays that are running, shortest first. */
+  get delays() {
+    return [...this.#timers.values()].map(({ at }) => at - this.now).sort((a, b) => a - b);
+  }
+
+  async pass(ms) {
+    const end = this.now + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      const [timer, { call, at }] = due;
+      this.#timers.delete(timer);
+      this.now = Math.max(this.now, at);
+      call();
+      await settle();
+    }
+    this.now = end;
+    await settle();
+  }
+}
+
+/** Lets promises that are decided come to their ends. */
+async function settle() {
+  for (let turn = 0; turn < 20; turn++) await null;
+}
+
+class FakeSocket {
+  static all = [];
+  readyState = 0;
+  sent = [];
+
+  constructor(url, protocols) {
+    Object.assign(this, { url, protocols });
+    FakeSocket.all.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(code) {
+    this.readyState = 3;
+    this.closed = code;
+  }
+
+  // The server's side
+
+  open() {
+    this.readyState = 1;
+    this.onopen({});
+  }
+
+  tell(frame) {
+    this.onmessage({ data: JSON.stringify(frame) });
+  }
+
+  drop(code) {
+    this.readyState = 3;
+    this.onclose({ code });
+  }
+
+  authenticated(more = {}) {
+    this.open();
+    this.tell({ type: "authenticated", user_id: "u1", display_name: "Ann", server_time: Date.now(), ...more });
+  }
+
+  take(type) {
+    return this.sent.filter((frame) => frame.type === type);
+  }
+}
+
+class FakeStorage {
+  values = new Map();
+  getItem = (key) => this.values.get(key) ?? null;
+  setItem = (key, value) => void this.values.set(key, value);
+}
+
+const ROOM = "r_1";
+const VIEW = { room: { code: "ABCDEF" }, game: { pot: 0 }, me: { role: "player" }, recent: [] };
+const hydrated = (seq, view = VIEW) => ({ type: "hydrated", room: ROOM, seq, at: seq * 10, view });
+const update = (seq, patch = { game: { pot: seq } }, events = []) => ({
+  type: "update",
+  room: ROOM,
+  seq,
+  at: seq * 10,
+  events,
+  patch,
+});
+
+function equal(actual, expected, what) {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what}: ${a} is not ${b}`);
+}
+
+async function rejected(promise, type, what) {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof type) return error;
+    throw new Error(`${what}: threw ${error}`);
+  }
+  throw new Error(`${what}: did not throw`);
+}
+
+const CHECKS = {
+  async "authenticates first, then follows rooms, then sends what waits"({ client, socket }) {
+    const room = client.room(ROOM);
+    const acked = room.command("chat", { text: "hello" });
+    client.connect();
+    equal(socket().url, "ws://server.test/ws", "address");
+    equal(socket().protocols, ["tavola.v1"], "protocol");
+    socket().open();
+    equal(socket().sent, [{ type: "authenticate", token: "t0", after: {} }], "first frame");
+    socket().tell({ type: "authenticated", user_id: "u1", display_name: "Ann", server_time: 5_000_000 });
+    equal(
+      socket().sent.slice(1).map(({ type }) => type),
+      ["join_room", "chat"],
+      "then",
+    );
+    equal(client.now(), 5_000_000, "the server's clock");
+    socket().tell({ type: "ack", id: socket().sent[2].id, room: ROOM, seq: 4 });
+    equal((await acked).seq, 4, "ack");
+  },
+
+  async "merges patches as RFC 7396 says, and leaves the target as it was"({ module }) {
+    const { merge } = module;
+    const cases = [
+      [{ a: "b" }, { a: "c" }, { a: "c" }],
+      [{ a: "b" }, { b: "c" }, { a: "b", b: "c" }],
+      [{ a: "b" }, { a: null }, {}],
+      [{ a: "b", b: "c" }, { a: null }, { b: "c" }],
+      [{ a: ["b"] }, { a: "c" }, { a: "c" }],
+      [{ a: "c" }, { a: ["b"] }, { a: ["b"] }],
+      [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
+      [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
+      [["a", "b"], ["c", "d"], ["c", "d"]],
+      [{ a: "b" }, ["c"], ["c"]],
+      [{ a: "foo" }, null, null],
+      [{ a: "foo" }, "bar", "bar"],
+      [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+      [[1, 2], { a: "b", c: null }, { a: "b" }],
+      [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+    ];
+    for (const [target, patch, result] of cases) {
+      const before = JSON.stringify(target);
+      equal(merge(target, patch), result, `merge(${before}, ${JSON.stringify(patch)})`);
+      equal(target, JSON.parse(before), "target");
+    }
+  },
+
+  async "the view follows the updates; old numbers change nothing"({ follow, socket }) {
+    const room = await follow(5);
+    const seen = [];
+    room.on("view", (view) => seen.push(view.seq));
+    socket().tell(update(6, { game: { pot: 60 }, me: { hole_cards: ["Ah", "Kd"] } }, [{ kind: "hand_started" }]));
+    socket().tell(update(6, { game: { pot: 1 } }));
+    socket().tell(update(3, { game: { pot: 1 } }));
+    equal(room.view.game.pot, 60, "pot");
+    equal(room.view.me.hole_cards, ["Ah", "Kd"], "cards");
+    equal([room.view.seq, room.view.at], [6, 60], "number and time");
+    equal(seen, [6], "told once");
+    socket().tell(update(7, { me: { hole_cards: null } }));
+    equal("hole_cards" in room.view.me, false, "cards gone");
+    equal(
+      room.history.map(({ seq }) => seq),
+      [6, 7],
+      "history",
+    );
+  },
+
+  async "a missing number is asked for; what came too early is kept and comes in order"({ follow, socket, time }) {
+    const room = await follow(5);
+    const seen = [];
+    room.on("update", ({ seq }) => seen.push(seq));
+    socket().tell(update(8));
+    socket().tell(update(7));
+    equal(socket().take("resync"), [{ type: "resync", room: ROOM, after: 5 }], "asked once");
+    equal(seen, [], "nothing out of order");
+    await time.pass(3_000);
+    equal(socket().take("resync").length, 2, "asked again");
+    socket().tell({ type: "updates", room: ROOM, updates: [update(6), update(7)] });
+    equal(seen, [6, 7, 8], "in order, once");
+    await time.pass(10_000);
+    equal(socket().take("resync").length, 2, "not asked any more");
+  },
+
+  async "a full view answers a gap too, and nothing from before it comes after it"({ follow, socket }) {
+    const room = await follow(5);
+    socket().tell(update(300));
+    socket().tell(hydrated(299, { ...VIEW, game: { pot: 299 } }));
+    equal([room.seq, room.view.game.pot], [300, 300], "view and what came early");
+    socket().tell(hydrated(200, { ...VIEW, game: { pot: 200 } }));
+    equal([room.seq, room.view.game.pot], [300, 300], "an older view is not taken");
+  },
+
+  async "after a loss it comes back by itself and says what it saw last"({ client, follow, socket, time, sockets }) {
+    const room = await follow(5);
+    socket().tell(update(6));
+    socket().drop(1006);
+    equal(client.connection.state, "waiting", "state");
+    await time.pass(250);
+    equal(sockets().length, 2, "connected again");
+    socket().open();
+    equal(socket().sent[0], { type: "authenticate", token: "t0", after: { [ROOM]: 6 } }, "after, first");
+    socket().authenticated();
+    equal(socket().take("join_room"), [{ type: "join_room", room: ROOM, after: 6 }], "after");
+    socket().tell({ type: "updates", room: ROOM, updates: [update(7)] });
+    equal(room.view.game.pot, 7, "goes on");
+  },
+
+  async "a command is sent again under its id until it is answered, and is answered once"({ follow, socket, time }) {
+    const room = await follow(5);
+    let answers = 0;
+    const acted = room.act("raise", { amount: 40 }, 9).then(() => (answers += 1));
+    const first = socket().take("act")[0];
+    equal([first.move, first.amount, first.turn], ["raise", 40, 9], "move");
+    socket().drop(1006);
+    await time.pass(250);
+    socket().authenticated();
+    equal(socket().take("act"), [first], "the same again");
+    socket().tell({ type: "ack", id: first.id, room: ROOM, seq: 6 });
+    socket().tell({ type: "ack", id: first.id, room: ROOM, seq: 6 });
+    await acted;
+    equal(answers, 1, "answered once");
+    socket().drop(1006);
+    await time.pass(250);
+    socket().authenticated();
+    equal(socket().take("act"), [], "not after its answer");
+  },
+
+  async "a move names the turn that is in view"({ follow, socket }) {
+    const room = await follow(5, { ...VIEW, turn: { number: 17 } });
+    room.act("fold").catch(() => {});
+    equal(socket().take("act")[0].turn, 17, "turn");
+  },
+
+  async "refusals are errors with a code; not now is tried again"({ follow, socket, time, module }) {
+    const room = await follow(5);
+    const no = room.act("check");
+    const [{ id }] = socket().take("act");
+    socket().tell({ type: "error", id, room: ROOM, code: "not_your_turn", message: "It is not your turn.", details: { a: 1 } });
+    const refused = await rejected(no, module.Refused, "refused");
+    equal([refused.code, refused.message, refused.details], ["not_your_turn", "It is not your turn.", { a: 1 }], "fields");
+
+    const troubles = [];
+    room.on("trouble", (code) => troubles.push(code));
+    const later = room.act("check");
+    const again = socket().take("act")[1];
+    socket().tell({ type: "error", id: again.id, room: ROOM, code: "storage_unavailable", message: "Later.", retry_after_ms: 500 });
+    equal(socket().take("act").length, 2, "not at once");
+    await time.pass(1_000);
+    equal(socket().take("act")[2], again, "again, the same");
+    socket().tell({ type: "ack", id: again.id, room: ROOM, seq: 6 });
+    equal((await later).seq, 6, "done");
+    equal(troubles, ["storage_unavailable", null], "told meanwhile");
+  },
+
+  async "what is never answered ends, and says that it is not known"({ follow, module, time, client, socket }) {
+    const room = await follow(5);
+    const lost = room.chat("is anybody there?");
+    const at = time.now;
+    await time.pass(29_999);
+    socket().tell({ type: "heartbeat_ack", server_time: Date.now() });
+    const closed = room.chat("goodbye");
+    const late = rejected(lost, module.Unanswered, "never answered").then(() => Date.now() - at);
+    await time.pass(1);
+    equal(await late, 30_000, "given up after");
+    client.close();
+    await rejected(closed, module.Unanswered, "closed");
+    const other = await rejected(room.chat("too late"), module.Unanswered, "after the end");
+    equal(typeof other.id, "string", "its id");
+  },
+
+  async "too much is refused here"({ follow, module, socket }) {
+    const room = await follow(5);
+    const large = await rejected(room.chat("x".repeat(40_000)), module.Refused, "large");
+    equal(large.code, "message_too_large", "code");
+    const all = Array.from({ length: 65 }, () => room.chat("hi"));
+    equal((await rejected(all.pop(), module.Refused, "many")).code, "overloaded", "code");
+    for (const each of all) each.catch(() => {});
+    equal(socket().take("chat").length, 64, "sent");
+  },
+
+  async "waits longer after each failure, up to a limit, and never all at once"({ client, socket, time }) {
+    client.connect();
+    const delays = [];
+    for (let attempt = 0; attempt < 9; attempt++) {
+      socket().drop(1006);
+      delays.push(client.connection.retry_at - time.now);
+      await time.pass(10_000);
+    }
+    equal(delays, [125, 375, 750, 1500, 3000, 6000, 7500, 7500, 7500], "delays at chance ½");
+  },
+
+  async "a server that restarts says when to come back"({ client, follow, socket, time, sockets }) {
+    await follow(5);
+    socket().tell({ type: "closing", reason: "the server restarts", reconnect_after_ms: 700 });
+    socket().drop(1012);
+    equal(client.connection.retry_at - time.now, 750, "after that, and a little chance");
+    await time.pass(700);
+    equal(sockets().length, 1, "not before");
+    await time.pass(50);
+    equal(sockets().length, 2, "then");
+  },
+
+  async "some closes are for good"({ make, sockets, time }) {
+    for (const [code, reason] of [[4400, "protocol"], [4403, "refused"], [4409, "too_many"]]) {
+      const client = make();
+      client.connect();
+      const socket = sockets().at(-1);
+      socket.authenticated();
+      const count = sockets().length;
+      socket.drop(code);
+      await time.pass(60_000);
+      equal([client.connection.state, client.connection.reason], ["closed", reason], `${code}`);
+      equal(sockets().length, count, `${code}: stays away`);
+    }
+  },
+
+  async "tries all that says who it is, best first, then says that it is signed out"({ make, sockets, storage }) {
+    const kept = { [ROOM]: { seat_token: "s1", rejoin_token: "j1", kept_at: 1 } };
+    storage.setItem("tavola.rooms", JSON.stringify(kept));
+    const client = make({ token: "t0", cookie: true });
+    client.room(ROOM);
+    client.connect();
+    const tried = [];
+    for (let way = 0; way < 4; way++) {
+      const socket = sockets().at(-1);
+      socket.open();
+      const { type, after, ...credential } = socket.sent[0];
+      tried.push(credential);
+      socket.tell({ type: "error", code: "unauthenticated", message: "Sign in first." });
+      socket.drop(4401);
+    }
+    equal(tried, [{ token: "t0" }, {}, { seat_token: "s1" }, { rejoin_token: "j1" }], "ways");
+    equal([client.connection.state, client.connection.reason], ["closed", "signed_out"], "in the end");
+  },
+
+  async "a room that the credential named is not joined twice"({ client, socket, storage }) {
+    client.room(ROOM);
+    client.room("r_2");
+    client.connect();
+    socket().authenticated({ room: ROOM, role: "player", rejoin_token: "j9", seat_token: "s9" });
+    equal(
+      socket().take("join_room").map(({ room }) => room),
+      ["r_2"],
+      "joined",
+    );
+    const kept = JSON.parse(storage.getItem("tavola.rooms"))[ROOM];
+    equal([kept.rejoin_token, kept.seat_token, kept.user_id], ["j9", "s9", "u1"], "kept");
+  },
+
+  async "keeps the newest tokens, wherever they come from, and forgets them on leaving"({ follow, socket, storage }) {
+    const kept = () => JSON.parse(storage.getItem("tavola.rooms") ?? "{}")[ROOM] ?? {};
+    const room = await follow(5, { ...VIEW, me: { role: "player", rejoin_token: "j1" } });
+    equal(kept().rejoin_token, "j1", "in a view");
+    const sat = room.command("take_seat", { seat_index: 0 });
+    const [{ id }] = socket().take("take_seat");
+    socket().tell({ type: "ack", id, room: ROOM, seq: 6, rejoin_token: "j2", seat_token: "s2" });
+    await sat;
+    equal([kept().rejoin_token, kept().seat_token], ["j2", "s2"], "in an ack");
+    socket().tell({ ...update(6), rejoin_token: "j3" });
+    equal([kept().rejoin_token, kept().seat_token], ["j3", "s2"], "in an update");
+    socket().tell({ type: "heartbeat_ack", server_time: Date.now(), seat_tokens: { [ROOM]: "s4", r_other: "x" } });
+    equal([kept().rejoin_token, kept().seat_token], ["j3", "s4"], "renewed");
+    const left = room.command("leave");
+    socket().tell({ type: "ack", id: socket().take("leave")[0].id, room: ROOM, seq: 7 });
+    await left;
+    equal(kept(), {}, "forgotten");
+  },
+
+  async "heartbeats; a connection that says nothing is given up"({ client, follow, socket, time, sockets }) {
+    await follow(5);
+    await time.pass(30_000);
+    equal(socket().take("heartbeat").length, 1, "beat");
+    socket().tell({ type: "heartbeat_ack", server_time: Date.now() });
+    await time.pass(30_000);
+    equal(socket().take("heartbeat").length, 2, "beat again");
+    const silent = socket();
+    await time.pass(9_999);
+    equal(client.connection.state, "open", "patient");
+    await time.pass(1);
+    equal([client.connection.state, silent.closed], ["waiting", 1000], "given up");
+    await time.pass(1_000);
+    equal(sockets().length, 2, "and connected anew");
+    silent.onmessage({ data: JSON.stringify(hydrated(900)) });
+    equal(client.rooms.get(ROOM).seq, 5, "the dead say nothing");
+  },
+
+  async "a connection that never comes about is given up as well"({ client, socket, time, sockets }) {
+    client.connect();
+    await time.pass(10_000);
+    equal(socket(0).closed, 1000, "closed");
+    await time.pass(250);
+    equal(sockets().length, 2, "tried again");
+  },
+
+  async "asked to, it looks at once whether it is connected"({ client, follow, socket, time, sockets }) {
+    await follow(5);
+    client.probe();
+    equal(socket().take("heartbeat").length, 1, "asked");
+    await time.pass(4_000);
+    equal(client.connection.state, "waiting", "no answer");
+    client.probe();
+    equal(sockets().length, 2, "at once");
+  },
+
+  async "a room that cannot be followed says why; one that cannot be now is asked for again"(given) {
+    const { client, socket, time, module } = given;
+    client.connect();
+    socket().authenticated();
+    const none = client.room("r_none");
+    socket().tell({ type: "error", room: "r_none", code: "room_not_found", message: "There is no such room." });
+    equal((await rejected(none.ready, module.Refused, "no room")).code, "room_not_found", "code");
+    equal(client.rooms.has("r_none"), false, "not followed");
+    const busy = client.room(ROOM);
+    socket().tell({ type: "error", room: ROOM, code: "room_unavailable", message: "Later.", retry_after_ms: 300 });
+    equal(busy.trouble, "room_unavailable", "trouble");
+    await time.pass(300);
+    equal(socket().take("join_room").filter(({ room }) => room === ROOM).length, 2, "again");
+    socket().tell(hydrated(1));
+    equal(((await busy.ready).seq, busy.trouble), null, "there");
+  },
+
+  async "presence is told and remembered"({ follow, socket }) {
+    const room = await follow(5);
+    const seen = [];
+    room.on("presence", (each) => seen.push(each));
+    socket().tell({ type: "presence", room: ROOM, user_id: "u2", status: "away" });
+    equal(seen, [{ user_id: "u2", status: "away" }], "told");
+    equal(room.presence.get("u2"), "away", "remembered");
+  },
+
+  async "what is nonsense, or from a later version, is passed over"({ follow, socket }) {
+    const room = await follow(5);
+    socket().onmessage({ data: "not JSON" });
+    socket().onmessage({ data: "[1]" });
+    socket().tell({ type: "something_new", room: ROOM });
+    socket().tell({ type: "update", room: "r_other", seq: 6, at: 1, events: [] });
+    socket().tell(update(6));
+    equal(room.seq, 6, "goes on");
+  },
+
+  async "storage that is broken or forbidden is as none"({ make, sockets }) {
+    const broken = {
+      getItem: () => "][",
+      setItem() {
+        throw new Error("full");
+      },
+    };
+    const client = make({ storage: broken });
+    const room = client.room(ROOM);
+    client.connect();
+    sockets().at(-1).authenticated();
+    sockets().at(-1).tell(hydrated(5, { ...VIEW, me: { rejoin_token: "j1" } }));
+    equal(room.seq, 5, "goes on");
+  },
+
+  async "REST: who asks, what is refused, what is out of reach"({ make, module }) {
+    const asked = [];
+    let reply = { status: 200, body: { user_id: "u1", display_name: "Ann", token: "t1" } };
+    const fetch = async (url, request) => {
+      asked.push({ url, ...request });
+      if (!reply) throw new TypeError("no network");
+      return { ok: reply.status < 400, status: reply.status, text: async () => JSON.stringify(reply.body) };
+    };
+    const client = make({ fetch, token: undefined });
+    await client.signIn("Ann");
+    equal([asked[0].url, asked[0].method, asked[0].body], ["http://server.test/api/session", "POST", '{"display_name":"Ann"}'], "request");
+    equal(asked[0].headers["X-Requested-With"], "tavola", "header");
+    equal(client.session.display_name, "Ann", "session");
+    reply = { status: 409, body: { error: { code: "seat_taken", message: "Somebody sits there." } } };
+    const refused = await rejected(client.request("POST", "/api/rooms/x/seat", {}, "id-1"), module.Refused, "refused");
+    equal(refused.code, "seat_taken", "code");
+    equal([asked[1].headers.Authorization, asked[1].headers["Idempotency-Key"]], ["Bearer t1", "id-1"], "headers");
+    reply = { status: 502, body: "nothing of ours" };
+    equal((await rejected(client.request("GET", "/x"), module.Refused, "strange")).code, "unavailable", "code");
+    reply = { status: 401, body: { error: { code: "token_expired", message: "Expired." } } };
+    equal(await client.resume(), null, "no session");
+    reply = null;
+    await rejected(client.resume(), module.Unreachable, "no network");
+  },
+
+  async "a listener that throws harms nobody else, and one that is ended hears nothing"({ follow, socket, thrown }) {
+    const room = await follow(5);
+    const seen = [];
+    room.on("update", () => {
+      throw new Error("mine");
+    });
+    const end = room.on("update", ({ seq }) => seen.push(seq));
+    socket().tell(update(6));
+    end();
+    socket().tell(update(7));
+    equal(seen, [6], "heard");
+    equal(room.seq, 7, "goes on");
+    equal(await thrown(), ["mine", "mine"], "and it is not hidden");
+  },
+};
+
+/** Runs all checks on tavola.js. */
+export async function run(module) {
+  const results = [];
+  for (const [name, check] of Object.entries(CHECKS)) results.push({ name, error: await attempt(check, module) });
+  return results;
+}
+
+async function attempt(check, module) {
+  const time = new FakeTime();
+  const storage = new FakeStorage();
+  FakeSocket.all = [];
+  const clients = [];
+  const errors = [];
+  const queueMicrotask = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (call) =>
+    queueMicrotask(() => {
+      try {
+        call();
+      } catch (error) {
+        errors.push(error.message);
+      }
+    });
+  time.install();
+  const make = (options = {}) => {
+    const given = { url: "http://server.test/", token: "t0", cookie: false, WebSocket: FakeSocket, storage, random: () => 0.5 };
+    clients.push(new module.Tavola({ ...given, ...options }));
+    return clients.at(-1);
+  };
+  const client = make();
+  const socket = (index = -1) => FakeSocket.all.at(index);
+  const follow = async (seq, view) => {
+    const room = client.room(ROOM);
+    client.connect();
+    socket().authenticated();
+    socket().tell(hydrated(seq, view));
+    await room.ready;
+    return room;
+  };
+  const thrown = async () => (await settle(), errors);
+  try {
+    await check({ client, make, socket, sockets: () => FakeSocket.all, follow, time, storage, module, thrown });
+    return null;
+  } catch (error) {
+    return String(error?.stack ?? error);
+  } finally {
+    for (const each of clients) each.close();
+    time.restore();
+    globalThis.queueMicrotask = queueMicrotask;
+  }
+}

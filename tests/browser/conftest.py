@@ -1,0 +1,51 @@
+"""One browser and one stack for all tests here; both end with the session. Without Chromium the tests are skipped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+
+from kit_browser import CHROMIUM, Balancer
+from kit_stack import Stack
+from playwright.async_api import Browser, async_playwright
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    async with async_playwright() as playwright:
+        # The sandbox needs rights that containers do not give; what runs here is ours.
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two edges, and a spare actor."""
+    stack = Stack(tmp_path_factory.mktemp("browser") / "data", edges=2)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+async def balancer(stack: Stack) -> AsyncIterator[Balancer]:
+    """The address that people come by: the first edge while it answers, else the second."""
+    balancer = Balancer(stack.urls)
+    await balancer.start()
+    yield balancer
+    await balancer.stop()
