@@ -158,13 +158,12 @@ class Holdem(Game[Table, Options]):
             return [{"move": "show"}, {"move": "muck"}]
         if self.turn(state) != seat:
             return []
-        betting = state.betting
-        to_call = betting.checking_or_calling_amount or 0
+        price, to_call, raises = state.betting.facing
         moves: list[dict[str, Json]] = [{"move": "fold"}, {"move": "call" if to_call else "check"}]
-        if (raises := betting.raise_range) is not None:
+        if raises is not None:
             least, most = raises
-            moves.append({"move": "raise" if betting.price else "bet", "amount": {"min": least, "max": most}})
-        if raises is not None or to_call == betting.stacks[betting.actor_indices[0]]:
+            moves.append({"move": "raise" if price else "bet", "amount": {"min": least, "max": most}})
+        if raises is not None or to_call == _chips_to_act(state):
             moves.append({"move": "all_in"})
         return moves
 
@@ -179,17 +178,15 @@ class Holdem(Game[Table, Options]):
         hand = state.running
         if hand is None or self.turn(state) != seat:
             return Refused("not_your_turn", "It is not your turn.")
-        betting = state.betting
-        to_call = betting.checking_or_calling_amount or 0
-        raises = betting.raise_range
+        price, to_call, raises = state.betting.facing
         match name:
             case "check" if to_call:
                 return Refused("illegal_move", f"There is a bet: call {to_call}, raise or fold.")
             case "call" if not to_call:
                 return Refused("illegal_move", "There is no bet to call.")
-            case "bet" if betting.price:
+            case "bet" if price:
                 return Refused("illegal_move", "There is a bet already: raise it.")
-            case "raise" if not betting.price:
+            case "raise" if not price:
                 return Refused("illegal_move", "There is no bet to raise: bet.")
             case "bet" | "raise":
                 if raises is None:
@@ -200,12 +197,12 @@ class Holdem(Game[Table, Options]):
                     message = f"Choose a total between {least} and {most}."
                     return Refused("illegal_move", message, {"min": least, "max": most})
                 return act(state, hand, "r", amount - least)
-            case "all_in" if raises is None and to_call < betting.stacks[betting.actor_indices[0]]:
+            case "all_in" if raises is None and to_call < _chips_to_act(state):
                 return Refused("illegal_move", "You may not raise now.")
         return act(state, hand, _CODES[name])
 
     def timeout_move(self, state: Table, options: Options, seat: SeatIndex) -> Move:
-        return Move("fold" if state.betting.checking_or_calling_amount else "check")
+        return Move("fold" if state.betting.facing.to_call else "check")
 
     # What is shown
 
@@ -246,6 +243,12 @@ def _set_sitting_out(state: Table, index: SeatIndex, out: bool) -> Outcome[Table
 
 def _holds_cards(state: Table, hand: Hand, seat: Seat) -> bool:
     return seat.dealt and state.betting.statuses[hand.players.index(seat.index)]
+
+
+def _chips_to_act(state: Table) -> int:
+    """What the player to act has left."""
+    betting = state.betting
+    return betting.stacks[betting.actor_indices[0]]
 
 
 def _chips_behind(state: Table, seat: Seat) -> int:

@@ -61,8 +61,9 @@ class Betting(NoLimit):
     def apply(self, code: str, more: int = 0) -> Acted:
         """Make a legal move for the player to act: one of those that `Hand.moves` lists."""
         player = self.actor_indices[0]
-        price, bet, stack, played = self.price, self.bets[player], self.stacks[player], self.played
-        match code, self.raise_range:
+        price, _, raises = self.facing
+        bet, stack, played = self.bets[player], self.stacks[player], self.played
+        match code, raises:
             case "f", _:
                 move, amount, added = "fold", 0, 0
                 self.fold()

@@ -61,6 +61,15 @@ MISSED_BIG_BLIND = 1
 MISSED_SMALL_BLIND = 2
 
 
+class Facing(NamedTuple):
+    price: int
+    """What a player must have bet on this street to stay in."""
+    to_call: int
+    """What the player to act lacks of it, as far as he has it."""
+    raises: tuple[int, int] | None
+    """The least and the most that he may bet or raise to, or None if he may not."""
+
+
 class Dealt(NamedTuple):
     """The board has so many cards now."""
 
@@ -115,6 +124,7 @@ class NoLimit(State):
         self.shown = [False] * len(stacks)
         self.awards: list[Award] = []
         """The pots, main pot first, once the hand is over."""
+        self._facing: Facing | None = None
         self._collected: tuple[Pot, ...] | None = None
         self._contested: tuple[Pot, ...] = ()
         self._strengths: dict[int, Strength] = {}
@@ -133,35 +143,29 @@ class NoLimit(State):
         )
 
     @property
-    def price(self) -> int:
-        """What a player must have bet on this street to stay in."""
-        top = max(self.bets)
-        return max(top, self.big_blind) if self.street_index == 0 else top
+    def facing(self) -> Facing:
+        """What the player to act faces. There is one until the hand is over."""
+        if self._facing is None:
+            self._facing = self._face(self.actor_indices[0])
+        return self._facing
+
+    def _face(self, player: int) -> Facing:
+        stack, bet, price = self.stacks[player], self.bets[player], max(self.bets)
+        if self.street_index == 0:
+            price = max(price, self.big_blind)
+        owed, most = price - bet, stack + bet
+        to_call = min(stack, owed)
+        full_raise = self.completion_betting_or_raising_amount
+        if most <= price or (player in self.acted_player_indices and owed < full_raise):
+            return Facing(price, to_call, None)
+        for other, alive in enumerate(self.statuses):
+            if alive and other != player and self.stacks[other] + self.bets[other] > price:
+                return Facing(price, to_call, (min(most, price + full_raise), most))
+        return Facing(price, to_call, None)
 
     @property
     def checking_or_calling_amount(self) -> int | None:
-        if not self.actor_indices:
-            return None
-        player = self.actor_indices[0]
-        return min(self.stacks[player], max(0, self.price - self.bets[player]))
-
-    @property
-    def raise_range(self) -> tuple[int, int] | None:
-        """The least and the most that the player to act may bet or raise to, or None if he may not."""
-        if not self.actor_indices:
-            return None
-        player = self.actor_indices[0]
-        price, stack, bet = self.price, self.stacks[player], self.bets[player]
-        full_raise = self.completion_betting_or_raising_amount
-        if stack + bet <= price:
-            return None
-        if player in self.acted_player_indices and price - bet < full_raise:
-            return None
-        if not any(
-            alive and i != player and self.stacks[i] + self.bets[i] > price for i, alive in enumerate(self.statuses)
-        ):
-            return None
-        return min(stack + bet, price + full_raise), stack + bet
+        return self.facing.to_call if self.actor_indices else None
 
     def strength(self, player: int) -> Strength:
         """Of a player's hand, once the whole board is dealt."""
@@ -214,6 +218,7 @@ class NoLimit(State):
         self._update_betting()
 
     def _update_betting(self, operation: Operation | None = None, status: bool = False) -> None:
+        self._facing = None
         self._update(operation)
         if not self.actor_indices or sum(self.statuses) <= 1 or self._unanswerable:
             self._end_betting()
@@ -233,10 +238,10 @@ class NoLimit(State):
     def complete_bet_or_raise_to(
         self, amount: int | None = None, *, commentary: str | None = None
     ) -> CompletionBettingOrRaisingTo:
-        raises = self.raise_range
+        price, _, raises = self.facing
         if raises is None or amount is None or not raises[0] <= amount <= raises[1]:
             raise ValueError(f"The amount {amount} is not within {raises}.")
-        increase = amount - self.price
+        increase = amount - price
         player = self._pop_actor_index()
         added = amount - self.bets[player]
         self.bets[player] = amount

@@ -46,7 +46,7 @@ def hand_view(table: Table) -> dict[str, Json]:
     view["phase"] = PHASES[betting.street_index or 0]
     view["board"] = hand.board(betting.board_size)
     view["pots"] = _pots(table, hand)
-    view["current_bet"] = betting.price
+    view["current_bet"] = betting.facing.price
     return view
 
 
