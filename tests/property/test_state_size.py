@@ -6,7 +6,20 @@ import random
 
 import msgspec
 
-from actors.commands import SYSTEM, Act, AnyCommand, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
+from actors.commands import (
+    SYSTEM,
+    Act,
+    AnyCommand,
+    Rebuy,
+    RequestJoin,
+    RoomId,
+    Sender,
+    SitIn,
+    SitOut,
+    TakeSeat,
+    UserId,
+    Wake,
+)
 from actors.room import decide, open_room
 from actors.state import Decision, Info, Room
 from games import GAMES
@@ -20,10 +33,11 @@ def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
     chance = random.Random(7)
     game = GAMES["holdem"]
     users = [Sender(UserId(f"u_{chance.randbytes(8).hex()}"), f"Somebody called {i}") for i in range(6)]
-    options = msgspec.convert({"next_hand_seconds": 0}, game.options_type)
+    options = msgspec.convert({"next_hand_seconds": 1}, game.options_type)
     info = Info(id=RoomId("r"), code="C", name="N", game="holdem", options=options, host=users[0].user, approval="auto")
     room = open_room(info, users[0].name, 1_760_000_000_000)
-    now, sizes = room.table.at, []
+    started = now = room.table.at
+    sizes, with_posts = list[int](), 0
 
     def do(room: Room, sender: Sender, command: AnyCommand) -> Room:
         verdict = decide(room, sender, command, now, Entropy(chance.randbytes(32)))
@@ -34,13 +48,22 @@ def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
     for index, user in enumerate(users):
         room = do(room, user, RequestJoin(id="1", room="r", display_name=user.name))
         room = do(room, user, TakeSeat(id="1", room="r", seat_index=index, buy_in=2000))
-    while room.table.hand < HANDS and (room.table.turn is not None or room.table.advance_at is not None):
+    while room.table.hand < HANDS and now < started + 10 * 3_600_000:
         now += 1500
         turn = room.table.turn
         if turn is None:
-            assert room.table.advance_at is not None
-            now = max(now, room.table.advance_at)
-            room = do(room, SYSTEM, Wake(id="1", room="r"))
+            for seat in [*room.table.seats]:
+                sender = next(user for user in users if user.user == room.table.seats[seat].user)
+                if game.chips(room.table.game, seat) == 0:
+                    room = do(room, sender, Rebuy(id="1", room="r", amount=2000))
+                if game.sits_out(room.table.game, seat) and chance.random() < 0.4:
+                    room = do(room, sender, SitIn(id="1", room="r"))
+                elif not game.sits_out(room.table.game, seat) and chance.random() < 0.1:
+                    room = do(room, sender, SitOut(id="1", room="r"))
+            if room.table.advance_at is not None:
+                now = max(now, room.table.advance_at)
+                room = do(room, SYSTEM, Wake(id="1", room="r"))
+                with_posts += bool(room.table.game.hand.posts)
             continue
         # Calls and small raises make the longest histories: each move is a byte or two.
         legal = {move["move"]: move for move in game.legal(room.table.game, options, turn.seat)}
@@ -51,4 +74,5 @@ def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
         room = do(room, sender, Act(id="1", room="r", move=move["move"], turn=turn.number, arguments=arguments))
     print(f"states of six players: {len(sizes)}, largest {max(sizes)} bytes, mean {sum(sizes) // len(sizes)}")
     assert len(sizes) > 200
+    assert with_posts >= 5, "blinds that are owed are part of it"
     assert max(sizes) <= LIMIT
