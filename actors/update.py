@@ -7,7 +7,7 @@ viewer his bytes without knowing any game.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -65,9 +65,15 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
             return self.events, self.patch
         return self.outside.events or b"[]", self.outside.patch
 
-    def frame_for(self, user: UserId, audience: Audience) -> bytes:
-        """The `update` of docs/protocol.md as `user` may see it."""
-        return self.frame(*self.shown_to(user, audience))
+    def grant_to(self, user: UserId) -> str:
+        """The id of what `user` is given by this to come back with, or nothing."""
+        part = self.users.get(user)
+        return part.grant if part is not None else ""
+
+    def frame_for(self, user: UserId, audience: Audience, extra: bytes = b"") -> bytes:
+        """The `update` of docs/protocol.md as `user` may see it. `extra`: more members, each with a comma before it."""
+        frame = self.frame(*self.shown_to(user, audience))
+        return b"%b%b}" % (frame[:-1], extra) if extra else frame
 
     def frame(self, events: bytes, patch: bytes) -> bytes:
         head = b'{"type":"update","room":"%b","seq":%d,"at":%d,"events":' % (self.room.encode(), self.seq, self.at)
@@ -83,12 +89,18 @@ def audience_before(updates: Iterable[Update], user: UserId, now: Audience) -> A
     return now
 
 
-def frames(updates: list[Update], user: UserId, now: Audience) -> list[bytes]:
-    """The `update` frames of a run of updates (oldest first) as `user`, who is in `now` after the last, saw them."""
+def frames(
+    updates: list[Update], user: UserId, now: Audience, given: Callable[[RoomId, str], bytes] | None = None
+) -> list[bytes]:
+    """The `update` frames of a run of updates (oldest first) as `user`, who is in `now` after the last, saw them.
+
+    `given` tells, for a room and a grant's id, what a frame has besides; without it, grants are left out.
+    """
     audience, out = audience_before(updates, user, now), []
     for update in updates:
         audience = update.audience_after(user, audience)
-        out.append(update.frame_for(user, audience))
+        extra = given(update.room, grant) if given is not None and (grant := update.grant_to(user)) else b""
+        out.append(update.frame_for(user, audience, extra))
     return out
 
 

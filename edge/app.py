@@ -22,14 +22,18 @@ from starlette.websockets import WebSocket
 
 from actors.cluster import Cluster, join
 from actors.directory import ClusterUnavailable, Directory
+from actors.messages import No
 from edge import pages
 from edge.api import Api
-from edge.auth import Identities
+from edge.auth import UNAUTHENTICATED, Identities, Identity
 from edge.fanout import Fanout
 from edge.lobby import Lobby
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
+from edge.returns import Returns
 from edge.router import Router
+from edge.signouts import now_ms
 from edge.socket import Connection, Services
+from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
 from storage.postgres import Database, StorageUnavailable
 from tavola import logs
@@ -63,7 +67,8 @@ class Edge:
         secret = settings.jwt_secret.get_secret_value().encode()
         fanout = Fanout(database, settings.redis_url)
         router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, fanout.rooms)
-        services = self._services = Services(Identities(secret), router, fanout, database)
+        identities, returns = Identities(secret), Returns(database, Tokens(secret), now_ms)
+        services = self._services = Services(identities, _OwnAlone(identities), returns, router, fanout, database)
         app.router.routes.extend(Api(services, Lobby(database)).routes())
         tasks = [
             asyncio.create_task(work, name=name)
@@ -97,7 +102,7 @@ class Edge:
         if not self._origin_allowed(websocket):
             direct.close(4403, "origin refused")
             return
-        connection = Connection(direct, self._services)
+        connection = Connection(direct, self._services, websocket.cookies.get("tavola_session"))
         direct.attach(connection)
         await connection.closed
 
@@ -134,6 +139,17 @@ class Edge:
         if self._services is not None:
             for connection in list(self._services.connections):
                 connection.drain(random.randrange(0, 1000))
+
+
+class _OwnAlone:
+    def __init__(self, identities: Identities) -> None:
+        self._identities = identities
+
+    async def of_token(self, token: str) -> Identity | No:
+        return self._identities.verify(token)
+
+    async def of_cookie(self, cookie: str | None) -> Identity | No:
+        return UNAUTHENTICATED
 
 
 def _part_ended(task: asyncio.Task[None]) -> None:

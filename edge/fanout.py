@@ -37,6 +37,12 @@ class Sink(Protocol):
     def write(self, frame: bytes) -> None:
         """Take a ready-made WebSocket frame."""
 
+    def given(self, room: RoomId, grant: str) -> bytes:
+        """What a frame has besides for who is given `grant`: JSON members, each with a comma before it."""
+
+    def put_out(self) -> None:
+        """Its user was put out of a room that it follows: close, but not at once, for others are being written to."""
+
 
 class Follower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number."""
@@ -50,6 +56,18 @@ class Follower:
         self.audience: Audience = "outside"
         self.joining = asyncio.Lock()
         """Held while the follower is being given his view."""
+
+    def show(self, update: Update) -> None:
+        """Write him `update`, as he may see it after it; if it puts him out of the room, that is the last."""
+        part = update.users.get(self.user)
+        if part is None:
+            self.socket.write(text_frame(update.frame_for(self.user, self.audience)))
+            return
+        self.audience = part.audience or self.audience
+        extra = self.socket.given(update.room, part.grant) if part.grant else b""
+        self.socket.write(text_frame(update.frame_for(self.user, self.audience, extra)))
+        if part.out:
+            self.socket.put_out()
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -107,8 +125,7 @@ class Feed:
             for follower in followers:
                 if follower.user in users:
                     before = follower.audience
-                    follower.audience = update.audience_after(follower.user, before)
-                    follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                    follower.show(update)
                     if follower.audience != before:
                         moved.append(follower)
                 else:
@@ -170,8 +187,7 @@ class Fanout:
             return
         for update in waiting:
             if update.seq == follower.seq + 1:
-                follower.audience = update.audience_after(follower.user, follower.audience)
-                follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                follower.show(update)
                 follower.seq = update.seq
         if follower.seq == feed.seq:
             feed.put(follower)
@@ -267,8 +283,7 @@ class Fanout:
         for row in rows:
             update = update_of(feed.room, row)
             if update.seq == follower.seq + 1 and update.seq <= feed.seq:
-                follower.audience = update.audience_after(follower.user, follower.audience)
-                follower.socket.write(text_frame(update.frame_for(follower.user, follower.audience)))
+                follower.show(update)
                 follower.seq = update.seq
         if not rows:
             await asyncio.sleep(POLL_S)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.commands import Act, ClientCommand, Id, snake
-from actors.messages import Done, No
+from actors.messages import No
 
 FRAME_LIMIT = 32 * 1024
 SUBPROTOCOL = "tavola.v1"
@@ -27,8 +27,16 @@ After = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Authenticate(_Frame, frozen=True, kw_only=True):
+    """Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it."""
+
     token: str | None = None
+    rejoin_token: str | None = None
+    seat_token: str | None = None
     after: dict[str, After] = {}
+
+    def __post_init__(self) -> None:
+        if sum(token is not None for token in (self.token, self.rejoin_token, self.seat_token)) > 1:
+            raise ValueError("Expected one of `token`, `rejoin_token`, `seat_token`")
 
 
 class JoinRoom(_Frame, frozen=True, kw_only=True):
@@ -70,6 +78,7 @@ class Bad(msgspec.Struct, frozen=True):
 
 _decode = msgspec.json.Decoder(ClientFrame).decode
 _decode_head = msgspec.json.Decoder(_Head).decode
+_decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
@@ -129,10 +138,30 @@ def _reason(error: Exception) -> str:
 # To the client
 
 
-def authenticated(user: str, name: str, expires_at: int, now: int) -> bytes:
-    return _encode(
-        {"type": "authenticated", "user_id": user, "display_name": name, "expires_at": expires_at, "server_time": now}
-    )
+class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="authenticated"):
+    """Who the server takes the client for. What stands below `server_time` is there when a room's token said it."""
+
+    user_id: str
+    display_name: str
+    expires_at: int
+    server_time: int
+    room: str | None = None
+    role: str | None = None
+    is_host: bool | None = None
+    seat_index: int | None = None
+    rejoin_token: str | None = None
+    seat_token: str | None = None
+
+
+def authenticated(welcome: Welcome) -> bytes:
+    return _encode(welcome)
+
+
+def with_rejoin_token(view: bytes, token: str) -> bytes:
+    """The view, with `token` in its `me`."""
+    parts = _decode_parts(view)
+    parts["me"] = msgspec.Raw(_encode({**_decode_parts(parts["me"]), "rejoin_token": token}))
+    return _encode(parts)
 
 
 def hydrated(room: str, seq: int, at: int, view: bytes, stale: bool) -> bytes:
@@ -144,8 +173,9 @@ def updates(room: str, frames: list[bytes]) -> bytes:
     return b'{"type":"updates","room":%b,"updates":[%b]}' % (_encode(room), b",".join(frames))
 
 
-def ack(id: str, room: str, done: Done) -> bytes:
-    return _encode({**done.give, "type": "ack", "id": id, "room": room, "seq": done.seq})
+def ack(id: str, room: str, seq: int, give: dict[str, Any]) -> bytes:
+    """`give` is what the client is told of what the command gave him."""
+    return _encode({**give, "type": "ack", "id": id, "room": room, "seq": seq})
 
 
 def error(no: No, id: str | None = None, room: str | None = None) -> bytes:
@@ -154,8 +184,11 @@ def error(no: No, id: str | None = None, room: str | None = None) -> bytes:
     return _encode(frame | {key: value for key, value in fields.items() if value is not None})
 
 
-def heartbeat_ack(now: int) -> bytes:
-    return b'{"type":"heartbeat_ack","server_time":%d}' % now
+def heartbeat_ack(now: int, seat_tokens: dict[str, str] | None = None) -> bytes:
+    """`seat_tokens`: room → a fresh one for the seat there."""
+    if not seat_tokens:
+        return b'{"type":"heartbeat_ack","server_time":%d}' % now
+    return _encode({"type": "heartbeat_ack", "server_time": now, "seat_tokens": seat_tokens})
 
 
 def left(room: str) -> bytes:

@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import math
+from collections import deque
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from actors.commands import RoomId, Sender, UserId
-from actors.load import update_of
-from actors.messages import Answer, Deliver, Done, Look, No, Seen
-from actors.update import frames
+from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
-from edge.auth import UNAUTHENTICATED, Identities, Identity
-from edge.fanout import Fanout, Follower
+from edge.arrival import RECHECK_S, Arrived, Who, arrive, arrived
+from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identities, Identity
+from edge.fanout import Fanout
+from edge.following import Following
+from edge.keyring import Keyring
 from edge.limits import Bucket
-from edge.router import NOBODY, Router
+from edge.returns import Part, Returns
+from edge.router import AWAY, NOBODY, Router
 from edge.websocket import text_frame
-from storage.postgres import Database, StorageUnavailable
+from storage.postgres import Database
 
 log = structlog.get_logger()
 
 OUTBOX_LIMIT = 1024 * 1024
 """Bytes that may wait for a client to read; more, and it is closed with 4503 to come back with `after`."""
+BEHIND_LIMIT = 256 * 1024
+"""Bytes that may wait behind an `authenticate` that is being looked into; more are refused `rate_limited`."""
 RATE, BURST = 500.0, 1000.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
-ROOMS_LIMIT = 100
-"""Rooms that one socket may follow."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = 75.0
+OUTLIVES_S = 60.0
+"""How much longer than its identity a socket lives, for the client to renew it."""
 SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
+ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
+OTHERS = No("forbidden", "This socket belongs to another user.")
 
 
 class Transport(Protocol):
@@ -52,8 +60,12 @@ class Transport(Protocol):
 class Services:
     """What every connection of an edge works with."""
 
-    def __init__(self, identities: Identities, router: Router, fanout: Fanout, database: Database) -> None:
+    def __init__(
+        self, identities: Identities, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database
+    ) -> None:
         self.identities = identities
+        self.who = who
+        self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
@@ -72,19 +84,30 @@ class Services:
 class Connection:
     """One socket. Messages come in through `message`, in order; nothing here waits for a slow client."""
 
-    def __init__(self, transport: Transport, services: Services) -> None:
+    def __init__(self, transport: Transport, services: Services, cookie: str | None = None) -> None:
+        """`cookie` is the session's, if the handshake brought it."""
         self._transport = transport
         self._services = services
+        self._cookie = cookie
         self._loop = asyncio.get_running_loop()
         self._identity: Identity | None = None
-        self._sender = Sender(UserId(""), "")
-        self._rooms: dict[str, Follower] = {}
+        self._only: set[RoomId] | None = None
+        """The rooms that it is confined to, having come with their tokens alone."""
+        self._until = math.inf
+        """When, on the loop's clock, its identity must have been renewed."""
+        self._by_cookie = False
+        self.sender = Sender(UserId(""), "")
+        self.keyring = Keyring(services.returns.tokens, services.returns.now)
+        self._following = Following(self, services.router, services.fanout, services.database, services.returns)
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._slow = False
         self._held: list[bytes] | None = None
         """Frames that leave together, while they are being gathered."""
+        self._behind: deque[bytes] | None = None
+        """Messages that came after an `authenticate` which is being looked into; None when there is none."""
+        self._bytes_behind = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_at = self._loop.time()
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -100,37 +123,48 @@ class Connection:
             return
         if not self._bucket.take(now):
             if self._patience.take(now):
-                self._send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
             else:
                 self._transport.close(4429, "flooding")
             return
         if len(data) > protocol.FRAME_LIMIT:
-            self._send(protocol.error(No("message_too_large", "A message has at most 32 KiB.")))
+            self.send(protocol.error(No("message_too_large", "A message has at most 32 KiB.")))
             return
+        if self._behind is None:
+            self._take(data)
+        elif self._bytes_behind + len(data) <= BEHIND_LIMIT:
+            self._behind.append(data)
+            self._bytes_behind += len(data)
+        else:
+            self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+
+    def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
         match frame:
             case protocol.Bad():
-                self._send(protocol.error(frame.no, frame.id, frame.room))
+                self.send(protocol.error(frame.no, frame.id, frame.room))
                 if self._identity is None:
                     self._transport.close(4400, "the first frame must be authenticate")
             case protocol.Authenticate():
                 self._authenticate(frame)
             case _ if self._identity is None:
-                self._send(protocol.error(UNAUTHENTICATED, getattr(frame, "id", None), getattr(frame, "room", None)))
+                self.send(protocol.error(UNAUTHENTICATED, getattr(frame, "id", None), getattr(frame, "room", None)))
                 self._transport.close(4401, "the first frame must be authenticate")
             case protocol.Heartbeat():
-                self._send(protocol.heartbeat_ack(_now_ms()))
-            case protocol.JoinRoom():
-                self._follow(frame.room, frame.after if frame.after is not None else self._after.pop(frame.room, None))
-            case protocol.Resync():
-                self._follow(frame.room, frame.after)
+                seat_tokens = self.keyring.renewed(self.sender.user)
+                self.send(protocol.heartbeat_ack(self._services.returns.now(), seat_tokens))
             case protocol.LeaveRoom():
-                follower = self._rooms.pop(frame.room, None)
-                if follower is not None:
-                    self._services.fanout.end(follower, frame.room)
-                self._send(protocol.left(frame.room))
+                self._following.leave(RoomId(frame.room))
+                self.send(protocol.left(frame.room))
+            case _ if self._only is not None and frame.room not in self._only:
+                self.send(protocol.error(ELSEWHERE, getattr(frame, "id", None), frame.room))
+            case protocol.JoinRoom():
+                after = frame.after if frame.after is not None else self._after.pop(frame.room, None)
+                self._following.follow(RoomId(frame.room), after)
+            case protocol.Resync():
+                self._following.follow(RoomId(frame.room), frame.after)
             case command:
-                sender = self._sender
+                sender = self.sender
                 self._services.router.send(
                     RoomId(command.room),
                     lambda epoch: Deliver(epoch, sender, command),
@@ -146,22 +180,26 @@ class Connection:
                 mine.discard(self)
                 if not mine:
                     del self._services.by_user[self._identity.user]
-        for room, follower in self._rooms.items():
-            self._services.fanout.end(follower, room)
-        self._rooms.clear()
+        self._following.end()
         for task in self._tasks:
             task.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
 
     def expire(self, now: float) -> None:
-        """Close if the client has been silent for too long."""
+        """Close if the client has been silent for too long, or is no longer who he was."""
         silent = now - self._heard_at
         if self._identity is None and silent > FIRST_FRAME_S:
-            self._send(protocol.error(UNAUTHENTICATED))
+            self.send(protocol.error(UNAUTHENTICATED))
             self._transport.close(4401, "not authenticated in time")
         elif silent > SILENT_S:
             self._transport.close(4408, "no heartbeat")
+        elif now > self._until:
+            self._until = math.inf
+            if self._by_cookie:
+                self.start(self._recheck())
+            else:
+                self._turn_away(EXPIRED)
 
     # Out
 
@@ -174,36 +212,94 @@ class Connection:
         if self._transport.unsent > OUTBOX_LIMIT and not self._slow:
             # Not at once: whoever writes here may be going through a room's followers.
             self._slow = True
-            log.info("socket.slow_consumer", user=self._sender.user)
+            log.info("socket.slow_consumer", user=self.sender.user)
             self._loop.call_soon(self._transport.close, 4503, "could not keep up")
+
+    def send(self, payload: bytes) -> None:
+        self.write(text_frame(payload))
+
+    def given(self, room: RoomId, grant: str) -> bytes:
+        """What an `update` has besides for a user who is given `grant` by it."""
+        return self.keyring.beside(room, self.sender.user, grant)
+
+    def put_out(self) -> None:
+        """The user was put out of a room that this socket follows: closed, once what was written is on its way."""
+        self._loop.call_soon(self._transport.close, 4403, "put out of the room")
 
     def drain(self, reconnect_after_ms: int) -> None:
         """Say goodbye: the edge stops."""
-        self._send(protocol.closing("the server restarts", reconnect_after_ms))
+        self.send(protocol.closing("the server restarts", reconnect_after_ms))
         self._transport.close(1012, "the server restarts")
-
-    def _send(self, payload: bytes) -> None:
-        self.write(text_frame(payload))
 
     # Who
 
     def _authenticate(self, frame: protocol.Authenticate) -> None:
-        found = self._services.identities.verify(frame.token) if frame.token else UNAUTHENTICATED
+        """Tokens of our own are read at once; for anything else what comes behind waits."""
+        if frame.token is not None:
+            found = self._services.identities.verify(frame.token)
+            if found is not INVALID:
+                now = self._services.returns.now()
+                self._arrived(frame, found if isinstance(found, No) else arrived(found, now))
+                return
+        self._behind, self._bytes_behind = deque(), 0
+        self.start(self._arrive(frame))
+
+    async def _arrive(self, frame: protocol.Authenticate) -> None:
+        services = self._services
+        found = await arrive(frame, self._cookie, services.who, services.returns, services.returns.now())
+        behind, self._behind = self._behind or deque(), None
+        self._arrived(frame, found)
+        while behind and not self.closed.done():
+            self._take(behind.popleft())
+            if self._behind is not None:
+                # One of them was another `authenticate`: the rest waits for that.
+                self._behind.extend(behind)
+                self._bytes_behind = sum(map(len, behind))
+                return
+
+    def _arrived(self, frame: protocol.Authenticate, found: Arrived | No) -> None:
         if isinstance(found, No):
-            self._send(protocol.error(found))
-            self._transport.close(4401, found.code)
+            self._turn_away(found)
             return
-        if self._identity is not None and self._identity.user != found.user:
-            self._send(protocol.error(No("forbidden", "This socket belongs to another user.")))
+        user = found.identity.user
+        if self._identity is not None and self._identity.user != user:
+            self.send(protocol.error(OTHERS))
             return
-        mine = self._services.by_user.setdefault(found.user, set())
+        mine = self._services.by_user.setdefault(user, set())
         if self not in mine and len(mine) >= SOCKETS_A_USER:
             self._transport.close(4409, "too many sockets")
             return
         mine.add(self)
-        self._identity, self._sender = found, Sender(found.user, found.name)
+        part = found.part
+        # A room's token neither confines nor prolongs what is known by better means.
+        if part is None or self._identity is None or self._only is not None:
+            self._only = None if part is None else {part.room, *(self._only or ())}
+            self._identity, self.sender = found.identity, Sender(user, found.identity.name)
+            self._by_cookie = part is None and frame.token is None
+            self._until = self._loop.time() + found.lasts_s + (0.0 if self._by_cookie else OUTLIVES_S)
         self._after = dict(frame.after)
-        self._send(protocol.authenticated(found.user, found.name, found.expires_at * 1000, _now_ms()))
+        self.send(protocol.authenticated(_welcome(found.identity, part, self._services.returns.now())))
+        if part is not None:
+            self.keyring.take(part)
+            self._following.follow(part.room, self._after.pop(part.room, None), part)
+
+    def _turn_away(self, no: No) -> None:
+        """What the socket came with is no good, or cannot be looked into."""
+        self.send(protocol.error(no))
+        if no.code != AWAY.code:
+            self._transport.close(4401, no.code)
+        elif self._identity is None:
+            self._transport.close(1013, no.code)
+
+    async def _recheck(self) -> None:
+        """Whether the session that this socket came with is still there."""
+        found = await arrive(protocol.Authenticate(), self._cookie, self._services.who, self._services.returns, 0)
+        if not self._by_cookie:
+            return
+        if isinstance(found, No) and found.code != AWAY.code:
+            self._turn_away(EXPIRED)
+        else:
+            self._until = self._loop.time() + RECHECK_S
 
     # Commands
 
@@ -214,80 +310,31 @@ class Connection:
             try:
                 if answer.update:
                     self._services.fanout.heard(room, answer.update)
-                self._send(protocol.ack(id, room, answer))
+                self.send(protocol.ack(id, room, answer.seq, self.keyring.answer(room, self.sender.user, answer.give)))
             finally:
                 self._held = None
                 self.write(b"".join(held))
         else:
-            self._send(protocol.error(answer if isinstance(answer, No) else NOBODY, id, room))
+            self.send(protocol.error(answer if isinstance(answer, No) else NOBODY, id, room))
 
-    # Following
-
-    def _follow(self, room: str, after: int | None) -> None:
-        follower = self._rooms.get(room)
-        if follower is None:
-            if len(self._rooms) >= ROOMS_LIMIT:
-                self._send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
-                return
-            follower = self._rooms[room] = Follower(self, self._sender.user)
-        self._start(self._join(RoomId(room), follower, after))
-
-    async def _join(self, room: RoomId, follower: Follower, after: int | None) -> None:
-        """Send what the client misses, or everything; what happens from now on follows by itself.
-
-        One at a time for each follower; one whose client has left the room meanwhile comes to nothing.
-        """
-        async with follower.joining:
-            if self._rooms.get(room) is follower:
-                await self._join_alone(room, follower, after)
-            if self._rooms.get(room) is not follower:
-                self._services.fanout.end(follower, room)
-
-    async def _join_alone(self, room: RoomId, follower: Follower, after: int | None) -> None:
-        await self._services.fanout.begin(follower, room)
-        try:
-            joined = after is not None and await self._replay(room, follower, after)
-        except StorageUnavailable:
-            joined = False
-        if not joined:
-            no = await self._hydrate(room, follower)
-            if no is not None and self._rooms.get(room) is follower:
-                del self._rooms[room]
-                self._send(protocol.error(no, None, room))
-
-    async def _replay(self, room: RoomId, follower: Follower, after: int) -> bool:
-        """Whether the gap after `after` was short enough to be replayed from the log."""
-        database = self._services.database
-        stands = await database.row("audience_of", room, follower.user)
-        if stands is None or stands["seq"] is None or not 0 <= stands["seq"] - after <= protocol.GAP_LIMIT:
-            return False
-        rows = await database.rows("log_after", room, after, stands["seq"] - after) if stands["seq"] > after else []
-        missed = [update_of(room, row) for row in rows]
-        if len(missed) != stands["seq"] - after:
-            return False
-        if self._rooms.get(room) is not follower:
-            return True
-        audience = "inside" if stands["inside"] else "outside"
-        self._send(protocol.updates(room, frames(missed, follower.user, audience)))  # type: ignore[arg-type]
-        self._services.fanout.place(follower, room, stands["seq"], audience)  # type: ignore[arg-type]
-        return True
-
-    async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
-        sender = self._sender
-        answer = await self._services.router.ask(room, lambda epoch: Look(epoch, sender, room))
-        if self._rooms.get(room) is not follower:
-            return None
-        if isinstance(answer, Seen):
-            self._send(protocol.hydrated(room, answer.seq, answer.at, answer.view, answer.stale))
-            self._services.fanout.place(follower, room, answer.seq, answer.audience)
-            return None
-        return answer if isinstance(answer, No) else NOBODY
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have `work` done while the socket is open."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("socket.work_failed", user=self.sender.user, exc_info=error)
+            self._transport.close(1011, "something went wrong here")
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _welcome(identity: Identity, part: Part | None, now: int) -> protocol.Welcome:
+    known = protocol.Welcome(
+        user_id=identity.user, display_name=identity.name, expires_at=identity.expires_at * 1000, server_time=now
+    )
+    if part is None:
+        return known
+    there = {name: getattr(part, name) for name in ("room", "role", "is_host", "seat_index")}
+    return msgspec.structs.replace(known, **there, rejoin_token=part.rejoin_token, seat_token=part.seat_token)

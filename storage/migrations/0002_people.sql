@@ -61,3 +61,16 @@ CREATE TABLE matches (
     expires_at bigint NOT NULL,
     PRIMARY KEY (room_id, user_id)
 );
+
+-- Everybody who is admitted to a room, and what his part in it is, as the last commit left it. Who has left, or was put
+-- out, is not here, even while he still holds a seat.
+CREATE VIEW admitted AS
+SELECT p.room_id, p.user_id, p.display_name, s.seat_index, s.seat_token, r.host_id = p.user_id AS is_host, g.seq,
+       CASE WHEN s.user_id IS NOT NULL THEN 'player' WHEN w.user_id IS NOT NULL THEN 'spectator' ELSE 'approved' END
+           AS role
+FROM room_players p
+JOIN rooms r ON r.id = p.room_id
+JOIN game_states g ON g.room_id = p.room_id
+LEFT JOIN room_seats s ON s.room_id = p.room_id AND s.user_id = p.user_id
+LEFT JOIN room_spectators w ON w.room_id = p.room_id AND w.user_id = p.user_id
+WHERE p.status = 'approved';

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.commands import UserId
+from actors.commands import RoomId, UserId
 from edge.fanout import Follower
 from kit.waiting import Pulse
 
@@ -16,6 +16,8 @@ class Sink:
 
     def __init__(self) -> None:
         self.payloads: list[dict[str, Any]] = []
+        self.out = False
+        """Its user was put out of the room."""
         self.pulse = Pulse()
 
     def write(self, frame: bytes) -> None:
@@ -28,6 +30,12 @@ class Sink:
         assert len(frame) == start + size, "one whole, unmasked text frame"
         self.payloads.append(msgspec.json.decode(frame[start:]))
         self.pulse.beat()
+
+    def given(self, room: RoomId, grant: str) -> bytes:
+        return b',"rejoin_token":"for %b"' % grant.encode()
+
+    def put_out(self) -> None:
+        self.out = True
 
     @property
     def seqs(self) -> list[int]:

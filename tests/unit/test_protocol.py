@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, Seq, TakeSeat, UserId
-from actors.messages import Deliver, Done, No
+from actors.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, TakeSeat, UserId
+from actors.messages import Deliver, No
 from edge import protocol
 from edge.protocol import Bad, decode
 
 GOOD: list[dict[str, Any]] = [
     {"type": "authenticate", "token": "x", "after": {"r": 1}},
+    {"type": "authenticate", "rejoin_token": "x"},
+    {"type": "authenticate", "seat_token": "x", "token": None},
+    {"type": "authenticate"},
     {"type": "join_room", "room": "r", "after": 3},
     {"type": "leave_room", "room": "r"},
     {"type": "resync", "room": "r", "after": 0},
@@ -31,8 +34,19 @@ GOOD: list[dict[str, Any]] = [
     {"type": "act", "id": "1", "room": "r", "move": "raise", "amount": 40, "turn": 7},
     {"type": "chat", "id": "1", "room": "r", "text": "hello"},
     {"type": "start", "id": "1", "room": "r"},
+    {"type": "sit_out", "id": "1", "room": "r"},
+    {"type": "sit_in", "id": "1", "room": "r"},
+    {"type": "rebuy", "id": "1", "room": "r", "amount": 400},
+    {"type": "pause", "id": "1", "room": "r"},
+    {"type": "resume", "id": "1", "room": "r"},
+    {"type": "kick", "id": "1", "room": "r", "user_id": "u", "ban": True},
+    {"type": "adjust_chips", "id": "1", "room": "r", "user_id": "u", "amount": -40, "reason": "late"},
+    {"type": "update_settings", "id": "1", "room": "r", "settings": {"name": "Ours", "options": {"seats": 2}}},
+    {"type": "transfer_host", "id": "1", "room": "r", "user_id": "u"},
+    {"type": "close_room", "id": "1", "room": "r"},
     {"type": "leave", "id": "1", "room": "r"},
 ]
+OPTIONAL = {"type", "after", "token", "rejoin_token", "seat_token", "display_name", "buy_in", "turn", "ban", "reason"}
 
 
 def bad(data: bytes | dict[str, Any]) -> Bad:
@@ -113,6 +127,15 @@ def test_what_is_no_frame(data: bytes) -> None:
         ("resync", "after", None),
         ("authenticate", "token", 7),
         ("authenticate", "after", [1]),
+        ("authenticate", "rejoin_token", "a second one"),
+        ("authenticate", "seat_token", "a second one"),
+        ("rebuy", "amount", 0),
+        ("rebuy", "amount", 2**60),
+        ("kick", "user_id", ""),
+        ("kick", "ban", 1),
+        ("adjust_chips", "amount", -(2**60)),
+        ("adjust_chips", "reason", "x" * 201),
+        ("update_settings", "settings", []),
     ],
 )
 def test_a_field_that_is_not_right(of: str, field: str, value: Any) -> None:
@@ -125,11 +148,11 @@ def test_a_field_that_is_not_right(of: str, field: str, value: Any) -> None:
 
 @pytest.mark.parametrize("frame", GOOD, ids=lambda frame: str(frame["type"]))
 def test_a_field_that_is_missing(frame: dict[str, Any]) -> None:
-    for field in frame.keys() - {"type", "after", "token", "display_name", "buy_in", "amount", "turn"}:
+    for field in frame.keys() - OPTIONAL - ({"amount"} if frame["type"] == "act" else set()):
         assert bad({key: value for key, value in frame.items() if key != field}).no.code == "invalid_message"
 
 
-@pytest.mark.parametrize("type", ["nonsense", "wake", "recover", "Chat", "", "ack", "x" * 9999])
+@pytest.mark.parametrize("type", ["nonsense", "wake", "recover", "attended", "deserted", "Chat", "", "ack", "x" * 9999])
 def test_a_type_that_there_is_not(type: str) -> None:
     found = bad({"type": type, "id": "1", "room": "r"})
     assert (found.no.code, found.id, found.room) == ("unknown_type", "1", "r")
@@ -138,7 +161,7 @@ def test_a_type_that_there_is_not(type: str) -> None:
 def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     ours = {kind.__struct_config__.tag for kind in AnyCommand.__args__}
     theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
-    assert ours - theirs == {"wake", "recover"}
+    assert ours - theirs == {"attended", "deserted", "wake", "recover"}
 
 
 numbers = st.one_of(st.integers(), st.floats(), st.sampled_from((2**53, 2**63, 2**64, -(2**63), 10**50, 1e308)))
@@ -178,7 +201,7 @@ def test_mutated_frames(frame: dict[str, Any], data: st.DataObject) -> None:
 
 def test_frames_to_clients() -> None:
     read = msgspec.json.decode
-    assert read(protocol.ack("1", "r", Done(Seq(3), {"seat_index": 2}))) == {
+    assert read(protocol.ack("1", "r", 3, {"seat_index": 2})) == {
         "type": "ack", "id": "1", "room": "r", "seq": 3, "seat_index": 2,
     }  # fmt: skip
     assert read(protocol.error(No("x", "y", None, 5), "1")) == {
@@ -191,11 +214,25 @@ def test_frames_to_clients() -> None:
     assert read(protocol.updates("r", [b'{"seq":1}', b'{"seq":2}']))["updates"] == [{"seq": 1}, {"seq": 2}]
     assert read(protocol.updates('"', []))["room"] == '"'
     assert read(protocol.heartbeat_ack(5)) == {"type": "heartbeat_ack", "server_time": 5}
+    assert read(protocol.heartbeat_ack(5, {"r": "t"})) == {
+        "type": "heartbeat_ack", "server_time": 5, "seat_tokens": {"r": "t"},
+    }  # fmt: skip
+    assert read(protocol.with_rejoin_token(b'{"seq":3,"me":{"legal":[{"move":"x"}]},"room":{}}', "t")) == {
+        "seq": 3, "me": {"legal": [{"move": "x"}], "rejoin_token": "t"}, "room": {},
+    }  # fmt: skip
     assert read(protocol.left("r")) == {"type": "left", "room": "r"}
 
 
+def test_who_is_welcomed_is_told_no_more_than_there_is() -> None:
+    known = protocol.Welcome(user_id="u", display_name="n", expires_at=7, server_time=5)
+    told = {"type": "authenticated", "user_id": "u", "display_name": "n", "expires_at": 7, "server_time": 5}
+    assert msgspec.json.decode(protocol.authenticated(known)) == told
+    there = {"room": "r", "role": "player", "is_host": False, "seat_index": 0, "rejoin_token": "a", "seat_token": "b"}
+    assert msgspec.json.decode(protocol.authenticated(msgspec.structs.replace(known, **there))) == told | there
+
+
 def test_what_a_command_gives_cannot_pass_for_another_frame() -> None:
-    found = msgspec.json.decode(protocol.ack("1", "r", Done(Seq(3), {"type": "error", "id": "2", "seq": 9})))
+    found = msgspec.json.decode(protocol.ack("1", "r", 3, {"type": "error", "id": "2", "seq": 9}))
     assert (found["type"], found["id"], found["seq"]) == ("ack", "1", 3)
 
 

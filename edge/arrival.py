@@ -1,0 +1,60 @@
+"""Whose socket it is: what `authenticate` may carry, made an identity and, of a room's token, a part in that room."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import msgspec
+
+from actors.messages import No
+from edge import protocol
+from edge.auth import Identity
+from edge.returns import Part, Returns
+from edge.router import AWAY
+from storage.postgres import StorageUnavailable
+
+RECHECK_S = 300.0
+"""How often the session behind a socket that came with a cookie is looked up again."""
+
+
+class Who(Protocol):
+    """Knows identities: ours, other issuers', sessions'. `edge.who.Who` is one."""
+
+    async def of_token(self, token: str) -> Identity | No: ...
+
+    async def of_cookie(self, cookie: str | None) -> Identity | No: ...
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """Somebody whose word was good. With `part`, only for that room. Good for `lasts_s` from now; infinite: for as long
+    as he is connected."""
+
+    identity: Identity
+    lasts_s: float
+    part: Part | None = None
+
+
+async def arrive(
+    frame: protocol.Authenticate, cookie: str | None, who: Who, returns: Returns, now_ms: int
+) -> Arrived | No:
+    """Who the bearer of what is in `frame`, or of the handshake's cookie, is."""
+    try:
+        if frame.rejoin_token is not None:
+            part = await returns.by_rejoin(frame.rejoin_token)
+            return part if isinstance(part, No) else Arrived(part.identity, math.inf, part)
+        if frame.seat_token is not None:
+            part = await returns.by_seat(frame.seat_token)
+            return part if isinstance(part, No) else Arrived(part.identity, (part.expires_at - now_ms) / 1000, part)
+        if frame.token is not None:
+            found = await who.of_token(frame.token)
+            return found if isinstance(found, No) else arrived(found, now_ms)
+        found = await who.of_cookie(cookie)
+        return found if isinstance(found, No) else Arrived(found, RECHECK_S)
+    except StorageUnavailable:
+        return AWAY
+
+
+def arrived(identity: Identity, now_ms: int) -> Arrived:
+    """By an identity token, which is good until it expires."""
+    return Arrived(identity, identity.expires_at - now_ms / 1000)

@@ -1,0 +1,133 @@
+"""The rooms that one socket follows: what was missed, or a whole view, and from then on what the fan-out hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Protocol
+
+from actors.commands import RoomId, Sender, Seq
+from actors.load import update_of
+from actors.messages import Look, No, Seen
+from actors.update import Audience, frames
+from edge import protocol
+from edge.fanout import Fanout, Follower, Sink
+from edge.keyring import Keyring
+from edge.returns import Part, Returns
+from edge.router import NOBODY, Router
+from storage.postgres import Database, StorageUnavailable
+
+LIMIT = 100
+"""Rooms that one socket may follow."""
+ISSUE_WITHIN_S = 0.5
+"""How long a view waits for a rejoin token to be written; then it goes without."""
+
+
+class Socket(Sink, Protocol):
+    """Whose rooms these are."""
+
+    keyring: Keyring
+
+    @property
+    def sender(self) -> Sender: ...
+
+    def send(self, payload: bytes) -> None: ...
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have `work` done while the socket is open."""
+
+
+class Following:
+    def __init__(self, socket: Socket, router: Router, fanout: Fanout, database: Database, returns: Returns) -> None:
+        self._socket = socket
+        self._router = router
+        self._fanout = fanout
+        self._database = database
+        self._returns = returns
+        self._rooms: dict[RoomId, Follower] = {}
+
+    def follow(self, room: RoomId, after: int | None, part: Part | None = None) -> None:
+        """Send what the client misses after `after`, or everything; what happens from now on follows by itself.
+        `part`: what is known of him there already."""
+        follower = self._rooms.get(room)
+        if follower is None:
+            if len(self._rooms) >= LIMIT:
+                self._socket.send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
+                return
+            follower = self._rooms[room] = Follower(self._socket, self._socket.sender.user)
+        self._socket.start(self._join(room, follower, after, part))
+
+    def leave(self, room: RoomId) -> None:
+        follower = self._rooms.pop(room, None)
+        if follower is not None:
+            self._fanout.end(follower, room)
+
+    def end(self) -> None:
+        """The socket is gone."""
+        for room, follower in self._rooms.items():
+            self._fanout.end(follower, room)
+        self._rooms.clear()
+
+    async def _join(self, room: RoomId, follower: Follower, after: int | None, part: Part | None) -> None:
+        """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
+        async with follower.joining:
+            if self._rooms.get(room) is follower:
+                await self._join_alone(room, follower, after, part)
+            if self._rooms.get(room) is not follower:
+                self._fanout.end(follower, room)
+
+    async def _join_alone(self, room: RoomId, follower: Follower, after: int | None, part: Part | None) -> None:
+        await self._fanout.begin(follower, room)
+        if after is not None and (part is None or part.seq - after <= protocol.GAP_LIMIT):
+            with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
+                if await self._replay(room, follower, after):
+                    return
+        no = await self._hydrate(room, follower)
+        if no is not None and self._rooms.get(room) is follower:
+            del self._rooms[room]
+            self._socket.send(protocol.error(no, None, room))
+
+    async def _replay(self, room: RoomId, follower: Follower, after: int) -> bool:
+        """Whether the gap after `after` was short enough to be replayed from the log."""
+        rows = await self._database.rows("gap", room, follower.user, after, protocol.GAP_LIMIT)
+        if not rows:
+            return False
+        stands, grant = Seq(rows[0]["stands"]), rows[0]["seat_token"]
+        missed = [update_of(room, row) for row in rows if row["seq"] is not None]
+        if stands < after or len(missed) != stands - after:
+            return False
+        if self._rooms.get(room) is not follower:
+            return True
+        audience: Audience = "inside" if rows[0]["inside"] else "outside"
+        if grant:
+            self._socket.keyring.sits(room, rows[0]["seat_index"], grant)
+        self._socket.send(protocol.updates(room, frames(missed, follower.user, audience, self._socket.given)))
+        self._fanout.place(follower, room, stands, audience)
+        return True
+
+    async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
+        sender = self._socket.sender
+        answer, part = await asyncio.gather(
+            self._router.ask(room, lambda epoch: Look(epoch, sender, room)), self._issue(room, sender)
+        )
+        if self._rooms.get(room) is not follower:
+            return None
+        if not isinstance(answer, Seen):
+            return answer if isinstance(answer, No) else NOBODY
+        view = answer.view
+        if part is not None:
+            self._socket.keyring.take(part)
+            view = protocol.with_rejoin_token(view, part.rejoin_token)
+        self._socket.send(protocol.hydrated(room, answer.seq, answer.at, view, answer.stale))
+        self._fanout.place(follower, room, answer.seq, answer.audience)
+        return None
+
+    async def _issue(self, room: RoomId, sender: Sender) -> Part | None:
+        """A rejoin token for a member who was given none for this room on this socket. Without one he can do."""
+        if self._socket.keyring.has(room):
+            return None
+        with suppress(StorageUnavailable, TimeoutError):
+            async with asyncio.timeout(ISSUE_WITHIN_S):
+                return await self._returns.member(room, sender.user)
+        return None
