@@ -1,9 +1,10 @@
-"""Identity tokens: who somebody is. HS256 with the deployment's secret; the algorithm is fixed, never the token's."""
+"""Identity tokens of our own. HS256 with the deployment's secret; the algorithm is fixed, never the token's."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -18,6 +19,10 @@ ISSUER = "tavola"
 ALGORITHM = "HS256"
 LIFE_S = 3600
 LEEWAY_S = 5
+GUEST = "u_"
+"""What the ids of our guests begin with, and nobody else's."""
+USER_LIMIT = 64
+"""Characters of a user's id."""
 
 UNAUTHENTICATED = No("unauthenticated", "Sign in first.")
 EXPIRED = No("token_expired", "That token has expired; get a new one.")
@@ -25,28 +30,37 @@ INVALID = No("token_invalid", "That token is not valid here.")
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A verified user. `expires_at` is in seconds since the epoch."""
+    """A verified user. `expires_at` is in seconds since the epoch, `issued_at` in milliseconds: the moment of the token
+    or the session by which he is known, which is good unless he signed out then or later.
+    """
 
     user: UserId
     name: str
     expires_at: int
+    issued_at: int = 0
 
 
 class Identities:
     """Issues and verifies identity tokens."""
 
-    def __init__(self, secret: bytes) -> None:
-        """`secret` has at least 32 bytes; a shorter one is refused by the first use."""
+    def __init__(
+        self, secret: bytes, signed_out: Callable[[UserId, int], bool] = lambda user, issued_at: False
+    ) -> None:
+        """`secret` has at least 32 bytes; a shorter one is refused by the first use. `signed_out` says of a user and a
+        moment (ms) whether what was issued to him then is no good any more.
+        """
         self._secret = secret
+        self._signed_out = signed_out
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def guest(self, name: str | None) -> Identity:
         """A user who was never here before."""
-        user = UserId(f"u_{secrets.token_hex(8)}")
-        return self.renewed(Identity(user, clean(name or "") or f"Guest {user[-4:]}", 0))
+        user = UserId(f"{GUEST}{secrets.token_hex(8)}")
+        return self.known(user, clean(name or "") or f"Guest {user[-4:]}", time.time_ns() // 1_000_000)
 
-    def renewed(self, identity: Identity, name: str | None = None) -> Identity:
-        return Identity(identity.user, clean(name or "") or identity.name, int(time.time()) + LIFE_S)
+    def known(self, user: UserId, name: str, issued_at: int) -> Identity:
+        """What a token says that is given to the user now. It bears the moment `issued_at` (ms)."""
+        return Identity(user, name, int(time.time()) + LIFE_S, issued_at)
 
     def token(self, identity: Identity) -> str:
         claims = {
@@ -55,6 +69,7 @@ class Identities:
             "iss": ISSUER,
             "aud": AUDIENCE,
             "jti": secrets.token_hex(8),
+            "iat": identity.issued_at / 1000,
             "exp": identity.expires_at,
         }
         return self._jwt.encode(claims, self._secret, algorithm=ALGORITHM)
@@ -69,13 +84,21 @@ class Identities:
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 leeway=LEEWAY_S,
-                options={"require": ["sub", "exp", "aud", "iss"]},
+                # `iat` is told by the database's clock, and compared with nothing but sign-outs, which are too.
+                options={"require": ["sub", "exp", "aud", "iss"], "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
             return EXPIRED
         except jwt.PyJWTError:
             return INVALID
-        user, name = claims["sub"], claims.get("name")
-        if not isinstance(user, str) or not 0 < len(user) <= 64 or not user.isprintable():
+        user, name, issued_at = claims["sub"], claims.get("name"), claims.get("iat", 0)
+        if not fit(user) or not isinstance(issued_at, int | float):
             return INVALID
-        return Identity(UserId(user), clean(name if isinstance(name, str) else "") or user, int(claims["exp"]))
+        named = clean(name if isinstance(name, str) else "") or user
+        identity = Identity(UserId(user), named, int(claims["exp"]), round(issued_at * 1000))
+        return INVALID if self._signed_out(identity.user, identity.issued_at) else identity
+
+
+def fit(user: object) -> bool:
+    """Whether this can be a user's id."""
+    return isinstance(user, str) and 0 < len(user) <= USER_LIMIT and user.isprintable()

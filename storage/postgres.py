@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -139,6 +139,17 @@ class Database:
         """The only row of a named query, or None."""
         found = await self.rows(query, *arguments, within_s=within_s)
         return found[0] if found else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Callable[..., Awaitable[list[Row]]]]:
+        """Named queries that are durable together on leaving, or not at all. Each sees what was committed before it."""
+        connection = await self.take()
+        try:
+            with _translated():
+                async with connection.transaction():
+                    yield lambda query, *arguments: connection.fetch(QUERIES[query], *arguments)
+        finally:
+            await self.give_back(connection)
 
     def lane(self) -> Lane:
         """A connection of its own for somebody who asks one thing after the other, without pause."""

@@ -22,6 +22,9 @@ from tavola.failures import Failure
 
 STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
+_OUR_ISSUER = "tavola"
+_SHARED = ("HS256", "HS384", "HS512")
+_PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 
 class SettingsError(Failure):
@@ -60,6 +63,16 @@ class Settings(BaseSettings):
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Separated by commas or blanks. Empty: the edge's own origin."""
+    trusted_issuer: str = Field("", alias="TAVOLA_TRUSTED_ISSUER")
+    """The `iss` of another issuer whose identity tokens are taken, such as a Supabase project's. Empty: none."""
+    trusted_audience: str = Field("tavola", alias="TAVOLA_TRUSTED_AUDIENCE", min_length=1)
+    """The `aud` that its tokens must have; Supabase's have `authenticated`."""
+    trusted_algorithm: str = Field("", alias="TAVOLA_TRUSTED_ALGORITHM")
+    """The one algorithm that its tokens are signed with."""
+    trusted_key: SecretStr = Field(SecretStr(""), alias="TAVOLA_TRUSTED_KEY")
+    """Its public key in PEM (line ends may be written `\\n`), or the secret shared with it. This or `trusted_jwks`."""
+    trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
+    """Where it publishes its keys: an https URL, or the path of a file."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     redis_port: int = Field(6379, alias="REDIS_PORT", ge=1, le=65535, exclude=True, repr=False)
@@ -123,8 +136,28 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
         return listed
 
+    @field_validator("trusted_key")
+    @classmethod
+    def _lines(cls, key: SecretStr) -> SecretStr:
+        return SecretStr(key.get_secret_value().replace("\\n", "\n").strip())
+
+    @field_validator("trusted_algorithm")
+    @classmethod
+    def _algorithm(cls, algorithm: str) -> str:
+        if algorithm and algorithm not in (*_SHARED, *_PUBLIC):
+            raise ValueError(f"must be one of {', '.join((*_PUBLIC, *_SHARED))}")
+        return algorithm
+
+    @field_validator("trusted_jwks")
+    @classmethod
+    def _published(cls, location: str) -> str:
+        if "://" in location and urlsplit(location).scheme != "https":
+            raise ValueError("must be an https URL or the path of a file")
+        return location
+
     @model_validator(mode="after")
     def _together(self) -> Self:
+        _check_trusted(self)
         if self.redis_host and not self.redis_url:
             password = self.redis_password.get_secret_value()
             at = f":{quote(password, safe='')}@" if password else ""
@@ -135,6 +168,40 @@ class Settings(BaseSettings):
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
+
+
+def _check_trusted(settings: Settings) -> None:
+    """Raises `ValueError` if another issuer is named without what it takes to verify its tokens, or the reverse."""
+    key, algorithm = settings.trusted_key.get_secret_value(), settings.trusted_algorithm
+    if not settings.trusted_issuer:
+        if key or settings.trusted_jwks or algorithm:
+            raise ValueError("TAVOLA_TRUSTED_ISSUER: is required with the other TAVOLA_TRUSTED_ settings")
+        return
+    if settings.trusted_issuer == _OUR_ISSUER:
+        raise ValueError(f"TAVOLA_TRUSTED_ISSUER: must not be {_OUR_ISSUER!r}, which is our own")
+    if not algorithm:
+        raise ValueError("TAVOLA_TRUSTED_ALGORITHM: is required with TAVOLA_TRUSTED_ISSUER")
+    if bool(key) == bool(settings.trusted_jwks):
+        raise ValueError("TAVOLA_TRUSTED_KEY: either this or TAVOLA_TRUSTED_JWKS is required")
+    if settings.trusted_jwks and algorithm in _SHARED:
+        raise ValueError(f"TAVOLA_TRUSTED_JWKS: publishes keys, so it cannot be for {algorithm}, which takes a secret")
+    if key and (problem := _key_problem(key, algorithm)):
+        raise ValueError(f"TAVOLA_TRUSTED_KEY: {problem}")
+
+
+def _key_problem(key: str, algorithm: str) -> str | None:
+    """Why the key cannot verify what is signed with the algorithm. It never says anything of the key itself."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from jwt import InvalidKeyError, get_algorithm_by_name
+
+    if "PRIVATE KEY" in key:
+        return "is a private key; give the public one"
+    verifier = get_algorithm_by_name(algorithm)
+    try:
+        weak = verifier.check_key_length(verifier.prepare_key(key))
+    except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError):
+        return f"is no key for {algorithm}"
+    return f"is too short for {algorithm}" if weak else None
 
 
 def load() -> Settings:
