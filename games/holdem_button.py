@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 from games.base import SeatIndex
 from games.holdem_rules import MISSED_BIG_BLIND, MISSED_SMALL_BLIND
-from games.holdem_state import Seat, Table
+from games.holdem_state import MOST_SEATS, Seat, Table
 
-CIRCLE = 10
-"""The most seats that a table has. Whether seats are empty or not there makes no difference to what comes next."""
+CIRCLE = MOST_SEATS
+"""Seats are counted round the largest table: that there are fewer is the same as that the rest is empty."""
 
 
 class Places(NamedTuple):

@@ -15,13 +15,14 @@ from msgspec import Meta
 from games.base import SeatIndex
 from games.holdem_betting import Betting
 
+MOST_SEATS = 10
 Chips = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a host may choose. Amounts are chips, times are seconds."""
 
-    seats: Annotated[int, Meta(ge=2, le=10, title="Seats")] = 6
+    seats: Annotated[int, Meta(ge=2, le=MOST_SEATS, title="Seats")] = 6
     small_blind: Annotated[Chips, Meta(title="Small blind")] = 5
     big_blind: Annotated[Chips, Meta(title="Big blind", description="Also the smallest bet")] = 10
     ante: Annotated[
