@@ -13,6 +13,7 @@ import msgspec
 from actors.commands import RoomId, UserId
 from actors.grants import REJOIN_MS, digest
 from actors.messages import No
+from actors.state import Role
 from edge.auth import EXPIRED, INVALID, Identity
 from edge.router import NO_ROOM
 from edge.tokens import Tokens, fresh
@@ -33,7 +34,7 @@ class Part(msgspec.Struct, frozen=True):
     user: UserId
     name: str
     room: RoomId
-    role: str
+    role: Role
     is_host: bool
     seat_index: int | None
     seq: int

@@ -44,15 +44,27 @@ class Changed(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Joined(msgspec.Struct, frozen=True):
+class Joined(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`rejoin_token`: what he may come back with, once he is admitted."""
+
     status: Literal["pending", "approved"]
     waiting_for_approval: bool
     seq: int
+    rejoin_token: str | None = None
 
 
 class Seated(msgspec.Struct, frozen=True):
     seat_index: int
+    seat_token: str
+    rejoin_token: str
     seq: int
+
+
+class Watching(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`rejoin_token` is there unless he was watching already."""
+
+    seq: int
+    rejoin_token: str | None = None
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -85,7 +97,11 @@ class Way(msgspec.Struct, frozen=True):
 
 def _joined(command: RequestJoin, done: Done) -> Joined:
     status = done.give["status"]
-    return Joined(status, status == "pending", done.seq)
+    return Joined(status, status == "pending", done.seq, done.give.get("rejoin_token"))
+
+
+def _seated(command: TakeSeat, done: Done) -> Seated:
+    return Seated(**done.give, seq=done.seq)
 
 
 def _decided(command: Approve | Reject, done: Done) -> Decided:
@@ -100,11 +116,15 @@ WAYS: dict[type[msgspec.Struct], Way] = {
     TakeSeat: Way(
         path="seat",
         gives=Seated,
-        answer=lambda command, done: Seated(done.give["seat_index"], done.seq),
+        answer=_seated,
         refusals=("not_approved", "already_seated", "seat_taken", "room_full", *_GAME),
     ),
     LeaveSeat: Way("DELETE", "seat", refusals=("not_seated", *_GAME)),
-    Spectate: Way(refusals=("not_approved", "already_seated", "room_full")),
+    Spectate: Way(
+        gives=Watching,
+        answer=lambda command, done: Watching(done.seq, done.give.get("rejoin_token")),
+        refusals=("not_approved", "already_seated", "room_full"),
+    ),
     StopSpectating: Way("DELETE", "spectate"),
     Act: Way(
         path="actions",
@@ -186,7 +206,11 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
     async def handle(call: Call) -> Answer:
         command = command_of(kind, call)
         done = command if isinstance(command, No) else await deliver(services, call, command)
-        return done if isinstance(done, No) else way.answer(command, done)
+        if isinstance(done, No):
+            return done
+        returns = services.returns
+        give = returns.tokens.given(call.room, call.identity.user, done.give, returns.now())
+        return way.answer(command, msgspec.structs.replace(done, give=give))
 
     return handle
 
