@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
-from starlette.requests import Request
 from starlette.routing import Route
 
-from actors.messages import No
-from edge import lobby_api, protocol, rooms_api, session_api, views_api
-from edge.auth import UNAUTHENTICATED, Identity
+from edge import (
+    frames,
+    games_api,
+    lobby_api,
+    openapi,
+    rooms_api,
+    session_api,
+    tokens_api,
+    views_api,
+)
 from edge.http import Answer, Call, Door, Endpoint
 from edge.lobby import Lobby
+from edge.matchmaker import Matchmaker
 from edge.socket import Services
+from edge.who import Who
 
 
 class Document(msgspec.Struct, frozen=True):
     """A JSON document of a shape of its own."""
 
 
-async def _frames(call: Call) -> Answer:
-    return msgspec.json.encode(protocol.schema())
-
-
 class Api:
     """The routes of one edge."""
 
-    def __init__(self, services: Services, lobby: Lobby) -> None:
-        self._services = services
+    def __init__(self, services: Services, who: Who, lobby: Lobby) -> None:
+        self._who = who
         self._lobby = lobby
-
-    def endpoints(self) -> list[Endpoint]:
-        return [
+        self.endpoints = [
+            Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
-            *session_api.endpoints(self._services),
-            *lobby_api.endpoints(self._lobby),
-            *rooms_api.endpoints(self._services),
-            *views_api.endpoints(self._services),
+            *session_api.endpoints(who),
+            *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
+            *rooms_api.endpoints(services),
+            *views_api.endpoints(services),
+            *tokens_api.endpoints(services),
+            *games_api.endpoints(services.database),
         ]
 
     def routes(self) -> list[Route]:
-        return Door(self._who, self._lobby).routes(self.endpoints())
+        return Door(self._who.of_request, self._lobby).routes(self.endpoints)
 
-    async def _who(self, request: Request) -> Identity | No:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            return UNAUTHENTICATED
-        return self._services.identities.verify(token.strip())
+    async def _openapi(self, call: Call) -> Answer:
+        return msgspec.json.encode(openapi.document(self.endpoints))
+
+
+@cache
+def _schema() -> bytes:
+    return msgspec.json.encode(frames.document())
+
+
+async def _frames(call: Call) -> Answer:
+    return _schema()

@@ -1,11 +1,12 @@
 """The REST door: what an endpoint is, and what is checked of a request before its handler sees it.
 
 An `Endpoint` is data: routes are made of it here, and the published document in `edge.openapi`. In this order a
-request is refused: who sends it, how often, its `Idempotency-Key`, its query, its body, its room.
+request is refused: how often its sender asks, who he is, its `Idempotency-Key`, its query, its body, its room.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +22,7 @@ from starlette.routing import Route
 from actors.commands import STATUS, Id, RoomId
 from actors.messages import No
 from edge.auth import Identity
+from edge.limits import Rates
 from edge.protocol import FRAME_LIMIT
 from edge.router import AWAY, NO_ROOM, NOBODY
 from storage.postgres import Conflict, StorageUnavailable
@@ -32,12 +35,13 @@ JSON = "application/json"
 CHANGES = ("POST", "DELETE", "PUT", "PATCH")
 CODE_LIMIT = 64
 """Characters that name a room in a path, at most."""
+USER_RATE, USER_BURST = 100.0, 500.0
+"""Requests a second from one user, and at once."""
+ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
+"""The same for all who come from one address and are not signed in: a school's pupils may share one."""
+SLOW_DOWN = No("rate_limited", "Too many requests.", None, 1000)
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Nothing(msgspec.Struct, frozen=True):
-    """A body of which nothing is expected: none, or any object."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -129,6 +133,8 @@ class Door:
     def __init__(self, who: Callable[[Request], Awaitable[Identity | No]], rooms: Named) -> None:
         self._who = who
         self._rooms = rooms
+        self._users = Rates(USER_RATE, USER_BURST)
+        self._addresses = Rates(ADDRESS_RATE, ADDRESS_BURST)
 
     def routes(self, endpoints: Iterable[Endpoint]) -> list[Route]:
         paths: dict[str, dict[str, Endpoint]] = defaultdict(dict)
@@ -151,6 +157,8 @@ class Door:
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | No:
         """The request, checked."""
         who = await self._who(request)
+        if not self._allowed(request, who):
+            return SLOW_DOWN
         if isinstance(who, No) and not (endpoint.open and who.code == "unauthenticated"):
             return who
         call = Call(request, who)
@@ -173,6 +181,12 @@ class Door:
             if isinstance(call.body, No):
                 return call.body
         return await self._with_room(call) if "room" in request.path_params else call
+
+    def _allowed(self, request: Request, who: Identity | No) -> bool:
+        now = asyncio.get_running_loop().time()
+        if isinstance(who, Identity):
+            return self._users.take(who.user, now)
+        return self._addresses.take(request.client.host if request.client else "", now)
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -231,3 +245,12 @@ def refusal(no: No) -> Response:
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
     return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)
+
+
+async def not_there(request: Request, error: Exception) -> Response:
+    """No such path, or no such method of it."""
+    status, headers = 404, None
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, error.headers
+    said = "There is nothing at this path." if status == 404 else "This path has no such method."
+    return Response(_encode({"error": {"code": "not_found", "message": said}}), status, headers, media_type=JSON)

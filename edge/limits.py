@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 
 class Bucket:
     """A token bucket: `rate` a second on average, `burst` at once. Time is given in seconds, by any steady clock."""
@@ -20,3 +22,25 @@ class Bucket:
             return False
         self._level -= 1.0
         return True
+
+
+class Rates:
+    """A bucket for each of many: users, say, or addresses. Of more than `limit`, who came longest ago is forgotten."""
+
+    def __init__(self, rate: float, burst: float, limit: int = 50_000) -> None:
+        self._rate, self._burst, self._limit = rate, burst, limit
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, who: str, now: float) -> bool:
+        """Whether `who` is allowed one more now, in seconds by any steady clock."""
+        bucket = self._buckets.get(who)
+        if bucket is None:
+            bucket = self._buckets[who] = Bucket(self._rate, self._burst, now)
+            if len(self._buckets) > self._limit:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(who)
+        return bucket.take(now)

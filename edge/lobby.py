@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from actors.commands import RoomId
+from actors.commands import RoomId, UserId
 from actors.messages import No
 from actors.names import clean
-from actors.opening import Request, open_rows
+from actors.opening import Opening, Request, open_rows
 from edge.auth import Identity
 from games.base import Refused
 from storage.postgres import BIGINT, Conflict, Database, Row
@@ -48,43 +49,72 @@ class Page(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class NewRoom(msgspec.Struct, frozen=True):
+    """A room that is about to be stored. `at` is in ms."""
+
+    room: RoomId
+    code: str
+    name: str
+    at: int
+    host: Identity
+    request: Request
+    rows: Opening
+
+
+Queries = Callable[..., Awaitable[list[Row]]]
+"""What runs a named query: the database, or a transaction."""
+
+
 class Lobby:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def drawn(self, request: Request, host: Identity) -> NewRoom | No:
+        """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
+        room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
+        now = time.time_ns() // 1_000_000
+        name = clean(request.name or "") or f"{host.name}'s table"
+        rows = open_rows(request, room, code, name, host.user, host.name, now)
+        if isinstance(rows, Refused):
+            return No(rows.code, rows.message, rows.details)
+        return NewRoom(room, code, name, now, host, request, rows)
+
+    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool:
+        """Store it, by `rows`. False: this creation was made before."""
+        made = await rows(
+            "create_room",
+            new.room,
+            new.code,
+            new.name,
+            new.rows.game,
+            new.rows.options,
+            new.request.visibility,
+            new.request.approval,
+            new.host.user,
+            new.request.max_spectators,
+            new.rows.max_players,
+            new.at,
+            creation_id,
+            new.host.name,
+            new.rows.state,
+            new.rows.checkpoint,
+        )
+        return bool(made)
+
     async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
         """A new room's summary. The same `creation_id` from the same host opens one room only."""
         while True:
-            room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
-            now = time.time_ns() // 1_000_000
-            name = clean(request.name or "") or f"{host.name}'s table"
-            rows = open_rows(request, room, code, name, host.user, host.name, now)
-            if isinstance(rows, Refused):
-                return No(rows.code, rows.message, rows.details)
+            new = self.drawn(request, host)
+            if isinstance(new, No):
+                return new
+            room = new.room
             try:
-                made = await self._database.row(
-                    "create_room",
-                    room,
-                    code,
-                    name,
-                    rows.game,
-                    rows.options,
-                    request.visibility,
-                    request.approval,
-                    host.user,
-                    request.max_spectators,
-                    rows.max_players,
-                    now,
-                    creation_id,
-                    host.name,
-                    rows.state,
-                    rows.checkpoint,
-                )
+                made = await self.create(new, creation_id, self._database.rows)
             except Conflict as error:
                 if error.constraint == "rooms_code_unique":
                     continue
                 raise
-            if made is None:
+            if not made:
                 before = await self._database.row("created_room", host.user, creation_id)
                 assert before is not None
                 room = RoomId(before["id"])
@@ -101,6 +131,11 @@ class Lobby:
         """The room of a code."""
         found = await self.summary(code)
         return RoomId(found.id) if found is not None else None
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        """Whether `user` has asked to join that room, or is its host."""
+        row = await self._database.row("membership", room, user)
+        return row is not None and (row["status"] is not None or row["host_id"] == user)
 
     async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
         """Public rooms, newest first. Raises `ValueError` for a cursor that is none."""

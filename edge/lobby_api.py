@@ -11,6 +11,7 @@ from actors.commands import Id
 from actors.messages import No
 from edge.http import Answer, Call, Endpoint
 from edge.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
+from edge.matchmaker import Matchmaker
 from edge.router import NO_ROOM
 
 
@@ -36,7 +37,14 @@ class Wanted(msgspec.Struct, frozen=True):
     cursor: Annotated[Id, msgspec.Meta(description="`next_cursor` of the page before.")] | None = None
 
 
-def endpoints(lobby: Lobby) -> list[Endpoint]:
+class Match(msgspec.Struct, frozen=True):
+    """What somebody would like to play. What `options` leaves out is as usual."""
+
+    game: Id
+    options: dict[str, Any] = {}
+
+
+def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
     async def games(call: Call) -> Answer:
         return Games([GameKind(**game) for game in opening.games()])
 
@@ -50,8 +58,18 @@ def endpoints(lobby: Lobby) -> list[Endpoint]:
     async def open_room(call: Call) -> Answer:
         return await lobby.open(call.body, call.identity, call.key)
 
+    async def matchmake(call: Call) -> Answer:
+        return await matchmaker.match(call.body.game, call.body.options, call.identity, call.key)
+
     async def summary(call: Call) -> Answer:
-        return await lobby.summary(call.room) or NO_ROOM
+        found = await lobby.summary(call.room)
+        if found is None or (found.visibility == "private" and not call.by_code and not await _knows(call)):
+            return NO_ROOM
+        return found
+
+    async def _knows(call: Call) -> bool:
+        """Whether the caller has, or had, a part in the room."""
+        return not isinstance(call.who, No) and await lobby.knows(call.room, call.who.user)
 
     return [
         Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
@@ -64,6 +82,15 @@ def endpoints(lobby: Lobby) -> list[Endpoint]:
             RoomSummary,
             body=opening.Request,
             status=201,
+            refusals=("unknown_game", "invalid_options"),
+        ),
+        Endpoint(
+            "POST",
+            "/api/matchmake",
+            matchmake,
+            "A public room with a free seat, which is kept for the caller for 30 s",
+            RoomSummary,
+            body=Match,
             refusals=("unknown_game", "invalid_options"),
         ),
         Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),

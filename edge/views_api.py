@@ -85,7 +85,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         if missed is None:
             return NO_ROOM
         following = after + len(missed)
-        more = str(following).encode() if following < stands else b"null"
+        more = str(following).encode() if missed and following < stands else b"null"
         return b'{"updates":[%b],"next":%b}' % (b",".join(missed), more)
 
     async def spectators(call: Call) -> Answer:
