@@ -1,0 +1,212 @@
+"""Tokens of rooms, made and read: none passes for another, nothing is told that is no client's business."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+
+from actors.commands import RoomId, UserId
+from actors.grants import Mint
+from edge.auth import EXPIRED, INVALID, Identities
+from edge.keyring import RENEW_MS, Keyring
+from edge.returns import Part
+from edge.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
+
+SECRET = b"a secret of tests, 32 bytes long"
+OTHER = b"another secret, of 32 bytes also"
+ROOM, ANN, GRANT = RoomId("r_1"), UserId("ann"), "5eaf" * 6
+NOW = 4_000_000_000_000
+"""In the far future: tokens made now have not expired."""
+TOKENS = Tokens(SECRET)
+
+
+def seat(now: int = NOW) -> str:
+    return TOKENS.seat(ROOM, ANN, 3, GRANT, now)
+
+
+def claims() -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(seat(), options={"verify_signature": False})
+    return found
+
+
+def signed(changes: dict[str, Any], secret: bytes = SECRET, algorithm: str = "HS256") -> str:
+    told = {name: value for name, value in {**claims(), **changes}.items() if value is not None}
+    return jwt.encode(told, secret, algorithm=algorithm)
+
+
+def test_a_seat_token_says_whose_seat_it_is() -> None:
+    assert TOKENS.read_seat(seat()) == SeatClaim(ANN, ROOM, 3, GRANT, NOW, NOW + SEAT_LIFE_S * 1000)
+    assert claims()["aud"] == SEAT_AUDIENCE
+    assert TOKENS.read_seat(signed({})) == TOKENS.read_seat(seat()), "the forger of these tests can make a good one"
+
+
+def test_a_seat_token_expires() -> None:
+    assert TOKENS.read_seat(seat(now=1_000_000_000_000)) is EXPIRED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "tavola"},
+        {"aud": None},
+        {"iss": "another"},
+        {"iss": None},
+        {"sub": None},
+        {"sub": 7},
+        {"room": None},
+        {"room": ["r_1"]},
+        {"seat_index": None},
+        {"seat_index": "3"},
+        {"seat_index": 3.5},
+        {"seat_index": True},
+        {"jti": None},
+        {"jti": 1},
+        {"iat": None},
+        {"iat": "now"},
+        {"exp": None},
+        {"exp": "never"},
+    ],
+    ids=str,
+)
+def test_a_seat_token_that_is_not_right(changes: dict[str, Any]) -> None:
+    assert isinstance(TOKENS.read_seat(forged({})), SeatClaim), "the forger can make a good one"
+    assert TOKENS.read_seat(forged(changes)) is INVALID
+
+
+def forged(changes: dict[str, Any]) -> str:
+    """Signed with our secret, by hand: PyJWT would not sign some of it."""
+    told = {name: value for name, value in {**claims(), **changes}.items() if value is not None}
+    head, body = (_b64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, told))
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
+        f"{head}.{body}".encode(), SECRET
+    )
+    return f"{head}.{body}.{_b64(signature)}"
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def test_a_seat_token_of_another_hand() -> None:
+    assert TOKENS.read_seat(signed({}, OTHER)) is INVALID
+    assert TOKENS.read_seat(signed({}, SECRET * 2, "HS512")) is INVALID
+    unsigned = f"{_b64(json.dumps({'alg': 'none'}).encode())}.{seat().split('.')[1]}."
+    assert TOKENS.read_seat(unsigned) is INVALID
+    head, _, signature = seat().split(".")
+    other = _b64(json.dumps({**claims(), "seat_index": 4}).encode())
+    assert TOKENS.read_seat(f"{head}.{other}.{signature}") is INVALID
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "x", "a.b.c", "\0", "é", "x" * 30_000, "[" * 9_000])
+def test_what_is_no_token(token: str) -> None:
+    assert TOKENS.read_seat(token) is INVALID
+
+
+def test_no_token_passes_for_another() -> None:
+    identities = Identities(SECRET)
+    identity = identities.token(identities.guest("Ann"))
+    rejoin = TOKENS.rejoin(ROOM, ANN, GRANT)
+    assert TOKENS.read_seat(identity) is INVALID
+    assert TOKENS.read_seat(rejoin) is INVALID
+    assert identities.verify(seat()) is INVALID
+    assert identities.verify(rejoin) is INVALID
+
+
+def test_a_rejoin_token_is_its_grants_alone() -> None:
+    mine = TOKENS.rejoin(ROOM, ANN, GRANT)
+    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(SECRET).rejoin(ROOM, ANN, GRANT)
+    others = {
+        TOKENS.rejoin(RoomId("r_2"), ANN, GRANT),
+        TOKENS.rejoin(ROOM, UserId("bob"), GRANT),
+        TOKENS.rejoin(ROOM, ANN, "0" * 24),
+        Tokens(OTHER).rejoin(ROOM, ANN, GRANT),
+    }
+    assert len(others | {mine}) == 5
+
+
+def test_tokens_have_256_bits() -> None:
+    for token in (fresh(), TOKENS.rejoin(ROOM, ANN, GRANT)):
+        assert len(base64.urlsafe_b64decode(token + "=")) == 32
+    assert fresh() != fresh()
+
+
+# What a client is told
+
+
+def test_a_grant_becomes_tokens() -> None:
+    told = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW)
+    assert told.keys() == {"seat_index", "rejoin_token", "seat_token"}
+    assert told["rejoin_token"] == TOKENS.rejoin(ROOM, ANN, GRANT)
+    assert TOKENS.read_seat(told["seat_token"]) == TOKENS.read_seat(seat())
+    admitted = TOKENS.given(ROOM, ANN, {"status": "approved", "grant": GRANT}, NOW)
+    assert admitted == {"status": "approved", "rejoin_token": told["rejoin_token"]}
+    assert TOKENS.given(ROOM, ANN, {"status": "pending"}, NOW) == {"status": "pending"}
+
+
+def test_the_same_grant_is_told_alike_later() -> None:
+    once = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW)
+    again = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW + 60_000)
+    assert once["rejoin_token"] == again["rejoin_token"]
+    later = TOKENS.read_seat(again["seat_token"])
+    assert isinstance(later, SeatClaim)
+    assert (later.grant, later.issued_at) == (GRANT, NOW + 60_000)
+
+
+def test_beside_an_update() -> None:
+    told = json.loads(b'{"seq":1%b}' % TOKENS.beside(ROOM, ANN, GRANT))
+    assert told == {"seq": 1, "rejoin_token": TOKENS.rejoin(ROOM, ANN, GRANT)}
+
+
+# What a socket has been given
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ms = NOW
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+def part(index: int | None, grant: str = GRANT) -> Part:
+    return Part(ANN, "Ann", ROOM, "player", False, index, 7, grant, "rejoin", "seat", NOW)
+
+
+def test_a_socket_knows_for_which_rooms_it_was_given_a_token() -> None:
+    for give in (
+        lambda ring: ring.answer(ROOM, ANN, {"grant": GRANT}),
+        lambda ring: ring.beside(ROOM, ANN, GRANT),
+        lambda ring: ring.take(part(None, "")),
+    ):
+        ring = Keyring(TOKENS, Clock())
+        assert not ring.has(ROOM)
+        give(ring)  # type: ignore[no-untyped-call]
+        assert ring.has(ROOM)
+        assert not ring.has(RoomId("r_2"))
+    ring = Keyring(TOKENS, Clock())
+    assert ring.answer(ROOM, ANN, {"status": "pending"}) == {"status": "pending"}
+    assert not ring.has(ROOM)
+
+
+def test_a_seat_token_is_renewed_after_half_its_life() -> None:
+    clock = Clock()
+    ring = Keyring(TOKENS, clock)
+    assert ring.renewed(ANN) == {}
+    ring.answer(ROOM, ANN, {"seat_index": 3, "grant": GRANT})
+    clock.ms += RENEW_MS
+    assert ring.renewed(ANN) == {}
+    clock.ms += 1
+    renewed = ring.renewed(ANN)
+    expires_at = clock.ms // 1000 * 1000 + SEAT_LIFE_S * 1000
+    assert TOKENS.read_seat(renewed[ROOM]) == SeatClaim(ANN, ROOM, 3, GRANT, clock.ms, expires_at)
+    assert ring.renewed(ANN) == {}, "once"
+    ring.take(part(4, "f00d" * 6))
+    clock.ms += RENEW_MS + 1
+    later = TOKENS.read_seat(ring.renewed(ANN)[ROOM])
+    assert isinstance(later, SeatClaim)
+    assert (later.index, later.grant) == (4, "f00d" * 6), "the seat that he took last"
