@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test check clean
+.PHONY: help dev test check soak proof clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
 	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -29,6 +29,12 @@ check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+soak: .venv/installed ## ten minutes of play while things break; writes a report (REPORT=report/soak.html)
+	@$(BIN)/tavola load --scenario load/scenarios/soak.toml --report $(or $(REPORT),report/soak.html) $(ARGS)
+
+proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evidence (REPORT=report/proof.html)
+	@$(BIN)/tavola load --scenario load/scenarios/proof.toml --report $(or $(REPORT),report/proof.html) $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from load.report import Report
+    from load.proof.prove import Faults
     from load.scenario import Scenario
 
 FULL_UP_TO = 20
@@ -17,6 +17,20 @@ FULL_UP_TO = 20
 
 SHARED = 500
 """Rooms an actor of our own server, when there are so many tables that a process for each would be too much."""
+
+
+def _options_from(context: typer.Context, file: Path | None) -> Path | None:
+    """What a file says stands where the command line says nothing."""
+    if file is not None:
+        try:
+            options = {name.replace("-", "_"): value for name, value in tomllib.loads(file.read_text()).items()}
+        except tomllib.TOMLDecodeError as error:
+            raise typer.BadParameter(f"{file}: {error}") from None
+        known = {parameter.name for parameter in context.command.params} - {"scenario"}
+        if unknown := options.keys() - known:
+            raise typer.BadParameter(f"{file}: there is no option {', '.join(sorted(unknown))}")
+        context.default_map = {**(context.default_map or {}), **options}
+    return file
 
 
 def load(
@@ -38,7 +52,7 @@ def load(
             help=f"Of our own server. (default: 1 up to {FULL_UP_TO} tables, else {SHARED})",
         ),
     ] = None,
-    game: Annotated[str, typer.Option(help="What is played.")] = "holdem",
+    game: Annotated[str, typer.Option(help="What is played; several, table by table: a,a,b.")] = "holdem",
     options: Annotated[str, typer.Option(help="The game's options, as JSON. Pauses are left out by default.")] = "{}",
     seed: Annotated[int, typer.Option(help="Of the bots' choices.")] = 0,
     check: Annotated[
@@ -57,6 +71,20 @@ def load(
             help="What else players do: reconnect,refresh,leave,tabs,slow,storm; `leave=30`: every 30 s a table."
         ),
     ] = "",
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Record everything and judge it afterwards, on a server of our own.")
+    ] = False,
+    faults: Annotated[
+        str,
+        typer.Option(help="What to break, judged as by --prove: all, or actor-kill,net-delay=3 (shares)."),
+    ] = "",
+    fault_rate: Annotated[float, typer.Option(min=0.1, help="Faults a minute.")] = 30.0,
+    fault_count: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many faults, however long it takes.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Of --prove or --faults: one HTML file; beside it the same as JSON.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the report to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(envvar="TAVOLA_DATA_DIR", help="Of the server at --url, for the cost of its processes.")
@@ -64,129 +92,98 @@ def load(
     bots: Annotated[
         int, typer.Option(min=0, help="Instead: so many bots at one public table, at a human pace, until stopped.")
     ] = 0,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True, callback=_options_from, exists=True, dir_okay=False, help="Options from a TOML file."
+        ),
+    ] = None,
 ) -> None:
     """Play at many tables over real sockets, check every frame, and say what it cost. Exit code 1 if a check failed."""
-    import msgspec
-
-    from load.churn import parse as parse_churn
-    from load.report import as_json, show
-    from load.scenario import Scenario
-    from load.scenario import think as parse_think
+    from load.start import measure, prove_it, reside
 
     urls = tuple(address.rstrip("/") for address in url or ())
     if bots:
-        _reside(urls[0] if urls else "http://127.0.0.1:8000", bots, game, data_dir)
+        reside(urls[0] if urls else "http://127.0.0.1:8000", bots, game, data_dir)
         return
+    if urls and (prove or faults):
+        raise typer.BadParameter("--prove and --faults need a server of our own: leave out --url")
     try:
-        think_s = parse_think(think)
-        churned = parse_churn(churn)
-        game_options = msgspec.json.decode(options, type=dict)
+        asked = _scenario(
+            urls=urls, tables=tables, seats=seats, game=game, options=options, think=think, rate=rate, churn=churn,
+            hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir, endless=fault_count,
+        )  # fmt: skip
+        broken = _faults(faults, fault_rate, fault_count)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    carried = rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED)
+    if broken is not None or prove:
+        passed = prove_it(asked, broken, edges, carried, report, json)
+    else:
+        passed = measure(asked, edges, carried, json)
+    raise typer.Exit(0 if passed else 1)
+
+
+def _scenario(
+    *,
+    urls: tuple[str, ...],
+    tables: int,
+    seats: int,
+    game: str,
+    options: str,
+    think: str,
+    rate: float | None,
+    churn: str,
+    hands: int | None,
+    seconds: float | None,
+    ramp: float,
+    seed: int,
+    check: str | None,
+    data_dir: Path,
+    endless: int | None,
+) -> Scenario:
+    """The options of a command line as a scenario. Raises ValueError, with the reason in words."""
+    import msgspec
+
+    from load.churn import parse as parse_churn
+    from load.scenario import Scenario
+    from load.scenario import think as parse_think
+
     if check not in (None, "full", "sample"):
-        raise typer.BadParameter("--check is full or sample")
-    if game == "holdem" and seats > 6:
-        game_options.setdefault("seats", min(seats, 10))
-    scenario = Scenario(
+        raise ValueError("--check is full or sample")
+    games = tuple(name.strip() for name in game.split(","))
+    given = msgspec.json.decode(options, type=dict)
+    if given and len(set(games)) > 1:
+        raise ValueError("--options are of one game")
+    if games == ("holdem",) and seats > 6:
+        given.setdefault("seats", min(seats, 10))
+    until_stopped = seconds is None and (hands is not None or endless is not None)
+    return Scenario(
         urls=urls,
         tables=tables,
         bots=seats,
-        game=game,
-        options=game_options,
-        think_s=think_s,
+        games=games,
+        options=given,
+        think_s=parse_think(think),
         rate=rate,
-        churn=churned,
+        churn=parse_churn(churn),
         hands=hands,
-        seconds=20.0 if seconds is None and hands is None else seconds,
+        seconds=None if until_stopped else seconds or 20.0,
         ramp_s=ramp,
         seed=seed,
         check="full" if check == "full" or (check is None and tables <= FULL_UP_TO) else "sample",
         data_dir=data_dir,
     )
-    report = _measure(scenario, edges, rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED))
-    show(report)
-    if json is not None:
-        json.write_bytes(as_json(report))
-    raise typer.Exit(0 if report.passed else 1)
 
 
-def _measure(scenario: Scenario, edges: int, rooms_per_actor: int) -> Report:
-    import asyncio
-    import resource
-    import signal
+def _faults(text: str, rate: float, count: int | None) -> Faults | None:
+    """None without any. Raises ValueError."""
+    if not text:
+        return None
+    from load.faults.injector import parse
+    from load.proof.prove import Faults
 
-    import msgspec
-    import uvloop
-
-    from load.api import Refused
-    from load.run import Run
-    from load.stack import DidNotStart, own_stack
-
-    async def main() -> Report:
-        on_signals(_cancel_this_task())
-        if scenario.urls:
-            return await run(scenario)
-        shared = "" if rooms_per_actor == 1 else f" with {rooms_per_actor} rooms an actor"
-        typer.echo(f"starting a server of our own{shared} …")
-        async with own_stack(edges, rooms_per_actor) as (stack, data_dir):
-            urls = tuple(stack.urls or [stack.url])
-            return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir))
-
-    async def run(scenario: Scenario) -> Report:
-        running, give_up = Run(scenario), _cancel_this_task()
-
-        def stop() -> None:
-            """The first time: the report so far. The second time: none."""
-            running.stop()
-            on_signals(give_up)
-
-        on_signals(stop)
-        return await running.run()
-
-    def on_signals(act: Callable[[], object]) -> None:
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(sign, act)
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    try:
-        return uvloop.run(main())
-    except* asyncio.CancelledError:
-        typer.echo("stopped", err=True)
-    except* (Refused, OSError, TimeoutError, DidNotStart) as errors:
-        error: BaseException = errors
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        typer.echo(f"tavola load: {str(error) or 'the server did not answer in time'}", err=True)
-        if isinstance(error, DidNotStart):
-            typer.echo(error.log, err=True)
-    raise typer.Exit(2)
-
-
-def _reside(url: str, bots: int, game: str, data_dir: Path) -> None:
-    import asyncio
-    import contextlib
-    import signal
-
-    import uvloop
-
-    from load.residents import Residents
-
-    async def main() -> None:
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(sign, _cancel_this_task())
-        await Residents(url, bots, game, data_dir).run()
-
-    with contextlib.suppress(asyncio.CancelledError):
-        uvloop.run(main())
-
-
-def _cancel_this_task() -> Callable[[], object]:
-    import asyncio
-
-    task = asyncio.current_task()
-    assert task is not None
-    return task.cancel
+    return Faults(parse(text), rate, count)
 
 
 app = typer.Typer(add_completion=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,6 +13,9 @@ from load.frames import Json
 from load.processes import Usage
 from load.scenario import Scenario
 from load.stats import Percentiles, Second, Stats
+
+if TYPE_CHECKING:
+    from load.proof.prove import Proof
 
 SHOWN = 10
 NO_SERVERS = ("clients", "bots")
@@ -102,7 +105,7 @@ def make_report(
     return Report(
         passed=not why,
         why=why,
-        game=scenario.game,
+        game=", ".join(dict.fromkeys(scenario.games)),
         options=scenario.room(0)["options"],
         check=scenario.check,
         tables=stats.tables_up,
@@ -188,3 +191,30 @@ def show(report: Report) -> None:
     more = sum(report.checks_failed.values()) - min(SHOWN, len(report.violations))
     if more > 0:
         console.print(f"… and {more:,} more", style="red")
+
+
+def show_verdict(proof: Proof) -> None:
+    """Prints what was judged, and how."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if proof.recovery:
+        table = Table("after", "done", "hurt", "next move p50", "p99", "max ms", box=None, pad_edge=False)
+        for each in proof.recovery:
+            felt = (f"{value:,.0f}" for value in (each.move.p50, each.move.p99, each.move.max))
+            table.add_row(each.kind, str(each.times), str(each.bitten), *felt)
+        console.print(table)
+        told = ", ".join(f"{name} {count:,}" for name, count in proof.consequences.items())
+        console.print(f"servers   {told}", style="dim")
+    looked = proof.looked
+    console.print(
+        f"judged    {looked.frames:,} frames of {looked.clients:,} clients, {looked.messages:,} messages on Redis,"
+        f" {looked.updates:,} rows of the log ({looked.replayed:,} replayed), in {looked.rooms} rooms"
+    )
+    for finding in proof.findings[:SHOWN]:
+        console.print(f"[red]✗[/] {finding}", soft_wrap=True)
+    if len(proof.findings) > SHOWN:
+        console.print(f"… and {len(proof.findings) - SHOWN:,} more", style="red")
+    verdict = "[bold green]passed[/]" if proof.passed else "[bold red]FAILED[/]: " + "; ".join(proof.why)
+    console.print(f"[bold]verdict[/]   {verdict}")

@@ -41,7 +41,7 @@ class Residents:
 
     def __init__(self, url: str, count: int, game: str, data_dir: Path) -> None:
         self._scenario = Scenario(
-            urls=(url,), bots=min(count, len(NAMES)), game=game, think_s=PACE_S, check="sample", tables=2
+            urls=(url,), bots=min(count, len(NAMES)), games=(game,), think_s=PACE_S, check="sample", tables=2
         )
         self._file = data_dir / KEPT_IN
 
@@ -97,8 +97,8 @@ class Residents:
         self._keep(residence)
 
     def _body(self) -> Json:
-        body: Json = {"game": self._scenario.game, "name": TABLE_NAME, "visibility": "public", "approval": "auto"}
-        if self._scenario.game == "holdem":
+        body: Json = {"game": self._scenario.game(0), "name": TABLE_NAME, "visibility": "public", "approval": "auto"}
+        if self._scenario.game(0) == "holdem":
             body["options"] = {"seats": min(10, max(6, self._scenario.bots + 1))}
         return body
 

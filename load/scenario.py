@@ -29,7 +29,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     urls: tuple[str, ...]
     tables: int = 1
     bots: int = 6
-    game: str = "holdem"
+    games: tuple[str, ...] = ("holdem",)
     options: Json = {}
     think_s: tuple[float, float] = (0.0, 0.0)
     rate: float | None = None
@@ -46,12 +46,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the bots of a table check everything that they see: all of them, or one table in ten."""
         return self.check == "full" or table % 10 == 0
 
+    def game(self, table: int) -> str:
+        """They take turns."""
+        return self.games[table % len(self.games)]
+
     def room(self, table: int) -> Json:
         """The body of `POST /api/rooms`."""
+        game = self.game(table)
         return {
-            "game": self.game,
+            "game": game,
             "name": f"Load {table}",
-            "options": {**AT_ONCE.get(self.game, {}), **self.options},
+            "options": {**AT_ONCE.get(game, {}), **self.options},
             "visibility": "private",
             "approval": "auto",
         }

@@ -55,7 +55,7 @@ class Table:
         self.buy_in: int | None = None
         self.rebuys = True
         self.hands = 0
-        self.deal = Deal() if house.scenario.game == "holdem" else None
+        self.deal = Deal() if house.scenario.game(number) == "holdem" else None
         self._house = house
         self._chance = Random(f"{house.scenario.seed}/{number}")
         self._sockets = AsyncExitStack()
@@ -72,7 +72,7 @@ class Table:
         room = await api.create_room(identities[0], scenario.room(self.number))
         self.room = room["id"]
         if scenario.record is not None and scenario.checked(self.number):
-            self._recorder = Recorder(scenario.record, self.room, scenario.game)
+            self._recorder = Recorder(scenario.record, self.room, scenario.game(self.number))
             self._house.recorders[self.room] = self._recorder
         await asyncio.gather(*(self._join(identity) for identity in identities[1:]))
         await self.fill(identities, room)

@@ -221,7 +221,7 @@ def test_who_leaves_as_the_hand_ends_takes_along_what_he_has_just_won() -> None:
     seated = {"seats": {"0": {"chips": 900, "bet": 100}, "1": {"chips": 900, "bet": 100}}}
     watch.hydrated(seated)
     won = {"pots": [{"amount": 200, "winners": [{"seat_index": 0, "amount": 200}]}]}
-    ended = [
+    ended: list[Json] = [
         {"kind": "player_action", "seat_index": 1, "move": "fold", "chips": 900},
         {"kind": "pot_distributed", **won, "returned": [{"seat_index": 0, "amount": 5}]},
         {"kind": "seat_freed", "seat_index": 0},

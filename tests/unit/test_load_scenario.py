@@ -63,7 +63,7 @@ def test_one_table_in_ten_is_a_sample() -> None:
 def test_the_pauses_are_left_out_unless_asked_for() -> None:
     assert Scenario(urls=()).room(0)["options"] == {"next_hand_seconds": 0}
     assert Scenario(urls=(), options={"next_hand_seconds": 3}).room(0)["options"] == {"next_hand_seconds": 3}
-    assert Scenario(urls=(), game="another").room(0)["options"] == {}
+    assert Scenario(urls=(), games=("another",)).room(0)["options"] == {}
 
 
 def test_a_run_without_a_comparison_fails() -> None:
