@@ -21,6 +21,7 @@ from actors.entropy import Source
 from actors.grants import Mint
 from actors.looks import Looks
 from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.presence import TICK_S, Presence
 from actors.refusals import Refusals
 from actors.room import decide
 from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
@@ -46,6 +47,9 @@ CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
 class Publisher(Protocol):
     def publish(self, room: str, message: bytes) -> None:
         """Send without waiting. May be lost: edges find gaps by themselves."""
+
+    def publish_presence(self, message: bytes) -> None:
+        """Send an encoded `Present` without waiting. May be lost."""
 
 
 class Means(NamedTuple):
@@ -78,7 +82,8 @@ class Host:
         self._lane = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._mint, self._grace = means
+        self._now, self._crash, self._mint, grace = means
+        self.presence = Presence(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Entry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -89,6 +94,7 @@ class Host:
             tasks.create_task(self._looks.run(self.handle))
             tasks.create_task(self._refusals.run())
             tasks.create_task(self._evict_idle())
+            tasks.create_task(self._mind_presence())
             while True:
                 await self._ready.wait()
                 self._ready.clear()
@@ -113,11 +119,16 @@ class Host:
                 self._deliver(slot, request.sender, request.command, reply)
             case Look():
                 self._looks.add(slot, request, reply)
-            case Rouse() | Attend():
+            case Rouse():
                 self._set_alarm(slot)
+                self.presence.doubt(slot)
+                reply(Ready())
+            case Attend():
+                self._set_alarm(slot)
+                self.presence.attend(slot, request)
                 reply(Ready())
             case Evict():
-                self.rooms.drop(slot)
+                self.rooms.doubt(slot)
                 reply(Ready())
             case _ as never:
                 assert_never(never)
@@ -130,6 +141,7 @@ class Host:
             return
         if slot.recover:
             self._recover(slot)
+        self.presence.loaded(slot)
         self.handle(request, reply)
 
     def _deliver(self, slot: Slot, sender: Sender, command: AnyCommand, reply: Reply) -> None:
@@ -182,8 +194,9 @@ class Host:
         self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
         self._set_alarm(slot)
 
-    def _system(self, slot: Slot, command: AnyCommand) -> None:
-        self._decide(Entry(slot, SYSTEM, command, [], self._loop.time() + HELD_S))
+    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> None:
+        """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
+        self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
@@ -251,6 +264,7 @@ class Host:
                 self._decide(entry)
         for slot in slots:
             self._set_alarm(slot)
+            self.presence.doubt(slot)
 
     def _lose(self, slot: Slot, *, doubtful: bool) -> None:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
@@ -287,7 +301,7 @@ class Host:
             return
         for slot in slots:
             log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
-            self.rooms.drop(slot)
+            self.rooms.doubt(slot)
             self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
             for entry in slot.waiting.values():
                 _answer(entry.replies, BROKEN)
@@ -315,19 +329,25 @@ class Host:
         if due is None or not self.rooms.holds(slot):
             return
         if due <= self._now() and not slot.waiting:
-            self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id))
+            self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id), lambda _: self.presence.woken(slot))
             if not slot.waiting:
                 log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
                 self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
         elif due > self._now():
             self._set_alarm(slot)
 
+    async def _mind_presence(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.presence.tick()
+
     async def _evict_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_S / 10)
             for slot in self.rooms.all():
                 idle = self._loop.time() - slot.used_at > IDLE_S
-                if idle and not slot.waiting and clock.alarm(slot.room) is None:
+                needed = slot.waiting or clock.alarm(slot.room) is not None or slot.whereabouts.anybody
+                if idle and not needed:
                     try:
                         await self.rooms.release(slot)
                     except StorageUnavailable as error:

@@ -182,9 +182,10 @@ class _End(asyncio.Protocol):
 class Line(_End):
     """The edge's end. `ask` what you like, many at once; when the line is lost, every answer owed is `LineLost`."""
 
-    def __init__(self, actor: str, secret: bytes, silent_s: float) -> None:
+    def __init__(self, actor: str, secret: bytes, silent_s: float, edge: str) -> None:
         super().__init__()
         self.actor = actor
+        self.edge = edge
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the line is cut."""
         self._secret = secret
@@ -195,13 +196,16 @@ class Line(_End):
         self._ready: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
-    async def connect(cls, actor: str, address: str, secret: bytes, silent_s: float) -> Line:
-        """Open a line to the actor of that name. Raises `LineLost` when it is not there, or is not that actor."""
+    async def connect(cls, actor: str, address: str, secret: bytes, silent_s: float, edge: str = "") -> Line:
+        """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if he has one.
+
+        Raises `LineLost` when it is not there, or is not that actor.
+        """
         host, _, port = address.rpartition(":")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(HELLO_S, silent_s)):
-                _, line = await loop.create_connection(lambda: cls(actor, secret, silent_s), host, int(port))
+                _, line = await loop.create_connection(lambda: cls(actor, secret, silent_s, edge), host, int(port))
                 try:
                     await line._ready
                 except BaseException:
@@ -225,8 +229,8 @@ class Line(_End):
 
     def _hello(self, message: bytes) -> None:
         if self._nonce:
-            proof = _proof(self._secret, b"edge", message, self._nonce)
-            self._write(self._nonce + proof)
+            edge = self.edge.encode()
+            self._write(self._nonce + _proof(self._secret, b"edge", message, self._nonce, edge) + edge)
             self._expected = _proof(self._secret, b"actor", self._nonce, self.actor.encode())
             self._nonce = b""
         elif hmac.compare_digest(message, self._expected):
@@ -262,6 +266,7 @@ class _ActorEnd(_End):
         super().__init__()
         self._server = server
         self._nonce = secrets.token_bytes(16)
+        self.edge = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -269,11 +274,12 @@ class _ActorEnd(_End):
         self._write(self._nonce)
 
     def _hello(self, message: bytes) -> None:
-        theirs, proof = message[:16], message[16:]
-        if not hmac.compare_digest(proof, _proof(self._server.secret, b"edge", self._nonce, theirs)):
+        theirs, proof, edge = message[:16], message[16:48], message[48:]
+        if not hmac.compare_digest(proof, _proof(self._server.secret, b"edge", self._nonce, theirs, edge)):
             log.warning("line.refused")
             self.cut("does not know the secret")
             return
+        self.edge = edge.decode()
         self._write(_proof(self._server.secret, b"actor", theirs, self._server.name.encode()))
         self._opened()
 
@@ -286,15 +292,25 @@ class _ActorEnd(_End):
 
     def _closed(self, reason: str) -> None:
         self._server.ends.discard(self)
+        if self.edge and all(end.edge != self.edge for end in self._server.ends):
+            self._server.lost(self.edge)
 
 
 class LineServer:
-    """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came."""
+    """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came, and
+    `lost(edge)` when the last line of an edge is cut."""
 
-    def __init__(self, name: str, secret: bytes, handle: Callable[[Request, Callable[[Answer], None]], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        secret: bytes,
+        handle: Callable[[Request, Callable[[Answer], None]], None],
+        lost: Callable[[str], None],
+    ) -> None:
         self.name = name
         self.secret = secret
         self.handle = handle
+        self.lost = lost
         self.ends: set[_ActorEnd] = set()
         self._server: asyncio.Server | None = None
 

@@ -62,7 +62,7 @@ class Looks:
                     self.add(slot, look, reply)
                 else:
                     log.info("look.outdated", room=slot.id, epoch=slot.epoch, seq=slot.seq)
-                    self._rooms.drop(slot)
+                    self._rooms.doubt(slot)
                     handle(look, reply)
 
 

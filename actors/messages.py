@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -47,14 +47,16 @@ class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """Of the room's members, `here` have a socket on this edge from now on, and `gone` have none there any more.
-    Said again, it changes nothing; what an edge has said is forgotten some time after its line was cut."""
+    """Of the users who follow the room, `here` have a socket on this edge from now on, and `gone` have none there any
+    more; `lately` have none, and have made a request. Said again, it changes nothing; what an edge has said is
+    forgotten some time after its line was cut."""
 
     epoch: Epoch
     room: RoomId
     edge: str
     here: tuple[UserId, ...] = ()
     gone: tuple[UserId, ...] = ()
+    lately: tuple[UserId, ...] = ()
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -91,6 +93,15 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """A `Rouse`, an `Evict` or an `Attend` has been carried out."""
+
+
+class Present(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+    """Whether a player or spectator is there. As JSON it is the `presence` frame of docs/protocol.md, and what is
+    published about it: only to be shown to those inside the room."""
+
+    room: RoomId
+    user_id: UserId
+    status: Literal["active", "away", "disconnected"]
 
 
 Request = Deliver | Look | Rouse | Evict | Attend

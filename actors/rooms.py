@@ -59,7 +59,8 @@ class Rooms:
             del self._slots[slot.id]
 
     def doubt(self, slot: Slot) -> None:
-        """Drop a room whose last commit may still be on its way: its epoch is raised before it is loaded again."""
+        """Drop a room that may be loaded here again: its epoch is raised first. So a commit that is still on its way is
+        refused, and edges learn that the room was loaded afresh and knows of nobody's presence."""
         self.drop(slot)
         self._doubtful[slot.id] = slot.epoch
 

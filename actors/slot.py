@@ -15,6 +15,7 @@ from actors.messages import Answer
 from actors.state import Decision, Room
 from actors.update import Update
 from actors.view import Projection
+from actors.whereabouts import Whereabouts
 from games.base import Entropy, Refused
 from storage.postgres import Row
 
@@ -77,6 +78,7 @@ class Slot:
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
+        self.whereabouts = Whereabouts()
 
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)

@@ -1,4 +1,5 @@
-"""The steward: alarms of rooms whose actor is gone, dead actors' rows, spares. A plain asyncio class without Ray.
+"""The steward: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, spares, clearing
+away. A plain asyncio class without Ray.
 
 It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
 twice by mistake, it does no harm.
@@ -26,6 +27,22 @@ SLOW_ROUND_S = 5.0
 OVERDUE_MS = 500
 """An alarm may be this late before the steward looks whether the room's actor is there."""
 DEAD_AFTER_S = 15.0
+UNHEARD_ROUND_S = 15.0
+UNHEARD_MS = 90_000
+"""A player who counts as there and of whom no edge has written anything for so long (three of its beats): his room is
+loaded, if it is not, and the rest is its actor's."""
+CLEARING_ROUND_S = 60.0
+CLEARED_AT_ONCE = 5000
+DAY_MS = 86_400_000
+EXPIRED_FOR_MS = {
+    "clear_rejoin_tokens": DAY_MS,  # one that expired during a hand is good until the hand ends
+    "clear_replaced_tokens": 0,
+    "clear_connection_tokens": 0,
+    "clear_sessions": 0,
+    "clear_sign_outs": 2 * DAY_MS,
+    "clear_matches": 0,
+}
+"""What is cleared away, by query, and how long after its time."""
 ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
 
@@ -55,6 +72,8 @@ class Steward:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.keep_spares))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
+            tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -69,24 +88,47 @@ class Steward:
         rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
-                tasks.create_task(self._rouse(RoomId(row["id"])))
+                tasks.create_task(self._rouse(RoomId(row["id"]), dead=True))
 
-    async def _rouse(self, room: RoomId) -> None:
+    async def ask_after_the_unheard(self) -> None:
+        """Have every room loaded in which a player counts as there without anybody saying so. His edge is gone, and his
+        room's actor with it, or it was never told: once the room is loaded, it waits for him as for everybody."""
+        rows = await self._database.rows("unheard", self._now() - UNHEARD_MS, ROUSE_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._rouse(RoomId(row["id"]), dead=False))
+
+    async def _rouse(self, room: RoomId, *, dead: bool) -> None:
+        """Have the room loaded: elsewhere, if its actor is known to be `dead` or does not answer."""
         try:
             async with asyncio.timeout(ROUSE_WITHIN_S):
                 found = await self._directory.locate(room)
-                if isinstance(found, Place):
-                    place = await self._directory.take_over(found)
-                else:
+                if not isinstance(found, Place):
                     place = await self._directory.place(room, found, None)
-                line = await Line.connect(place.actor, place.address, self._secret, ROUSE_WITHIN_S)
+                else:
+                    place = await self._directory.take_over(found) if dead else found
                 try:
-                    await line.ask(Rouse(place.epoch, room))
-                finally:
-                    line.cut("done")
+                    await self._ask(Rouse(place.epoch, room), place)
+                except LineLost:
+                    if dead:
+                        raise
+                    place = await self._directory.take_over(place)
+                    await self._ask(Rouse(place.epoch, room), place)
                 log.info("room.roused", room=room, actor=place.actor)
         except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
+
+    async def _ask(self, request: Rouse, place: Place) -> None:
+        line = await Line.connect(place.actor, place.address, self._secret, ROUSE_WITHIN_S)
+        try:
+            await line.ask(request)
+        finally:
+            line.cut("done")
+
+    async def clear_away(self) -> None:
+        """Delete what has expired: so much of each kind at once."""
+        for query, after_ms in EXPIRED_FOR_MS.items():
+            await self._database.rows(query, self._now() - after_ms, CLEARED_AT_ONCE)
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended."""

@@ -8,6 +8,7 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +29,7 @@ from edge.api import Api
 from edge.auth import UNAUTHENTICATED, Identities, Identity
 from edge.fanout import Fanout
 from edge.lobby import Lobby
+from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
 from edge.returns import Returns
 from edge.router import Router
@@ -36,6 +38,7 @@ from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
 from storage.postgres import Database, StorageUnavailable
+from storage.redis import Board
 from tavola import logs
 from tavola.collector import relax
 from tavola.settings import Settings
@@ -56,6 +59,7 @@ class Edge:
         self._settings = settings
         self._services: Services | None = None
         self._database: Database | None = None
+        self._presence: Presence | None = None
         self.draining = False
 
     @asynccontextmanager
@@ -65,8 +69,10 @@ class Edge:
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
         cluster = Cluster(settings)
         secret = settings.jwt_secret.get_secret_value().encode()
-        fanout = Fanout(database, settings.redis_url)
-        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, fanout.rooms)
+        edge = token_hex(8)
+        presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
+        fanout = Fanout(database, settings.redis_url, presence)
+        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, presence)
         identities, returns = Identities(secret), Returns(database, Tokens(secret), now_ms)
         services = self._services = Services(identities, _OwnAlone(identities), returns, router, fanout, database)
         app.router.routes.extend(Api(services, Lobby(database)).routes())
@@ -74,6 +80,7 @@ class Edge:
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("fanout", fanout.run()),
+                ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
                 ("steward", _keep_steward(cluster)),
             )
@@ -136,6 +143,8 @@ class Edge:
     def drain(self) -> None:
         """Say goodbye to every client, each to come back at a moment of its own."""
         self.draining = True
+        if self._presence is not None:
+            self._presence.stop()
         if self._services is not None:
             for connection in list(self._services.connections):
                 connection.drain(random.randrange(0, 1000))

@@ -16,9 +16,11 @@ import msgspec
 import structlog
 
 from actors import update as codec
-from actors.commands import RoomId, Seq, UserId
+from actors.commands import Epoch, RoomId, Seq, UserId
 from actors.load import update_of
+from actors.messages import Present
 from actors.update import Audience, Update
+from edge.presence import Presence
 from edge.websocket import text_frame
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Subscriber
@@ -47,13 +49,15 @@ class Sink(Protocol):
 class Follower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number."""
 
-    __slots__ = ("audience", "joining", "seq", "socket", "user")
+    __slots__ = ("audience", "joining", "present", "seq", "socket", "user")
 
     def __init__(self, socket: Sink, user: UserId) -> None:
         self.socket = socket
         self.user = user
         self.seq = Seq(-1)
         self.audience: Audience = "outside"
+        self.present = False
+        """It counts as its user's presence in the room."""
         self.joining = asyncio.Lock()
         """Held while the follower is being given his view."""
 
@@ -76,6 +80,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 _head = msgspec.msgpack.Decoder(_Head).decode
+_present = msgspec.json.Decoder(Present).decode
 
 
 class Feed:
@@ -141,10 +146,11 @@ class Feed:
 class Fanout:
     """All the rooms that this edge follows."""
 
-    def __init__(self, database: Database, redis_url: str) -> None:
+    def __init__(self, database: Database, redis_url: str, presence: Presence) -> None:
         self._database = database
+        self._presence = presence
         self._feeds: dict[str, Feed] = {}
-        self._subscriber = Subscriber(redis_url, self.heard)
+        self._subscriber = Subscriber(redis_url, self.heard, self.heard_presence)
         self._repairs: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -159,6 +165,7 @@ class Fanout:
             tasks.create_task(self._poll())
 
     def rooms(self) -> list[str]:
+        """Those that somebody follows here."""
         return list(self._feeds)
 
     # Following
@@ -178,6 +185,9 @@ class Fanout:
         if feed is None or follower not in feed.joining:
             return
         follower.seq, follower.audience = seq, audience
+        if not follower.present:
+            follower.present = True
+            self._presence.came(room, follower.user)
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
             feed.seq = seq
@@ -203,6 +213,9 @@ class Fanout:
         if feed is None:
             return
         feed.discard(follower)
+        if follower.present:
+            follower.present = False
+            self._presence.went(feed.room, follower.user)
         if feed.empty:
             del self._feeds[room]
             self._subscriber.unfollow(room)
@@ -225,6 +238,19 @@ class Fanout:
             return
         if update.room == room:
             self._next(feed, update)
+
+    def heard_presence(self, message: bytes) -> None:
+        """Somebody came or went, in whichever room: those inside are told. It has no number, and may be lost."""
+        try:
+            present = _present(message)
+        except msgspec.MsgspecError as error:
+            log.warning("presence.unreadable", reason=str(error))
+            return
+        feed = self._feeds.get(present.room)
+        if feed is not None:
+            frame = text_frame(msgspec.json.encode(present))
+            for follower in feed.inside:
+                follower.socket.write(frame)
 
     def _next(self, feed: Feed, update: Update) -> None:
         if feed.seq < 0:
@@ -292,17 +318,21 @@ class Fanout:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
-            known = [(feed.room, feed.seq) for feed in self._feeds.values() if feed.seq >= 0]
+            feeds = [feed for feed in self._feeds.values() if feed.seq >= 0]
+            known = [(feed.room, feed.seq, self._presence.epoch(feed.room)) for feed in feeds]
             if not known:
                 continue
-            rooms, seqs = zip(*known, strict=True)
             try:
-                behind = await self._database.rows("behind", list(rooms), list(seqs))
+                behind = await self._database.rows("behind", *(list(column) for column in zip(*known, strict=True)))
             except StorageUnavailable:
                 continue
             for row in behind:
                 feed = self._feeds.get(row["room_id"])
-                if feed is not None and feed.seq < row["seq"]:
+                if feed is None:
+                    continue
+                if self._presence.epoch(feed.room) < row["epoch"]:
+                    self._presence.moved(feed.room, Epoch(row["epoch"]))
+                if feed.seq < row["seq"]:
                     feed.known = row["seq"]
                     self._repair_soon(feed)
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 
 from actors.commands import Epoch, RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineFull, LineLost
-from actors.messages import Answer, Moved, No, Request, Rouse
+from actors.messages import Answer, Moved, No, Request
 from storage.postgres import StorageUnavailable
 
 log = structlog.get_logger()
@@ -38,14 +38,23 @@ NOBODY = No("room_unavailable", "This room has no server just now; try again.", 
 CROWDED = No("overloaded", "This server has too much to do.", None, 500)
 
 
+class Present(Protocol):
+    """Who is connected to this edge."""
+
+    edge: str
+    """The edge's id."""
+
+    def renew(self, room: RoomId) -> None:
+        """Announce those who follow the room to whoever owns it, if there are any: so its play goes on, clocks and
+        all."""
+
+
 class Router:
     """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
 
-    def __init__(
-        self, directory: Directory, secret: bytes, silent_s: float, followed: Callable[[], Iterable[str]]
-    ) -> None:
-        """An actor that is silent for `silent_s` is replaced. `followed` gives the rooms whose play must go on here."""
-        self._followed = followed
+    def __init__(self, directory: Directory, secret: bytes, silent_s: float, present: Present) -> None:
+        """An actor that is silent for `silent_s` is replaced."""
+        self._present = present
         self._directory = directory
         self._secret = secret
         self._silent_s = silent_s
@@ -76,6 +85,11 @@ class Router:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.send(room, request, lambda got: None if answer.done() else answer.set_result(got))
         return await answer
+
+    def moved(self, room: RoomId, epoch: Epoch) -> None:
+        """The room's epoch was seen to be this."""
+        if (place := self._places.get(room)) is not None and place.epoch < epoch:
+            del self._places[room]
 
     def close(self) -> None:
         """Cut every line."""
@@ -170,23 +184,18 @@ class Router:
     async def _open(self, place: Place) -> Line:
         line = self._lines.get(place.actor)
         if line is None or not line.open:
-            line = await Line.connect(place.actor, place.address, self._secret, self._silent_s)
+            line = await Line.connect(place.actor, place.address, self._secret, self._silent_s, self._present.edge)
             self._lines[place.actor] = line
             line.lost.add_done_callback(lambda _: self._rouse(place.actor))
         return line
 
     def _rouse(self, lost: str) -> None:
-        """An actor is lost: the rooms there that somebody watches go on without waiting for a move, clocks and all."""
+        """An actor is lost: the rooms there that somebody watches go on without waiting for a move."""
         if self._closed:
             return
-        for name in self._followed():
-            room = RoomId(name)
-            if (place := self._places.get(room)) is not None and place.actor == lost:
-                self._loop.call_later(random.uniform(0.0, ROUSE_S), self._rouse_room, room, place)
-
-    def _rouse_room(self, room: RoomId, place: Place) -> None:
-        if self._places.get(room) is place:
-            self._search(room, lambda epoch: Rouse(epoch, room), lambda _: None)
+        for room, place in self._places.items():
+            if place.actor == lost:
+                self._loop.call_later(random.uniform(0.0, ROUSE_S), self._present.renew, room)
 
     async def _once(self, key: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `work`, shared by all who ask for the same thing meanwhile."""

@@ -109,10 +109,11 @@ WHERE r.id = $1
 SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY($1::text[])
 
 -- name: behind
--- Which of these rooms have gone on beyond the seq given for them, and how far.
-SELECT g.room_id, g.seq
-FROM unnest($1::text[], $2::bigint[]) AS known (room_id, seq) JOIN game_states g ON g.room_id = known.room_id
-WHERE g.seq > known.seq
+-- Which of these rooms have gone on beyond the seq or the epoch given for them, and how far.
+SELECT g.room_id, g.seq, g.epoch
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS known (room_id, seq, epoch)
+JOIN game_states g ON g.room_id = known.room_id
+WHERE g.seq > known.seq OR g.epoch > known.epoch
 
 -- name: log_after
 -- The updates of room $1 after seq $2, oldest first, at most $3.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import hiredis
@@ -26,8 +26,16 @@ BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
 
 
+ONLINE_MS = 75_000
+"""Who was not seen for so long is online no more."""
+PRESENCE_CHANNEL = "presence:updates"
+
+
 def room_channel(room: str) -> str:
     return f"room:{room}"
+
+
+_PRESENCE = PRESENCE_CHANNEL.encode()
 
 
 def _command(*words: str | bytes) -> bytes:
@@ -165,23 +173,33 @@ class _Link:
 
 
 class Publisher(_Link):
-    """Publishes a room's updates. With Redis away a message is dropped."""
+    """Publishes a room's updates, and who is there. With Redis away a message is dropped."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "publish")
         self.dropped = 0
 
     def publish(self, room: str, message: bytes) -> None:
-        if self._stream is None or not self._stream.write(_command("PUBLISH", room_channel(room), message)):
+        self._publish(room_channel(room), message)
+
+    def publish_presence(self, message: bytes) -> None:
+        self._publish(PRESENCE_CHANNEL, message)
+
+    def _publish(self, channel: str, message: bytes) -> None:
+        if self._stream is None or not self._stream.write(_command("PUBLISH", channel, message)):
             self.dropped += 1
 
 
 class Subscriber(_Link):
-    """Hears rooms. `heard(room, message)` is called for each message; `follow` before you read what you follow."""
+    """Hears rooms. `heard(room, message)` is called for each message; `follow` before you read what you follow.
 
-    def __init__(self, url: str, heard: Callable[[str, bytes], None]) -> None:
+    `heard_presence(message)` is called for what is published of anybody's presence, in whichever room.
+    """
+
+    def __init__(self, url: str, heard: Callable[[str, bytes], None], heard_presence: Callable[[bytes], None]) -> None:
         super().__init__(url, "subscribe")
         self._heard = heard
+        self._heard_presence = heard_presence
         self._followed: dict[str, asyncio.Future[None]] = {}
 
     async def follow(self, room: str, within_s: float = 0.25) -> None:
@@ -204,6 +222,7 @@ class Subscriber(_Link):
                 self._stream.write(_command("UNSUBSCRIBE", room_channel(room)))
 
     def _connected(self, stream: _Stream) -> None:
+        stream.write(_command("SUBSCRIBE", PRESENCE_CHANNEL))
         rooms = list(self._followed)
         for start in range(0, len(rooms), 1000):
             stream.write(_command("SUBSCRIBE", *(room_channel(room) for room in rooms[start : start + 1000])))
@@ -213,8 +232,35 @@ class Subscriber(_Link):
             super()._take(reply)
             return
         kind, channel, body = reply
+        if channel == _PRESENCE:
+            if kind == b"message":
+                self._heard_presence(body)
+            return
         room = channel.decode().removeprefix("room:")
         if kind == b"message":
             self._heard(room, body)
         elif kind == b"subscribe" and (asked := self._followed.get(room)) is not None and not asked.done():
             asked.set_result(None)
+
+
+class Board(_Link):
+    """Where an edge writes, now and then, who is connected to it: for people to look at, nothing of ours reads it."""
+
+    def __init__(self, url: str, edge: str) -> None:
+        super().__init__(url, "board")
+        self._edge = edge
+
+    def beat(self, sockets: Mapping[str, int], gone: Iterable[str], now_ms: int) -> None:
+        """This edge lives, and holds so many sockets of each of these users, and none any more of those in `gone`."""
+        stream = self._stream
+        if stream is None:
+            return
+        stream.write(_command("SET", f"server:{self._edge}:heartbeat", str(now_ms), "EX", "60"))
+        for user in gone:
+            stream.write(_command("HDEL", f"connections:{user}", self._edge))
+        for user, count in sockets.items():
+            stream.write(_command("HSET", f"connections:{user}", self._edge, str(count)))
+            stream.write(_command("EXPIRE", f"connections:{user}", "3600"))
+            stream.write(_command("ZADD", "online:users", str(now_ms), user))
+        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - ONLINE_MS)))
+        stream.write(_command("EXPIRE", "online:users", "3600"))

@@ -11,7 +11,7 @@ ALTER TABLE room_seats
     ADD COLUMN seat_token        text NOT NULL DEFAULT '',   -- the jti of the tokens that are good for this seat
     ADD COLUMN last_seen_at      bigint,                     -- by a socket or a request; written in batches
     ADD COLUMN last_heartbeat_at bigint;                     -- by a socket; written in batches
-CREATE INDEX room_seats_unheard ON room_seats (last_heartbeat_at) WHERE away_since IS NULL;
+-- No index holds last_heartbeat_at: it is written at every beat, and read now and then, of all seats at once.
 
 ALTER TABLE room_spectators ADD COLUMN last_seen_at bigint;
 
@@ -24,9 +24,8 @@ CREATE TABLE rejoin_tokens (
     issued_at   bigint NOT NULL,
     expires_at  bigint NOT NULL,                     -- put off while its holder is connected; see also valid_rejoin_token
     replaced_at bigint                               -- another was given for it: it is good until it expires, and no longer
-);
+) WITH (fillfactor = 70);
 CREATE INDEX rejoin_tokens_holder ON rejoin_tokens (room_id, user_id);
-CREATE INDEX rejoin_tokens_expiry ON rejoin_tokens (expires_at);
 
 CREATE TABLE connection_tokens (
     hash       bytea PRIMARY KEY,                    -- SHA-256 of the token; the row goes when it is used

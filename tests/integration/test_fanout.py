@@ -20,13 +20,14 @@ from actors.commands import LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
 from actors.messages import Seen
 from edge import fanout as fanouts
 from edge.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
+from edge.presence import Presence
 from storage.postgres import Database
-from storage.redis import Publisher
+from storage.redis import Board, Publisher
 
 
 @asynccontextmanager
 async def following(database: Database, redis_url: str) -> AsyncIterator[Fanout]:
-    fanout = Fanout(database, redis_url)
+    fanout = Fanout(database, redis_url, Presence("edge", database, Board(redis_url, "edge")))
     running = asyncio.create_task(fanout.run())
     try:
         yield fanout

@@ -24,10 +24,15 @@ def fresh() -> str:
 class Heard:
     def __init__(self) -> None:
         self.messages: list[tuple[str, bytes]] = []
+        self.presences: list[bytes] = []
         self.pulse = Pulse()
 
     def __call__(self, room: str, message: bytes) -> None:
         self.messages.append((room, message))
+        self.pulse.beat()
+
+    def presence(self, message: bytes) -> None:
+        self.presences.append(message)
         self.pulse.beat()
 
     async def has(self, count: int) -> list[tuple[str, bytes]]:
@@ -57,7 +62,7 @@ async def is_up(*links: Publisher | Subscriber, up: bool = True) -> None:
 @asynccontextmanager
 async def both(url: str) -> AsyncIterator[tuple[Publisher, Subscriber, Heard]]:
     heard = Heard()
-    publisher, subscriber = Publisher(url), Subscriber(url, heard)
+    publisher, subscriber = Publisher(url), Subscriber(url, heard, heard.presence)
     async with AsyncExitStack() as stack:
         for link in (publisher, subscriber):
             await stack.enter_async_context(kept(link))
@@ -132,7 +137,7 @@ def test_links_come_back_with_all_that_was_followed(redis_url: str) -> None:
 def test_without_redis_nothing_waits_and_nothing_fails() -> None:
     async def main() -> None:
         url = "redis://127.0.0.1:1/0"
-        publisher, subscriber = Publisher(url), Subscriber(url, Heard())
+        publisher, subscriber = Publisher(url), Subscriber(url, Heard(), Heard().presence)
         async with kept(publisher), kept(subscriber):
             async with asyncio.timeout(1):
                 await subscriber.follow("r")

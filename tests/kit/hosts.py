@@ -17,7 +17,7 @@ from actors.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from actors.directory import Directory
 from actors.grants import Mint
 from actors.host import Host, Means
-from actors.messages import Answer, Deliver, Done, Look, Request, Rouse, Seen
+from actors.messages import Answer, Deliver, Done, Look, Present, Request, Rouse, Seen
 from actors.opening import Opening, open_rows
 from actors.opening import Request as Wish
 from actors.update import Update
@@ -53,10 +53,15 @@ class Published:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Update]] = []
+        self.presences: list[Present] = []
         self.pulse = Pulse()
 
     def publish(self, room: str, message: bytes) -> None:
         self.messages.append((room, codec.decode(message)))
+        self.pulse.beat()
+
+    def publish_presence(self, message: bytes) -> None:
+        self.presences.append(msgspec.json.decode(message, type=Present))
         self.pulse.beat()
 
     def seqs(self, room: str) -> list[int]:

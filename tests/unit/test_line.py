@@ -24,10 +24,15 @@ class Actor:
     """Takes requests and answers when it is told to."""
 
     def __init__(self, name: str = "a", secret: bytes = SECRET) -> None:
-        self.server = LineServer(name, secret, self._handle)
+        self.server = LineServer(name, secret, self._handle, self._lost)
         self.asked: list[tuple[Request, Callable[[Answer], None]]] = []
+        self.lost: list[str] = []
         self.pulse = Pulse()
         self.address = ""
+
+    def _lost(self, edge: str) -> None:
+        self.lost.append(edge)
+        self.pulse.beat()
 
     def _handle(self, request: Request, reply: Callable[[Answer], None]) -> None:
         self.asked.append((request, reply))

@@ -1,0 +1,189 @@
+"""Who is connected to this edge: told to the rooms' actors at once, to Postgres and Redis now and then.
+
+Actors are told what changed, by room: whose first socket in it has come, whose last has gone; several tabs are one
+user. What could not be said is said later, as it is then. Everybody is announced again when a room's epoch was raised
+(whoever owns it now knows of nobody) and when the line to its actor was cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Mapping, Sized
+from functools import partial
+
+import structlog
+
+from actors.commands import Epoch, RoomId, UserId
+from actors.messages import Answer, Attend, No
+from actors.presence import REQUEST_MS
+from edge.router import NO_ROOM, Router
+from storage.postgres import BIGINT, Database, StorageUnavailable
+from storage.redis import Board
+
+log = structlog.get_logger()
+
+BEAT_S = 30.0
+BATCH = 1000
+"""Pairs of a room and a user in one statement."""
+AGAIN_S = 2.0
+"""After how long what an actor was not told is tried again."""
+LATELY_S = REQUEST_MS / 1000
+TOUCH_S = 10.0
+"""A user's requests within this time are told as one."""
+REJOIN_MS = 300_000
+"""A rejoin token is good for so long after its holder has gone: at each beat it gets that, and some beats more."""
+BEATS_MS = 60_000
+
+
+class Presence:
+    """`came` and `went` are called by whoever knows the sockets that follow rooms, `touch` for a request."""
+
+    def __init__(self, edge: str, database: Database, board: Board) -> None:
+        """`edge` is this edge's id; no two that ever lived have the same."""
+        self.edge = edge
+        self._database = database
+        self._board = board
+        self._people: dict[RoomId, dict[UserId, int]] = {}
+        """How many sockets of each user follow each room."""
+        self._lately: dict[RoomId, dict[UserId, float]] = {}
+        """When (on the loop's clock) those without a socket made a request, as it was told."""
+        self._epochs: dict[RoomId, Epoch] = {}
+        """At which epoch a room's actor was last told."""
+        self._changed: dict[RoomId, set[UserId]] = {}
+        self._untold: dict[RoomId, set[UserId]] = {}
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._stopped = False
+
+    # What is heard
+
+    def came(self, room: RoomId, user: UserId) -> None:
+        """A socket of the user's follows the room."""
+        people = self._people.setdefault(room, {})
+        people[user] = people.get(user, 0) + 1
+        if people[user] == 1:
+            self._lately.get(room, {}).pop(user, None)
+            self._change(room, user)
+
+    def went(self, room: RoomId, user: UserId) -> None:
+        """One that had come is gone."""
+        people = self._people[room]
+        people[user] -= 1
+        if people[user]:
+            return
+        del people[user]
+        if not people:
+            del self._people[room]
+            self._epochs.pop(room, None)
+        self._change(room, user)
+
+    def touch(self, room: RoomId, user: UserId) -> None:
+        """A member made a request: for a while he counts as there, socket or none."""
+        lately, now = self._lately.setdefault(room, {}), self._loop.time()
+        if user not in self._people.get(room, {}) and now - lately.get(user, -TOUCH_S) >= TOUCH_S:
+            lately[user] = now
+            self._change(room, user)
+
+    def renew(self, room: RoomId) -> None:
+        """Whoever owns the room now has to be told of everybody."""
+        for user in (*self._people.get(room, ()), *self._lately.get(room, ())):
+            self._change(room, user)
+
+    def epoch(self, room: RoomId) -> int:
+        """The epoch from which on the room's actor would have to be told again."""
+        return self._epochs.get(room, BIGINT)
+
+    def moved(self, room: RoomId, epoch: Epoch) -> None:
+        """The room's epoch was raised to this since its actor was told."""
+        self._epochs[room] = epoch
+        self.renew(room)
+
+    def stop(self) -> None:
+        """The edge stops: its users come back elsewhere, and nobody is told that they have gone."""
+        self._stopped = True
+
+    # What is told
+
+    async def run(self, router: Router, sockets: Mapping[UserId, Sized]) -> None:
+        """Tell, until cancelled. `sockets` are those of each user on this edge."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell(router))
+            tasks.create_task(self._tell_again())
+            tasks.create_task(self._board.run())
+            tasks.create_task(self._beat(sockets))
+
+    def _change(self, room: RoomId, user: UserId) -> None:
+        if not self._stopped:
+            self._changed.setdefault(room, set()).add(user)
+            self._news.set()
+
+    async def _tell(self, router: Router) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            changed, self._changed = self._changed, {}
+            for room, users in changed.items():
+                if room in self._epochs:
+                    router.moved(room, self._epochs[room])
+                router.send(room, partial(self._attend, room, users), partial(self._told, room, users))
+
+    def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> Attend:
+        """What is so of these users now: the request may have waited."""
+        people, lately = self._people.get(room, {}), self._lately.get(room, {})
+        if people:
+            self._epochs[room] = max(epoch, self._epochs.get(room, epoch))
+        here = {user for user in users if user in people}
+        asked = {user for user in users - here if user in lately}
+        return Attend(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
+
+    def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
+        if isinstance(answer, No) and answer.code != NO_ROOM.code:
+            self._untold.setdefault(room, set()).update(users)
+
+    async def _tell_again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            untold, self._untold = self._untold, {}
+            for room, users in untold.items():
+                for user in users:
+                    self._change(room, user)
+
+    # Heartbeats
+
+    async def _beat(self, sockets: Mapping[UserId, Sized]) -> None:
+        known: set[str] = set()
+        while True:
+            await asyncio.sleep(BEAT_S * random.uniform(0.8, 1.0))
+            now = time.time_ns() // 1_000_000
+            counts: dict[str, int] = {user: len(mine) for user, mine in sockets.items()}
+            self._board.beat(counts, known - counts.keys(), now)
+            known = set(counts)
+            try:
+                await self.heartbeat(now)
+            except StorageUnavailable as error:
+                log.warning("presence.beat_failed", reason=str(error))
+
+    async def heartbeat(self, now: int) -> None:
+        """Write that everybody who is connected here is, at `now` (ms)."""
+        self._forget()
+        kept, enough = now + REJOIN_MS + 2 * BEATS_MS, now + REJOIN_MS + BEATS_MS
+        pairs = list(self._pairs())
+        for start in range(0, len(pairs), BATCH):
+            rooms, users = zip(*pairs[start : start + BATCH], strict=True)
+            await self._database.rows("heartbeat", list(rooms), list(users), now, kept, enough)
+
+    def _forget(self) -> None:
+        """Forget requests of long ago."""
+        before = self._loop.time() - LATELY_S
+        for room, lately in list(self._lately.items()):
+            for user in [user for user, at in lately.items() if at < before]:
+                del lately[user]
+            if not lately:
+                del self._lately[room]
+
+    def _pairs(self) -> Iterator[tuple[RoomId, UserId]]:
+        for where in (self._people, self._lately):
+            for room, users in where.items():
+                yield from ((room, user) for user in users)
