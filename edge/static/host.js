@@ -122,7 +122,7 @@ export class HostPanel {
         h("bdi", null, seat.display_name),
         seat.chips !== undefined && h("span", { class: "muted" }, ` ${amount(seat.chips)} `),
         chips.includes(seat) && button("Chips", seat, this.#can("adjust_chips"), () => this.#chips(seat)),
-        others.includes(seat) && button("Make host", seat, this.#can("transfer_host"), () => this.#pass(seat)),
+        others.includes(seat) && button("Make host", seat, this.#can("transfer"), () => this.#pass(seat)),
         others.includes(seat) && button("Remove", seat, this.#can("kick"), () => this.#kick(seat)),
       );
     return h(
@@ -141,7 +141,7 @@ export class HostPanel {
         "button",
         {
           class: "danger small",
-          disabled: !this.#can("close_room") || !this.#can("close"),
+          disabled: !this.#can("close"),
           on: { click: () => this.#close() },
         },
         "Close the table",

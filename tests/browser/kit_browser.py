@@ -125,7 +125,7 @@ class Robot(Player):
             await self.command("act", **self.passive())
             await self.until(lambda turn=turn: not self.to_act() or self.turn != turn, "the turn over")  # type: ignore[misc]
 
-    def told(self, kind: str) -> list[dict[str, Any]]:
+    def saw(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["kind"] == kind]
 
 
@@ -163,7 +163,7 @@ class Person:
     @property
     def moves(self) -> Locator:
         """The buttons of the legal moves, when it is one's turn."""
-        return self.page.locator(".moves button:enabled")
+        return self.page.locator("[aria-label='Your move'] .moves button:enabled")
 
     @property
     def mine(self) -> Locator:
@@ -221,7 +221,7 @@ class Person:
 async def person(browser: Browser, name: str, size: tuple[int, int] = DESKTOP) -> AsyncIterator[Person]:
     """A browser profile of his own, in which he has given himself this name before."""
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
-    await context.add_init_script(f"localStorage.getItem('tavola.name') ?? localStorage.setItem('tavola.name', {json.dumps(name)})")
+    await context.add_init_script(f"localStorage['tavola.name'] ??= {json.dumps(name)}")
     try:
         yield Person(name, context, await context.new_page())
     finally:

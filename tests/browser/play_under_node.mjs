@@ -12,7 +12,7 @@ async function client(name) {
 }
 
 const [ann, ben] = [await client("Ann"), await client("Ben")];
-const options = { rematch_seconds: 600, turn_seconds: 120 };
+const options = { rematch_seconds: 1, turn_seconds: 120 };
 const { id } = await ann.request("POST", "/api/rooms", { game: "tictactoe", approval: "auto", options });
 const rooms = [ann.room(id), ben.room(id)];
 await Promise.all(rooms.map((room) => room.ready));

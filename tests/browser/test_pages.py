@@ -1,0 +1,81 @@
+"""The files that are served: under the policy, small, kept by browsers, and nothing beside them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from edge import pages
+
+LIMIT = 150 * 1024
+"""Bytes over the wire for the whole application."""
+
+
+@pytest.fixture
+async def client(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(Starlette(routes=pages.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tavola.test") as client:
+        yield client
+
+
+def test_the_whole_application_is_small() -> None:
+    files = pages.load()
+    served = {name: file for name, file in files.items() if not name.endswith(".d.ts")}
+    assert len(served) > 10
+    assert sum(len(file.packed) for file in served.values()) < LIMIT / 3
+    for file in files.values():
+        assert gzip.decompress(file.packed) == file.plain
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/", "/room/ABCDEF", "/static/app.js", "/static/table.css", "/static/tavola.d.ts"])
+async def test_the_policy_goes_with_everything(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.anyio
+async def test_browsers_keep_what_they_have(client: httpx.AsyncClient) -> None:
+    first = await client.get("/static/app.js")
+    assert first.headers["cache-control"] == "no-cache"
+    assert first.headers["content-encoding"] == "gzip"
+    again = await client.get("/static/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = await client.get("/static/app.js", headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
+    plain = await client.get("/static/app.js", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == first.text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/static/", "/static/none.js", "/static/../pages.py", "/static/%2e%2e/pages.py"])
+async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
+
+
+def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
+    page = pages.load()["index.html"].plain.decode()
+    assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page) == []
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', page)) == {
+        f"/static/{name}" for name in pages.load() if not name.endswith((".html", ".d.ts"))
+    }, "every file is loaded at once, and no other"
+
+
+def test_no_text_can_become_markup() -> None:
+    for name, file in pages.load().items():
+        if name.endswith(".js"):
+            found = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|DOMParser", file.plain.decode())
+            assert found == [], name
