@@ -37,7 +37,7 @@ ORDER BY r.players + promised.coming DESC, r.created_at, r.id LIMIT 1
 -- name: match_kept
 -- A seat in room $1 is promised to user $2 until $3, by the request $4. What nobody can ask for again goes.
 WITH forgotten AS (
-    DELETE FROM matches WHERE expires_at < $3 - 86400000
+    DELETE FROM matches WHERE expires_at < $3::bigint - 86400000
 )
 INSERT INTO matches (room_id, user_id, expires_at, key) VALUES ($1, $2, $3, $4)
 ON CONFLICT (room_id, user_id) DO UPDATE SET expires_at = excluded.expires_at, key = excluded.key
