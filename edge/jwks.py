@@ -80,9 +80,11 @@ class Jwks:
         for each in listed if isinstance(listed, list) else []:
             if isinstance(each, dict) and isinstance(kid := each.get("kid"), str) and self._meant(each):
                 try:
-                    keys[kid] = jwt.PyJWK(each, self._algorithm)
+                    key = jwt.PyJWK(each, self._algorithm)
+                    key.Algorithm.prepare_key(key.key)
+                    keys[kid] = key
                 except (jwt.PyJWTError, ValueError, TypeError):
-                    log.warning("jwks.key_unusable", location=self._location, kid=kid)
+                    log.info("jwks.key_unusable", location=self._location, kid=kid)
         if not keys:
             raise ValueError(f"no key for {self._algorithm}")
         return keys

@@ -15,7 +15,7 @@ import pytest
 from actors.commands import UserId
 from actors.messages import No
 from actors.names import NAME_LIMIT, clean
-from edge.auth import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
+from edge.auth import ALGORITHM, AUDIENCE, INVALID, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
 
 SECRET = bytes(range(64))
 """Long enough for HS512 too."""
@@ -50,11 +50,24 @@ def test_guests_are_different_people() -> None:
     assert identities.guest(None).name.startswith("Guest ")
 
 
-def test_a_renewed_token_is_the_same_person() -> None:
+def test_the_moment_of_a_token_is_kept_to_the_millisecond_whatever_our_clock_says() -> None:
     identities = Identities(SECRET)
-    old = Identity(UserId("u_1"), "Ann", 5)
-    assert identities.renewed(old, "Anna").user == old.user
-    assert identities.renewed(old, " ").name == "Ann"
+    for issued_at in (1_760_000_000_123, 1_760_000_000_000, int(time.time() * 1000) + 3_600_001):
+        token = identities.token(identities.known(UserId("u_1"), "Ann", issued_at))
+        assert getattr(identities.verify(token), "issued_at", None) == issued_at
+
+
+def test_what_was_issued_before_a_sign_out_is_no_good() -> None:
+    signed_out_at = 1_760_000_000_500
+    identities = Identities(SECRET, lambda user, issued_at: user == "u_1" and issued_at <= signed_out_at)
+
+    def issued(user: str, at: int) -> Identity | No:
+        return identities.verify(identities.token(identities.known(UserId(user), "Ann", at)))
+
+    assert issued("u_1", signed_out_at) == issued("u_1", signed_out_at - 1) == INVALID
+    assert isinstance(issued("u_1", signed_out_at + 1), Identity), "a sign-in in the same second"
+    assert isinstance(issued("u_2", signed_out_at), Identity)
+    assert identities.verify(token(iat=None)) == INVALID, "one that does not say when it was issued"
 
 
 def test_expired() -> None:
@@ -76,6 +89,7 @@ def test_expired() -> None:
         {"sub": "u\u0000"},
         {"sub": "u\n"},
         {"exp": "soon"},
+        {"iat": "before"},
         {"nbf": int(time.time()) + 3600},
     ],
     ids=str,

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tavola.settings import Settings, SettingsError, kept_secret, load, lock, read_stack, write_private
 
@@ -87,6 +89,79 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+
+
+def _public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+P256 = ec.generate_private_key(ec.SECP256R1())
+P384 = ec.generate_private_key(ec.SECP384R1())
+WEAK = rsa.generate_private_key(65537, 1024)
+TRUSTED = {"ISSUER": "https://issuer.example", "ALGORITHM": "ES256", "KEY": _public(P256)}
+
+
+def _trusted(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> Settings:
+    for name, value in {**TRUSTED, **changed}.items():
+        if value is not None:
+            monkeypatch.setenv(f"TAVOLA_TRUSTED_{name}", value)
+    return Settings()
+
+
+def test_another_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _trusted(monkeypatch, KEY=TRUSTED["KEY"].replace("\n", "\\n"))
+    assert settings.trusted_key.get_secret_value() == TRUSTED["KEY"].strip()
+    assert settings.trusted_audience == "tavola"
+    assert "BEGIN" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"KEY": None, "JWKS": "https://issuer.example/keys"},
+        {"KEY": None, "JWKS": "/etc/keys.json"},
+        {"KEY": SECRET, "ALGORITHM": "HS256", "AUDIENCE": "authenticated"},
+    ],
+    ids=str,
+)
+def test_another_issuers_keys_in_other_ways(monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | None]) -> None:
+    assert _trusted(monkeypatch, **changed).trusted_issuer == TRUSTED["ISSUER"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("ISSUER", {"ISSUER": None}),
+        ("ISSUER", {"ISSUER": "tavola"}),
+        ("ALGORITHM", {"ALGORITHM": None}),
+        ("ALGORITHM", {"ALGORITHM": "none"}),
+        ("ALGORITHM", {"ALGORITHM": "es256"}),
+        ("AUDIENCE", {"AUDIENCE": ""}),
+        ("KEY", {"KEY": None}),
+        ("KEY", {"JWKS": "https://issuer.example/keys"}),
+        ("KEY", {"KEY": "s" * 31, "ALGORITHM": "HS256"}),
+        ("KEY", {"KEY": "s" * 32, "ALGORITHM": "HS512"}),
+        ("KEY", {"ALGORITHM": "HS256"}),
+        ("KEY", {"ALGORITHM": "RS256"}),
+        ("KEY", {"KEY": _public(P384)}),
+        ("KEY", {"KEY": _public(WEAK), "ALGORITHM": "RS256"}),
+        ("KEY", {"KEY": "nonsense"}),
+        (
+            "KEY",
+            {"KEY": P256.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()},
+        ),
+        ("JWKS", {"KEY": None, "JWKS": "http://issuer.example/keys"}),
+        ("JWKS", {"KEY": None, "JWKS": "file:///etc/keys.json"}),
+        ("JWKS", {"KEY": None, "JWKS": "https://issuer.example/keys", "ALGORITHM": "HS256"}),
+    ],
+)
+def test_another_issuer_by_halves(
+    monkeypatch: pytest.MonkeyPatch, setting: str, changed: dict[str, str | None]
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        _trusted(monkeypatch, **changed)
+    assert error.value.setting == f"TAVOLA_TRUSTED_{setting}"
+    assert "\n" not in str(error.value)
 
 
 def test_nothing_secret_is_shown() -> None:
