@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import msgspec
 
@@ -12,18 +11,11 @@ from edge import protocol
 from edge.auth import Identity
 from edge.returns import Part, Returns
 from edge.router import AWAY
+from edge.who import Who
 from storage.postgres import StorageUnavailable
 
 RECHECK_S = 300.0
 """How often the session behind a socket that came with a cookie is looked up again."""
-
-
-class Who(Protocol):
-    """Knows identities: ours, other issuers', sessions'. `edge.who.Who` is one."""
-
-    async def of_token(self, token: str) -> Identity | No: ...
-
-    async def of_cookie(self, cookie: str | None) -> Identity | No: ...
 
 
 class Arrived(msgspec.Struct, frozen=True):

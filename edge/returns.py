@@ -27,8 +27,8 @@ NOT_SEATED = No("not_seated", "You have no seat at this table.")
 class Part(msgspec.Struct, frozen=True):
     """Somebody's part in a room as the last commit left it, and what he may come back with next.
 
-    `seq` is how far the room was; `grant` is what his seat is held by, and no client's business. `expires_at` (ms) is
-    when the rejoin token would expire if he went now.
+    `seq` is how far the room was; `grant` is what his seat is held by, and no client's business. In ms, `issued_at` is
+    now, and `expires_at` when the rejoin token would expire if he went now.
     """
 
     user: UserId
@@ -41,12 +41,13 @@ class Part(msgspec.Struct, frozen=True):
     grant: str
     rejoin_token: str
     seat_token: str | None
+    issued_at: int
     expires_at: int
 
     @property
     def identity(self) -> Identity:
         """Who he is, as far as that room is concerned."""
-        return Identity(self.user, self.name, self.expires_at // 1000)
+        return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -135,6 +136,7 @@ class Returns:
             grant=grant,
             rejoin_token=rejoin,
             seat_token=self.tokens.seat(room, user, index, grant, now) if grant else None,
+            issued_at=now,
             expires_at=now + REJOIN_MS,
             **told,
         )

@@ -15,8 +15,8 @@ import structlog
 from actors.commands import RoomId, Sender, UserId
 from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
-from edge.arrival import RECHECK_S, Arrived, Who, arrive, arrived
-from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identities, Identity
+from edge.arrival import RECHECK_S, Arrived, arrive, arrived
+from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
 from edge.keyring import Keyring
@@ -24,6 +24,7 @@ from edge.limits import Bucket
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
 from edge.websocket import text_frame
+from edge.who import Who
 from storage.postgres import Database
 
 log = structlog.get_logger()
@@ -60,10 +61,7 @@ class Transport(Protocol):
 class Services:
     """What every connection of an edge works with."""
 
-    def __init__(
-        self, identities: Identities, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database
-    ) -> None:
-        self.identities = identities
+    def __init__(self, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database) -> None:
         self.who = who
         self.returns = returns
         self.router = router
@@ -201,6 +199,11 @@ class Connection:
             else:
                 self._turn_away(EXPIRED)
 
+    def signed_out(self, at: int) -> None:
+        """Its user signed out everywhere, at that moment (ms): close, unless he has signed in again since."""
+        if self._identity is not None and self._identity.issued_at <= at:
+            self._turn_away(INVALID)
+
     # Out
 
     def write(self, frame: bytes) -> None:
@@ -236,7 +239,7 @@ class Connection:
     def _authenticate(self, frame: protocol.Authenticate) -> None:
         """Tokens of our own are read at once; for anything else what comes behind waits."""
         if frame.token is not None:
-            found = self._services.identities.verify(frame.token)
+            found = self._services.who.identities.verify(frame.token)
             if found is not INVALID:
                 now = self._services.returns.now()
                 self._arrived(frame, found if isinstance(found, No) else arrived(found, now))
