@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -22,21 +21,27 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from actors.cluster import Cluster, join
+from actors.commands import UserId
 from actors.directory import ClusterUnavailable, Directory
-from actors.messages import No
 from edge import pages
 from edge.api import Api
-from edge.auth import UNAUTHENTICATED, Identities, Identity
+from edge.auth import Identities
 from edge.fanout import Fanout
+from edge.issuers import Issuer, OneKey
+from edge.jwks import Jwks
 from edge.lobby import Lobby
+from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
 from edge.returns import Returns
 from edge.router import Router
-from edge.signouts import now_ms
+from edge.session_cache import SessionCache
+from edge.sessions import Sessions
+from edge.signouts import SignOuts, now_ms
 from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
+from edge.who import COOKIE, Who
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
 from tavola import logs
@@ -57,6 +62,7 @@ class Edge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._origins = Origins(settings.allowed_origins)
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: Presence | None = None
@@ -73,15 +79,21 @@ class Edge:
         presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
         fanout = Fanout(database, settings.redis_url, presence)
         router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, presence)
-        identities, returns = Identities(secret), Returns(database, Tokens(secret), now_ms)
-        services = self._services = Services(identities, _OwnAlone(identities), returns, router, fanout, database)
-        app.router.routes.extend(Api(services, Lobby(database)).routes())
+        sign_outs = SignOuts(database, self._signed_out)
+        await sign_outs.look()
+        cache = SessionCache(settings.redis_url)
+        identities, sessions = Identities(secret, sign_outs.covers), Sessions(database, cache, sign_outs)
+        who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        returns = Returns(database, Tokens(secret), now_ms)
+        services = self._services = Services(who, returns, router, fanout, database)
+        app.router.routes.extend(Api(services, who, Lobby(database)).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("fanout", fanout.run()),
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
+                ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(cluster)),
             )
         ]
@@ -95,6 +107,7 @@ class Edge:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             router.close()
+            await cache.close()
             await database.close()
 
     # Routes of its own
@@ -106,20 +119,18 @@ class Edge:
             return
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         direct: DirectWebSocket = websocket.scope["extensions"][EXTENSION]
-        if not self._origin_allowed(websocket):
+        if not self._origins.allow(websocket):
             direct.close(4403, "origin refused")
             return
-        connection = Connection(direct, self._services, websocket.cookies.get("tavola_session"))
+        connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
         direct.attach(connection)
         await connection.closed
 
-    def _origin_allowed(self, websocket: WebSocket) -> bool:
-        origin = websocket.headers.get("origin")
-        if origin is None:
-            return True
-        if self._settings.allowed_origins:
-            return origin in self._settings.allowed_origins
-        return urlsplit(origin).netloc == websocket.headers.get("host")
+    def _signed_out(self, user: UserId, at: int) -> None:
+        """Close the sockets of who signed out everywhere at that moment."""
+        if self._services is not None:
+            for connection in list(self._services.by_user.get(user, ())):
+                connection.signed_out(at)
 
     async def healthz(self, request: Request) -> Response:
         return Response(b'{"status":"alive"}', media_type=JSON)
@@ -150,15 +161,14 @@ class Edge:
                 connection.drain(random.randrange(0, 1000))
 
 
-class _OwnAlone:
-    def __init__(self, identities: Identities) -> None:
-        self._identities = identities
-
-    async def of_token(self, token: str) -> Identity | No:
-        return self._identities.verify(token)
-
-    async def of_cookie(self, cookie: str | None) -> Identity | No:
-        return UNAUTHENTICATED
+def _issuer(settings: Settings) -> Issuer | None:
+    """The other issuer whose tokens are taken, if the deployment names one."""
+    if not settings.trusted_issuer:
+        return None
+    algorithm = settings.trusted_algorithm
+    key = settings.trusted_key.get_secret_value()
+    keys = OneKey(key) if key else Jwks(settings.trusted_jwks, algorithm)
+    return Issuer(settings.trusted_issuer, settings.trusted_audience, algorithm, keys)
 
 
 def _part_ended(task: asyncio.Task[None]) -> None:

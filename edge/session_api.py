@@ -1,14 +1,17 @@
-"""Sessions by REST: signing in, who one is."""
+"""Sessions by REST: signing in, who one is, signing out everywhere."""
 
 from __future__ import annotations
 
 import msgspec
 
+from actors.commands import UserId
 from actors.messages import No
-from edge.auth import Identity
-from edge.http import Answer, Call, Endpoint
+from actors.names import clean
+from edge.auth import INVALID, Identity
+from edge.http import Answer, Call, Endpoint, Reply
 from edge.lobby import iso
-from edge.socket import Services
+from edge.sessions import LIFE_MS
+from edge.who import COOKIE, Who
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -27,20 +30,51 @@ class SignedIn(Known, frozen=True):
     token: str
 
 
-def endpoints(services: Services) -> list[Endpoint]:
-    async def sign_in(call: Call) -> Answer:
-        identities, name = services.identities, call.body.display_name
-        found = identities.guest(name) if isinstance(call.who, No) else identities.renewed(call.who, name)
-        return SignedIn(*_known(found), identities.token(found))
+class SignedOut(msgspec.Struct, frozen=True):
+    """Whose sessions were ended, and how many."""
 
-    async def who(call: Call) -> Answer:
+    user_id: str
+    sessions: int
+
+
+def endpoints(who: Who) -> list[Endpoint]:
+    identities, sessions = who.identities, who.sessions
+
+    async def sign_in(call: Call) -> Answer:
+        name = clean(call.body.display_name or "")
+        if isinstance(call.who, No):
+            guest = identities.guest(name)
+            opened = await sessions.open(guest.user, guest.name)
+        else:
+            renewed = await sessions.renew(call.who, call.request.cookies.get(COOKIE), name or None)
+            if renewed is None:
+                return INVALID
+            opened = renewed
+        session = opened.session
+        known = identities.known(UserId(session.user_id), session.display_name, opened.issued_at)
+        headers = _set_cookie(call, opened.cookie, LIFE_MS // 1000)
+        return Reply(SignedIn(*_known(known), identities.token(known)), headers)
+
+    async def who_am_i(call: Call) -> Answer:
         return Known(*_known(call.identity))
+
+    async def sign_out(call: Call) -> Answer:
+        ended = await sessions.sign_out(call.identity.user)
+        return Reply(SignedOut(call.identity.user, ended), _set_cookie(call, "", 0))
 
     return [
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
-        Endpoint("GET", "/api/session", who, "Who the caller is", Known),
+        Endpoint("GET", "/api/session", who_am_i, "Who the caller is", Known),
+        Endpoint("DELETE", "/api/session", sign_out, "Sign out everywhere", SignedOut),
     ]
 
 
 def _known(identity: Identity) -> tuple[str, str, str]:
     return identity.user, identity.name, iso(identity.expires_at * 1000)
+
+
+def _set_cookie(call: Call, value: str, life_s: int) -> dict[str, str]:
+    """`Secure` if the request came over TLS, as far as the server was told by proxies that it trusts."""
+    cookie = f"{COOKIE}={value}; Max-Age={life_s}; Path=/; HttpOnly; SameSite=Lax"
+    secure = "; Secure" if call.request.url.scheme == "https" else ""
+    return {"Set-Cookie": cookie + secure, "Cache-Control": "no-store"}
