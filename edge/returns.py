@@ -83,10 +83,10 @@ class Returns:
 
     async def by_seat(self, token: str) -> Part | No:
         """Whose seat token it is. `expires_at` is the token's own."""
-        claim = self.tokens.read_seat(token)
+        now, new = self.now(), fresh()
+        claim = self.tokens.read_seat(token, now)
         if isinstance(claim, No):
             return claim
-        now, new = self.now(), fresh()
         held = (claim.room, claim.index, claim.user, claim.grant, claim.issued_at)
         row = await self._database.row("valid_seat_token", *held, digest(new), now, REJOIN_MS)
         if row is None:

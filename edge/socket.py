@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from actors.commands import RoomId, Sender, UserId
+from actors.commands import ClientCommand, RoomId, Sender, UserId
 from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
 from edge.arrival import RECHECK_S, Arrived, arrive, arrived
@@ -21,6 +21,7 @@ from edge.fanout import Fanout
 from edge.following import Following
 from edge.keyring import Keyring
 from edge.limits import Bucket
+from edge.metrics import Metrics
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
 from edge.websocket import text_frame
@@ -69,6 +70,7 @@ class Services:
         self.database = database
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
+        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()))
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -166,7 +168,7 @@ class Connection:
                 self._services.router.send(
                     RoomId(command.room),
                     lambda epoch: Deliver(epoch, sender, command),
-                    partial(self._answered, command.id, RoomId(command.room)),
+                    partial(self._answered, command, self._loop.time()),
                 )
 
     def gone(self) -> None:
@@ -306,7 +308,9 @@ class Connection:
 
     # Commands
 
-    def _answered(self, id: str, room: RoomId, answer: Answer) -> None:
+    def _answered(self, command: ClientCommand, since: float, answer: Answer) -> None:
+        self._services.metrics.answered(command, answer, self._loop.time() - since)
+        id, room = command.id, RoomId(command.room)
         if isinstance(answer, Done):
             held: list[bytes] = []
             self._held = held
