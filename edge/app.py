@@ -14,7 +14,6 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -27,9 +26,11 @@ from edge import pages
 from edge.api import Api
 from edge.auth import Identities
 from edge.fanout import Fanout
+from edge.http import not_there
 from edge.issuers import Issuer, OneKey
 from edge.jwks import Jwks
 from edge.lobby import Lobby
+from edge.metrics import CONTENT_TYPE
 from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
@@ -151,6 +152,12 @@ class Edge:
         body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "away": away})
         return Response(body, 200 if ready else 503, media_type=JSON)
 
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus."""
+        if self._services is None:
+            return Response(status_code=503)
+        return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
+
     def drain(self) -> None:
         """Say goodbye to every client, each to come back at a moment of its own."""
         self.draining = True
@@ -189,22 +196,17 @@ async def _keep_steward(cluster: Cluster) -> None:
         await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
 
 
-async def _not_there(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    said = "There is nothing at this path." if status == 404 else "This path has no such method."
-    return Response(msgspec.json.encode({"error": {"code": "not_found", "message": said}}), status, media_type=JSON)
-
-
 def application(edge: Edge) -> Starlette:
     return Starlette(
         routes=[
             WebSocketRoute("/ws", edge.socket),
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
+            Route("/metrics", edge.metrics),
             *pages.routes(),
         ],
         lifespan=edge.running,
-        exception_handlers={404: _not_there, 405: _not_there},
+        exception_handlers={404: not_there, 405: not_there},
     )
 
 

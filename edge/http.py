@@ -6,8 +6,8 @@ request is refused: how often its sender asks, who he is, its `Idempotency-Key`,
 
 from __future__ import annotations
 
-import asyncio
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -130,7 +130,13 @@ class Named(Protocol):
 class Door:
     """Makes routes of endpoints. `who` says whose a request is; `rooms` knows the codes."""
 
-    def __init__(self, who: Callable[[Request], Awaitable[Identity | No]], rooms: Named) -> None:
+    def __init__(
+        self,
+        who: Callable[[Request], Awaitable[Identity | No]],
+        rooms: Named,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._who = who
         self._rooms = rooms
         self._users = Rates(USER_RATE, USER_BURST)
@@ -183,7 +189,7 @@ class Door:
         return await self._with_room(call) if "room" in request.path_params else call
 
     def _allowed(self, request: Request, who: Identity | No) -> bool:
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         if isinstance(who, Identity):
             return self._users.take(who.user, now)
         return self._addresses.take(request.client.host if request.client else "", now)

@@ -10,6 +10,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.commands import ClientCommand, snake
+from actors.messages import Answer, Done, No
+from edge.router import NOBODY
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,9 +31,10 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def answered(self, command: str, outcome: str, seconds: float) -> None:
-        """A command was answered: `outcome` is `done`, or the refusal's code."""
-        key = (command, outcome)
+    def answered(self, command: ClientCommand, answer: Answer, seconds: float) -> None:
+        """A command was answered, so many seconds after it arrived: `done`, or with a refusal's code."""
+        outcome = "done" if isinstance(answer, Done) else answer.code if isinstance(answer, No) else NOBODY.code
+        key = (type(command).__name__, outcome)
         self._commands[key] = self._commands.get(key, 0) + 1
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
@@ -39,7 +44,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily("tavola_rooms_followed", "Rooms that somebody follows on this edge", self._rooms())
         commands = CounterMetricFamily("tavola_commands", "Commands answered", labels=["command", "outcome"])
         for labels, count in self._commands.items():
-            commands.add_metric(labels, count)
+            commands.add_metric([snake(labels[0]), labels[1]], count)
         yield commands
         bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
         answers = HistogramMetricFamily("tavola_answer_seconds", "From a command's arrival at the edge to its answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -218,8 +219,12 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
 async def deliver(services: Services, call: Call, command: ClientCommand) -> Done | No:
     """Have the room's actor decide `command`. On `Done` it is durable, and this edge's sockets are told."""
     sender = Sender(call.identity.user, call.identity.name)
+    clock = asyncio.get_running_loop().time
+    since = clock()
     answer = await services.router.ask(call.room, lambda epoch: Deliver(epoch, sender, command))
+    services.metrics.answered(command, answer, clock() - since)
     if isinstance(answer, Done):
+        services.fanout.presence.touch(call.room, sender.user)
         if answer.update:
             services.fanout.heard(call.room, answer.update)
         return answer

@@ -76,6 +76,8 @@ def endpoints(services: Services) -> list[Endpoint]:
         as_spectator = call.query.role == "spectator"
         answer = await services.router.ask(call.room, lambda epoch: Look(epoch, sender, call.room, as_spectator))
         if isinstance(answer, Seen):
+            if answer.audience == "inside":
+                services.fanout.presence.touch(call.room, sender.user)
             return answer.view
         return answer if isinstance(answer, No) else NOBODY
 
