@@ -148,7 +148,7 @@ class Fanout:
 
     def __init__(self, database: Database, redis_url: str, presence: Presence) -> None:
         self._database = database
-        self._presence = presence
+        self.presence = presence
         self._feeds: dict[str, Feed] = {}
         self._subscriber = Subscriber(redis_url, self.heard, self.heard_presence)
         self._repairs: set[asyncio.Task[None]] = set()
@@ -187,7 +187,7 @@ class Fanout:
         follower.seq, follower.audience = seq, audience
         if not follower.present:
             follower.present = True
-            self._presence.came(room, follower.user)
+            self.presence.came(room, follower.user)
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
             feed.seq = seq
@@ -215,7 +215,7 @@ class Fanout:
         feed.discard(follower)
         if follower.present:
             follower.present = False
-            self._presence.went(feed.room, follower.user)
+            self.presence.went(feed.room, follower.user)
         if feed.empty:
             del self._feeds[room]
             self._subscriber.unfollow(room)
@@ -319,7 +319,7 @@ class Fanout:
         while True:
             await asyncio.sleep(POLL_S)
             feeds = [feed for feed in self._feeds.values() if feed.seq >= 0]
-            known = [(feed.room, feed.seq, self._presence.epoch(feed.room)) for feed in feeds]
+            known = [(feed.room, feed.seq, self.presence.epoch(feed.room)) for feed in feeds]
             if not known:
                 continue
             try:
@@ -330,8 +330,8 @@ class Fanout:
                 feed = self._feeds.get(row["room_id"])
                 if feed is None:
                     continue
-                if self._presence.epoch(feed.room) < row["epoch"]:
-                    self._presence.moved(feed.room, Epoch(row["epoch"]))
+                if self.presence.epoch(feed.room) < row["epoch"]:
+                    self.presence.moved(feed.room, Epoch(row["epoch"]))
                 if feed.seq < row["seq"]:
                     feed.known = row["seq"]
                     self._repair_soon(feed)

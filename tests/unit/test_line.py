@@ -113,6 +113,24 @@ def test_an_actor_that_does_not_know_the_secret_is_not_believed() -> None:
     run(main())
 
 
+def test_the_actor_learns_which_edge_is_lost() -> None:
+    """When the last of its lines is cut, and of nobody who has proved nothing."""
+
+    async def main() -> None:
+        async with actor() as one:
+            lines = [await Line.connect("a", one.address, SECRET, SILENT_S, edge) for edge in ("e1", "e1", "e2", "")]
+            await reason("a", one.address, b"t" * 32)
+            for line in (lines[3], lines[0], lines[2]):
+                line.cut("done")
+            await one.pulse.until(lambda: one.lost and len(one.server.ends) == 1)
+            assert one.lost == ["e2"]
+            lines[1].cut("done")
+            await one.pulse.until(lambda: len(one.lost) == 2)
+            assert one.lost == ["e2", "e1"]
+
+    run(main())
+
+
 def test_another_actor_at_the_address_is_noticed() -> None:
     """A port may belong to somebody else by now."""
 
