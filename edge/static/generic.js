@@ -42,7 +42,7 @@ function player(seat, page) {
     h(
       "div",
       { class: "pod" },
-      h("span", { class: "name" }, isMe && h("span", { class: "you" }, "You · "), h("bdi", null, seat.display_name)),
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
       h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")),
       acts && turnClock(view),
     ),

@@ -93,7 +93,14 @@ function player(seat, vars, page, hand, told, over) {
   const acts = view.turn?.seat_index === index;
   const shown = isMe && view.me.hole_cards && (seat.in_hand || over) ? view.me.hole_cards : seat.hole_cards;
   const won = over ? told.winners.get(index) : undefined;
-  const state = [acts && "acts", isMe && "me", !seat.in_hand && "out", won && "won", `status-${seat.status}`];
+  const state = [
+    acts && "acts",
+    isMe && "me",
+    !seat.in_hand && "out",
+    won && "won",
+    shown && shown[0] !== "??" && "shown",
+    `status-${seat.status}`,
+  ];
   return h(
     "li",
     { class: `seat ${state.filter(Boolean).join(" ")}`, key: `seat${index}`, vars, "data-seat": index },
@@ -143,7 +150,7 @@ function marks(view, hand, count, mine) {
     .map((seat) =>
       h(
         "span",
-        { class: "bet", key: `bet${seat.seat_index}`, vars: place(seat.seat_index, count, mine, 0.42) },
+        { class: "wager", key: `bet${seat.seat_index}`, vars: place(seat.seat_index, count, mine, 0.42) },
         chips(seat.bet),
       ),
     );

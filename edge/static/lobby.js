@@ -168,16 +168,12 @@ export class LobbyPage {
         "header",
         null,
         h("h2", { id: "rooms-title" }, "Tables"),
+        h("label", { for: "filter" }, "Game"),
         h(
-          "label",
-          null,
-          "Game ",
-          h(
-            "select",
-            { value: game, on: { change: (event) => this.#change({ game: event.target.value }) } },
-            h("option", { key: "", value: "" }, "all"),
-            this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
-          ),
+          "select",
+          { id: "filter", value: game, on: { change: (event) => this.#change({ game: event.target.value }) } },
+          h("option", { key: "", value: "" }, "all"),
+          this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
         ),
         h(
           "label",

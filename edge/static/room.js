@@ -273,7 +273,7 @@ export class RoomPage {
   #foot() {
     return h(
       "footer",
-      { class: "foot", key: "foot" },
+      { class: `foot${this.view.me.role === "player" ? " playing" : ""}`, key: "foot" },
       this.#actions.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()),
       this.#own(),
     );

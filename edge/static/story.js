@@ -13,7 +13,13 @@ const MOVES = {
   mark: (event) => `marks cell ${event.cell + 1}`,
 };
 const PHASES = { flop: "Flop", turn: "Turn", river: "River" };
-const BLINDS = { ante: "the ante", small_blind: "the small blind", big_blind: "the big blind" };
+const BLINDS = {
+  ante: "the ante",
+  small_blind: "the small blind",
+  big_blind: "the big blind",
+  live_post: "a missed blind",
+  dead_post: "a missed small blind",
+};
 
 /** Who sits and sat where, and who is called what: read from the past, and from the view for what it does not tell. */
 export class Names {

@@ -360,7 +360,7 @@ export class Tavola extends Emitter {
   }
 
   #known({ token, ...session }) {
-    if (token) this.#token = token;
+    if (token && !this.#options.cookie) this.#token = token; // A page needs none: scripts cannot read the cookie.
     this.session = session;
     return session;
   }

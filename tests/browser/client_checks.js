@@ -140,7 +140,9 @@ const CHECKS = {
     equal(socket().sent, [{ type: "authenticate", token: "t0", after: {} }], "first frame");
     socket().tell({ type: "authenticated", user_id: "u1", display_name: "Ann", server_time: 5_000_000 });
     equal(
-      socket().sent.slice(1).map(({ type }) => type),
+      socket()
+        .sent.slice(1)
+        .map(({ type }) => type),
       ["join_room", "chat"],
       "then",
     );
@@ -160,7 +162,11 @@ const CHECKS = {
       [{ a: "c" }, { a: ["b"] }, { a: ["b"] }],
       [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
       [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
-      [["a", "b"], ["c", "d"], ["c", "d"]],
+      [
+        ["a", "b"],
+        ["c", "d"],
+        ["c", "d"],
+      ],
       [{ a: "b" }, ["c"], ["c"]],
       [{ a: "foo" }, null, null],
       [{ a: "foo" }, "bar", "bar"],
@@ -265,15 +271,33 @@ const CHECKS = {
     const room = await follow(5);
     const no = room.act("check");
     const [{ id }] = socket().take("act");
-    socket().tell({ type: "error", id, room: ROOM, code: "not_your_turn", message: "It is not your turn.", details: { a: 1 } });
+    socket().tell({
+      type: "error",
+      id,
+      room: ROOM,
+      code: "not_your_turn",
+      message: "It is not your turn.",
+      details: { a: 1 },
+    });
     const refused = await rejected(no, module.Refused, "refused");
-    equal([refused.code, refused.message, refused.details], ["not_your_turn", "It is not your turn.", { a: 1 }], "fields");
+    equal(
+      [refused.code, refused.message, refused.details],
+      ["not_your_turn", "It is not your turn.", { a: 1 }],
+      "fields",
+    );
 
     const troubles = [];
     room.on("trouble", (code) => troubles.push(code));
     const later = room.act("check");
     const again = socket().take("act")[1];
-    socket().tell({ type: "error", id: again.id, room: ROOM, code: "storage_unavailable", message: "Later.", retry_after_ms: 500 });
+    socket().tell({
+      type: "error",
+      id: again.id,
+      room: ROOM,
+      code: "storage_unavailable",
+      message: "Later.",
+      retry_after_ms: 500,
+    });
     equal(socket().take("act").length, 2, "not at once");
     await time.pass(1_000);
     equal(socket().take("act")[2], again, "again, the same");
@@ -331,7 +355,11 @@ const CHECKS = {
   },
 
   async "some closes are for good"({ make, sockets, time }) {
-    for (const [code, reason] of [[4400, "protocol"], [4403, "refused"], [4409, "too_many"]]) {
+    for (const [code, reason] of [
+      [4400, "protocol"],
+      [4403, "refused"],
+      [4409, "too_many"],
+    ]) {
       const client = make();
       client.connect();
       const socket = sockets().at(-1);
@@ -369,7 +397,9 @@ const CHECKS = {
     client.connect();
     socket().authenticated({ room: ROOM, role: "player", rejoin_token: "j9", seat_token: "s9" });
     equal(
-      socket().take("join_room").map(({ room }) => room),
+      socket()
+        .take("join_room")
+        .map(({ room }) => room),
       ["r_2"],
       "joined",
     );
@@ -444,7 +474,13 @@ const CHECKS = {
     socket().tell({ type: "error", room: ROOM, code: "room_unavailable", message: "Later.", retry_after_ms: 300 });
     equal(busy.trouble, "room_unavailable", "trouble");
     await time.pass(300);
-    equal(socket().take("join_room").filter(({ room }) => room === ROOM).length, 2, "again");
+    equal(
+      socket()
+        .take("join_room")
+        .filter(({ room }) => room === ROOM).length,
+      2,
+      "again",
+    );
     socket().tell(hydrated(1));
     equal(((await busy.ready).seq, busy.trouble), null, "there");
   },
@@ -479,7 +515,9 @@ const CHECKS = {
     const room = client.room(ROOM);
     client.connect();
     sockets().at(-1).authenticated();
-    sockets().at(-1).tell(hydrated(5, { ...VIEW, me: { rejoin_token: "j1" } }));
+    sockets()
+      .at(-1)
+      .tell(hydrated(5, { ...VIEW, me: { rejoin_token: "j1" } }));
     equal(room.seq, 5, "goes on");
   },
 
@@ -493,7 +531,11 @@ const CHECKS = {
     };
     const client = make({ fetch, token: undefined });
     await client.signIn("Ann");
-    equal([asked[0].url, asked[0].method, asked[0].body], ["http://server.test/api/session", "POST", '{"display_name":"Ann"}'], "request");
+    equal(
+      [asked[0].url, asked[0].method, asked[0].body],
+      ["http://server.test/api/session", "POST", '{"display_name":"Ann"}'],
+      "request",
+    );
     equal(asked[0].headers["X-Requested-With"], "tavola", "header");
     equal(client.session.display_name, "Ann", "session");
     reply = { status: 409, body: { error: { code: "seat_taken", message: "Somebody sits there." } } };
@@ -548,7 +590,14 @@ async function attempt(check, module) {
     });
   time.install();
   const make = (options = {}) => {
-    const given = { url: "http://server.test/", token: "t0", cookie: false, WebSocket: FakeSocket, storage, random: () => 0.5 };
+    const given = {
+      url: "http://server.test/",
+      token: "t0",
+      cookie: false,
+      WebSocket: FakeSocket,
+      storage,
+      random: () => 0.5,
+    };
     clients.push(new module.Tavola({ ...given, ...options }));
     return clients.at(-1);
   };

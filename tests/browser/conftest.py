@@ -12,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
 from kit_browser import CHROMIUM, Balancer
 from kit_stack import Stack
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

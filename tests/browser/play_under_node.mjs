@@ -17,7 +17,12 @@ const { id } = await ann.request("POST", "/api/rooms", { game: "tictactoe", appr
 const rooms = [ann.room(id), ben.room(id)];
 await Promise.all(rooms.map((room) => room.ready));
 await rooms[1].command("request_join", { display_name: "Ben" });
-const over = rooms.map((room) => new Promise((resolve) => room.on("update", ({ events }) => events.some(({ kind }) => kind === "game_complete") && resolve())));
+const over = rooms.map(
+  (room) =>
+    new Promise((resolve) =>
+      room.on("update", ({ events }) => events.some(({ kind }) => kind === "game_complete") && resolve()),
+    ),
+);
 const refusals = [];
 for (const room of rooms) {
   const play = async () => {
@@ -41,5 +46,12 @@ try {
 for (const [seat, room] of rooms.entries()) await room.command("take_seat", { seat_index: seat });
 await Promise.all(over);
 const boards = rooms.map((room) => room.view.game.board);
-console.log(JSON.stringify({ boards, lines: rooms.map((room) => room.view.game.line), seqs: rooms.map((room) => room.seq), refusals }));
+console.log(
+  JSON.stringify({
+    boards,
+    lines: rooms.map((room) => room.view.game.line),
+    seqs: rooms.map((room) => room.seq),
+    refusals,
+  }),
+);
 process.exit(0);
