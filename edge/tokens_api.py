@@ -22,7 +22,7 @@ from edge.views_api import PAGE_LIMIT, Update, View
 from storage.postgres import BIGINT
 
 GAME = "/api/game/{room}"
-TOKEN_LIMIT = 200
+TOKEN_LIMIT = 4096
 
 _json = msgspec.json.Encoder().encode
 

@@ -87,10 +87,3 @@ WHERE c.hash = $1 AND m.seat_index = c.seat_index
 -- name: use_connection_token
 -- Whoever is told the row has used the token with hash $1, and nobody else has.
 DELETE FROM connection_tokens WHERE hash = $1 AND expires_at > $2 RETURNING user_id
-
--- name: forget_tokens
--- Tokens that are good no more. One that expired during a hand is kept for a day: the hand may still be running.
-WITH connections AS (
-    DELETE FROM connection_tokens WHERE expires_at < $1
-)
-DELETE FROM rejoin_tokens WHERE expires_at < $1 AND (replaced_at IS NOT NULL OR expires_at < $1 - 86400000)

@@ -389,7 +389,7 @@ def test_a_connection_token_is_a_players_and_ends_with_his_seat(database_url: st
     run(main())
 
 
-# Gaps and clearing up
+# Gaps, and commands sent again
 
 
 def test_a_gap_is_what_was_missed(database_url: str) -> None:
@@ -417,34 +417,6 @@ def test_a_gap_is_what_was_missed(database_url: str) -> None:
             assert (await gap("ann", 103))[2] is True
             await here.kicks("ann")
             assert (await gap("ann", 105))[2] is False
-
-    run(main())
-
-
-def test_what_is_good_no_more_is_forgotten(database_url: str) -> None:
-    async def main() -> None:
-        async with scene(database_url) as here:
-            used = await here.joins("ann")
-            here.goes_by(1)
-            last = (await here.back(used)).rejoin_token
-            await here.sits("ann", 1)
-            await here.returns.connection_token(here.room, ANN)
-
-            async def left() -> list[int]:
-                await here.database.rows("forget_tokens", here.table.time())
-                [row] = await here.sql(
-                    "SELECT (SELECT count(*) FROM rejoin_tokens), (SELECT count(*) FROM connection_tokens)"
-                )
-                return list(row)
-
-            assert await left() == [3, 1]
-            here.goes_by(REJOIN_MS + 1)
-            assert await left() == [2, 1], "the replaced one; the others may be kept good by a hand"
-            here.goes_by(CONNECTION_MS)
-            assert await left() == [2, 0]
-            here.goes_by(86_400_000)
-            assert await left() == [0, 0]
-            assert await here.returns.by_rejoin(last) is INVALID
 
     run(main())
 
