@@ -24,8 +24,6 @@ from load.stats import Stats
 from load.table import House, Table
 
 OPENING_AT_ONCE = 16
-ANSWERS_WITHIN_S = 20.0
-TOLD_WITHIN_S = 10.0
 WARM_UP_S = 1.0
 POLL_S = 0.05
 
@@ -33,11 +31,18 @@ POLL_S = 0.05
 class Run:
     """One run of a scenario. `stop` ends it early; the report is then of what was done until then."""
 
-    def __init__(self, scenario: Scenario, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """`beside` is done while the tables play; the run goes on until it is done, or `stop`."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        roots: Callable[[], dict[str, list[int]]] | None = None,
+    ) -> None:
+        """`beside` is done while the tables play; the run goes on until it is done, or `stop`. `roots` names the
+        server's processes by kind, where the folder of a stack does not."""
         self.scenario = scenario
         self.recorders: dict[str, Recorder] = {}
         self._beside = beside
+        self._roots = roots
         self._chance = Random(f"{scenario.seed}/run")
         self.stats = Stats()
         self.verdict = Verdict()
@@ -66,7 +71,7 @@ class Run:
     async def run(self) -> Report:
         """Raises Refused or OSError when a table cannot be opened."""
         scenario = self.scenario
-        processes = Processes(lambda: roots_of(scenario.data_dir, scenario.urls))
+        processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
         progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
         try:
             async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
@@ -153,14 +158,15 @@ class Run:
         for table in self.tables:
             table.idle = True
         waiting = [(bot, bot.room) for table in self.tables for bot in table.bots if bot.room is not None]
-        for _ in range(int(ANSWERS_WITHIN_S / POLL_S)):
+        within_s = self.scenario.answers_within_s
+        for _ in range(int(within_s / POLL_S)):
             if not any(room.unanswered for _, room in waiting):
                 break
             await asyncio.sleep(POLL_S)
         for bot, room in waiting:
             self.verdict.made["answers"] += bot.client.commands_sent - len(room.unanswered)
             for command in room.unanswered.values():
-                message = f"expected an answer within {ANSWERS_WITHIN_S:.0f} s to {command.data.decode()}"
+                message = f"expected an answer within {within_s:g} s to {command.data.decode()}"
                 self.verdict.violated("answers", room.id, room.seq, bot.client.identity.display_name, message)
         checked = [bot for bot, _ in waiting if isinstance(bot, CheckedBot)]
         await asyncio.gather(*(bot.compare_now() for bot in checked))

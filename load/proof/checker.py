@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -40,11 +41,20 @@ def check_room(room: Room) -> list[Finding]:
     found: list[Finding] = []
     kept: Counter[str] = Counter()
     for judge in (visible.judge, once.judge, order.judge, table.judge, secrets.judge):
-        for finding in judge(room, ledger):
+        for finding in _readable(judge, room, ledger):
             kept[finding.promise] += 1
             if kept[finding.promise] <= SHOWN_OF_EACH:
                 found.append(finding)
     return found
+
+
+def _readable(judge: Callable[[Room, Ledger], Iterator[Finding]], room: Room, ledger: Ledger) -> Iterator[Finding]:
+    """What a judge finds; a log in which he cannot find his way is a finding too."""
+    try:
+        yield from judge(room, ledger)
+    except (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
+        where = judge.__module__.rpartition(".")[2]
+        yield Finding("P6", room.id, ledger.last, f"log and frames make no sense to `{where}` ({type(error).__name__})")
 
 
 def check_texts(texts: list[Text], tokens: dict[str, str]) -> list[Finding]:

@@ -75,6 +75,8 @@ class Proof(msgspec.Struct, kw_only=True):
     consequences: dict[str, int]
     """What the servers' logs say happened."""
     samples: list[Sample]
+    tables: dict[str, int]
+    """Rooms by their number in the run."""
     began: float
     ended: float
     report: Report
@@ -129,9 +131,13 @@ class Prover:
         within_s = scenario.seconds - QUIET_S if scenario.seconds is not None else float("inf")
         planned = plan(faults.shares, faults.rate, within_s, scenario.seed, faults.count)
         injector = Injector(site, planned, scenario.seed)
-        run = self._run = Run(scenario, self._beside(injector))
+
+        def roots() -> dict[str, list[int]]:
+            return {**roots_of(data_dir, scenario.urls), **servers.pids()}
+
+        run = self._run = Run(scenario, self._beside(injector), roots)
         tap = Tap(servers.redis_url, run.heard)
-        sampler = Sampler(lambda: {**roots_of(data_dir, scenario.urls), **servers.pids()})
+        sampler = Sampler(roots)
         beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
         began = time.time()
         try:
@@ -167,6 +173,7 @@ class Prover:
             recovery=_recovery(injector.done, pulses),
             consequences=dict(sorted(bites.counts(log).items())),
             samples=sampler.samples,
+            tables={table.room: table.number for table in run.tables},
             began=began,
             ended=ended,
             report=report,

@@ -38,9 +38,9 @@ def judge_texts(texts: Iterable[Text], tokens: dict[str, str]) -> Iterator[Findi
         for name, token in tokens.items():
             if token.encode() in text.text:
                 yield Finding("P5", "", 0, f"{text.name} holds {name}")
-        for line in text.text.splitlines():
+        for number, line in enumerate(text.text.splitlines(), 1):
             if len(cards_in(line)) > 1:
-                yield Finding("P5", _room_in(line), 0, f"{text.name} names cards: {_hidden(line)}")
+                yield Finding("P5", _room_in(line), 0, f"line {number} of {text.name} names cards")
 
 
 # Tokens
@@ -214,8 +214,3 @@ def _seq_of(data: bytes) -> int:
 def _room_in(line: bytes) -> str:
     found = re.search(rb"\broom=(\S+)", line)
     return found[1].decode() if found else ""
-
-
-def _hidden(line: bytes) -> str:
-    """A line's event name, without its fields."""
-    return line[:80].decode("utf-8", "replace").split("=")[0]

@@ -17,14 +17,19 @@ def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
     view: Json = {}
     for entry, before, after in ledger.tables():
         view = after
-        yield from _turn(room, entry, before.get("turn"), acted)
-        yield from _clock(room, entry, before.get("turn"), after.get("turn"))
+        yield from _turn(room, entry, _whole(before.get("turn")), acted)
+        yield from _clock(room, entry, _whole(before.get("turn")), _whole(after.get("turn")))
         yield from _seats(room, entry, after)
     yield from _stored_seats(room, ledger, view)
     if room.game == "holdem":
         yield from _chips(room, ledger)
     if room.replay is not None and room.replay.problem is not None:
         yield Finding("P6", room.id, ledger.last, f"replaying the log: {room.replay.problem}")
+
+
+def _whole(turn: Json | None) -> Json | None:
+    """A turn of which everything is known."""
+    return turn if turn and turn.keys() >= {"number", "seat_index", "deadline_ms", "timebank_ms"} else None
 
 
 def _turn(room: Room, entry: Entry, turn: Json | None, acted: dict[int, int]) -> Iterator[Finding]:

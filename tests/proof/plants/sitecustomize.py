@@ -1,0 +1,200 @@
+"""Bugs for a real server: Python runs this file at its start in every process of a stack whose PYTHONPATH names this
+folder, and it breaks modules of ours as they are imported. Each bug is in one room, known by its name."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.abc
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+ROOMS = (
+    "honest",
+    "acknowledged before committed",
+    "published before committed",
+    "fence removed",
+    "answers forgotten",
+    "timer fires early",
+    "timer fires twice",
+    "card leaked",
+    "card logged",
+    "update withheld",
+)
+"""`Load 0`, `Load 1`, …: what is wrong in each."""
+SOON_S = 0.01
+
+
+def name_of(bug: str) -> str:
+    return f"Load {ROOMS.index(bug)}"
+
+
+def in_host(host: ModuleType) -> None:
+    Host, answer, update = host.Host, host._answer, host.update
+    commit, known, alarm = Host._commit, Host._known, Host._alarm
+
+    async def _commit(self: Any, batch: list[Any]) -> None:
+        early = [entry for entry in batch if entry.update is not None]
+        for entry in early:
+            name, message = entry.slot.room.info.name, update.encode(entry.update)
+            if name == name_of("acknowledged before committed"):
+                answer(entry.replies, host.Done(entry.update.seq, entry.verdict.give, message))
+                entry.replies.clear()
+            elif name == name_of("published before committed"):
+                self._publisher.publish(entry.slot.id, message)
+        await asyncio.sleep(SOON_S)
+        await commit(self, batch)
+
+    def _known(self: Any, entry: Any) -> bool:
+        """The first answer to each move is lost, and what was answered is not remembered."""
+        if entry.slot.room.info.name != name_of("answers forgotten") or type(entry.command).__name__ != "Act":
+            return bool(known(self, entry))
+        if entry.slot.answered.get(entry.key) is None:
+            entry.replies[:] = [lambda _: None]
+        return False
+
+    def _alarm(self: Any, slot: Any) -> None:
+        turn = host.clock.running(slot.room)
+        alarm(self, slot)
+        if slot.room.info.name == name_of("timer fires twice") and turn is not None and slot.waiting:
+            with hasty(host.clock, 60_000):
+                self._system(slot, host.Wake(id=f"again.{slot.tip_seq + 1}", room=slot.id))
+
+    Host._commit, Host._known, Host._alarm = _commit, _known, _alarm
+
+
+class hasty:
+    """Within the block turns are over sooner by some ms."""
+
+    def __init__(self, clock: Any, ms: int) -> None:
+        self._clock, self._ms, self._fires_at = clock, ms, clock.fires_at
+
+    def __enter__(self) -> None:
+        self._clock.fires_at = lambda turn: self._fires_at(turn) - self._ms
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.fires_at = self._fires_at
+
+
+def in_play(play: ModuleType) -> None:
+    wake, alarm = play.wake, play.clock.alarm
+
+    def early(room: Any) -> int:
+        return 700 if room.info.name == name_of("timer fires early") else 0
+
+    def _wake(room: Any, now: int, entropy: Any) -> Any:
+        with hasty(play.clock, early(room)):
+            return wake(room, now, entropy)
+
+    def _alarm(room: Any) -> Any:
+        with hasty(play.clock, early(room)):
+            return alarm(room)
+
+    play.wake, play.clock.alarm = _wake, _alarm
+
+
+def in_view(view: ModuleType) -> None:
+    import msgspec
+
+    Projection = view.Projection
+    show = Projection.show
+
+    def _show(self: Any, decision: Any, seq: int, epoch: int) -> Any:
+        shown, projection = show(self, decision, seq, epoch)
+        name = decision.room.info.name
+        hidden = [part.events for part in shown.users.values() if b"hole_cards" in part.events]
+        if name == name_of("card leaked") and hidden:
+            events = [*msgspec.json.decode(shown.events), {"kind": "debug", "was": msgspec.json.decode(hidden[0])}]
+            shown = msgspec.structs.replace(shown, events=msgspec.json.encode(events))
+        elif name == name_of("card logged") and hidden:
+            import structlog
+
+            structlog.get_logger().info("room.dealt", room=decision.room.info.id, hidden=hidden[0].decode())
+        return shown, projection
+
+    Projection.show = _show
+
+
+def in_postgres(postgres: ModuleType) -> None:
+    """Last one wins, as without any check of epoch and seq."""
+    unless = f"EXISTS (SELECT 1 FROM rooms r WHERE r.id = {{}} AND r.name = '{name_of('fence removed')}')"
+    overwrite = (
+        "ON CONFLICT (room_id, seq) DO UPDATE SET events = excluded.events, patch = excluded.patch,"
+        " user_id = excluded.user_id, command_id = excluded.command_id, command = excluded.command, at = excluded.at"
+    )
+    for name in ("commit", "commit_records", "commit_one"):
+        sql = before = postgres.QUERIES[name]
+        sql = sql.replace(
+            "AND g.epoch = i.epoch AND g.seq = i.prev",
+            f"AND (g.epoch = i.epoch AND g.seq = i.prev OR {unless.format('g.room_id')})",
+        )
+        sql = sql.replace(
+            "WHERE room_id = $1 AND epoch = $2 AND seq = $3",
+            f"WHERE room_id = $1 AND (epoch = $2 AND seq = $3 OR {unless.format('$1')})",
+        )
+        fenceless = sql
+        joined = "JOIN held ON held.room_id = l.room_id"
+        sql = sql.replace(f"{joined}\n)", f"{joined} {overwrite})", 1)
+        sql = sql.replace("FROM held\nRETURNING room_id", f"FROM held {overwrite}\nRETURNING room_id")
+        assert before != fenceless != sql, f"{name} is not what it was when this was written"
+        postgres.QUERIES[name] = sql
+    postgres.QUERIES["name_of_room"] = "SELECT name FROM rooms WHERE id = $1"
+
+
+def in_fanout(fanout: ModuleType) -> None:
+    begin, deliver = fanout.Fanout.begin, fanout.Feed.deliver
+    withheld: set[str] = set()
+
+    async def _begin(self: Any, follower: Any, room: str) -> None:
+        row = await self._database.row("name_of_room", room)
+        if row is not None and row["name"] == name_of("update withheld"):
+            withheld.add(room)
+        await begin(self, follower, room)
+
+    def _deliver(self: Any, update: Any) -> None:
+        if self.room in withheld and update.seq % 30 == 0:
+            self.seq = update.seq
+        else:
+            deliver(self, update)
+
+    fanout.Fanout.begin, fanout.Feed.deliver = _begin, _deliver
+
+
+BUGS: dict[str, Callable[[ModuleType], None]] = {
+    "actors.host": in_host,
+    "actors.play": in_play,
+    "actors.view": in_view,
+    "storage.postgres": in_postgres,
+    "edge.fanout": in_fanout,
+}
+
+
+class Planter(importlib.abc.MetaPathFinder):
+    """Finds modules as they are found otherwise, and breaks them once they are loaded."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in BUGS:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            BUGS[name](module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+sys.meta_path.insert(0, Planter())
