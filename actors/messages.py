@@ -48,15 +48,15 @@ class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """Of the users who follow the room, `here` have a socket on this edge from now on, and `gone` have none there any
-    more; `lately` have none, and have made a request. Said again, it changes nothing; what an edge has said is
-    forgotten some time after its line was cut."""
+    more; `lately` have none, and have made a request, which counts for so many ms from now. Said again, it changes
+    nothing; what an edge has said is forgotten some time after its line was cut."""
 
     epoch: Epoch
     room: RoomId
     edge: str
     here: tuple[UserId, ...] = ()
     gone: tuple[UserId, ...] = ()
-    lately: tuple[UserId, ...] = ()
+    lately: tuple[tuple[UserId, int], ...] = ()
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):

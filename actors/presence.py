@@ -69,15 +69,14 @@ class Presence:
             slot.whereabouts.told[user] = _status(slot, index)
             self._stays(slot, user, UNANNOUNCED, until)
         for user in _watching(slot):
-            slot.whereabouts.told[user] = "active"
             self._stays(slot, user, UNANNOUNCED, until)
 
     def attend(self, slot: Slot, request: Attend) -> None:
         for user in request.here:
             slot.whereabouts.arrives(user, request.edge)
             self._judge(slot, user)
-        for user in request.lately:
-            self._stays(slot, user, BY_REQUEST, self._now() + REQUEST_MS)
+        for user, ms in request.lately:
+            self._stays(slot, user, BY_REQUEST, self._now() + ms)
             self._judge(slot, user)
         for user in request.gone:
             slot.whereabouts.leaves(user, request.edge)
@@ -169,7 +168,7 @@ class Presence:
             self._say(slot, user, _status(slot, index))
 
     def _say(self, slot: Slot, user: UserId, status: Status) -> None:
-        if slot.whereabouts.told.get(user) != status:
+        if slot.whereabouts.told.get(user, "active") != status:
             slot.whereabouts.told[user] = status
             self._tell(_json(Present(slot.id, user, status)))
 

@@ -26,7 +26,7 @@ class Whereabouts:
     def __init__(self) -> None:
         self._places: dict[UserId, dict[str, int]] = {}
         self.told: dict[UserId, Status] = {}
-        """What was said last of each, in a `presence` frame."""
+        """What was said last of each, in a `presence` frame. Of whom nothing was said, he counts as active."""
         self.begun = False
         """Those who belong here are known."""
 

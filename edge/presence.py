@@ -31,7 +31,7 @@ AGAIN_S = 2.0
 """After how long what an actor was not told is tried again."""
 LATELY_S = REQUEST_MS / 1000
 TOUCH_S = 10.0
-"""A user's requests within this time are told as one."""
+"""A user's requests within this time are told as one, which counts for that much longer."""
 REJOIN_MS = 300_000
 """A rejoin token is good for so long after its holder has gone: at each beat it gets that, and some beats more."""
 BEATS_MS = 60_000
@@ -48,7 +48,7 @@ class Presence:
         self._people: dict[RoomId, dict[UserId, int]] = {}
         """How many sockets of each user follow each room."""
         self._lately: dict[RoomId, dict[UserId, float]] = {}
-        """When (on the loop's clock) those without a socket made a request, as it was told."""
+        """Until when (on the loop's clock) the requests of those without a socket count."""
         self._epochs: dict[RoomId, Epoch] = {}
         """At which epoch a room's actor was last told."""
         self._changed: dict[RoomId, set[UserId]] = {}
@@ -82,8 +82,8 @@ class Presence:
     def touch(self, room: RoomId, user: UserId) -> None:
         """A member made a request: for a while he counts as there, socket or none."""
         lately, now = self._lately.setdefault(room, {}), self._loop.time()
-        if user not in self._people.get(room, {}) and now - lately.get(user, -TOUCH_S) >= TOUCH_S:
-            lately[user] = now
+        if user not in self._people.get(room, {}) and lately.get(user, now) - now < LATELY_S:
+            lately[user] = now + LATELY_S + TOUCH_S
             self._change(room, user)
 
     def renew(self, room: RoomId) -> None:
@@ -131,11 +131,11 @@ class Presence:
 
     def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> Attend:
         """What is so of these users now: the request may have waited."""
-        people, lately = self._people.get(room, {}), self._lately.get(room, {})
+        people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
         if people:
             self._epochs[room] = max(epoch, self._epochs.get(room, epoch))
         here = {user for user in users if user in people}
-        asked = {user for user in users - here if user in lately}
+        asked = [(user, int((lately[user] - now) * 1000)) for user in users - here if lately.get(user, now) > now]
         return Attend(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
 
     def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
@@ -176,9 +176,9 @@ class Presence:
 
     def _forget(self) -> None:
         """Forget requests of long ago."""
-        before = self._loop.time() - LATELY_S
+        now = self._loop.time()
         for room, lately in list(self._lately.items()):
-            for user in [user for user, at in lately.items() if at < before]:
+            for user in [user for user, until in lately.items() if until <= now]:
                 del lately[user]
             if not lately:
                 del self._lately[room]

@@ -49,7 +49,8 @@ class Actor:
     def attends(self, room: RoomId) -> list[tuple[set[str], set[str], set[str]]]:
         """Who was said to be here, gone, and to have made a request."""
         said = [request for request in self.asked if isinstance(request, Attend) and request.room == room]
-        return [(set(a.here), set(a.gone), set(a.lately)) for a in said]
+        assert all(75_000 < ms <= 85_000 for request in said for _, ms in request.lately)
+        return [(set(a.here), set(a.gone), {user for user, _ in a.lately}) for a in said]
 
     async def has(self, room: RoomId, *attends: tuple[set[str], set[str], set[str]]) -> None:
         await self.pulse.until(lambda: len(self.attends(room)) >= len(attends))

@@ -36,8 +36,9 @@ class Room:
         return (await self.table.does(self.epoch, user, command)).seq
 
     async def attend(self, here: str = "", gone: str = "", lately: str = "", edge: str = "e1") -> None:
-        users = [tuple(UserId(user) for user in named.split()) for named in (here, gone, lately)]
-        assert await self.table.ask(Attend(self.epoch, self.id, edge, *users)) == Ready()
+        came, went = (tuple(UserId(user) for user in named.split()) for named in (here, gone))
+        asked = tuple((UserId(user), REQUEST_MS) for user in lately.split())
+        assert await self.table.ask(Attend(self.epoch, self.id, edge, came, went, asked)) == Ready()
 
     def passes(self, ms: int) -> None:
         """Time passes, and the host looks at what it has brought."""
