@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from actors.commands import CommandId, Epoch, UserId
 from actors.grants import Mint
@@ -36,6 +37,8 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
     by_slot: dict[Slot, list[Entry]] = {}
     for entry in entries:
         if entry.update is not None:
+            if entry.update.epoch != entry.slot.epoch:  # raised after this was decided, to learn of an earlier commit
+                entry.update = replace(entry.update, epoch=entry.slot.epoch)
             by_slot.setdefault(entry.slot, []).append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[Slot, int | None] = {}

@@ -400,6 +400,34 @@ def test_a_commit_whose_answer_is_lost(database_url: str, fault: Fault, happened
 
 
 @pytest.mark.parametrize("fault", ["reply", "request"])
+def test_what_was_decided_meanwhile_is_published_at_the_epoch_at_which_it_is_committed(
+    database_url: str, fault: Fault
+) -> None:
+    async def main() -> None:
+        async with (
+            connected(database_url) as direct,
+            proxied(database_url) as proxy,
+            connected(proxy.url) as database,
+            hosting(database, "a") as table,
+        ):
+            room = await open_room(direct)
+            epoch = await place(direct, room)
+            await table.does(epoch, "host", chat(room, "warm"))
+            proxy.lose(fault, "unknown")
+            table.reached.clear()
+            unknown = table.deliver(epoch, "host", chat(room, "unknown"))
+            while "commit.before" not in table.reached:
+                await asyncio.sleep(0)
+            later = table.deliver(epoch, "host", chat(room, "decided meanwhile"))
+            await asyncio.gather(unknown, later)
+            log = [(row["seq"], row["epoch"]) for row in await log_of(direct, room)]
+            assert log[-1] == (3, epoch + 1), "the second came after the epoch was raised"
+            assert [(update.seq, update.epoch) for _, update in table.published.messages] == log
+
+    run(main())
+
+
+@pytest.mark.parametrize("fault", ["reply", "request"])
 def test_the_answer_is_lost_and_the_room_is_taken_over_before_it_is_asked_for(database_url: str, fault: Fault) -> None:
     async def main() -> None:
         async with (
