@@ -189,10 +189,16 @@ async def _any_edge(stack: Stack) -> str:
 
 @asynccontextmanager
 async def table(
-    stack: Stack, *, seats: int = 3, edges: Iterable[int] = (0,), start: bool = True, **options: Any
+    stack: Stack,
+    *,
+    seats: int = 3,
+    edges: Iterable[int] = (0,),
+    start: bool = True,
+    kind: type[Player] = Player,
+    **options: Any,
 ) -> AsyncIterator[Table]:
-    """A hand of hold'em under way. Players take turns in being at one of `edges`; on each edge there is one watcher,
-    the same user everywhere. Afterwards everybody leaves, so that nothing goes on at the table."""
+    """A hand of hold'em under way. Players (of that `kind`) take turns in being at one of `edges`; on each edge is one
+    watcher, the same user everywhere. Afterwards everybody leaves, so that nothing goes on at the table."""
     places = [stack.urls[edge] for edge in edges]
     async with stack.truth() as truth, Api(places[0]) as api:
         who = [await api.sign_in(name) for name in ("Ada", "Ben", "Cleo", "Dan", "Eve", "Fay")[:seats]]
@@ -200,8 +206,8 @@ async def table(
         room = await open_room(api, who[0], **options)
         for each in (*who[1:], eye):
             await api.ok("POST", f"/api/rooms/{room}/join", each, {"display_name": each.name})
-        players = [Player(each, room) for each in who]
-        watchers = [Player(eye, room) for _ in places]
+        players = [kind(each, room) for each in who]
+        watchers = [kind(eye, room) for _ in places]
         made = Table(stack, truth, room, players, watchers)
         try:
             for index, player in enumerate(players):
