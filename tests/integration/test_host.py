@@ -416,8 +416,9 @@ def test_what_was_decided_meanwhile_is_published_at_the_epoch_at_which_it_is_com
             proxy.lose(fault, "unknown")
             table.reached.clear()
             unknown = table.deliver(epoch, "host", chat(room, "unknown"))
-            while "commit.before" not in table.reached:
+            for _ in range(3):
                 await asyncio.sleep(0)
+            assert table.reached == ["commit.before"], "the first is on its way"
             later = table.deliver(epoch, "host", chat(room, "decided meanwhile"))
             await asyncio.gather(unknown, later)
             log = [(row["seq"], row["epoch"]) for row in await log_of(direct, room)]
