@@ -69,7 +69,7 @@ function center(hand, over) {
     { class: "center" },
     h(
       "div",
-      { class: "pots", "aria-label": "Pots" },
+      { class: "pots", role: "group", "aria-label": "Pots" },
       pots.map(([pot, label], index) => chips(pot.amount, { key: `pot${index}`, label })),
       over && h("span", { class: "phase" }, "Showdown"),
     ),

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -123,7 +124,10 @@ class Robot(Player):
             await self.until(self.to_act, "a turn", within_s=600)
             turn = self.turn
             await self.command("act", **self.passive())
-            await self.until(lambda turn=turn: not self.to_act() or self.turn != turn, "the turn over")  # type: ignore[misc]
+            await self.until(partial(self._past, turn), "the turn over")
+
+    def _past(self, turn: int) -> bool:
+        return not self.to_act() or self.turn != turn
 
     def saw(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["kind"] == kind]
@@ -205,7 +209,8 @@ class Person:
 
     async def cards(self) -> list[str]:
         """His hole cards as they are named in the page."""
-        return await self.mine.locator(".card").evaluate_all("cards => cards.map(card => card.ariaLabel)")
+        cards: list[str] = await self.mine.locator(".card").evaluate_all("all => all.map(card => card.ariaLabel)")
+        return cards
 
     async def panel(self, tab: str) -> None:
         await self.page.locator(f"#tab-{tab}").click()
@@ -246,7 +251,14 @@ class Room:
 
 @asynccontextmanager
 async def robots_room(
-    edge: str, url: str, count: int, *, game: str = "holdem", approval: str = "auto", name: str = "Robots", **options: Any
+    edge: str,
+    url: str,
+    count: int,
+    *,
+    game: str = "holdem",
+    approval: str = "auto",
+    name: str = "Robots",
+    **options: Any,
 ) -> AsyncIterator[Room]:
     """A room of `count` robots in its first seats, who play. They are at `edge`; people come by `url`."""
     async with Api(edge) as api:
@@ -267,3 +279,4 @@ async def robots_room(
         finally:
             for robot in robots:
                 await robot.stop()
+                await api.ok("POST", f"/api/rooms/{summary['id']}/leave", robot.who)
