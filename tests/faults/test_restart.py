@@ -31,6 +31,7 @@ async def test_the_hand_goes_on(cold: Stack) -> None:
         async with Api(cold.urls[0]) as api:
             for each, was in zip(t.everybody, views, strict=True):
                 view = await api.ok("GET", f"/api/rooms/{t.room}/hydrate", each.who)
+                was["me"].pop("rejoin_token")
                 assert {**view, **CHANGING} == {**was, **CHANGING}
         assert [p.cards for p in t.players] == cards
 
