@@ -134,5 +134,6 @@ def _schema(kind: type[msgspec.Struct]) -> Document:
 
 
 def _name(endpoint: Endpoint) -> str:
-    words = re.findall(r"\w+", endpoint.path.replace("{room}", "").removeprefix("/api"))
+    path = endpoint.path.replace("rooms/{room}", "room").replace("/{room}", "")
+    words = re.findall(r"\w+", path.removeprefix("/api"))
     return "_".join((endpoint.method.lower(), *words)).replace(".", "_")
