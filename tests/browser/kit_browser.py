@@ -263,7 +263,7 @@ async def robots_room(
     """A room of `count` robots in its first seats, who play. They are at `edge`; people come by `url`."""
     async with Api(edge) as api:
         who: list[Identity] = [await api.sign_in(f"Robot {number + 1}") for number in range(count)]
-        body = {"game": game, "approval": approval, "options": options, "name": name}
+        body = {"game": game, "approval": "auto", "options": options, "name": name}
         summary = await api.ok("POST", "/api/rooms", who[0], body)
         robots = [Robot(each, summary["id"]) for each in who]
         try:
@@ -271,8 +271,6 @@ async def robots_room(
                 await robot.follow(edge)
                 if seat:
                     await robot.command("request_join", display_name=robot.who.name)
-                    if approval == "host":
-                        await robots[0].command("approve", user_id=robot.who.user)
                 await robot.command("take_seat", seat_index=seat)
                 robot.play()
             yield Room(summary, url, robots)
