@@ -8,14 +8,15 @@ from collections import Counter
 from random import Random
 
 import msgspec
+import redis.exceptions
 
 from load.faults.kinds import KINDS, Done
 from load.faults.site import Site
 
 AT_ONCE = 3
 """Faults that may overlap; who has to wait is late, and nothing is left out for it."""
-ALONE = frozenset({"postgres-restart", "postgres-crash"})
-"""Kinds that wait for the database anyway: of these one at a time."""
+ALONE = {"postgres-restart": "postgres", "postgres-crash": "postgres", "redis-restart": "redis"}
+"""Kinds that stop and start a server: of these one at a time, for each server."""
 
 
 class UnknownFault(ValueError):
@@ -80,7 +81,7 @@ class Injector:
         self._planned = planned
         self._chance = Random(f"{seed}/victims")
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._alone = asyncio.Lock()
+        self._alone = {server: asyncio.Lock() for server in ALONE.values()}
         self.done: list[Injected] = []
         self.left_out: Counter[str] = Counter()
 
@@ -96,7 +97,7 @@ class Injector:
 
     async def _do(self, kind: str) -> None:
         if kind in ALONE:
-            async with self._alone:
+            async with self._alone[ALONE[kind]]:
                 await self._break(kind)
         else:
             await self._break(kind)
@@ -104,7 +105,11 @@ class Injector:
     async def _break(self, kind: str) -> None:
         act, _ = KINDS[kind]
         at = time.time()
-        done: Done | None = await act(self._site, self._chance)
+        done: Done | None
+        try:
+            done = await act(self._site, self._chance)
+        except (ProcessLookupError, redis.exceptions.ConnectionError):
+            done = None  # another fault was there first
         if done is None:
             self.left_out[kind] += 1
         else:
