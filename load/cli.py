@@ -36,6 +36,7 @@ def _options_from(context: typer.Context, file: Path | None) -> Path | None:
 def load(
     tables: Annotated[int, typer.Option(min=1, help="How many tables.")] = 1,
     seats: Annotated[int, typer.Option(min=1, help="Bots a table; those for whom there is no seat watch.")] = 6,
+    spectators: Annotated[int, typer.Option(min=0, help="More bots a table, which watch.")] = 0,
     hands: Annotated[int | None, typer.Option(min=1, help="Stop after so many hands at every table.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long. (default: 20)")] = None,
     think: Annotated[str, typer.Option(help="Milliseconds before a move: 250, or at random 100-400.")] = "0",
@@ -110,8 +111,9 @@ def load(
         raise typer.BadParameter("--prove and --faults need a server of our own: leave out --url")
     try:
         asked = _scenario(
-            urls=urls, tables=tables, seats=seats, game=game, options=options, think=think, rate=rate, churn=churn,
-            hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir, endless=fault_count,
+            urls=urls, tables=tables, seats=seats, spectators=spectators, game=game, options=options, think=think,
+            rate=rate, churn=churn, hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir,
+            endless=fault_count,
         )  # fmt: skip
         broken = _faults(faults, fault_rate, fault_count)
     except ValueError as error:
@@ -129,6 +131,7 @@ def _scenario(
     urls: tuple[str, ...],
     tables: int,
     seats: int,
+    spectators: int,
     game: str,
     options: str,
     think: str,
@@ -162,6 +165,7 @@ def _scenario(
         urls=urls,
         tables=tables,
         bots=seats,
+        spectators=spectators,
         games=games,
         options=given,
         think_s=parse_think(think),

@@ -14,7 +14,8 @@ AT_ONCE: dict[str, Json] = {"holdem": {"next_hand_seconds": 0}, "tictactoe": {"r
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """`think_s` is the shortest and the longest time a bot thinks. `bots` sit or watch at each of `tables` tables.
+    """`think_s` is the shortest and the longest time a bot thinks. At each of `tables` tables `bots` sit,
+    or watch when there are more of them than seats, and `spectators` watch.
 
     The run ends after `hands` hands at every table or after `seconds`, whichever is given, counted from when all
     tables are up. `ramp_s` spreads the opening of the tables. Bots are spread over `urls`. At the
@@ -30,6 +31,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     urls: tuple[str, ...]
     tables: int = 1
     bots: int = 6
+    spectators: int = 0
     games: tuple[str, ...] = ("holdem",)
     options: Json = {}
     think_s: tuple[float, float] = (0.0, 0.0)

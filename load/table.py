@@ -67,7 +67,7 @@ class Table:
     async def open(self) -> None:
         """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
         api, scenario = self._house.api, self._house.scenario
-        names = [f"Bot {self.number}.{index}" for index in range(scenario.bots)]
+        names = [f"Bot {self.number}.{index}" for index in range(scenario.bots + scenario.spectators)]
         identities = await asyncio.gather(*(api.sign_in(name) for name in names))
         room = await api.create_room(identities[0], scenario.room(self.number))
         self.room = room["id"]
@@ -82,7 +82,8 @@ class Table:
         self.room = room["id"]
         seats: int = room.get("max_players", len(identities))
         self.bots = [await self._bot(index, identity) for index, identity in enumerate(identities)]
-        choices = [[*range(index, seats), *range(index)] if index < seats else [] for index in range(len(self.bots))]
+        players = min(seats, len(self.bots) - self._house.scenario.spectators)
+        choices = [[*range(index, seats), *range(index)] if index < players else [] for index in range(len(self.bots))]
         first, *others = (bot.enter(self.room, choice) for bot, choice in zip(self.bots, choices, strict=True))
         await first
         # Alone at the table, so this is what he brought; a hand begins with the second.

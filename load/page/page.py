@@ -94,8 +94,9 @@ def _figures(proof: Proof) -> str:
     figures = [
         (f"{report.actions_per_s:,.0f}/s", "actions"),
         (f"{everyone.p50:.1f} ms", "action → everyone has it, p50"),
-        (f"{everyone.p99:,.0f} ms", "the same, p99"),
+        (f"{everyone.p99:,.0f} ms", "action → everyone has it, p99"),
         (f"{len(proof.faults):,}", "faults"),
+        (f"{proof.looked.updates:,}", "updates in the log, replayed"),
         (f"{report.resent:,}", "commands sent again"),
         (f"{sum(report.connections_lost.values()):,}", "connections lost"),
         (f"{proof.looked.frames:,}", "frames judged"),

@@ -10,7 +10,7 @@ from load.proof.prove import Recovery
 from load.sampler import Sample
 from load.stats import Second
 
-WIDTH, LEFT, RIGHT, TOP = 1040.0, 64.0, 1024.0, 12.0
+WIDTH, LEFT, RIGHT, TOP = 1040.0, 132.0, 1024.0, 12.0
 FAMILIES = {"actor": 1, "edge": 2, "postgres": 3, "commit": 3, "redis": 4, "net": 5, "client": 6}
 """Kinds of faults that share a colour, by the first word of their names."""
 PROCESSES = ("actors", "edges", "postgres", "redis", "ray", "clients")
@@ -26,7 +26,7 @@ def latency(seconds: Sequence[Second], faults: Sequence[Injected], began: float,
     plot, lane = 260.0, 15.0
     bottom = TOP + plot + (12 + lane * len(lanes) if lanes else 0)
     drawing = Drawing(WIDTH, bottom + 28, "latency over time, with what was broken")
-    x = Scale(0, length, LEFT + (68 if lanes else 0), RIGHT)
+    x = Scale(0, length, LEFT, RIGHT)
     highest = max((second.max for second in seconds), default=10.0)
     y = Scale(0.5, max(20.0, highest), TOP + plot, TOP, log=True)
     rows(drawing, y, " ms", x.start, RIGHT)
