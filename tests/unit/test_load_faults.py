@@ -103,13 +103,17 @@ def test_a_kind_that_never_came_did_nothing() -> None:
 async def echoing() -> AsyncIterator[tuple[Proxy, list[bytes]]]:
     """A server that answers `re:` and what it heard, behind a wire; and what it heard."""
     heard: list[bytes] = []
+    serving: list[asyncio.Task[object]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.append(task)
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1000):
                 heard.append(data)
                 writer.write(b"re:" + data)
-        writer.close()
+        await hang_up(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     proxy = Proxy(f"postgresql://u:p@127.0.0.1:{server.sockets[0].getsockname()[1]}/db")
@@ -119,6 +123,13 @@ async def echoing() -> AsyncIterator[tuple[Proxy, list[bytes]]]:
     finally:
         proxy.stop()
         server.close()
+        await asyncio.gather(*serving)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def dial(proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -143,7 +154,7 @@ def test_a_wire_carries_both_ways_and_keeps_name_and_password() -> None:
             writer.write(b"hello")
             assert await reader.readexactly(8) == b"re:hello"
             assert heard == [b"hello"]
-            writer.close()
+            await hang_up(writer)
 
     asyncio.run(main())
 
@@ -165,7 +176,7 @@ def test_a_wire_loses_the_reply_or_the_request(loss: str) -> None:
             writer_again.write(b"a MARK c")
             assert await again.readexactly(11) == b"re:a MARK c"
             for each in (writer, writer_again):
-                each.close()
+                await hang_up(each)
 
     asyncio.run(main())
 
@@ -192,7 +203,7 @@ def test_a_slow_wire_keeps_the_order() -> None:
             writer.write(b"!")
             assert (await reader.readexactly(6)).startswith(b"re:two")
             assert proxy.delayed >= 2
-            writer.close()
+            await hang_up(writer)
 
     asyncio.run(main())
 
@@ -207,7 +218,7 @@ def test_a_cut_wire_cuts_everybody() -> None:
             assert proxy.cut() == 3
             for reader, writer in dialled:
                 assert await until_cut(reader) == b""
-                writer.close()
+                await hang_up(writer)
             assert proxy.cut() == 0
 
     asyncio.run(main())
