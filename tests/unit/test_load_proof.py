@@ -11,8 +11,10 @@ from load.cli import app
 from load.page.svg import Drawing, Scale, short
 from load.proof.evidence import Diary, Message, Note, Room
 from load.proof.once import Sent
+from load.proof.prove import Faults
 from load.proof.recorder import FLUSH_BYTES, Recorder, read
 from load.proof.recovery import back_after_s, felt_for_s, pulse
+from load.scenario import Scenario
 
 
 def test_what_is_written_down_is_read_again(tmp_path: Path) -> None:
@@ -134,17 +136,17 @@ def test_options_that_make_no_sense(options: list[str]) -> None:
 
 
 def test_the_kept_scenarios_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
+    asked: list[tuple[Scenario, Faults]] = []
 
-    def prove_it(*given: object) -> bool:
-        asked.append(given)
+    def prove_it(scenario: Scenario, faults: Faults, *_: object) -> bool:
+        asked.append((scenario, faults))
         return True
 
     monkeypatch.setattr("load.start.prove_it", prove_it)
     for name in ("soak", "proof"):
         file = Path(__file__).parents[2] / "load" / "scenarios" / f"{name}.toml"
         assert CliRunner().invoke(app, ["--scenario", str(file), "--tables", "3"]).exit_code == 0
-    (soak, soak_faults, *_), (proof, proof_faults, *_) = asked  # type: ignore[misc]
+    (soak, soak_faults), (proof, proof_faults) = asked
     assert soak.tables == proof.tables == 3, "what the command line says comes first"
     assert (soak.seconds, proof.seconds) == (600.0, None)
     assert proof_faults.count == 1000

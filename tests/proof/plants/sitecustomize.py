@@ -32,7 +32,7 @@ def name_of(bug: str) -> str:
     return f"Load {ROOMS.index(bug)}"
 
 
-def in_host(host: ModuleType) -> None:
+def in_host(host: Any) -> None:
     Host, answer, update = host.Host, host._answer, host.update
     commit, known, alarm = Host._commit, Host._known, Host._alarm
 
@@ -79,7 +79,7 @@ class hasty:
         self._clock.fires_at = self._fires_at
 
 
-def in_play(play: ModuleType) -> None:
+def in_play(play: Any) -> None:
     wake, alarm = play.wake, play.clock.alarm
 
     def early(room: Any) -> int:
@@ -96,7 +96,7 @@ def in_play(play: ModuleType) -> None:
     play.wake, play.clock.alarm = _wake, _alarm
 
 
-def in_view(view: ModuleType) -> None:
+def in_view(view: Any) -> None:
     import msgspec
 
     Projection = view.Projection
@@ -118,7 +118,7 @@ def in_view(view: ModuleType) -> None:
     Projection.show = _show
 
 
-def in_postgres(postgres: ModuleType) -> None:
+def in_postgres(postgres: Any) -> None:
     """Last one wins, as without any check of epoch and seq."""
     unless = f"EXISTS (SELECT 1 FROM rooms r WHERE r.id = {{}} AND r.name = '{name_of('fence removed')}')"
     overwrite = (
@@ -144,7 +144,7 @@ def in_postgres(postgres: ModuleType) -> None:
     postgres.QUERIES["name_of_room"] = "SELECT name FROM rooms WHERE id = $1"
 
 
-def in_fanout(fanout: ModuleType) -> None:
+def in_fanout(fanout: Any) -> None:
     begin, deliver = fanout.Fanout.begin, fanout.Feed.deliver
     withheld: set[str] = set()
 
@@ -163,7 +163,7 @@ def in_fanout(fanout: ModuleType) -> None:
     fanout.Fanout.begin, fanout.Feed.deliver = _begin, _deliver
 
 
-BUGS: dict[str, Callable[[ModuleType], None]] = {
+BUGS: dict[str, Callable[[Any], None]] = {
     "actors.host": in_host,
     "actors.play": in_play,
     "actors.view": in_view,
