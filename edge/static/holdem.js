@@ -113,12 +113,7 @@ function player(seat, vars, page, hand, told, over) {
     h(
       "div",
       { class: "pod", key: "pod" },
-      h(
-        "span",
-        { class: "name" },
-        isMe ? h("span", { class: "you" }, "You · ") : null,
-        h("bdi", null, seat.display_name),
-      ),
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
       h("span", { class: "stack" }, seat.all_in ? "all in" : amount(seat.chips)),
       acts && turnClock(view),
     ),
@@ -155,7 +150,7 @@ function marks(view, hand, count, mine) {
       ),
     );
   if (hand.button === undefined) return bets;
-  const vars = place(hand.button + 0.22, count, mine, 0.3);
+  const vars = place(hand.button + 0.3, count, mine, 0.22);
   return [
     ...bets,
     h(
