@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.commands import Act, ClientCommand, Id, snake
+from actors.commands import Act, ClientCommand, Id, UpdateSettings, snake
 from actors.messages import No
 
 FRAME_LIMIT = 32 * 1024
@@ -90,7 +90,9 @@ def decode(data: bytes | str) -> ClientFrame | Bad:
     """The frame in `data`, or what is wrong with it."""
     try:
         frame = _decode(data)
-        return with_arguments(frame, _decode_object(data)) if type(frame) is Act else frame
+        if type(frame) is Act:
+            return with_arguments(frame, _decode_object(data))
+        return bounded(frame) if type(frame) is UpdateSettings else frame
     except (msgspec.MsgspecError, RecursionError, OverflowError, UnicodeDecodeError) as error:
         return _bad(data, error)
 
@@ -100,6 +102,12 @@ def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
     arguments = {key: value for key, value in fields.items() if key not in _ACT_FIELDS}
     _pack(arguments)
     return msgspec.structs.replace(act, arguments=arguments)
+
+
+def bounded(change: UpdateSettings) -> UpdateSettings:
+    """As it is. Raises `OverflowError` for a number beyond 64 bits, which no line could carry."""
+    _pack(change.settings)
+    return change
 
 
 def whose(data: bytes | str) -> tuple[str | None, str | None]:

@@ -175,12 +175,14 @@ def command_of(kind: type[Any], call: Call) -> ClientCommand | No:
     if kind is Approve and not own.pop("approved"):
         kind = Reject
     command: ClientCommand = kind(id=call.command_id, room=call.room, **own)
-    if isinstance(command, Act):
-        try:
+    try:
+        if isinstance(command, Act):
             return protocol.with_arguments(command, call.fields)
-        except OverflowError:
-            return No("invalid_message", "A number is too large.")
-    return command
+        return protocol.bounded(command) if isinstance(command, UpdateSettings) else command
+    except OverflowError:
+        return No("invalid_message", "A number is too large.")
+    except RecursionError:
+        return No("invalid_message", "The body is too deep.")
 
 
 def endpoints(services: Services) -> list[Endpoint]:

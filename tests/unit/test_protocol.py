@@ -136,6 +136,8 @@ def test_what_is_no_frame(data: bytes) -> None:
         ("adjust_chips", "amount", -(2**60)),
         ("adjust_chips", "reason", "x" * 201),
         ("update_settings", "settings", []),
+        ("update_settings", "settings", {"max_spectators": 2**64}),
+        ("update_settings", "settings", {"options": {"deep": [-(10**300)]}}),
     ],
 )
 def test_a_field_that_is_not_right(of: str, field: str, value: Any) -> None:
