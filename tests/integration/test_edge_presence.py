@@ -164,6 +164,11 @@ def test_requests_are_told_once_in_a_while_and_only_without_a_socket(database_ur
             e.presence.touch(room, UserId("bob"))
             await one.pulse.until(lambda: len(one.attends(room)) == 2)
             assert one.attends(room)[1] == ({"bob"}, set(), set())
+            ann, _ = await e.joins(one, "ann", room, epoch)
+            await one.pulse.until(lambda: len(one.attends(room)) == 3)
+            e.fanout.end(ann, room)
+            await one.pulse.until(lambda: len(one.attends(room)) == 4)
+            assert one.attends(room)[2:] == [({"ann"}, set(), set()), (set(), {"ann"}, set())]
 
     run(main())
 

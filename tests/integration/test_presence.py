@@ -19,6 +19,12 @@ from actors.presence import EDGE_LOST_MS, REQUEST_MS
 from storage.postgres import Database
 
 
+@pytest.fixture(autouse=True)
+def _ticks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What must happen at once does not get help from what happens now and then."""
+    monkeypatch.setattr("actors.host.TICK_S", 3600.0)
+
+
 class Room:
     """A room with two seated players, `host` and `ann`, and a spectator, `eve`: all on the edge `e1`."""
 
@@ -239,12 +245,19 @@ def test_absence_while_storage_is_away_is_told_when_it_is_back(database_url: str
             room = Room(database, table, id, await place(direct, id))
             await room.attend("host ann eve")
             await room.opens()
+            for _ in range(2):
+                # So that it is not this room's turn to be looked at.
+                other = await open_room(direct)
+                await table.rouse(await place(direct, other), other)
+            table.host.presence.tick()
             proxy.go_away()
             table.reached.clear()
             await room.attend(gone="ann")
             await asyncio.wait_for(_tried(table), 10)
             assert room.absences == []
             proxy.come_back()
+            await room.none()
+            table.host.presence.tick()
             await room.has(("player_away", "ann"))
             assert proxy.refused
 
