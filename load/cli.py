@@ -107,15 +107,13 @@ def load(
     if bots:
         reside(urls[0] if urls else "http://127.0.0.1:8000", bots, game, data_dir)
         return
-    if urls and (prove or faults):
-        raise typer.BadParameter("--prove and --faults need a server of our own: leave out --url")
     try:
         asked = _scenario(
             urls=urls, tables=tables, seats=seats, spectators=spectators, game=game, options=options, think=think,
             rate=rate, churn=churn, hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir,
             endless=fault_count,
         )  # fmt: skip
-        broken = _faults(faults, fault_rate, fault_count)
+        broken = _faults(faults, fault_rate, fault_count, found=bool(urls))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     carried = rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED)
@@ -180,14 +178,18 @@ def _scenario(
     )
 
 
-def _faults(text: str, rate: float, count: int | None) -> Faults | None:
-    """None without any. Raises ValueError."""
+def _faults(text: str, rate: float, count: int | None, *, found: bool) -> Faults | None:
+    """None without any; `all` is what can be done to a stack that was `found`. Raises ValueError."""
     if not text:
         return None
     from load.faults.injector import parse
+    from load.faults.kinds import ON_THE_WIRE
     from load.proof.prove import Faults
 
-    return Faults(parse(text), rate, count)
+    shares = parse(text)
+    if found and text.strip() == "all":
+        shares = {kind: share for kind, share in shares.items() if kind not in ON_THE_WIRE}
+    return Faults(shares, rate, count)
 
 
 app = typer.Typer(add_completion=False)

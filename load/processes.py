@@ -23,6 +23,8 @@ class Stack(msgspec.Struct):
     url: str = ""
     urls: list[str] = []
     pids: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    """What joins it; secrets are among it."""
 
     def roots(self) -> dict[str, list[int]]:
         """Kind → process ids. Ray comes last: whatever else runs below it is counted where it is named."""

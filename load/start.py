@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from load.api import Refused
+from load.faults.found import CannotBreak
 from load.page.page import html
 from load.proof.prove import Faults, Proof, Prover
 from load.report import Report, as_json, show, show_verdict
@@ -99,7 +100,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
         return uvloop.run(cancellable())
     except* asyncio.CancelledError:
         typer.echo("stopped", err=True)
-    except* (Refused, OSError, TimeoutError, DidNotStart, Failure) as errors:
+    except* (Refused, OSError, TimeoutError, DidNotStart, Failure, CannotBreak) as errors:
         error: BaseException = errors
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

@@ -80,8 +80,10 @@ async def redis_flush(site: Site, chance: Random) -> Done:
     return Done(f"flushed {keys} keys of Redis", hurt=keys)
 
 
-async def redis_cut(site: Site, chance: Random) -> Done:
+async def redis_cut(site: Site, chance: Random) -> Done | None:
     """Every connection to Redis is cut, with what was on its way."""
+    if site.servers.channel is None:
+        return None
     cut = site.servers.channel.cut()
     return Done(f"cut {cut} connections to Redis", hurt=cut)
 
@@ -104,29 +106,35 @@ async def postgres_terminate(site: Site, chance: Random) -> Done:
     return Done(f"terminated {row[0]} sessions of Postgres", hurt=row[0])
 
 
-async def postgres_cut(site: Site, chance: Random) -> Done:
+async def postgres_cut(site: Site, chance: Random) -> Done | None:
     """Every connection to Postgres is cut, with what was on its way: commits that happened, and some that did not."""
+    if site.servers.database is None:
+        return None
     cut = site.servers.database.cut()
     return Done(f"cut {cut} connections to Postgres", hurt=cut)
 
 
 async def commit_reply_lost(site: Site, chance: Random) -> Done | None:
     """A move is committed, and whoever committed it is not told."""
-    if not await site.servers.database.lose("reply", MOVE, MOVE_WITHIN_S):
+    wire = site.servers.database
+    if wire is None or not await wire.lose("reply", MOVE, MOVE_WITHIN_S):
         return None
     return Done("lost the answer to a commit", hurt=1)
 
 
 async def commit_lost(site: Site, chance: Random) -> Done | None:
     """A commit is sent and never arrives, which looks just the same."""
-    if not await site.servers.database.lose("request", MOVE, MOVE_WITHIN_S):
+    wire = site.servers.database
+    if wire is None or not await wire.lose("request", MOVE, MOVE_WITHIN_S):
         return None
     return Done("lost a commit", hurt=1)
 
 
-async def net_delay(site: Site, chance: Random) -> Done:
+async def net_delay(site: Site, chance: Random) -> Done | None:
     """The way to Postgres, or to Redis, is slow for a while."""
     proxy, name = chance.choice([(site.servers.database, "Postgres"), (site.servers.channel, "Redis")])
+    if proxy is None:
+        return None
     delay_s, seconds, before = chance.uniform(0.02, 0.2), chance.uniform(0.5, 2.0), proxy.delayed
     async with proxy.slow(delay_s):
         await asyncio.sleep(seconds)
@@ -164,6 +172,10 @@ KINDS: dict[str, tuple[Kind, float]] = {
     "client-storm": (client_storm, 2),
 }
 """Each kind, and how often it is done, as a share of all: what is dear to recover from is done less often."""
+
+
+ON_THE_WIRE = frozenset({"redis-cut", "postgres-cut", "commit-reply-lost", "commit-lost", "net-delay"})
+"""Kinds that need wires before the servers, as only a run's own have them."""
 
 
 async def _rooms_of(site: Site, pid: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
 
 
-class Servers:
+class OwnServers:
     """`environment` is what a stack must be told to use them, through the wires; the URLs are the servers' own."""
 
     def __init__(self, folder: Path) -> None:
@@ -22,9 +22,8 @@ class Servers:
         self._redis = EmbeddedRedis(folder / "redis")
         self.secret = secrets.token_urlsafe(32)
         self.database_url = self.redis_url = ""
-        self.database: Proxy
-        self.channel: Proxy
-        self._proxies: list[Proxy] = []
+        self.database: Proxy | None = None
+        self.channel: Proxy | None = None
 
     async def start(self) -> None:
         """On return both answer. Raises tavola.server.NotStarted."""
@@ -36,15 +35,17 @@ class Servers:
         self.database, self.channel = Proxy(self.database_url), Proxy(self.redis_url)
         for proxy in (self.database, self.channel):
             await proxy.start()
-            self._proxies.append(proxy)
 
     async def stop(self) -> None:
-        for proxy in self._proxies:
-            proxy.stop()
+        for proxy in (self.database, self.channel):
+            if proxy is not None:
+                proxy.stop()
         await asyncio.gather(self._postgres.stop(), self._redis.stop())
 
     @property
     def environment(self) -> dict[str, str]:
+        assert self.database is not None
+        assert self.channel is not None
         return {
             "DATABASE_URL": self.database.url,
             "REDIS_URL": self.channel.url,
@@ -84,8 +85,8 @@ class Servers:
 
 
 @contextlib.asynccontextmanager
-async def own_servers(folder: Path) -> AsyncIterator[Servers]:
-    servers = Servers(folder)
+async def own_servers(folder: Path) -> AsyncIterator[OwnServers]:
+    servers = OwnServers(folder)
     try:
         await servers.start()
         yield servers

@@ -6,12 +6,12 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import psutil
 
-from load.faults.servers import Servers
+from load.faults.proxy import Proxy
 from load.processes import read_stack
 from load.proof.truth import Truth
 
@@ -28,6 +28,31 @@ class Owner(msgspec.Struct, frozen=True):
 class Actor(msgspec.Struct, frozen=True):
     pid: int
     rooms: int
+
+
+class Servers(Protocol):
+    """Postgres and Redis. `database` and `channel` are the wires before them, if there are any. `secrets` must stand in
+    no log."""
+
+    database_url: str
+    redis_url: str
+
+    @property
+    def database(self) -> Proxy | None: ...
+
+    @property
+    def channel(self) -> Proxy | None: ...
+
+    @property
+    def secrets(self) -> dict[str, str]: ...
+
+    def pids(self) -> dict[str, list[int]]: ...
+
+    async def restart_postgres(self, away_s: float) -> None: ...
+
+    async def crash_postgres(self, away_s: float) -> None: ...
+
+    async def restart_redis(self, away_s: float) -> None: ...
 
 
 class Site:

@@ -16,9 +16,11 @@ from typing import Any
 import msgspec
 
 from load.faults import bites
+from load.faults.found import CannotBreak, FoundServers
 from load.faults.injector import Injected, Injector, plan
-from load.faults.servers import Servers, own_servers
-from load.faults.site import Site
+from load.faults.kinds import ON_THE_WIRE
+from load.faults.servers import own_servers
+from load.faults.site import Servers, Site
 from load.processes import roots_of
 from load.proof import once
 from load.proof.checker import Looked, check_room, check_texts, looked_at
@@ -112,6 +114,8 @@ class Prover:
         folder = Path(tempfile.mkdtemp(prefix="tavola-proof-"))
         os.chmod(folder, 0o711)
         try:
+            if self._scenario.urls:
+                return await self._prove_found(folder / "evidence")
             self._say("starting Postgres, Redis and a stack of our own …")
             async with own_servers(folder / "servers") as servers:
                 environment = {"TAVOLA_SPARES": "2", **servers.environment, **self._environment}
@@ -123,6 +127,14 @@ class Prover:
                     return await self._prove(scenario, servers, data_dir)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def _prove_found(self, record: Path) -> Proof:
+        """On a stack that runs already. Raises CannotBreak."""
+        scenario = msgspec.structs.replace(self._scenario, record=record)
+        assert scenario.data_dir is not None
+        if impossible := self._faults.shares.keys() & ON_THE_WIRE:
+            raise CannotBreak(f"{', '.join(sorted(impossible))} can be done to a server of our own alone")
+        return await self._prove(scenario, FoundServers(scenario.data_dir), scenario.data_dir)
 
     async def _prove(self, scenario: Scenario, servers: Servers, data_dir: Path) -> Proof:
         truth = Truth(servers.database_url)
@@ -161,7 +173,7 @@ class Prover:
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
         why += report.why
         why += bites.did_nothing(injector.done, {kind for _, kind in planned})
-        why += _no_evidence(looked)
+        why += _no_evidence(looked, timed=servers.database is not None)
         return Proof(
             passed=not why,
             why=why,
@@ -239,10 +251,11 @@ def _pulse(room: Room) -> Pulse:
     return pulse(room, once.commands(room).values())
 
 
-def _no_evidence(looked: Looked) -> list[str]:
-    """Why a verdict would be over nothing."""
+def _no_evidence(looked: Looked, *, timed: bool) -> list[str]:
+    """Why a verdict would be over nothing. `timed`: the database was told to keep the times of commits."""
     counted = {"rooms": looked.rooms, "frames": looked.frames, "messages on the channels": looked.messages}
-    counted |= {"updates": looked.updates, "commit times": looked.commit_times, "updates replayed": looked.replayed}
+    counted |= {"updates": looked.updates, "updates replayed": looked.replayed}
+    counted |= {"commit times": looked.commit_times} if timed else {}
     return [f"there were no {what} to judge" for what, count in counted.items() if not count]
 
 

@@ -125,7 +125,8 @@ def test_options_of_a_file_that_there_are_not(tmp_path: Path) -> None:
         ["--check", "half"],
         ["--churn", "earthquake"],
         ["--faults", "earthquake"],
-        ["--faults", "all", "--url", "http://127.0.0.1:1"],
+        ["--faults", "net-delay", "--url", "http://127.0.0.1:1"],
+        ["--faults", "all", "--url", "http://127.0.0.1:1", "--data-dir", "/nowhere"],
         ["--game", "holdem,tictactoe", "--options", '{"seats": 3}'],
     ],
 )
