@@ -73,7 +73,7 @@ class SessionCache:
             await self._tried(lambda: self._redis.delete(*keys))
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._redis.aclose(close_connection_pool=True)
 
     async def _tried(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Redis's answer, or None when it gave none."""
