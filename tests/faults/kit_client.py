@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import time
 from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple
 
 import httpx
@@ -20,6 +22,7 @@ from websockets.typing import Subprotocol
 
 PATIENCE_S = 40.0
 HEARTBEAT_S = 20.0
+TRIES = 20
 Json = dict[str, Any]
 
 
@@ -33,7 +36,9 @@ class Api:
     """REST on one edge."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S)
+        # It keeps no cookie: it speaks for many users, each by his token.
+        jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.AsyncClient(base_url=url, cookies=jar, trust_env=False, timeout=PATIENCE_S)
 
     async def __aenter__(self) -> Api:
         return self
@@ -50,7 +55,13 @@ class Api:
         return await self._client.request(method, path, headers=headers, json=body)
 
     async def ok(self, method: str, path: str, who: Identity | None = None, body: Any = None) -> Json:
-        reply = await self.request(method, path, who, body)
+        """Its answer. What is refused for now is asked again, under the same id."""
+        id = secrets.token_hex(8) if method != "GET" else None
+        for _ in range(TRIES):
+            reply = await self.request(method, path, who, body, id)
+            if reply.is_success or "retry_after_ms" not in reply.text:
+                break
+            await asyncio.sleep(reply.json()["error"]["retry_after_ms"] / 1000)
         assert reply.is_success, reply.text
         answer: Json = reply.json()
         return answer
