@@ -16,7 +16,7 @@ from kit.merge import merge
 from kit.proxy import proxied
 
 from actors import update as codec
-from actors.commands import LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
+from actors.commands import Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
 from actors.messages import Seen
 from edge import fanout as fanouts
 from edge.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
@@ -365,5 +365,48 @@ def test_who_has_gone_hears_nothing_more(database_url: str, redis_url: str) -> N
             room.fanout.end(stays, room.id)
             room.hears(2)
             assert room.fanout.rooms() == []
+
+    run(main())
+
+
+# What a user is given, and who is put out
+
+
+def test_what_is_given_comes_with_the_update_however_it_comes(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with a_room(database_url, redis_url) as room:
+            _, live = await room.joins("ann")
+            _, other = await room.joins("bob")
+            ask = RequestJoin(id="join", room=room.id, display_name="Ann")
+            done = await room.table.does(room.epoch, "ann", ask)
+            room.hears(done.seq)
+            given = f"for {done.give['grant']}"
+            assert live.payloads[-1]["rejoin_token"] == given
+            assert live.payloads[-1]["seq"] == done.seq
+            assert "rejoin_token" not in other.payloads[-1], "his own alone"
+            assert other.payloads[-1]["seq"] == done.seq
+            sat = await room.table.does(room.epoch, "ann", TakeSeat(id="sit", room=room.id, seat_index=1))
+            await live.has(sat.seq)
+            assert live.payloads[-1]["rejoin_token"] == f"for {sat.give['grant']}", "read from the log"
+
+    run(main())
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["told", "read from the log"])
+def test_who_is_put_out_is_told_so_last(database_url: str, redis_url: str, heard: bool) -> None:
+    async def main() -> None:
+        async with a_room(database_url, redis_url) as room:
+            await room.table.does(room.epoch, "ann", RequestJoin(id="join", room=room.id, display_name="Ann"))
+            await room.table.does(room.epoch, "ann", TakeSeat(id="sit", room=room.id, seat_index=1))
+            sinks = [(await room.joins(user))[1] for user in ("ann", "ann", "host", "bob")]
+            done = await room.table.does(room.epoch, "host", Kick(id="kick", room=room.id, user_id="ann"))
+            if heard:
+                room.hears(done.seq)
+            for sink in sinks:
+                await sink.has(done.seq)
+            assert [sink.out for sink in sinks] == [True, True, False, False]
+            assert next(event["kind"] for event in sinks[0].payloads[-1]["events"]) == "player_kicked"
+            assert "seats" not in held(sinks[0]), "he is outside now"
+            assert "seats" in held(sinks[2])
 
     run(main())
