@@ -13,6 +13,7 @@ export function stakes(view) {
     pot,
     call: Math.min(me.chips, Math.max(0, hand.current_bet - me.bet)),
     price: hand.current_bet,
+    chips: me.chips,
     all: me.chips + me.bet,
   };
 }
@@ -83,12 +84,14 @@ export class Actions {
         : raising.move === "bet"
           ? `Bet ${amount(chosen)}`
           : `Raise to ${amount(chosen)}`);
+    const canShove = legal.has("all_in") && !raising && held.call < held.chips;
     return [
       legal.has("fold") && button("fold", "Fold", "F"),
       legal.has("check") && button("check", "Check", "C"),
-      legal.has("call") && button("call", `Call ${amount(held.call)}`, "C"),
+      legal.has("call") &&
+        button("call", `Call ${amount(held.call)}${held.call === held.chips ? ", all in" : ""}`, "C"),
       raising && button(raising.move, raiseText, "R", { amount: chosen }),
-      legal.has("all_in") && !raising && button("all_in", `All in ${amount(held.all)}`, "A"),
+      canShove && button("all_in", `All in ${amount(held.all)}`, "A"),
     ];
   }
 

@@ -219,9 +219,13 @@ const CHECKS = {
 
   async "a full view answers a gap too, and nothing from before it comes after it"({ follow, socket }) {
     const room = await follow(5);
+    const seen = [];
+    room.on("update", ({ seq }) => seen.push(seq));
     socket().tell(update(300));
+    socket().tell(update(250));
     socket().tell(hydrated(299, { ...VIEW, game: { pot: 299 } }));
     equal([room.seq, room.view.game.pot], [300, 300], "view and what came early");
+    equal(seen, [300], "what is in the view does not come again");
     socket().tell(hydrated(200, { ...VIEW, game: { pot: 200 } }));
     equal([room.seq, room.view.game.pot], [300, 300], "an older view is not taken");
   },
@@ -546,6 +550,11 @@ const CHECKS = {
     equal((await rejected(client.request("GET", "/x"), module.Refused, "strange")).code, "unavailable", "code");
     reply = { status: 401, body: { error: { code: "token_expired", message: "Expired." } } };
     equal(await client.resume(), null, "no session");
+    const page = make({ fetch, token: undefined, cookie: true });
+    reply = { status: 200, body: { user_id: "u1", display_name: "Ann", token: "t1" } };
+    await page.signIn();
+    await page.request("GET", "/api/session");
+    equal(asked.at(-1).headers.Authorization, undefined, "where there is a cookie, no token is kept");
     reply = null;
     await rejected(client.resume(), module.Unreachable, "no network");
   },
