@@ -119,12 +119,13 @@ class Sessions:
         return len(gone)
 
     async def _settle(self, sid: bytes, found: Session | None, cached: Session | None) -> None:
-        """Have in Redis what was found in Postgres."""
-        if found is not None:
+        """Have in Redis what was found in Postgres, unless that is no newer than what was there."""
+        if found is None:
+            if cached is not None:
+                await self._cache.drop([sid])
+        elif cached is None or found.renewed_at > cached.renewed_at:
             life = found.renewed_at + LIFE_MS - self._now()
             await self._cache.put(sid, found, life, only_new=cached is None)
-        elif cached is not None:
-            await self._cache.drop([sid])
 
 
 def _cookie() -> str:
