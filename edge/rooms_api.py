@@ -94,6 +94,11 @@ class Way(msgspec.Struct, frozen=True):
     gives: type[msgspec.Struct] = Changed
     answer: Callable[[Any, Done], msgspec.Struct] = lambda command, done: Changed(done.seq)
     refusals: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """What of the command's gifts `answer` cannot do without: if it is missing, the id was another command's."""
+
+
+ID_USED = No("invalid_message", "That Idempotency-Key was given to another command.")
 
 
 def _joined(command: RequestJoin, done: Done) -> Joined:
@@ -111,7 +116,9 @@ def _decided(command: Approve | Reject, done: Done) -> Decided:
 
 _GAME = ("illegal_move", "hand_in_progress", "game_over")
 WAYS: dict[type[msgspec.Struct], Way] = {
-    RequestJoin: Way(path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested")),
+    RequestJoin: Way(
+        path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested"), needs=("status",)
+    ),
     Approve: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
     Reject: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
     TakeSeat: Way(
@@ -119,6 +126,7 @@ WAYS: dict[type[msgspec.Struct], Way] = {
         gives=Seated,
         answer=_seated,
         refusals=("not_approved", "already_seated", "seat_taken", "room_full", *_GAME),
+        needs=("seat_index", "seat_token", "rejoin_token"),
     ),
     LeaveSeat: Way("DELETE", "seat", refusals=("not_seated", *_GAME)),
     Spectate: Way(
@@ -213,6 +221,8 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
             return done
         returns = services.returns
         give = returns.tokens.given(call.room, call.identity.user, done.give, returns.now())
+        if not give.keys() >= set(way.needs):
+            return ID_USED
         return way.answer(command, msgspec.structs.replace(done, give=give))
 
     return handle
