@@ -22,6 +22,8 @@ class App {
 
   #page = null;
   #drawing = false;
+  /** Whether a session stands behind this, and not the tokens of one room alone. */
+  #signed = false;
   #notice = null;
   #spoken = "";
   #lost_at = null;
@@ -36,7 +38,6 @@ class App {
     document.addEventListener("keydown", (event) => this.#key(event));
     this.redraw();
     await this.#signIn();
-    this.client.connect();
     await this.#route({});
   }
 
@@ -44,8 +45,9 @@ class App {
   async #signIn() {
     for (let wait = 500; ; wait = Math.min(5000, wait * 2)) {
       try {
-        if (this.#remembered() && !(await this.client.resume())) return; // The room's tokens will say who this is.
-        await this.client.signIn(localStorage.getItem(NAME));
+        // With the session gone, the room's tokens may say who this is; a new guest would be somebody else.
+        this.#signed = !this.#remembered() || (await this.client.resume()) !== null;
+        if (this.#signed) await this.client.signIn(localStorage.getItem(NAME));
         return;
       } catch (error) {
         this.notice(error.message);
@@ -88,20 +90,13 @@ class App {
     this.redraw();
   }
 
-  /** Links within the application change the page without loading it anew. */
+  /** Links within the application change the page without loading it anew; without a session they do, to get one. */
   #clicked(event) {
-    const link = event.target.closest?.("a[href^='/']");
-    if (
-      !link ||
-      event.button ||
-      event.ctrlKey ||
-      event.metaKey ||
-      event.shiftKey ||
-      link.getAttribute("href").startsWith("/static")
-    )
-      return;
+    const path = event.target.closest?.("a[href^='/']")?.getAttribute("href");
+    const elsewhere = event.button || event.ctrlKey || event.metaKey || event.shiftKey;
+    if (path === undefined || elsewhere || !this.#signed) return;
     event.preventDefault();
-    this.go(link.getAttribute("href"));
+    this.go(path);
   }
 
   #key(event) {

@@ -25,6 +25,7 @@ export class LobbyPage {
   }
 
   async enter() {
+    this.#app.client.connect();
     this.#look();
     this.#games = (await this.#app.client.request("GET", "/api/games")).games;
     this.#app.redraw();

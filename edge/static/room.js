@@ -57,6 +57,7 @@ export class RoomPage {
       ? this.#named
       : (await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`)).id;
     this.room = this.client.room(id);
+    this.client.connect();
     this.#side = new Side(this);
     this.#ends = [
       this.room.on("view", (view, events) => this.#viewed(view, events)),

@@ -102,6 +102,12 @@ export function tell(event, names) {
       return [`${who} sits out.`];
     case "player_sat_in":
       return [`${who} is back in.`];
+    case "player_away":
+      return [`${who} is away.`];
+    case "player_disconnected":
+      return [`${who} has been away for long.`];
+    case "player_reconnected":
+      return [`${who} is back.`];
     case "player_kicked":
       return [`${who} was removed by the host.`];
     case "player_left":

@@ -35,8 +35,8 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Two edges, and a spare actor."""
-    stack = Stack(tmp_path_factory.mktemp("browser") / "data", edges=2)
+    """Two edges, and actors with room for all: who plays here shall not wait for a process to start."""
+    stack = Stack(tmp_path_factory.mktemp("browser") / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="100")
     try:
         stack.start()
         yield stack
