@@ -59,6 +59,7 @@ def load(
     check: Annotated[
         str | None, typer.Option(help=f"full, or sample: one table in ten. (default: full up to {FULL_UP_TO} tables)")
     ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes of players, when one is not enough.")] = 1,
     ramp: Annotated[float, typer.Option(min=0, help="Seconds over which the tables are opened.")] = 0.0,
     rate: Annotated[
         float | None,
@@ -117,10 +118,12 @@ def load(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     carried = rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED)
+    if processes > 1 and (broken is not None or prove):
+        raise typer.BadParameter("one process plays when everything is recorded: leave out --processes")
     if broken is not None or prove:
         passed = prove_it(asked, broken, edges, carried, report, json)
     else:
-        passed = measure(asked, edges, carried, json)
+        passed = measure(asked, edges, carried, processes, json)
     raise typer.Exit(0 if passed else 1)
 
 

@@ -45,8 +45,10 @@ class Progress:
         violations = f"  {failed:,} VIOLATIONS" if failed else ""
         if not stats.measuring:
             return f"{'finishing' if stats.actions else 'opening'}  {tables}{violations}"
+        views = self._verdict.made["views"]
+        compared = f"  {views:,} views compared" if views else ""
         p50, p99 = (stats.everyone.quantile(share) * 1000 for share in (0.5, 0.99))
         return (
             f"{tables}  {rate:,.0f} actions/s  {stats.hands:,} hands  p50 {p50:.1f} ms  p99 {p99:.1f} ms"
-            f"  {self._verdict.made['views']:,} views compared{violations}"
+            f"{compared}{violations}"
         )

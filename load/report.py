@@ -10,9 +10,10 @@ import msgspec
 
 from load.checks import Verdict, Violation
 from load.frames import Json
+from load.outcome import Outcome
 from load.processes import Usage
 from load.scenario import Scenario
-from load.stats import Percentiles, Second, Stats
+from load.stats import Percentiles, Second
 
 if TYPE_CHECKING:
     from load.proof.prove import Proof
@@ -77,17 +78,9 @@ def judge(verdict: Verdict, tables_up: int, recorded: bool = False) -> list[str]
     return why
 
 
-def make_report(
-    scenario: Scenario,
-    stats: Stats,
-    verdict: Verdict,
-    usage: dict[str, Usage],
-    *,
-    seconds: float,
-    sockets: int,
-    frames: int,
-    resent: int,
-) -> Report:
+def make_report(scenario: Scenario, outcome: Outcome) -> Report:
+    stats, verdict, usage, seconds = outcome.stats, outcome.verdict, outcome.usage, outcome.seconds
+    frames = outcome.frames
     why = judge(verdict, stats.tables_up, scenario.record is not None)
     actions = stats.actions
     costs = {
@@ -110,7 +103,7 @@ def make_report(
         check=scenario.check,
         tables=stats.tables_up,
         tables_checked=sum(scenario.checked(table) for table in range(stats.tables_up)),
-        sockets=sockets,
+        sockets=outcome.sockets,
         seconds=round(seconds, 2),
         actions=actions,
         actions_per_s=round(actions / seconds, 1) if seconds else 0.0,
@@ -129,7 +122,7 @@ def make_report(
         violations=verdict.violations,
         refusals=dict(stats.refusals),
         connections_lost={str(code): count for code, count in stats.closes.items()},
-        resent=resent,
+        resent=outcome.resent,
         machine={"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
     )
 

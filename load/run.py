@@ -15,6 +15,7 @@ from load.checked import CheckedBot
 from load.checks import Verdict
 from load.churn import Churn, reconnect_at_rest
 from load.http import Http
+from load.outcome import Outcome
 from load.processes import Processes, Usage, roots_of
 from load.progress import Progress
 from load.proof.recorder import Recorder
@@ -36,13 +37,15 @@ class Run:
         scenario: Scenario,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         roots: Callable[[], dict[str, list[int]]] | None = None,
+        ready: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """`beside` is done while the tables play; the run goes on until it is done, or `stop`. `roots` names the
-        server's processes by kind, where the folder of a stack does not."""
+        server's processes by kind, where the folder of a stack does not. Nobody plays before `ready` has returned."""
         self.scenario = scenario
         self.recorders: dict[str, Recorder] = {}
         self._beside = beside
         self._roots = roots
+        self._ready = ready
         self._chance = Random(f"{scenario.seed}/run")
         self.stats = Stats()
         self.verdict = Verdict()
@@ -69,46 +72,44 @@ class Run:
             recorder.heard(message)
 
     async def run(self) -> Report:
-        """Raises Refused or OSError when a table cannot be opened."""
-        scenario = self.scenario
-        processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
-        progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
+        """Plays and shows how far it is. Raises Refused or OSError when a table cannot be opened."""
+        progress = asyncio.create_task(Progress(self.stats, self.verdict, self.scenario.tables).run())
         try:
-            async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
-                house = House(scenario, Api(http), self.stats, self.verdict, tasks, self.recorders)
-                try:
-                    await self._until_stopped(self._open(house))
-                    await self._until_stopped(self._reconnect_at_rest())
-                    for table in self.tables:
-                        table.play()
-                    await self._until_stopped(asyncio.sleep(WARM_UP_S))
-                    churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
-                    beside = tasks.create_task(self._beside()) if self._beside is not None else None
-                    await self._measure(processes)
-                    churning.cancel()
-                    if beside is not None:
-                        await self._until_stopped(_done(beside))
-                        beside.cancel()
-                        await asyncio.wait((beside,))
-                    await self._finish()
-                finally:
-                    for table in self.tables:
-                        await table.close()
+            return make_report(self.scenario, await self.play())
         finally:
             progress.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await progress
+
+    async def play(self) -> Outcome:
+        """Raises Refused or OSError when a table cannot be opened."""
+        scenario = self.scenario
+        processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
+        async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
+            house = House(scenario, Api(http), self.stats, self.verdict, tasks, self.recorders)
+            try:
+                await self._until_stopped(self._open(house))
+                await self._until_stopped(self._reconnect_at_rest())
+                if self._ready is not None:
+                    await self._ready()
+                for table in self.tables:
+                    table.play()
+                await self._until_stopped(asyncio.sleep(WARM_UP_S))
+                churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
+                beside = tasks.create_task(self._beside()) if self._beside is not None else None
+                await self._measure(processes)
+                churning.cancel()
+                if beside is not None:
+                    await self._until_stopped(_done(beside))
+                    beside.cancel()
+                    await asyncio.wait((beside,))
+                await self._finish()
+            finally:
+                for table in self.tables:
+                    await table.close()
         rooms = [bot.room for table in self.tables for bot in table.bots if bot.room is not None]
-        return make_report(
-            scenario,
-            self.stats,
-            self.verdict,
-            self._usage,
-            seconds=self._seconds,
-            sockets=len(rooms),
-            frames=self._frames,
-            resent=sum(room.resent for room in rooms),
-        )
+        resent = sum(room.resent for room in rooms)
+        return Outcome(self.stats, self.verdict, self._usage, self._seconds, len(rooms), self._frames, resent)
 
     async def _open(self, house: House) -> None:
         turns = asyncio.Semaphore(OPENING_AT_ONCE)
@@ -116,7 +117,7 @@ class Run:
         async def open_one(number: int) -> None:
             await asyncio.sleep(self.scenario.ramp_s * number / self.scenario.tables)
             async with turns:
-                table = Table(house, number)
+                table = Table(house, self.scenario.first + number)
                 self.tables.append(table)
                 await table.open()
                 self.stats.tables_up += 1

@@ -24,12 +24,14 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     Without `rate` arrival is closed: whoever has the turn thinks, then acts, and a slow server is asked for less. With
     it arrival is open: each table has so many actions a second due, at random moments that do not wait for the server,
     and latency counts from then. `churn` is what else the players do, as `load.churn.parse` gives it.
+    Tables are numbered from `first` on.
 
     What the bots of checked tables see and do is written down in the folder `record`, if it is given.
     """
 
     urls: tuple[str, ...]
     tables: int = 1
+    first: int = 0
     bots: int = 6
     spectators: int = 0
     games: tuple[str, ...] = ("holdem",)

@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from load.api import Refused
+from load.crew import CannotPlay, Crew, Lost
 from load.faults.found import CannotBreak
 from load.page.page import html
 from load.proof.prove import Faults, Proof, Prover
@@ -28,8 +29,8 @@ from tavola.failures import Failure
 T = TypeVar("T")
 
 
-def measure(scenario: Scenario, edges: int, rooms_per_actor: int, json: Path | None) -> bool:
-    """Plays, checks live, prints the report. Gives the verdict."""
+def measure(scenario: Scenario, edges: int, rooms_per_actor: int, processes: int, json: Path | None) -> bool:
+    """Plays with so many processes, checks live, prints the report. Gives the verdict."""
 
     async def main() -> Report:
         if scenario.urls:
@@ -41,7 +42,7 @@ def measure(scenario: Scenario, edges: int, rooms_per_actor: int, json: Path | N
             return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir))
 
     async def run(scenario: Scenario) -> Report:
-        running = Run(scenario)
+        running = Run(scenario) if processes == 1 else Crew(scenario, processes)
         _stop_once(running.stop)
         return await running.run()
 
@@ -100,7 +101,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
         return uvloop.run(cancellable())
     except* asyncio.CancelledError:
         typer.echo("stopped", err=True)
-    except* (Refused, OSError, TimeoutError, DidNotStart, Failure, CannotBreak) as errors:
+    except* (Refused, OSError, TimeoutError, DidNotStart, Failure, CannotBreak, CannotPlay, Lost) as errors:
         error: BaseException = errors
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

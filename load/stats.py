@@ -100,6 +100,21 @@ class Timeline:
                 Second(self._at, len(ordered), round(p50, 3), round(p99, 3), round(ordered[-1] * 1000, 3))
             )
 
+    def add(self, other: Timeline) -> None:
+        """The seconds of `other` as well. Of two parts of one second the half and the 99 % are not known exactly any
+        more: taken are the mean, by actions, and the larger."""
+        mine = {second.at: second for second in self.seconds}
+        for second in other.seconds:
+            here = mine.get(second.at)
+            if here is None:
+                mine[second.at] = second
+                continue
+            actions = here.actions + second.actions
+            p50 = (here.p50 * here.actions + second.p50 * second.actions) / actions
+            worst = max(here.max, second.max)
+            mine[second.at] = Second(second.at, actions, round(p50, 3), max(here.p99, second.p99), worst)
+        self.seconds = [mine[at] for at in sorted(mine)]
+
 
 class Stats:
     """What happened while `measuring`. An action is an acknowledged `act`."""
@@ -140,6 +155,25 @@ class Stats:
     def lost(self, code: int) -> None:
         self.closes[code] += 1
         self.losses.append(time.time())
+
+    def add(self, other: Stats) -> None:
+        """Everything that `other` has as well, of the same time."""
+        self.measuring = self.measuring or other.measuring
+        self.tables_up += other.tables_up
+        self.actions += other.actions
+        self.hands += other.hands
+        self.everyone.add(other.everyone)
+        self.acks.add(other.acks)
+        self.timeline.add(other.timeline)
+        for kind, histogram in other.connects.items():
+            self.connects.setdefault(kind, Histogram()).add(histogram)
+        self.refusals += other.refusals
+        self.closes += other.closes
+        self.losses += other.losses
+
+    def become(self, other: Stats) -> None:
+        """What `other` is."""
+        self.__dict__.update(other.__dict__)
 
     def hand_ended(self) -> None:
         if self.measuring:

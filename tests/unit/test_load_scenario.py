@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load.checks import Verdict
+from load.crew import shares
 from load.frames import Json
 from load.moves import choose
-from load.processes import Processes, read_stack, roots_of
+from load.outcome import Outcome
+from load.processes import Processes, Usage, read_stack, roots_of
 from load.report import as_json, judge, make_report
 from load.scenario import Scenario, think
 from load.stats import Stats
@@ -115,6 +117,33 @@ def test_no_stack_no_processes(tmp_path: Path) -> None:
 
 
 def test_a_report_of_nothing_can_be_made() -> None:
-    report = make_report(Scenario(urls=()), Stats(), Verdict(), {}, seconds=0.0, sockets=0, frames=0, resent=0)
+    report = make_report(Scenario(urls=()), Outcome(Stats(), Verdict(), {}, 0.0, 0, 0, 0))
     assert not report.passed
     assert msgspec.json.decode(as_json(report))["actions"] == 0
+
+
+def test_tables_are_dealt_out_to_processes() -> None:
+    parts = shares(Scenario(urls=(), tables=10), 3)
+    assert [(part.first, part.tables) for part in parts] == [(0, 4), (4, 3), (7, 3)]
+    assert len(shares(Scenario(urls=(), tables=2), 5)) == 2
+
+
+def test_parts_of_a_run_add_up() -> None:
+    one, other = (Outcome(Stats(), Verdict(), {"clients": Usage(1.0, 1, 50.0)}, 10.0, 6, 100, 1) for _ in range(2))
+    for part, action_s in ((one, 0.001), (other, 0.1)):
+        part.stats.measuring = True
+        part.stats.acted(action_s)
+        part.stats.everyone_has_it(action_s)
+        part.stats.came_back(action_s, whole=False, at_rest=False)
+        part.stats.timeline.close()
+        part.verdict.made["order"] += 2
+        part.verdict.violated("order", "r", 1, "bot", "hole")
+    other.seconds = 11.0
+    one.add(other)
+    assert (one.stats.actions, one.stats.acks.count, one.stats.acks.longest) == (2, 2, 0.1)
+    assert one.stats.connects["resumed, under load"].count == 2
+    assert sum(second.actions for second in one.stats.timeline.seconds) == 2
+    assert one.verdict.made["order"] == 4
+    assert one.verdict.failed["order"] == len(one.verdict.violations) == 2
+    assert one.usage["clients"] == Usage(2.0, 2, 100.0)
+    assert (one.seconds, one.sockets, one.frames, one.resent) == (11.0, 12, 200, 2)

@@ -1,0 +1,41 @@
+"""What a run, or a part of one in a process of its own, came to; parts add up."""
+
+from __future__ import annotations
+
+import msgspec
+
+from load.checks import KEPT, Verdict
+from load.processes import Usage
+from load.stats import Stats
+
+
+class Outcome(msgspec.Struct):
+    """`seconds` is the measured time; `frames` came in it. `resent` are commands that were sent again."""
+
+    stats: Stats
+    verdict: Verdict
+    usage: dict[str, Usage]
+    seconds: float
+    sockets: int
+    frames: int
+    resent: int
+
+    def add(self, other: Outcome) -> None:
+        """Another part's, of the same time."""
+        self.stats.add(other.stats)
+        add_verdict(self.verdict, other.verdict)
+        for kind, used in other.usage.items():
+            usage = self.usage.setdefault(kind, Usage())
+            usage.cpu_s += used.cpu_s
+            usage.processes += used.processes
+            usage.rss_mb += used.rss_mb
+        self.seconds = max(self.seconds, other.seconds)
+        self.sockets += other.sockets
+        self.frames += other.frames
+        self.resent += other.resent
+
+
+def add_verdict(verdict: Verdict, other: Verdict) -> None:
+    verdict.made += other.made
+    verdict.failed += other.failed
+    verdict.violations = [*verdict.violations, *other.violations][:KEPT]
