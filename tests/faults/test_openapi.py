@@ -37,9 +37,11 @@ CHECKED = [
 ]
 MEANT = {"game": "holdem", "options": {}, "approval": "auto", "visibility": "public", "name": "Table"}
 """What makes sense in a body, beside the id of a user: half of the requests say it, if they have such a field."""
-NEED_LUCK = {"post_room_actions", "post_room_chips", "post_room_rebuy", "post_room_seat", "post_room_settings"} | {
-    "post_game_reconnect", "post_game_persist", "post_room_host", "delete_game_persist", "get_game_connection_token", "post_room_reject", "post_room_approve",
-}  # fmt: skip
+NEED_LUCK = {
+    *("post_room_actions", "post_room_chips", "post_room_rebuy", "post_room_seat", "post_room_settings"),
+    *("post_room_host", "post_room_reject", "post_room_approve", "get_game_connection_token"),
+    *("post_game_reconnect", "post_game_persist", "delete_game_persist"),
+}
 """What a made-up request is seldom fit for."""
 ENDS = {"/close", "/leave", "/kick", "/persist", "/host"}
 """What may leave nothing to be asked of: it is asked of a room of its own."""
