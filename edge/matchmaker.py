@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 from weakref import WeakValueDictionary
 
 from actors.commands import RoomId
@@ -24,7 +25,7 @@ class Matchmaker:
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Callers of this edge wait for each other here, and only one at a time holds a connection."""
 
-    async def match(self, game: str, options: dict[str, object], who: Identity, key: str | None) -> RoomSummary | No:
+    async def match(self, game: str, options: dict[str, Any], who: Identity, key: str | None) -> RoomSummary | No:
         """A public room with a seat that is promised to `who` for a while: one that there is, or a new one.
 
         Asked again, with the same `key` or while the promise holds, it is the same room.

@@ -20,6 +20,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two edges, and all rooms in a few actors: for tests of many rooms, of which none is killed."""
+    yield from _running(Stack(tmp_path_factory.mktemp("crowd") / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="500"))
+
+
+@pytest.fixture(scope="session")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One edge, no spares."""
     yield from _running(Stack(tmp_path_factory.mktemp("cold") / "data", TAVOLA_SPARES="0"))
