@@ -39,7 +39,7 @@ EXPIRED_FOR_MS = {
     "clear_replaced_tokens": 0,
     "clear_connection_tokens": 0,
     "clear_sessions": 0,
-    "clear_sign_outs": 2 * DAY_MS,
+    "clear_sign_outs": 8 * DAY_MS,  # another issuer's tokens may be a week old
     "clear_matches": 0,
 }
 """What is cleared away, by query, and how long after its time."""
