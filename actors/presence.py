@@ -60,14 +60,19 @@ class Presence:
     # What is heard
 
     def loaded(self, slot: Slot) -> None:
-        """The room was loaded: nobody has said yet who is there. Said again, it changes nothing."""
+        """The room was loaded: nobody has said yet who is there. Who was away is so until he is said to be back.
+
+        Said again, it changes nothing."""
         if slot.whereabouts.begun:
             return
         slot.whereabouts.begun = True
         room, until = slot.room, self._now() + MERCY_MS
         for user, index in room.seated.items():
-            slot.whereabouts.told[user] = _status(slot, index)
-            self._stays(slot, user, UNANNOUNCED, until)
+            status = slot.whereabouts.told[user] = _status(slot, index)
+            if status == "active":
+                self._stays(slot, user, UNANNOUNCED, until)
+            else:
+                slot.whereabouts.leaves(user, UNANNOUNCED)
         for user in _watching(slot):
             self._stays(slot, user, UNANNOUNCED, until)
 

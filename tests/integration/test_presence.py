@@ -172,6 +172,26 @@ def test_who_is_not_announced_after_a_take_over_is_away(database_url: str) -> No
     run(main())
 
 
+def test_who_was_away_before_a_take_over_is_away_after_it(database_url: str) -> None:
+    """That others are waited for does not bring him back, nor is his grace begun anew."""
+
+    async def main() -> None:
+        async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
+            await first.attend(gone="ann")
+            await first.has(("player_away", "ann"))
+            room = Room(database, table, first.id, await place(database, first.id, avoid="a"))
+            await room.attend("host eve")
+            for _ in range(3):
+                room.passes(0)
+            await room.none()
+            room.passes(MERCY_MS)
+            await room.none()
+            await room.attend("ann")
+            await room.has(("player_reconnected", "ann"))
+
+    run(main())
+
+
 def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: str) -> None:
     """Edges see the new epoch, and announce everybody again."""
 
