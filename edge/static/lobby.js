@@ -234,6 +234,7 @@ export class LobbyPage {
 
   #create() {
     const making = this.#making;
+    making.game ??= this.#games[0]?.game; // They may have come after the question.
     const close = () => {
       this.#making = null;
       this.#app.redraw();

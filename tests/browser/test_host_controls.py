@@ -84,7 +84,10 @@ async def test_names_and_words_that_mean_harm_are_only_text(browser: Browser, st
         shown = []
         for each in (eve, ann):
             each.page.on("dialog", lambda dialog: shown.append(dialog.message))
-        async with robots_room(stack.urls[0], balancer.url, 2, name=HOSTILE) as room, Api(stack.urls[0]) as api:
+        async with (
+            robots_room(stack.urls[0], balancer.url, 2, name=HOSTILE, turn_seconds=300) as room,
+            Api(stack.urls[0]) as api,
+        ):
             await ann.open(balancer.url)
             await expect(ann.page.locator(".room-line", has_text="onerror")).to_have_count(1)
             for seat, each in ((4, ann), (3, eve)):

@@ -69,7 +69,10 @@ async def test_the_list_follows_and_can_be_narrowed(browser: Browser, stack: Sta
 
 
 async def test_a_name_is_given_and_goes_along(browser: Browser, stack: Stack, balancer: Balancer) -> None:
-    async with person(browser, "Ann") as ann, robots_room(stack.urls[0], balancer.url, 1) as room:
+    async with (
+        person(browser, "Ann") as ann,
+        robots_room(stack.urls[0], balancer.url, 1, turn_seconds=300) as room,
+    ):
         await ann.open(balancer.url)
         await ann.page.locator("#name").fill("Anna  Bell")
         await ann.page.keyboard.press("Enter")
@@ -89,7 +92,7 @@ async def test_an_address_of_no_room(browser: Browser, balancer: Balancer) -> No
 
 
 async def test_a_seat_at_once(browser: Browser, stack: Stack, balancer: Balancer) -> None:
-    """One press, and one sits at a table of the usual rules where others play."""
+    """One press, and one sits at a table of the usual rules where others play (no other test opens one of these)."""
     async with person(browser, "Ann") as ann, robots_room(stack.urls[0], balancer.url, 2) as room:
         await ann.open(balancer.url)
         await ann.page.get_by_role("button", name="Play No-limit hold'em").click()

@@ -58,7 +58,7 @@ async def test_sitting_out_coming_back_and_adding_chips(browser: Browser, stack:
 
 
 async def test_what_the_clock_played_is_marked(browser: Browser, stack: Stack, balancer: Balancer) -> None:
-    rules = {"turn_seconds": 2, "timebank_seconds": 0, "timebank_refill_seconds": 0, "next_hand_seconds": 600}
+    rules = {"turn_seconds": 2, "timebank_seconds": 0, "timebank_refill_seconds": 0}
     async with person(browser, "Ann") as ann, robots_room(stack.urls[0], balancer.url, 3, **SLOW | rules) as room:
         await room.robots[0].stop()
         await room.robots[0].follow(stack.urls[0])  # there, but thinking
