@@ -101,12 +101,15 @@ async def test_killed_with_the_spare(stack: Stack) -> None:
 async def test_a_turn_runs_out_all_the_same(stack: Stack) -> None:
     """The actor dies and nobody says a word. At one table somebody watches, and its edge sees to it; at the other
     nobody does, and the steward does."""
-    async with table(stack, turn_seconds=2) as watched, table(stack, turn_seconds=2) as alone:
+    brief: dict[str, Any] = {"turn_seconds": 6, "start": False}
+    async with table(stack, **brief) as watched, table(stack, **brief) as alone:
         for t in (watched, alone):
+            t.note(t.host, await t.host.command("start"))
             player = await t.next_to_act()
             t.note(player, await player.command("act", **player.passive()))
         for player in alone.everybody:
             await player.leave()
+        await until(lambda: _all_away(alone), "that they have left is known")
         await asyncio.gather(_runs_out(watched), _runs_out(alone))
 
         for player in alone.everybody:
@@ -116,6 +119,11 @@ async def test_a_turn_runs_out_all_the_same(stack: Stack) -> None:
             t.check_numbers()
             t.check_cards()
             await t.check_replay()
+
+
+async def _all_away(t: Table) -> bool:
+    here = "SELECT count(*) FROM room_seats WHERE room_id = $1 AND away_since IS NULL"
+    return not await t.truth.value(here, t.room)
 
 
 async def _runs_out(t: Table) -> None:
