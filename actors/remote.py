@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+LAST_WORDS_S = 1.0
+"""How long an actor that could not be started stays, so that who asked for it is told why."""
 
 
 def now_ms() -> int:
@@ -62,7 +64,15 @@ class RoomActor(_Service):
         self._settings = settings
 
     async def start(self) -> str:
-        """On return the actor is registered and listens at the returned address."""
+        """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
+        detached, has no row, and nobody would ever come for it."""
+        try:
+            return await self._start()
+        except Exception:
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
+            raise
+
+    async def _start(self) -> str:
         settings = self._settings
         database = await Database.connect(settings.database_url, least=1, most=4)
         publisher = Publisher(settings.redis_url)
