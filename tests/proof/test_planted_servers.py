@@ -71,13 +71,13 @@ def found(proof: Proof) -> dict[str, set[str]]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("bug", "promise"), PROMISE.items())
 def test_a_bug_in_a_real_server_is_found_in_its_room(found: dict[str, set[str]], bug: str, promise: str) -> None:
-    assert promise in found[bug]
+    assert promise in found.get(bug, set())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_honest_room_beside_them_is_found_honest(proof: Proof, found: dict[str, set[str]]) -> None:
-    assert not found["honest"]
+    assert "honest" not in found
     assert not proof.passed
     assert set(found) <= set(PROMISE)
     assert all(finding.seq > 0 for finding in proof.findings if finding.promise in ("P1", "P2", "P3", "P4", "P6"))

@@ -150,6 +150,6 @@ def test_the_kept_scenarios_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     (soak, soak_faults), (proof, proof_faults) = asked
     assert soak.tables == proof.tables == 3, "what the command line says comes first"
     assert (soak.seconds, proof.seconds) == (600.0, None)
-    assert proof_faults.count == 1000
+    assert proof_faults.count == 1060
     assert soak_faults.shares.keys() == proof_faults.shares.keys()
     assert soak.games == ("holdem", "holdem", "tictactoe")

@@ -155,7 +155,7 @@ def in_fanout(fanout: Any) -> None:
         await begin(self, follower, room)
 
     def _deliver(self: Any, update: Any) -> None:
-        if self.room in withheld and update.seq % 30 == 0:
+        if self.room in withheld and update.seq % 12 == 0:
             self.seq = update.seq
         else:
             deliver(self, update)
