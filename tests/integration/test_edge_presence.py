@@ -443,7 +443,7 @@ def test_what_has_expired_is_cleared_away(database_url: str) -> None:
                 " ('kept', 'u', '{}', $2)", now - 1, now + 1,
             )  # fmt: skip
             await execute(
-                database, "INSERT INTO sign_outs VALUES ('old', $1), ('kept', $2)", now - 2 * day - 1, now - 2 * day + 1
+                database, "INSERT INTO sign_outs VALUES ('old', $1), ('kept', $2)", now - 8 * day - 1, now - 8 * day + 1
             )
             await execute(
                 database, "INSERT INTO matches (room_id, user_id, expires_at) VALUES ($1, 'old', $2), ($1, 'kept', $3)",
