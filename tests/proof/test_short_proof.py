@@ -31,7 +31,7 @@ def proof() -> Proof:
         churn={"reconnect": 4.0, "refresh": 8.0, "leave": 8.0, "tabs": 6.0, "slow": 12.0},
         seed=7,
     )
-    prover = Prover(scenario, Faults(parse(KINDS), rate=80.0, count=14), edges=1, rooms_per_actor=2)
+    prover = Prover(scenario, Faults(parse(KINDS), rate=80.0, count=14), edges=2, rooms_per_actor=2)
     return asyncio.run(prover.run())
 
 
@@ -51,6 +51,7 @@ def test_the_faults_hurt(proof: Proof) -> None:
     assert proof.consequences["commit.unknown"]
     assert proof.consequences["commit.resolved, it had happened"]
     assert proof.consequences["commit.resolved, it had not"]
+    assert proof.consequences["redis.lost"]
     assert proof.consequences["gap.repaired"]
 
 
