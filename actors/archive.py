@@ -1,17 +1,23 @@
-"""A room as it is kept: a checkpoint made of its rows, and a checkpoint shown to its host. Pure."""
+"""A room as it is kept: a checkpoint made of its rows, a checkpoint shown to its host, and the way from a checkpoint
+to any later moment. Pure.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
-from actors.commands import RoomId
+from actors.commands import RoomId, UserId
 from actors.load import Corrupted, restore, room_of
 from actors.records import dump
-from actors.state import SCHEMA
-from actors.view import inside
+from actors.replay import Difference, replay
+from actors.state import SCHEMA, Room
+from actors.view import inside, watching, whole
 from storage.postgres import Row
+
+T = TypeVar("T")
 
 
 def kept(row: Row) -> str:
@@ -19,8 +25,8 @@ def kept(row: Row) -> str:
     return dump(room_of(row))
 
 
-def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
-    """What everybody at the table saw of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
+def opened(room: RoomId, seq: int, text: str) -> Room:
+    """The room in a checkpoint. Raises `Corrupted`."""
     try:
         found = restore(text)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
@@ -29,7 +35,34 @@ def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
         raise Corrupted(room, seq, "a checkpoint of another room")
     if found.table.v != SCHEMA:
         raise Corrupted(room, seq, f"schema {found.table.v}, and this is {SCHEMA}")
+    return found
+
+
+def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
+    """What everybody at the table saw of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
+    found = opened(room, seq, text)
+    return _possible(room, seq, lambda: inside(found))
+
+
+def forward(room: Room, after: int, rows: Sequence[Row]) -> Room:
+    """The room at `after`, as it was when these rows of `log_commands` had followed. Raises `Corrupted` if the log has
+    a hole there, or if it says otherwise than its replay."""
+    if [row["seq"] for row in rows] != list(range(after + 1, after + 1 + len(rows))):
+        raise Corrupted(room.info.id, after, "a log with a hole")
+    outcome = _possible(room.info.id, after, lambda: replay(room, rows))
+    if isinstance(outcome, Difference):
+        raise Corrupted(room.info.id, outcome.seq, f"a log that its replay differs from: {outcome.what}")
+    return outcome
+
+
+def seen(room: Room, seq: int, user: UserId | None) -> dict[str, Any]:
+    """What `user` was shown of the room as it was at `seq`; without one, what any spectator was. Raises `Corrupted`."""
+    return _possible(room.info.id, seq, lambda: watching(room) if user is None else whole(room, user))
+
+
+def _possible(room: RoomId, seq: int, work: Callable[[], T]) -> T:
+    """What is stored may be well formed and yet be nothing that the rules can go on from."""
     try:
-        return inside(found)
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        return work()
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
         raise Corrupted(room, seq, f"a state that cannot be ({type(error).__name__})") from error

@@ -143,6 +143,11 @@ def watched(room: Room, user: UserId) -> View:
     return {**view, "me": me}
 
 
+def watching(room: Room) -> View:
+    """What any spectator sees of the room now, whoever he is."""
+    return {**inside(room), "me": {"role": "spectator", "is_host": False, "legal": []}}
+
+
 class Projection:
     """One room's views as they were last shown, kept so that each update is the difference and no more."""
 

@@ -8,6 +8,7 @@ import msgspec
 from starlette.routing import Route
 
 from edge import (
+    admin_api,
     frames,
     games_api,
     lobby_api,
@@ -20,8 +21,10 @@ from edge import (
 from edge.http import Answer, Call, Door, Endpoint
 from edge.lobby import Lobby
 from edge.matchmaker import Matchmaker
+from edge.operator import Operator
 from edge.socket import Services
 from edge.who import Who
+from storage.online import Online
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -29,11 +32,14 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The routes of one edge."""
+    """The routes of one edge. Without an `operator` it has none for him, and its document knows of none."""
 
-    def __init__(self, services: Services, who: Who, lobby: Lobby) -> None:
+    def __init__(
+        self, services: Services, who: Who, lobby: Lobby, online: Online, operator: Operator | None = None
+    ) -> None:
         self._who = who
         self._lobby = lobby
+        self._operator = operator
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
@@ -43,10 +49,15 @@ class Api:
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
             *games_api.endpoints(services.database),
+            *(admin_api.endpoints(services, online) if operator is not None else ()),
         ]
 
     def routes(self) -> list[Route]:
-        return Door(self._who.of_request, self._lobby).routes(self.endpoints)
+        routes = Door(self._who.of_request, self._lobby).routes(each for each in self.endpoints if not each.operator)
+        if self._operator is not None:
+            his = Door(self._operator.of_request, self._lobby)
+            routes += his.routes(each for each in self.endpoints if each.operator)
+        return routes
 
     async def _openapi(self, call: Call) -> Answer:
         return msgspec.json.encode(openapi.document(self.endpoints))

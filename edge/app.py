@@ -31,6 +31,7 @@ from edge.issuers import Issuer, OneKey
 from edge.jwks import Jwks
 from edge.lobby import Lobby
 from edge.metrics import CONTENT_TYPE
+from edge.operator import Operator
 from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
@@ -43,6 +44,7 @@ from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
 from edge.who import COOKIE, Who
+from storage.online import Online
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
 from tavola import logs
@@ -64,10 +66,17 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._origins = Origins(settings.allowed_origins)
+        admin_secret = settings.admin_secret.get_secret_value()
+        self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: Presence | None = None
         self.draining = False
+
+    @property
+    def operated(self) -> bool:
+        """Whether there is a page for the operator."""
+        return self._operator is not None
 
     @asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -87,7 +96,8 @@ class Edge:
         who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
         returns = Returns(database, Tokens(secret), now_ms)
         services = self._services = Services(who, returns, router, fanout, database)
-        app.router.routes.extend(Api(services, who, Lobby(database)).routes())
+        online = Online(settings.redis_url)
+        app.router.routes.extend(Api(services, who, Lobby(database), online, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -109,6 +119,7 @@ class Edge:
             await asyncio.gather(*tasks, return_exceptions=True)
             router.close()
             await cache.close()
+            await online.close()
             await database.close()
 
     # Routes of its own
@@ -203,7 +214,7 @@ def application(edge: Edge) -> Starlette:
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
             Route("/metrics", edge.metrics),
-            *pages.routes(),
+            *pages.routes(operator=edge.operated),
         ],
         lifespan=edge.running,
         exception_handlers={404: not_there, 405: not_there},

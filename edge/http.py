@@ -91,7 +91,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One method of one path, and everything that a client must know of it.
 
     `gives` is the answer's type; `refusals` are the codes that are its handler's own. With `open`, nobody need be
-    signed in. A path with `{room}` takes the id of a room or its code.
+    signed in; with `operator`, it is for who knows the operator's secret and for nobody else. A path with `{room}`
+    takes the id of a room or its code.
     """
 
     method: str
@@ -104,12 +105,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     status: int = 200
     refusals: tuple[str, ...] = ()
     open: bool = False
+    operator: bool = False
 
     @property
     def codes(self) -> tuple[str, ...]:
         """Every code with which it may refuse."""
-        codes = {"invalid_message", "rate_limited", "storage_unavailable", "token_expired", "token_invalid"}
-        codes.update(self.refusals)
+        codes = {"invalid_message", "rate_limited", "storage_unavailable", *self.refusals}
+        if not self.operator:
+            codes |= {"token_expired", "token_invalid"}
         if not self.open:
             codes.add("unauthenticated")
         if self.method in CHANGES:

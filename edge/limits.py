@@ -16,12 +16,16 @@ class Bucket:
 
     def take(self, now: float) -> bool:
         """Whether one more is allowed now."""
-        self._level = min(self._burst, self._level + (now - self._then) * self._rate)
-        self._then = now
-        if self._level < 1.0:
+        if not self.would(now):
             return False
         self._level -= 1.0
         return True
+
+    def would(self, now: float) -> bool:
+        """Whether `take` would allow one more now."""
+        self._level = min(self._burst, self._level + (now - self._then) * self._rate)
+        self._then = now
+        return self._level >= 1.0
 
 
 class Rates:
@@ -44,3 +48,8 @@ class Rates:
         else:
             self._buckets.move_to_end(who)
         return bucket.take(now)
+
+    def would(self, who: str, now: float) -> bool:
+        """Whether `take` would allow `who` one more now."""
+        bucket = self._buckets.get(who)
+        return bucket is None or bucket.would(now)

@@ -39,12 +39,22 @@ class Metrics(Collector):
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
+    @property
+    def commands(self) -> Iterator[tuple[str, str, int]]:
+        """Each command by its outcomes, and how often: since the edge was started, like everything here."""
+        return ((snake(name), outcome, count) for (name, outcome), count in self._commands.items())
+
+    @property
+    def seconds(self) -> float:
+        """What all answers took, together."""
+        return self._seconds
+
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("tavola_sockets", "Open WebSockets on this edge", self._sockets())
         yield GaugeMetricFamily("tavola_rooms_followed", "Rooms that somebody follows on this edge", self._rooms())
         commands = CounterMetricFamily("tavola_commands", "Commands answered", labels=["command", "outcome"])
-        for labels, count in self._commands.items():
-            commands.add_metric([snake(labels[0]), labels[1]], count)
+        for name, outcome, count in self.commands:
+            commands.add_metric([name, outcome], count)
         yield commands
         bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
         answers = HistogramMetricFamily("tavola_answer_seconds", "From a command's arrival at the edge to its answer")

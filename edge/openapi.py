@@ -31,6 +31,7 @@ _REQUESTED_WITH: Document = {
     "description": "Needed for changes by the session cookie.",
     "schema": {"type": "string", "const": "tavola"},
 }
+_OPERATOR: Document = {"type": "http", "scheme": "bearer", "description": "What TAVOLA_ADMIN_SECRET holds."}
 
 
 class ErrorBody(msgspec.Struct):
@@ -70,6 +71,7 @@ def document(endpoints: Sequence[Endpoint]) -> Document:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "tavola_session"},
+                **({"operator": _OPERATOR} if any(endpoint.operator for endpoint in endpoints) else {}),
             },
         },
     }
@@ -88,7 +90,7 @@ def _operation(endpoint: Endpoint, components: Document) -> Document:
         "tags": [endpoint.path.split("/")[2].removesuffix(".json")],
         "parameters": list(_parameters(endpoint, components)),
         "responses": _responses(endpoint),
-        "security": ([{}] if endpoint.open else []) + [{"bearer": []}, {"session": []}],
+        "security": _security(endpoint),
     }
     if body is not None:
         needed = any(field.required for field in msgspec.structs.fields(body))
@@ -106,6 +108,13 @@ def _parameters(endpoint: Endpoint, components: Document) -> Iterable[Document]:
     if endpoint.method in CHANGES:
         yield _KEY
         yield _REQUESTED_WITH
+
+
+def _security(endpoint: Endpoint) -> list[Document]:
+    """Any one of these will do."""
+    if endpoint.operator:
+        return [{"operator": []}]
+    return [*([{}] if endpoint.open else []), {"bearer": []}, {"session": []}]
 
 
 def _given(schema: Document) -> Document:

@@ -1,6 +1,7 @@
 """The browser's files: `edge/static`, read and compressed once, served under a policy that lets nothing else run.
 
-Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room. What they load lies under `/static`.
+Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room; and `/admin`, the operator's, where
+there is one. What they load lies under `/static`.
 """
 
 from __future__ import annotations
@@ -78,9 +79,13 @@ def load(folder: Path = FOLDER) -> dict[str, File]:
     return files
 
 
-def routes() -> list[Route]:
-    """The pages and what they load."""
-    files = load()
+OPERATORS = "admin."
+"""What the names of the operator's files begin with: without an operator they are not served."""
+
+
+def routes(*, operator: bool = False) -> list[Route]:
+    """The pages and what they load; with `operator`, his too."""
+    files = {name: file for name, file in load().items() if operator or not name.startswith(OPERATORS)}
 
     async def page(request: Request) -> Response:
         return files["index.html"].response(request)
@@ -91,7 +96,11 @@ def routes() -> list[Route]:
             raise HTTPException(404)
         return file.response(request)
 
+    async def admin(request: Request) -> Response:
+        return files[f"{OPERATORS}html"].response(request)
+
     return [
+        *([Route("/admin", admin, methods=["GET"])] if operator else []),
         Route("/", page, methods=["GET"]),
         Route("/room/{code}", page, methods=["GET"]),
         Route("/static/{name}", static, methods=["GET"]),

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tavola.failures import Failure
 
 STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
+_ADMIN_BYTES = 16
 _OUR_ISSUER = "tavola"
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     """Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
     """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
+    """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
     port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)
     data_dir: Path = Field(Path(".tavola"), alias="TAVOLA_DATA_DIR")
@@ -111,12 +114,13 @@ class Settings(BaseSettings):
             raise ValueError("is a Ray Client address; give the cluster's own, such as 10.0.0.1:6379")
         return address
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "admin_secret")
     @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+    def _long_enough(cls, secret: SecretStr, field: ValidationInfo) -> SecretStr:
         size = len(secret.get_secret_value().encode())
-        if 0 < size < _SECRET_BYTES:
-            raise ValueError(f"must have at least {_SECRET_BYTES} bytes, has {size}")
+        least = _SECRET_BYTES if field.field_name == "jwt_secret" else _ADMIN_BYTES
+        if 0 < size < least:
+            raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret
 
     @field_validator("data_dir")

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_browser import CHROMIUM, Balancer
+from kit_browser import ADMIN_SECRET, CHROMIUM, Balancer
 from kit_stack import Stack
 from playwright.async_api import Browser, async_playwright, expect
 
@@ -36,7 +36,8 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two edges, and actors with room for all: who plays here shall not wait for a process to start."""
-    stack = Stack(tmp_path_factory.mktemp("browser") / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="100")
+    folder = tmp_path_factory.mktemp("browser") / "data"
+    stack = Stack(folder, edges=2, TAVOLA_ROOMS_PER_ACTOR="100", TAVOLA_ADMIN_SECRET=ADMIN_SECRET)
     try:
         stack.start()
         yield stack

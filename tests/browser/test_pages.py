@@ -18,7 +18,7 @@ LIMIT = 150 * 1024
 
 @pytest.fixture
 async def client(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=pages.routes()))
+    transport = httpx.ASGITransport(Starlette(routes=pages.routes(operator=True)))
     async with httpx.AsyncClient(transport=transport, base_url="http://tavola.test") as client:
         yield client
 
@@ -33,7 +33,9 @@ def test_the_whole_application_is_small() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("path", ["/", "/room/ABCDEF", "/static/app.js", "/static/table.css", "/static/tavola.d.ts"])
+@pytest.mark.parametrize(
+    "path", ["/", "/room/ABCDEF", "/admin", "/static/app.js", "/static/table.css", "/static/tavola.d.ts"]
+)
 async def test_the_policy_goes_with_everything(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -67,11 +69,16 @@ async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> N
 
 
 def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
-    page = pages.load()["index.html"].plain.decode()
-    assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page) == []
-    assert set(re.findall(r'(?:src|href)="([^"]*)"', page)) == {
-        f"/static/{name}" for name in pages.load() if not name.endswith((".html", ".d.ts"))
-    }, "every file is loaded at once, and no other"
+    files = pages.load()
+    loaded = {}
+    for name in ("index.html", "admin.html"):
+        page = files[name].plain.decode()
+        assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page) == []
+        loaded[name] = {path.removeprefix("/static/") for path in re.findall(r'(?:src|href)="([^"]*)"', page)}
+    others = {name for name in files if not name.endswith((".html", ".d.ts"))}
+    operators = {name for name in others if name.startswith(pages.OPERATORS)}
+    assert loaded["index.html"] == others - operators, "every file is loaded at once, and no other"
+    assert loaded["admin.html"] == operators | {"icon.svg", "base.css", "dom.js"}
 
 
 def test_no_text_can_become_markup() -> None:

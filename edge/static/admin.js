@@ -1,0 +1,559 @@
+/**
+ * The operator's page: rooms, actors, edges, who is connected, and a room's past through anybody's eyes. It only reads.
+ * The secret is kept for as long as the tab lives, and goes out in a header and nowhere else.
+ */
+
+import { h, render } from "./dom.js";
+
+const SECRET = "tavola.admin";
+const LOOK_MS = 2000;
+const LOG_PAGE = 50;
+const TRIES = 5;
+
+const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const time = (iso) => new Date(iso).toLocaleTimeString();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The server said no: `code` is one of docs/protocol.md section 5. */
+class Refused extends Error {
+  constructor({ code, message }) {
+    super(message);
+    this.code = code;
+  }
+}
+
+class AdminPage {
+  #root = document.getElementById("app");
+  #secret = sessionStorage.getItem(SECRET) ?? "";
+  #error = "";
+  #trouble = "";
+  #named = "";
+  #shown = null;
+  #record = null;
+  #log = [];
+  /** After which seq the log is shown; null: its end. */
+  #after = null;
+  #then = null;
+  #thenError = "";
+  /** An edge's counters as they were last time, by edge: rates are differences. */
+  #before = new Map();
+  #rates = null;
+  #looking = false;
+  /** Something else is to be looked at: at once. */
+  #again = false;
+  #timer = 0;
+
+  start() {
+    addEventListener("hashchange", () => this.#moved());
+    document.addEventListener("visibilitychange", () => this.#look());
+    this.#moved();
+  }
+
+  // Where one is: #room, #room/seq, #room/seq/user
+
+  get #place() {
+    const [room, seq, user] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    return { room: room || null, seq: seq ? Number(seq) : null, user: user || null };
+  }
+
+  #go({ room, seq, user }) {
+    location.hash = [room, seq ?? "", user ?? ""].map(encodeURIComponent).join("/").replace(/\/+$/, "");
+  }
+
+  #moved() {
+    const { room } = this.#place;
+    if (room !== this.#record?.room.id) {
+      this.#record = this.#after = null;
+      this.#log = [];
+    }
+    this.#then = null;
+    this.#thenError = "";
+    this.#look();
+    this.#rewind();
+  }
+
+  // Asking
+
+  async #get(path, query = {}) {
+    const given = Object.entries(query).filter(([, value]) => value !== null && value !== "");
+    const url = `/api/admin${path}?${new URLSearchParams(given)}`;
+    // A header's characters are bytes.
+    const bytes = String.fromCharCode(...new TextEncoder().encode(this.#secret));
+    for (let left = TRIES; ; left -= 1) {
+      const reply = await fetch(url, { headers: { Authorization: `Bearer ${bytes}` }, credentials: "omit" });
+      if (reply.ok) return reply.json();
+      const { error } = await reply.json();
+      if (error.code !== "overloaded" || left === 1) throw new Refused(error);
+      await pause(error.retry_after_ms ?? LOOK_MS);
+    }
+  }
+
+  /** Everything that is on the page and changes by itself; again and again while somebody looks. */
+  async #look() {
+    clearTimeout(this.#timer);
+    if (!this.#secret || document.hidden) return this.#draw();
+    if (this.#looking) {
+      this.#again = true;
+      return undefined;
+    }
+    this.#looking = true;
+    this.#again = false;
+    try {
+      const { room } = this.#place;
+      await (room ? this.#lookAt(room) : this.#lookAround());
+      this.#trouble = "";
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#looking = false;
+    this.#draw();
+    this.#timer = setTimeout(() => this.#look(), this.#again ? 0 : LOOK_MS);
+    return undefined;
+  }
+
+  async #lookAround() {
+    const [rooms, actors, edges] = await Promise.all([
+      this.#get("/rooms", { named: this.#named }),
+      this.#get("/actors"),
+      this.#get("/edges"),
+    ]);
+    this.#shown = { rooms, actors, edges };
+    this.#count(edges.here);
+  }
+
+  async #lookAt(room) {
+    const record = await this.#get(`/rooms/${encodeURIComponent(room)}`);
+    const after = this.#after ?? Math.max(0, record.room.seq - LOG_PAGE);
+    const { log } = await this.#get(`/rooms/${encodeURIComponent(room)}/log`, { after, limit: LOG_PAGE });
+    if (room !== this.#place.room) return;
+    this.#record = record;
+    this.#log = log.reverse();
+  }
+
+  /** The room as the chosen one saw it then. */
+  async #rewind() {
+    const { room, seq, user } = this.#place;
+    if (!this.#secret || room === null || seq === null) return;
+    const mine = location.hash;
+    try {
+      const then = await this.#get(`/rooms/${encodeURIComponent(room)}/view`, { seq, user });
+      if (mine === location.hash) this.#then = then;
+    } catch (error) {
+      if (mine === location.hash) this.#thenError = error.message;
+      if (!(error instanceof Refused)) this.#failed(error);
+    }
+    this.#draw();
+  }
+
+  #failed(error) {
+    if (error.code === "unauthenticated") this.#leave(error.message);
+    else if (error instanceof Refused) this.#trouble = `${error.message} What you see is as it was.`;
+    else this.#trouble = "The server does not answer. What you see is as it was.";
+  }
+
+  #enter(event) {
+    event.preventDefault();
+    this.#secret = event.target.elements.namedItem("secret").value.trim();
+    sessionStorage.setItem(SECRET, this.#secret);
+    this.#error = "";
+    this.#moved();
+  }
+
+  #leave(error = "") {
+    sessionStorage.removeItem(SECRET);
+    this.#secret = "";
+    this.#error = error;
+    this.#shown = this.#record = this.#then = null;
+    this.#trouble = "";
+    this.#draw();
+  }
+
+  #count(here) {
+    const now = performance.now();
+    const before = this.#before.get(here.edge);
+    const answers = here.commands.reduce((sum, each) => sum + each.count, 0);
+    this.#before.set(here.edge, { now, answers, seconds: here.seconds });
+    const since = before && now > before.now && answers >= before.answers ? before : null;
+    const fresh = since ? answers - since.answers : 0;
+    this.#rates = {
+      answers,
+      second: since && (fresh * 1000) / (now - since.now),
+      ms: fresh ? ((here.seconds - since.seconds) * 1000) / fresh : null,
+    };
+  }
+
+  // Drawing
+
+  #draw() {
+    const { room } = this.#place;
+    render(
+      this.#root,
+      h("a", { class: "skip", href: "#main", key: "skip", on: { click: skip } }, "To the content"),
+      h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
+      h(
+        "div",
+        { class: `banner ${this.#trouble ? "warn" : "none"}`, key: "banner", role: "status", "aria-live": "polite" },
+        this.#trouble,
+      ),
+      h(
+        "main",
+        { class: "page operator", id: "main", key: "main", tabindex: -1 },
+        !this.#secret ? this.#door() : room ? this.#drawRoom() : this.#overview(),
+      ),
+    );
+  }
+
+  #door() {
+    return h(
+      "form",
+      { class: "secret", key: "door", on: { submit: (event) => this.#enter(event) } },
+      h("h1", null, "Operator"),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "secret" }, "The operator's secret"),
+        h("input", {
+          id: "secret",
+          name: "secret",
+          type: "password",
+          autocomplete: "current-password",
+          required: true,
+          "aria-describedby": "secret-hint",
+        }),
+        h("span", { class: "hint", id: "secret-hint" }, "What TAVOLA_ADMIN_SECRET holds. Kept until this tab closes."),
+      ),
+      h("p", { class: "error", role: "alert" }, this.#error),
+      h("button", { class: "primary" }, "Look"),
+    );
+  }
+
+  #top(...title) {
+    return h(
+      "div",
+      { class: "top", key: "top" },
+      h("h1", null, title),
+      h("button", { class: "quiet small", on: { click: () => this.#leave() } }, "Forget the secret"),
+    );
+  }
+
+  #overview() {
+    if (!this.#shown) return h("p", { key: "wait", "aria-busy": "true" }, "Looking…");
+    const { rooms, actors, edges } = this.#shown;
+    return [this.#top("Operator"), this.#drawEdge(edges), this.#drawRooms(rooms), drawActors(actors), drawPeople(edges)];
+  }
+
+  #drawEdge({ here, online }) {
+    const { second, ms, answers } = this.#rates;
+    const figures = {
+      "Answers a second": second === null ? "…" : number.format(second),
+      "Time to an answer": ms === null ? "…" : `${number.format(ms)} ms`,
+      "Answers in all": number.format(answers),
+      Sockets: number.format(here.sockets),
+      "Rooms followed": number.format(here.rooms_followed),
+      "Users online": number.format(online),
+    };
+    return h(
+      "section",
+      { key: "edge", "aria-labelledby": "edge-title" },
+      h("h2", { id: "edge-title" }, `This edge (${here.edge})`),
+      h(
+        "dl",
+        { class: "figures" },
+        Object.entries(figures).map(([name, value]) =>
+          h("div", { key: name }, h("dt", { class: "muted" }, name), h("dd", null, value)),
+        ),
+      ),
+      table(
+        "Commands answered by this edge",
+        ["Command", "Outcome", "#How often"],
+        [...here.commands]
+          .sort((one, other) => other.count - one.count)
+          .map(({ command, outcome, count }) => ({
+            key: `${command}.${outcome}`,
+            cells: [command, outcome, number.format(count)],
+          })),
+      ),
+    );
+  }
+
+  #drawRooms({ rooms, total }) {
+    const search = (event) => {
+      this.#named = event.target.value.trim();
+      this.#look();
+    };
+    return h(
+      "section",
+      { key: "rooms", "aria-labelledby": "rooms-title" },
+      h(
+        "div",
+        { class: "top" },
+        h("h2", { id: "rooms-title" }, `Rooms (${rooms.length < total ? `the newest ${rooms.length} of ` : ""}${total})`),
+        h("label", { for: "named" }, "Id, code or name"),
+        h("input", { id: "named", type: "search", on: { change: search } }),
+      ),
+      table(
+        "Rooms",
+        ["Room", "Code", "Game", "Status", "#Seq", "#Members", "Actor", "Node", "#Pid", "#Epoch", "Last change"],
+        rooms.map((room) => ({
+          key: room.id,
+          cells: [
+            h("a", { href: `#${room.id}` }, h("bdi", null, room.name)),
+            room.code,
+            room.game,
+            h("span", { class: `badge is-${room.status}` }, room.status),
+            room.seq,
+            room.members,
+            room.actor ?? "–",
+            room.node ?? "–",
+            room.pid ?? "–",
+            room.epoch,
+            time(room.updated_at),
+          ],
+        })),
+      ),
+    );
+  }
+
+  #drawRoom() {
+    const back = h("a", { href: "#", key: "back" }, "All rooms");
+    if (!this.#record) return [this.#top("Room"), back, h("p", { key: "wait" }, this.#trouble ? "" : "Looking…")];
+    const { room, participants } = this.#record;
+    const where = room.actor ? `actor ${room.actor} (process ${room.pid} on ${room.node})` : "no actor's memory";
+    return [
+      this.#top(h("bdi", null, room.name)),
+      back,
+      h(
+        "section",
+        { key: "record", "aria-labelledby": "record-title" },
+        h("h2", { id: "record-title" }, `${room.game}, ${room.status}`),
+        h("p", null, `${room.id}, code ${room.code}. At ${room.seq}, epoch ${room.epoch}, in ${where}.`),
+        table(
+          "Who has a part",
+          ["Name", "User", "Part", "Seat"],
+          participants.map((each) => ({
+            key: each.user_id,
+            cells: [h("bdi", null, each.display_name), each.user_id, part(each), each.seat_index ?? "–"],
+          })),
+        ),
+      ),
+      this.#drawThen(room, participants),
+      this.#drawLog(room),
+    ];
+  }
+
+  #drawLog(room) {
+    const first = this.#log.at(-1)?.seq ?? 1;
+    const last = this.#log[0]?.seq ?? 0;
+    const turn = (after) => {
+      this.#after = after;
+      this.#look();
+    };
+    const { seq, user } = this.#place;
+    return h(
+      "section",
+      { key: "log", "aria-labelledby": "log-title" },
+      h(
+        "div",
+        { class: "top" },
+        h("h2", { id: "log-title" }, "The log, as those at the table were told"),
+        button("Older", first <= 1, () => turn(Math.max(0, first - 1 - LOG_PAGE))),
+        button("Newer", last >= room.seq, () => turn(last + LOG_PAGE >= room.seq ? null : last)),
+      ),
+      table(
+        "Log",
+        ["#Seq", "At", "Who", "Command", "Told", "View"],
+        this.#log.map((line) => ({
+          key: line.seq,
+          chosen: line.seq === seq,
+          cells: [
+            line.seq,
+            time(line.at),
+            h("bdi", null, line.display_name || "–"),
+            line.command,
+            { wide: line.events.map(told).join("; ") },
+            h(
+              "button",
+              {
+                class: "small quiet",
+                "aria-label": `View at ${line.seq}`,
+                on: { click: () => this.#go({ room: room.id, seq: line.seq, user }) },
+              },
+              "View",
+            ),
+          ],
+        })),
+      ),
+    );
+  }
+
+  /** The room at a seq, through somebody's eyes. */
+  #drawThen(room, participants) {
+    const { seq, user } = this.#place;
+    const at = seq ?? room.seq;
+    const go = (changed) => this.#go({ room: room.id, seq: at, user, ...changed });
+    const people = this.#then?.participants ?? participants;
+    const chosen = people.find((each) => each.user_id === user) ?? participants.find((each) => each.user_id === user);
+    const who = user === null ? "any spectator" : chosen?.display_name || user;
+    const stranger = user !== null && !people.some((each) => each.user_id === user);
+    const inRange = (event) => Math.max(0, Math.min(room.seq, Math.trunc(Number(event.target.value)) || 0));
+    return h(
+      "section",
+      { key: "then", "aria-labelledby": "then-title" },
+      h("h2", { id: "then-title" }, seq === null ? "As it was" : `What ${who} saw after update ${seq}`),
+      h(
+        "p",
+        { class: "hint" },
+        "An operator may look through anybody's eyes: what is here, that viewer's own cards among it, was shown to that viewer.",
+        " What nobody was shown (the deck, the entropy) is not shown here either.",
+      ),
+      h(
+        "div",
+        { class: "bar" },
+        h("label", { for: "viewer" }, "Viewer"),
+        h(
+          "select",
+          { id: "viewer", value: user ?? "", on: { change: (event) => go({ user: event.target.value || null }) } },
+          h("option", { key: "", value: "" }, "Any spectator"),
+          people.map((each) =>
+            h("option", { key: each.user_id, value: each.user_id }, `${each.display_name} (${part(each)})`),
+          ),
+          stranger && h("option", { key: user, value: user }, `${who} (no part then)`),
+        ),
+        h("label", { for: "seq" }, "Seq"),
+        h("input", {
+          id: "seq",
+          type: "number",
+          min: 0,
+          max: room.seq,
+          value: at,
+          on: { change: (event) => go({ seq: inRange(event) }) },
+        }),
+        button("Back", at <= 0, () => go({ seq: at - 1 })),
+        button("On", at >= room.seq, () => go({ seq: at + 1 })),
+        seq === null && button("Show", false, () => go({})),
+      ),
+      h("p", { class: "error", role: "alert" }, this.#thenError),
+      this.#then &&
+        h(
+          "div",
+          { class: "scroll", tabindex: 0, role: "region", "aria-label": `What ${who} saw` },
+          h("pre", { id: "view" }, JSON.stringify(this.#then.view, null, 2)),
+        ),
+    );
+  }
+}
+
+/** The page's own addresses are in the hash: this one is none. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function drawActors({ actors, total }) {
+  return h(
+    "section",
+    { key: "actors", "aria-labelledby": "actors-title" },
+    h("h2", { id: "actors-title" }, `Room actors (${total})`),
+    table(
+      "Room actors",
+      ["Actor", "State", "#Rooms", "#Room for", "Node", "#Pid", "Address", "Since"],
+      actors.map((actor) => ({
+        key: actor.name,
+        cells: [
+          actor.name,
+          actor.silent
+            ? h("span", { class: "bad" }, "silent")
+            : actor.suspect
+              ? h("span", { class: "bad" }, "suspect")
+              : actor.rooms
+                ? "at work"
+                : "spare",
+          actor.rooms,
+          actor.capacity,
+          actor.node,
+          actor.pid,
+          actor.address,
+          time(actor.started_at),
+        ],
+      })),
+    ),
+  );
+}
+
+function drawPeople({ redis, edges, people, online }) {
+  return h(
+    "section",
+    { key: "people", "aria-labelledby": "people-title" },
+    h("h2", { id: "people-title" }, `Edges (${edges.length}) and who is connected (${online})`),
+    h(
+      "p",
+      { class: redis ? "hint" : "error" },
+      redis
+        ? "Of other edges than this one, as they wrote it last: up to half a minute ago."
+        : "Redis is away: only this edge is known.",
+    ),
+    table(
+      "Edges",
+      ["Edge", "Last beat"],
+      edges.map((each) => ({ key: each.edge, cells: [each.edge, time(each.beat_at)] })),
+    ),
+    table(
+      "Who is connected",
+      ["Name", "User", "#Sockets", "Edges", "Seen"],
+      people.map((each) => ({
+        key: each.user_id,
+        cells: [
+          h("bdi", null, each.display_name || "–"),
+          each.user_id,
+          Object.values(each.sockets).reduce((sum, count) => sum + count, 0),
+          Object.keys(each.sockets).join(", ") || "–",
+          time(each.seen_at),
+        ],
+      })),
+    ),
+  );
+}
+
+/** Rows of cells under heads; a head that begins with # has numbers under it. */
+function table(label, heads, rows) {
+  if (!rows.length) return h("p", { class: "muted", key: label }, `${label}: none.`);
+  const kind = heads.map((head) => (head.startsWith("#") ? "number" : undefined));
+  return h(
+    "div",
+    { class: "scroll", key: label, tabindex: 0, role: "region", "aria-label": label },
+    h(
+      "table",
+      null,
+      h(
+        "thead",
+        null,
+        h("tr", null, heads.map((head, index) => h("th", { key: head, scope: "col", class: kind[index] }, head.replace("#", "")))),
+      ),
+      h(
+        "tbody",
+        null,
+        rows.map(({ key, cells, chosen }) =>
+          h(
+            "tr",
+            { key, class: chosen ? "chosen" : undefined },
+            cells.map((cell, index) =>
+              h("td", { key: index, class: cell?.wide === undefined ? kind[index] : "wide" }, cell?.wide ?? cell),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+const button = (text, disabled, click) => h("button", { class: "small", key: text, disabled, on: { click } }, text);
+
+const part = ({ is_host, role, standing }) => {
+  const is = role === "guest" ? standing : role;
+  return is_host ? `host, ${is}` : is;
+};
+
+const told = ({ kind, ...rest }) =>
+  [kind, ...Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`)].join(" ");
+
+new AdminPage().start();

@@ -1,0 +1,71 @@
+"""The operator's page: closed to who does not know the secret; rooms, edges, and a room's past through others' eyes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from kit_browser import ADMIN_SECRET, Balancer, Person, person, robots_room
+from kit_stack import Stack
+from playwright.async_api import Browser, expect
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+async def knows(operator: Person, url: str, secret: str) -> None:
+    await operator.open(f"{url}/admin")
+    await operator.page.get_by_label("The operator's secret").fill(secret)
+    await operator.page.get_by_role("button", name="Look").click()
+
+
+async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Stack, balancer: Balancer) -> None:
+    async with (
+        robots_room(stack.urls[0], balancer.url, 2, name=HOSTILE, next_hand_seconds=1) as room,
+        person(browser, "Olga") as olga,
+    ):
+        page = olga.page
+        await knows(olga, stack.urls[0], "a guess of mine")
+        await expect(page.get_by_role("alert")).to_contain_text("not the operator's secret")
+        assert await page.locator("table").count() == 0
+        await knows(olga, stack.urls[0], ADMIN_SECRET)
+
+        # Who is connected, which process has the room, what the edge does: and all of it goes on by itself.
+        await expect(page.get_by_role("region", name="Who is connected")).to_contain_text("Robot 1")
+        line = page.get_by_role("region", name="Rooms", exact=True).locator("tr", has_text=room.code)
+        await expect(line).to_contain_text("holdem")
+        seq = line.locator("td").nth(4)
+        before = int(await seq.inner_text())
+        await expect(seq).not_to_have_text(str(before))
+        await expect(page.get_by_role("region", name="Commands answered by this edge")).to_contain_text("act")
+        await expect(page.get_by_role("region", name="Room actors")).to_contain_text("at work")
+
+        await line.get_by_role("link").click()
+        log = page.get_by_role("region", name="Log", exact=True)
+        await log.locator("tr", has_text="hand_started").first.get_by_role("button", name="View at").click()
+        robot = room.robots[1]
+        await page.get_by_label("Viewer").select_option(robot.who.user)
+        await expect(page.get_by_role("heading", name="What Robot 2 saw after update")).to_be_visible()
+        shown = page.locator("#view")
+        await expect(shown).to_contain_text(robot.who.user)
+        then: dict[str, Any] = json.loads(await shown.inner_text())
+        at = int(await page.get_by_label("Seq").input_value())
+        [dealt] = [e for u in robot.updates if u["seq"] == at for e in u["events"] if e["kind"] == "hand_started"]
+        assert then["me"]["hole_cards"] == dealt["hole_cards"]
+        await page.get_by_label("Viewer").select_option("")
+        await expect(shown).to_contain_text('"role": "spectator"')
+        assert "hole_cards" not in json.loads(await shown.inner_text())["me"]
+        await page.get_by_role("button", name="On", exact=True).click()
+        await expect(page.get_by_label("Seq")).to_have_value(str(at + 1))
+
+        # The address says where one is, and nothing else; the tab remembers who is looking.
+        assert ADMIN_SECRET not in page.url
+        await page.reload()
+        await expect(page.get_by_role("heading", name=f"after update {at + 1}")).to_be_visible()
+        assert await page.locator("#app img").count() == 0
+        await page.get_by_role("button", name="Forget the secret").click()
+        await expect(page.get_by_label("The operator's secret")).to_be_visible()
+        assert await page.evaluate("sessionStorage.length") == 0
+        assert olga.own_troubles == []
