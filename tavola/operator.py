@@ -111,8 +111,8 @@ async def _show(database: Database, named: str, json: bool) -> None:
     stored = await database.row("load_room", row["id"])
     assert stored is not None
     members = {
-        user: {"display_name": name, "status": status, "watching": watching}
-        for user, (name, status, _, watching) in jsons.loads(stored["members"]).items()
+        user: {"display_name": name, "status": status, "watching": watching, "banned": banned}
+        for user, (name, status, _, watching, banned) in jsons.loads(stored["members"]).items()
     }
     table = load.room_of(stored).table
     seats = {str(index): seat.user for index, seat in table.seats.items()}

@@ -151,9 +151,10 @@ class Player:
             self._reader = self._beats = None
 
     async def _beat(self, socket: ClientConnection) -> None:
-        while socket.protocol.state is State.OPEN:
-            await asyncio.sleep(HEARTBEAT_S)
-            await socket.send('{"type":"heartbeat"}')
+        with contextlib.suppress(ConnectionClosed):
+            while socket.protocol.state is State.OPEN:
+                await asyncio.sleep(HEARTBEAT_S)
+                await socket.send('{"type":"heartbeat"}')
 
     async def _read(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed, OSError):
@@ -220,6 +221,11 @@ class Player:
         if self._socket is not None:
             self._socket.protocol.send_text(pending.text.encode())
             self._socket.send_data()
+
+    async def first_answer(self, pending: Pending) -> Json:
+        """Whatever is answered first, also that it should be tried again later."""
+        await self.until(lambda: bool(pending.answers), f"{pending.text} answered")
+        return pending.answers[0]
 
     async def answer(self, pending: Pending, count: int = 1) -> Json:
         """The `count`-th answer. What is refused for now is sent again."""
