@@ -10,8 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_browser import ADMIN_SECRET, CHROMIUM, Balancer
-from kit_stack import Stack
+from kit_browser import CHROMIUM, Balancer
+from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, async_playwright, expect
 
 expect.set_options(timeout=20_000)

@@ -17,7 +17,6 @@ from kit_client import Api, Identity, Player
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, WebSocket
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ADMIN_SECRET = "what the operator of tests knows, é too"
 PATIENCE_MS = 40_000
 DESKTOP = (1280, 800)
 TELEPHONE = (390, 844)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kit_stack import Stack
+from kit_stack import ADMIN_SECRET, Stack
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Two edges, and all rooms in a few actors: for tests of many rooms, of which none is killed."""
-    yield from _running(Stack(tmp_path_factory.mktemp("crowd") / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="500"))
+    """Two edges, and all rooms in a few actors: for tests of many rooms, of which none is killed; and an operator."""
+    folder = tmp_path_factory.mktemp("crowd") / "data"
+    yield from _running(Stack(folder, edges=2, TAVOLA_ROOMS_PER_ACTOR="500", TAVOLA_ADMIN_SECRET=ADMIN_SECRET))
 
 
 @pytest.fixture(scope="session")

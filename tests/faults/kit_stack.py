@@ -22,6 +22,7 @@ READY_S = 120.0
 """Two busy cores may take a minute over Ray."""
 PATIENCE_S = 40.0
 """How long a test waits for what must happen: only a failure takes so long."""
+ADMIN_SECRET = "what operators know, in tests"
 FOREIGN = ("DATABASE_URL", "REDIS_", "RAY_", "TAVOLA_")
 
 

@@ -50,6 +50,7 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
+        ("TAVOLA_ADMIN_SECRET", "fifteen bytes..", {}),
         ("DATABASE_URL", "mysql://root:hunter2@db", {"TAVOLA_JWT_SECRET": SECRET}),
         ("REDIS_URL", "http://:hunter2@cache", {}),
         ("REDIS_PORT", "many", {}),
@@ -68,6 +69,7 @@ def test_a_bad_value_is_one_line_that_names_it(
     assert "\n" not in str(error.value)
     assert "hunter2" not in str(error.value)
     assert "too-short-secret" not in str(error.value)
+    assert "fifteen" not in str(error.value)
 
 
 def test_a_database_of_ones_own_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +78,12 @@ def test_a_database_of_ones_own_needs_a_secret(monkeypatch: pytest.MonkeyPatch) 
         Settings()
     monkeypatch.setenv("TAVOLA_JWT_SECRET", SECRET)
     assert Settings().database_url == "postgresql://u:p@db/tavola"
+
+
+def test_there_is_no_operator_unless_there_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().admin_secret.get_secret_value() == ""
+    monkeypatch.setenv("TAVOLA_ADMIN_SECRET", "sixteen bytes...")
+    assert Settings().admin_secret.get_secret_value() == "sixteen bytes..."
 
 
 def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +174,10 @@ def test_another_issuer_by_halves(
 
 def test_nothing_secret_is_shown() -> None:
     settings = Settings(
-        database_url="postgresql://u:hunter2@db/tavola", redis_url="redis://:hunter2@cache", jwt_secret="hunter2" * 8
+        database_url="postgresql://u:hunter2@db/tavola",
+        redis_url="redis://:hunter2@cache",
+        jwt_secret="hunter2" * 8,
+        admin_secret="hunter2" * 8,
     )
     assert "hunter2" not in repr(settings) + str(settings)
     with pytest.raises(ValueError, match="frozen"):
