@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kit_browser import DESKTOP, TELEPHONE, Balancer, Person, Room, person, robots_room
-from kit_stack import Stack
+from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, expect
 
 pytestmark = pytest.mark.anyio
@@ -76,6 +76,27 @@ async def test_axe_finds_nothing_serious(browser: Browser, table: Room, balancer
                     await ann.panel(tab)
                     assert await findings(ann, axe) == []
             await ann.page.get_by_role("button", name="Leave seat").click()
+
+
+async def test_the_operators_page_is_within_everybodys_reach(
+    browser: Browser, stack: Stack, table: Room, axe: str
+) -> None:
+    for size in (DESKTOP, TELEPHONE):
+        async with person(browser, "Olga", size) as olga:
+            page = olga.page
+            await olga.open(f"{stack.urls[0]}/admin")
+            assert await findings(olga, axe) == []
+            await page.get_by_label("The operator's secret").fill(ADMIN_SECRET)
+            await page.keyboard.press("Enter")
+            await page.get_by_role("region", name="Rooms", exact=True).wait_for()
+            assert await findings(olga, axe) == []
+            assert await page.evaluate("document.documentElement.scrollWidth") == size[0]
+            await olga.open(f"{stack.urls[0]}/admin#{table.id}/1")
+            await page.locator("#view").wait_for()
+            await page.get_by_role("region", name="Log", exact=True).wait_for()
+            assert await findings(olga, axe) == []
+            assert await page.evaluate("document.documentElement.scrollWidth") == size[0]
+            assert olga.troubles == []
 
 
 async def test_axe_would_find_something(browser: Browser, axe: str) -> None:
