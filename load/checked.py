@@ -92,7 +92,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         super().updated(update)
 
     def hydrated(self, frame: Hydrated[Json], before: int) -> None:
-        self._actions.jumped()
+        self._actions.jumped(frame.seq)
         if self._cards is not None:
             self._cards.hydrated(frame)
         if self._chips is not None:

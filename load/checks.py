@@ -62,6 +62,8 @@ class Actions:
         self._witness = witness
         self._shown: dict[int, bool] = {}
         self._promised: set[int] = set()
+        self._unseen_to = 0
+        """Updates up to this one may have come as part of a whole view."""
 
     def updated(self, seq: int, events: list[Json], seat: int | None) -> None:
         shown = False
@@ -80,12 +82,13 @@ class Actions:
         """An action of ours was acknowledged as update `seq`, when `at` was the last one that we had seen."""
         if seq > at:
             self._promised.add(seq)
-        else:
+        elif seq > self._unseen_to:
             self._judge(seq, self._shown.pop(seq, False))
 
-    def jumped(self) -> None:
-        """The view was replaced: updates in between were not seen."""
+    def jumped(self, seq: int) -> None:
+        """The view was replaced by that at `seq`: updates in between were not seen."""
         self._promised.clear()
+        self._unseen_to = seq
 
     def _judge(self, seq: int, shown: bool) -> None:
         self._witness.checked("actions")

@@ -204,6 +204,11 @@ def test_an_acknowledged_action_must_be_in_its_update() -> None:
     actions.updated(8, [{**mine[0], "automatic": True}], 0)
     actions.acked(8, at=8)
     assert [violation.seq for violation in verdict.violations] == [7, 8]
+    actions.jumped(12)
+    actions.acked(11, at=12)  # it came as part of a whole view, and nobody can say
+    assert len(verdict.violations) == 2
+    actions.acked(13, at=13)
+    assert [violation.seq for violation in verdict.violations] == [7, 8, 13]
 
 
 def test_a_view_that_drifted_is_found() -> None:
