@@ -80,7 +80,11 @@ class AdminPage {
     // A header's characters are bytes.
     const bytes = String.fromCharCode(...new TextEncoder().encode(this.#secret));
     for (let left = TRIES; ; left -= 1) {
-      const reply = await fetch(url, { headers: { Authorization: `Bearer ${bytes}` }, credentials: "omit" });
+      const reply = await fetch(url, {
+        headers: { Authorization: `Bearer ${bytes}` },
+        credentials: "omit",
+        cache: "no-store",
+      });
       if (reply.ok) return reply.json();
       const { error } = await reply.json();
       if (error.code !== "overloaded" || left === 1) throw new Refused(error);

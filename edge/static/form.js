@@ -39,8 +39,15 @@ export function fields(schema, values = {}, { prefix = "" } = {}) {
 
 function input(field, common, value) {
   if (field.enum) {
-    const options = field.enum.map((each) => h("option", { key: each, value: String(each) }, words(each)));
-    return h("select", { ...common, value: String(value ?? field.enum[0]) }, options);
+    const choices = field.enum.filter((each) => each !== null);
+    const options = choices.map((each) => h("option", { key: each, value: String(each) }, words(each)));
+    const usual = field.optional || choices.length < field.enum.length;
+    return h(
+      "select",
+      { ...common, value: String(value ?? (usual ? "" : choices[0])) },
+      usual && h("option", { key: "", value: "" }, "as usual"),
+      options,
+    );
   }
   if (field.type === "integer" || field.type === "number") {
     return h("input", {

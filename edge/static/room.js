@@ -93,10 +93,11 @@ export class RoomPage {
     for (const event of events) {
       if (event.kind === "player_kicked" && event.user_id === me.user_id)
         this.gone = "The host has removed you from this table.";
-      if (event.kind === "room_closed") this.gone = "The host has closed this table.";
       names.learn(event);
       if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
     }
+    // Whether he saw it happen or comes by its address later.
+    if (room.status === "closed") this.gone ??= "The host has closed this table.";
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce("It is your turn.");
     this.#comeIn(view);

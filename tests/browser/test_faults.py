@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
+import psutil
 import pytest
 from kit_browser import Balancer, Person, Room, person, robots_room
-from kit_stack import Stack, kill, until
+from kit_stack import Stack, frozen, kill, lives, until
 from playwright.async_api import Browser, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -42,6 +44,32 @@ async def test_the_network_goes_and_comes_back(browser: Browser, stack: Stack, b
         await until(lambda: sum(e["seat_index"] == 3 for e in room.host.saw("player_action")) > acted, "the move")
         await expect(ann.banner).to_be_hidden()
         await moves_on(ann, room)
+        assert await loaded(ann) == since
+        assert ann.own_troubles == []
+
+
+async def test_the_banner_tells_that_nothing_can_be_saved(browser: Browser, stack: Stack, balancer: Balancer) -> None:
+    """Postgres is away: a move waits, a page that comes back sees how things stood; then all of it goes on."""
+    async with robots_room(stack.urls[0], balancer.url, 3, **QUICK) as room, person(browser, "Ann") as ann:
+        await ann.open(room.url)
+        await ann.sit(3)
+        await ann.my_turn()
+        since = await loaded(ann)
+        acted = sum(event["seat_index"] == 3 for event in room.host.saw("player_action"))
+        with frozen(stack.pid):
+            postmaster = psutil.Process(stack.pid_of("postgres"))
+            ended = [postmaster, *postmaster.children()]
+            postmaster.send_signal(signal.SIGINT)
+            await until(lambda: not any(lives(each.pid) for each in ended), "Postgres has ended")
+            await balancer.cut()
+            await expect(ann.banner).to_contain_text("cannot save just now")
+            await ann.page.locator(".moves .check, .moves .call").first.click()
+            await expect(ann.banner).to_contain_text("sent again until it is done")
+        await until(lambda: sum(e["seat_index"] == 3 for e in room.host.saw("player_action")) > acted, "the move")
+        await expect(ann.banner).to_be_hidden()
+        await moves_on(ann, room)
+        turns = [event for event in room.host.saw("player_action") if event["seat_index"] == 3]
+        assert len(turns) == acted + 2, "each move was made once"
         assert await loaded(ann) == since
         assert ann.own_troubles == []
 

@@ -79,6 +79,34 @@ async def test_pause_chips_settings_and_passing_the_part_on(browser: Browser, ba
         assert ann.own_troubles == ben.own_troubles == []
 
 
+async def test_a_closed_table_says_so_to_everybody(browser: Browser, balancer: Balancer) -> None:
+    """To who sits there, who watches, and who comes by its address when all is over."""
+    async with (
+        person(browser, "Ann") as ann,
+        person(browser, "Ben") as ben,
+        person(browser, "Cy") as cy,
+        person(browser, "Dee") as dee,
+    ):
+        url = await opened(ann, balancer.url, "auto")
+        await ann.panel("host")
+        await ann.page.get_by_role("button", name="Pause").click()
+        await ben.open(url)
+        await ben.sit(1)
+        await cy.open(url)
+        await expect(ann.page.locator(".room-head p")).to_contain_text("1 watching")
+        await ann.page.get_by_role("button", name="Close the table").click()
+        await ann.page.locator("dialog").get_by_role("button", name="Close it").click()
+        for each in (ann, ben, cy):
+            await expect(each.page.get_by_role("alert")).to_contain_text("closed this table")
+        await ben.page.reload()
+        await dee.open(url)
+        for each in (ben, dee):
+            await expect(each.page.get_by_role("alert")).to_contain_text("closed this table")
+        await dee.page.get_by_role("link", name="To the lobby").click()
+        await dee.page.locator("#rooms-title").wait_for()
+        assert ann.own_troubles == ben.own_troubles == cy.own_troubles == dee.own_troubles == []
+
+
 async def test_names_and_words_that_mean_harm_are_only_text(browser: Browser, stack: Stack, balancer: Balancer) -> None:
     async with person(browser, HOSTILE) as eve, person(browser, "Ann") as ann:
         shown = []

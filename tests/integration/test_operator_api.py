@@ -180,7 +180,7 @@ def test_only_who_knows_the_secret_is_let_in_and_guessing_is_slow(database_url: 
             wrong = [SECRET[:-1], f"{SECRET}x", SECRET.upper(), "\xe9", "x" * 5000]
             for guess in (wrong * 2)[: int(GUESSES)]:
                 headers = {b"Authorization": b"Bearer " + guess.encode("latin-1")}
-                assert code_of(await client.get(path, headers=headers)) == (401, "unauthenticated")  # type: ignore[arg-type]
+                assert code_of(await client.get(path, headers=headers)) == (401, "unauthenticated")
             # Who has guessed so often is told nothing any more, were it right.
             for secret in ("guess", SECRET):
                 reply = await client.get(path, headers={"Authorization": f"Bearer {secret}"})
