@@ -177,6 +177,10 @@ class Fanout:
             feed = self._feeds[room] = Feed(room)
         feed.discard(follower)
         feed.joining[follower] = []
+        if not follower.present:
+            # Said before the view is asked for: whoever has his view may close another tab and is not missed.
+            follower.present = True
+            self.presence.came(room, follower.user)
         await self._subscriber.follow(room)
 
     def place(self, follower: Follower, room: RoomId, seq: Seq, audience: Audience) -> None:
@@ -185,9 +189,6 @@ class Fanout:
         if feed is None or follower not in feed.joining:
             return
         follower.seq, follower.audience = seq, audience
-        if not follower.present:
-            follower.present = True
-            self.presence.came(room, follower.user)
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
             feed.seq = seq

@@ -94,7 +94,9 @@ class Cards:
         for event in events:
             match event["kind"]:
                 case "hand_started":
+                    # One update may end a hand, play another (all in on the blinds) and deal a third.
                     self._next_hand()
+                    self._hand = event["number"]
                 case "cards_shown":
                     shown = cards_of(event)
                     self._known |= shown

@@ -123,6 +123,22 @@ async def execute(database: Database, statement: str, *arguments: Any) -> list[A
         await database.give_back(connection)
 
 
+def test_who_asks_to_follow_is_announced_before_he_has_his_view(database_url: str, redis_url: str) -> None:
+    """So nobody who opens a second tab, and then closes the first, is missed in between."""
+
+    async def main() -> None:
+        async with connected(database_url) as database, actor(database, "a") as one, edge(database, redis_url) as here:
+            room = await open_room(database)
+            await place(database, room)
+            waiting, _ = follower("host")
+            await here.fanout.begin(waiting, room)
+            await one.has(room, ({"host"}, set(), set()))
+            here.fanout.end(waiting, room)
+            await one.has(room, ({"host"}, set(), set()), (set(), {"host"}, set()))
+
+    run(main())
+
+
 def test_first_and_last_sockets_are_told_and_those_between_are_not(database_url: str, redis_url: str) -> None:
     async def main() -> None:
         async with (

@@ -94,6 +94,20 @@ def test_a_card_of_the_hand_before_is_no_secret_but_only_in_the_update_that_ends
     assert table.shows([{"kind": "chat", "text": "Qs"}], next_hand) != []
 
 
+def test_a_hand_that_begins_and_ends_within_one_update_is_a_hand_of_its_own() -> None:
+    table = Table()
+    table.deal.dealt(7, 2, ["Jc", "Jd"])
+    third = view(me={"seat_index": 0})
+    third["game"]["hand"] = {"number": 9, "board": [], "pots": []}
+    events: list[Json] = [
+        {"kind": "cards_shown", "seat_index": 2, "hole_cards": ["Jc", "Jd"]},
+        {"kind": "hand_started", "number": 8},
+        {"kind": "cards_shown", "seat_index": 1, "hole_cards": ["Jc", "Jd"]},
+        {"kind": "hand_started", "number": 9},
+    ]
+    assert table.shows(events, third) == []
+
+
 def test_the_same_card_twice_is_found() -> None:
     table = Table()
     breaches = table.shows([], view(me={"seat_index": 0, "hole_cards": ["Qs", "Ad"]}))
