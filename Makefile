@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test check soak proof clean
+.PHONY: help dev test long check soak proof clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
 	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -29,6 +29,9 @@ check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+long: .venv/installed ## the tests that `make test` leaves out: bugs planted in running servers
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 soak: .venv/installed ## ten minutes of play while things break; writes a report (REPORT=report/soak.html)
 	@$(BIN)/tavola load --scenario load/scenarios/soak.toml --report $(or $(REPORT),report/soak.html) $(ARGS)

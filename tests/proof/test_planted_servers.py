@@ -67,14 +67,14 @@ def found(proof: Proof) -> dict[str, set[str]]:
     return by_bug
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("bug", "promise"), PROMISE.items())
 def test_a_bug_in_a_real_server_is_found_in_its_room(found: dict[str, set[str]], bug: str, promise: str) -> None:
     assert promise in found.get(bug, set())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_honest_room_beside_them_is_found_honest(proof: Proof, found: dict[str, set[str]]) -> None:
     assert "honest" not in found
