@@ -108,7 +108,12 @@ async def test_without_an_operator_there_is_nothing_of_his(stack: Stack) -> None
         assert not [path for path in document["paths"] if "admin" in path]
         assert document["components"]["securitySchemes"].keys() == {"bearer", "session"}
         someone = await api.sign_in("Ann")
-        for who in (None, someone, Identity("operator", "Operator", ADMIN_SECRET), Identity("operator", "", "nonsense")):
+        for who in (
+            None,
+            someone,
+            Identity("operator", "Operator", ADMIN_SECRET),
+            Identity("operator", "", "nonsense"),
+        ):
             for path in ("/admin", "/api/admin/rooms", "/api/admin/rooms/r_1/view", "/static/admin.js"):
                 reply = await api.request("GET", path, who)
                 assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found"), path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-import redis
+import redis.asyncio
 from kit.cards import mentioned
 from kit.hosts import Table, connected, hosting, open_room, place, run, stored
 from starlette.applications import Starlette
@@ -350,26 +351,34 @@ def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: str) -> 
     run(main())
 
 
+@asynccontextmanager
+async def boards(redis_url: str) -> AsyncIterator[None]:
+    """Redis as another edge left it, and one that died without a word: it had written of Ann, and beats no more."""
+    board = Board(redis_url, "edge-there")
+    running = asyncio.create_task(board.run())
+    try:
+        async with asyncio.timeout(20), redis.asyncio.Redis.from_url(redis_url) as there:
+            while not board.up:
+                await asyncio.wait([running], timeout=0.005)
+            board.beat({"ann": 2, "sue": 1}, (), time.time_ns() // 1_000_000)
+            while await there.zcard("online:users") != 2:
+                await asyncio.wait([running], timeout=0.005)
+            await there.hset("connections:ann", "edge-dead", "3")
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
 def test_edges_and_who_is_connected(database_url: str, redis_url: str) -> None:
     async def main() -> None:
         async with (
             connected(database_url) as database,
             asking(database, redis_url) as client,
             played(database),
+            boards(redis_url),
         ):
-            board = Board(redis_url, "edge-there")
-            running = asyncio.create_task(board.run())
-            now = 10**13
-            async with asyncio.timeout(20):
-                while not board.up:
-                    await asyncio.wait([running], timeout=0.005)
-            board.beat({"ann": 2, "sue": 1}, (), now)
-            # One that died without a word: it has written of Ann, and beats no more.
-            with redis.Redis.from_url(redis_url) as there:
-                there.hset("connections:ann", "edge-dead", 3)
-                async with asyncio.timeout(20):
-                    while not there.zcard("online:users"):
-                        await asyncio.wait([running], timeout=0.005)
             told = await asked(client, "/edges")
             assert told["redis"] is True
             assert [edge["edge"] for edge in told["edges"]] == [EDGE, "edge-there"]
@@ -379,9 +388,6 @@ def test_edges_and_who_is_connected(database_url: str, redis_url: str) -> None:
             assert people["ann"]["display_name"] == "Name-ann"
             assert people.keys() == {"ann", "sue"}
             assert told["online"] == 2
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
         async with connected(database_url) as database, asking(database, "redis://127.0.0.1:1") as client:
             told = await asked(client, "/edges")
             assert (told["redis"], [edge["edge"] for edge in told["edges"]], told["people"]) == (False, [EDGE], [])
