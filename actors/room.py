@@ -6,7 +6,7 @@ arguments always give the same decision: that is what the log is replayed with.
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any, assert_never, get_args
 
 from msgspec.structs import replace
 
@@ -45,6 +45,8 @@ from actors.state import SCHEMA, Decision, Event, Info, Member, Nothing, Room, T
 from games import GAMES
 from games.base import Entropy, Refused
 
+_HOST_COMMANDS = frozenset(get_args(HostCommand))
+
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
     """A new room, before its first update. Its host is admitted from the start."""
@@ -57,7 +59,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return Refused("room_closed", "This room is closed.")
-    if isinstance(command, HostCommand) and sender.user != room.info.host:
+    if type(command) in _HOST_COMMANDS and sender.user != room.info.host:
         return Refused("not_host", "Only the host may do that.")
     match command:
         case Act():
