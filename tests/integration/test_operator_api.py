@@ -62,9 +62,11 @@ async def asking(database: Database, redis_url: str, clock: Time | None = None) 
     )
     headers = {"Authorization": f"Bearer {SECRET}"}
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://edge.test", headers=headers) as client:
-        yield client
-    await online.close()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://edge.test", headers=headers) as client:
+            yield client
+    finally:
+        await online.close()
 
 
 class Played:
