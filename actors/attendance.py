@@ -2,7 +2,7 @@
 
 Who goes is away at once: his turns are short and his timebank is spared. After the first grace he counts as
 disconnected and sits out, after the second his seat is freed, between hands. Whoever comes back in time finds
-everything as it was.
+everything as it was. A host, seated or not, who is away for the whole grace passes his part on to somebody who is here.
 """
 
 from __future__ import annotations
@@ -11,28 +11,54 @@ from msgspec.structs import replace
 
 from actors import clock
 from actors.commands import Attended, Deserted, UserId
-from actors.membership import inherited
 from actors.play import absorb, game_of
 from actors.state import Away, Decision, Event, Nothing, Room, Seat
 from games.base import Entropy, Refused, SeatIndex
 
 
-def deserted(room: Room, command: Deserted, now: int) -> Decision | Nothing:
-    """The last socket of a player has gone."""
-    user = UserId(command.user_id)
+def noted(room: Room, user: UserId) -> bool:
+    """Whether the room counts `user` as gone: `Attended` would change that."""
     index = room.seat_of(user)
-    if index is None or room.table.seats[index].away is not None:
+    if index is not None and room.table.seats[index].away is not None:
+        return True
+    return user == room.info.host and room.table.host_gone_at is not None
+
+
+def unnoted(room: Room, user: UserId) -> bool:
+    """Whether the room counts `user` as here and it matters: `Deserted` would change that."""
+    index = room.seat_of(user)
+    if index is not None and room.table.seats[index].away is None:
+        return True
+    return user == room.info.host and room.table.host_gone_at is None and _present_heir(room) is not None
+
+
+def deserted(room: Room, command: Deserted, now: int) -> Decision | Nothing:
+    """The last socket of a player, or of the host, has gone."""
+    user = UserId(command.user_id)
+    if not unnoted(room, user):
         return Nothing()
-    away = Away(now, now + command.disconnected_ms, now + command.freed_ms)
-    return Decision(_with_away(room, index, away, now), (_about("player_away", index, user),))
+    events: tuple[Event, ...] = ()
+    index = room.seat_of(user)
+    if index is not None and room.table.seats[index].away is None:
+        away = Away(now, now + command.disconnected_ms, now + command.freed_ms)
+        room = _with_away(room, index, away, now)
+        events = (_about("player_away", index, user),)
+    table = replace(room.table, at=now)
+    if user == room.info.host and table.host_gone_at is None and _present_heir(room) is not None:
+        table = replace(table, host_gone_at=now + command.freed_ms)
+    return Decision(replace(room, table=table), events)
 
 
 def attended(room: Room, command: Attended, now: int, entropy: Entropy) -> Decision | Nothing:
-    """A player has a socket again."""
+    """A player, or the host, has a socket again."""
     user = UserId(command.user_id)
+    if not noted(room, user):
+        return Nothing()
+    if user == room.info.host:
+        room = room.hosted_by(user)
     index = room.seat_of(user)
     if index is None or (away := room.table.seats[index].away) is None:
-        return Nothing()
+        return Decision(replace(room, table=replace(room.table, at=now)), ())
     back = _with_away(room, index, None, now)
     events: tuple[Event, ...] = (_about("player_reconnected", index, user),)
     if away.sat_out:
@@ -43,6 +69,24 @@ def attended(room: Room, command: Attended, now: int, entropy: Entropy) -> Decis
     return Decision(back, events)
 
 
+def pass_on(room: Room, now: int) -> Decision:
+    """The host has been away for the whole grace: the longest-seated player who is here carries on. Where nobody is, he
+    stays host."""
+    heir = _present_heir(room)
+    passed = room.hosted_by(heir or room.info.host)
+    passed = replace(passed, table=replace(passed.table, at=now))
+    return Decision(passed, (Event("host_changed", {"user_id": heir}),) if heir else ())
+
+
+def _present_heir(room: Room) -> UserId | None:
+    here = [
+        seat
+        for seat in room.table.seats.values()
+        if seat.away is None and seat.user != room.info.host and room.admitted(seat.user)
+    ]
+    return min(here, key=lambda seat: seat.at).user if here else None
+
+
 def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
     """What is due for the first player whose grace is over."""
     for index, seat in room.table.seats.items():
@@ -50,7 +94,7 @@ def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
             continue
         if seat.away.step == "away":
             return _disconnect(room, index, seat, seat.away, now, entropy)
-        return _free(room, index, seat, seat.away, now, entropy)
+        return _free(room, index, seat.away, now, entropy)
     return Nothing()
 
 
@@ -64,18 +108,14 @@ def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, 
     return absorb(gone, outcome, now, entropy, (*events, _about("player_sat_out", index, seat.user)))
 
 
-def _free(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, entropy: Entropy) -> Decision:
-    """The seat is given up for him; the host's part passes on, if there is somebody to take it."""
+def _free(room: Room, index: SeatIndex, away: Away, now: int, entropy: Entropy) -> Decision:
+    """The seat is given up for him."""
     leaving = _with_away(room, index, replace(away, step="leaving"), now)
-    events: tuple[Event, ...] = ()
-    if seat.user == room.info.host and (heir := inherited(room, without=seat.user).host):
-        leaving = replace(leaving, info=replace(leaving.info, host=heir))
-        events = (Event("host_changed", {"user_id": heir}),)
     outcome = game_of(room).stand(leaving.table.game, leaving.info.options, index)
     if isinstance(outcome, Refused):
         # He is on his way out already, by a command of his own.
-        return Decision(leaving, events)
-    return absorb(leaving, outcome, now, entropy, events)
+        return Decision(leaving, ())
+    return absorb(leaving, outcome, now, entropy)
 
 
 def _with_away(room: Room, index: SeatIndex, away: Away | None, now: int) -> Room:

@@ -43,12 +43,13 @@ def left_of_timebank(turn: Turn, now: int) -> int:
     return max(0, turn.timebank_ms - max(0, now - turn.deadline_ms))
 
 
-def ran_until(table: Table[Any], seat: Seat, now: int) -> int:
-    """Until when the time of the player in `seat` ran: not while the room is paused, nor while he is away."""
+def ran_until(table: Table[Any], seat: Seat, now: int, timed_out: bool) -> int:
+    """Until when the time of the player in `seat` ran: not while the room is paused, nor, if it ran out
+    (`timed_out`), while he was away."""
     halts = [now]
     if table.paused_at is not None:
         halts.append(table.paused_at)
-    if seat.away is not None:
+    if seat.away is not None and timed_out:
         halts.append(seat.away.since)
     return min(halts)
 
@@ -109,11 +110,16 @@ def running(room: Room) -> Turn | None:
 
 
 def alarm(room: Room) -> int | None:
-    """When the room must be woken even if nobody calls, in ms. While it is paused or closed: never."""
+    """When the room must be woken even if nobody calls, in ms. While it is closed never, while it is paused only for
+    a host who is gone."""
     table = room.table
-    if table.paused_at is not None or room.info.status == "closed":
+    if room.info.status == "closed":
         return None
+    if table.paused_at is not None:
+        return table.host_gone_at
     due = table.advance_at
+    if table.host_gone_at is not None and (due is None or table.host_gone_at < due):
+        due = table.host_gone_at
     turn = running(room)
     if turn is not None and (due is None or fires_at(turn) < due):
         due = fires_at(turn)

@@ -39,7 +39,10 @@ def resume(room: Room, now: int) -> Decision | Refused:
         for index, seat in table.seats.items()
     }
     turn = None if table.turn is None else clock.resumed(table.turn, paused_at, now, times)
-    advance_at = None if table.advance_at is None else table.advance_at + now - paused_at
+    advance_at = table.advance_at
+    if advance_at is not None:
+        began = advance_at - (game_of(room).advance_after_ms(table.game, room.info.options) or 0)
+        advance_at += now - max(paused_at, began)
     resumed = replace(table, at=now, paused_at=None, seats=seats, turn=turn, advance_at=advance_at)
     room = replace(room, info=replace(room.info, status=status_at(turn, advance_at, None)), table=resumed)
     events: tuple[Event, ...] = (Event("room_resumed", {"user_id": room.info.host}),)
@@ -95,8 +98,8 @@ def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Ref
         return NOBODY
     if user == room.info.host:
         return Decision(replace(room, table=replace(room.table, at=now)), ())
-    passed = replace(room, info=replace(room.info, host=user), table=replace(room.table, at=now))
-    return Decision(passed, (Event("host_changed", {"user_id": user}),))
+    passed = room.hosted_by(user)
+    return Decision(replace(passed, table=replace(passed.table, at=now)), (Event("host_changed", {"user_id": user}),))
 
 
 def close_room(room: Room, now: int) -> Decision | Refused:

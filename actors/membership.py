@@ -8,9 +8,13 @@ from actors.commands import Approve, Reject, RequestJoin, Sender, Spectate, Take
 from actors.grants import grant
 from actors.names import clean
 from actors.play import NOT_SEATED, absorb, game_of
-from actors.state import Decision, Event, Info, Member, Role, Room, Seat
+from actors.state import Decision, Event, Member, Role, Room, Seat
 from games.base import Entropy, Refused, SeatIndex
 
+PENDING_LIMIT = 50
+"""Requests that may wait for the host at once: all of them are in his view."""
+MEMBERS_LIMIT = 1_000
+"""People that a room knows, beside its spectators: whoever asked, whatever became of it."""
 ASK_AGAIN_MS = 60_000
 """Who was rejected, or put out of the room, may ask again after this long."""
 
@@ -32,13 +36,17 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
             return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
         case _:
             pass
+    if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
+        return Refused("room_full", "This room knows as many people as it can.")
     if room.info.approval == "auto" or not room.info.host:
         events: tuple[Event, ...] = (_about("player_approved", room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
         if not room.info.host:
-            room = replace(room, info=replace(room.info, host=sender.user))
+            room = room.hosted_by(sender.user)
             events += (Event("host_changed", {"user_id": sender.user}),)
         return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
+    if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
+        return Refused("room_full", "Too many are waiting to be let in.", {"retry_after_ms": ASK_AGAIN_MS})
     asked = _about("player_join_requested", room, sender.user, display_name=name)
     return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
 
@@ -79,7 +87,8 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         Event("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
     )
     if not room.info.host:
-        room = replace(room, info=replace(room.info, host=sender.user))
+        room = room.hosted_by(sender.user)
+        table = room.table
         events += (Event("host_changed", {"user_id": sender.user}),)
     room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
     decision = absorb(room, outcome, now, entropy, events)
@@ -132,7 +141,7 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     room = replace(room, members=members)
     events: tuple[Event, ...] = ()
     if sender.user == room.info.host:
-        room = replace(room, info=inherited(room, without=sender.user))
+        room = room.hosted_by(heir(room, without=sender.user))
         events = (Event("host_changed", {"user_id": room.info.host or None}),)
     left = Event("player_left", {"user_id": sender.user})
     if member.standing == "pending":
@@ -147,11 +156,22 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     return absorb(room, outcome, now, entropy, events)
 
 
-def inherited(room: Room, *, without: UserId) -> Info:
-    """The longest-seated player becomes host; in a room without players, nobody: the next who comes in does."""
-    heirs = [seat for seat in room.table.seats.values() if room.admitted(seat.user) and seat.user != without]
-    heir = min(heirs, key=lambda seat: seat.at, default=None)
-    return replace(room.info, host=heir.user if heir else UserId(""))
+def heir(room: Room, *, without: UserId) -> UserId:
+    """The longest-seated player becomes host, else who watches longest, else who was admitted first; in a room where
+    nobody is left, nobody: the next who comes in does."""
+    ranked = [
+        (*_claim(room, user, member), user)
+        for user, member in room.members.items()
+        if member.standing == "approved" and user != without
+    ]
+    return min(ranked)[2] if ranked else UserId("")
+
+
+def _claim(room: Room, user: UserId, member: Member) -> tuple[int, int]:
+    index = room.seat_of(user)
+    if index is not None:
+        return 0, room.table.seats[index].at
+    return (1 if member.watching else 2), member.at
 
 
 def _granted(decision: Decision, user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from msgspec.structs import replace
@@ -56,7 +57,7 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
         if isinstance(outcome, Refused):
             return outcome
         marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
-        return absorb(room, replace(outcome, events=marked), now, entropy)
+        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=True)
     if table.advance_at is not None and now >= table.advance_at:
         outcome = game.advance(table.game, info.options, entropy)
         return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
@@ -66,15 +67,17 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
 def recover(room: Room, now: int) -> Decision | Nothing:
     """The clocks after we were away: nobody has lost time by it."""
     table = room.table
+    if table.host_gone_at is not None:
+        table = replace(table, host_gone_at=max(table.host_gone_at, now + clock.MERCY_MS))
     if table.paused_at is not None:
-        return Nothing()
+        return Nothing() if table == room.table else Decision(replace(room, table=replace(table, at=now)), ())
     seats = {
         index: seat if seat.away is None else replace(seat, away=clock.kept_longer(seat.away, now))
         for index, seat in table.seats.items()
     }
     turn = table.turn
     if turn is None:
-        if seats == table.seats:
+        if seats == table.seats and table == room.table:
             return Nothing()
         return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
     turn = clock.recovered(turn, table.at, now)
@@ -82,13 +85,24 @@ def recover(room: Room, now: int) -> Decision | Nothing:
     return Decision(room, (turn_started(clock.running(room) or turn),))
 
 
-def absorb(room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before: tuple[Event, ...] = ()) -> Decision:
-    """The room after the game has said what happened. `before` are events that come ahead of the game's own."""
-    decision = _absorb_once(room, outcome, now, before)
+def absorb(
+    room: Room,
+    outcome: Outcome[Any],
+    now: int,
+    entropy: Entropy,
+    before: tuple[Event, ...] = (),
+    *,
+    timed_out: bool = False,
+) -> Decision:
+    """The room after the game has said what happened. `before` are events that come ahead of the game's own;
+    `timed_out` says that it is what was played for somebody whose time had run out."""
+    decision = _absorb_once(room, outcome, now, before, timed_out)
     table = decision.room.table
     if table.advance_at is None or table.advance_at > now or table.paused_at is not None:
         return decision
     game, info = game_of(room), room.info
+    if any(not round.ended for round in decision.rounds):
+        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
     more = game.advance(table.game, info.options, entropy)
     if isinstance(more, Refused):
         return decision
@@ -96,7 +110,9 @@ def absorb(room: Room, outcome: Outcome[Any], now: int, entropy: Entropy, before
     return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)
 
 
-def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Event, ...]) -> Decision:
+def _absorb_once(
+    room: Room, outcome: Outcome[Any], now: int, before: tuple[Event, ...], timed_out: bool = False
+) -> Decision:
     game, info, table = game_of(room), room.info, room.table
     events = list(before)
     events += (_known_to_users(event, table.seats) for event in outcome.events)
@@ -105,7 +121,7 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
     to_act = game.turn(outcome.state)
     over = turn is not None and (outcome.new_turn or turn.seat != to_act)
     if turn is not None and over and (actor := seats.get(turn.seat)):
-        left = clock.left_of_timebank(turn, clock.ran_until(table, actor, now))
+        left = clock.left_of_timebank(turn, clock.ran_until(table, actor, now, timed_out))
         if left != actor.timebank_ms:
             seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
     hand = table.hand
@@ -121,7 +137,7 @@ def _absorb_once(room: Room, outcome: Outcome[Any], now: int, before: tuple[Even
         if (chips := outcome.carried.get(index)) is not None:
             freed["chips"] = chips
         events.append(Event("seat_freed", freed))
-        members, unseated = _unseated(members, seat, now)
+        members, unseated = _unseated(members, seat, now, info.max_spectators)
         events += unseated
     running = table.running and outcome.result is None
     if to_act is None:
@@ -151,14 +167,18 @@ def _begun(room: Room) -> Room:
     return replace(room, table=table)
 
 
-def _unseated(members: dict[UserId, Member], seat: Seat, now: int) -> tuple[dict[UserId, Member], tuple[Event, ...]]:
+def _unseated(
+    members: dict[UserId, Member], seat: Seat, now: int, most: int
+) -> tuple[dict[UserId, Member], tuple[Event, ...]]:
     """Who gave up a seat watches on, unless he has left the room meanwhile (asking to come back admits nobody), was put
-    out of it, or lost the seat for being away.
+    out of it, lost the seat for being away, or as many as may (`most`) are watching.
     """
     member = members.get(seat.user)
     if member is None or member.standing != "approved":
         return members, ()
     if seat.away is not None and seat.away.step == "leaving":
+        return members, ()
+    if sum(other.watching for other in members.values()) >= most:
         return members, ()
     watching = replace(member, at=now, watching=True)
     joined = Event("spectator_joined", {"user_id": seat.user, "display_name": member.name})

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from actors import attendance
 from actors.clock import MERCY_MS, Grace
 from actors.commands import AnyCommand, Attended, Deserted, UserId
 from actors.messages import Answer, Attend, Done, Present
 from actors.rooms import Rooms
 from actors.slot import Reply, Slot
+from actors.state import Room
 from actors.whereabouts import BY_REQUEST, UNANNOUNCED, Status
 from games.base import SeatIndex
 
@@ -73,7 +75,7 @@ class Presence:
                 self._stays(slot, user, UNANNOUNCED, until)
             else:
                 slot.whereabouts.leaves(user, UNANNOUNCED)
-        for user in _watching(slot):
+        for user in {*_watching(slot), *_expected(room)} - room.seated.keys():
             self._stays(slot, user, UNANNOUNCED, until)
 
     def attend(self, slot: Slot, request: Attend) -> None:
@@ -127,8 +129,8 @@ class Presence:
     def _look_at(self, slot: Slot) -> None:
         if not self._rooms.holds(slot) or slot.room.info.status == "closed":
             return
-        seated = slot.tip.seated
-        for user in seated:
+        expected = _expected(slot.tip)
+        for user in expected:
             if user not in slot.whereabouts:
                 # He sat down by a request and has shown himself nowhere yet.
                 self._stays(slot, user, BY_REQUEST, self._now() + REQUEST_MS)
@@ -137,7 +139,7 @@ class Presence:
         for user in watching:
             if user in slot.whereabouts:
                 self._judge(slot, user)
-        slot.whereabouts.forget(watching.union(seated))
+        slot.whereabouts.forget(watching.union(expected))
 
     # What follows
 
@@ -147,15 +149,14 @@ class Presence:
         if room.info.status == "closed":
             return
         index = room.seat_of(user)
-        if index is None:
+        if index is None and user != room.info.host:
             if (member := slot.room.members.get(user)) is not None and member.watching:
                 self._say(slot, user, "active" if here else "away")
             return
-        away = room.table.seats[index].away is not None
-        if here and away:
+        if here and attendance.noted(room, user):
             back = Attended(id=f"attended.{slot.tip_seq + 1}", room=slot.id, user_id=user)
             self._system(slot, back, lambda answer: self._done(slot, user, answer))
-        elif not here and not away:
+        elif not here and attendance.unnoted(room, user):
             gone = Deserted(
                 id=f"deserted.{slot.tip_seq + 1}",
                 room=slot.id,
@@ -164,7 +165,7 @@ class Presence:
                 freed_ms=self._grace.freed_ms,
             )
             self._system(slot, gone, lambda answer: self._done(slot, user, answer))
-        elif slot.room.seat_of(user) == index:
+        elif index is not None and slot.room.seat_of(user) == index:
             self._say(slot, user, _status(slot, index))
 
     def _done(self, slot: Slot, user: UserId, answer: Answer) -> None:
@@ -184,6 +185,14 @@ class Presence:
     def _remind(self, slot: Slot, user: UserId, due: int) -> None:
         self._numbered += 1
         heapq.heappush(self._due, (due, self._numbered, slot, user))
+
+
+def _expected(room: Room) -> set[UserId]:
+    """Whose being here or not is the room's concern: who sits, and a host whose part somebody could take."""
+    users, host = set(room.seated), room.info.host
+    if host and (attendance.noted(room, host) or attendance.unnoted(room, host)):
+        users.add(host)
+    return users
 
 
 def _status(slot: Slot, index: SeatIndex) -> Status:

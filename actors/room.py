@@ -116,6 +116,8 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
 
 def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
     """Whatever is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
+    if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
+        return attendance.pass_on(room, now)
     if room.table.paused_at is not None:
         return Nothing()
     verdict = play.wake(room, now, entropy)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.commands import RoomId, UserId
 from games.base import Round, SeatIndex
@@ -103,7 +104,9 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     advance_at: int | None = None
     """When the game goes on by itself, in ms."""
     paused_at: int | None = None
-    """Since when the host has halted play, in ms; every clock stands still."""
+    """Since when the host has halted play, in ms; every clock stands still but the next."""
+    host_gone_at: int | None = None
+    """When the host, who is away, passes his part on, in ms. Also in a pause, which would never end otherwise."""
 
 
 class Room(msgspec.Struct, frozen=True, dict=True):
@@ -119,6 +122,10 @@ class Room(msgspec.Struct, frozen=True, dict=True):
     def admitted(self, user: UserId) -> bool:
         member = self.members.get(user)
         return member is not None and member.standing == "approved"
+
+    def hosted_by(self, user: UserId) -> Room:
+        """The same room with another host, who is here."""
+        return replace(self, info=replace(self.info, host=user), table=replace(self.table, host_gone_at=None))
 
     def seat_of(self, user: UserId) -> SeatIndex | None:
         return self.seated.get(user)

@@ -19,4 +19,7 @@ class Origins:
             return True
         if self._allowed:
             return origin in self._allowed
-        return urlsplit(origin).netloc == connection.headers.get("host")
+        try:
+            return urlsplit(origin).netloc == connection.headers.get("host")
+        except ValueError:  # It is no address at all.
+            return False

@@ -29,6 +29,7 @@ some = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 @given(scripts())
 def test_what_holds_at_every_step(script: Script) -> None:
     live = opened(script)
+    decks: set[str] = set()
     for step in steps(script, live):
         if not isinstance(step.verdict, Decision):
             assert step.after is step.before
@@ -38,6 +39,7 @@ def test_what_holds_at_every_step(script: Script) -> None:
         _turns_go_up(step)
         if step.after.info.game == "holdem":
             _chips_are_conserved(step)
+            _no_deck_is_dealt_twice(step, decks)
 
 
 @some
@@ -206,12 +208,13 @@ def _room_is_sound(room: Room) -> None:
         assert clock.alarm(room) is None
     elif table.paused_at is not None:
         assert room.info.status == "paused"
-        assert clock.alarm(room) is None
+        assert clock.alarm(room) == table.host_gone_at
     else:
         playing = table.turn is not None or table.advance_at is not None
         assert room.info.status == ("playing" if playing else "open")
         away = [seat.away for seat in table.seats.values() if seat.away is not None and seat.away.step != "leaving"]
-        assert (clock.alarm(room) is not None) == (playing or bool(away))
+        due = playing or bool(away) or table.host_gone_at is not None
+        assert (clock.alarm(room) is not None) == due
     assert room.spectators <= room.info.max_spectators + game.seats(options)
     for user, member in room.members.items():
         assert not (member.watching and member.standing != "approved"), user
@@ -234,6 +237,14 @@ def _nobody_came_in_by_himself(step: Step) -> None:
                 assert step.before.info.approval == "auto" or not step.before.info.host
     if step.user and step.before.role_of(UserId(step.user)) == "guest" and not isinstance(step.command, RequestJoin):
         assert step.after.role_of(UserId(step.user)) == "guest"
+
+
+def _no_deck_is_dealt_twice(step: Step, decks: set[str]) -> None:
+    assert isinstance(step.verdict, Decision)
+    for round in step.verdict.rounds:
+        if not round.ended:
+            assert round.record["commitment"] not in decks
+            decks.add(round.record["commitment"])
 
 
 def _turns_go_up(step: Step) -> None:

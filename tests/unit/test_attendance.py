@@ -253,8 +253,47 @@ def test_a_host_whose_seat_is_freed_passes_the_part_on() -> None:
     live.wake()
     decision = live.wake()
     assert isinstance(decision, Decision)
-    assert kinds(decision.events) == ["host_changed", "seat_freed"]
+    assert kinds(decision.events) == ["host_changed"]
     assert live.room.info.host == "ann"
+    decision = live.wake()
+    assert isinstance(decision, Decision)
+    assert kinds(decision.events) == ["seat_freed"]
+
+
+def test_a_host_who_pauses_and_never_comes_back_does_not_hold_the_table() -> None:
+    live = mid_hand("ann")
+    accepted(live, HOST, Pause)
+    gone(live, HOST)
+    assert rings(live) == live.now + FREED_MS
+    decision = live.wake()
+    assert isinstance(decision, Decision)
+    assert kinds(decision.events) == ["host_changed"]
+    assert clock.alarm(live.room) is None, "all else still stands"
+    accepted(live, "ann", Resume)
+    assert live.room.table.turn is not None
+
+
+def test_a_host_who_is_not_seated_passes_the_part_on_too_and_keeps_it_by_coming_back() -> None:
+    live = room("holdem", auto_start=False)
+    assert goes(live, HOST) == Nothing(), "there is nobody to take it"
+    live.sit("ann", 1)
+    assert kinds(gone(live, HOST).events) == []
+    back(live, HOST)
+    assert clock.alarm(live.room) is None
+    gone(live, HOST)
+    live.wake()
+    assert live.room.info.host == "ann"
+    assert clock.alarm(live.room) is None
+
+
+def test_the_part_passes_to_nobody_who_is_away_himself() -> None:
+    live = room("holdem", auto_start=False)
+    live.sit("ann", 1)
+    gone(live, HOST)
+    gone(live, "ann")
+    while clock.alarm(live.room) is not None:
+        live.wake()
+    assert live.room.info.host == HOST
 
 
 def test_the_last_one_stays_host_though_his_seat_is_freed() -> None:

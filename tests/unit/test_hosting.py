@@ -127,6 +127,17 @@ def test_a_game_that_would_go_on_at_once_waits_for_the_pause_to_end() -> None:
     assert live.to_act() is not None
 
 
+def test_a_hand_that_was_to_begin_in_a_pause_is_not_put_off_by_all_of_it() -> None:
+    live = room("holdem", next_hand_seconds=3)
+    live.sit("host", 0)
+    accepted(live, HOST, Pause)
+    live.now += 3_600_000
+    live.sit("ann", 1)
+    live.now += 1_000
+    accepted(live, HOST, Resume)
+    assert clock.alarm(live.room) == live.now + 3_000
+
+
 def test_who_leaves_in_a_pause_folds_and_the_next_has_his_whole_turn_afterwards() -> None:
     live = mid_hand("ann", "bob")
     player = live.to_act()

@@ -21,7 +21,7 @@ from actors.commands import (
     TakeSeat,
     UserId,
 )
-from actors.membership import ASK_AGAIN_MS
+from actors.membership import ASK_AGAIN_MS, MEMBERS_LIMIT, PENDING_LIMIT
 from games.base import Refused
 
 
@@ -206,3 +206,43 @@ def test_who_is_admitted_again_while_the_hand_still_runs_watches_on() -> None:
 def _events(live: Live, user: str) -> list[Any]:
     events: list[Any] = msgspec.json.decode(live.viewers[UserId(user)].frames[-1])["events"]
     return events
+
+
+def test_as_many_may_wait_for_the_host_as_he_can_look_through() -> None:
+    live = room(approval="host")
+    for number in range(PENDING_LIMIT):
+        asks(live, f"u{number}")
+    assert refused(live, "late", RequestJoin, display_name="Late") == "room_full"
+    asks(live, "u0")
+    accepted(live, HOST, Approve, user_id="u0")
+    asks(live, "late")
+
+
+def test_a_room_knows_only_so_many_people() -> None:
+    live = room(max_spectators=2)
+    live.viewers.clear()
+    for number in range(MEMBERS_LIMIT + 1):
+        asks(live, f"u{number}")
+    assert refused(live, "late", RequestJoin, display_name="Late") == "room_full"
+
+
+def test_without_players_somebody_who_was_admitted_is_host_before_any_stranger() -> None:
+    live = room(approval="host")
+    asks(live, "ann")
+    asks(live, "bob")
+    accepted(live, HOST, Approve, user_id="ann")
+    accepted(live, HOST, Approve, user_id="bob")
+    accepted(live, "bob", Spectate)
+    accepted(live, HOST, Leave)
+    assert live.room.info.host == "bob"
+    accepted(live, "bob", Leave)
+    assert live.room.info.host == "ann"
+    assert asks(live, "guest").give == {"status": "pending"}
+
+
+def test_who_stands_up_where_enough_are_watching_watches_not() -> None:
+    live = room("holdem", max_spectators=0, auto_start=False)
+    live.sit("ann", 1)
+    accepted(live, "ann", LeaveSeat)
+    assert role(live, "ann") == "approved"
+    assert live.room.spectators == 0
