@@ -231,6 +231,8 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
 async def deliver(services: Services, call: Call, command: ClientCommand) -> Done | No:
     """Have the room's actor decide `command`. On `Done` it is durable, and this edge's sockets are told."""
     sender = Sender(call.identity.user, call.identity.name)
+    if (no := services.too_much(sender.user, command)) is not None:
+        return no
     clock = asyncio.get_running_loop().time
     since = clock()
     answer = await services.router.ask(call.room, lambda epoch: Deliver(epoch, sender, command))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from actors.commands import ClientCommand, RoomId, Sender, UserId
+from actors.commands import Chat, ClientCommand, RoomId, Sender, UserId
 from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
 from edge.arrival import RECHECK_S, Arrived, arrive, arrived
@@ -20,7 +20,7 @@ from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
 from edge.keyring import Keyring
-from edge.limits import Bucket
+from edge.limits import Bucket, Rates
 from edge.metrics import Metrics
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
@@ -38,11 +38,14 @@ RATE, BURST = 500.0, 1000.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
+CHAT_RATE, CHAT_BURST = 5.0, 50.0
+"""What one user may say in a second, and at once: everybody in the room is sent it, and it is kept."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = 75.0
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
+TOO_MUCH_TALK = No("rate_limited", "You are talking too fast.", None, 1000)
 SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
 ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
 OTHERS = No("forbidden", "This socket belongs to another user.")
@@ -70,7 +73,14 @@ class Services:
         self.database = database
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
+        self._talk = Rates(CHAT_RATE, CHAT_BURST)
         self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()))
+
+    def too_much(self, user: UserId, command: ClientCommand) -> No | None:
+        """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
+        if type(command) is not Chat or self._talk.take(user, asyncio.get_running_loop().time()):
+            return None
+        return TOO_MUCH_TALK
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -165,6 +175,9 @@ class Connection:
                 self._following.follow(RoomId(frame.room), frame.after)
             case command:
                 sender = self.sender
+                if (no := self._services.too_much(sender.user, command)) is not None:
+                    self.send(protocol.error(no, command.id, command.room))
+                    return
                 self._services.router.send(
                     RoomId(command.room),
                     lambda epoch: Deliver(epoch, sender, command),
