@@ -40,7 +40,7 @@ def deserted(room: Room, command: Deserted, now: int) -> Decision | Nothing:
     events: tuple[Event, ...] = ()
     index = room.seat_of(user)
     if index is not None and room.table.seats[index].away is None:
-        away = Away(now, now + command.disconnected_ms, now + command.freed_ms)
+        away = Away(now, now + command.disconnected_ms, now + command.freed_ms, turn_ms=command.turn_ms)
         room = _with_away(room, index, away, now)
         events = (_about("player_away", index, user),)
     table = replace(room.table, at=now)

@@ -13,15 +13,15 @@ from games.base import Clock
 
 MERCY_MS = 10_000
 """What anybody whose turn it is, or whose seat is kept for him, has at the least, after we were away."""
-AWAY_TURN_MS = 2_000
-"""What a player without a socket is given for a turn; his timebank is spared."""
 
 
 class Grace(msgspec.Struct, frozen=True):
-    """How long a player without a socket counts as away, and how long his seat is kept; both from when he went."""
+    """How long a player without a socket counts as away, and how long his seat is kept, both from when he went; and
+    what he has for a turn meanwhile, while his timebank is spared."""
 
     disconnected_ms: int
     freed_ms: int
+    turn_ms: int = 2_000
 
 
 def effective(turn: Turn, seat: Seat | None, clock: Clock) -> Turn:
@@ -29,7 +29,7 @@ def effective(turn: Turn, seat: Seat | None, clock: Clock) -> Turn:
     if seat is None or seat.away is None:
         return turn
     began = turn.deadline_ms - clock.turn_ms
-    deadline = min(fires_at(turn), max(began, seat.away.since) + AWAY_TURN_MS)
+    deadline = min(fires_at(turn), max(began, seat.away.since) + seat.away.turn_ms)
     return replace(turn, deadline_ms=deadline, timebank_ms=0)
 
 
@@ -69,7 +69,7 @@ def kept_longer(away: Away, now: int) -> Away:
     least = now + MERCY_MS
     return replace(
         away,
-        since=max(away.since, least - AWAY_TURN_MS),
+        since=max(away.since, least - away.turn_ms),
         disconnected_at=max(away.disconnected_at, least),
         freed_at=max(away.freed_at, least),
     )

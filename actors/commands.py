@@ -149,11 +149,12 @@ class Attended(Command, frozen=True, kw_only=True):
 
 class Deserted(Command, frozen=True, kw_only=True):
     """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
-    after `freed_ms` his seat is freed; both count from now."""
+    after `freed_ms` his seat is freed; both count from now. For each turn meanwhile he has `turn_ms`."""
 
     user_id: Id
     disconnected_ms: int
     freed_ms: int
+    turn_ms: int = 2_000
 
 
 class Wake(Command, frozen=True, kw_only=True):

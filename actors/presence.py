@@ -163,6 +163,7 @@ class Presence:
                 user_id=user,
                 disconnected_ms=self._grace.disconnected_ms,
                 freed_ms=self._grace.freed_ms,
+                turn_ms=self._grace.turn_ms,
             )
             self._system(slot, gone, lambda answer: self._done(slot, user, answer))
         elif index is not None and slot.room.seat_of(user) == index:

@@ -78,7 +78,7 @@ class RoomActor(_Service):
         publisher = Publisher(settings.redis_url)
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"))
         secret = settings.jwt_secret.get_secret_value().encode()
-        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000)
+        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
         host = Host(self._name, database, publisher, Means(now_ms, points, Mint(secret), grace))
         server = LineServer(self._name, secret, host.handle, host.presence.lost)
         node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]

@@ -64,6 +64,8 @@ class Away(msgspec.Struct, frozen=True, array_like=True):
     """`leaving`: his time is up, and the seat is free when the hand has ended."""
     sat_out: bool = False
     """It is we who sat him out: he is in again when he comes back."""
+    turn_ms: int = 2_000
+    """What he has for a turn."""
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):

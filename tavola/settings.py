@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     rooms_per_actor: int = Field(1, alias="TAVOLA_ROOMS_PER_ACTOR", ge=1, le=100_000)
     spares: int = Field(1, alias="TAVOLA_SPARES", ge=0, le=1_000)
     room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
+    away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
     disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")

@@ -112,6 +112,14 @@ def test_on_his_turn_he_is_given_two_seconds_from_when_he_went() -> None:
     assert shown_turn(live)["timebank_ms"] == 0
 
 
+def test_how_long_he_has_for_a_turn_is_the_deployments_to_say() -> None:
+    live = mid_hand("ann")
+    player = actor(live)
+    command = Deserted(id=live.id(), room=ROOM, user_id=player, disconnected_ms=1, freed_ms=2, turn_ms=700)
+    assert isinstance(live.send("", command), Decision)
+    assert shown_turn(live)["deadline_ms"] == live.now + 700
+
+
 def test_a_turn_that_comes_to_him_while_he_is_away_is_short_and_spares_his_timebank() -> None:
     live = mid_hand("ann")
     missing = other(live)
