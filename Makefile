@@ -23,7 +23,7 @@ dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS
 	@exec $(BIN)/tavola dev $(ARGS)
 
 test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x')
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),tests/run)
 
 check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff check
