@@ -80,6 +80,7 @@ async def test_an_edge_dies_without_a_word(stack: Stack) -> None:
         await until(is_back, "the edge is back")
 
 
+@pytest.mark.long
 async def test_an_actor_dies_and_nobody_pays_for_it(stack: Stack) -> None:
     """Edges tell the next one of everybody, though their clients do nothing. Who goes meanwhile is no secret either."""
     async with table(stack, seats=4, edges=(0, 1)) as t:

@@ -124,6 +124,7 @@ def test_a_stop_ends_all_of_it_and_a_start_is_the_same_again(dev: Callable[..., 
     assert belonging_to(folder) == []
 
 
+@pytest.mark.long
 def test_everything_listens_on_loopback(dev: Callable[..., Dev]) -> None:
     one = dev("--port", "0", "--edges", "2").ready()
     assert len(one.stack["urls"]) == 2
@@ -138,6 +139,7 @@ def test_everything_listens_on_loopback(dev: Callable[..., Dev]) -> None:
     one.stop(signal.SIGTERM)
 
 
+@pytest.mark.long
 def test_after_kill_9_the_next_start_ends_what_was_left(dev: Callable[..., Dev]) -> None:
     one = dev("--port", "0").ready()
     stack, before = one.stack, belonging_to(one.folder)
@@ -157,6 +159,7 @@ def test_after_kill_9_the_next_start_ends_what_was_left(dev: Callable[..., Dev])
     assert belonging_to(one.folder) == []
 
 
+@pytest.mark.long
 def test_after_kill_9_nothing_outlives_its_parent_for_long(dev: Callable[..., Dev]) -> None:
     one = dev("--port", "0").ready()
     one.process.kill()
@@ -165,6 +168,7 @@ def test_after_kill_9_nothing_outlives_its_parent_for_long(dev: Callable[..., De
     )
 
 
+@pytest.mark.long
 def test_two_side_by_side(dev: Callable[..., Dev]) -> None:
     """Begun in the same moment, on the default port."""
     one, two = dev(name="one"), dev(name="two")
@@ -178,6 +182,7 @@ def test_two_side_by_side(dev: Callable[..., Dev]) -> None:
     two.stop(signal.SIGINT)
 
 
+@pytest.mark.long
 def test_a_folder_has_one_stack(dev: Callable[..., Dev]) -> None:
     one = dev("--port", "0").ready()
     second = dev("--port", "0")
@@ -196,6 +201,7 @@ def test_a_port_that_was_asked_for_and_is_taken(dev: Callable[..., Dev]) -> None
         assert one.said == f"tavola: TAVOLA_PORT: {port} on 127.0.0.1 is taken by another program\n"
 
 
+@pytest.mark.long
 def test_what_dies_is_started_again(dev: Callable[..., Dev]) -> None:
     one = dev("--port", "0").ready()
     stack = one.stack

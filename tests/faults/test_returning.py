@@ -112,6 +112,7 @@ async def test_after_a_part_was_killed(stack: Stack, broken: str) -> None:
             await _edge_is_back(stack, 0, pids["edge"])
 
 
+@pytest.mark.long
 async def test_after_everything_was_killed(cold: Stack) -> None:
     async with table(cold, kind=Returning) as t:
         for _ in range(2):

@@ -22,7 +22,7 @@ from actors.update import Update, frames
 from actors.view import Projection, audience, status_of
 from games.base import Refused
 
-some = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @some
