@@ -38,7 +38,7 @@ RATE, BURST = 500.0, 1000.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
-CHAT_RATE, CHAT_BURST = 5.0, 50.0
+CHAT_RATE, CHAT_BURST = 5.0, 100.0
 """What one user may say in a second, and at once: everybody in the room is sent it, and it is kept."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
