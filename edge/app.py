@@ -136,7 +136,6 @@ class Edge:
             return
         connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
         direct.attach(connection)
-        await connection.closed
 
     def _signed_out(self, user: UserId, at: int) -> None:
         """Close the sockets of who signed out everywhere at that moment."""

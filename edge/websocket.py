@@ -4,15 +4,22 @@ uvicorn takes a protocol class of ours. This one does the handshake as its own d
 and attached a handler (by the ASGI extension `tavola.direct`), whole messages go straight to it, and ready-made frames
 straight to the transport. A server's frames are not masked, so one encoded frame serves every socket that is to see the
 same. Measured, six sends through ASGI cost about 110 µs more than six writes of ready bytes.
+
+The application may return once it has attached a handler: the socket stays open, and what its handshake left behind
+(the application's frames, the request, the parser: two thirds of a socket's memory) goes.
 """
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+import structlog
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.speedups import apply_mask
+
+log = structlog.get_logger()
 
 EXTENSION = "tavola.direct"
 CLOSE_WITHIN_S = 2.0
@@ -39,6 +46,19 @@ def text_frame(payload: bytes) -> bytes:
     return frame(_TEXT, payload)
 
 
+class _Nowhere:
+    """In place of the application's queue and of its leave to write, when there is no application any more."""
+
+    def put_nowait(self, event: object) -> None: ...
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+
+_NOWHERE: Any = _Nowhere()
+
+
 class Handler(Protocol):
     def message(self, data: bytes, is_text: bool) -> None:
         """A whole message came in."""
@@ -63,6 +83,26 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             self._upgraded = True
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+
+    async def run_asgi(self) -> None:
+        """As uvicorn's, but that a socket with a handler outlives the application."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception as error:
+            log.exception("socket.handshake_failed", error=type(error).__name__)
+        if not self.handshake_complete:
+            self.send_500_response()
+        if self._handler is None and self.close_timer is None:
+            self.transport.close()
+        self._forget_handshake()
+
+    def _forget_handshake(self) -> None:
+        """What uvicorn still calls does nothing from now on."""
+        for name in ("conn", "request", "response", "scope"):
+            self.__dict__.pop(name, None)
+        self.queue, self.writable = _NOWHERE, _NOWHERE
 
     def attach(self, handler: Handler) -> None:
         self._handler = handler
