@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, assert_never
 
 import structlog
 
-from actors import clock, update
+from actors import clock
 from actors.clock import Grace
 from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
 from actors.crash import Point
@@ -234,7 +234,7 @@ class Host:
                 messages.append(b"")
                 continue
             entry.slot.settle(entry)
-            messages.append(update.encode(entry.update))
+            messages.append(entry.slot.recent[-1])
         for entry, message in zip(entries, messages, strict=True):
             if message:
                 self._publisher.publish(entry.slot.id, message)

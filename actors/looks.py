@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from actors import update as codec
 from actors.messages import Answer, Look, Request, Seen
 from actors.rooms import Rooms
 from actors.slot import Reply, Slot
@@ -70,7 +71,7 @@ def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
     user = look.sender.user
     room = slot.room
     stands = audience(room, user)
-    recent = list(slot.recent)
+    recent = [codec.decode(message) for message in slot.recent]
     told, saw = [], audience_before(recent, user, stands)
     for update in recent:
         saw = update.audience_after(user, saw)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
+from actors.answers import REMEMBERED
 from actors.commands import Epoch, RoomId
 from actors.load import Corrupted
 from actors.messages import Answer, Moved, No, Request
-from actors.slot import REMEMBERED, Reply, Slot
+from actors.slot import Reply, Slot
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()

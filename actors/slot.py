@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
-from actors import load
-from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq, UserId
+from actors import load, update
+from actors.answers import Answered, Answers, Key
+from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
 from actors.messages import Answer
 from actors.state import Decision, Room
 from actors.update import Update
@@ -20,20 +20,8 @@ from games.base import Entropy, Refused
 from storage.postgres import Row
 
 Reply = Callable[[Answer], None]
-Key = tuple[UserId, CommandId]
-"""What makes a command one: who sent it, under which id."""
-
 RECENT = 20
 """How many updates a view shows under `recent`."""
-REMEMBERED = 64
-"""How many answers are kept in memory for repeated commands. Older ones are found in the log."""
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """What a command that was committed at `seq` was given."""
-
-    seq: Seq
-    give: dict[str, Any]
 
 
 class Entry(msgspec.Struct):
@@ -82,8 +70,10 @@ class Slot:
 
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)
-        self.recent: deque[Update] = deque((load.update_of(self.id, r) for r in recent[-RECENT:]), maxlen=RECENT)
-        self.answered: OrderedDict[Key, Answered] = OrderedDict()
+        updates = (load.update_of(self.id, row) for row in recent[-RECENT:])
+        self.recent: deque[bytes] = deque(map(update.encode, updates), maxlen=RECENT)
+        """The last updates, encoded: as objects they would take twice the memory."""
+        self.answered = Answers()
         self.forgetful = self.seq > len(recent)
         """There may have been commands that are not in `answered`."""
         for r in recent:
@@ -91,9 +81,7 @@ class Slot:
                 self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
 
     def remember(self, key: Key, answered: Answered) -> None:
-        self.answered[key] = answered
-        if len(self.answered) > REMEMBERED:
-            self.answered.popitem(last=False)
+        if self.answered.remember(key, answered):
             self.forgetful = True
 
     def put(self, entry: Entry, decision: Decision) -> None:
@@ -108,7 +96,7 @@ class Slot:
         assert entry.update is not None
         assert entry.projection is not None
         self.room, self.seq, self.projection = entry.verdict.room, entry.update.seq, entry.projection
-        self.recent.append(entry.update)
+        self.recent.append(update.encode(entry.update))
         if entry.sender.user:
             self.remember(entry.key, Answered(self.seq, entry.verdict.give))
 

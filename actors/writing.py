@@ -8,12 +8,13 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from actors.answers import Answered, Key
 from actors.commands import CommandId, Epoch, UserId
 from actors.grants import Mint
 from actors.load import update_texts
 from actors.records import NOTHING, records
 from actors.rooms import HELD_S, RETRY_S
-from actors.slot import Answered, Entry, Key, Slot
+from actors.slot import Entry, Slot
 from actors.state import Decision
 from storage.commits import LogRow, Records, StateRow, commit
 from storage.postgres import Database, Lane, StorageUnavailable

@@ -23,9 +23,9 @@ from kit.proxy import Fault, proxied
 from kit.rooms import sender
 
 from actors import clock
+from actors.answers import REMEMBERED
 from actors.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from actors.messages import Answer, Deliver, Done, Moved, No, Ready, Seen
-from actors.slot import REMEMBERED
 
 
 def join(room: RoomId, user: str) -> RequestJoin:
