@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import AsyncIterator, Iterator, Mapping, Sized
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -24,9 +25,13 @@ from storage.redis import Board
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 BEAT_S = 30.0
-BATCH = 1000
-"""Pairs of a room and a user in one statement."""
+BATCH = 200
+"""Pairs of a room and a user in one statement, or users written to Redis at once."""
+PAUSE_S, PAUSES_S = 0.1, 10.0
+"""Between two batches, and all of them together: who is there is no news, and play goes first."""
 AGAIN_S = 2.0
 """After how long what an actor was not told is tried again."""
 LATELY_S = REQUEST_MS / 1000
@@ -158,20 +163,21 @@ class Presence:
             await asyncio.sleep(BEAT_S * random.uniform(0.8, 1.0))
             now = time.time_ns() // 1_000_000
             counts: dict[str, int] = {user: len(mine) for user, mine in sockets.items()}
-            self._board.beat(counts, known - counts.keys(), now)
-            known = set(counts)
+            gone, known = known - counts.keys(), set(counts)
+            self._board.beat({}, gone, now)
+            async for users in _unhurried(list(counts)):
+                self._board.beat({user: counts[user] for user in users}, (), now)
             try:
                 await self.heartbeat(now)
             except StorageUnavailable as error:
                 log.warning("presence.beat_failed", reason=str(error))
 
     async def heartbeat(self, now: int) -> None:
-        """Write that everybody who is connected here is, at `now` (ms)."""
+        """Write that everybody who is connected here is, at `now` (ms). With thousands it takes some seconds."""
         self._forget()
         kept, enough = now + REJOIN_MS + 2 * BEATS_MS, now + REJOIN_MS + BEATS_MS
-        pairs = list(self._pairs())
-        for start in range(0, len(pairs), BATCH):
-            rooms, users = zip(*pairs[start : start + BATCH], strict=True)
+        async for pairs in _unhurried(list(self._pairs())):
+            rooms, users = zip(*pairs, strict=True)
             await self._database.rows("heartbeat", list(rooms), list(users), now, kept, enough)
 
     def _forget(self) -> None:
@@ -187,3 +193,12 @@ class Presence:
         for where in (self._people, self._lately):
             for room, users in where.items():
                 yield from ((room, user) for user in users)
+
+
+async def _unhurried(all: list[T]) -> AsyncIterator[list[T]]:
+    """`BATCH` at a time, with a pause between."""
+    pause_s = min(PAUSE_S, PAUSES_S * BATCH / max(1, len(all)))
+    for start in range(0, len(all), BATCH):
+        if start:
+            await asyncio.sleep(pause_s)
+        yield all[start : start + BATCH]
