@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FULL_UP_TO = 20
 """Tables; with more, one in ten is checked in full unless asked otherwise."""
 
+SAMPLE, CHECKED_AT_MOST = 10, 200
+"""Of a sample, one table in so many is checked in full; of very many tables, no more than so many altogether."""
+
 SHARED = 500
 """Rooms an actor of our own server, when there are so many tables that a process for each would be too much."""
 
@@ -44,7 +47,9 @@ def load(
         list[str] | None,
         typer.Option(help="A server; repeat it to spread over several edges. (default: one of our own)"),
     ] = None,
-    edges: Annotated[int, typer.Option(min=1, help="Edges of our own server.")] = 1,
+    edges: Annotated[
+        int | None, typer.Option(min=1, help="Edges of our own server. (default: one for every 10,000 sockets)")
+    ] = None,
     rooms_per_actor: Annotated[
         int | None,
         typer.Option(
@@ -57,9 +62,12 @@ def load(
     options: Annotated[str, typer.Option(help="The game's options, as JSON. Pauses are left out by default.")] = "{}",
     seed: Annotated[int, typer.Option(help="Of the bots' choices.")] = 0,
     check: Annotated[
-        str | None, typer.Option(help=f"full, or sample: one table in ten. (default: full up to {FULL_UP_TO} tables)")
+        str | None,
+        typer.Option(help=f"full, or sample: one table in ten, 200 at most. (default: full up to {FULL_UP_TO} tables)"),
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes of players, when one is not enough.")] = 1,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes of players. (default: one for every 10,000 sockets)")
+    ] = None,
     ramp: Annotated[float, typer.Option(min=0, help="Seconds over which the tables are opened.")] = 0.0,
     rate: Annotated[
         float | None,
@@ -73,6 +81,9 @@ def load(
             help="What else players do: reconnect,refresh,leave,tabs,slow,storm; `leave=30`: every 30 s a table."
         ),
     ] = "",
+    kill_edge: Annotated[
+        bool, typer.Option("--kill-edge", help="Kill one edge of our own, and say when its players were back.")
+    ] = False,
     prove: Annotated[
         bool, typer.Option("--prove", help="Record everything and judge it afterwards, on a server of our own.")
     ] = False,
@@ -112,16 +123,22 @@ def load(
         asked = _scenario(
             urls=urls, tables=tables, seats=seats, spectators=spectators, game=game, options=options, think=think,
             rate=rate, churn=churn, hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir,
-            endless=fault_count,
+            endless=fault_count, kill_edge=kill_edge,
         )  # fmt: skip
         broken = _faults(faults, fault_rate, fault_count, found=bool(urls))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     carried = rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED)
-    if processes > 1 and (broken is not None or prove):
-        raise typer.BadParameter("one process plays when everything is recorded: leave out --processes")
+    if (processes or 1) > 1 and (broken is not None or prove or kill_edge):
+        raise typer.BadParameter(
+            "one process plays when everything is recorded, or an edge dies: leave out --processes"
+        )
+    if kill_edge and (url or prove or broken is not None or (edges or 1) < 2):
+        raise typer.BadParameter(
+            "--kill-edge is for a server of our own with --edges 2 or more, and nothing else broken"
+        )
     if broken is not None or prove:
-        passed = prove_it(asked, broken, edges, carried, report, json)
+        passed = prove_it(asked, broken, edges or 1, carried, report, json)
     else:
         passed = measure(asked, edges, carried, processes, json)
     raise typer.Exit(0 if passed else 1)
@@ -145,6 +162,7 @@ def _scenario(
     check: str | None,
     data_dir: Path,
     endless: int | None,
+    kill_edge: bool,
 ) -> Scenario:
     """The options of a command line as a scenario. Raises ValueError, with the reason in words."""
     import msgspec
@@ -177,7 +195,9 @@ def _scenario(
         ramp_s=ramp,
         seed=seed,
         check="full" if check == "full" or (check is None and tables <= FULL_UP_TO) else "sample",
+        sample=max(SAMPLE, tables // CHECKED_AT_MOST),
         data_dir=data_dir,
+        kill_edge=kill_edge,
     )
 
 

@@ -89,6 +89,7 @@ class Client(Generic[P, E]):
         self.on_lost: Callable[[int, str], None] | None = None
         self.on_back: Callable[[float, bool], None] | None = None
         urls = (url,) if isinstance(url, str) else url
+        self._origins = list(urls)
         self._urls = [each.replace("http", "ws", 1).rstrip("/") + "/ws" for each in urls]
         self._url = 0
         self._depth = depth
@@ -167,6 +168,11 @@ class Client(Generic[P, E]):
         for room in self.rooms.values():
             room.follower.forget()
         self.drop()
+
+    @property
+    def url(self) -> str:
+        """The address to which it is connected, or tries to connect, as it was given."""
+        return self._origins[self._url]
 
     def next_id(self) -> str:
         self._last_id += 1

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -17,6 +18,7 @@ import msgspec
 import uvloop
 
 from load.checks import Verdict
+from load.memory import Memory, add_memory
 from load.outcome import Outcome, add_verdict
 from load.processes import Processes, roots_of
 from load.progress import Progress
@@ -60,6 +62,8 @@ class Crew:
         self._shares = shares(scenario, count)
         self._pipes: list[Connection] = []
         self._told: dict[int, _Told] = {}
+        self._silent: set[int] = set()
+        """Those that will say no more."""
         self._changed = asyncio.Event()
         self.stats, self.verdict = Stats(), Verdict()
 
@@ -70,14 +74,19 @@ class Crew:
         """Raises Lost or CannotPlay."""
         scenario = self._scenario
         servers = Processes(lambda: roots_of(scenario.data_dir, scenario.urls))
+        memory: Memory = {"empty": servers.held()}
         players = [self._start(number, share) for number, share in enumerate(self._shares)]
         progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
         try:
             await self._until(lambda told: told.ready, players)
-            servers.start()
+            memory["at rest"] = servers.held()
             self._say("go")
+            await self._until(lambda told: told.stats.measuring or told.measured, players)
+            servers.start()
+            began = time.perf_counter()
             await self._until(lambda told: told.measured, players)
-            usage = servers.usage()
+            usage, took_s = servers.usage(), time.perf_counter() - began
+            memory["played"] = servers.held()
             await self._until(lambda told: told.outcome is not None, players)
         finally:
             progress.cancel()
@@ -89,7 +98,13 @@ class Crew:
             assert told.outcome is not None
             total.add(told.outcome)
         usage.pop("clients", None)
+        for used in usage.values():
+            # They say now and then how far they are: what we saw is not the same time to the second.
+            used.cpu_s *= total.seconds / took_s
         total.usage |= usage
+        for held in memory.values():
+            held.pop("clients", None)
+        add_memory(total.memory, memory)
         return make_report(scenario, total)
 
     def _start(self, number: int, share: Scenario) -> SpawnProcess:
@@ -99,15 +114,23 @@ class Crew:
         process.start()
         theirs.close()
         self._pipes.append(ours)
-        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear, number, ours)
+        threading.Thread(target=self._listen, args=(number, ours, asyncio.get_running_loop()), daemon=True).start()
         return process
 
-    def _hear(self, number: int, pipe: Connection) -> None:
-        try:
-            while pipe.poll():
-                self._told[number] = pipe.recv()
-        except (EOFError, OSError):
-            asyncio.get_running_loop().remove_reader(pipe.fileno())
+    def _listen(self, number: int, pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread of its own: what a process tells may come in pieces, and is waited for."""
+        with contextlib.suppress(EOFError, OSError, RuntimeError):  # it has ended, or our loop has
+            while True:
+                loop.call_soon_threadsafe(self._hear, number, pipe.recv())
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._lose, number)
+
+    def _lose(self, number: int) -> None:
+        self._silent.add(number)
+        self._changed.set()
+
+    def _hear(self, number: int, told: _Told) -> None:
+        self._told[number] = told
         self._sum()
         self._changed.set()
 
@@ -127,7 +150,8 @@ class Crew:
                 told = self._told.get(number)
                 if told is not None and told.problem:
                     raise CannotPlay(told.problem)
-                if not player.is_alive() and (told is None or told.outcome is None):
+                if number in self._silent and (told is None or told.outcome is None):
+                    player.join(LEAVE_WITHIN_S)
                     raise Lost(number, player.exitcode)
             if len(self._told) == len(players) and all(map(holds, self._told.values())):
                 return
@@ -174,7 +198,7 @@ async def _play(scenario: Scenario, pipe: Connection) -> None:
         with contextlib.suppress(OSError):  # whoever started us is gone, and so shall we be
             pipe.send(told)
 
-    run = Run(scenario, ready=ready)
+    run = Run(scenario, ready=ready, roots=dict)
 
     def listen() -> None:
         with contextlib.suppress(EOFError, OSError):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from load.checks import KEPT, Verdict
+from load.edge_kill import EdgeKilled
+from load.memory import Memory, add_memory
 from load.processes import Usage
 from load.stats import Stats
 
 
 class Outcome(msgspec.Struct):
-    """`seconds` is the measured time; `frames` came in it. `resent` are commands that were sent again."""
+    """`seconds` is the measured time; `frames` came in it. `resent` are commands that were sent again. It took
+    `opening_s` seconds until all tables were open."""
 
     stats: Stats
     verdict: Verdict
@@ -19,6 +22,9 @@ class Outcome(msgspec.Struct):
     sockets: int
     frames: int
     resent: int
+    opening_s: float = 0.0
+    memory: Memory = {}
+    edge_killed: EdgeKilled | None = None
 
     def add(self, other: Outcome) -> None:
         """Another part's, of the same time."""
@@ -33,6 +39,8 @@ class Outcome(msgspec.Struct):
         self.sockets += other.sockets
         self.frames += other.frames
         self.resent += other.resent
+        self.opening_s = max(self.opening_s, other.opening_s)
+        add_memory(self.memory, other.memory)
 
 
 def add_verdict(verdict: Verdict, other: Verdict) -> None:

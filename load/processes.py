@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import psutil
 
+from load.memory import Held
+
 STACK_FILE = "stack.json"
 ACTOR_TITLE = "ray::RoomActor"
 
@@ -84,6 +86,15 @@ class Processes:
             usage.cpu_s += now.cpu_s - already
             usage.processes += 1
             usage.rss_mb += now.rss / 1e6
+        return found
+
+    def held(self) -> dict[str, Held]:
+        """What each kind of process holds of memory now. To find out takes some milliseconds a process."""
+        found: dict[str, Held] = {}
+        for pid, now in self._read().items():
+            with contextlib.suppress(psutil.Error):
+                full = psutil.Process(pid).memory_full_info()
+                found.setdefault(now.kind, Held()).add(Held(1, full.pss / 1e6, full.uss / 1e6, full.uss / 1e6))
         return found
 
     def _read(self) -> dict[int, _Reading]:

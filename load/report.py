@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from load.checks import Verdict, Violation
+from load.edge_kill import EdgeKilled
 from load.frames import Json
+from load.memory import Held, Memory, Moment, grown_kb
 from load.outcome import Outcome
 from load.processes import Usage
 from load.scenario import Scenario
 from load.stats import Percentiles, Second
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from load.proof.prove import Proof
 
 SHOWN = 10
@@ -33,6 +37,13 @@ class Cost(msgspec.Struct, frozen=True):
     rss_mb: float
 
 
+class Footprint(msgspec.Struct, frozen=True):
+    """KB of private memory by which the actors grew for each table, and the edges for each socket."""
+
+    kb_per_table: float
+    kb_per_socket: float
+
+
 class Report(msgspec.Struct, kw_only=True):
     """`passed` is the verdict. Latencies are in milliseconds, costs by kind of process; `clients` is this program."""
 
@@ -44,6 +55,8 @@ class Report(msgspec.Struct, kw_only=True):
     tables: int
     tables_checked: int
     sockets: int
+    opening_s: float
+    """How long it took until all tables were open."""
     seconds: float
     actions: int
     actions_per_s: float
@@ -55,9 +68,14 @@ class Report(msgspec.Struct, kw_only=True):
     connection_to_current_ms: dict[str, Percentiles]
     """From the beginning of a connection until the view was current again: by `resumed` (with `after`) or `whole`, and
     `at rest` (before anybody played) or `under load`."""
+    edge_killed: EdgeKilled | None
     timeline: list[Second]
     costs: dict[str, Cost]
     server_us_per_action: float | None
+    server_cores: float | None
+    memory: Memory
+    footprint: dict[Moment, Footprint]
+    """`at rest`: tables open and nobody has played; `played`: at the end. Empty where the processes are not known."""
     client_us_per_frame: float
     checks_made: dict[str, int]
     checks_failed: dict[str, int]
@@ -104,6 +122,7 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
         tables=stats.tables_up,
         tables_checked=sum(scenario.checked(table) for table in range(stats.tables_up)),
         sockets=outcome.sockets,
+        opening_s=round(outcome.opening_s, 2),
         seconds=round(seconds, 2),
         actions=actions,
         actions_per_s=round(actions / seconds, 1) if seconds else 0.0,
@@ -113,9 +132,13 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
         action_to_everyone_ms=stats.everyone.percentiles(),
         action_to_ack_ms=stats.acks.percentiles(),
         connection_to_current_ms={kind: each.percentiles() for kind, each in sorted(stats.connects.items())},
+        edge_killed=outcome.edge_killed,
         timeline=stats.timeline.seconds,
         costs=costs,
         server_us_per_action=round(sum(servers) / actions * 1e6, 1) if servers and actions else None,
+        server_cores=round(sum(servers) / seconds, 3) if servers and seconds else None,
+        memory=outcome.memory,
+        footprint=_footprint(outcome),
         client_us_per_frame=round(clients / frames * 1e6, 1) if frames else 0.0,
         checks_made=dict(verdict.made),
         checks_failed=dict(verdict.failed),
@@ -125,6 +148,16 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
         resent=outcome.resent,
         machine={"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
     )
+
+
+def _footprint(outcome: Outcome) -> dict[Moment, Footprint]:
+    tables, found = outcome.stats.tables_up, dict[Moment, Footprint]()
+    moments: tuple[Moment, ...] = ("at rest", "played")
+    for moment in moments:
+        rooms, edges = (grown_kb(outcome.memory, moment, kind) for kind in ("actors", "edges"))
+        if rooms is not None and edges is not None and tables and outcome.sockets:
+            found[moment] = Footprint(round(rooms / tables, 1), round(edges / outcome.sockets, 1))
+    return found
 
 
 def as_json(report: Report) -> bytes:
@@ -147,6 +180,8 @@ def show(report: Report) -> None:
         style="dim",
     )
     figures = Table(box=None, pad_edge=False, show_header=False)
+    if report.opening_s:
+        figures.add_row("tables opened", f"{report.tables:,}", f"{report.tables / report.opening_s:,.0f}/s")
     figures.add_row("actions", f"{report.actions:,}", f"{report.actions_per_s:,.0f}/s")
     figures.add_row("hands", f"{report.hands:,}", "")
     figures.add_row("frames", f"{report.frames:,}", f"{report.frames_per_s:,.0f}/s")
@@ -161,15 +196,24 @@ def show(report: Report) -> None:
         latency.add_row(name, f"{p.p50:.2f}", f"{p.p90:.2f}", f"{p.p99:.2f}", f"{p.max:.2f}", f"{p.count:,}")
     console.print(latency)
 
+    if (killed := report.edge_killed) is not None:
+        p = killed.back_ms
+        console.print(
+            f"edge killed: {killed.sockets:,} sockets current again after p50 {p.p50:,.0f}, p99 {p.p99:,.0f}, max "
+            f"{p.max:,.0f} ms; {killed.missing:,} missing"
+        )
+
     costs = Table("processor", "µs/action", "cores", "processes", "MB", box=None, pad_edge=False)
     for kind, cost in sorted(report.costs.items(), key=lambda item: (item[0] in NO_SERVERS, item[0])):
         each = "" if cost.us_per_action is None else f"{cost.us_per_action:,.0f}"
         costs.add_row(kind, each, f"{cost.cores:.2f}", str(cost.processes), f"{cost.rss_mb:,.0f}")
     if report.server_us_per_action is not None:
-        costs.add_row("[bold]servers[/]", f"[bold]{report.server_us_per_action:,.0f}[/]", "", "", "")
+        total = f"[bold]{report.server_us_per_action:,.0f}[/]"
+        costs.add_row("[bold]servers[/]", total, f"[bold]{report.server_cores:.2f}[/]", "", "")
     else:
         costs.caption = "the server's processes are not known here"
     console.print(costs)
+    _show_memory(console, report)
     console.print(f"clients   {report.client_us_per_frame:g} µs a frame, playing and checking included", style="dim")
     made = ", ".join(f"{check} {count:,}" for check, count in sorted(report.checks_made.items()))
     console.print(f"checks    {made or 'none'}")
@@ -184,6 +228,23 @@ def show(report: Report) -> None:
     more = sum(report.checks_failed.values()) - min(SHOWN, len(report.violations))
     if more > 0:
         console.print(f"… and {more:,} more", style="red")
+
+
+def _show_memory(console: Console, report: Report) -> None:
+    from rich.table import Table
+
+    moments = [moment for moment in ("empty", "at rest", "played") if moment in report.memory]
+    memory = Table("memory, MB (shared pages divided)", *moments, "processes", box=None, pad_edge=False)
+    known: dict[str, dict[str, Held]] = {moment: kinds for moment, kinds in report.memory.items()}
+    for kind in sorted({kind for kinds in known.values() for kind in kinds}):
+        held = [known[moment].get(kind, Held()) for moment in moments]
+        memory.add_row(kind, *(f"{each.pss_mb:,.0f}" for each in held), str(held[-1].processes))
+    console.print(memory)
+    for moment, each in report.footprint.items():
+        console.print(
+            f"{moment:9} a table takes {each.kb_per_table:,.1f} KB of its actor, a socket {each.kb_per_socket:,.1f} KB "
+            "of its edge"
+        )
 
 
 def show_verdict(proof: Proof) -> None:

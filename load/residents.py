@@ -59,7 +59,7 @@ class Residents:
             api = Api(http)
             residence, room = await self._settle(api)
             # Number 1 is a table that nobody checks: people sit at it too.
-            table = Table(House(self._scenario, api, Stats(), Verdict(), tasks, {}), 1)
+            table = Table(House(self._scenario, [api], Stats(), Verdict(), tasks, {}), 1)
             try:
                 await table.fill(residence.bots, room)
                 table.play()

@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
+
+import psutil
 
 from load.api import Api
 from load.checked import CheckedBot
 from load.checks import Verdict
 from load.churn import Churn, reconnect_at_rest
+from load.edge_kill import EdgeKilled, kill_edge
 from load.http import Http
+from load.memory import Memory, Moment
 from load.outcome import Outcome
-from load.processes import Processes, Usage, roots_of
+from load.processes import Processes, Usage, read_stack, roots_of
 from load.progress import Progress
 from load.proof.recorder import Recorder
 from load.report import Report, make_report
@@ -54,6 +59,9 @@ class Run:
         self._usage: dict[str, Usage] = {}
         self._seconds = 0.0
         self._frames = 0
+        self._opening_s = 0.0
+        self._memory: Memory = {}
+        self._edge_killed: EdgeKilled | None = None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -85,18 +93,25 @@ class Run:
         """Raises Refused or OSError when a table cannot be opened."""
         scenario = self.scenario
         processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
-        async with Http(scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
-            house = House(scenario, Api(http), self.stats, self.verdict, tasks, self.recorders)
+        async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:
+            doors.enter_context(_collecting_rarely())
+            apis = [Api(await doors.enter_async_context(Http(url))) for url in scenario.urls]
+            house = House(scenario, apis, self.stats, self.verdict, tasks, self.recorders)
+            self._look_at_memory(processes, "empty")
             try:
                 await self._until_stopped(self._open(house))
+                self._look_at_memory(processes, "at rest")
                 await self._until_stopped(self._reconnect_at_rest())
                 if self._ready is not None:
                     await self._ready()
+                gc.collect()
+                gc.freeze()  # what lives until the end anyway need not be looked through again and again
                 for table in self.tables:
                     table.play()
                 await self._until_stopped(asyncio.sleep(WARM_UP_S))
                 churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
-                beside = tasks.create_task(self._beside()) if self._beside is not None else None
+                besides = self._kill_an_edge if scenario.kill_edge else self._beside
+                beside = tasks.create_task(besides()) if besides is not None else None
                 await self._measure(processes)
                 churning.cancel()
                 if beside is not None:
@@ -109,10 +124,14 @@ class Run:
                     await table.close()
         rooms = [bot.room for table in self.tables for bot in table.bots if bot.room is not None]
         resent = sum(room.resent for room in rooms)
-        return Outcome(self.stats, self.verdict, self._usage, self._seconds, len(rooms), self._frames, resent)
+        return Outcome(
+            self.stats, self.verdict, self._usage, self._seconds, len(rooms), self._frames, resent,
+            self._opening_s, self._memory, self._edge_killed,
+        )  # fmt: skip
 
     async def _open(self, house: House) -> None:
         turns = asyncio.Semaphore(OPENING_AT_ONCE)
+        began = time.perf_counter()
 
         async def open_one(number: int) -> None:
             await asyncio.sleep(self.scenario.ramp_s * number / self.scenario.tables)
@@ -125,6 +144,21 @@ class Run:
         async with asyncio.TaskGroup() as opening:
             for number in range(self.scenario.tables):
                 opening.create_task(open_one(number))
+        self._opening_s = time.perf_counter() - began
+
+    def _look_at_memory(self, processes: Processes, moment: Moment) -> None:
+        self._memory[moment] = processes.held()
+
+    async def _kill_an_edge(self) -> None:
+        """The last of the edges, when a third of the run is over."""
+        scenario = self.scenario
+        await asyncio.sleep((scenario.seconds or 0.0) / 3)
+        stack = read_stack(scenario.data_dir) if scenario.data_dir is not None else None
+        assert stack is not None
+        number = len(scenario.urls) - 1
+        edge = psutil.Process(stack.roots()["edges"][number])
+        clients = [bot.client for table in self.tables for bot in table.bots]
+        self._edge_killed = await kill_edge(edge, scenario.urls[number], clients)
 
     async def _reconnect_at_rest(self) -> None:
         for kind, whole in (("reconnect", False), ("refresh", True)):
@@ -132,10 +166,6 @@ class Run:
                 await reconnect_at_rest(self.tables, whole)
 
     async def _measure(self, processes: Processes) -> None:
-        gc.collect()
-        gc.freeze()  # what lives until the end anyway need not be looked through again and again
-        thresholds = gc.get_threshold()
-        gc.set_threshold(100_000, 20, 50)
         before = self._frames_so_far()
         processes.start()
         started = time.perf_counter()
@@ -150,9 +180,8 @@ class Run:
         self._seconds = time.perf_counter() - started
         self.stats.timeline.close()
         self._usage = processes.usage()
+        self._look_at_memory(processes, "played")
         self._frames = self._frames_so_far() - before
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
     async def _finish(self) -> None:
         """Nobody acts any more: every command must find its answer, and every view must be right; then all leave."""
@@ -174,7 +203,8 @@ class Run:
         await asyncio.gather(*(table.last_views() for table in self.tables))
         for bot in checked:
             bot.stop_judging()
-        await asyncio.gather(*(table.leave() for table in self.tables))
+        if not self.scenario.abandoned:
+            await asyncio.gather(*(table.leave() for table in self.tables))
 
     async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Does `work`, or as much of it as is done when the run is stopped."""
@@ -191,6 +221,18 @@ class Run:
 
     def _frames_so_far(self) -> int:
         return sum(bot.client.frames for table in self.tables for bot in table.bots)
+
+
+@contextlib.contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Thousands of players that stay are not looked through for garbage again and again."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 async def _done(task: asyncio.Task[None]) -> None:

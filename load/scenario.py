@@ -26,6 +26,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     and latency counts from then. `churn` is what else the players do, as `load.churn.parse` gives it.
     Tables are numbered from `first` on.
 
+    At the end the bots leave their rooms, unless it is `abandoned`: a server that is stopped afterwards needs nobody to
+    leave, and ten thousand who leave at once take it a while.
+
     What the bots of checked tables see and do is written down in the folder `record`, if it is given.
     """
 
@@ -46,11 +49,20 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     record: Path | None = None
     check: Literal["full", "sample"] = "full"
+    sample: int = 10
+    """Of a sample, one table in so many is checked."""
+    abandoned: bool = False
+    kill_edge: bool = False
+    """In the middle the last of `urls`, an edge of the stack on `data_dir`, is killed."""
     data_dir: Path | None = None
 
+    @property
+    def sockets(self) -> int:
+        return self.tables * (self.bots + self.spectators)
+
     def checked(self, table: int) -> bool:
-        """Whether the bots of a table check everything that they see: all of them, or one table in ten."""
-        return self.check == "full" or table % 10 == 0
+        """Whether the bots of a table check everything that they see: all of them, or those of a sample."""
+        return self.check == "full" or table % self.sample == 0
 
     def game(self, table: int) -> str:
         """They take turns."""

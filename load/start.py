@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -17,6 +16,7 @@ import uvloop
 from load.api import Refused
 from load.crew import CannotPlay, Crew, Lost
 from load.faults.found import CannotBreak
+from load.limits import processes_for, raise_open_files
 from load.page.page import html
 from load.proof.prove import Faults, Proof, Prover
 from load.report import Report, as_json, show, show_verdict
@@ -29,8 +29,14 @@ from tavola.failures import Failure
 T = TypeVar("T")
 
 
-def measure(scenario: Scenario, edges: int, rooms_per_actor: int, processes: int, json: Path | None) -> bool:
-    """Plays with so many processes, checks live, prints the report. Gives the verdict."""
+def measure(
+    scenario: Scenario, edges: int | None, rooms_per_actor: int, processes: int | None, json: Path | None
+) -> bool:
+    """Plays with so many processes, checks live, prints the report. Gives the verdict. Without a number there are as
+    many edges, and processes of players, as so many sockets need."""
+    raise_open_files()
+    needed = processes_for(scenario.sockets)
+    edges, processes = edges or needed, processes or needed
 
     async def main() -> Report:
         if scenario.urls:
@@ -39,7 +45,7 @@ def measure(scenario: Scenario, edges: int, rooms_per_actor: int, processes: int
         typer.echo(f"starting a server of our own{shared} …")
         async with own_stack(edges, rooms_per_actor) as (stack, data_dir):
             urls = tuple(stack.urls or [stack.url])
-            return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir))
+            return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir, abandoned=True))
 
     async def run(scenario: Scenario) -> Report:
         running = Run(scenario) if processes == 1 else Crew(scenario, processes)
@@ -95,8 +101,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
         _on_signals(_cancel_this_task())
         return await main
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_open_files()
     try:
         return uvloop.run(cancellable())
     except* asyncio.CancelledError:

@@ -35,7 +35,8 @@ class House(msgspec.Struct):
     """What all tables of a run share."""
 
     scenario: Scenario
-    api: Api
+    apis: list[Api]
+    """One for each address; tables take turns."""
     stats: Stats
     verdict: Verdict
     tasks: asyncio.TaskGroup
@@ -57,6 +58,7 @@ class Table:
         self.hands = 0
         self.deal = Deal() if house.scenario.game(number) == "holdem" else None
         self._house = house
+        self._api = house.apis[number % len(house.apis)]
         self._chance = Random(f"{house.scenario.seed}/{number}")
         self._sockets = AsyncExitStack()
         self._last_round = 0
@@ -66,7 +68,7 @@ class Table:
 
     async def open(self) -> None:
         """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
-        api, scenario = self._house.api, self._house.scenario
+        api, scenario = self._api, self._house.scenario
         names = [f"Bot {self.number}.{index}" for index in range(scenario.bots + scenario.spectators)]
         identities = await asyncio.gather(*(api.sign_in(name) for name in names))
         room = await api.create_room(identities[0], scenario.room(self.number))
@@ -175,20 +177,20 @@ class Table:
         full = await self._sockets.enter_async_context(self._client(index, identity, FULL))
 
         async def fetch() -> bytes:
-            return (await house.api.hydrate(self.room, full.identity)).body
+            return (await self._api.hydrate(self.room, full.identity)).body
 
         return CheckedBot(self, full, chance, witness, fetch)
 
     async def _join(self, identity: Identity) -> None:
         command_id = uuid4().hex
-        await self._house.api.join(self.room, identity, command_id)
+        await self._api.join(self.room, identity, command_id)
         if (pen := self._pen(identity)) is not None:
             sent = {"type": "request_join", "id": command_id, "display_name": identity.display_name}
             pen.write("rest", encode({**sent, "answered": True}))
 
     async def _fetch(self, bot: Bot[Any, Any]) -> None:
         try:
-            view = (await self._house.api.hydrate(self.room, bot.client.identity)).body
+            view = (await self._api.hydrate(self.room, bot.client.identity)).body
         except (OSError, TimeoutError, Refused) as error:
             bot.witness.violated("views", 0, f"expected a view; {type(error).__name__}: {error}")
         else:
@@ -199,7 +201,7 @@ class Table:
         urls = self._house.scenario.urls
         first = (self.number + index) % len(urls)
         pen = self._pen(identity, slow=slow)
-        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._house.api.renew, pen=pen)
+        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._api.renew, pen=pen)
 
     def _pen(self, identity: Identity, *, slow: bool = False) -> Pen | None:
         if self._recorder is None:
