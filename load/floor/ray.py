@@ -1,0 +1,42 @@
+"""The floor of an actor call through Ray, which a move of ours does not make: both ends and Ray itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from load.peers.cost import of_ray
+from load.peers.figure import Figure
+from load.peers.install import ROOT
+from load.peers.reports import measured
+from load.peers.running import scratch
+from tavola.local_ray import LocalRay
+
+NAME = "one empty Ray call"
+WARM_UP_S = 1.0
+
+
+async def ray_call(seconds: float) -> Figure:
+    """On a Ray of our own. What the caller uses counts as its cost, too. Raises NoResult, NotStarted."""
+    with scratch() as folder:
+        ray = LocalRay(folder / "ray")
+        async with ray as address:
+            said, cpu_s = await measured(
+                NAME,
+                [sys.executable, "-m", "load.floor.ray_call", address, str(seconds)],
+                roots=lambda: {"ray": of_ray(ray.folder)},
+                within_s=WARM_UP_S + seconds,
+                logs=[folder / "caller.log"],
+                cwd=ROOT,
+                env={**os.environ, **ray.environment},
+            )
+    return Figure(
+        name=NAME,
+        group="floor",
+        tables=1,
+        seconds=round(said.seconds, 3),
+        actions=said.actions,
+        cpu_s={"caller": said.client_cpu_s, **cpu_s},
+        clients_cpu_s=0.0,
+        latency_ms=said.everyone_ms,
+    )

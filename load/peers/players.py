@@ -1,0 +1,52 @@
+"""Who plays: one process in Node for all systems, each by its own client, none of which checks anything.
+
+`tavola load`'s bots check what they see and cost several times as much; here what is compared should not be the bots.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from load.peers.figure import Figure
+from load.peers.install import ROOT, Cache
+from load.peers.reports import measured
+from load.peers.running import Running
+from load.peers.systems import System
+
+SOCKETS = 6
+WARM_UP_S = 2.0
+MOVE = ROOT / "load" / "floor" / "move.json"
+
+
+async def play(system: System, running: Running, cache: Cache, tables: int, seconds: float, log: Path) -> Figure:
+    """So many tables, each acting as soon as it can. Raises NoResult."""
+    asked = {
+        "system": system.speaks,
+        "url": running.url,
+        "tables": tables,
+        "sockets": SOCKETS,
+        "warm_up_s": WARM_UP_S,
+        "seconds": seconds,
+        "move": str(MOVE),
+    }
+    said, cpu_s = await measured(
+        system.name,
+        [cache.node_program, "client/main.js", msgspec.json.encode(asked).decode()],
+        roots=running.roots,
+        within_s=WARM_UP_S + seconds,
+        logs=[log, *running.logs],
+        cwd=cache.node,
+    )
+    return Figure(
+        name=system.name,
+        group=system.group,
+        tables=tables,
+        seconds=round(said.seconds, 3),
+        actions=said.actions,
+        cpu_s=cpu_s,
+        clients_cpu_s=said.client_cpu_s,
+        latency_ms=said.everyone_ms,
+        ack_ms=said.ack_ms,
+    )
