@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test long check soak proof clean
+.PHONY: help dev test long check soak proof peers clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
 	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -38,6 +38,9 @@ soak: .venv/installed ## ten minutes of play while things break; writes a report
 
 proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evidence (REPORT=report/proof.html)
 	@$(BIN)/tavola load --scenario load/scenarios/proof.toml --report $(or $(REPORT),report/proof.html) $(ARGS)
+
+peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours,colyseus-pg')
+	@$(BIN)/python -m load.peers $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
