@@ -1,6 +1,7 @@
 """Whose processor time and memory an action costs, by kind of process: what `stack.json` names, with all descendants.
 
-Ray's workers are told apart by their titles: `ray::RoomActor…` are `actors`, everything else of Ray's is `ray`.
+Ray's workers are told apart by their titles: `ray::RoomActor…` are `actors`, everything else of Ray's is `ray`. They
+need not descend from what started them; the stack's mark in their environment says whose they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from load.memory import Held
 
 STACK_FILE = "stack.json"
 ACTOR_TITLE = "ray::RoomActor"
+WORKER = "ray::"
+STACK_MARK = "TAVOLA_STACK"
 
 
 class Stack(msgspec.Struct):
@@ -100,6 +103,7 @@ class Processes:
     def _read(self) -> dict[int, _Reading]:
         readings: dict[int, _Reading] = {}
         ours = psutil.Process()
+        marks: set[str] = set()
         readings[ours.pid] = self._reading("clients", ours)
         for kind, pids in self._roots().items():
             for pid in pids:
@@ -109,6 +113,13 @@ class Processes:
                         if process.pid not in readings:
                             with contextlib.suppress(psutil.Error):
                                 readings[process.pid] = self._reading(kind, process)
+                    if mark := root.environ().get(STACK_MARK):
+                        marks.add(mark)
+        for process in psutil.process_iter() if marks else ():
+            with contextlib.suppress(psutil.Error):
+                ours_too = process.name().startswith(WORKER) and process.environ().get(STACK_MARK) in marks
+                if ours_too and process.pid not in readings:
+                    readings[process.pid] = self._reading("ray", process)
         return readings
 
     def _reading(self, kind: str, process: psutil.Process) -> _Reading:

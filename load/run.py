@@ -29,7 +29,6 @@ from load.scenario import Scenario
 from load.stats import Stats
 from load.table import House, Table
 
-OPENING_AT_ONCE = 16
 WARM_UP_S = 1.0
 POLL_S = 0.05
 
@@ -130,7 +129,7 @@ class Run:
         )  # fmt: skip
 
     async def _open(self, house: House) -> None:
-        turns = asyncio.Semaphore(OPENING_AT_ONCE)
+        turns = asyncio.Semaphore(self.scenario.opened_at_once)
         began = time.perf_counter()
 
         async def open_one(number: int) -> None:

@@ -18,8 +18,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     or watch when there are more of them than seats, and `spectators` watch.
 
     The run ends after `hands` hands at every table or after `seconds`, whichever is given, counted from when all
-    tables are up. `ramp_s` spreads the opening of the tables. Bots are spread over `urls`. At the
-    end every command must find its answer within `answers_within_s`.
+    tables are up. `ramp_s` spreads the opening of the tables, `opened_at_once` are under way at a time. Bots are spread
+    over `urls`. At the end every command must find its answer within `answers_within_s`.
 
     Without `rate` arrival is closed: whoever has the turn thinks, then acts, and a slow server is asked for less. With
     it arrival is open: each table has so many actions a second due, at random moments that do not wait for the server,
@@ -45,6 +45,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     hands: int | None = None
     seconds: float | None = None
     ramp_s: float = 0.0
+    opened_at_once: int = 16
     answers_within_s: float = 20.0
     seed: int = 0
     record: Path | None = None

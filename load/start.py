@@ -28,6 +28,9 @@ from tavola.failures import Failure
 
 T = TypeVar("T")
 
+PROCESSES_AT_ONCE = 4
+"""Tables that are opened at once where each waits for an actor of its own to start: more would only wait longer."""
+
 
 def measure(
     scenario: Scenario, edges: int | None, rooms_per_actor: int, processes: int | None, json: Path | None
@@ -42,10 +45,12 @@ def measure(
         if scenario.urls:
             return await run(scenario)
         shared = "" if rooms_per_actor == 1 else f" with {rooms_per_actor} rooms an actor"
+        at_once = min(scenario.opened_at_once, PROCESSES_AT_ONCE) if rooms_per_actor == 1 else scenario.opened_at_once
         typer.echo(f"starting a server of our own{shared} …")
         async with own_stack(edges, rooms_per_actor) as (stack, data_dir):
             urls = tuple(stack.urls or [stack.url])
-            return await run(msgspec.structs.replace(scenario, urls=urls, data_dir=data_dir, abandoned=True))
+            ours = {"urls": urls, "data_dir": data_dir, "abandoned": True, "opened_at_once": at_once}
+            return await run(msgspec.structs.replace(scenario, **ours))
 
     async def run(scenario: Scenario) -> Report:
         running = Run(scenario) if processes == 1 else Crew(scenario, processes)
