@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT
@@ -15,9 +16,10 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
+import psutil
 
 from load.floor.script import Move, Script, rooms, script
-from load.peers.cost import spent, used
+from load.peers.cost import elsewhere, spent, used
 from load.peers.figure import Figure
 from load.peers.reports import NoResult
 from load.peers.running import scratch
@@ -54,9 +56,15 @@ async def _bench(
     asked = script(batch, move)
     file = folder / f"commit-{batch}.sql"
     file.write_text(asked.text)
-    before, began = spent({"postgres": [pid]}), time.perf_counter()
+    before, began, machine, children = (
+        spent({"postgres": [pid]}),
+        time.perf_counter(),
+        psutil.cpu_times(),
+        _children_s(),
+    )
     await _run(name, _argv(asked, file, seconds, folder / f"times-{batch}"), _environment(url), folder)
     took, cpu_s = time.perf_counter() - began, used(before, spent({"postgres": [pid]}))
+    now, clients_cpu_s = psutil.cpu_times(), _children_s() - children
     times = _times(folder, batch)
     return Figure(
         name=name,
@@ -65,9 +73,16 @@ async def _bench(
         seconds=round(took, 3),
         actions=batch * len(times),
         cpu_s=cpu_s,
-        clients_cpu_s=0.0,
+        clients_cpu_s=clients_cpu_s,
+        elsewhere=elsewhere(machine, now, sum(cpu_s.values()) + clients_cpu_s),
         latency_ms=percentiles(times),
     )
+
+
+def _children_s() -> float:
+    """Seconds of user and system time of our children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
 
 
 def _times(folder: Path, batch: int) -> list[float]:

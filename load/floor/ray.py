@@ -21,7 +21,7 @@ async def ray_call(seconds: float) -> Figure:
     with scratch() as folder:
         ray = LocalRay(folder / "ray")
         async with ray as address:
-            said, cpu_s = await measured(
+            found = await measured(
                 NAME,
                 [sys.executable, "-m", "load.floor.ray_call", address, str(seconds)],
                 roots=lambda: {"ray": of_ray(ray.folder)},
@@ -30,13 +30,15 @@ async def ray_call(seconds: float) -> Figure:
                 cwd=ROOT,
                 env={**os.environ, **ray.environment},
             )
+    said = found.said
     return Figure(
         name=NAME,
         group="floor",
         tables=1,
         seconds=round(said.seconds, 3),
         actions=said.actions,
-        cpu_s={"caller": said.client_cpu_s, **cpu_s},
+        cpu_s={"caller": said.client_cpu_s, **found.cpu_s},
         clients_cpu_s=0.0,
+        elsewhere=found.elsewhere,
         latency_ms=said.everyone_ms,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -43,6 +44,16 @@ def spent(roots: Roots) -> dict[str, float]:
 def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """Seconds between two readings, by kind."""
     return {kind: round(max(0.0, seconds - before.get(kind, 0.0)), 6) for kind, seconds in after.items()}
+
+
+def elsewhere(before: Any, after: Any, ours_s: float) -> float:
+    """The share of the machine's time, between two `psutil.cpu_times()`, that the hypervisor or other programs had;
+    `ours_s` are the seconds of all that belongs to the measurement."""
+    passed = {field: max(0.0, getattr(after, field) - getattr(before, field)) for field in after._fields}
+    counted_twice = passed.get("guest", 0.0) + passed.get("guest_nice", 0.0)
+    whole = sum(passed.values()) - counted_twice
+    gone = whole - passed["idle"] - passed.get("iowait", 0.0) - ours_s
+    return round(max(0.0, gone) / whole, 3) if whole else 0.0
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -23,6 +23,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     actions: int
     cpu_s: dict[str, float]
     clients_cpu_s: float
+    elsewhere: float = 0.0
+    """The share of the machine's time that the hypervisor or other programs had meanwhile."""
     latency_ms: Percentiles
     """From sending an action until the last of the table's sockets has it."""
     ack_ms: Percentiles | None = None

@@ -21,6 +21,7 @@ HEADINGS = (
     "p99 ms",
     "µs/action by process",
     "clients' cores",
+    "elsewhere",
 )
 PLAIN_WIDTH = 160
 DURABILITY = {"floor": "", "ours": "durable", "memory": "in memory", "durable": "durable"}
@@ -38,12 +39,13 @@ def row(figure: Figure) -> list[str]:
         *(f"{value:.2f}" for value in (latency.p50, latency.p90, latency.p99)),
         ", ".join(f"{kind} {us:,.0f}" for kind, us in figure.parts.items() if us >= 0.5),
         f"{figure.clients_cores:.2f}" if figure.clients_cpu_s else "",
+        f"{figure.elsewhere:.0%}",
     ]
 
 
 def markdown(figures: Sequence[Figure]) -> str:
     """By number of tables, as measured one after the other."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|" + "---:|" * 6 + "---|---:|"]
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|" + "---:|" * 6 + "---|---:|---:|"]
     lines += ["| " + " | ".join(row(figure)) + " |" for figure in _sorted(figures)]
     return "\n".join(lines) + "\n"
 

@@ -31,7 +31,7 @@ async def play(system: System, running: Running, cache: Cache, tables: int, seco
         "seconds": seconds,
         "move": str(MOVE),
     }
-    said, cpu_s = await measured(
+    found = await measured(
         system.name,
         [cache.node_program, "client/main.js", msgspec.json.encode(asked).decode()],
         roots=running.roots,
@@ -39,14 +39,16 @@ async def play(system: System, running: Running, cache: Cache, tables: int, seco
         logs=[log, *running.logs],
         cwd=cache.node,
     )
+    said = found.said
     return Figure(
         name=system.name,
         group=system.group,
         tables=tables,
         seconds=round(said.seconds, 3),
         actions=said.actions,
-        cpu_s=cpu_s,
+        cpu_s=found.cpu_s,
         clients_cpu_s=said.client_cpu_s,
+        elsewhere=found.elsewhere,
         latency_ms=said.everyone_ms,
         ack_ms=said.ack_ms,
     )

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import psutil
 
-from load.peers.cost import Roots, spent, used
+from load.peers.cost import Roots, elsewhere, spent, used
 from load.stats import Percentiles
 from tavola.failures import Failure
 
@@ -31,6 +32,14 @@ class Said(msgspec.Struct):
     client_cpu_s: float = 0.0
     everyone_ms: Percentiles = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
     ack_ms: Percentiles | None = None
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """`cpu_s` are the servers' seconds by kind, `elsewhere` as in a Figure."""
+
+    said: Said
+    cpu_s: dict[str, float]
+    elsewhere: float
 
 
 class NoResult(Failure):
@@ -51,9 +60,9 @@ async def measured(
     logs: Sequence[Path],
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-) -> tuple[Said, dict[str, float]]:
-    """What the child said at its `end`, and the seconds that the processes of `roots` used meanwhile. On return it has
-    ended. What it complains goes to the first of `logs`; the ends of all are shown when it fails. Raises NoResult."""
+) -> Measured:
+    """What the child said at its `end`, and what the processes of `roots` used meanwhile. On return it has ended. What
+    it complains goes to the first of `logs`; the ends of all are told by the NoResult that is raised when it fails."""
     with logs[0].open("ab") as complaints:
         # A session of its own: Ctrl-C is for us.
         child = await asyncio.create_subprocess_exec(
@@ -69,21 +78,23 @@ async def measured(
         await asyncio.shield(_end(child))
     if ended is None or code != 0:
         raise NoResult(name, f"exit code {code}", _tail(logs))
-    if not ended[0].actions:
+    if not ended.said.actions:
         raise NoResult(name, "nothing could be done", _tail(logs))
     return ended
 
 
-async def _listen(child: Process, roots: Callable[[], Roots]) -> tuple[Said, dict[str, float]] | None:
+async def _listen(child: Process, roots: Callable[[], Roots]) -> Measured | None:
     assert child.stdout is not None
     before: dict[str, float] = {}
+    machine = psutil.cpu_times()
     result = None
     async for line in child.stdout:
         said = msgspec.json.decode(line, type=Said)
         if said.event == "begin":
-            before = spent(roots())
+            before, machine = spent(roots()), psutil.cpu_times()
         elif said.event == "end":
-            result = said, used(before, spent(roots()))
+            now, cpu_s = psutil.cpu_times(), used(before, spent(roots()))
+            result = Measured(said, cpu_s, elsewhere(machine, now, sum(cpu_s.values()) + said.client_cpu_s))
     return result
 
 

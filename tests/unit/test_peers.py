@@ -7,17 +7,18 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
 from load.floor.postgres import HERE, seconds_of
 from load.floor.script import Move, rooms, script
-from load.peers.cost import spent, used
+from load.peers.cost import elsewhere, spent, used
 from load.peers.figure import Figure, Group
 from load.peers.page import HEADINGS, as_json, markdown, row
 from load.peers.python.game import Json, opened, play
-from load.peers.reports import NoResult, Said, measured
+from load.peers.reports import Measured, NoResult, measured
 from load.peers.systems import KEYS, PLAYED, chosen
 from load.stats import Percentiles
 
@@ -89,6 +90,22 @@ def test_what_was_used_is_by_kind() -> None:
     assert set(spent({"ours": [os.getpid()], "again": [os.getpid()], "gone": [2**22 + 1]})) == {"ours"}
 
 
+class Times(NamedTuple):
+    """As psutil gives them."""
+
+    user: float
+    system: float
+    idle: float
+    iowait: float
+    steal: float
+
+
+def test_what_others_had_of_the_machine_is_told() -> None:
+    before, after = Times(10, 5, 100, 1, 0), Times(16, 7, 108, 2, 3)
+    assert elsewhere(before, after, ours_s=7.0) == pytest.approx(4 / 20)
+    assert elsewhere(before, before, ours_s=0.0) == 0.0
+
+
 @pytest.mark.parametrize("batch", [1, 20])
 def test_pgbench_is_given_our_statement(batch: int) -> None:
     made = script(batch, MOVE)
@@ -133,7 +150,7 @@ def test_the_peer_in_python_plays_by_the_rules() -> None:
     assert won[0] == {"number": 2, "board": [None] * 9, "turn": {"number": 6, "seat_index": 1}}
 
 
-def measure(program: str, folder: Path) -> tuple[Said, dict[str, float]]:
+def measure(program: str, folder: Path) -> Measured:
     return asyncio.run(
         measured(
             "a child",
@@ -147,9 +164,9 @@ def measure(program: str, folder: Path) -> tuple[Said, dict[str, float]]:
 
 def test_a_child_says_what_it_measured(tmp_path: Path) -> None:
     program = """print('{"event": "open"}\\n{"event": "begin"}\\n{"event": "end", "actions": 3, "seconds": 1.5}')"""
-    said, cpu_s = measure(program, tmp_path)
-    assert (said.actions, said.seconds) == (3, 1.5)
-    assert set(cpu_s) == {"us"}
+    found = measure(program, tmp_path)
+    assert (found.said.actions, found.said.seconds) == (3, 1.5)
+    assert set(found.cpu_s) == {"us"}
 
 
 @pytest.mark.parametrize(
