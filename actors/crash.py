@@ -20,8 +20,9 @@ def _nothing(point: Point) -> None:
     pass
 
 
-def points(folder: str | None) -> Callable[[Point], None]:
-    """The function to call at each point, given the value of `TAVOLA_CRASH_DIR`."""
+def points(folder: str | None, flush: Callable[[], None]) -> Callable[[Point], None]:
+    """The function to call at each point, given the value of `TAVOLA_CRASH_DIR`. `flush` sends what was published: who
+    dies at `publish.after` has done so."""
     if not folder:
         return _nothing
 
@@ -29,6 +30,8 @@ def points(folder: str | None) -> Callable[[Point], None]:
         armed = os.path.join(folder, point)
         with contextlib.suppress(FileNotFoundError):
             os.rename(armed, f"{armed}.hit.{os.getpid()}")
+            if point == "publish.after":
+                flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reached

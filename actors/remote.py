@@ -76,7 +76,7 @@ class RoomActor(_Service):
         settings = self._settings
         database = await Database.connect(settings.database_url, least=1, most=4)
         publisher = Publisher(settings.redis_url)
-        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"))
+        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
         secret = settings.jwt_secret.get_secret_value().encode()
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
         host = Host(self._name, database, publisher, Means(now_ms, points, Mint(secret), grace))

@@ -43,8 +43,14 @@ def _command(*words: str | bytes) -> bytes:
     return b"*%d\r\n%b" % (len(encoded), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded))
 
 
+def _publish_command(channel: str, message: bytes) -> bytes:
+    name = channel.encode()
+    return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(message), message)
+
+
 class _Stream(asyncio.Protocol):
-    """One connection: what is written goes out at the end of the event loop's turn, what comes in goes to `take`."""
+    """One connection: what is written goes out in the event loop's next turn, after all that this one has to say to
+    others (an edge that has heard of an update by its answer need not be told twice). What comes in goes to `take`."""
 
     def __init__(self, take: Callable[[Any], None]) -> None:
         self._take = take
@@ -74,13 +80,14 @@ class _Stream(asyncio.Protocol):
         if self._transport is None or self._transport.get_write_buffer_size() > BUFFER_LIMIT:
             return False
         if not self._gathered:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._loop.call_soon, self.flush)
         self._gathered.append(message)
         return True
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Have what was written on its way now."""
         gathered, self._gathered = self._gathered, []
-        if self._transport is not None:
+        if self._transport is not None and gathered:
             self._transport.write(b"".join(gathered))
 
     def abort(self) -> None:
@@ -186,8 +193,13 @@ class Publisher(_Link):
         self._publish(PRESENCE_CHANNEL, message)
 
     def _publish(self, channel: str, message: bytes) -> None:
-        if self._stream is None or not self._stream.write(_command("PUBLISH", channel, message)):
+        if self._stream is None or not self._stream.write(_publish_command(channel, message)):
             self.dropped += 1
+
+    def flush(self) -> None:
+        """Have what was published on its way now, and not only soon."""
+        if self._stream is not None:
+            self._stream.flush()
 
 
 class Subscriber(_Link):
