@@ -1,9 +1,10 @@
 """The line: one stream between an edge and a room actor, both ends.
 
 Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
-list of (number, request) one way and of (number, answer) the other; an empty list is a beat, sent every 500 ms each
-way. Before anything else both ends prove that they know the cluster's secret, and the actor that it is the one that
-was meant: a port may belong to somebody else by now.
+list of (number, request) one way and of (number, answer) the other; while the actor has much to do already, an edge
+gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way. Before anything else both ends prove
+that they know the cluster's secret, and the actor that it is the one that was meant: a port may belong to somebody else
+by now.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written to the other end; more, and the line is cut."""
 IN_FLIGHT_LIMIT = 20_000
 """Requests that may wait for an answer on one line; one more is refused."""
+BUSY = 16
+"""From so many requests in flight on, the next ones gather for `GATHER_S`: the actor is in the middle of a commit, and
+they would wait there. One system call then carries many, at both ends."""
+GATHER_S = 0.004
+TOGETHER = 64
+"""So many leave at once in any case."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request]]).decode
@@ -126,10 +133,13 @@ class _End(asyncio.Protocol):
     # Sending
 
     def send(self, number: int, body: Any) -> None:
-        """Sent with whatever else this turn of the event loop has to say."""
+        """Sent with whatever else there is to say."""
         if not self._gathered:
-            self._loop.call_soon(self._flush)
+            self._flush_soon()
         self._gathered.append((number, body))
+
+    def _flush_soon(self) -> None:
+        self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, []
@@ -180,7 +190,7 @@ class _End(asyncio.Protocol):
 
 
 class Line(_End):
-    """The edge's end. `ask` what you like, many at once; when the line is lost, every answer owed is `LineLost`."""
+    """The edge's end. Ask many things at once; when the line is lost, each answer that is owed is `LineLost`."""
 
     def __init__(self, actor: str, secret: bytes, silent_s: float, edge: str) -> None:
         super().__init__()
@@ -192,7 +202,7 @@ class Line(_End):
         self._silent = silent_s
         self._nonce = secrets.token_bytes(16)
         self._numbered = 0
-        self._owed: dict[int, asyncio.Future[Answer]] = {}
+        self._owed: dict[int, Callable[[Answer | LineLost], None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
@@ -215,17 +225,38 @@ class Line(_End):
             raise LineLost(actor, str(error) or "no answer") from error
         return line
 
-    def ask(self, request: Request) -> asyncio.Future[Answer]:
-        """The answer to come. Raises `LineLost` or `LineFull` when it cannot be asked."""
+    def put(self, request: Request, answered: Callable[[Answer | LineLost], None]) -> None:
+        """`answered` is called once, later. Raises `LineLost` or `LineFull` when it cannot be asked."""
         if not self.open:
             raise LineLost(self.actor, "closed")
         if len(self._owed) >= IN_FLIGHT_LIMIT:
             raise LineFull
         self._numbered += 1
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._owed[self._numbered] = answer
+        self._owed[self._numbered] = answered
         self.send(self._numbered, request)
+        if len(self._gathered) == TOGETHER:
+            self._flush()
+
+    def ask(self, request: Request) -> asyncio.Future[Answer]:
+        """As `put`, to be awaited; raises the same, and `LineLost` when the line is lost."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+
+        def answered(got: Answer | LineLost) -> None:
+            if answer.done():
+                return
+            if isinstance(got, LineLost):
+                answer.set_exception(got)
+            else:
+                answer.set_result(got)
+
+        self.put(request, answered)
         return answer
+
+    def _flush_soon(self) -> None:
+        if len(self._owed) > BUSY:
+            self._loop.call_later(GATHER_S, self._flush)
+        else:
+            self._loop.call_soon(self._flush)
 
     def _hello(self, message: bytes) -> None:
         if self._nonce:
@@ -241,10 +272,18 @@ class Line(_End):
             self.cut("another actor answers at that address")
 
     def _take(self, message: bytes) -> None:
-        for number, body in _decode_answers(message):
-            answer = self._owed.pop(number, None)
-            if answer is not None and not answer.done():
-                answer.set_result(body)
+        for number, answer in _decode_answers(message):
+            answered = self._owed.pop(number, None)
+            if answered is not None:
+                self._tell(answered, answer)
+        self._flush()
+
+    def _tell(self, answered: Callable[[Answer | LineLost], None], answer: Answer | LineLost) -> None:
+        """What goes wrong with one answer is not the others' affair."""
+        try:
+            answered(answer)
+        except Exception:
+            log.exception("line.answer_not_taken", actor=self.actor)
 
     def _silent_s(self) -> float:
         return self._silent
@@ -254,9 +293,8 @@ class Line(_End):
         if not self._ready.done():
             self._ready.set_exception(LineLost(self.actor, reason))
         owed, self._owed = self._owed, {}
-        for answer in owed.values():
-            if not answer.done():
-                answer.set_exception(LineLost(self.actor, reason))
+        for answered in owed.values():
+            self._tell(answered, LineLost(self.actor, reason))
 
 
 class _ActorEnd(_End):

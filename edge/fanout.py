@@ -121,29 +121,30 @@ class Feed:
         self.seq = update.seq
         for waiting in self.joining.values():
             waiting.append(update)
-        users = update.users
         moved: list[Follower] = []
-        for followers, (events, patch) in (
-            (self.inside, update.shared("inside")),
-            (self.outside, update.shared("outside")),
-        ):
-            if not followers:
-                continue
-            shared = text_frame(update.frame(events, patch))
-            for follower in followers:
-                if follower.user in users:
-                    before = follower.audience
-                    follower.show(update)
-                    if follower.audience != before:
-                        moved.append(follower)
-                else:
-                    follower.socket.write(shared)
+        if self.inside:
+            self._show(self.inside, update, "inside", moved)
+        if self.outside:
+            self._show(self.outside, update, "outside", moved)
         for follower in moved:
             self.discard(follower)
             self.put(follower)
-        for follower in [f for f in self.ahead if f.seq <= self.seq]:
-            self.ahead.discard(follower)
-            self.put(follower)
+        if self.ahead:
+            for follower in [f for f in self.ahead if f.seq <= self.seq]:
+                self.ahead.discard(follower)
+                self.put(follower)
+
+    def _show(self, followers: set[Follower], update: Update, audience: Audience, moved: list[Follower]) -> None:
+        """One encoded frame serves all of whom the update says nothing in particular."""
+        users = update.users
+        shared = text_frame(update.frame(*update.shared(audience)))
+        for follower in followers:
+            if follower.user in users:
+                follower.show(update)
+                if follower.audience != audience:
+                    moved.append(follower)
+            else:
+                follower.socket.write(shared)
 
 
 class Fanout:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import structlog
@@ -16,7 +17,7 @@ import structlog
 from actors.commands import Epoch, RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineFull, LineLost
-from actors.messages import Answer, Moved, No, Request
+from actors.messages import Answer, Done, Moved, No, Request
 from storage.postgres import StorageUnavailable
 
 log = structlog.get_logger()
@@ -72,11 +73,9 @@ class Router:
         line = self._lines.get(place.actor) if place is not None else None
         if place is not None and line is not None and line.open:
             try:
-                asked = line.ask(request(place.epoch))
+                line.put(request(place.epoch), partial(self._answered, room, place, request, answered))
             except LineFull:
                 answered(CROWDED)
-                return
-            asked.add_done_callback(lambda done: self._answered(done, room, place, request, answered))
         else:
             self._search(room, request, answered)
 
@@ -99,18 +98,16 @@ class Router:
 
     def _answered(
         self,
-        done: asyncio.Future[Answer],
         room: RoomId,
         place: Place,
         request: Callable[[Epoch], Request],
         answered: Callable[[Answer], None],
+        answer: Answer | LineLost,
     ) -> None:
-        if done.cancelled():
-            return
-        if done.exception() is None and not isinstance(answer := done.result(), Moved):
+        if type(answer) is Done or not isinstance(answer, Moved | LineLost):
             answered(answer)
             return
-        if done.exception() is None and self._places.get(room) is place:
+        if isinstance(answer, Moved) and self._places.get(room) is place:
             del self._places[room]
         self._search(room, request, answered)
 

@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, get_args
 
 import msgspec
 import structlog
@@ -47,6 +47,7 @@ OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
 TOO_MUCH_TALK = No("rate_limited", "You are talking too fast.", None, 1000)
 SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
+_COMMANDS = frozenset(get_args(ClientCommand))
 ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
 OTHERS = No("forbidden", "This socket belongs to another user.")
 
@@ -150,6 +151,9 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
+        if type(frame) in _COMMANDS and self._identity is not None and self._only is None:
+            self._command(cast(ClientCommand, frame))  # nearly all there is: without the questions below
+            return
         match frame:
             case protocol.Bad():
                 self.send(protocol.error(frame.no, frame.id, frame.room))
@@ -174,15 +178,18 @@ class Connection:
             case protocol.Resync():
                 self._following.follow(RoomId(frame.room), frame.after)
             case command:
-                sender = self.sender
-                if (no := self._services.too_much(sender.user, command)) is not None:
-                    self.send(protocol.error(no, command.id, command.room))
-                    return
-                self._services.router.send(
-                    RoomId(command.room),
-                    lambda epoch: Deliver(epoch, sender, command),
-                    partial(self._answered, command, self._loop.time()),
-                )
+                self._command(command)
+
+    def _command(self, command: ClientCommand) -> None:
+        sender = self.sender
+        if (no := self._services.too_much(sender.user, command)) is not None:
+            self.send(protocol.error(no, command.id, command.room))
+            return
+        self._services.router.send(
+            RoomId(command.room),
+            lambda epoch: Deliver(epoch, sender, command),
+            partial(self._answered, command, self._heard_at),
+        )
 
     def gone(self) -> None:
         """The connection is closed."""

@@ -76,6 +76,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     _message: bytearray | None = None
     """A message that comes in several frames, so far."""
     _message_is_text = True
+    _backed_up = False
+    """The transport holds bytes that the client has not read."""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -194,10 +196,18 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if handler is not None:
             handler.gone()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._backed_up = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._backed_up = False
+
     @property
     def unsent(self) -> int:
-        """Bytes that wait for this client to read."""
-        return self.transport.get_write_buffer_size()
+        """Bytes that wait for this client to read, where it is more than the transport takes without a word."""
+        return self.transport.get_write_buffer_size() if self._backed_up else 0
 
     def write(self, frames: bytes) -> None:
         """Write ready-made frames; what is written after a close goes nowhere."""
