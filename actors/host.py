@@ -173,11 +173,12 @@ class Host:
             log.exception("room.decide_failed", room=slot.id, seq=slot.tip_seq, command=entry.command.id)
             _answer(entry.replies, BROKEN)
             return
-        if isinstance(verdict, Nothing):
-            return
-        if isinstance(verdict, Refused) and not slot.waiting:
-            self._refuse(entry, verdict)
-            return
+        if not isinstance(verdict, Decision):
+            if isinstance(verdict, Nothing):
+                return
+            if not slot.waiting:
+                self._refuse(entry, verdict)
+                return
         entry.verdict = verdict
         slot.waiting[entry.key] = entry
         self._gathered.append(entry)
@@ -240,11 +241,11 @@ class Host:
                 self._publisher.publish(entry.slot.id, message)
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
-            if isinstance(entry.verdict, Refused):
-                self._refuse(entry, entry.verdict)
-            elif isinstance(entry.verdict, Decision) and entry.update is not None:
+            if entry.update is not None and isinstance(entry.verdict, Decision):
                 _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)
+            elif isinstance(entry.verdict, Refused):
+                self._refuse(entry, entry.verdict)
 
     def _again(self, entries: Iterable[Entry]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""

@@ -35,7 +35,7 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
         return Refused("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
     game, info = game_of(room), room.info
     outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), entropy)
-    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
+    return absorb(room, outcome, now, entropy) if isinstance(outcome, Outcome) else outcome
 
 
 def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
@@ -157,7 +157,7 @@ def _absorb_once(
         advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
-    return Decision(Room(info, members, after), tuple(events), {}, outcome.rounds, outcome.result)
+    return Decision(room.then(info, members, after), tuple(events), {}, outcome.rounds, outcome.result)
 
 
 def _begun(room: Room) -> Room:

@@ -64,6 +64,8 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     match command:
         case Act():
             return play.act(room, sender, command, now, entropy)
+        case Wake():
+            return _wake(room, now, entropy)
         case RequestJoin():
             return membership.request_join(room, sender, command, now, entropy)
         case Approve() | Reject():
@@ -106,8 +108,6 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return attendance.attended(room, command, now, entropy)
         case Deserted():
             return attendance.deserted(room, command, now)
-        case Wake():
-            return _wake(room, now, entropy)
         case Recover():
             return play.recover(room, now)
         case _ as never:

@@ -121,6 +121,13 @@ class Room(msgspec.Struct, frozen=True, dict=True):
         """Which members sit where. Who has left, or was put out, has no part in the seat that he still holds."""
         return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
 
+    def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
+        """The room afterwards, which knows who sits where already if nobody came or went."""
+        after = Room(info, members, table)
+        if members is self.members and table.seats is self.table.seats:
+            after.__dict__["seated"] = self.seated
+        return after
+
     def admitted(self, user: UserId) -> bool:
         member = self.members.get(user)
         return member is not None and member.standing == "approved"

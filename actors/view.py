@@ -75,8 +75,9 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     return view
 
 
-def personal(room: Room, user: UserId) -> View:
-    """What `user` alone sees. He has a name in the room once he has asked to join."""
+def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:
+    """What `user` alone sees. He has a name in the room once he has asked to join. `was` is an earlier room and his
+    view of it, whose parts are used again."""
     index, member, info = room.seat_of(user), room.members.get(user), room.info
     is_host = user == info.host
     me: View = {
@@ -97,13 +98,15 @@ def personal(room: Room, user: UserId) -> View:
         me["request"] = member.standing
     view: View = {"me": me}
     if is_host:
-        view["pending_requests"] = [
-            {"user_id": other, "display_name": asked.name, "requested_at": asked.at}
-            for other, asked in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
-            if asked.standing == "pending"
-        ]
+        asked = was[1].get("pending_requests") if was and was[0].members is room.members else None
+        view["pending_requests"] = asked if asked is not None else _pending(room)
         view["host_controls"] = _controls(room)
     return view
+
+
+def _pending(room: Room) -> list[View]:
+    pending = [(member.at, user, member.name) for user, member in room.members.items() if member.standing == "pending"]
+    return [{"user_id": user, "display_name": name, "requested_at": at} for at, user, name in sorted(pending)]
 
 
 def _controls(room: Room) -> View:
@@ -168,12 +171,13 @@ class Projection:
         users: dict[UserId, Part] = {}
         mine: dict[UserId, View] = {}
         watched = _watched(after)
-        for user in watched | self._personal.keys() | _concerned(before, after, decision.events):
+        told = _told_apart(decision.events)
+        for user in watched | self._personal.keys() | _concerned(before, after, told):
             was = self._personal.get(user) or personal(before, user)
-            view = personal(after, user)
+            view = personal(after, user, (before, was))
             if user in watched:
                 mine[user] = view
-            part = self._part(user, before, after, was, view, now, decision.events)
+            part = self._part(user, before, after, was, view, now, decision.events, user in told)
             if part is not None:
                 users[user] = part
         for grant in decision.grants:
@@ -195,16 +199,25 @@ class Projection:
         return shown, nxt
 
     def _part(
-        self, user: UserId, before: Room, after: Room, was: View, view: View, now: View, events: Iterable[Event]
+        self,
+        user: UserId,
+        before: Room,
+        after: Room,
+        was: View,
+        view: View,
+        now: View,
+        events: Iterable[Event],
+        own: bool,
     ) -> Part | None:
-        stood, stands = audience(before, user), audience(after, user)
+        """What `user` is shown beside his audience; `own`: there are events that he is told otherwise than others."""
+        stands = audience(after, user)
+        stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
         if stood != stands:
             old = {**(self._inside if stood == "inside" else outside(before)), **was}
             new = {**(now if stands == "inside" else outside(after)), **view}
             told = _json([_told(event, user) for event in events if event.only is None or user in event.only])
             return Part(told, _json(difference(old, new)), stands, stood)
-        extra = difference(was, view) if was != view else None
-        own = any(user in event.private or (event.only is not None and user in event.only) for event in events)
+        extra = difference(was, view)
         if not extra and not own:
             return None
         told = b""
@@ -225,15 +238,24 @@ def _watched(room: Room) -> set[UserId]:
     return users
 
 
-def _concerned(before: Room, after: Room, events: Iterable[Event]) -> set[UserId]:
-    """Whom this decision may concern beside the watched."""
+def _told_apart(events: Iterable[Event]) -> set[UserId]:
+    """Who is told of these events otherwise than his audience."""
     users: set[UserId] = set()
+    for event in events:
+        if event.private:
+            users.update(event.private)
+        if event.only:
+            users.update(event.only)
+    return users
+
+
+def _concerned(before: Room, after: Room, told: set[UserId]) -> set[UserId]:
+    """Whom this decision may concern beside the watched."""
+    users = set(told)
     if before.members is not after.members:
         for user in before.members.keys() | after.members.keys():
             if before.members.get(user) is not after.members.get(user):
                 users.add(user)
-    for event in events:
-        users.update(event.only or ())
     users.discard(UserId(""))
     return users
 
