@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.embedded import EmbeddedServer
+from tavola import fork_server
 from tavola.processes import spawn
 from tavola.settings import write_private
 
@@ -108,6 +109,7 @@ def main(ready: Path, session: Path, port: int) -> None:
             include_log_monitor=False,  # type: ignore[arg-type]
             no_monitor=True,
             dashboard_agent_listen_port=0,
+            worker_path=fork_server.__file__,
         ),
         head=True,
         shutdown_at_exit=False,

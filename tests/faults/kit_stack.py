@@ -142,6 +142,11 @@ class Stack:
         [pid] = [p.pid for p in self.processes() if p.cmdline()[0].startswith("ray::StewardActor")]
         return int(pid)
 
+    def raylet(self) -> int:
+        """Its pid."""
+        [pid] = [p.pid for p in self.processes() if p.name() == "raylet"]
+        return int(pid)
+
     # Crash points
 
     def arm(self, point: str) -> None:
