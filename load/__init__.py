@@ -8,6 +8,7 @@ its promises. `client` is also the example for writing a bot of your own.
     client   one user's connection     follower   one room, kept current        frames     what the server sends
     socket   WebSocket                 http, api  REST                          merge      RFC 7396
     checks   what must hold, live      stats      latencies and counts          processes  whose CPU it cost
+    memory   by table and by socket    limits     sockets a process may have    edge_kill  an edge dies
     proof    recording, and a verdict over what was recorded: see docs/load.md
     faults   what is broken meanwhile  page       a run as one HTML file
 """
