@@ -30,7 +30,7 @@ check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-long: .venv/installed ## what `make test` leaves out for time: the short proof, bugs planted in running servers, whole stacks that die and come back
+long: .venv/installed ## what `make test` leaves out for time: bugs planted in running servers, whole stacks that die and come back
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 soak: .venv/installed ## ten minutes of play while things break; writes a report (REPORT=report/soak.html)

@@ -2,9 +2,9 @@
 
 Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
 list of (number, request) one way and of (number, answer) the other; while the actor has much to do already, an edge
-gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way. Before anything else both ends prove
-that they know the cluster's secret, and the actor that it is the one that was meant: a port may belong to somebody else
-by now.
+gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way. Before anything else both ends
+prove that they know the cluster's secret, and the actor that it is the one that was meant: a port may belong to
+somebody else by now.
 """
 
 from __future__ import annotations

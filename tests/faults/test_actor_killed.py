@@ -11,6 +11,10 @@ import pytest
 from kit_client import Api, Player
 from kit_stack import Stack, kill, until
 from kit_table import Table, table
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from actors import update as codec
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -47,18 +51,23 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
     move = player.passive()
 
     began = await t.truth.now()
-    t.stack.arm(point)
-    pending = player.send("act", **move)
-    assert await t.stack.hit(point) == before.pid
+    async with Redis.from_url(t.stack.redis_url) as redis, redis.pubsub() as channel:
+        await channel.subscribe(f"room:{t.room}")
+        assert (await _next(channel))["type"] == "subscribe"
+        t.stack.arm(point)
+        pending = player.send("act", **move)
+        assert await t.stack.hit(point) == before.pid
 
-    player.again(pending)
-    async with Api(t.stack.urls[-1]) as api:
-        reply = await api.request("POST", f"/api/rooms/{t.room}/actions", player.who, move, id=pending.id)
-    first, second = await player.answer(pending, 1), await player.answer(pending, 2)
-    assert first == second
-    assert reply.json() == {"success": True, "seq": first["seq"]}
-    t.note(player, first)
-    await t.all_at(first["seq"])
+        player.again(pending)
+        async with Api(t.stack.urls[-1]) as api:
+            reply = await api.request("POST", f"/api/rooms/{t.room}/actions", player.who, move, id=pending.id)
+        first, second = await player.answer(pending, 1), await player.answer(pending, 2)
+        assert first == second
+        assert reply.json() == {"success": True, "seq": first["seq"]}
+        t.note(player, first)
+        await t.move()
+        published = codec.decode((await _next(channel))["data"])
+    assert (published.epoch == before.epoch) == (point == "publish.after"), "what the dead had published, and no more"
 
     after = await t.owner()
     assert after.pid != before.pid
@@ -68,6 +77,12 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
     [row] = [row for row in await t.check_log() if row["command_id"] == pending.id]
     assert (row["epoch"] > before.epoch) == (point == "commit.before")
     return began, after.pid
+
+
+async def _next(channel: PubSub) -> dict[str, Any]:
+    """The next message of a channel that something is published on."""
+    message: dict[str, Any] = await until(lambda: channel.get_message(timeout=1.0), "a message")
+    return message
 
 
 async def test_killed_at_rest(stack: Stack) -> None:

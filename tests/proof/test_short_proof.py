@@ -35,7 +35,7 @@ def proof() -> Proof:
     return asyncio.run(prover.run())
 
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_every_promise_was_kept(proof: Proof) -> None:

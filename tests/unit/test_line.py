@@ -95,6 +95,77 @@ def test_what_is_said_in_one_turn_leaves_in_one_message() -> None:
     run(main())
 
 
+def test_what_is_asked_of_a_busy_actor_gathers() -> None:
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            written: list[bytes] = []
+            write = line._write
+
+            def count(message: bytes) -> None:
+                written.append(message)
+                write(message)
+
+            setattr(line, "_write", count)  # noqa: B010
+            answers = []
+            for i in range(lines.BUSY):
+                answers.append(line.ask(rouse(i)))
+                await asyncio.sleep(0)
+            assert len(written) == lines.BUSY, "each at once while there is little to do"
+            for i in range(lines.TOGETHER + 1):
+                answers.append(line.ask(rouse(lines.BUSY + i)))
+            assert [len(msgspec.msgpack.decode(message)) for message in written[lines.BUSY :]] == [lines.TOGETHER]
+            await one.has(len(answers))
+            assert [request for request, _ in one.asked] == [rouse(i) for i in range(len(answers))]
+            for _, reply in one.asked:
+                reply(Ready())
+            assert set(await asyncio.gather(*answers)) == {Ready()}
+            line.cut("done")
+
+    run(main())
+
+
+def test_what_waits_for_company_leaves_with_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "GATHER_S", 3600.0)
+
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            for i in range(lines.BUSY):
+                line.ask(rouse(i))
+            await one.has(lines.BUSY)
+            late = line.ask(rouse(lines.BUSY))
+            _, reply = one.asked[0]
+            reply(Ready())
+            await one.has(lines.BUSY + 1)
+            _, reply = one.asked[-1]
+            reply(Ready())
+            assert await late == Ready()
+            line.cut("done")
+
+    run(main())
+
+
+def test_an_answer_that_is_not_taken_costs_the_others_nothing() -> None:
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+
+            def broken(_: Answer | LineLost) -> None:
+                raise ZeroDivisionError
+
+            line.put(rouse(0), broken)
+            answer = line.ask(rouse(1))
+            await one.has(2)
+            for _, reply in one.asked:
+                reply(Ready())
+            assert await answer == Ready()
+            assert line.open
+            line.cut("done")
+
+    run(main())
+
+
 def test_an_edge_that_does_not_know_the_secret_is_let_in_nowhere() -> None:
     async def main() -> None:
         async with actor() as one:
