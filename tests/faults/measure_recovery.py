@@ -18,7 +18,7 @@ from pathlib import Path
 from kit_stack import Stack, kill, until
 from kit_table import Table, table
 
-KILLS = 10
+KILLS = 21
 
 
 async def measure(stack: Stack, kills: int, warm: bool) -> tuple[list[float], list[float]]:
