@@ -97,16 +97,21 @@ def _entropy(room: Room) -> Iterator[Finding]:
     for message in room.heard:
         seq = next(_found(message.data, known), None)
         if seq is None:
-            seq = next((at for drawn, at in raw.items() if drawn in message.data), None)
+            seq = next(_within(message.data, raw, _HEX // 2), None)
         if seq is not None:
             yield Finding("P5", room.id, seq, "the entropy that was drawn here was on the channel")
 
 
 def _found(data: bytes, known: dict[bytes, int]) -> Iterator[int]:
     for word in _WORD.findall(data):
-        for start in range(len(word) - _HEX + 1):
-            if (seq := known.get(word[start : start + _HEX])) is not None:
-                yield seq
+        yield from _within(word, known, _HEX)
+
+
+def _within(data: bytes, known: dict[bytes, int], size: int) -> Iterator[int]:
+    """The seqs of what is `known`, each of `size` bytes, that lies anywhere in `data`."""
+    for start in range(len(data) - size + 1):
+        if (seq := known.get(data[start : start + size])) is not None:
+            yield seq
 
 
 # Cards
