@@ -65,6 +65,7 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
         assert first == second
         assert reply.json() == {"success": True, "seq": first["seq"]}
         t.note(player, first)
+        await t.all_at(first["seq"])
         await t.move()
         published = codec.decode((await _next(channel))["data"])
     assert (published.epoch == before.epoch) == (point == "publish.after"), "what the dead had published, and no more"
