@@ -33,7 +33,9 @@ def name_of(bug: str) -> str:
 
 
 def in_host(host: Any) -> None:
-    Host, answer, update = host.Host, host._answer, host.update
+    from actors import update
+
+    Host, answer = host.Host, host._answer
     commit, known, alarm = Host._commit, Host._known, Host._alarm
 
     async def _commit(self: Any, batch: list[Any]) -> None:
