@@ -131,7 +131,12 @@ class AdminPage {
     const { log } = await this.#get(`/rooms/${encodeURIComponent(room)}/log`, { after, limit: LOG_PAGE });
     if (room !== this.#place.room) return;
     this.#record = record;
-    this.#log = log.reverse();
+    if (!this.#pointsAtLog()) this.#log = log.reverse();
+  }
+
+  /** Rows must not move away from under a pointer that is about to choose one. */
+  #pointsAtLog() {
+    return this.#log.length > 0 && this.#root.querySelector("[aria-labelledby=log-title] tbody:hover") !== null;
   }
 
   /** The room as the chosen one saw it then. */
@@ -363,6 +368,7 @@ class AdminPage {
         button("Older", first <= 1, () => turn(Math.max(0, first - 1 - LOG_PAGE))),
         button("Newer", last >= room.seq, () => turn(last + LOG_PAGE >= room.seq ? null : last)),
       ),
+      h("p", { class: "hint" }, "New lines come on top by themselves, but not while you point at the lines."),
       table(
         "Log",
         ["#Seq", "At", "Who", "Command", "Told", "View"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -43,6 +44,15 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
 
         await line.get_by_role("link").click()
         log = page.get_by_role("region", name="Log", exact=True)
+        # The lines stand still under the pointer, however much is played meanwhile; elsewhere they go on.
+        newest = log.locator("tbody tr").first
+        await log.locator("tbody tr").nth(2).hover()
+        shown_first = await newest.locator("td").first.inner_text()
+        now = page.get_by_text(re.compile(r"At \d+, epoch"))
+        await expect(now).not_to_contain_text(f"At {shown_first},")
+        await expect(newest.locator("td").first).to_have_text(shown_first)
+        await page.mouse.move(0, 0)
+        await expect(newest.locator("td").first).not_to_have_text(shown_first)
         await log.locator("tr", has_text="hand_started").first.get_by_role("button", name="View at").click()
         robot = room.robots[1]
         await page.get_by_label("Viewer").select_option(robot.who.user)
