@@ -13,10 +13,11 @@ from actors.messages import Look, No, Seen
 from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
+from edge.gaps import Gaps
 from edge.keyring import Keyring
 from edge.returns import Part, Returns
 from edge.router import NOBODY, Router
-from storage.postgres import Database, StorageUnavailable
+from storage.postgres import StorageUnavailable
 
 LIMIT = 100
 """Rooms that one socket may follow."""
@@ -39,11 +40,11 @@ class Socket(Sink, Protocol):
 
 
 class Following:
-    def __init__(self, socket: Socket, router: Router, fanout: Fanout, database: Database, returns: Returns) -> None:
+    def __init__(self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns) -> None:
         self._socket = socket
         self._router = router
         self._fanout = fanout
-        self._database = database
+        self._gaps = gaps
         self._returns = returns
         self._rooms: dict[RoomId, Follower] = {}
 
@@ -90,7 +91,7 @@ class Following:
 
     async def _replay(self, room: RoomId, follower: Follower, after: int) -> bool:
         """Whether the gap after `after` was short enough to be replayed from the log."""
-        rows = await self._database.rows("gap", room, follower.user, after, protocol.GAP_LIMIT)
+        rows = await self._gaps.after(room, follower.user, after)
         if not rows:
             return False
         stands, grant = Seq(rows[0]["stands"]), rows[0]["seat_token"]

@@ -19,6 +19,7 @@ from edge.arrival import RECHECK_S, Arrived, arrive, arrived
 from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
+from edge.gaps import Gaps
 from edge.keyring import Keyring
 from edge.limits import Bucket, Rates
 from edge.metrics import Metrics
@@ -72,6 +73,7 @@ class Services:
         self.router = router
         self.fanout = fanout
         self.database = database
+        self.gaps = Gaps(database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self._talk = Rates(CHAT_RATE, CHAT_BURST)
@@ -109,7 +111,7 @@ class Connection:
         self._by_cookie = False
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
-        self._following = Following(self, services.router, services.fanout, services.database, services.returns)
+        self._following = Following(self, services.router, services.fanout, services.gaps, services.returns)
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())

@@ -32,6 +32,9 @@ _LEFTOVER_STEPS = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a part that died is started again; the first of them for one that had lived for _STEADY_AFTER."""
 _STEADY_AFTER = 30.0
+_PLAYERS_FIRST = 3.0
+"""Seconds before an edge that died is started again while another is up: a start takes a core for more than a second,
+and its players, who are coming back to the other at that moment, need it more."""
 
 
 class Stack:
@@ -138,12 +141,17 @@ class Stack:
             code = await exit_code(part.process)
             failures = 0 if time.monotonic() - began > _STEADY_AFTER else failures + 1
             self._progress.say(f"  ! {part.name} ended ({_reason(code)}), starting it again")
+            await asyncio.sleep(self._grace_s(part))
             url = await self._start_again(part, failures)
             if variable and (kind == "ray" or url != self._environment[variable]):
                 # An edge does not outlive the Ray that it joined, nor does it look for a new address.
                 self._environment[variable] = url
                 await asyncio.gather(*(edge.stop() for edge in self._edges))
             self._write()
+
+    def _grace_s(self, part: Server) -> float:
+        others_up = any(edge.runs for edge in self._edges if edge is not part)
+        return _PLAYERS_FIRST if part in self._edges and others_up else 0.0
 
     async def _start_again(self, part: Server, failures: int) -> str:
         while True:

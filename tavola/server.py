@@ -35,6 +35,10 @@ class Server(ABC):
     process: subprocess.Popen[bytes] | None = None
     """The running child: None before `start` and after `stop`."""
 
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     @abstractmethod
     async def start(self) -> str:
         """On return the server answers at the URL. On an exception nothing of it runs."""

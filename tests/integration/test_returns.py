@@ -14,10 +14,11 @@ from actors.commands import Epoch, Kick, Leave, LeaveSeat, RequestJoin, RoomId, 
 from actors.grants import REJOIN_MS, digest
 from actors.load import update_of
 from edge.auth import EXPIRED, INVALID, Identities
+from edge.gaps import TOGETHER, Gaps
 from edge.returns import CONNECTION_MS, NOT_SEATED, Holder, Part, Pass, Returns
 from edge.router import NO_ROOM
 from edge.tokens import SEAT_LIFE_S, Tokens, fresh
-from storage.postgres import Database
+from storage.postgres import Database, StorageUnavailable
 
 HOLDEM = {"auto_start": False, "turn_seconds": 120, "next_hand_seconds": 600, "timebank_seconds": 0}
 ANN, BOB = UserId("ann"), UserId("bob")
@@ -400,7 +401,7 @@ def test_a_gap_is_what_was_missed(database_url: str) -> None:
                 await here.does("host", chat(here.room, f"say {number}"))
 
             async def gap(user: str, after: int, limit: int = 200) -> tuple[list[int], int, bool, int | None]:
-                rows = await here.database.rows("gap", here.room, user, after, limit)
+                rows = await here.database.rows("gap", [here.room], [user], [after], limit)
                 seqs = [int(update_of(here.room, row).seq) for row in rows if row["seq"] is not None]
                 return seqs, rows[0]["stands"], rows[0]["inside"], rows[0]["seat_index"]
 
@@ -410,13 +411,46 @@ def test_a_gap_is_what_was_missed(database_url: str) -> None:
             assert await gap("host", 200) == ([], 102, True, 0)
             assert (await gap("host", 2, 100))[0] == list(range(3, 103))
             assert await gap("host", 1, 100) == ([], 102, True, 0), "too long"
-            assert await here.database.rows("gap", "r_none", "host", 0, 200) == []
+            assert await here.database.rows("gap", ["r_none"], ["host"], [0], 200) == []
             await here.joins("ann")
             assert (await gap("ann", 103))[2] is False
             await here.does("ann", Spectate(id="watch", room=here.room))
             assert (await gap("ann", 103))[2] is True
             await here.kicks("ann")
             assert (await gap("ann", 105))[2] is False
+
+    run(main())
+
+
+def test_gaps_of_a_crowd_are_read_together(database_url: str) -> None:
+    async def main() -> None:
+        async with scene(database_url) as here:
+            for number in range(5):
+                await here.does("host", chat(here.room, f"say {number}"))
+            asked: list[tuple[Any, ...]] = []
+            read = here.database.rows
+
+            async def rows(query: str, *arguments: Any, within_s: float | None = None) -> list[Any]:
+                asked.append((query, *arguments))
+                return await read(query, *arguments, within_s=within_s)
+
+            here.database.rows = rows  # type: ignore[method-assign]
+            gaps = Gaps(here.database)
+
+            async def seqs(room: str, after: int) -> list[int]:
+                return [row["seq"] for row in await gaps.after(RoomId(room), UserId("host"), after)]
+
+            stands = (await seqs(here.room, 0))[-1]
+            cancelled = asyncio.ensure_future(seqs(here.room, 1))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            afters = [number % stands for number in range(TOGETHER + 10)]
+            found = await asyncio.gather(*(seqs(here.room, after) for after in afters), seqs("r_none", 0))
+            assert found == [*(list(range(after + 1, stands + 1)) for after in afters), []]
+            assert [len(rooms) for _, rooms, *_ in asked] == [1, TOGETHER, 11], "who has gone is not asked for"
+            await here.database.close()
+            failed = await asyncio.gather(seqs(here.room, 0), seqs(here.room, 1), return_exceptions=True)
+            assert [type(each) for each in failed] == [StorageUnavailable] * 2
 
     run(main())
 
