@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import resource
-import sys
 import time
-from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from secrets import token_hex
 from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
 import psutil
 
+from load.floor.program import migrate, run
 from load.floor.script import Move, Script, rooms, script
 from load.peers.cost import elsewhere, spent, used
 from load.peers.figure import Figure
-from load.peers.reports import NoResult
 from load.peers.running import scratch
 from load.stats import percentiles
 from storage.embedded_postgres import EmbeddedPostgres
@@ -39,7 +34,7 @@ async def postgres(seconds: float, say: Callable[[str], None]) -> list[Figure]:
     with scratch() as folder:
         server = EmbeddedPostgres(folder / "postgres")
         async with server as url:
-            await _run("tavola migrate", [sys.executable, "-m", "tavola", "migrate"], _settings(url), folder)
+            await migrate(url, folder)
             connection = await asyncpg.connect(url, ssl=False)
             for batch in BATCHES:
                 await connection.execute((HERE / "rooms.sql").read_text(), rooms(batch), move.state)
@@ -62,7 +57,7 @@ async def _bench(
         psutil.cpu_times(),
         _children_s(),
     )
-    await _run(name, _argv(asked, file, seconds, folder / f"times-{batch}"), _environment(url), folder)
+    await run(name, _argv(asked, file, seconds, folder / f"times-{batch}"), _environment(url), folder)
     took, cpu_s = time.perf_counter() - began, used(before, spent({"postgres": [pid]}))
     now, clients_cpu_s = psutil.cpu_times(), _children_s() - children
     times = _times(folder, batch)
@@ -105,29 +100,8 @@ def _argv(asked: Script, file: Path, seconds: float, times: Path) -> list[str]:
     return [str(program), "--no-vacuum", "--protocol=prepared", "--client=1", f"--file={file}", *timed, *variables]
 
 
-def _settings(url: str) -> dict[str, str]:
-    """Of a `tavola` that only migrates. It asks for the rest, too, and uses none of it."""
-    nobody = {"REDIS_URL": "redis://127.0.0.1:1", "RAY_ADDRESS": "127.0.0.1:1"}
-    return {"DATABASE_URL": url, "TAVOLA_JWT_SECRET": token_hex(32), **nobody}
-
-
 def _environment(url: str) -> dict[str, str]:
     parts = urlsplit(url)
     server = {"PGHOST": parts.hostname, "PGPORT": str(parts.port), "PGDATABASE": parts.path.lstrip("/")}
     us = {"PGUSER": parts.username, "PGPASSWORD": parts.password, "PGOPTIONS": OPTIONS}
     return {name: value for name, value in {**server, **us}.items() if value is not None}
-
-
-async def _run(name: str, argv: list[str], env: Mapping[str, str], folder: Path) -> None:
-    """On return the program has done its work. Raises NoResult."""
-    child = await asyncio.create_subprocess_exec(
-        *argv, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=folder, env={**os.environ, **env}
-    )
-    try:
-        out, _ = await child.communicate()
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != 0:
-        raise NoResult(name, f"exit code {child.returncode}", out.decode(errors="replace")[-2000:])

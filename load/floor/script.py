@@ -45,14 +45,14 @@ def script(batch: int, move: Move) -> Script:
         values = [names[0], EPOCH, None, None, move.state, row["at"], row["game"], row["hand"]]
         values += [row["user_id"], row["user_name"], None, *texts, row["entropy"]]
         counted = {3: ":seq - 1", 4: ":seq", 11: _COMMAND_ID}
-        return _script(_query("commit_one"), values, counted)
+        return _script(query("commit_one"), values, counted)
     state = [names, [EPOCH] * batch, None, None, [move.state] * batch, [row["at"]] * batch]
     log = [names, None, [row["game"]] * batch, [row["hand"]] * batch]
     log += [[row["user_id"]] * batch, [row["user_name"]] * batch, None]
     log += [[text] * batch for text in (*texts, row["entropy"])]
     seqs = _filled(":seq::bigint", batch)
     counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 13: _filled(_COMMAND_ID, batch)}
-    return _script(_query("commit"), [*state, *log, [row["at"]] * batch], counted)
+    return _script(query("commit"), [*state, *log, [row["at"]] * batch], counted)
 
 
 def _script(query: str, values: Sequence[Any], counted: dict[int, str]) -> Script:
@@ -76,7 +76,7 @@ def _text(value: Any) -> str:
     return "{" + ",".join('"' + re.sub(r'(["\\])', r"\\\1", str(each)) + '"' for each in value) + "}"
 
 
-def _query(name: str) -> str:
+def query(name: str) -> str:
     """One of storage's statements, without its comments."""
     text = files("storage").joinpath("queries.sql").read_text()
     found = re.search(rf"^-- name: {name}\n(.*?)(?=^-- name: |\Z)", text, flags=re.MULTILINE | re.DOTALL)

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
+from load.floor.program import migrate
 from load.peers.cost import Roots, of_ray
 from load.peers.install import HERE, ROOT, Cache
 from load.peers.server import PeerServer
@@ -60,6 +62,14 @@ async def running(system: System, cache: Cache) -> AsyncIterator[Running]:
         if system.redis:
             servers["redis"] = redis = EmbeddedRedis(folder / "redis")
             env["REDIS_URL"] = await stop.enter_async_context(redis)
+        if system.runs == "layout":
+            await migrate(env["DATABASE_URL"], folder)
+            servers["actors"] = actor = _floor("layout_actor", env, folder)
+            env["ACTOR_PORT"] = str(urlsplit(await stop.enter_async_context(actor)).port)
+            servers["edges"] = edge = _floor("layout_edge", env, folder)
+            url = await stop.enter_async_context(edge)
+            yield Running(url, lambda: _roots(servers), [edge.log, actor.log])
+            return
         servers["server"] = server = _server(system, cache, env, folder / "server.log")
         url = await stop.enter_async_context(server)
         yield Running(url, lambda: _roots(servers), [server.log])
@@ -73,7 +83,12 @@ def _server(system: System, cache: Cache, env: dict[str, str], log: Path) -> Pee
         )
     if system.runs == "python":
         return PeerServer(system.name, [cache.python, "-m", "load.peers.python.server"], env, ROOT, log)
-    return PeerServer(system.name, [sys.executable, "-m", "load.floor.echo"], env, ROOT, log)
+    return _floor("echo", env, log.parent)
+
+
+def _floor(program: str, env: dict[str, str], folder: Path) -> PeerServer:
+    argv = [sys.executable, "-m", f"load.floor.{program}"]
+    return PeerServer(program, argv, dict(env), ROOT, folder / f"{program}.log")
 
 
 def _roots_of_ours(data_dir: Path, url: str) -> Roots:

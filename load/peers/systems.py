@@ -16,7 +16,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     name: str
     group: Group
-    runs: Literal["ours", "echo", "node", "python"]
+    runs: Literal["ours", "echo", "layout", "node", "python"]
     """Where its server is."""
     speaks: str
     """The module of node/client that plays on it."""
@@ -25,6 +25,15 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ECHO = System(key="echo", name="bare echo (uvicorn)", group="floor", runs="echo", speaks="echo")
+LAYOUT = System(
+    key="layout",
+    name="bare layout (edge, actor, Postgres, Redis)",
+    group="floor",
+    runs="layout",
+    speaks="echo",
+    postgres=True,
+    redis=True,
+)
 OURS = System(key="ours", name="Tavola", group="ours", runs="ours", speaks="tavola", postgres=True, redis=True)
 AGAIN = msgspec.structs.replace(OURS, key="again", name="Tavola, again")
 PEERS = (
@@ -52,7 +61,7 @@ PEERS = (
         redis=True,
     ),
 )
-PLAYED = (ECHO, OURS, *PEERS, AGAIN)
+PLAYED = (ECHO, LAYOUT, OURS, *PEERS, AGAIN)
 KEYS = ("echo", "postgres", "ray", *(system.key for system in PLAYED[1:]))
 
 
