@@ -1,12 +1,15 @@
-"""The batch commit as columns: what `commit` and `commit_records` in queries.sql take. Bytes and rows only."""
+"""The batch commit as columns: `commit` in queries.sql with the parts of records.sql. Bytes and rows only."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import msgspec
 
-from storage.postgres import Database, Lane
+from storage.postgres import QUERIES, Database, Lane
 
 _json = msgspec.json.Encoder().encode
 
@@ -43,7 +46,7 @@ class LogRow(msgspec.Struct, frozen=True):
 
 
 class Records(msgspec.Struct):
-    """Rows of the other tables, as the recordsets in queries.sql name their columns."""
+    """Rows of the other tables, as the recordsets in records.sql name their columns."""
 
     rooms: list[dict[str, Any]] = []
     players: list[dict[str, Any]] = []
@@ -65,17 +68,39 @@ async def commit(database: Database | Lane, states: list[StateRow], log: list[Lo
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On
     `StorageUnavailable` with `unknown` all of it may or may not be there. On `Conflict`, or without `unknown`, none is.
     """
-    lists = records.lists()
-    if len(log) == 1 and not any(lists):
+    tables = {table: rows for table in _TABLES if (rows := getattr(records, table))}
+    if len(log) == 1:
+        query = "commit_one"
         _, _, *fields, _ = _fields(log[0])
-        return {row[0] for row in await database.rows("commit_one", *_fields(states[0]), *fields)}
-    columns = [list(column) for column in zip(*map(_fields, states), strict=True)]
-    columns += [list(column) for column in zip(*map(_fields, log), strict=True)]
-    if any(lists):
-        rows = await database.rows("commit_records", *columns, *(_json(rows).decode() for rows in lists))
+        arguments = [*_fields(states[0]), *fields]
     else:
-        rows = await database.rows("commit", *columns)
-    return {row[0] for row in rows}
+        query = "commit"
+        arguments = [list(column) for column in zip(*map(_fields, states), strict=True)]
+        arguments += [list(column) for column in zip(*map(_fields, log), strict=True)]
+    if tables:
+        query = _with_records(query, tuple(tables), len(arguments))
+        arguments += [_json(rows).decode() for rows in tables.values()]
+    return {row[0] for row in await database.rows(query, *arguments)}
 
 
+@cache
+def _with_records(query: str, tables: tuple[str, ...], arguments: int) -> str:
+    """The name of a query that does what `query` does with its `arguments`, and writes the rows of these tables: only
+    of these, for Postgres prepares for all that a statement could do, each time that it is run."""
+    head, end, rest = QUERIES[query].rpartition("\n)\n")
+    parts = [_PARTS[table].replace("$rows", f"${number}") for number, table in enumerate(tables, arguments + 1)]
+    name = "+".join((query, *tables))
+    QUERIES[name] = f"{', '.join((head + end.rstrip(), *parts))}\n{rest}"
+    return name
+
+
+def _read_parts() -> dict[str, str]:
+    text = files("storage").joinpath("records.sql").read_text()
+    parts = re.split(r"^-- part: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return {table: part.strip() for table, part in zip(parts[::2], parts[1::2], strict=True)}
+
+
+_PARTS = _read_parts()
+_TABLES = Records.__struct_fields__
+assert _PARTS.keys() == set(_TABLES)
 _fields = msgspec.structs.astuple

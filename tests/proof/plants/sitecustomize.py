@@ -127,7 +127,7 @@ def in_postgres(postgres: Any) -> None:
         "ON CONFLICT (room_id, seq) DO UPDATE SET events = excluded.events, patch = excluded.patch,"
         " user_id = excluded.user_id, command_id = excluded.command_id, command = excluded.command, at = excluded.at"
     )
-    for name in ("commit", "commit_records", "commit_one"):
+    for name in ("commit", "commit_one"):
         sql = before = postgres.QUERIES[name]
         sql = sql.replace(
             "AND g.epoch = i.epoch AND g.seq = i.prev",
