@@ -8,7 +8,6 @@ A PostgreSQL of its own, hold'em at tables of six, one thing after the other.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import tempfile
@@ -20,23 +19,21 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kit.hosts import chat, connected, hosting, open_room, place, run  # noqa: E402
+from kit.hosts import chat, connected, hosting, open_room, place, run
 
-from load.stats import Histogram  # noqa: E402
-from storage.embedded_postgres import EmbeddedPostgres  # noqa: E402
-from storage.postgres import migrate  # noqa: E402
+from load.stats import Histogram
+from storage.embedded_postgres import EmbeddedPostgres
+from storage.postgres import migrate
 
 TIMES = 500
 UPDATES = 64
 """In the log of each room that is loaded: as many as an actor keeps answers of."""
 
 
-async def main(times: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)
-        async with EmbeddedPostgres(Path(folder) / "postgres") as url:
-            await migrate(url)
-            await measure(url, times)
+async def main(folder: Path, times: int) -> None:
+    async with EmbeddedPostgres(folder / "postgres") as url:
+        await migrate(url)
+        await measure(url, times)
 
 
 async def measure(url: str, times: int) -> None:
@@ -66,4 +63,6 @@ async def measure(url: str, times: int) -> None:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    run(main(int(sys.argv[1]) if len(sys.argv) > 1 else TIMES))
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o711)  # Postgres runs as another user when we are root
+        run(main(Path(made), int(sys.argv[1]) if len(sys.argv) > 1 else TIMES))
