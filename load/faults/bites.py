@@ -113,6 +113,9 @@ def _bit(fault: Injected, after: list[Event]) -> str:
 
 
 def did_nothing(faults: list[Injected], asked: Iterable[str]) -> list[str]:
-    """Why a run's faults prove nothing: kinds that were asked for and never hurt."""
+    """Why a run's faults prove nothing: kinds that were `asked` for and never done, or never hurt."""
+    done = {fault.kind for fault in faults}
     bitten = {fault.kind for fault in faults if fault.bit}
-    return [f"no {kind} hurt anything" for kind in asked if kind not in bitten]
+    return [
+        f"no {kind} hurt anything" if kind in done else f"no {kind} was done" for kind in asked if kind not in bitten
+    ]

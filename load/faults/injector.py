@@ -10,6 +10,7 @@ from random import Random
 import msgspec
 import redis.exceptions
 
+from load.faults.found import CannotBreak
 from load.faults.kinds import KINDS, Done
 from load.faults.site import Site
 
@@ -22,6 +23,15 @@ ALONE = {"postgres-restart": "postgres", "postgres-crash": "postgres", "redis-re
 class UnknownFault(ValueError):
     def __init__(self, kind: str) -> None:
         super().__init__(f"{kind!r} is no fault; there are {', '.join(KINDS)}")
+
+
+class TooShort(CannotBreak):
+    """A run in which some kind would never come: it could prove nothing of it."""
+
+    def __init__(self, moments: int, kinds: int) -> None:
+        super().__init__(
+            f"too short for {kinds} kinds of faults: there would be {moments}; let it last longer, or break more"
+        )
 
 
 class Injected(msgspec.Struct):
@@ -56,7 +66,7 @@ def plan(
     shares: dict[str, float], rate: float, seconds: float, seed: int, count: int | None = None
 ) -> list[tuple[float, str]]:
     """What is to be broken when, in seconds from the start: `rate` a minute, `count` of them at most. Every kind comes
-    at least once if there are so many."""
+    at least once. Raises TooShort when there are fewer moments than kinds."""
     if not shares:
         return []
     chance = Random(f"{seed}/faults")
@@ -65,9 +75,10 @@ def plan(
     while at < seconds and (count is None or len(moments) < count):
         moments.append(at)
         at += chance.expovariate(rate / 60)
-    kinds = list(shares)
-    chance.shuffle(kinds)
-    drawn = kinds[: len(moments)]
+    if len(moments) < len(shares):
+        raise TooShort(len(moments), len(shares))
+    drawn = list(shares)
+    chance.shuffle(drawn)
     drawn += chance.choices(list(shares), list(shares.values()), k=len(moments) - len(drawn))
     chance.shuffle(drawn)
     return list(zip(moments, drawn, strict=True))

@@ -110,12 +110,13 @@ class Prover:
             self._run.stop()
 
     async def run(self) -> Proof:
-        """Raises what starting a stack or opening a table raises."""
+        """Raises what starting a stack or opening a table raises, and CannotBreak."""
+        planned = self._plan()
         folder = Path(tempfile.mkdtemp(prefix="tavola-proof-"))
         os.chmod(folder, 0o711)
         try:
             if self._scenario.urls:
-                return await self._prove_found(folder / "evidence")
+                return await self._prove_found(planned, folder / "evidence")
             self._say("starting Postgres, Redis and a stack of our own …")
             async with own_servers(folder / "servers") as servers:
                 environment = {"TAVOLA_SPARES": "2", **servers.environment, **self._environment}
@@ -124,24 +125,28 @@ class Prover:
                     scenario = msgspec.structs.replace(
                         self._scenario, urls=urls, data_dir=data_dir, record=folder / "evidence"
                     )
-                    return await self._prove(scenario, servers, data_dir)
+                    return await self._prove(planned, scenario, servers, data_dir)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def _prove_found(self, record: Path) -> Proof:
+    def _plan(self) -> list[tuple[float, str]]:
+        faults, seconds = self._faults, self._scenario.seconds
+        within_s = seconds - QUIET_S if seconds is not None else float("inf")
+        return plan(faults.shares, faults.rate, within_s, self._scenario.seed, faults.count)
+
+    async def _prove_found(self, planned: list[tuple[float, str]], record: Path) -> Proof:
         """On a stack that runs already. Raises CannotBreak."""
         scenario = msgspec.structs.replace(self._scenario, record=record)
         assert scenario.data_dir is not None
         if impossible := self._faults.shares.keys() & ON_THE_WIRE:
             raise CannotBreak(f"{', '.join(sorted(impossible))} can be done to a server of our own alone")
-        return await self._prove(scenario, FoundServers(scenario.data_dir), scenario.data_dir)
+        return await self._prove(planned, scenario, FoundServers(scenario.data_dir), scenario.data_dir)
 
-    async def _prove(self, scenario: Scenario, servers: Servers, data_dir: Path) -> Proof:
+    async def _prove(
+        self, planned: list[tuple[float, str]], scenario: Scenario, servers: Servers, data_dir: Path
+    ) -> Proof:
         truth = Truth(servers.database_url)
         site = Site(data_dir, servers, truth, lambda share: self._run.drop(share) if self._run is not None else 0)
-        faults = self._faults
-        within_s = scenario.seconds - QUIET_S if scenario.seconds is not None else float("inf")
-        planned = plan(faults.shares, faults.rate, within_s, scenario.seed, faults.count)
         injector = Injector(site, planned, scenario.seed)
 
         def roots() -> dict[str, list[int]]:
@@ -172,7 +177,7 @@ class Prover:
         counts = Counter(finding.promise for finding in found)
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
         why += report.why
-        why += bites.did_nothing(injector.done, {kind for _, kind in planned})
+        why += bites.did_nothing(injector.done, self._faults.shares)
         why += _no_evidence(looked, timed=servers.database is not None)
         return Proof(
             passed=not why,

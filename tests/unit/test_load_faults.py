@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tomllib
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from load.faults.bites import Event, counts, did_nothing, events, judge
-from load.faults.injector import Injected, parse, plan
+from load.faults.injector import Injected, TooShort, parse, plan
 from load.faults.kinds import KINDS
 from load.faults.proxy import Proxy
 from load.proof.evidence import Text
+from load.proof.prove import QUIET_S
 
 LOG = b"""\
 2026-11-22T20:00:01.000000Z [info     ] room.loaded                    epoch=2 room=r_1 seq=10
@@ -55,6 +58,21 @@ def test_every_kind_comes_and_the_rate_is_kept() -> None:
     assert len(plan(parse("all"), 600, float("inf"), 1, count=40)) == 40
 
 
+@pytest.mark.parametrize(("seconds", "count"), [(1, None), (100, 1)])
+def test_a_plan_without_room_for_every_kind_is_refused(seconds: float, count: int | None) -> None:
+    with pytest.raises(TooShort, match="too short for 2 kinds"):
+        plan(parse("actor-kill,edge-kill"), 60 if count else 1.0, seconds, 0, count)
+
+
+@pytest.mark.parametrize("name", ["soak", "proof"])
+def test_a_scenario_brings_every_kind_that_it_asks_for(name: str) -> None:
+    scenario = tomllib.loads((Path("load/scenarios") / f"{name}.toml").read_text())
+    asked = parse(scenario["faults"])
+    seconds = scenario.get("seconds", float("inf"))
+    planned = plan(asked, scenario["fault_rate"], seconds - QUIET_S, scenario["seed"], scenario.get("fault_count"))
+    assert {kind for _, kind in planned} == asked.keys() == KINDS.keys()
+
+
 def test_servers_logs_are_read() -> None:
     found = events([Text("edge-1.log", LOG)])
     assert [event.name for event in found] == ["room.loaded", "commit.unknown", "commit.resolved", "commit.resolved"]
@@ -93,7 +111,7 @@ def test_a_fault_hurt_only_if_something_shows_it(fault: Injected, bites: bool) -
 
 
 def test_a_kind_that_never_came_did_nothing() -> None:
-    assert did_nothing([], ["net-delay"]) == ["no net-delay hurt anything"]
+    assert did_nothing([], ["net-delay"]) == ["no net-delay was done"]
 
 
 # The wire
