@@ -35,6 +35,7 @@ class Outcome(msgspec.Struct):
             usage.cpu_s += used.cpu_s
             usage.processes += used.processes
             usage.rss_mb += used.rss_mb
+            usage.ended += used.ended
         self.seconds = max(self.seconds, other.seconds)
         self.sockets += other.sockets
         self.frames += other.frames

@@ -39,11 +39,13 @@ class Stack(msgspec.Struct):
 
 
 class Usage(msgspec.Struct):
-    """Of one kind: seconds of user and system time in the window, processes and megabytes resident at its end."""
+    """Of one kind: seconds of user and system time in the window, processes and megabytes resident at its end. With
+    any that `ended` in the window the seconds are a lower bound."""
 
     cpu_s: float = 0.0
     processes: int = 0
     rss_mb: float = 0.0
+    ended: int = 0
 
 
 class _Reading(msgspec.Struct):
@@ -67,40 +69,66 @@ def read_stack(data_dir: Path) -> Stack | None:
         return None
 
 
-class Processes:
-    """Usage between `start` and `usage` of this process and of those that `roots` names at either moment.
+_Key = tuple[int, float]
+"""A process id and since when it is this process's."""
 
-    What processes used that ended in between is not known and not counted.
+
+class Processes:
+    """Usage since `start` of this process and of those that `roots` names at any reading.
+
+    A process that ends counts with what it had used at the last reading before. So where processes are killed, `read`
+    now and then: what each of them used after that, and those that no reading met, are what is missing.
     """
 
     def __init__(self, roots: Callable[[], dict[str, list[int]]]) -> None:
         self._roots = roots
-        self._before: dict[int, _Reading] = {}
+        self._before: dict[_Key, float] = {}
+        self._latest: dict[_Key, _Reading] = {}
+        """Of all that were met since `start`."""
+        self._alive: Collection[_Key] = ()
 
     def start(self) -> None:
-        self._before = self._read()
+        self._latest = {}
+        self.read()
+        self._before = {key: reading.cpu_s for key, reading in self._latest.items()}
+
+    def read(self) -> None:
+        """Takes some milliseconds."""
+        now = {(pid, reading.started): reading for pid, reading in self._look().items()}
+        self._latest |= now
+        self._alive = now.keys()
 
     def usage(self) -> dict[str, Usage]:
+        """Since `start`. Kinds of which none is left are there too."""
+        self.read()
         found: dict[str, Usage] = {}
-        for pid, now in self._read().items():
-            before = self._before.get(pid)
-            already = before.cpu_s if before is not None and before.started == now.started else 0.0
-            usage = found.setdefault(now.kind, Usage())
-            usage.cpu_s += now.cpu_s - already
-            usage.processes += 1
-            usage.rss_mb += now.rss / 1e6
+        for key, latest in self._latest.items():
+            usage = found.setdefault(latest.kind, Usage())
+            usage.cpu_s += latest.cpu_s - self._before.get(key, 0.0)
+            if key in self._alive:
+                usage.processes += 1
+                usage.rss_mb += latest.rss / 1e6
+            else:
+                usage.ended += 1
+        return found
+
+    def lap(self) -> dict[str, Usage]:
+        """`usage`, and the next window begins with the same reading."""
+        found = self.usage()
+        self._latest = {key: self._latest[key] for key in self._alive}
+        self._before = {key: reading.cpu_s for key, reading in self._latest.items()}
         return found
 
     def held(self) -> dict[str, Held]:
         """What each kind of process holds of memory now. To find out takes some milliseconds a process."""
         found: dict[str, Held] = {}
-        for pid, now in self._read().items():
+        for pid, now in self._look().items():
             with contextlib.suppress(psutil.Error):
                 full = psutil.Process(pid).memory_full_info()
                 found.setdefault(now.kind, Held()).add(Held(1, full.pss / 1e6, full.uss / 1e6, full.uss / 1e6))
         return found
 
-    def _read(self) -> dict[int, _Reading]:
+    def _look(self) -> dict[int, _Reading]:
         readings: dict[int, _Reading] = {}
         ours = psutil.Process()
         marks: set[str] = set()

@@ -26,15 +26,20 @@ SHOWN = 10
 NO_SERVERS = ("clients", "bots")
 """Kinds of processes that are on the players' side: this one, and those of `tavola dev --bots`."""
 
+AT_LEAST = "≥ "
+
 
 class Cost(msgspec.Struct, frozen=True):
-    """Of one kind of process, in the window."""
+    """Of one kind of process, in the window. What some of them used that `ended` in it is not known to the end: the
+    figures of processor time are then `at_least`."""
 
     cpu_s: float
     us_per_action: float | None
     cores: float
     processes: int
     rss_mb: float
+    ended: int = 0
+    at_least: bool = False
 
 
 class Footprint(msgspec.Struct, frozen=True):
@@ -73,6 +78,8 @@ class Report(msgspec.Struct, kw_only=True):
     costs: dict[str, Cost]
     server_us_per_action: float | None
     server_cores: float | None
+    server_at_least: bool
+    """Whether both are lower bounds: see Cost."""
     memory: Memory
     footprint: dict[Moment, Footprint]
     """`at rest`: tables open and nobody has played; `played`: at the end. Empty where the processes are not known."""
@@ -108,6 +115,8 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
             cores=round(used.cpu_s / seconds, 3) if seconds else 0.0,
             processes=used.processes,
             rss_mb=round(used.rss_mb, 1),
+            ended=used.ended,
+            at_least=used.ended > 0,
         )
         for kind, used in usage.items()
     }
@@ -137,6 +146,7 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
         costs=costs,
         server_us_per_action=round(sum(servers) / actions * 1e6, 1) if servers and actions else None,
         server_cores=round(sum(servers) / seconds, 3) if servers and seconds else None,
+        server_at_least=any(cost.at_least for kind, cost in costs.items() if kind not in NO_SERVERS),
         memory=outcome.memory,
         footprint=_footprint(outcome),
         client_us_per_frame=round(clients / frames * 1e6, 1) if frames else 0.0,
@@ -205,11 +215,15 @@ def show(report: Report) -> None:
 
     costs = Table("processor", "µs/action", "cores", "processes", "MB", box=None, pad_edge=False)
     for kind, cost in sorted(report.costs.items(), key=lambda item: (item[0] in NO_SERVERS, item[0])):
-        each = "" if cost.us_per_action is None else f"{cost.us_per_action:,.0f}"
-        costs.add_row(kind, each, f"{cost.cores:.2f}", str(cost.processes), f"{cost.rss_mb:,.0f}")
+        least = AT_LEAST if cost.at_least else ""
+        each = "" if cost.us_per_action is None else f"{least}{cost.us_per_action:,.0f}"
+        costs.add_row(kind, each, f"{least}{cost.cores:.2f}", str(cost.processes), f"{cost.rss_mb:,.0f}")
     if report.server_us_per_action is not None:
-        total = f"[bold]{report.server_us_per_action:,.0f}[/]"
-        costs.add_row("[bold]servers[/]", total, f"[bold]{report.server_cores:.2f}[/]", "", "")
+        least = AT_LEAST if report.server_at_least else ""
+        total, cores = f"{least}{report.server_us_per_action:,.0f}", f"{least}{report.server_cores:.2f}"
+        costs.add_row("[bold]servers[/]", f"[bold]{total}[/]", f"[bold]{cores}[/]", "", "")
+        if ended := sum(cost.ended for cost in report.costs.values()):
+            costs.caption = f"≥ at least: {ended:,} processes ended meanwhile, and their last moments are not counted"
     else:
         costs.caption = "the server's processes are not known here"
     console.print(costs)

@@ -31,6 +31,8 @@ from load.table import House, Table
 
 WARM_UP_S = 1.0
 POLL_S = 0.05
+READ_EVERY_S = 2.0
+"""How often processes are looked at while some of them may be killed, and so how much of one's work may be missed."""
 
 
 class Run:
@@ -167,7 +169,8 @@ class Run:
     async def _measure(self, processes: Processes) -> None:
         before = self._frames_so_far()
         processes.start()
-        started = time.perf_counter()
+        started = read = time.perf_counter()
+        some_end = self._beside is not None or self.scenario.kill_edge
         self.stats.measuring = not self._stopped.is_set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.scenario.seconds):
@@ -175,6 +178,9 @@ class Run:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(POLL_S):
                             await self._stopped.wait()
+                    if some_end and time.perf_counter() - read >= READ_EVERY_S:
+                        processes.read()
+                        read = time.perf_counter()
         self.stats.measuring = False
         self._seconds = time.perf_counter() - started
         self.stats.timeline.close()

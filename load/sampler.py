@@ -36,8 +36,7 @@ class Sampler:
         while True:
             await asyncio.sleep(EVERY_S)
             now, at = time.monotonic(), round(time.time(), 1)
-            for kind, usage in self._processes.usage().items():
+            for kind, usage in self._processes.lap().items():
                 cores = usage.cpu_s / (now - before)
                 self.samples.append(Sample(at, kind, round(max(0.0, cores), 3), round(usage.rss_mb, 1)))
-            self._processes.start()
             before = now

@@ -1,6 +1,6 @@
 """Processor time of servers, by kind: of their processes with all descendants, also of those that have ended since.
 
-`load.processes` leaves out what ended meanwhile, which here would be whole sessions of Postgres.
+`load.processes` counts what ended meanwhile as far as it was last seen, and never meets a short session of Postgres.
 """
 
 from __future__ import annotations
