@@ -50,7 +50,6 @@ class Usage(msgspec.Struct):
 
 class _Reading(msgspec.Struct):
     kind: str
-    started: float
     cpu_s: float
     rss: int
 
@@ -69,10 +68,6 @@ def read_stack(data_dir: Path) -> Stack | None:
         return None
 
 
-_Key = tuple[int, float]
-"""A process id and since when it is this process's."""
-
-
 class Processes:
     """Usage since `start` of this process and of those that `roots` names at any reading.
 
@@ -82,19 +77,19 @@ class Processes:
 
     def __init__(self, roots: Callable[[], dict[str, list[int]]]) -> None:
         self._roots = roots
-        self._before: dict[_Key, float] = {}
-        self._latest: dict[_Key, _Reading] = {}
+        self._before: dict[psutil.Process, float] = {}
+        self._latest: dict[psutil.Process, _Reading] = {}
         """Of all that were met since `start`."""
-        self._alive: Collection[_Key] = ()
+        self._alive: Collection[psutil.Process] = ()
 
     def start(self) -> None:
         self._latest = {}
         self.read()
-        self._before = {key: reading.cpu_s for key, reading in self._latest.items()}
+        self._before = {process: reading.cpu_s for process, reading in self._latest.items()}
 
     def read(self) -> None:
         """Takes some milliseconds."""
-        now = {(pid, reading.started): reading for pid, reading in self._look().items()}
+        now = self._look()
         self._latest |= now
         self._alive = now.keys()
 
@@ -102,10 +97,10 @@ class Processes:
         """Since `start`. Kinds of which none is left are there too."""
         self.read()
         found: dict[str, Usage] = {}
-        for key, latest in self._latest.items():
+        for process, latest in self._latest.items():
             usage = found.setdefault(latest.kind, Usage())
-            usage.cpu_s += latest.cpu_s - self._before.get(key, 0.0)
-            if key in self._alive:
+            usage.cpu_s += latest.cpu_s - self._before.get(process, 0.0)
+            if process in self._alive:
                 usage.processes += 1
                 usage.rss_mb += latest.rss / 1e6
             else:
@@ -115,39 +110,40 @@ class Processes:
     def lap(self) -> dict[str, Usage]:
         """`usage`, and the next window begins with the same reading."""
         found = self.usage()
-        self._latest = {key: self._latest[key] for key in self._alive}
-        self._before = {key: reading.cpu_s for key, reading in self._latest.items()}
+        self._latest = {process: self._latest[process] for process in self._alive}
+        self._before = {process: reading.cpu_s for process, reading in self._latest.items()}
         return found
 
     def held(self) -> dict[str, Held]:
         """What each kind of process holds of memory now. To find out takes some milliseconds a process."""
         found: dict[str, Held] = {}
-        for pid, now in self._look().items():
+        for process, now in self._look().items():
             with contextlib.suppress(psutil.Error):
-                full = psutil.Process(pid).memory_full_info()
+                full = process.memory_full_info()
                 found.setdefault(now.kind, Held()).add(Held(1, full.pss / 1e6, full.uss / 1e6, full.uss / 1e6))
         return found
 
-    def _look(self) -> dict[int, _Reading]:
-        readings: dict[int, _Reading] = {}
+    def _look(self) -> dict[psutil.Process, _Reading]:
+        """Equal are processes of one id that were started at the same tick: no clock is asked for it."""
+        readings: dict[psutil.Process, _Reading] = {}
         ours = psutil.Process()
         marks: set[str] = set()
-        readings[ours.pid] = self._reading("clients", ours)
+        readings[ours] = self._reading("clients", ours)
         for kind, pids in self._roots().items():
             for pid in pids:
                 with contextlib.suppress(psutil.Error):
                     root = psutil.Process(pid)
                     for process in (root, *root.children(recursive=True)):
-                        if process.pid not in readings:
+                        if process not in readings:
                             with contextlib.suppress(psutil.Error):
-                                readings[process.pid] = self._reading(kind, process)
+                                readings[process] = self._reading(kind, process)
                     if mark := root.environ().get(STACK_MARK):
                         marks.add(mark)
         for process in psutil.process_iter() if marks else ():
             with contextlib.suppress(psutil.Error):
                 ours_too = process.name().startswith(WORKER) and process.environ().get(STACK_MARK) in marks
-                if ours_too and process.pid not in readings:
-                    readings[process.pid] = self._reading("ray", process)
+                if ours_too and process not in readings:
+                    readings[process] = self._reading("ray", process)
         return readings
 
     def _reading(self, kind: str, process: psutil.Process) -> _Reading:
@@ -155,4 +151,4 @@ class Processes:
             if kind == "ray" and "".join(process.cmdline()[:1]).startswith(ACTOR_TITLE):
                 kind = "actors"
             times = process.cpu_times()
-            return _Reading(kind, process.create_time(), times.user + times.system, process.memory_info().rss)
+            return _Reading(kind, times.user + times.system, process.memory_info().rss)

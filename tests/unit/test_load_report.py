@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
+import psutil
 import pytest
 
 from load.checks import Verdict
@@ -76,6 +77,19 @@ def test_one_that_came_and_was_killed_meanwhile_counts_too() -> None:
     edges = processes.usage()["edges"]
     assert edges.cpu_s > 0.9 * WORK_S
     assert edges.ended == 1
+
+
+def test_a_clock_that_is_set_makes_no_other_process_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil counts a process's age from the moment of the boot, which moves when the clock is set."""
+    with worker() as child:
+        processes = Processes(lambda: {"edges": [child.pid]})
+        work(child)
+        processes.start()
+        booted = psutil.boot_time()
+        monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + 1.0)
+        edges = processes.usage()["edges"]
+    assert edges.cpu_s < 0.5 * WORK_S
+    assert edges.ended == 0
 
 
 def test_a_lap_begins_where_the_one_before_ended() -> None:
