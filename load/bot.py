@@ -46,6 +46,9 @@ class Surroundings(Protocol):
     def due_in_s(self) -> float:
         """After how many seconds the next action is due; negative when it is overdue."""
 
+    def slept(self) -> None:
+        """A turn is left to run out: nothing is due before it is over."""
+
     def acted(self, seq: int, due_at: float) -> None: ...
 
     def refused(self, code: str) -> None: ...
@@ -71,6 +74,9 @@ class Bot(Generic[P, E]):
         self.witness = witness
         self._taken_up = -1
         """The number of the last turn that we made up our mind about."""
+        self._sleepy = False
+        self._slept_through = -1
+        """The number of the last turn that we let run out."""
         self._seated = asyncio.Event()
         self._asking = False
         self._standing_up = False
@@ -152,10 +158,14 @@ class Bot(Generic[P, E]):
         self.seat = view.my_seat
         if view.busted:
             self._refill()
-        if view.turn_seat != view.my_seat or view.turn_number == self._taken_up:
+        if view.turn_seat != view.my_seat or view.turn_number in (self._taken_up, self._slept_through):
             return
         assert view.turn_number is not None
         self._taken_up = view.turn_number
+        if self._sleepy:
+            self._sleepy, self._slept_through = False, view.turn_number
+            self._table.slept()
+            return
         delay = self._table.due_in_s()
         due_at = time.perf_counter() + delay
         if delay > 0:
@@ -193,6 +203,10 @@ class Bot(Generic[P, E]):
         if self.room is not None and self.seat is not None and not (self._asking or self._standing_up):
             self._asking = True
             self.room.send("leave_seat", {}, self._stood_up)
+
+    def fall_asleep(self) -> None:
+        """Lets the next turn run out, and is awake again after it."""
+        self._sleepy = True
 
     def _refill(self) -> None:
         """Out of chips: buys in again, or, where the server does not know that, stands up and sits down again."""

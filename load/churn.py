@@ -1,5 +1,5 @@
 """What players do beside playing: they lose the connection, load the page again, leave and come back, open a
-second tab, or read too slowly. All of it happens at random moments, drawn from the run's seed."""
+second tab, read too slowly, or let a turn run out. All of it happens at random moments, drawn from the run's seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from load.table import Table
 
-EVERY_S = {"reconnect": 1.0, "refresh": 5.0, "leave": 20.0, "tabs": 10.0, "slow": 20.0, "storm": 15.0}
+EVERY_S = {"reconnect": 1.0, "refresh": 5.0, "leave": 20.0, "tabs": 10.0, "slow": 20.0, "sleep": 30.0, "storm": 15.0}
 """Each kind of churn, and how many seconds lie between two of it by default: at one table, or, of a storm, at all."""
 TAB_OPEN_S = (0.5, 3.0)
 SLOW_S = (1.0, 4.0)
@@ -56,6 +56,7 @@ class Churn:
             "leave": self._leave,
             "tabs": self._tab,
             "slow": self._slow,
+            "sleep": self._sleep,
             "storm": self._storm,
         }
         async with asyncio.TaskGroup() as tasks:
@@ -79,6 +80,11 @@ class Churn:
 
     async def _leave(self) -> None:
         self._chance.choice(self._table().bots).take_a_break()
+
+    async def _sleep(self) -> None:
+        seated = [bot for bot in self._table().bots if bot.seat is not None]
+        if seated:
+            self._chance.choice(seated).fall_asleep()
 
     async def _storm(self) -> None:
         drop_all(self._tables)

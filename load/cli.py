@@ -78,7 +78,7 @@ def load(
     churn: Annotated[
         str,
         typer.Option(
-            help="What else players do: reconnect,refresh,leave,tabs,slow,storm; `leave=30`: every 30 s a table."
+            help="What else players do: reconnect,refresh,leave,tabs,slow,sleep,storm; `leave=30`: every 30 s a table."
         ),
     ] = "",
     kill_edge: Annotated[
@@ -175,8 +175,8 @@ def _scenario(
         raise ValueError("--check is full or sample")
     games = tuple(name.strip() for name in game.split(","))
     given = msgspec.json.decode(options, type=dict)
-    if given and len(set(games)) > 1:
-        raise ValueError("--options are of one game")
+    if len(set(games)) > 1 and not given.keys() <= set(games):
+        raise ValueError('with several games, --options are by game: {"holdem": {"seats": 3}}')
     if games == ("holdem",) and seats > 6:
         given.setdefault("seats", min(seats, 10))
     until_stopped = seconds is None and (hands is not None or endless is not None)

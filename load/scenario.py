@@ -24,6 +24,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     Without `rate` arrival is closed: whoever has the turn thinks, then acts, and a slow server is asked for less. With
     it arrival is open: each table has so many actions a second due, at random moments that do not wait for the server,
     and latency counts from then. `churn` is what else the players do, as `load.churn.parse` gives it.
+    `options` are the game's; with several `games`, each one's by its name.
     Tables are numbered from `first` on.
 
     At the end the bots leave their rooms, unless it is `abandoned`: a server that is stopped afterwards needs nobody to
@@ -72,10 +73,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     def room(self, table: int) -> Json:
         """The body of `POST /api/rooms`."""
         game = self.game(table)
+        chosen = self.options if len(set(self.games)) == 1 else self.options.get(game, {})
         return {
             "game": game,
             "name": f"Load {table}",
-            "options": {**AT_ONCE.get(game, {}), **self.options},
+            "options": {**AT_ONCE.get(game, {}), **chosen},
             "visibility": "private",
             "approval": "auto",
         }

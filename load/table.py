@@ -65,6 +65,8 @@ class Table:
         self._recorder: Recorder | None = None
         self._due = 0.0
         """When the last action was due, of those that do not wait for the server."""
+        self._slept = False
+        """Somebody has let his turn run out since then."""
 
     async def open(self) -> None:
         """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
@@ -130,10 +132,16 @@ class Table:
     def due_in_s(self) -> float:
         scenario = self._house.scenario
         if scenario.rate is not None:
+            now = time.perf_counter()
+            if self._slept:
+                self._due, self._slept = max(self._due, now), False
             self._due += self._chance.expovariate(scenario.rate)
-            return self._due - time.perf_counter()
+            return self._due - now
         least, most = scenario.think_s
         return self._chance.uniform(least, most) if most else 0.0
+
+    def slept(self) -> None:
+        self._slept = True
 
     def acted(self, seq: int, due_at: float) -> None:
         self._house.stats.acted(time.perf_counter() - due_at)

@@ -178,7 +178,7 @@ class Prover:
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
         why += report.why
         why += bites.did_nothing(injector.done, self._faults.shares)
-        why += _no_evidence(looked, timed=servers.database is not None)
+        why += no_evidence(looked, timed=servers.database is not None, slept="sleep" in scenario.churn)
         return Proof(
             passed=not why,
             why=why,
@@ -256,11 +256,13 @@ def _pulse(room: Room) -> Pulse:
     return pulse(room, once.commands(room).values())
 
 
-def _no_evidence(looked: Looked, *, timed: bool) -> list[str]:
-    """Why a verdict would be over nothing. `timed`: the database was told to keep the times of commits."""
+def no_evidence(looked: Looked, *, timed: bool, slept: bool) -> list[str]:
+    """Why a verdict would be over nothing. `timed`: the database was told to keep the times of commits. `slept`:
+    players were to let turns run out."""
     counted = {"rooms": looked.rooms, "frames": looked.frames, "messages on the channels": looked.messages}
     counted |= {"updates": looked.updates, "updates replayed": looked.replayed}
     counted |= {"commit times": looked.commit_times} if timed else {}
+    counted |= {"automatic actions": looked.automatic} if slept else {}
     return [f"there were no {what} to judge" for what, count in counted.items() if not count]
 
 

@@ -28,7 +28,8 @@ def proof() -> Proof:
         games=("holdem", "tictactoe"),
         think_s=(0.01, 0.08),
         seconds=16.0,
-        churn={"reconnect": 4.0, "refresh": 8.0, "leave": 8.0, "tabs": 6.0, "slow": 12.0},
+        options={"holdem": {"turn_seconds": 2, "timebank_seconds": 0}, "tictactoe": {"turn_seconds": 2}},
+        churn={"reconnect": 4.0, "refresh": 8.0, "leave": 8.0, "tabs": 6.0, "slow": 12.0, "sleep": 8.0},
         seed=7,
     )
     prover = Prover(scenario, Faults(parse(KINDS), rate=80.0, count=14), edges=2, rooms_per_actor=2)
@@ -61,6 +62,7 @@ def test_there_was_something_to_judge(proof: Proof) -> None:
     assert looked.updates == looked.commit_times == looked.replayed > 100
     assert looked.frames > looked.updates
     assert looked.messages > 50
+    assert looked.automatic > 0
     assert looked.log_bytes > 0
 
 

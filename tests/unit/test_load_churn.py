@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from load.arrivals import Arrivals
+from load.bot import Bot
+from load.checks import Verdict, Witness
 from load.churn import EVERY_S, parse
 from load.follower import NOTHING_SEEN, Follower
 from load.frames import Hydrated, Json, Update, Updates
+from load.scenario import Scenario
 from load.stats import Histogram, Stats, Timeline
+from load.table import House, Table
 from load.view import FullView
 
 
@@ -20,6 +29,71 @@ def test_churn_is_asked_for_by_kind_and_pace() -> None:
 def test_what_is_no_churn(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse(text)
+
+
+# A turn that runs out
+
+
+class Seat:
+    """A table of one bot, in seat 0, whose room only notes for which turns he acted."""
+
+    def __init__(self, table: Any) -> None:
+        self.acted: list[int] = []
+        self.table = table
+        self.bot: Bot[Any, Any] = Bot(table, cast(Any, SimpleNamespace()), Random(1), Witness(Verdict(), "r", "Ann"))
+        self.view = FullView()
+        self.bot.room = cast(Any, SimpleNamespace(view=self.view, seq=1, send=self._send))
+
+    def turn(self, number: int, seat: int = 0) -> None:
+        self.view.replace(
+            {"turn": {"number": number, "seat_index": seat}, "me": {"seat_index": 0, "legal": [{"move": "fold"}]}}
+        )
+        self.bot.go_on()
+
+    def _send(self, kind: str, fields: Json, _: object) -> Any:
+        assert kind == "act"
+        self.acted.append(fields["turn"])
+        return SimpleNamespace(due_at=0.0)
+
+
+def seated(rate: float | None = None) -> Seat:
+    stats = Stats()
+    house = House(Scenario(urls=("",), rate=rate), [cast(Any, None)], stats, Verdict(), cast(Any, None), {})
+    table = Table(house, 0)
+    table.idle = False
+    table.arrivals = Arrivals(lambda _: None)
+    return Seat(table)
+
+
+def test_who_sleeps_lets_one_turn_run_out_and_plays_the_next() -> None:
+    seat = seated()
+    seat.turn(1)
+    seat.bot.fall_asleep()
+    seat.turn(1)
+    assert seat.acted == [1]
+    seat.turn(2)
+    seat.bot._again()  # another try at something else does not wake him
+    seat.turn(2)
+    assert seat.acted == [1]
+    seat.turn(3, seat=1)
+    seat.turn(4)
+    assert seat.acted == [1, 4]
+
+
+def test_what_a_sleeper_keeps_waiting_is_not_the_servers_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("load.table.time.perf_counter", lambda: now[0])
+    seat = seated(rate=1000.0)
+    seat.table._due = 100.0
+    seat.bot.fall_asleep()
+    seat.turn(1)
+    now[0] = 103.0
+    assert 0 < seat.table.due_in_s() < 1
+    now[0] = 106.0
+    assert seat.table.due_in_s() < -2, "without a sleeper it is"
+
+
+# Connections
 
 
 class Diary:

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from load.cli import app
 from load.page.svg import Drawing, Scale, short
+from load.proof.checker import Looked
 from load.proof.evidence import Diary, Message, Note, Room
 from load.proof.once import Sent
-from load.proof.prove import Faults
+from load.proof.prove import Faults, no_evidence
 from load.proof.recorder import FLUSH_BYTES, Recorder, read
 from load.proof.recovery import back_after_s, felt_for_s, pulse
 from load.scenario import Scenario
@@ -81,6 +82,14 @@ def test_a_fault_is_felt_until_the_next_move_is_acknowledged() -> None:
     assert back_after_s(beat, 19, 21) == [pytest.approx(0.7)]
     assert back_after_s(beat, 21, 22) == []
     assert Message(1.0, b"").at == 1.0
+
+
+def test_there_is_no_verdict_over_clocks_that_never_ran_out() -> None:
+    looked = Looked(rooms=1, frames=1, messages=1, updates=1, replayed=1, commit_times=1)
+    assert no_evidence(looked, timed=True, slept=False) == []
+    assert no_evidence(looked, timed=True, slept=True) == ["there were no automatic actions to judge"]
+    looked.automatic = 1
+    assert no_evidence(looked, timed=True, slept=True) == []
 
 
 # The page
@@ -153,3 +162,6 @@ def test_the_kept_scenarios_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert proof_faults.count == 1060
     assert soak_faults.shares.keys() == proof_faults.shares.keys()
     assert soak.games == ("holdem", "holdem", "tictactoe")
+    assert "sleep" in soak.churn.keys() & proof.churn.keys()
+    assert [soak.room(table)["options"]["turn_seconds"] for table in (0, 1, 2)] == [3, 3, 3]
+    assert "timebank_seconds" not in soak.room(2)["options"], "which only hold'em has"
