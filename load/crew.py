@@ -46,6 +46,7 @@ class _Told(msgspec.Struct):
     verdict: Verdict
     ready: bool = False
     measured: bool = False
+    resent: int = 0
     outcome: Outcome | None = None
     problem: str = ""
 
@@ -76,7 +77,8 @@ class Crew:
         servers = Processes(lambda: roots_of(scenario.data_dir, scenario.urls))
         memory: Memory = {"empty": servers.held()}
         players = [self._start(number, share) for number, share in enumerate(self._shares)]
-        progress = asyncio.create_task(Progress(self.stats, self.verdict, scenario.tables).run())
+        shown = Progress(self.stats, self.verdict, scenario.tables, self._resent)
+        progress = asyncio.create_task(shown.run())
         try:
             await self._until(lambda told: told.ready, players)
             memory["at rest"] = servers.held()
@@ -143,6 +145,9 @@ class Crew:
         self.stats.become(stats)
         self.verdict.made, self.verdict.failed = verdict.made, verdict.failed
 
+    def _resent(self) -> int:
+        return sum(told.resent for told in self._told.values())
+
     async def _until(self, holds: Callable[[_Told], bool], players: list[SpawnProcess]) -> None:
         while True:
             self._changed.clear()
@@ -194,7 +199,8 @@ async def _play(scenario: Scenario, pipe: Connection) -> None:
 
     def tell(*, outcome: Outcome | None = None, problem: str = "") -> None:
         measured = go.is_set() and run.stats.actions > 0 and not run.stats.measuring
-        told = _Told(run.stats, run.verdict, opened.is_set(), measured or outcome is not None, outcome, problem)
+        measured = measured or outcome is not None
+        told = _Told(run.stats, run.verdict, opened.is_set(), measured, run.resent(), outcome, problem)
         with contextlib.suppress(OSError):  # whoever started us is gone, and so shall we be
             pipe.send(told)
 

@@ -49,6 +49,8 @@ class Run:
         server's processes by kind, where the folder of a stack does not. Nobody plays before `ready` has returned."""
         self.scenario = scenario
         self.recorders: dict[str, Recorder] = {}
+        self.faults: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """How many were done and how many are planned, for whoever watches."""
         self._beside = beside
         self._roots = roots
         self._ready = ready
@@ -75,6 +77,11 @@ class Run:
             bot.client.drop()
         return len(dropped)
 
+    def resent(self) -> int:
+        """Commands that were sent again so far."""
+        rooms = (bot.room for table in self.tables for bot in table.bots)
+        return sum(room.resent for room in rooms if room is not None)
+
     def heard(self, room: str, message: bytes) -> None:
         """Something was on a room's channel: it goes to the room's record, if there is one."""
         if (recorder := self.recorders.get(room)) is not None:
@@ -82,7 +89,8 @@ class Run:
 
     async def run(self) -> Report:
         """Plays and shows how far it is. Raises Refused or OSError when a table cannot be opened."""
-        progress = asyncio.create_task(Progress(self.stats, self.verdict, self.scenario.tables).run())
+        shown = Progress(self.stats, self.verdict, self.scenario.tables, self.resent, lambda: self.faults())
+        progress = asyncio.create_task(shown.run())
         try:
             return make_report(self.scenario, await self.play())
         finally:
@@ -123,10 +131,9 @@ class Run:
             finally:
                 for table in self.tables:
                     await table.close()
-        rooms = [bot.room for table in self.tables for bot in table.bots if bot.room is not None]
-        resent = sum(room.resent for room in rooms)
+        sockets = sum(bot.room is not None for table in self.tables for bot in table.bots)
         return Outcome(
-            self.stats, self.verdict, self._usage, self._seconds, len(rooms), self._frames, resent,
+            self.stats, self.verdict, self._usage, self._seconds, sockets, self._frames, self.resent(),
             self._opening_s, self._memory, self._edge_killed,
         )  # fmt: skip
 
