@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -57,9 +57,10 @@ def _readable(judge: Callable[[Room, Ledger], Iterator[Finding]], room: Room, le
         yield Finding("P6", room.id, ledger.last, f"log and frames make no sense to `{where}` ({type(error).__name__})")
 
 
-def check_texts(texts: list[Text], tokens: dict[str, str]) -> list[Finding]:
-    """Whether a secret stands in something that was written down beside the game. `tokens` are by name."""
-    return list(secrets.judge_texts(texts, tokens))
+def check_texts(texts: list[Text], tokens: dict[str, str], known: Mapping[bytes, secrets.Mark]) -> list[Finding]:
+    """Whether a secret stands in something that was written down beside the game. `tokens` are by name, what is `known`
+    of the rooms as `secrets.marks` gives it."""
+    return list(secrets.judge_texts(texts, tokens, known))
 
 
 def looked_at(room: Room) -> Looked:

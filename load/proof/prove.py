@@ -28,6 +28,7 @@ from load.proof.evidence import Replay, Room
 from load.proof.findings import Finding
 from load.proof.recorder import SUFFIX, read
 from load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
+from load.proof.secrets import Mark, marks
 from load.proof.tap import Tap
 from load.proof.truth import Truth
 from load.report import Report
@@ -167,10 +168,10 @@ class Prover:
             await asyncio.wait(beside)
         self._say("judging …")
         assert scenario.record is not None
-        found, looked, pulses = await self._judge(scenario.record, truth, data_dir)
+        found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
         truth.close()
         texts = bites.logs_of(data_dir)
-        found += check_texts(texts, servers.secrets)
+        found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)
         looked.log_bytes = sum(len(text.text) for text in texts)
         log = bites.events(texts)
         bites.judge(injector.done, [*log, *(bites.Event(at, "client.lost", {}) for at in run.stats.losses)])
@@ -207,13 +208,14 @@ class Prover:
 
     async def _judge(
         self, record: Path, truth: Truth, data_dir: Path
-    ) -> tuple[list[Finding], Looked, dict[str, Pulse]]:
-        """Room by room: what was recorded, what the log has, what replaying it gives."""
+    ) -> tuple[list[Finding], Looked, dict[str, Pulse], dict[bytes, Mark]]:
+        """Room by room: what was recorded, what the log has, what replaying it gives; and what no text may hold."""
         turns = asyncio.Semaphore(REPLAYS_AT_ONCE)
         environment = {**os.environ, "TAVOLA_DATA_DIR": str(data_dir)}
         found: list[Finding] = []
         looked = Looked()
         pulses: dict[str, Pulse] = {}
+        known: dict[bytes, Mark] = {}
 
         async def judge(path: Path) -> None:
             async with turns:
@@ -222,12 +224,13 @@ class Prover:
                 room.replay = await replay(room.id, environment)
                 found.extend(await asyncio.to_thread(check_room, room))
                 looked.add(looked_at(room))
+                known.update(await asyncio.to_thread(marks, room))
                 pulses[room.id] = await asyncio.to_thread(_pulse, room)
 
         async with asyncio.TaskGroup() as tasks:
             for path in await asyncio.to_thread(lambda: sorted(record.glob(f"*{SUFFIX}"))):
                 tasks.create_task(judge(path))
-        return found, looked, pulses
+        return found, looked, pulses, known
 
 
 async def replay(room: str, environment: dict[str, str]) -> Replay:

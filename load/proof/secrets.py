@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from load.frames import Json
 from load.holdem import cards_in, cards_of
-from load.proof.evidence import Diary, Room, Text, decoded
+from load.proof.evidence import Diary, Room, Row, Text, decoded, users
 from load.proof.findings import Finding
 from load.proof.ledger import Ledger
 
+K = TypeVar("K")
 RECENT = 20
 """A full view holds so many updates, and what was known in them."""
 _WORD = re.compile(rb"[0-9A-Za-z+/_=-]{24,}")
 _HEX = 16
-"""Digits of an entropy that are looked for: 64 bits are not met by chance."""
+"""Digits of an entropy that are looked for, and characters of a token in a log: 64 bits are not met by chance."""
+_RUN = re.compile(rb"[0-9A-Za-z_-]{%d,}" % _HEX)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What must stand in no log, and where it comes from. `what` names it and does not quote it."""
+
+    room: str
+    seq: int
+    what: str
 
 
 def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
@@ -33,8 +43,23 @@ def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
         yield from _cards(room, ledger)
 
 
-def judge_texts(texts: Iterable[Text], tokens: dict[str, str]) -> Iterator[Finding]:
+def marks(room: Room) -> dict[bytes, Mark]:
+    """By what they are known in a text: the first digits of each entropy that was drawn here, and of each token that
+    was given to somebody the end, which is its signature if it has one."""
+    known = {_digits(row.entropy): Mark(room.id, row.seq, "the entropy that was drawn here") for row in _drawn(room)}
+    for user in users(room):
+        for token in _held(room, user):
+            for run in _RUN.findall(token)[-1:]:
+                known[run[-_HEX:]] = Mark(room.id, 0, f"a token of user {user}")
+    return known
+
+
+def judge_texts(texts: Iterable[Text], tokens: dict[str, str], known: Mapping[bytes, Mark]) -> Iterator[Finding]:
+    """`tokens` by name; `known` as `marks` gives them, of all rooms: of these a text is gone through once."""
     for text in texts:
+        runs = set(_RUN.findall(text.text))
+        for mark in {mark: None for run in runs for mark in _within(run, known, _HEX)}:
+            yield Finding("P5", mark.room, mark.seq, f"{text.name} holds {mark.what}")
         for name, token in tokens.items():
             if token.encode() in text.text:
                 yield Finding("P5", "", 0, f"{text.name} holds {name}")
@@ -85,8 +110,8 @@ def _held(room: Room, user: str) -> set[bytes]:
 
 
 def _entropy(room: Room) -> Iterator[Finding]:
-    known = {row.entropy.hex()[:_HEX].encode(): row.seq for row in room.log if len(row.entropy) >= _HEX // 2}
-    raw = {row.entropy[: _HEX // 2]: row.seq for row in room.log if len(row.entropy) >= _HEX // 2}
+    known = {_digits(row.entropy): row.seq for row in _drawn(room)}
+    raw = {row.entropy[: _HEX // 2]: row.seq for row in _drawn(room)}
     if not known:
         return
     for diary in room.diaries:
@@ -102,16 +127,24 @@ def _entropy(room: Room) -> Iterator[Finding]:
             yield Finding("P5", room.id, seq, "the entropy that was drawn here was on the channel")
 
 
+def _drawn(room: Room) -> list[Row]:
+    return [row for row in room.log if len(row.entropy) >= _HEX // 2]
+
+
+def _digits(entropy: bytes) -> bytes:
+    return entropy.hex()[:_HEX].encode()
+
+
 def _found(data: bytes, known: dict[bytes, int]) -> Iterator[int]:
     for word in _WORD.findall(data):
         yield from _within(word, known, _HEX)
 
 
-def _within(data: bytes, known: dict[bytes, int], size: int) -> Iterator[int]:
-    """The seqs of what is `known`, each of `size` bytes, that lies anywhere in `data`."""
+def _within(data: bytes, known: Mapping[bytes, K], size: int) -> Iterator[K]:
+    """What stands for the `known` pieces, each of `size` bytes, that lie anywhere in `data`."""
     for start in range(len(data) - size + 1):
-        if (seq := known.get(data[start : start + size])) is not None:
-            yield seq
+        if (value := known.get(data[start : start + size])) is not None:
+            yield value
 
 
 # Cards

@@ -24,6 +24,7 @@ from kit_evidence import (
 from load.merge import merge
 from load.proof.checker import check_room, check_texts, looked_at
 from load.proof.evidence import Diary, Message, Note, Replay, Room, Text
+from load.proof.secrets import marks
 
 Plant = Callable[[Room], int]
 """Breaks something; gives the seq at which it must be found."""
@@ -429,11 +430,32 @@ def test_every_promise_has_plants() -> None:
 def test_a_secret_in_a_servers_log_is_found(line: bytes) -> None:
     harmless = b"2026-01-01T00:00:00.9Z [info     ] room.loaded  epoch=2 room=r_0f2c9dAh\nAs for the rest, all well\n"
     tokens = {"the signing secret": "s3cr3t-s3cr3t-s3cr3t"}
-    assert check_texts([Text("edge.log", harmless)], tokens) == []
-    (found,) = check_texts([Text("edge.log", harmless + line)], tokens)
+    assert check_texts([Text("edge.log", harmless)], tokens, {}) == []
+    (found,) = check_texts([Text("edge.log", harmless + line)], tokens, {})
     assert found.promise == "P5"
     assert "edge.log" in found.what
     assert not any(secret in found.what for secret in ("Ah", "2c", "s3cr3t"))
+
+
+def test_what_belongs_to_a_room_is_found_in_a_servers_log() -> None:
+    room = played()
+    row = room.log[9]
+    diary_of(room, "u2").secrets = [f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MiJ9.{'s1gn-_' * 7}"]
+    tokens = {"u1": TOKENS["u1"], "u2": diary_of(room, "u2").secrets[0]}
+    known = marks(room)
+    harmless = b"started with eyJhbGciOiJIUzI1NiJ9 as every token does; room=r_0f2c9d0123456789abcdef\n" * 1000
+    leaks = {
+        f"insert failed, entropy=\\x{row.entropy.hex()}": row.seq,
+        f"GET /api/me?token={tokens['u1']}": 0,
+        f"authorization: Bearer {tokens['u2']}": 0,
+    }
+    assert check_texts([Text("edge.log", harmless)], {}, known) == []
+    for leak, seq in leaks.items():
+        text = Text("edge.log", harmless + f"2026 [info] {leak} and so on\n".encode() * 2 + harmless)
+        (found,) = check_texts([text], {}, known)
+        assert (found.promise, found.room, found.seq) == ("P5", ROOM, seq)
+        assert found.what.startswith("edge.log holds ")
+        assert not any(secret in found.what for secret in (*tokens.values(), row.entropy.hex()[:16]))
 
 
 def test_findings_never_quote_what_was_leaked() -> None:
