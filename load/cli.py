@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from load.limits import RESIDENTS
+
 if TYPE_CHECKING:
     from load.proof.prove import Faults
     from load.scenario import Scenario
@@ -84,9 +86,7 @@ def load(
     kill_edge: Annotated[
         bool, typer.Option("--kill-edge", help="Kill one edge of our own, and say when its players were back.")
     ] = False,
-    prove: Annotated[
-        bool, typer.Option("--prove", help="Record everything and judge it afterwards, on a server of our own.")
-    ] = False,
+    prove: Annotated[bool, typer.Option("--prove", help="Record everything and judge it afterwards.")] = False,
     faults: Annotated[
         str,
         typer.Option(help="What to break, judged as by --prove: all, or actor-kill,net-delay=3 (shares)."),
@@ -103,7 +103,10 @@ def load(
         Path, typer.Option(envvar="TAVOLA_DATA_DIR", help="Of the server at --url, for the cost of its processes.")
     ] = Path(".tavola"),
     bots: Annotated[
-        int, typer.Option(min=0, help="Instead: so many bots at one public table, at a human pace, until stopped.")
+        int,
+        typer.Option(
+            min=0, max=RESIDENTS, help="Instead: so many bots at one public table, at a human pace, until stopped."
+        ),
     ] = 0,
     scenario: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from load.api import Api, Identity, Refused
 from load.checks import Verdict
 from load.frames import Json
 from load.http import Http
+from load.limits import RESIDENTS
 from load.scenario import Scenario
 from load.stats import Stats
 from load.table import House, Table
@@ -23,6 +25,7 @@ TABLE_NAME = "Bots' table"
 PACE_S = (0.8, 2.0)
 KEPT_IN = "bots.json"
 NAMES = tuple(f"{name} (bot)" for name in ("Ada", "Bela", "Chen", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo"))
+assert len(NAMES) == RESIDENTS
 LOOK_AGAIN_S = 5.0
 RENEW_EVERY = 240
 """Looks."""
@@ -39,10 +42,11 @@ class Residence(msgspec.Struct):
 class Residents:
     """`count` bots at one table of `game`, until cancelled, whatever happens to server, room and sessions meanwhile."""
 
-    def __init__(self, url: str, count: int, game: str, data_dir: Path) -> None:
-        self._scenario = Scenario(
-            urls=(url,), bots=min(count, len(NAMES)), games=(game,), think_s=PACE_S, check="sample", tables=2
-        )
+    def __init__(self, url: str, count: int, game: str, data_dir: Path, say: Callable[[str], None] = print) -> None:
+        """`count` is RESIDENTS at most. `say` is told when the table has no seat for some of them."""
+        assert count <= RESIDENTS
+        self._scenario = Scenario(urls=(url,), bots=count, games=(game,), think_s=PACE_S, check="sample", tables=2)
+        self._say = say
         self._file = data_dir / KEPT_IN
 
     async def run(self) -> None:
@@ -58,6 +62,8 @@ class Residents:
         async with Http(self._scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
             api = Api(http)
             residence, room = await self._settle(api)
+            if (seats := room.get("max_players", len(NAMES))) < len(residence.bots):
+                self._say(f"{seats} of {len(residence.bots)} bots have a seat, the others watch: the table has no more")
             # Number 1 is a table that nobody checks: people sit at it too.
             table = Table(House(self._scenario, [api], Stats(), Verdict(), tasks, {}), 1)
             try:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from load.limits import RESIDENTS
 from tavola.failures import Failure
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command()
 def dev(
     edges: Annotated[int, typer.Option(min=1, max=64, help="How many edges; each gets a port of its own.")] = 1,
-    bots: Annotated[int, typer.Option(min=0, help="Seat this many bots at a public table.")] = 0,
+    bots: Annotated[int, typer.Option(min=0, max=RESIDENTS, help="Seat this many bots at a public table.")] = 0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the first edge; 0: any free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
 ) -> None:
