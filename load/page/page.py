@@ -69,7 +69,8 @@ def _verdict(proof: Proof) -> str:
     bitten = sum(bool(fault.bit) for fault in proof.faults)
     broken = f"; {len(proof.faults):,} faults, of which {bitten:,} hurt" if proof.faults else ""
     if proof.passed:
-        sign, said = "✓", "Every promise was kept"
+        untimed = "" if proof.looked.times_judged else "; P1's times were not judged"
+        sign, said = "✓", f"Every promise was kept{untimed}"
     else:
         sign, said = "✗", "; ".join(proof.why)
     when = datetime.fromtimestamp(proof.began, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -85,6 +86,8 @@ def _promises(proof: Proof) -> str:
     for promise, name in PROMISES.items():
         found = proof.promises[promise]
         told = "kept" if not found else f"not kept, {found:,} times"
+        if promise == "P1" and not proof.looked.times_judged:
+            told += "; times not judged"
         cards.append(f'<div class="promise {"bad" if found else ""}"><b>{promise} {told}</b><span>{name}</span></div>')
     return f'<div class="promises">{"".join(cards)}</div>'
 

@@ -30,6 +30,11 @@ class Looked(msgspec.Struct):
     automatic: int = 0
     log_bytes: int = 0
 
+    @property
+    def times_judged(self) -> bool:
+        """Whether the database kept the times of commits, without which half of P1 cannot be judged."""
+        return self.commit_times > 0
+
     def add(self, other: Looked) -> None:
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -172,6 +172,8 @@ class Prover:
         truth.close()
         texts = bites.logs_of(data_dir)
         found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)
+        if not looked.times_judged:
+            self._say("P1's times cannot be judged: Postgres keeps no times of commits here")
         looked.log_bytes = sum(len(text.text) for text in texts)
         log = bites.events(texts)
         bites.judge(injector.done, [*log, *(bites.Event(at, "client.lost", {}) for at in run.stats.losses)])

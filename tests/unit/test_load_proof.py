@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner
 
 from load.cli import app
+from load.page import page
 from load.page.svg import Drawing, Scale, short
 from load.proof.checker import Looked
 from load.proof.evidence import Diary, Message, Note, Room
 from load.proof.once import Sent
-from load.proof.prove import Faults, no_evidence
+from load.proof.prove import Faults, Proof, no_evidence
 from load.proof.recorder import FLUSH_BYTES, Recorder, read
 from load.proof.recovery import back_after_s, felt_for_s, pulse
 from load.scenario import Scenario
@@ -112,6 +115,18 @@ def test_what_is_drawn_is_escaped() -> None:
     assert "<script>" not in drawing.svg()
     assert "&lt;script&gt;" in drawing.svg()
     assert "1 &lt; 2 &amp; 3" in drawing.svg()
+
+
+@pytest.mark.parametrize("commit_times", [0, 5])
+def test_what_was_not_judged_is_not_said_to_be_kept(commit_times: int) -> None:
+    proof = cast(Proof, SimpleNamespace(
+        looked=Looked(commit_times=commit_times), promises={f"P{number}": 0 for number in range(1, 9)}, passed=True,
+        report=SimpleNamespace(actions=1, tables=1, seconds=1.0), faults=[], began=0.0,
+    ))  # fmt: skip
+    told = "" if commit_times else "; times not judged"
+    assert f"<b>P1 kept{told}</b>" in page._promises(proof)
+    assert "<b>P2 kept</b>" in page._promises(proof)
+    assert ("P1&#x27;s times were not judged" in page._verdict(proof)) == (not commit_times)
 
 
 # Options
