@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROMISED_S = 0.3
 MARGIN = 5
-"""For a machine that does other things too."""
+"""For the worst of the repeats, on a machine that does other things too."""
+REPEATS = 15
 OURS = "test"
 
 
@@ -51,19 +52,24 @@ async def no_messages(stack: Stack) -> AsyncIterator[Redis]:
 
 
 async def test_a_lost_message_is_found_in_the_log(stack: Stack) -> None:
-    """The edge that carried the command tells its own clients; the other hears nothing."""
+    """The edge that carried the command tells its own clients; the other hears nothing.
+
+    Each message is sent as soon as the one before it was found, so as soon as the other edge has asked after the room:
+    it has almost the whole time until that asks again before it, which is the worst case."""
     async with table(stack, edges=(0, 1)) as t:
         here, there = t.watchers
         speaker = next(player for player in t.players if player.url == here.url)
         async with no_messages(stack) as redis:
             refused = await _refused(redis)
-            for n in range(10):
+            for n in range(REPEATS):
                 ack = await speaker.command("chat", text=f"number {n}")
                 t.note(speaker, ack)
                 await t.all_at(ack["seq"])
-            assert await _refused(redis) - refused >= 10
-            late = [there.came_at[ack["seq"]] - here.came_at[ack["seq"]] for ack in t.acked[-10:]]
-        print(f"a lost message: {statistics.median(late) * 1000:.0f} ms, at most {max(late) * 1000:.0f} ms")
+            assert await _refused(redis) - refused >= REPEATS
+            late = [there.came_at[ack["seq"]] - here.came_at[ack["seq"]] for ack in t.acked[-REPEATS:]]
+        usual = statistics.median(late)
+        print(f"a lost message: median {usual * 1000:.0f} ms, worst of {len(late)}: {max(late) * 1000:.0f} ms")
+        assert usual < PROMISED_S
         assert max(late) < PROMISED_S * MARGIN
         await t.play_to_the_end()
         await t.check()
