@@ -1,17 +1,16 @@
 """Empty calls of a Ray actor, one after the other: `python -m load.floor.ray_call ADDRESS SECONDS`.
 
-What it says is read by load.peers.reports. Ray is asked for by name: nothing of ours but the actors may be built on it
-(tests/test_architecture.py), and this is not built on it, but measures it.
+What it says is read by load.peers.reports. This is not built on Ray, it measures it; nothing else of `load` imports it.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 from typing import Any
 
 import msgspec
+import ray
 
 from load.stats import percentiles
 
@@ -24,9 +23,9 @@ class Empty:
 
 
 def main(address: str, seconds: float) -> None:
-    ray: Any = importlib.import_module("ray")
     ray.init(address=address, log_to_driver=False, configure_logging=False)
-    actor = ray.remote(Empty).options(num_cpus=0).remote()
+    empty: Any = ray.remote(Empty)
+    actor = empty.options(num_cpus=0).remote()
 
     def call() -> float:
         began = time.perf_counter()
