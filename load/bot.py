@@ -53,7 +53,7 @@ class Surroundings(Protocol):
 
     def refused(self, code: str) -> None: ...
 
-    def lost(self, code: int) -> None: ...
+    def lost(self, code: int, url: str) -> None: ...
 
     def came_back(self, seconds: float, whole: bool) -> None: ...
 
@@ -121,7 +121,7 @@ class Bot(Generic[P, E]):
         self.witness.violated("frames", self._seq, f"expected a frame of the protocol; {error}: {data[:120]!r}")
 
     def _lost(self, code: int, reason: str) -> None:
-        self._table.lost(code)
+        self._table.lost(code, self.client.url)
         if code in NOT_OUR_FAULT:
             self.witness.violated("close", self._seq, f"expected no close with {code} {reason}".rstrip())
 

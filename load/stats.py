@@ -134,7 +134,7 @@ class Stats:
         self.refusals: Counter[str] = Counter()
         self.closes: Counter[int] = Counter()
         """Connections lost, by close code."""
-        self.losses: list[float] = []
+        self.losses: list[tuple[float, str]] = []
         """When they were lost, in seconds since the epoch."""
 
     def acted(self, ack_s: float) -> None:
@@ -152,9 +152,10 @@ class Stats:
             kind = f"{'whole' if whole else 'resumed'}, {'at rest' if at_rest else 'under load'}"
             self.connects.setdefault(kind, Histogram()).record(seconds)
 
-    def lost(self, code: int) -> None:
+    def lost(self, code: int, url: str = "") -> None:
+        """A connection to `url` has ended."""
         self.closes[code] += 1
-        self.losses.append(time.time())
+        self.losses.append((time.time(), url))
 
     def add(self, other: Stats) -> None:
         """Everything that `other` has as well, of the same time."""

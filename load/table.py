@@ -150,8 +150,8 @@ class Table:
     def refused(self, code: str) -> None:
         self._house.stats.refused(code)
 
-    def lost(self, code: int) -> None:
-        self._house.stats.lost(code)
+    def lost(self, code: int, url: str) -> None:
+        self._house.stats.lost(code, url)
 
     def came_back(self, seconds: float, whole: bool) -> None:
         self._house.stats.came_back(seconds, whole, at_rest=self.idle)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,7 +15,11 @@ from load.faults.injector import Injected
 from load.proof.evidence import Text
 
 SOON_S = 15.0
-"""How long after a fault its consequences are looked for."""
+"""How long after a fault a room that it concerned may take to be loaded again."""
+AFTER_S = 2.0
+"""How long after a server, or an edge, was away somebody may say that he missed it."""
+RESOLVED_S, EARLY_S, TOGETHER_S = 5.0, 0.5, 0.05
+"""A lost commit: how long after it is resolved, what clocks may differ by, and in what time all rooms of it are."""
 _LINE = re.compile(r"^(\d{4}-\d\d-\d\dT[\d:.]+Z) \[(\w+)\s*\] (\S+)\s*(.*)$", re.MULTILINE)
 _FIELD = re.compile(r"(\w+)=('[^']*'|\S+)")
 COUNTED = (
@@ -78,38 +83,65 @@ def counts(log: Iterable[Event]) -> Counter[str]:
 
 
 def judge(faults: Iterable[Injected], log: list[Event]) -> None:
-    """Sets `bit` of each fault that hurt. `log` has the clients' events too (`client.lost`)."""
-    for fault in faults:
-        after = [event for event in log if fault.at - 0.05 <= event.at <= fault.until + SOON_S]
-        fault.bit = _bit(fault, after)
+    """Sets `bit` of each fault that hurt. `log` has the clients' events too (`client.lost`, with the `url`)."""
+    resolved = [event for event in log if event.name == "commit.resolved"]
+    for fault in sorted(faults, key=lambda fault: fault.until):
+        if fault.kind in ("commit-reply-lost", "commit-lost"):
+            fault.bit = _commit(fault, resolved)
+        else:
+            fault.bit = _bit(fault, log)
 
 
-def _bit(fault: Injected, after: list[Event]) -> str:
+def _bit(fault: Injected, log: list[Event]) -> str:
     match fault.kind:
         case "actor-kill" | "actor-freeze":
             loaded = {
                 event.fields["room"]
-                for event in after
+                for event in _between(log, fault.at, fault.until + SOON_S)
                 if event.name == "room.loaded"
                 and int(event.fields["epoch"]) > fault.rooms.get(event.fields["room"], 1 << 62)
             }
             return f"{len(loaded)} of its rooms were taken over" if loaded else ""
-        case "commit-reply-lost" | "commit-lost":
-            wanted = "True" if fault.kind == "commit-reply-lost" else "False"
-            resolved = any(e.name == "commit.resolved" and e.fields["happened"] == wanted for e in after)
-            return (
-                f"an unknown commit was found to have {'' if wanted == 'True' else 'not '}happened" if resolved else ""
-            )
         case "redis-restart":
-            lost = sum(event.name == "redis.lost" for event in after)
+            lost = sum(event.name == "redis.lost" for event in _between(log, fault.at, fault.until + AFTER_S))
             return f"{lost} links to Redis were lost" if lost else ""
         case "postgres-restart" | "postgres-crash":
-            told = sum(event.name in AWAY for event in after)
+            told = sum(event.name in AWAY for event in _between(log, fault.at, fault.until + AFTER_S))
             return f"the database was missed {told} times" if told else ""
         case "edge-kill":
-            return "its players came back" if any(e.name == "client.lost" for e in after) else ""
+            lost = sum(
+                event.name == "client.lost" and _port(event.fields["url"]) == _port(fault.url)
+                for event in _between(log, fault.at, fault.at + AFTER_S)
+            )
+            return f"{lost} of its players lost their connections" if lost else ""
         case _:
             return fault.what if fault.hurt else ""
+
+
+def _commit(fault: Injected, resolved: list[Event]) -> str:
+    """Takes what it finds out of `resolved`, so that it shows no other fault. The rooms of one commit are resolved
+    together. The fault is over in the moment in which the commit is lost."""
+    happened = "True" if fault.kind == "commit-reply-lost" else "False"
+    mine = [
+        event
+        for event in _between(resolved, max(fault.at, fault.until - EARLY_S), fault.until + RESOLVED_S)
+        if event.fields["happened"] == happened
+    ]
+    if not mine:
+        return ""
+    for event in mine:
+        if event.at - mine[0].at <= TOGETHER_S:
+            resolved.remove(event)
+    return f"an unknown commit was found to have {'' if happened == 'True' else 'not '}happened"
+
+
+def _between(log: list[Event], since: float, until: float) -> list[Event]:
+    return [event for event in log if since - 0.05 <= event.at <= until]
+
+
+def _port(url: str) -> int | None:
+    """By which edges are told apart, all on one machine, whatever it is called."""
+    return urlsplit(url).port
 
 
 def did_nothing(faults: list[Injected], asked: Iterable[str]) -> list[str]:

@@ -44,6 +44,7 @@ class Injected(msgspec.Struct):
     what: str
     rooms: dict[str, int] = {}
     hurt: int | None = None
+    url: str = ""
     bit: str = ""
 
 
@@ -124,4 +125,4 @@ class Injector:
         if done is None:
             self.left_out[kind] += 1
         else:
-            self.done.append(Injected(kind, at, time.time(), done.what, done.rooms, done.hurt))
+            self.done.append(Injected(kind, at, time.time(), done.what, done.rooms, done.hurt, done.url))

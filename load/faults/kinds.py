@@ -24,6 +24,8 @@ class Done(msgspec.Struct, frozen=True):
     what: str
     rooms: dict[str, int] = {}
     hurt: int | None = None
+    url: str = ""
+    """Of the edge that it was done to."""
 
 
 Kind: TypeAlias = Callable[[Site, Random], Awaitable[Done | None]]
@@ -61,9 +63,9 @@ async def edge_kill(site: Site, chance: Random) -> Done | None:
     edges = site.edges()
     if len(edges) < max(2, site.edge_count()):
         return None
-    pid = chance.choice(edges)
+    pid = chance.choice(list(edges))
     kill(pid)
-    return Done(f"killed edge {pid}")
+    return Done(f"killed edge {pid}", url=edges[pid])
 
 
 async def redis_restart(site: Site, chance: Random) -> Done:

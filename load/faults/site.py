@@ -73,9 +73,12 @@ class Site:
         rows: list[Any] = await self.truth.rows("actors")
         return [Actor(row["pid"], row["rooms"]) for row in rows if row["rooms"] and lives(row["pid"])]
 
-    def edges(self) -> list[int]:
+    def edges(self) -> dict[int, str]:
+        """Those that live: process → address."""
         stack = read_stack(self.data_dir)
-        return [pid for pid in (stack.roots().get("edges", []) if stack is not None else []) if lives(pid)]
+        pids = stack.pids.get("edges", []) if stack is not None else []
+        urls = stack.urls if stack is not None else []
+        return {pid: url for pid, url in zip(pids, urls, strict=False) if isinstance(pid, int) and lives(pid)}
 
     def edge_count(self) -> int:
         stack = read_stack(self.data_dir)

@@ -176,7 +176,8 @@ class Prover:
             self._say("P1's times cannot be judged: Postgres keeps no times of commits here")
         looked.log_bytes = sum(len(text.text) for text in texts)
         log = bites.events(texts)
-        bites.judge(injector.done, [*log, *(bites.Event(at, "client.lost", {}) for at in run.stats.losses)])
+        lost = [bites.Event(at, "client.lost", {"url": url}) for at, url in run.stats.losses]
+        bites.judge(injector.done, [*log, *lost])
         counts = Counter(finding.promise for finding in found)
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
         why += report.why

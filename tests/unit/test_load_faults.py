@@ -25,6 +25,7 @@ LOG = b"""\
 2026-11-22T20:00:02.500000Z [info     ] commit.resolved                epoch=3 happened=True room=r_1 seq=11
 Traceback, and other lines that are no events
 2026-11-22T20:00:03.000000Z [info     ] commit.resolved                epoch=4 happened=False room=r_1 seq=11
+2026-11-22T20:00:04.000000Z [warning  ] redis.lost                     link=commands
 2026-11-22 20:00:04,000 WARNING asyncio something else
 """
 T0 = 1795377600.0  # 2026-11-22T20:00:00Z
@@ -75,7 +76,13 @@ def test_a_scenario_brings_every_kind_that_it_asks_for(name: str) -> None:
 
 def test_servers_logs_are_read() -> None:
     found = events([Text("edge-1.log", LOG)])
-    assert [event.name for event in found] == ["room.loaded", "commit.unknown", "commit.resolved", "commit.resolved"]
+    assert [event.name for event in found] == [
+        "room.loaded",
+        "commit.unknown",
+        "commit.resolved",
+        "commit.resolved",
+        "redis.lost",
+    ]
     assert found[0] == Event(T0 + 1, "room.loaded", {"epoch": "2", "room": "r_1", "seq": "10"})
     assert found[1].fields["reason"] == "ConnectionLost 08003"
     assert counts(found) == {
@@ -83,6 +90,7 @@ def test_servers_logs_are_read() -> None:
         "commit.unknown": 1,
         "commit.resolved, it had happened": 1,
         "commit.resolved, it had not": 1,
+        "redis.lost": 1,
     }
 
 
@@ -98,16 +106,37 @@ def test_servers_logs_are_read() -> None:
         (Injected("commit-lost", T0 + 2.7, T0 + 2.8, ""), True),
         (Injected("commit-lost", T0 - 60, T0 - 50, ""), False),  # too long ago
         (Injected("postgres-restart", T0 + 1.5, T0 + 2, ""), True),
+        (Injected("postgres-restart", T0 - 2, T0 - 1, ""), False),  # somebody else's
         (Injected("redis-restart", T0, T0 + 1, ""), False),
-        (Injected("edge-kill", T0, T0, ""), False),
+        (Injected("redis-restart", T0 + 3, T0 + 3.1, ""), True),
+        (Injected("redis-restart", T0 + 1, T0 + 1.9, ""), False),  # lost too late for it
+        (Injected("edge-kill", T0, T0, "", url="http://127.0.0.1:8001"), False),
+        (Injected("edge-kill", T0 + 4, T0 + 4, "", url="http://127.0.0.1:8001"), True),
+        (Injected("edge-kill", T0 + 4, T0 + 4, "", url="http://127.0.0.1:8002"), False),  # another one's players
+        (Injected("edge-kill", T0 + 2, T0 + 2, "", url="http://127.0.0.1:8001"), False),  # later than by its death
         (Injected("redis-flush", T0, T0, "flushed 0 keys", hurt=0), False),
         (Injected("redis-flush", T0, T0, "flushed 3 keys", hurt=3), True),
     ],
 )
 def test_a_fault_hurt_only_if_something_shows_it(fault: Injected, bites: bool) -> None:
-    judge([fault], events([Text("x", LOG)]))
+    judge([fault], [*events([Text("x", LOG)]), Event(T0 + 4.5, "client.lost", {"url": "http://localhost:8001"})])
     assert bool(fault.bit) == bites
     assert did_nothing([fault], [fault.kind]) == ([] if bites else [f"no {fault.kind} hurt anything"])
+
+
+def test_one_unknown_commit_shows_one_lost_commit() -> None:
+    def resolved(at: float, room: str) -> Event:
+        return Event(T0 + at, "commit.resolved", {"happened": "True", "room": room})
+
+    def bites(*log: Event) -> list[bool]:
+        faults = [Injected("commit-reply-lost", T0 - 3, T0 + at, "") for at in (1.0, 0.0, 2.0)]
+        judge(faults, list(log))
+        return [bool(fault.bit) for fault in faults]
+
+    assert bites(resolved(0.1, "r_1")) == [False, True, False]
+    assert bites(resolved(0.1, "r_1"), resolved(0.11, "r_2")) == [False, True, False], "two rooms of one commit"
+    assert bites(resolved(0.1, "r_1"), resolved(2.1, "r_1")) == [True, True, False]
+    assert bites(resolved(0.1, "r_1"), resolved(1.1, "r_1"), resolved(2.1, "r_1")) == [True, True, True]
 
 
 def test_a_kind_that_never_came_did_nothing() -> None:
