@@ -30,8 +30,8 @@ check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-long: .venv/installed ## what `make test` leaves out for time: bugs planted in running servers, whole stacks that die and come back
-	@$(BIN)/python -m pytest -m long $(ARGS)
+long: .venv/installed ## what `make test` leaves out for time: planted bugs, dying stacks, properties on 2,000 random games each (ARGS=tests/property: 5 to 7 minutes)
+	@$(BIN)/python -m pytest -m long --hypothesis-profile=long $(ARGS)
 
 soak: .venv/installed ## ten minutes of play while things break; writes a report (REPORT=report/soak.html)
 	@$(BIN)/tavola load --scenario load/scenarios/soak.toml --report $(or $(REPORT),report/soak.html) $(ARGS)

@@ -9,9 +9,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import redis
+from hypothesis import settings
 
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
+
+# For `make long`; tests/property/kit_examples.py says who follows it.
+settings.register_profile("long", max_examples=2000)
 
 _numbers = count(1)
 

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from holdem_kit import GAME, encode, on_view, stored
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit_examples import PROFILE, examples
 from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
 
 from games.base import Entropy, Move, Outcome, Refused, SeatIndex
@@ -24,9 +25,10 @@ from games.cards import DECK
 from games.holdem_state import Hand, Options, Seat, Table
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
-many = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
-fewer = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-some = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = 700
+many = examples(MANY)
+fewer = examples(300)
+some = examples(250)
 
 
 class Script(NamedTuple):
@@ -184,11 +186,22 @@ def everything(state: Table, options: Options) -> bytes:
 # What must hold
 
 
+@pytest.fixture
+def hands() -> Iterator[list[int]]:
+    """The numbers of all hands that a test deals over its examples: more than two an example."""
+    dealt = list[int]()
+    yield dealt
+    print(f"hands dealt: {len(dealt):,}")
+    assert len(dealt) > 2 * max(MANY, PROFILE)
+
+
 @many
-@given(scripts())
-def test_chips_are_conserved_and_seats_are_unique(script: Script) -> None:
+@given(script=scripts())
+def test_chips_are_conserved_and_seats_are_unique(hands: list[int], script: Script) -> None:
     options = script.options
     for step in steps(script):
+        if step.entropy is not None:
+            hands.append(step.after.state.number)
         before, after = step.before, step.after.state
         taken_away = sum(goes_with(step, options, seat) for seat in step.after.vacated)
         assert on_view(after, options) == on_view(before, options) + step.brought - taken_away

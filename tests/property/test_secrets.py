@@ -12,9 +12,10 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kit.rooms import ROOM, Live, as_json, info, log_row, stored
+from kit_examples import examples
 from room_script import Script, opened, steps
 
 from actors import load
@@ -33,7 +34,7 @@ def scripts(draw: st.DrawFn) -> Script:
     return Script(described, seats, draw(st.binary(max_size=60)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150)
 @given(scripts(), st.sampled_from(("seated", "watching", "admitted", "nobody", "host outside")), st.integers(0, 999))
 def test_hidden_cards_change_nothing(script: Script, role: str, seed: int) -> None:
     viewer = _viewer(role)
