@@ -140,6 +140,10 @@ def load(
         raise typer.BadParameter(
             "--kill-edge is for a server of our own with --edges 2 or more, and nothing else broken"
         )
+    if broken is not None and asked.seconds is None and fault_count is None:
+        raise typer.BadParameter(
+            "how long hands take is not known before: with --faults give --seconds or --fault-count"
+        )
     if broken is not None or prove:
         passed = prove_it(asked, broken, edges or 1, carried, report, json)
     else:

@@ -22,6 +22,7 @@ from load.faults.kinds import ON_THE_WIRE
 from load.faults.servers import own_servers
 from load.faults.site import Servers, Site
 from load.processes import roots_of
+from load.progress import Judging
 from load.proof import once
 from load.proof.checker import Looked, check_room, check_texts, looked_at
 from load.proof.evidence import Replay, Room
@@ -154,6 +155,7 @@ class Prover:
             return {**roots_of(data_dir, scenario.urls), **servers.pids()}
 
         run = self._run = Run(scenario, self._beside(injector), roots)
+        run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
         tap = Tap(servers.redis_url, run.heard)
         sampler = Sampler(roots)
         beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
@@ -229,10 +231,18 @@ class Prover:
                 looked.add(looked_at(room))
                 known.update(await asyncio.to_thread(marks, room))
                 pulses[room.id] = await asyncio.to_thread(_pulse, room)
+                judging.judged += 1
 
-        async with asyncio.TaskGroup() as tasks:
-            for path in await asyncio.to_thread(lambda: sorted(record.glob(f"*{SUFFIX}"))):
-                tasks.create_task(judge(path))
+        paths = await asyncio.to_thread(lambda: sorted(record.glob(f"*{SUFFIX}")))
+        judging = Judging(len(paths))
+        showing = asyncio.create_task(judging.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for path in paths:
+                    tasks.create_task(judge(path))
+        finally:
+            showing.cancel()
+            await asyncio.wait((showing,))
         return found, looked, pulses, known
 
 

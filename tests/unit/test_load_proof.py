@@ -180,3 +180,9 @@ def test_the_kept_scenarios_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert "sleep" in soak.churn.keys() & proof.churn.keys()
     assert [soak.room(table)["options"]["turn_seconds"] for table in (0, 1, 2)] == [3, 3, 3]
     assert "timebank_seconds" not in soak.room(2)["options"], "which only hold'em has"
+
+
+def test_faults_need_an_end_that_is_known() -> None:
+    result = CliRunner().invoke(app, ["--tables", "2", "--hands", "5", "--faults", "all"])
+    assert result.exit_code == 2
+    assert "--fault-count" in result.output
