@@ -357,7 +357,7 @@ class AdminPage {
       this.#after = after;
       this.#look();
     };
-    const { seq, user } = this.#place;
+    const { seq } = this.#place;
     return h(
       "section",
       { key: "log", "aria-labelledby": "log-title" },
@@ -386,7 +386,7 @@ class AdminPage {
               {
                 class: "small quiet",
                 "aria-label": `View at ${line.seq}`,
-                on: { click: () => this.#go({ room: room.id, seq: line.seq, user }) },
+                on: { click: () => this.#go({ room: room.id, seq: line.seq, user: this.#place.user }) },
               },
               "View",
             ),
@@ -400,7 +400,9 @@ class AdminPage {
   #drawThen(room, participants) {
     const { seq, user } = this.#place;
     const at = seq ?? room.seq;
-    const go = (changed) => this.#go({ room: room.id, seq: at, user, ...changed });
+    // Where one is when something is chosen, which may be further than what is drawn.
+    const here = () => this.#place.seq ?? room.seq;
+    const go = (changed) => this.#go({ room: room.id, seq: here(), user: this.#place.user, ...changed });
     const people = this.#then?.participants ?? participants;
     const chosen = people.find((each) => each.user_id === user) ?? participants.find((each) => each.user_id === user);
     const who = user === null ? "any spectator" : chosen?.display_name || user;
@@ -438,8 +440,8 @@ class AdminPage {
           value: at,
           on: { change: (event) => go({ seq: inRange(event) }) },
         }),
-        button("Back", at <= 0, () => go({ seq: at - 1 })),
-        button("On", at >= room.seq, () => go({ seq: at + 1 })),
+        button("Back", at <= 0, () => go({ seq: Math.max(0, here() - 1) })),
+        button("On", at >= room.seq, () => go({ seq: Math.min(room.seq, here() + 1) })),
         seq === null && button("Show", false, () => go({})),
       ),
       h("p", { class: "error", role: "alert" }, this.#thenError),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from kit_browser import Balancer, Person, person, robots_room
 from kit_stack import ADMIN_SECRET, Stack
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +21,11 @@ async def knows(operator: Person, url: str, secret: str) -> None:
     await operator.open(f"{url}/admin")
     await operator.page.get_by_label("The operator's secret").fill(secret)
     await operator.page.get_by_role("button", name="Look").click()
+
+
+async def late(route: Route) -> None:
+    await asyncio.sleep(0.5)
+    await route.continue_()
 
 
 async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Stack, balancer: Balancer) -> None:
@@ -53,14 +59,21 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await expect(newest.locator("td").first).to_have_text(shown_first)
         await page.mouse.move(0, 0)
         await expect(newest.locator("td").first).not_to_have_text(shown_first)
-        await log.locator("tr", has_text="hand_started").first.get_by_role("button", name="View at").click()
+        # What is chosen before the server has answered to the last choice goes from there, not from what is drawn.
+        await page.route("**/api/admin/**", late)
+        view = log.locator("tr", has_text="hand_started").first.get_by_role("button", name="View at")
+        await view.hover()
+        chosen = await view.get_attribute("aria-label")
+        await view.click()
         robot = room.robots[1]
         await page.get_by_label("Viewer").select_option(robot.who.user)
+        await page.unroute_all(behavior="wait")
         await expect(page.get_by_role("heading", name="What Robot 2 saw after update")).to_be_visible()
         shown = page.locator("#view")
         await expect(shown).to_contain_text(robot.who.user)
         then: dict[str, Any] = json.loads(await shown.inner_text())
         at = int(await page.get_by_label("Seq").input_value())
+        assert chosen == f"View at {at}"
         dealt = json.loads(robot.updates[at])
         assert then["me"]["hole_cards"] == dealt["patch"]["me"]["hole_cards"]
         await page.get_by_label("Viewer").select_option("")
