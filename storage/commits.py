@@ -88,6 +88,7 @@ def _with_records(query: str, tables: tuple[str, ...], arguments: int) -> str:
     """The name of a query that does what `query` does with its `arguments`, and writes the rows of these tables: only
     of these, for Postgres prepares for all that a statement could do, each time that it is run."""
     head, end, rest = QUERIES[query].rpartition("\n)\n")
+    assert rest.startswith(("SELECT room_id FROM held", "INSERT INTO actions")), "the parts come before what is last"
     parts = [_PARTS[table].replace("$rows", f"${number}") for number, table in enumerate(tables, arguments + 1)]
     name = "+".join((query, *tables))
     QUERIES[name] = f"{', '.join((head + end.rstrip(), *parts))}\n{rest}"

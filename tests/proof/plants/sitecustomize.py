@@ -139,7 +139,7 @@ def in_postgres(postgres: Any) -> None:
         )
         fenceless = sql
         joined = "JOIN held ON held.room_id = l.room_id"
-        sql = sql.replace(f"{joined}\n)", f"{joined} {overwrite})", 1)
+        sql = sql.replace(f"{joined}\n)", f"{joined} {overwrite}\n)", 1)
         sql = sql.replace("FROM held\nRETURNING room_id", f"FROM held {overwrite}\nRETURNING room_id")
         assert before != fenceless != sql, f"{name} is not what it was when this was written"
         postgres.QUERIES[name] = sql
