@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from actors.commands import RoomId, UserId
 from edge import protocol
-from storage.postgres import Database, Row
+from storage.postgres import Database, Row, StorageUnavailable
 
 TOGETHER = 50
 """Gaps in one query at most: an answer then has some megabytes at worst."""
@@ -54,6 +54,9 @@ class Gaps:
             for row in await self._database.rows("gap", rooms, users, afters, protocol.GAP_LIMIT):
                 found[row["number"] - 1].append(row)
         except Exception as error:  # Whatever it is, it is the answer of all who wait for this query.
+            if isinstance(error, StorageUnavailable):
+                # And of those behind them: each query of theirs would wait as long, one after the other.
+                batch, self._asked = batch + self._asked, []
             for asked in batch:
                 if not asked.rows.done():
                     asked.rows.set_exception(error)
