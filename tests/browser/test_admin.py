@@ -23,11 +23,6 @@ async def knows(operator: Person, url: str, secret: str) -> None:
     await operator.page.get_by_role("button", name="Look").click()
 
 
-async def late(route: Route) -> None:
-    await asyncio.sleep(0.5)
-    await route.continue_()
-
-
 async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Stack, balancer: Balancer) -> None:
     async with (
         robots_room(stack.urls[0], balancer.url, 2, name=HOSTILE, next_hand_seconds=1) as room,
@@ -60,13 +55,20 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await page.mouse.move(0, 0)
         await expect(newest.locator("td").first).not_to_have_text(shown_first)
         # What is chosen before the server has answered to the last choice goes from there, not from what is drawn.
-        await page.route("**/api/admin/**", late)
+        answers = asyncio.Event()
+
+        async def held(route: Route) -> None:
+            await answers.wait()
+            await route.continue_()
+
+        await page.route("**/api/admin/**", held)
         view = log.locator("tr", has_text="hand_started").first.get_by_role("button", name="View at")
         await view.hover()
         chosen = await view.get_attribute("aria-label")
         await view.click()
         robot = room.robots[1]
         await page.get_by_label("Viewer").select_option(robot.who.user)
+        answers.set()
         await page.unroute_all(behavior="wait")
         await expect(page.get_by_role("heading", name="What Robot 2 saw after update")).to_be_visible()
         shown = page.locator("#view")
