@@ -18,11 +18,11 @@ from edge import (
     tokens_api,
     views_api,
 )
-from edge.http import Answer, Call, Door, Endpoint
+from edge.connection import Services
 from edge.lobby import Lobby
 from edge.matchmaker import Matchmaker
-from edge.operator import Operator
-from edge.socket import Services
+from edge.operators import Operator
+from edge.rest import Answer, Call, Door, Endpoint
 from edge.who import Who
 from storage.online import Online
 

@@ -25,22 +25,22 @@ from actors.directory import ClusterUnavailable, Directory
 from edge import pages
 from edge.api import Api
 from edge.auth import Identities
+from edge.connection import Connection, Services
 from edge.fanout import Fanout
-from edge.http import not_there
 from edge.issuers import Issuer, OneKey
 from edge.jwks import Jwks
 from edge.lobby import Lobby
 from edge.metrics import CONTENT_TYPE
-from edge.operator import Operator
+from edge.operators import Operator
 from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
+from edge.rest import not_there
 from edge.returns import Returns
 from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
 from edge.who import COOKIE, Who

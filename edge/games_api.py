@@ -10,8 +10,8 @@ import msgspec
 from actors import archive
 from actors.load import Corrupted
 from actors.messages import No
-from edge.http import Answer, Call, Endpoint
 from edge.lobby import iso
+from edge.rest import Answer, Call, Endpoint
 from edge.router import NO_ROOM
 from storage.postgres import BIGINT, Database, Row
 

@@ -9,9 +9,9 @@ import msgspec
 from actors import opening
 from actors.commands import Id
 from actors.messages import No
-from edge.http import Answer, Call, Endpoint
 from edge.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
 from edge.matchmaker import Matchmaker
+from edge.rest import Answer, Call, Endpoint
 from edge.router import NO_ROOM
 
 

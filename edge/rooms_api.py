@@ -32,9 +32,9 @@ from actors.commands import (
 )
 from actors.messages import Deliver, Done, No
 from edge import protocol
-from edge.http import Answer, Call, Endpoint, Handler
+from edge.connection import Services
+from edge.rest import Answer, Call, Endpoint, Handler
 from edge.router import NOBODY
-from edge.socket import Services
 
 ROOM = "/api/rooms/{room}"
 

@@ -8,8 +8,8 @@ from actors.commands import UserId
 from actors.messages import No
 from actors.names import clean
 from edge.auth import INVALID, Identity
-from edge.http import Answer, Call, Endpoint, Reply
 from edge.lobby import iso
+from edge.rest import Answer, Call, Endpoint, Reply
 from edge.sessions import LIFE_MS
 from edge.who import COOKIE, Who
 

@@ -11,13 +11,13 @@ from actors.messages import Look, No, Seen
 from actors.state import Role, Standing
 from edge import protocol
 from edge.auth import INVALID, Identity
-from edge.http import Answer, Call, Endpoint
+from edge.connection import Services
 from edge.lobby import iso
 from edge.past import past
+from edge.rest import Answer, Call, Endpoint
 from edge.returns import Holder
 from edge.rooms_api import ROOM
 from edge.router import NO_ROOM, NOBODY
-from edge.socket import Services
 from edge.views_api import PAGE_LIMIT, Update, View
 from storage.postgres import BIGINT
 

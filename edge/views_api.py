@@ -8,11 +8,11 @@ import msgspec
 
 from actors.commands import Sender, Seq
 from actors.messages import Look, No, Seen
-from edge.http import Answer, Call, Endpoint
+from edge.connection import Services
 from edge.past import past
+from edge.rest import Answer, Call, Endpoint
 from edge.rooms_api import ROOM
 from edge.router import NO_ROOM, NOBODY
-from edge.socket import Services
 from storage.postgres import BIGINT
 
 PAGE_LIMIT = 200

@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from load.frames import Json, encode
-from load.http import Http, Reply
+from load.http_client import Http, Reply
 
 COOKIE = "tavola_session"
 TRIES = 6

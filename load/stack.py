@@ -13,7 +13,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from load.http import Http
+from load.http_client import Http
 from load.processes import Stack, read_stack
 
 READY_S = 90.0

@@ -93,7 +93,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] =
 @app.command(context_settings=FORWARD, add_help_option=False)
 def rooms(context: typer.Context) -> None:
     """The rooms."""
-    from tavola.operator import app as operator
+    from tavola.rooms import app as operator
 
     operator(["rooms", *context.args], prog_name="tavola")
 
@@ -101,7 +101,7 @@ def rooms(context: typer.Context) -> None:
 @app.command(context_settings=FORWARD, add_help_option=False)
 def room(context: typer.Context) -> None:
     """One room: show it, its log; verify, evict."""
-    from tavola.operator import app as operator
+    from tavola.rooms import app as operator
 
     operator(["room", *context.args], prog_name="tavola")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def test_the_imports_are_read() -> None:
     assert "actors.room" in ours("actors.host")
     assert "ray" in set(imports("actors.remote"))
     assert "games.base" in ours("actors.play")
+
+
+def test_no_module_bears_a_name_of_the_standard_library() -> None:
+    """A module's folder stands first on `sys.path` when a file beside it is run as a script."""
+    names = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    names |= {part for module in modules(*OURS) for part in module.split(".")}
+    assert {"connection", "kit_stack", "games"} <= names, "the test sees them"
+    assert names & sys.stdlib_module_names == set()
 
 
 def test_ray_is_imported_where_it_may_be() -> None:

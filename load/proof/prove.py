@@ -20,7 +20,7 @@ from load.faults.found import CannotBreak, FoundServers
 from load.faults.injector import Injected, Injector, plan
 from load.faults.kinds import ON_THE_WIRE
 from load.faults.servers import own_servers
-from load.faults.site import Servers, Site
+from load.faults.targets import Servers, Site
 from load.processes import roots_of
 from load.progress import Judging
 from load.proof import once
@@ -29,7 +29,7 @@ from load.proof.evidence import Replay, Room
 from load.proof.findings import Finding
 from load.proof.recorder import SUFFIX, read
 from load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
-from load.proof.secrets import Mark, marks
+from load.proof.secrecy import Mark, marks
 from load.proof.tap import Tap
 from load.proof.truth import Truth
 from load.report import Report

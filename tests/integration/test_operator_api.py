@@ -22,13 +22,13 @@ from actors.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectat
 from actors.load import restore, room_of
 from actors.state import Room
 from edge import admin_api, pages
+from edge.connection import Services
 from edge.fanout import Fanout
-from edge.http import Door, not_there
 from edge.lobby import Lobby
-from edge.operator import GUESSES, Operator
+from edge.operators import GUESSES, Operator
 from edge.presence import Presence
+from edge.rest import Door, not_there
 from edge.rewind import BUSY, ROWS_LIMIT, Rewind
-from edge.socket import Services
 from storage.online import Online
 from storage.postgres import Database
 from storage.redis import Board

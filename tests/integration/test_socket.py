@@ -16,8 +16,9 @@ from kit.waiting import Pulse
 
 from actors.commands import RequestJoin, RoomId, TakeSeat, UserId
 from actors.directory import Directory
-from edge import arrival, socket
+from edge import arrival, connection
 from edge.auth import Identities, Identity
+from edge.connection import BEHIND_LIMIT, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from edge.fanout import Fanout
 from edge.origins import Origins
 from edge.presence import Presence
@@ -26,7 +27,6 @@ from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import BEHIND_LIMIT, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from edge.tokens import SEAT_LIFE_S, Tokens
 from edge.who import Who
 from storage.postgres import Database
@@ -229,7 +229,7 @@ def test_by_a_seat_token_it_lasts_as_that(database_url: str, redis_url: str) -> 
 def test_a_sessions_socket_goes_with_the_session(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (arrival, socket):
+    for module in (arrival, connection):
         monkeypatch.setattr(module, "RECHECK_S", 10.0)
 
     async def main() -> None:

@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from actors.commands import RoomId, UserId
 from edge import session_api
 from edge.auth import Identities
-from edge.http import Door
 from edge.issuers import Issuer
 from edge.origins import Origins
+from edge.rest import Door
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts

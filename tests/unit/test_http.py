@@ -16,8 +16,8 @@ from starlette.requests import Request
 from actors.commands import RoomId, UserId
 from actors.messages import No
 from edge.auth import INVALID, UNAUTHENTICATED, Identity
-from edge.http import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
 from edge.limits import Rates
+from edge.rest import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
 from storage.postgres import Conflict, StorageUnavailable
 
 ROOM = RoomId("r_1")

@@ -14,7 +14,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge.websocket import EXTENSION, DirectWebSocket, text_frame
-from load.socket import HandshakeRefused, connect
+from load.websocket import HandshakeRefused, connect
 
 WITHIN_S = 8.0
 
