@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 import structlog
+from ray.job_config import JobConfig
 
 from actors.directory import ClusterUnavailable
 from actors.remote import RoomActor, StewardActor
@@ -53,6 +54,8 @@ def join(settings: Settings) -> None:
         ray.init(
             address=settings.ray_address,
             namespace=settings.namespace,
+            # A job of one's own makes the workers look for modules in this process' working folder before all others.
+            job_config=JobConfig(_client_job=True),
             log_to_driver=False,
             configure_logging=False,
         )

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from load.http_client import Http
 from load.processes import Stack, read_stack
+from tavola.processes import PYTHON
 
 READY_S = 90.0
 STOP_S = 20.0
@@ -37,7 +37,7 @@ async def own_stack(
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
     log = data_dir / "load.log"
-    argv = [sys.executable, "-m", "tavola", "dev", "--port", "0", "--data-dir", str(data_dir)]
+    argv = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", str(data_dir)]
     argv += ["--edges", str(edges)] if edges > 1 else []
     with log.open("wb") as out:
         # A session of its own: Ctrl-C is for us, and the server goes on until we have said goodbye.

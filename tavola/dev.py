@@ -22,7 +22,7 @@ from storage.embedded_redis import EmbeddedRedis
 from tavola.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.failures import Failure
 from tavola.local_ray import LocalRay
-from tavola.processes import STACK_MARK, end, exit_code, free_port, marked, raise_open_files
+from tavola.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
 from tavola.progress import Progress
 from tavola.server import NotStarted, Server
 from tavola.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
@@ -61,7 +61,7 @@ class Stack:
         for number in range(1, edges + 1):
             port = near_port(port + 1 if number > 1 else port, settings.host)
             log = self._logs / f"edge-{number}.log"
-            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment))
+            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment, self._ray.told))
         self._bots = bots
         self._parts: dict[str, list[Server]] = {}
         """Kind → what runs, in the order in which it was started."""
@@ -140,7 +140,7 @@ class Stack:
             began = time.monotonic()
             code = await exit_code(part.process)
             failures = 0 if time.monotonic() - began > _STEADY_AFTER else failures + 1
-            self._progress.say(f"  ! {part.name} ended ({_reason(code)}), starting it again")
+            self._progress.say(f"  ! {part.name} ended ({how_ended(code)}), starting it again")
             await asyncio.sleep(self._grace_s(part))
             url = await self._start_again(part, failures)
             if variable and (kind == "ray" or url != self._environment[variable]):
@@ -243,7 +243,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _show(stack: Stack, settings: Settings, progress: Progress) -> None:
-    command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -m tavola"
+    command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -P -m tavola"
     if settings.data_dir != Path.cwd() / ".tavola":
         command = f"TAVOLA_DATA_DIR={shlex.quote(str(settings.data_dir))} {command}"
     progress.say()
@@ -266,7 +266,3 @@ def _first(failures: BaseExceptionGroup[Failure]) -> BaseException:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
-
-
-def _reason(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

@@ -6,14 +6,18 @@ to the node's fork server, which forks; the child is the worker, and shares what
 writes to it. The first worker starts the server, which ends with the raylet; nothing is lost with it, for the next
 worker starts another one. Where none answers, this process becomes the worker itself, as Ray meant it.
 
-It runs as a script in each worker, so at the top of it stands only what costs nothing.
+It runs as a script in each worker, so at the top of it stands only what costs nothing. Python puts a script's folder
+first on `sys.path`, before the standard library, and ours has modules of all kinds of names: it is removed before
+anything is imported.
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
 
 import os
 import socket
-import sys
 
 ANSWER_WITHIN_S = 20.0
 """Longer than the server takes to import everything on a busy machine."""
@@ -38,7 +42,6 @@ _STORE = "--object-store-name="
 
 def main(arguments: list[str]) -> None:
     """Have the worker forked, or be it."""
-    del sys.path[0]  # This folder: its modules are not to be found under their bare names.
     store = next(each for each in arguments if each.startswith(_STORE)).removeprefix(_STORE)
     if not _have_forked(f"{os.path.dirname(store)}/forks", arguments):
         _work(arguments)

@@ -6,18 +6,20 @@ together with every other Ray of the user's. So a process of our own (`python -m
 builds Ray's `Node` itself, which is private to Ray: constraints.txt names the release for which this was written.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from storage.embedded import EmbeddedServer
 from tavola import fork_server
-from tavola.processes import spawn
+from tavola.processes import PYTHON, spawn
 from tavola.settings import write_private
 
 _OBJECT_STORE_BYTES = 75 << 20
@@ -51,12 +53,24 @@ class LocalRay(EmbeddedServer):
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         }
 
+    def told(self) -> Iterable[Path]:
+        """The logs to which Ray's parts, and what runs in its workers, write errors."""
+        logs = self.data / "s" / "logs"
+        return (logs / "gcs_server.err", logs / "raylet.err", *sorted(logs.glob("worker-*.err")))
+
     async def stop(self) -> None:
+        """Its logs stay until the next start."""
         await super().stop()
         await self.sweep()
         if self.data.is_symlink():
-            shutil.rmtree(self.data.readlink(), ignore_errors=True)
+            elsewhere = self.data.readlink()
             self.data.unlink()
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copytree(elsewhere / "s" / "logs", self.data / "s" / "logs")
+            shutil.rmtree(elsewhere, ignore_errors=True)
+
+    def _logs(self) -> Iterable[Path]:
+        return (self.log, *self.told())
 
     async def _prepare(self) -> None:
         """Ray's sockets and logs are in `data`. The path of a socket has a limit, so a `data` that lies too deep is a
@@ -74,7 +88,7 @@ class LocalRay(EmbeddedServer):
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         return spawn(
-            [sys.executable, "-m", "tavola.local_ray", self._ready, self.data.resolve(), str(port)],
+            [*PYTHON, "-m", "tavola.local_ray", self._ready, self.data.resolve(), str(port)],
             log=self.log,
             env={**os.environ, **self.environment},
             cwd=self.data,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 class Progress:
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
         self._begun = time.monotonic()
         self._at_work: dict[str, Spinner] = {}
         self._live = Live(console=self._console, refresh_per_second=12, transient=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -38,6 +37,7 @@ from load.sampler import Sample, Sampler
 from load.scenario import Scenario
 from load.stack import own_stack
 from load.stats import Percentiles, percentiles
+from tavola.processes import PYTHON
 
 QUIET_S = 3.0
 """At the end of a run nothing is broken any more, so that what was is seen to recover."""
@@ -249,7 +249,7 @@ class Prover:
 async def replay(room: str, environment: dict[str, str]) -> Replay:
     """What the operator's own command says of a room's log."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tavola", "room", "verify", room, "--json"),
+        *(*PYTHON, "-m", "tavola", "room", "verify", room, "--json"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ FOREIGN = ("DATABASE_URL", "REDIS_", "RAY_", "TAVOLA_")
 class Stack:
     """One `tavola dev` on a data folder, with crash points that can be armed. Made once, it may be started again."""
 
+    program: Sequence[str | Path] = (sys.executable, "-m", "tavola")
+    cwd: Path | None = None
+    """Where the program is run."""
+
     def __init__(self, folder: Path, *, edges: int = 1, **settings: str) -> None:
         self.folder = folder
         self.crash = folder.with_name(f"{folder.name}-crash")
@@ -43,10 +47,11 @@ class Stack:
     def start(self) -> None:
         """On return it is ready."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        command = ["-m", "tavola", "dev", "--port", "0", "--edges", str(self._edges), "--data-dir", str(self.folder)]
+        command = [*self.program, "dev", "--port", "0", "--edges", str(self._edges), "--data-dir", str(self.folder)]
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                command,
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
