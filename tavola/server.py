@@ -36,7 +36,8 @@ class Told:
         self._before = {log: log.stat().st_size for log in logs() if log.exists()}
 
     def __str__(self) -> str:
-        return "\n".join(self._ending(log) for log in self._logs() if self._written(log).strip())
+        written = [self._ending(log) for log in self._logs() if self._written(log).strip()]
+        return "\n".join(written or (f"  nothing was written to {log}" for log in self._logs()))
 
     def _ending(self, log: Path) -> str:
         lines = self._written(log).rstrip().splitlines()[-_LAST_LINES:]

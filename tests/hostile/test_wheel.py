@@ -84,6 +84,26 @@ def test_a_game_is_played_from_within_the_project(programs: Path, project: Path)
         assert str(programs.parent) in path, "the test sees where workers look"
 
 
+@pytest.mark.long
+def test_an_edge_that_waits_for_workers_in_vain_says_what_is_wrong_with_them(programs: Path, tmp_path: Path) -> None:
+    """As when a room's process could not import its modules: the edge itself has nothing to tell."""
+    [forker] = programs.parent.rglob("tavola/fork_server.py")
+    sound = forker.read_text()
+    forker.write_text(f"if __name__ == '__main__':\n    raise ImportError('a planted one')\n{sound}")
+    stack = Stack(tmp_path / "data")
+    stack.program, stack.cwd = [programs / "tavola"], tmp_path
+    try:
+        with pytest.raises(AssertionError, match="edge 1 did not start: no answer within") as failed:
+            stack.start()
+        told = str(failed.value)
+        assert f"  {tmp_path}/data/ray/data/s/logs/raylet.err ends:\n" in told
+        assert "ImportError: a planted one" in told.partition("raylet.err ends:")[2]
+        assert "a planted one" in (tmp_path / "data/ray/data/s/logs/raylet.err").read_text()
+    finally:
+        forker.write_text(sound)
+        stack.stop()
+
+
 @contextmanager
 def _playing(tavola: Sequence[str | Path], cwd: Path) -> Iterator[Stack]:
     """A stack on which games have been played to their ends."""
