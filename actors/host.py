@@ -128,7 +128,7 @@ class Host:
                 self.presence.attend(slot, request)
                 reply(Ready())
             case Evict():
-                self.rooms.doubt(slot)
+                self.rooms.drop(slot)
                 reply(Ready())
             case _ as never:
                 assert_never(never)
@@ -270,10 +270,7 @@ class Host:
     def _lose(self, slot: Slot, *, doubtful: bool) -> None:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
         log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
-        if doubtful:
-            self.rooms.doubt(slot)
-        else:
-            self.rooms.drop(slot)
+        self.rooms.drop(slot)
         self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
         for entry in slot.waiting.values():
             _answer(entry.replies, AWAY if doubtful else Moved())
@@ -302,7 +299,7 @@ class Host:
             return
         for slot in slots:
             log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
-            self.rooms.doubt(slot)
+            self.rooms.drop(slot)
             self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
             for entry in slot.waiting.values():
                 _answer(entry.replies, BROKEN)

@@ -66,8 +66,8 @@ class _Checkpoint(msgspec.Struct):
     table: msgspec.Raw
 
 
-def update_of(room: RoomId, row: Row) -> Update:
-    """The update in a row of the log."""
+def update_of(room: RoomId, row: Row, prior: Epoch | None = None) -> Update:
+    """The update in a row of the log; `prior` is the epoch in the row before it, if that matters."""
     return Update(
         room=room,
         seq=Seq(row["seq"]),
@@ -77,6 +77,7 @@ def update_of(room: RoomId, row: Row) -> Update:
         patch=row["patch"].encode(),
         outside=_part(_decode_texts(row["outside"])) if row["outside"] else Part(),
         users={user: _part(texts) for user, texts in _decode_users(row["private"]).items()} if row["private"] else {},
+        prior=prior,
     )
 
 

@@ -63,7 +63,7 @@ class Looks:
                     self.add(slot, look, reply)
                 else:
                     log.info("look.outdated", room=slot.id, epoch=slot.epoch, seq=slot.seq)
-                    self._rooms.doubt(slot)
+                    self._rooms.drop(slot)
                     handle(look, reply)
 
 
@@ -76,12 +76,13 @@ def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
     for update in recent:
         saw = update.audience_after(user, saw)
         events = update.shared(saw)[0] if look.as_spectator else update.shown_to(user, saw)[0]
-        told.append({"seq": update.seq, "at": update.at, "events": msgspec.Raw(events)})
+        told.append({"seq": update.seq, "epoch": update.epoch, "at": update.at, "events": msgspec.Raw(events)})
     view = {
         "seq": slot.seq,
+        "epoch": slot.told,
         "at": room.table.at,
         "stale": stale,
         **(watched(room, user) if look.as_spectator else whole(room, user)),
         "recent": told,
     }
-    return Seen(slot.seq, slot.epoch, room.table.at, stands, _json(view), stale)
+    return Seen(slot.seq, slot.told, room.table.at, stands, _json(view), stale)

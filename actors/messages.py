@@ -81,7 +81,7 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """`view` is the JSON of docs/protocol.md section 4, as of `seq`."""
+    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`."""
 
     seq: Seq
     epoch: Epoch

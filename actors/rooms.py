@@ -31,7 +31,8 @@ class Rooms:
         self._database = database
         self._slots: dict[RoomId, Slot] = {}
         self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
-        self._doubtful: dict[RoomId, Epoch] = {}
+        self._dropped = Epoch(-1)
+        """The highest epoch at which a room was let go of here."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.queued = 0
         """Requests that wait for a room to be loaded."""
@@ -54,16 +55,16 @@ class Rooms:
         return slot
 
     def drop(self, slot: Slot) -> None:
-        """Forget a room. What is under way for it will be fenced or answered by the commit that it is in."""
+        """Forget a room. What is under way for it will be fenced or answered by the commit that it is in.
+
+        Should it be loaded here again at an epoch at which it may have been here, that epoch is raised first. So a
+        commit that is still on its way is refused, edges learn that the room was loaded afresh and knows of nobody's
+        presence, and no two loads give the same numbers at the same epoch, whatever the database has forgotten
+        between them."""
         slot.stop_timer()
+        self._dropped = max(self._dropped, slot.epoch)
         if self.holds(slot):
             del self._slots[slot.id]
-
-    def doubt(self, slot: Slot) -> None:
-        """Drop a room that may be loaded here again: its epoch is raised first. So a commit that is still on its way is
-        refused, and edges learn that the room was loaded afresh and knows of nobody's presence."""
-        self.drop(slot)
-        self._doubtful[slot.id] = slot.epoch
 
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
@@ -106,10 +107,10 @@ class Rooms:
                 return BROKEN
 
     async def _read(self, room: RoomId) -> Answer | None:
-        if room in self._doubtful:
-            await self._database.rows("raise_epochs", [room], [self._doubtful[room]])
-            del self._doubtful[room]
         row = await self._database.row("load_room", room)
+        if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
+            await self._database.rows("raise_epochs", [room], [row["epoch"]])
+            row = await self._database.row("load_room", room)
         if row is None:
             return No("room_not_found", "There is no such room.")
         if row["actor"] != self._actor:

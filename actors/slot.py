@@ -51,6 +51,8 @@ class Slot:
         self.id = RoomId(row["id"])
         self.epoch = Epoch(row["epoch"])
         self.seq = Seq(row["seq"])
+        self.told = Epoch(recent[-1]["epoch"] if recent else 0)
+        """The epoch at which `seq` was committed."""
         self.room: Room = load.room_of(row)
         self.stored_alarm: int | None = row["alarm_at"]
         try:
@@ -96,6 +98,7 @@ class Slot:
         assert entry.update is not None
         assert entry.projection is not None
         self.room, self.seq, self.projection = entry.verdict.room, entry.update.seq, entry.projection
+        self.told = entry.update.epoch
         self.recent.append(update.encode(entry.update))
         if entry.sender.user:
             self.remember(entry.key, Answered(self.seq, entry.verdict.give))

@@ -44,6 +44,14 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
     patch: bytes
     outside: Part
     users: dict[UserId, Part]
+    prior: Epoch | None = None
+    """The epoch of the update before this one, where it is another: where a placement begins. As seq and epoch name an
+    update and all that was before it, whoever holds the one before can tell that this one is of the same history."""
+
+    @property
+    def follows(self) -> Epoch:
+        """The epoch of the update before this one."""
+        return self.epoch if self.prior is None else self.prior
 
     def audience_after(self, user: UserId, before: Audience) -> Audience:
         part = self.users.get(user)
@@ -76,7 +84,12 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
         return b"%b%b}" % (frame[:-1], extra) if extra else frame
 
     def frame(self, events: bytes, patch: bytes) -> bytes:
-        head = b'{"type":"update","room":"%b","seq":%d,"at":%d,"events":' % (self.room.encode(), self.seq, self.at)
+        head = b'{"type":"update","room":"%b","seq":%d,"epoch":%d,"at":%d,"events":' % (
+            self.room.encode(),
+            self.seq,
+            self.epoch,
+            self.at,
+        )
         return b"".join((head, events, b',"patch":', patch, b"}") if patch else (head, events, b"}"))
 
 

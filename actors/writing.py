@@ -38,9 +38,12 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
     by_slot: dict[Slot, list[Entry]] = {}
     for entry in entries:
         if entry.update is not None:
-            if entry.update.epoch != entry.slot.epoch:  # raised after this was decided, to learn of an earlier commit
-                entry.update = replace(entry.update, epoch=entry.slot.epoch)
-            by_slot.setdefault(entry.slot, []).append(entry)
+            slot, mine = entry.slot, by_slot.setdefault(entry.slot, [])
+            prior = slot.told if not mine and slot.told != slot.epoch else None
+            # The epoch may have been raised after this was decided, to learn of an earlier commit.
+            if entry.update.epoch != slot.epoch or entry.update.prior != prior:
+                entry.update = replace(entry.update, epoch=slot.epoch, prior=prior)
+            mine.append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[Slot, int | None] = {}
     for slot, mine in by_slot.items():

@@ -20,6 +20,7 @@ from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
 from edge.gaps import Gaps
+from edge.history import Held
 from edge.keyring import Keyring
 from edge.limits import Bucket, Rates
 from edge.metrics import Metrics
@@ -77,7 +78,7 @@ class Services:
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self._talk = Rates(CHAT_RATE, CHAT_BURST)
-        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()))
+        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost)
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
         """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
@@ -112,7 +113,8 @@ class Connection:
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
         self._following = Following(self, services.router, services.fanout, services.gaps, services.returns)
-        self._after: dict[str, int] = {}
+        self._seen: dict[str, Held] = {}
+        """What the client said, when it authenticated, that it has of rooms."""
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._slow = False
@@ -175,10 +177,11 @@ class Connection:
             case _ if self._only is not None and frame.room not in self._only:
                 self.send(protocol.error(ELSEWHERE, getattr(frame, "id", None), frame.room))
             case protocol.JoinRoom():
-                after = frame.after if frame.after is not None else self._after.pop(frame.room, None)
-                self._following.follow(RoomId(frame.room), after)
+                told = self._seen.pop(frame.room, None)
+                held = told if frame.after is None else Held(frame.after, frame.epoch)
+                self._following.follow(RoomId(frame.room), held)
             case protocol.Resync():
-                self._following.follow(RoomId(frame.room), frame.after)
+                self._following.follow(RoomId(frame.room), Held(frame.after, frame.epoch))
             case command:
                 self._command(command)
 
@@ -249,6 +252,10 @@ class Connection:
         """What an `update` has besides for a user who is given `grant` by it."""
         return self.keyring.beside(room, self.sender.user, grant)
 
+    def start_over(self, room: RoomId) -> None:
+        """What was sent of the room is none of its history."""
+        self._following.start_over(room)
+
     def put_out(self) -> None:
         """The user was put out of a room that this socket follows: closed, once what was written is on its way."""
         self._loop.call_soon(self._transport.close, 4403, "put out of the room")
@@ -304,11 +311,11 @@ class Connection:
             self._identity, self.sender = found.identity, Sender(user, found.identity.name)
             self._by_cookie = part is None and frame.token is None
             self._until = self._loop.time() + found.lasts_s + (0.0 if self._by_cookie else OUTLIVES_S)
-        self._after = dict(frame.after)
+        self._seen = {room: Held(seq, frame.epochs.get(room)) for room, seq in frame.after.items()}
         self.send(protocol.authenticated(_welcome(found.identity, part, self._services.returns.now())))
         if part is not None:
             self.keyring.take(part)
-            self._following.follow(part.room, self._after.pop(part.room, None), part)
+            self._following.follow(part.room, self._seen.pop(part.room, None), part)
 
     def _turn_away(self, no: No) -> None:
         """What the socket came with is no good, or cannot be looked into."""

@@ -7,13 +7,14 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from actors.commands import RoomId, Sender, Seq
+from actors.commands import Epoch, RoomId, Sender, Seq
 from actors.load import update_of
 from actors.messages import Look, No, Seen
 from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
 from edge.gaps import Gaps
+from edge.history import Held
 from edge.keyring import Keyring
 from edge.returns import Part, Returns
 from edge.router import NOBODY, Router
@@ -48,8 +49,8 @@ class Following:
         self._returns = returns
         self._rooms: dict[RoomId, Follower] = {}
 
-    def follow(self, room: RoomId, after: int | None, part: Part | None = None) -> None:
-        """Send what the client misses after `after`, or everything; what happens from now on follows by itself.
+    def follow(self, room: RoomId, held: Held | None, part: Part | None = None) -> None:
+        """Send what the client misses after what it holds, or everything; what happens from now on follows by itself.
         `part`: what is known of him there already."""
         follower = self._rooms.get(room)
         if follower is None:
@@ -57,7 +58,13 @@ class Following:
                 self._socket.send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
                 return
             follower = self._rooms[room] = Follower(self._socket, self._socket.sender.user)
-        self._socket.start(self._join(room, follower, after, part))
+        self._socket.start(self._join(room, follower, held, part))
+
+    def start_over(self, room: RoomId) -> None:
+        """Send a whole view, for what was sent before is none of the room's history."""
+        follower = self._rooms.get(room)
+        if follower is not None:
+            self._socket.start(self._join(room, follower, None, None))
 
     def leave(self, room: RoomId) -> None:
         follower = self._rooms.pop(room, None)
@@ -70,33 +77,33 @@ class Following:
             self._fanout.end(follower, room)
         self._rooms.clear()
 
-    async def _join(self, room: RoomId, follower: Follower, after: int | None, part: Part | None) -> None:
+    async def _join(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
         """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
         async with follower.joining:
             if self._rooms.get(room) is follower:
-                await self._join_alone(room, follower, after, part)
+                await self._join_alone(room, follower, held, part)
             if self._rooms.get(room) is not follower:
                 self._fanout.end(follower, room)
 
-    async def _join_alone(self, room: RoomId, follower: Follower, after: int | None, part: Part | None) -> None:
+    async def _join_alone(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
         await self._fanout.begin(follower, room)
-        if after is not None and (part is None or part.seq - after <= protocol.GAP_LIMIT):
+        if held is not None and (part is None or part.seq - held.seq <= protocol.GAP_LIMIT):
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
-                if await self._replay(room, follower, after):
+                if await self._replay(room, follower, held):
                     return
         no = await self._hydrate(room, follower)
         if no is not None and self._rooms.get(room) is follower:
             del self._rooms[room]
             self._socket.send(protocol.error(no, None, room))
 
-    async def _replay(self, room: RoomId, follower: Follower, after: int) -> bool:
-        """Whether the gap after `after` was short enough to be replayed from the log."""
-        rows = await self._gaps.after(room, follower.user, after)
-        if not rows:
+    async def _replay(self, room: RoomId, follower: Follower, held: Held) -> bool:
+        """Whether the gap after what the client holds was one of the log's, and short enough to be replayed from it."""
+        rows = await self._gaps.after(room, follower.user, held.seq)
+        if not rows or not held.is_in(rows):
             return False
         stands, grant = Seq(rows[0]["stands"]), rows[0]["seat_token"]
         missed = [update_of(room, row) for row in rows if row["seq"] is not None]
-        if stands < after or len(missed) != stands - after:
+        if stands < held.seq or len(missed) != stands - held.seq:
             return False
         if self._rooms.get(room) is not follower:
             return True
@@ -104,7 +111,8 @@ class Following:
         if grant:
             self._socket.keyring.sits(room, rows[0]["seat_index"], grant)
         self._socket.send(protocol.updates(room, frames(missed, follower.user, audience, self._socket.given)))
-        self._fanout.place(follower, room, stands, audience)
+        epoch = missed[-1].epoch if missed else Epoch(rows[0]["held"] or 0)
+        self._fanout.place(follower, room, stands, epoch, audience)
         return True
 
     async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
@@ -120,8 +128,8 @@ class Following:
         if part is not None:
             self._socket.keyring.take(part)
             view = protocol.with_rejoin_token(view, part.rejoin_token)
-        self._socket.send(protocol.hydrated(room, answer.seq, answer.at, view, answer.stale))
-        self._fanout.place(follower, room, answer.seq, answer.audience)
+        self._socket.send(protocol.hydrated(room, answer.seq, answer.epoch, answer.at, view, answer.stale))
+        self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience)
         return None
 
     async def _issue(self, room: RoomId, sender: Sender) -> Part | None:

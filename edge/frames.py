@@ -17,10 +17,12 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class Hydrated(_Frame, frozen=True, kw_only=True):
-    """The whole view, as of `seq`."""
+    """The whole view, as of `seq`, which was committed at `epoch`. Unless it is `stale` it is the truth, also where it
+    is older than what was sent before."""
 
     room: str
     seq: int
+    epoch: int
     at: int
     view: dict[str, Any]
     stale: bool = False
@@ -31,6 +33,7 @@ class Update(_Frame, frozen=True, kw_only=True):
 
     room: str
     seq: int
+    epoch: int
     at: int
     events: list[dict[str, Any]]
     patch: dict[str, Any] = {}

@@ -22,9 +22,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics(Collector):
     """Counted here by plain numbers, and told when asked: a command costs well under a microsecond."""
 
-    def __init__(self, sockets: Callable[[], int], rooms: Callable[[], int]) -> None:
+    def __init__(self, sockets: Callable[[], int], rooms: Callable[[], int], lost: Callable[[], int]) -> None:
         self._sockets = sockets
         self._rooms = rooms
+        self._lost = lost
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -52,6 +53,9 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("tavola_sockets", "Open WebSockets on this edge", self._sockets())
         yield GaugeMetricFamily("tavola_rooms_followed", "Rooms that somebody follows on this edge", self._rooms())
+        yield CounterMetricFamily(
+            "tavola_histories_lost", "Rooms whose database went back behind what was shown of them here", self._lost()
+        )
         commands = CounterMetricFamily("tavola_commands", "Commands answered", labels=["command", "outcome"])
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)

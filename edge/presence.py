@@ -20,7 +20,7 @@ from actors.commands import Epoch, RoomId, UserId
 from actors.messages import Answer, Attend, No
 from actors.presence import REQUEST_MS
 from edge.router import NO_ROOM, Router
-from storage.postgres import BIGINT, Database, StorageUnavailable
+from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
 
 log = structlog.get_logger()
@@ -56,6 +56,8 @@ class Presence:
         """Until when (on the loop's clock) the requests of those without a socket count."""
         self._epochs: dict[RoomId, Epoch] = {}
         """At which epoch a room's actor was last told."""
+        self._moved: dict[RoomId, Epoch] = {}
+        """Rooms that were seen to be at another epoch, until whoever owns them now has been told."""
         self._changed: dict[RoomId, set[UserId]] = {}
         self._untold: dict[RoomId, set[UserId]] = {}
         self._news = asyncio.Event()
@@ -82,6 +84,7 @@ class Presence:
         if not people:
             del self._people[room]
             self._epochs.pop(room, None)
+            self._moved.pop(room, None)
         self._change(room, user)
 
     def touch(self, room: RoomId, user: UserId) -> None:
@@ -96,13 +99,13 @@ class Presence:
         for user in (*self._people.get(room, ()), *self._lately.get(room, ())):
             self._change(room, user)
 
-    def epoch(self, room: RoomId) -> int:
-        """The epoch from which on the room's actor would have to be told again."""
-        return self._epochs.get(room, BIGINT)
+    def epoch(self, room: RoomId) -> Epoch | None:
+        """The epoch at which the room's actor was last told, if it ever was: at another it has to be told again."""
+        return self._epochs.get(room)
 
     def moved(self, room: RoomId, epoch: Epoch) -> None:
-        """The room's epoch was raised to this since its actor was told."""
-        self._epochs[room] = epoch
+        """The room's epoch is this, and not the one at which its actor was told."""
+        self._epochs[room] = self._moved[room] = epoch
         self.renew(room)
 
     def stop(self) -> None:
@@ -130,15 +133,15 @@ class Presence:
             self._news.clear()
             changed, self._changed = self._changed, {}
             for room, users in changed.items():
-                if room in self._epochs:
-                    router.moved(room, self._epochs[room])
+                if (epoch := self._moved.pop(room, None)) is not None:
+                    router.moved(room, epoch)
                 router.send(room, partial(self._attend, room, users), partial(self._told, room, users))
 
     def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> Attend:
         """What is so of these users now: the request may have waited."""
         people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
         if people:
-            self._epochs[room] = max(epoch, self._epochs.get(room, epoch))
+            self._epochs[room] = epoch
         here = {user for user in users if user in people}
         asked = [(user, int((lately[user] - now) * 1000)) for user in users - here if lately.get(user, now) > now]
         return Attend(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))

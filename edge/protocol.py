@@ -24,6 +24,8 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=sn
 
 After = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """The last seq that a client has seen."""
+AtEpoch = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""The epoch that came with that seq."""
 
 
 class Authenticate(_Frame, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class Authenticate(_Frame, frozen=True, kw_only=True):
     rejoin_token: str | None = None
     seat_token: str | None = None
     after: dict[str, After] = {}
+    epochs: dict[str, AtEpoch] = {}
 
     def __post_init__(self) -> None:
         if sum(token is not None for token in (self.token, self.rejoin_token, self.seat_token)) > 1:
@@ -42,6 +45,7 @@ class Authenticate(_Frame, frozen=True, kw_only=True):
 class JoinRoom(_Frame, frozen=True, kw_only=True):
     room: Id
     after: After | None = None
+    epoch: AtEpoch | None = None
 
 
 class LeaveRoom(_Frame, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class LeaveRoom(_Frame, frozen=True, kw_only=True):
 class Resync(_Frame, frozen=True, kw_only=True):
     room: Id
     after: After
+    epoch: AtEpoch | None = None
 
 
 class Heartbeat(_Frame, frozen=True, kw_only=True):
@@ -172,8 +177,9 @@ def with_rejoin_token(view: bytes, token: str) -> bytes:
     return _encode(parts)
 
 
-def hydrated(room: str, seq: int, at: int, view: bytes, stale: bool) -> bytes:
-    frame: dict[str, Any] = {"type": "hydrated", "room": room, "seq": seq, "at": at, "view": msgspec.Raw(view)}
+def hydrated(room: str, seq: int, epoch: int, at: int, view: bytes, stale: bool) -> bytes:
+    frame: dict[str, Any] = {"type": "hydrated", "room": room, "seq": seq, "epoch": epoch, "at": at}
+    frame["view"] = msgspec.Raw(view)
     return _encode({**frame, "stale": True} if stale else frame)
 
 

@@ -86,8 +86,8 @@ class Router:
         return await answer
 
     def moved(self, room: RoomId, epoch: Epoch) -> None:
-        """The room's epoch was seen to be this."""
-        if (place := self._places.get(room)) is not None and place.epoch < epoch:
+        """The room's epoch was seen to be this. It may be lower than what is known here: a database can go back."""
+        if (place := self._places.get(room)) is not None and place.epoch != epoch:
             del self._places[room]
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ class Update(msgspec.Struct, frozen=True, omit_defaults=True):
 
     room: str
     seq: int
+    epoch: int
     at: int
     events: list[dict[str, Any]]
     patch: dict[str, Any] = {}
@@ -48,6 +49,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that a viewer may see of a room. What would be null is left out."""
 
     seq: int
+    epoch: int
     at: int
     stale: bool
     room: dict[str, Any]

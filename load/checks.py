@@ -12,7 +12,7 @@ from load.merge import difference
 KEPT = 200
 """Breaches that are kept in full; all are counted."""
 
-APART = ("recent", "at", "stale", "seq", "me.rejoin_token", "me.seat_token", "seats.*.status")
+APART = ("recent", "at", "stale", "seq", "epoch", "me.rejoin_token", "me.seat_token", "seats.*.status")
 """What two views at the same number may differ in: the clock of their making, fresh tokens, and presence, which is
 not numbered."""
 
@@ -88,6 +88,7 @@ class Actions:
     def jumped(self, seq: int) -> None:
         """The view was replaced by that at `seq`: updates in between were not seen."""
         self._promised.clear()
+        self._shown.clear()  # Behind the view nobody asks; beyond it, it was of a history that is gone.
         self._unseen_to = seq
 
     def _judge(self, seq: int, shown: bool) -> None:

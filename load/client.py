@@ -305,14 +305,18 @@ class Client(Generic[P, E]):
         return [self.rooms[frame.room]] if frame.room in self.rooms else []
 
     def _ask(self, room: Room[P, E], kind: str) -> None:
-        after = room.follower.asking()
-        asked = {"type": kind, "room": room.id} if after is None else {"type": kind, "room": room.id, "after": after}
+        asked: dict[str, str | int] = {"type": kind, "room": room.id}
+        if (after := room.follower.asking()) is not None:
+            asked["after"] = after
+            if (epoch := room.follower.epoch) is not None:
+                asked["epoch"] = epoch
         self.send(encode(asked))
 
     def _not_followed(self, room: Room[P, E], refusal: Refusal) -> None:
-        """`join_room` or `resync` was refused: for now, or for good."""
+        """`join_room` or `resync` was refused, or a whole view that nobody asked for could not be had: for now, or for
+        good. The room is followed no more."""
         if not room.follower.catching_up:
-            return
+            room.follower.asking()
         if refusal.retry_after_ms is None:
             room.refuse(refusal)
             return

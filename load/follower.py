@@ -1,7 +1,9 @@
 """Following one room: a plain synchronous object that is fed frames and keeps the view current. No socket, no clock.
 
 A socket that follows a room is promised each number once, in order, or a fresh full view (PROTOCOL section 2). The
-follower keeps the view right even when that promise is broken, and reports each breach as a `Fault`.
+follower keeps the view right even when that promise is broken, and reports each breach as a `Fault`. A full view that
+is older than what was seen is taken: the server's database went back, and what was seen since is gone. It is a fault
+all the same, for those who judge a server; unless the view is `stale`, and so no more than old.
 """
 
 from __future__ import annotations
@@ -41,12 +43,13 @@ class Audience(Protocol[P, E]):
 
 
 class Follower(Generic[P, E]):
-    """`seq` is the last number taken in; `view` is the view at that number."""
+    """`seq` is the last number taken in, `epoch` what came with it; `view` is the view at that number."""
 
     def __init__(self, view: View[P], audience: Audience[P, E]) -> None:
         self.view = view
         self.audience = audience
         self.seq = NOTHING_SEEN
+        self.epoch: int | None = None
         self._asked: int | None = None
         self._forgot = False
         self._early: dict[int, Update[P, E]] = {}
@@ -95,17 +98,18 @@ class Follower(Generic[P, E]):
     def hydrated(self, frame: Hydrated[P]) -> bool:
         """Takes in a full view. True: there is a hole behind it, ask again."""
         asked, self._asked, self._forgot = self._asked, None, False
-        if asked is not None and frame.seq < asked:
-            self.audience.faulted(Fault("went_back", frame.seq, f"a view at {asked} or later"))
-        elif frame.seq < self.seq:
-            return self._take_early()  # it crossed updates that came in meanwhile
-        before, self.seq = self.seq, frame.seq
+        if frame.seq < self.seq:
+            if frame.stale and (asked is None or frame.seq >= asked):
+                return self._take_early()  # what was shown meanwhile is newer
+            self._early.clear()
+            self.audience.faulted(Fault("went_back", frame.seq, f"a view at {self.seq} or later"))
+        before, self.seq, self.epoch = self.seq, frame.seq, frame.epoch
         self.view.replace(frame.view)
         self.audience.hydrated(frame, before)
         return self._take_early()
 
     def _take(self, update: Update[P, E]) -> None:
-        self.seq = update.seq
+        self.seq, self.epoch = update.seq, update.epoch
         if update.patch is not UNSET:
             self.view.merge(update.patch)
         self.audience.updated(update)

@@ -25,6 +25,7 @@ class Update(msgspec.Struct, Generic[P, E], tag_field="type", tag="update"):
     events: E
     patch: P | UnsetType = UNSET
     at: int = 0
+    epoch: int | None = None
 
 
 class Updates(msgspec.Struct, Generic[P, E], tag_field="type", tag="updates"):
@@ -38,6 +39,7 @@ class Hydrated(msgspec.Struct, Generic[P], tag_field="type", tag="hydrated"):
     view: P
     at: int = 0
     stale: bool = False
+    epoch: int | None = None
 
 
 class Authenticated(msgspec.Struct, tag_field="type", tag="authenticated"):

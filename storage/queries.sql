@@ -51,6 +51,9 @@ WHERE g.room_id = $1
 -- Give room $1 to a live actor with room to spare other than $3, if its epoch is still $2: the fullest, so that spares
 -- stay spare. No row: the race was lost, or there was no such actor. Who loses a race may leave its actor counted once
 -- too often; recount_actors mends that. Locks go actor, state, room.
+-- An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than the one
+-- before, and never given twice, not even by a database that has gone back and no longer knows which it gave. So a number
+-- of the log and its epoch name one update and all that was before it. It stays below 2^53.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM $3 AND alive_at > now() - interval '6 seconds'
@@ -60,7 +63,9 @@ WITH free AS (
     UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
     RETURNING a.name, a.address
 ), raised AS (
-    UPDATE game_states SET epoch = epoch + 1 FROM counted WHERE room_id = $1 AND epoch = $2
+    UPDATE game_states
+    SET epoch = greatest(epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
+    FROM counted WHERE room_id = $1 AND epoch = $2
     RETURNING room_id, epoch
 ), given AS (
     UPDATE rooms SET epoch = raised.epoch, actor = counted.name FROM raised, counted WHERE rooms.id = raised.room_id
@@ -75,10 +80,11 @@ SELECT EXISTS (SELECT 1 FROM room_actors
                  AND suspect_at IS NULL)
 
 -- name: raise_epochs
--- The owner's own fence after a commit of unknown outcome: whatever is still under way for these rooms at these epochs
--- will be refused. Rooms left out of the answer belong to somebody else by now.
+-- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under way for
+-- these rooms at these epochs will be refused. Rooms left out of the answer belong to somebody else by now. As in `place`.
 WITH raised AS (
-    UPDATE game_states g SET epoch = g.epoch + 1
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
     FROM unnest($1::text[], $2::bigint[]) AS mine (room_id, epoch)
     WHERE g.room_id = mine.room_id AND g.epoch = mine.epoch
     RETURNING g.room_id, g.epoch, g.seq
@@ -109,11 +115,23 @@ WHERE r.id = $1
 SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY($1::text[])
 
 -- name: behind
--- Which of these rooms have gone on beyond the seq or the epoch given for them, and how far.
-SELECT g.room_id, g.seq, g.epoch
+-- Which of these rooms are not at the seq or not at the epoch given for them, and where they are (nowhere, when there is no
+-- such room any more). `held` is the epoch at which the update of the given seq was committed, if the log has it.
+SELECT known.room_id, g.seq, g.epoch, a.epoch AS held
 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS known (room_id, seq, epoch)
-JOIN game_states g ON g.room_id = known.room_id
-WHERE g.seq > known.seq OR g.epoch > known.epoch
+LEFT JOIN game_states g ON g.room_id = known.room_id
+LEFT JOIN actions a ON a.room_id = known.room_id AND a.seq = known.seq
+WHERE g.seq IS DISTINCT FROM known.seq OR g.epoch IS DISTINCT FROM known.epoch
+
+-- name: log_from
+-- The updates of room $1 from seq $2 itself on, oldest first, at most $3, each with how far the room is (`stands`). One row
+-- with nothing but that, if there are none. No row: no such room.
+SELECT g.seq AS stands, a.seq, a.epoch, a.at, a.events, a.patch, a.outside, a.private
+FROM game_states g
+LEFT JOIN LATERAL (
+    SELECT * FROM actions WHERE room_id = g.room_id AND seq >= $2 AND seq <= g.seq ORDER BY seq LIMIT $3
+) a ON true
+WHERE g.room_id = $1 ORDER BY a.seq
 
 -- name: log_after
 -- The updates of room $1 after seq $2, oldest first, at most $3.

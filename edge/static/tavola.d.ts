@@ -46,6 +46,8 @@ export interface Event {
 export interface Update {
   room: string;
   seq: number;
+  /** Which history `seq` is a number of: the same number under another epoch is another update. */
+  epoch: number;
   /** The server's time, in milliseconds since the epoch. */
   at: number;
   events: Event[];
@@ -69,6 +71,7 @@ export interface Seat {
 /** What this user may see of a room: docs/protocol.md section 4. What is null on the server is absent. */
 export interface View {
   seq: number;
+  epoch: number;
   at: number;
   stale?: boolean;
   room: {
@@ -100,7 +103,7 @@ export interface View {
   seats?: { [index: string]: Seat };
   spectators?: number;
   turn?: { number: number; seat_index: number; deadline_ms: number; timebank_ms: number };
-  recent: { seq: number; at: number; events: Event[] }[];
+  recent: { seq: number; epoch: number; at: number; events: Event[] }[];
   /** For the host only. */
   pending_requests?: { user_id: string; display_name: string; requested_at: number }[];
   host_controls?: { [name: string]: boolean };
@@ -188,6 +191,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly id: string;
   readonly view: View | null;
   readonly seq: number;
+  readonly epoch: number | undefined;
   history: Update[];
   readonly presence: Map<string, Status>;
   readonly trouble: string | null;

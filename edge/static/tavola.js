@@ -156,6 +156,8 @@ class Keep {
 export class Room extends Emitter {
   view = null;
   seq = 0;
+  /** The name of the history that `seq` is a number of, as it came with it. */
+  epoch = undefined;
   /** Every update known of the past, oldest first. */
   history = [];
   /** User → `active`, `away` or `disconnected`, as far as was told. */
@@ -199,12 +201,19 @@ export class Room extends Emitter {
 
   // What the client tells it. Not for others.
 
-  _hydrated({ seq, at, view, stale }) {
-    if (this.view && seq < this.seq) return; // Older than what was merged meanwhile.
+  _hydrated({ seq, epoch, at, view, stale }) {
+    if (this.view && seq < this.seq && stale) return; // Only older than what was merged meanwhile.
+    const recent = view.recent ?? [];
+    if (this.view && !this.#goesOn({ seq, epoch }, recent)) {
+      // The server's database went back: what was shown beyond that never was, and its numbers are given again.
+      this.history = [];
+      this.#ahead.clear();
+    }
     this.seq = seq;
+    this.epoch = epoch;
     this.view = { ...view, seq, at };
     const known = new Map(this.history.map((update) => [update.seq, update]));
-    for (const update of view.recent ?? []) known.set(update.seq, update);
+    for (const update of recent) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
     this._token(view.me);
     this._troubled(stale ? "stale" : null);
@@ -248,11 +257,24 @@ export class Room extends Emitter {
     this.emit("refused", refused);
   }
 
+  /** Whether a full view is of the history that was shown, as far as can be told. */
+  #goesOn(view, recent) {
+    const there = [view, ...recent].find((update) => update.seq === this.seq);
+    return view.seq >= this.seq && (there === undefined || there.epoch === this.epoch);
+  }
+
+  /** What the server needs to know to send no more than is missing. */
+  get _seen() {
+    if (!this.view) return {};
+    return { after: this.seq, ...(this.epoch === undefined ? {} : { epoch: this.epoch }) };
+  }
+
   #apply(update) {
-    const { seq, at, events = [], patch } = update;
-    const recent = [...(this.view.recent ?? []), { seq, at, events }].slice(-20);
+    const { seq, epoch, at, events = [], patch } = update;
+    const recent = [...(this.view.recent ?? []), { seq, epoch, at, events }].slice(-20);
     this.seq = seq;
-    this.view = { ...merge(this.view, patch ?? {}), seq, at, stale: false, recent };
+    this.epoch = epoch;
+    this.view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
     this.history = [...this.history, update].slice(-HISTORY_LIMIT);
     this._token(update);
     this._token(patch?.me);
@@ -277,7 +299,7 @@ export class Room extends Emitter {
 
   #ask() {
     if (this.#asking !== undefined) return;
-    this.#client._send({ type: "resync", room: this.id, after: this.seq });
+    this.#client._send({ type: "resync", room: this.id, ...this._seen });
     this.#asking = setTimeout(() => {
       this.#asking = undefined;
       if (this.#ahead.size) this.#ask();
@@ -451,9 +473,13 @@ export class Tavola extends Emitter {
 
   #authenticate() {
     const after = {};
-    for (const [id, room] of this.rooms) if (room.view) after[id] = room.seq;
+    const epochs = {};
+    for (const [id, { _seen }] of this.rooms) {
+      if ("after" in _seen) after[id] = _seen.after;
+      if ("epoch" in _seen) epochs[id] = _seen.epoch;
+    }
     this.#asked_at = Date.now();
-    this._send({ type: "authenticate", ...(this.#credentials()[this.#credential] ?? {}), after });
+    this._send({ type: "authenticate", ...(this.#credentials()[this.#credential] ?? {}), after, epochs });
   }
 
   #authenticated(frame) {
@@ -470,7 +496,7 @@ export class Tavola extends Emitter {
   }
 
   #join(room) {
-    this._send({ type: "join_room", room: room.id, ...(room.view ? { after: room.seq } : {}) });
+    this._send({ type: "join_room", room: room.id, ...room._seen });
   }
 
   #beat(patience = this.times.silence_ms) {

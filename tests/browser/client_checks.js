@@ -137,7 +137,7 @@ const CHECKS = {
     equal(socket().url, "ws://server.test/ws", "address");
     equal(socket().protocols, ["tavola.v1"], "protocol");
     socket().open();
-    equal(socket().sent, [{ type: "authenticate", token: "t0", after: {} }], "first frame");
+    equal(socket().sent, [{ type: "authenticate", token: "t0", after: {}, epochs: {} }], "first frame");
     socket().tell({ type: "authenticated", user_id: "u1", display_name: "Ann", server_time: 5_000_000 });
     equal(
       socket()
@@ -226,8 +226,39 @@ const CHECKS = {
     socket().tell(hydrated(299, { ...VIEW, game: { pot: 299 } }));
     equal([room.seq, room.view.game.pot], [300, 300], "view and what came early");
     equal(seen, [300], "what is in the view does not come again");
-    socket().tell(hydrated(200, { ...VIEW, game: { pot: 200 } }));
-    equal([room.seq, room.view.game.pot], [300, 300], "an older view is not taken");
+    socket().tell({ ...hydrated(200, { ...VIEW, game: { pot: 200 } }), stale: true });
+    equal([room.seq, room.view.game.pot], [300, 300], "a view that is but old is not taken");
+  },
+
+  async "a server whose database went back is believed, and what never was is forgotten"({ client, follow, socket }) {
+    const at = (epoch, frame) => ({ ...frame, epoch });
+    const room = await follow(5);
+    const recent = (...known) => ({ ...VIEW, recent: known.map(([seq, epoch]) => ({ seq, epoch, at: 0, events: [] })) });
+    const epochs = () => room.history.map(({ seq, epoch }) => [seq, epoch]);
+    socket().tell(at(7, hydrated(6, recent([5, 7], [6, 7]))));
+    socket().tell(at(8, update(7)));
+    socket().tell(at(8, update(8)));
+    socket().tell(at(8, update(10)));
+    equal(socket().take("resync"), [{ type: "resync", room: ROOM, after: 8, epoch: 8 }], "it says of which history");
+    socket().tell(at(7, hydrated(6, recent([5, 7], [6, 7]))));
+    equal([room.seq, room.epoch, room.view.game.pot], [6, 7, VIEW.game.pot], "an older view is the truth");
+    equal(epochs(), [[5, 7], [6, 7]], "what never was is in no history");
+    socket().tell(at(9, update(7)));
+    socket().tell(at(9, update(8)));
+    socket().tell(at(9, update(9)));
+    equal([room.seq, room.epoch], [9, 9], "the number that was waited for was of what is gone");
+    socket().tell(at(11, hydrated(9, recent([8, 11], [9, 11]))));
+    equal(epochs(), [[8, 11], [9, 11]], "equal numbers of another history");
+    socket().tell(at(11, hydrated(10, recent([9, 11], [10, 11]))));
+    equal(epochs(), [[8, 11], [9, 11], [10, 11]], "and of the same");
+    socket().drop(1006);
+    client.probe();
+    socket().open();
+    equal(
+      socket().sent[0],
+      { type: "authenticate", token: "t0", after: { [ROOM]: 10 }, epochs: { [ROOM]: 11 } },
+      "and what it says when it comes back",
+    );
   },
 
   async "after a loss it comes back by itself and says what it saw last"({ client, follow, socket, time, sockets }) {
@@ -238,7 +269,7 @@ const CHECKS = {
     await time.pass(250);
     equal(sockets().length, 2, "connected again");
     socket().open();
-    equal(socket().sent[0], { type: "authenticate", token: "t0", after: { [ROOM]: 6 } }, "after, first");
+    equal(socket().sent[0], { type: "authenticate", token: "t0", after: { [ROOM]: 6 }, epochs: {} }, "after, first");
     socket().authenticated();
     equal(socket().take("join_room"), [{ type: "join_room", room: ROOM, after: 6 }], "after");
     socket().tell({ type: "updates", room: ROOM, updates: [update(7)] });
@@ -386,7 +417,7 @@ const CHECKS = {
     for (let way = 0; way < 4; way++) {
       const socket = sockets().at(-1);
       socket.open();
-      const { type, after, ...credential } = socket.sent[0];
+      const { type, after, epochs, ...credential } = socket.sent[0];
       tried.push(credential);
       socket.tell({ type: "error", code: "unauthenticated", message: "Sign in first." });
       socket.drop(4401);

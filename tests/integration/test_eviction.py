@@ -39,7 +39,7 @@ def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeypatch: 
             assert not any(slot.id == idle for slot in table.host.rooms.all())
             assert any(slot.id == busy for slot in table.host.rooms.all()), "its game is about to begin"
             again = await _place(database, idle)
-            assert again == epoch + 1
+            assert again > epoch
             more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))
             assert more.seq == done.seq + 1
 

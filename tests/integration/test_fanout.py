@@ -16,7 +16,7 @@ from kit.merge import merge
 from kit.proxy import proxied
 
 from actors import update as codec
-from actors.commands import Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
+from actors.commands import Epoch, Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
 from actors.messages import Seen
 from edge import fanout as fanouts
 from edge.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
@@ -63,8 +63,8 @@ class Room:
         await self.fanout.begin(one, self.id)
         seen = await self.table.look(self.epoch, user, self.id)
         assert isinstance(seen, Seen)
-        sink.payloads.append({"seq": seen.seq, "view": msgspec.json.decode(seen.view)})
-        self.fanout.place(one, self.id, seen.seq, seen.audience)
+        sink.payloads.append({"seq": seen.seq, "epoch": seen.epoch, "view": msgspec.json.decode(seen.view)})
+        self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience)
         return one, sink
 
 
@@ -86,7 +86,7 @@ def held(sink: Sink) -> dict[str, Any]:
     view: dict[str, Any] = sink.payloads[0]["view"]
     for payload in sink.payloads[1:]:
         view = merge(view, payload.get("patch", {}))
-    return {key: value for key, value in view.items() if key not in ("seq", "at", "stale", "recent")}
+    return {key: value for key, value in view.items() if key not in ("seq", "epoch", "at", "stale", "recent")}
 
 
 def test_a_lost_message_costs_less_than_300_ms() -> None:
@@ -313,7 +313,7 @@ def test_a_follower_ahead_of_the_others_and_one_behind(database_url: str, redis_
             late.payloads.append({"seq": 2})
             if heard:
                 room.hears(2, 3, 4, 5, 6)
-            room.fanout.place(behind, room.id, Seq(2), "inside")
+            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch), "inside")
             await asyncio.gather(first.has(6), late.has(6))
             await room.goes_on(1)
             room.hears(7)
@@ -339,7 +339,9 @@ def test_who_changes_his_place_is_shown_it_on_all_his_sockets(database_url: str,
                 done = await room.table.does(room.epoch, "ann", command)
                 room.hears(done.seq)
                 view = await room.table.view(room.epoch, "ann", room.id)
-                fresh = {key: value for key, value in view.items() if key not in ("seq", "at", "stale", "recent")}
+                fresh = {
+                    key: value for key, value in view.items() if key not in ("seq", "epoch", "at", "stale", "recent")
+                }
                 for sink in sinks:
                     assert held(sink) == fresh
             assert held(sinks[0])["me"]["role"] == "spectator"
@@ -358,7 +360,7 @@ def test_who_has_gone_hears_nothing_more(database_url: str, redis_url: str) -> N
             await room.fanout.begin(waits, room.id)
             room.fanout.end(goes, room.id)
             room.fanout.end(waits, room.id)
-            room.fanout.place(waits, room.id, Seq(1), "inside")
+            room.fanout.place(waits, room.id, Seq(1), Epoch(room.epoch), "inside")
             await room.goes_on(1)
             room.hears(2)
             assert (sink.seqs, gone.seqs, never.payloads) == ([1, 2], [1], [])

@@ -122,7 +122,7 @@ class Played:
         for user in VIEWERS:
             view = await self.table.view(self.epoch, user, self.room)
             assert view.pop("seq") == seq
-            for later in ("at", "stale", "recent"):
+            for later in ("epoch", "at", "stale", "recent"):
                 view.pop(later)
             self.shown[seq, user] = view
 

@@ -64,10 +64,10 @@ def test_a_commit_writes_rooms_at_their_epoch_and_seq_and_no_others(database_url
         async with connected(database_url) as database:
             await registered(database, "a")
             good, old_epoch, ahead, behind = rooms = [await open_room(database) for _ in range(4)]
-            for room in rooms:
-                await place(database, room)
-            assert await commit(database, [state(behind, 1, 0, 1)], [log_row(behind, 1)], Records()) == {behind}
-            states = [state(good, 1, 0, 2), state(old_epoch, 0, 0, 1), state(ahead, 1, 5, 6), state(behind, 1, 0, 1)]
+            at = {room: await place(database, room) for room in rooms}
+            first = state(behind, at[behind], 0, 1)
+            assert await commit(database, [first], [log_row(behind, 1)], Records()) == {behind}
+            states = [state(good, at[good], 0, 2), state(old_epoch, 0, 0, 1), state(ahead, at[ahead], 5, 6), first]
             rows = [log_row(good, 1), log_row(good, 2), log_row(old_epoch, 1), log_row(ahead, 6), log_row(behind, 9)]
             records = Records(
                 seats=[
@@ -92,19 +92,18 @@ def test_a_repeated_command_is_a_conflict_and_nothing_is_written(database_url: s
         async with connected(database_url) as database:
             await registered(database, "a")
             one, other = [await open_room(database) for _ in range(2)]
-            for room in (one, other):
-                await place(database, room)
-            await commit(database, [state(one, 1, 0, 1)], [log_row(one, 1, "same")], Records())
+            at, there = [await place(database, room) for room in (one, other)]
+            await commit(database, [state(one, at, 0, 1)], [log_row(one, 1, "same")], Records())
             with pytest.raises(Conflict, match="actions_command_once"):
                 await commit(
                     database,
-                    [state(one, 1, 1, 2), state(other, 1, 0, 1)],
+                    [state(one, at, 1, 2), state(other, there, 0, 1)],
                     [log_row(one, 2, "same"), log_row(other, 1)],
                     Records(),
                 )
             assert [(await stored(database, room))["seq"] for room in (one, other)] == [1, 0]
             twice = [log_row(one, 2, "wake", ""), log_row(one, 3, "wake", "")]
-            assert await commit(database, [state(one, 1, 1, 3)], twice, Records()) == {one}, "the runtime's own may"
+            assert await commit(database, [state(one, at, 1, 3)], twice, Records()) == {one}, "the runtime's own may"
 
     run(main())
 
@@ -114,16 +113,16 @@ def test_two_seats_may_be_exchanged_in_one_commit_but_not_doubled(database_url: 
         async with connected(database_url) as database:
             await registered(database, "a")
             room = await open_room(database)
-            await place(database, room)
+            at = await place(database, room)
 
             def seats(*users: str) -> Records:
                 common = {**SEAT, "room_id": room, "display_name": "n", "chips": 0}
                 return Records(seats=[{**common, "seat_index": i, "user_id": user} for i, user in enumerate(users)])
 
-            await commit(database, [state(room, 1, 0, 1)], [log_row(room, 1)], seats("ann", "bob"))
-            await commit(database, [state(room, 1, 1, 2)], [log_row(room, 2)], seats("bob", "ann"))
+            await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], seats("ann", "bob"))
+            await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], seats("bob", "ann"))
             with pytest.raises(Conflict, match="one_seat"):
-                await commit(database, [state(room, 1, 2, 3)], [log_row(room, 3)], seats("bob", "bob"))
+                await commit(database, [state(room, at, 2, 3)], [log_row(room, 3)], seats("bob", "bob"))
 
     run(main())
 
@@ -133,13 +132,12 @@ def test_raising_epochs_leaves_out_what_is_not_ours(database_url: str) -> None:
         async with connected(database_url) as database:
             await registered(database, "a")
             ours, theirs = [await open_room(database) for _ in range(2)]
-            for room in (ours, theirs):
-                await place(database, room)
+            at, gone = [await place(database, room) for room in (ours, theirs)]
             await place(database, theirs)
-            raised = await database.rows("raise_epochs", [ours, theirs], [1, 1])
-            assert [tuple(row) for row in raised] == [(ours, 2, 0)]
+            [raised] = await database.rows("raise_epochs", [ours, theirs], [at, gone])
+            assert (raised["room_id"], raised["epoch"] > at, raised["seq"]) == (ours, True, 0)
             assert (await stored(database, ours))["actor"] == "a"
-            assert await commit(database, [state(ours, 1, 0, 1)], [log_row(ours, 1)], Records()) == set()
+            assert await commit(database, [state(ours, at, 0, 1)], [log_row(ours, 1)], Records()) == set()
 
     run(main())
 
@@ -199,12 +197,12 @@ def test_what_an_error_says_of_the_outcome(database_url: str) -> None:
         async with connected(database_url) as direct, proxied(database_url) as proxy:
             room = await open_room(direct)
             await registered(direct, "a")
-            await place(direct, room)
+            at = await place(direct, room)
             async with connected(proxy.url) as database:
                 await database.rows("ping")
                 proxy.lose("reply", room)
                 with pytest.raises(StorageUnavailable) as lost:
-                    await commit(database, [state(room, 1, 0, 1)], [log_row(room, 1)], Records())
+                    await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], Records())
                 assert (lost.value.unknown, proxy.lost_replies) == (True, 1)
                 assert (await stored(direct, room))["seq"] == 1
                 proxy.go_away()
@@ -251,20 +249,20 @@ def test_members_come_back_as_they_were_written(database_url: str) -> None:
         async with connected(database_url) as database:
             await registered(database, "a")
             room = await open_room(database)
-            await place(database, room)
+            at = await place(database, room)
             name = 'A "quoted" \\ naïve \u2603 name'
             common = {"room_id": room, "display_name": name}
             records = Records(
                 players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
                 spectators=[{**common, "user_id": "ann", "joined_at": 5}],
             )
-            await commit(database, [state(room, 1, 0, 1)], [log_row(room, 1)], records)
+            await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
             members = msgspec.json.decode((await stored(database, room))["members"])
             assert members["ann"] == [name, "approved", 5, True, False]
             gone = Records(
                 players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}]
             )
-            await commit(database, [state(room, 1, 1, 2)], [log_row(room, 2)], gone)
+            await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
             assert "ann" not in msgspec.json.decode((await stored(database, room))["members"])
 
     run(main())

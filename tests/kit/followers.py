@@ -18,6 +18,8 @@ class Sink:
         self.payloads: list[dict[str, Any]] = []
         self.out = False
         """Its user was put out of the room."""
+        self.started_over: list[RoomId] = []
+        """The rooms that it was to be given whole views of."""
         self.pulse = Pulse()
 
     def write(self, frame: bytes) -> None:
@@ -36,6 +38,10 @@ class Sink:
 
     def put_out(self) -> None:
         self.out = True
+
+    def start_over(self, room: RoomId) -> None:
+        self.started_over.append(room)
+        self.pulse.beat()
 
     @property
     def seqs(self) -> list[int]:

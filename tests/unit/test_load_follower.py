@@ -37,8 +37,8 @@ def updates(*seqs: int) -> Updates[Json, Events]:
     return Updates(room="r", updates=[update(seq) for seq in seqs])
 
 
-def hydrated(seq: int) -> Hydrated[Json]:
-    return Hydrated(room="r", seq=seq, view={"last": seq, "fresh": True})
+def hydrated(seq: int, *, stale: bool = False) -> Hydrated[Json]:
+    return Hydrated(room="r", seq=seq, view={"last": seq, "fresh": True}, stale=stale)
 
 
 def following(seq: int) -> tuple[Follower[Json, Events], Diary]:
@@ -144,13 +144,37 @@ def test_a_full_view_from_before_what_we_had_seen_is_a_fault() -> None:
     assert follower.seq == 3
 
 
-def test_a_full_view_that_crossed_live_updates_is_left_aside() -> None:
+def test_a_full_view_that_is_but_stale_is_left_aside() -> None:
     follower, diary = following(4)
     follower.asking()
     follower.update(update(5))
-    assert not follower.hydrated(hydrated(4))
+    assert not follower.hydrated(hydrated(4, stale=True))
     assert follower.seq == 5
     assert diary.faults == []
+
+
+def test_an_older_full_view_that_nobody_asked_for_is_the_truth() -> None:
+    """The server's database went back; what waits for a missing number is of what is gone."""
+    follower, diary = following(4)
+    follower.update(update(5))
+    follower.asking()
+    follower.update(update(7))
+    follower.updates(updates())
+    assert not follower.hydrated(hydrated(3))
+    assert (follower.seq, data(follower)["last"]) == (3, 3)
+    assert [fault.kind for fault in diary.faults] == ["went_back"]
+    follower.update(update(4))
+    assert follower.seq == 4
+
+
+def test_it_says_of_which_history_its_number_is() -> None:
+    follower, _ = following(4)
+    epochs = [follower.epoch]
+    follower.hydrated(Hydrated(room="r", seq=6, view={}, epoch=8))
+    epochs.append(follower.epoch)
+    follower.update(Update(room="r", seq=7, events=[], epoch=9))
+    epochs.append(follower.epoch)
+    assert epochs == [None, 8, 9], "a server of old says nothing of them"
 
 
 def test_a_full_view_that_nobody_asked_for_is_taken() -> None:

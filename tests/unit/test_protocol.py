@@ -209,10 +209,10 @@ def test_frames_to_clients() -> None:
     assert read(protocol.error(No("x", "y", None, 5), "1")) == {
         "type": "error", "code": "x", "message": "y", "id": "1", "retry_after_ms": 5,
     }  # fmt: skip
-    assert read(protocol.hydrated("r", 3, 9, b'{"a":1}', False)) == {
-        "type": "hydrated", "room": "r", "seq": 3, "at": 9, "view": {"a": 1},
+    assert read(protocol.hydrated("r", 3, 7, 9, b'{"a":1}', False)) == {
+        "type": "hydrated", "room": "r", "seq": 3, "epoch": 7, "at": 9, "view": {"a": 1},
     }  # fmt: skip
-    assert read(protocol.hydrated("r", 3, 9, b"{}", True))["stale"] is True
+    assert read(protocol.hydrated("r", 3, 7, 9, b"{}", True))["stale"] is True
     assert read(protocol.updates("r", [b'{"seq":1}', b'{"seq":2}']))["updates"] == [{"seq": 1}, {"seq": 2}]
     assert read(protocol.updates('"', []))["room"] == '"'
     assert read(protocol.heartbeat_ack(5)) == {"type": "heartbeat_ack", "server_time": 5}

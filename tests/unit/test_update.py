@@ -62,7 +62,7 @@ def test_who_changes_his_place_gets_a_whole_part() -> None:
 def test_a_number_without_anything_to_see_is_a_frame_all_the_same() -> None:
     quiet = msgspec.structs.replace(update(7), outside=Part())
     assert msgspec.json.decode(quiet.frame_for(ANN, "outside")) == {
-        "type": "update", "room": "r_1", "seq": 7, "at": 1007, "events": [],
+        "type": "update", "room": "r_1", "seq": 7, "epoch": 3, "at": 1007, "events": [],
     }  # fmt: skip
 
 
