@@ -42,6 +42,7 @@ class Authenticate(_Frame, frozen=True, kw_only=True):
 class JoinRoom(_Frame, frozen=True, kw_only=True):
     room: Id
     after: After | None = None
+    code: Id | None = None
 
 
 class LeaveRoom(_Frame, frozen=True, kw_only=True):
