@@ -122,12 +122,14 @@ class Following:
 
     async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
         sender, code = self._socket.sender, self.codes.get(room, "")
-        if code and not self._guesses.allowed(sender.user):
-            return TOO_MANY_GUESSES
+        may_guess = self._guesses.allowed(sender.user)
+        tried = code if may_guess else ""
         answer, part = await asyncio.gather(
-            self._router.ask(room, lambda epoch: Look(epoch, sender, room, code=code)), self._issue(room, sender)
+            self._router.ask(room, lambda epoch: Look(epoch, sender, room, code=tried)), self._issue(room, sender)
         )
         if code and isinstance(answer, No) and answer.code == NO_ROOM.code:
+            if not may_guess:
+                return TOO_MANY_GUESSES
             self._guesses.wrong(sender.user)
         if self._rooms.get(room) is not follower:
             return None

@@ -19,6 +19,8 @@ export class LobbyPage {
   #timer;
   #making = null;
   #busy = false;
+  /** The name that is being saved, and when that is done. */
+  #saving = null;
 
   constructor(app) {
     this.#app = app;
@@ -59,11 +61,13 @@ export class LobbyPage {
     this.#look();
   }
 
+  /** Goes to the room that `work` gives, under the name that stands in its field, saved or not. */
   async #go(work, sit) {
     if (this.#busy) return;
     this.#busy = true;
     this.#app.redraw();
     try {
+      await this.#save();
       const room = await work();
       this.#app.go(`/room/${room.code}`, { sit });
     } catch (error) {
@@ -89,7 +93,7 @@ export class LobbyPage {
       this.#go(() => client.request("POST", "/api/matchmake", { game }, `match.${crypto.randomUUID()}`), true);
     const byCode = (event) => {
       event.preventDefault();
-      const code = event.target.elements.namedItem("code").value.trim().toUpperCase();
+      const code = event.target.elements.namedItem("code").value.replace(/[\s-]/g, "").toUpperCase();
       if (code) this.#go(() => client.request("GET", `/api/rooms/${encodeURIComponent(code)}`));
     };
     return h(
@@ -116,28 +120,41 @@ export class LobbyPage {
         h("input", {
           id: "code",
           name: "code",
-          maxlength: 12,
-          size: 8,
+          maxlength: 20,
+          size: 12,
           autocomplete: "off",
           autocapitalize: "characters",
           spellcheck: "false",
-          placeholder: "KXGFZC",
+          placeholder: "KXGFZCM2QP",
         }),
         h("button", { class: "quiet" }, "Go"),
       ),
     );
   }
 
+  /** Saves the name that stands in its field, unless it is saved or on its way. Throws what is refused. */
+  async #save() {
+    const { client } = this.#app;
+    const name = document.getElementById("name")?.value.trim();
+    if (!name || name === client.session?.display_name) return;
+    if (this.#saving?.name !== name) this.#saving = { name, done: this.#app.rename(name) };
+    const saving = this.#saving;
+    try {
+      await saving.done;
+    } finally {
+      if (this.#saving === saving) this.#saving = null;
+    }
+  }
+
   #name() {
     const { client } = this.#app;
     const submit = async (event) => {
       event.preventDefault();
-      const box = event.target.elements.namedItem("name");
-      const name = box.value.trim();
-      if (!name || name === client.session?.display_name) return;
+      const before = client.session?.display_name;
       try {
-        await this.#app.rename(name);
-        this.#app.notice(`You are ${client.session.display_name} now.`);
+        await this.#save();
+        const { display_name } = client.session;
+        if (display_name !== before) this.#app.notice(`You are ${display_name} now.`);
       } catch (error) {
         this.#app.notice(error.message);
       }
@@ -228,7 +245,7 @@ export class LobbyPage {
   // A table of one's own
 
   #make() {
-    this.#making = { game: this.#games[0]?.game, id: `open.${crypto.randomUUID()}` };
+    this.#making = { game: this.#games[0]?.game };
     this.#app.redraw();
   }
 
@@ -255,6 +272,9 @@ export class LobbyPage {
         options: filled(form, chosen.options, { prefix: "option-" }),
       };
       if (value("room-name").trim()) body.name = value("room-name").trim();
+      // Pressed again it is the same room, unless another one is asked for.
+      const asked = JSON.stringify(body);
+      if (asked !== making.asked) Object.assign(making, { asked, id: `open.${crypto.randomUUID()}` });
       this.#go(() => this.#app.client.request("POST", "/api/rooms", body, making.id), true);
     };
     const choice = (name, label, options) =>

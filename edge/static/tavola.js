@@ -168,10 +168,12 @@ export class Room extends Emitter {
   #asking;
   #settle;
 
-  constructor(client, id) {
+  constructor(client, id, code) {
     super();
     this.#client = client;
     this.id = id;
+    /** The room's code, if it is known: who has no part in a private room is let in by it. */
+    this.code = code;
     /** Fulfilled with the first view; rejected when the room cannot be followed. */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.ready.catch(() => {}); // Whoever waits for it is told; nobody need wait.
@@ -203,6 +205,7 @@ export class Room extends Emitter {
     if (this.view && seq < this.seq) return; // Older than what was merged meanwhile.
     this.seq = seq;
     this.view = { ...view, seq, at };
+    this.code = view.room?.code ?? this.code;
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of view.recent ?? []) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
@@ -470,7 +473,8 @@ export class Tavola extends Emitter {
   }
 
   #join(room) {
-    this._send({ type: "join_room", room: room.id, ...(room.view ? { after: room.seq } : {}) });
+    const { id, view, seq, code } = room;
+    this._send({ type: "join_room", room: id, ...(view && { after: seq }), ...(code && { code }) });
   }
 
   #beat(patience = this.times.silence_ms) {
@@ -590,11 +594,11 @@ export class Tavola extends Emitter {
 
   // Rooms and commands
 
-  /** The room of that id, followed from now on. The same object for the same id. */
-  room(id) {
+  /** The room of that id, followed from now on. The same object for the same id. A stranger needs a private room's `code`. */
+  room(id, { code } = {}) {
     let room = this.rooms.get(id);
     if (!room) {
-      room = new Room(this, id);
+      room = new Room(this, id, code);
       this.rooms.set(id, room);
       if (this.connection.state === "open") this.#join(room);
     }

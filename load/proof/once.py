@@ -86,7 +86,7 @@ def _may_concern(note: Note) -> bool:
 
 def _answered(command: Sent, frame: dict[str, object], at: float) -> None:
     seq, code = frame.get("seq"), frame.get("code")
-    if frame.get("type") == "ack" and frame.get("unchanged") is True:
+    if frame.get("type") == "ack" and frame.get("unchanged") is True and command.frame.get("type") != "act":
         command.idle = True
     elif frame.get("type") == "ack" and isinstance(seq, int):
         command.acks.append(seq)

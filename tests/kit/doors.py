@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -157,7 +158,9 @@ async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
         )
         tasks = [asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run())]
         try:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge.test") as http:
+            jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # each speaks by their token
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://edge.test", cookies=jar) as http:
                 yield Doors(services, database, http)
         finally:
             for connection in list(services.connections):
