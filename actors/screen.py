@@ -30,7 +30,7 @@ def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
     if type(command) is not Act or not command.arguments:
         return command
     names = game_of(room).moves.get(command.move, ())
-    if all(name in names for name in command.arguments):
+    if set(names).issuperset(command.arguments):
         return command
     return replace(command, arguments={name: command.arguments[name] for name in names if name in command.arguments})
 
@@ -43,11 +43,12 @@ def judged(
         return decide(room, sender, command, now, entropy)
     if hidden(room, sender.user, code):
         return NO_ROOM
-    refused = _refused(room, command)
-    verdict = refused if refused is not None else decide(room, sender, command, now, entropy)
-    if type(command) not in (Act, Chat) and isinstance(verdict, Decision) and _stays(room, verdict):
-        return Unchanged(verdict.give)
-    return verdict
+    if type(command) is Act or type(command) is Chat:
+        return decide(room, sender, command, now, entropy)  # always news, if it is accepted
+    if (refused := _refused(room, command)) is not None:
+        return refused
+    verdict = decide(room, sender, command, now, entropy)
+    return Unchanged(verdict.give) if isinstance(verdict, Decision) and _stays(room, verdict) else verdict
 
 
 def _refused(room: Room, command: AnyCommand) -> Refused | None:

@@ -91,7 +91,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             "A public room with a free seat, which is kept for the caller for 30 s",
             RoomSummary,
             body=Match,
-            refusals=("unknown_game", "invalid_options"),
+            refusals=("unknown_game", "invalid_options", "id_reused"),
         ),
         Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
     ]

@@ -90,6 +90,11 @@ def test_one_key_opens_one_room(database_url: str, redis_url: str) -> None:
             ):
                 status, answer = await at.ask("POST", "/api/rooms", ann, other, "open")
                 assert (status, answer["error"]["code"]) == (409, "id_reused"), other
+            matched = await at.ask("POST", "/api/matchmake", ann, {"game": "tictactoe"}, "match")
+            assert matched[0] == 200
+            assert await at.ask("POST", "/api/matchmake", ann, {"game": "tictactoe"}, "match") == matched
+            status, answer = await at.ask("POST", "/api/matchmake", ann, {"game": "holdem"}, "match")
+            assert (status, answer["error"]["code"]) == (409, "id_reused")
             await at.ok("POST", f"/api/rooms/{room['id']}/settings", ann, {"settings": {"name": "Another"}})
             status, again = await at.ask("POST", "/api/rooms", ann, wish, "open")
             assert (status, again["id"], again["name"]) == (201, room["id"], "Another")
