@@ -62,7 +62,7 @@ class App {
     return this.client.remembers(location.pathname.match(/^\/room\/([^/]+)$/)?.[1]);
   }
 
-  /** Another name. Whatever page comes next waits for it. */
+  /** The page that comes next waits for it. */
   rename(name) {
     this.#renaming = this.client.signIn(name).then(() => localStorage.setItem(NAME, name));
     return this.#renaming;

@@ -19,8 +19,6 @@ export class LobbyPage {
   #timer;
   #making = null;
   #busy = false;
-  /** The name that is being saved, and when that is done. */
-  #saving = null;
 
   constructor(app) {
     this.#app = app;
@@ -61,7 +59,7 @@ export class LobbyPage {
     this.#look();
   }
 
-  /** Goes to the room that `work` gives, under the name that stands in its field, saved or not. */
+  /** Goes to the room that `work` gives, under the name in its field. */
   async #go(work, sit) {
     if (this.#busy) return;
     this.#busy = true;
@@ -132,29 +130,20 @@ export class LobbyPage {
     );
   }
 
-  /** Saves the name that stands in its field, unless it is saved or on its way. Throws what is refused. */
+  /** Saves the name in its field. Throws what is refused. */
   async #save() {
-    const { client } = this.#app;
     const name = document.getElementById("name")?.value.trim();
-    if (!name || name === client.session?.display_name) return;
-    if (this.#saving?.name !== name) this.#saving = { name, done: this.#app.rename(name) };
-    const saving = this.#saving;
-    try {
-      await saving.done;
-    } finally {
-      if (this.#saving === saving) this.#saving = null;
-    }
+    if (name && name !== this.#app.client.session?.display_name) await this.#app.rename(name);
   }
 
   #name() {
     const { client } = this.#app;
     const submit = async (event) => {
       event.preventDefault();
-      const before = client.session?.display_name;
+      const { session } = client;
       try {
         await this.#save();
-        const { display_name } = client.session;
-        if (display_name !== before) this.#app.notice(`You are ${display_name} now.`);
+        if (client.session !== session) this.#app.notice(`You are ${client.session.display_name} now.`);
       } catch (error) {
         this.#app.notice(error.message);
       }
@@ -272,7 +261,7 @@ export class LobbyPage {
         options: filled(form, chosen.options, { prefix: "option-" }),
       };
       if (value("room-name").trim()) body.name = value("room-name").trim();
-      // Pressed again it is the same room, unless another one is asked for.
+      // Pressed again it opens no second room like it.
       const asked = JSON.stringify(body);
       if (asked !== making.asked) Object.assign(making, { asked, id: `open.${crypto.randomUUID()}` });
       this.#go(() => this.#app.client.request("POST", "/api/rooms", body, making.id), true);

@@ -172,7 +172,6 @@ export class Room extends Emitter {
     super();
     this.#client = client;
     this.id = id;
-    /** The room's code, if it is known: who has no part in a private room is let in by it. */
     this.code = code;
     /** Fulfilled with the first view; rejected when the room cannot be followed. */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
@@ -205,7 +204,6 @@ export class Room extends Emitter {
     if (this.view && seq < this.seq) return; // Older than what was merged meanwhile.
     this.seq = seq;
     this.view = { ...view, seq, at };
-    this.code = view.room?.code ?? this.code;
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of view.recent ?? []) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
@@ -594,7 +592,7 @@ export class Tavola extends Emitter {
 
   // Rooms and commands
 
-  /** The room of that id, followed from now on. The same object for the same id. A stranger needs a private room's `code`. */
+  /** The room of that id, followed from now on. The same object for the same id. */
   room(id, { code } = {}) {
     let room = this.rooms.get(id);
     if (!room) {
