@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol, assert_never
 import structlog
 
 from actors import clock
+from actors.answers import ID_REUSED
 from actors.clock import Grace
-from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
+from actors.commands import SYSTEM, AnyCommand, Recover, Wake
 from actors.crash import Point
 from actors.entropy import Source
 from actors.grants import Mint
@@ -23,10 +24,10 @@ from actors.looks import Looks
 from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
 from actors.presence import TICK_S, Presence
 from actors.refusals import Refusals
-from actors.room import decide
 from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
+from actors.screen import judged, trimmed
 from actors.slot import Entry, Reply, Slot
-from actors.state import Decision, Nothing
+from actors.state import Decision, Nothing, Unchanged
 from actors.writing import answered_before, write
 from games.base import Refused
 from storage.postgres import Conflict, Database, StorageUnavailable
@@ -116,7 +117,7 @@ class Host:
         slot.used_at = self._loop.time()
         match request:
             case Deliver():
-                self._deliver(slot, request.sender, request.command, reply)
+                self._deliver(slot, request, reply)
             case Look():
                 self._looks.add(slot, request, reply)
             case Rouse():
@@ -144,21 +145,27 @@ class Host:
         self.presence.loaded(slot)
         self.handle(request, reply)
 
-    def _deliver(self, slot: Slot, sender: Sender, command: AnyCommand, reply: Reply) -> None:
-        entry = Entry(slot, sender, command, [reply], self._loop.time() + HELD_S)
+    def _deliver(self, slot: Slot, asked: Deliver, reply: Reply) -> None:
+        command = trimmed(slot.room, asked.command)
+        entry = Entry(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
         if not self._known(entry):
             self._decide(entry)
 
     def _known(self, entry: Entry) -> bool:
-        """Whether this command was here before; it is then answered as it was, or waits for the same commit."""
+        """Whether a command of this id was here before. If it is the same, it is answered as it was, or waits for the
+        same commit; another one is refused."""
         answered = entry.slot.answered.get(entry.key)
         if answered is not None:
-            _answer(entry.replies, Done(answered.seq, answered.give))
+            _answer(entry.replies, answered.again(entry.command))
             return True
         waiting = entry.slot.waiting.get(entry.key)
-        if waiting is not None:
+        if waiting is None:
+            return False
+        if waiting.command == entry.command:
             waiting.replies += entry.replies
-        return waiting is not None
+        else:
+            _answer(entry.replies, ID_REUSED)
+        return True
 
     def _decide(self, entry: Entry) -> None:
         slot = entry.slot
@@ -166,7 +173,7 @@ class Host:
             self._recover(slot)
         entry.entropy = self._entropy.draw()
         try:
-            verdict = decide(slot.tip, entry.sender, entry.command, self._now(), entry.entropy)
+            verdict = judged(slot.tip, entry.sender, entry.command, entry.code, self._now(), entry.entropy)
             if isinstance(verdict, Decision):
                 slot.put(entry, verdict)
         except Exception:  # A game's mistake must not take the other rooms with it.
@@ -177,18 +184,20 @@ class Host:
             if isinstance(verdict, Nothing):
                 return
             if not slot.waiting:
-                self._refuse(entry, verdict)
+                self._answer_alone(entry, verdict)
                 return
         entry.verdict = verdict
         slot.waiting[entry.key] = entry
         self._gathered.append(entry)
         self._ready.set()
 
-    def _refuse(self, entry: Entry, refused: Refused) -> None:
+    def _answer_alone(self, entry: Entry, verdict: Refused | Unchanged) -> None:
+        """Answer what has no effect."""
+        answer = _no(verdict) if isinstance(verdict, Refused) else _unchanged(entry.slot, verdict)
         if entry.slot.forgetful and entry.sender.user:
-            self._refusals.add(entry, _no(refused))
+            self._refusals.add(entry, answer)
         else:
-            _answer(entry.replies, _no(refused))
+            _answer(entry.replies, answer)
 
     def _recover(self, slot: Slot) -> None:
         slot.recover = False
@@ -244,8 +253,8 @@ class Host:
             if entry.update is not None and isinstance(entry.verdict, Decision):
                 _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)
-            elif isinstance(entry.verdict, Refused):
-                self._refuse(entry, entry.verdict)
+            elif isinstance(entry.verdict, Refused | Unchanged):
+                self._answer_alone(entry, entry.verdict)
 
     def _again(self, entries: Iterable[Entry]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
@@ -355,6 +364,10 @@ class Host:
 def _answer(replies: list[Reply], answer: Done | No | Moved) -> None:
     for reply in replies:
         reply(answer)
+
+
+def _unchanged(slot: Slot, verdict: Unchanged) -> Done:
+    return Done(slot.seq, {**verdict.give, "unchanged": True})
 
 
 def _no(refused: Refused) -> No:

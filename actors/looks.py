@@ -9,11 +9,12 @@ import msgspec
 import structlog
 
 from actors import update as codec
-from actors.messages import Answer, Look, Request, Seen
+from actors.messages import Answer, Look, No, Request, Seen
 from actors.rooms import Rooms
+from actors.screen import NO_ROOM
 from actors.slot import Reply, Slot
 from actors.update import audience_before
-from actors.view import audience, watched, whole
+from actors.view import audience, hidden, watched, whole
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -70,6 +71,8 @@ class Looks:
 def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
     user = look.sender.user
     room = slot.room
+    if hidden(room, user, look.code):
+        return No(NO_ROOM.code, NO_ROOM.message)
     stands = audience(room, user)
     recent = [codec.decode(message) for message in slot.recent]
     told, saw = [], audience_before(recent, user, stands)

@@ -8,13 +8,13 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from actors.answers import Answered, Key
+from actors.answers import Answered, Key, text_of
 from actors.commands import CommandId, Epoch, UserId
 from actors.grants import Mint
 from actors.load import update_texts
 from actors.records import NOTHING, records
 from actors.rooms import HELD_S, RETRY_S
-from actors.slot import Entry, Slot
+from actors.slot import Entry, Slot, answered_of
 from actors.state import Decision
 from storage.commits import LogRow, Records, StateRow, commit
 from storage.postgres import Database, Lane, StorageUnavailable
@@ -115,9 +115,10 @@ async def answered_before(database: Database, entries: list[Entry]) -> dict[tupl
     """What was answered to those of these commands that are in the log already, by room and key."""
     asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
     rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
+    rooms = {entry.slot.id: entry.slot.room for entry in entries}
     return {
-        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): Answered(
-            row["seq"], msgspec.json.decode(row["answer"])
+        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(
+            rooms[row["room_id"]], row
         )
         for row in rows
     }
@@ -127,6 +128,7 @@ def _log_row(entry: Entry) -> LogRow:
     assert entry.update is not None
     assert isinstance(entry.verdict, Decision)
     update, table = entry.update, entry.verdict.room.table
+    entry.text = text_of(entry.command)
     events, patch, outside, private = update_texts(update)
     return LogRow(
         room_id=update.room,
@@ -136,7 +138,7 @@ def _log_row(entry: Entry) -> LogRow:
         user_id=entry.sender.user,
         user_name=entry.sender.name,
         command_id=entry.command.id,
-        command=_json(entry.command).decode(),
+        command=entry.text.decode(),
         answer=_json(entry.verdict.give).decode(),
         events=events,
         patch=patch,

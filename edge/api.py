@@ -39,6 +39,7 @@ class Api:
     ) -> None:
         self._who = who
         self._lobby = lobby
+        self._guesses = services.guesses
         self._operator = operator
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
@@ -53,10 +54,11 @@ class Api:
         ]
 
     def routes(self) -> list[Route]:
-        routes = Door(self._who.of_request, self._lobby).routes(each for each in self.endpoints if not each.operator)
+        door = Door(self._who.of_request, self._lobby, guesses=self._guesses)
+        routes = door.routes(each for each in self.endpoints if not each.operator)
         if self._operator is not None:
-            his = Door(self._operator.of_request, self._lobby)
-            routes += his.routes(each for each in self.endpoints if each.operator)
+            theirs = Door(self._operator.of_request, self._lobby)
+            routes += theirs.routes(each for each in self.endpoints if each.operator)
         return routes
 
     async def _openapi(self, call: Call) -> Answer:

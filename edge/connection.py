@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, get_args
 import msgspec
 import structlog
 
-from actors.commands import Chat, ClientCommand, RoomId, Sender, UserId
+from actors.commands import Act, ClientCommand, RoomId, Sender, UserId
 from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
 from edge.arrival import RECHECK_S, Arrived, arrive, arrived
@@ -20,6 +20,7 @@ from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
 from edge.gaps import Gaps
+from edge.guesses import Guesses
 from edge.history import Held
 from edge.keyring import Keyring
 from edge.limits import Bucket, Rates
@@ -40,14 +41,15 @@ RATE, BURST = 500.0, 1000.0
 """Messages a second from one socket; beyond, they are refused `rate_limited`."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
-CHAT_RATE, CHAT_BURST = 5.0, 100.0
-"""What one user may say in a second, and at once: everybody in the room is sent it, and it is kept."""
+CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
+"""What one user may ask of one room in a second, and at once, moves apart (they have the turn): whatever comes of it is
+kept, and sent to everybody there."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = 75.0
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
-TOO_MUCH_TALK = No("rate_limited", "You are talking too fast.", None, 1000)
+TOO_MUCH = No("rate_limited", "You ask too much of this room at once.", None, 1000)
 SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
 _COMMANDS = frozenset(get_args(ClientCommand))
 ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
@@ -77,14 +79,15 @@ class Services:
         self.gaps = Gaps(database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
-        self._talk = Rates(CHAT_RATE, CHAT_BURST)
+        self.guesses = Guesses()
+        self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
         self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost)
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
-        """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
-        if type(command) is not Chat or self._talk.take(user, asyncio.get_running_loop().time()):
+        """A refusal for who keeps a room busy, over however many sockets and requests."""
+        if type(command) is Act or self._changes.take(f"{user} {command.room}", asyncio.get_running_loop().time()):
             return None
-        return TOO_MUCH_TALK
+        return TOO_MUCH
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -112,7 +115,10 @@ class Connection:
         self._by_cookie = False
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
-        self._following = Following(self, services.router, services.fanout, services.gaps, services.returns)
+        self._following = Following(
+            self, services.router, services.fanout, services.gaps, services.returns, services.guesses
+        )
+        self._codes = self._following.codes
         self._seen: dict[str, Held] = {}
         """What the client said, when it authenticated, that it has of rooms."""
         self._bucket = Bucket(RATE, BURST, self._loop.time())
@@ -179,7 +185,7 @@ class Connection:
             case protocol.JoinRoom():
                 told = self._seen.pop(frame.room, None)
                 held = told if frame.after is None else Held(frame.after, frame.epoch)
-                self._following.follow(RoomId(frame.room), held)
+                self._following.follow(RoomId(frame.room), held, code=frame.code)
             case protocol.Resync():
                 self._following.follow(RoomId(frame.room), Held(frame.after, frame.epoch))
             case command:
@@ -190,9 +196,10 @@ class Connection:
         if (no := self._services.too_much(sender.user, command)) is not None:
             self.send(protocol.error(no, command.id, command.room))
             return
+        code = self._codes.get(command.room, "")
         self._services.router.send(
             RoomId(command.room),
-            lambda epoch: Deliver(epoch, sender, command),
+            lambda epoch: Deliver(epoch, sender, command, code),
             partial(self._answered, command, self._heard_at),
         )
 

@@ -14,10 +14,11 @@ from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
 from edge.gaps import Gaps
+from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.history import Held
 from edge.keyring import Keyring
 from edge.returns import Part, Returns
-from edge.router import NOBODY, Router
+from edge.router import NO_ROOM, NOBODY, Router
 from storage.postgres import StorageUnavailable
 
 LIMIT = 100
@@ -41,23 +42,30 @@ class Socket(Sink, Protocol):
 
 
 class Following:
-    def __init__(self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns) -> None:
+    def __init__(
+        self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns, guesses: Guesses
+    ) -> None:
         self._socket = socket
+        self._guesses = guesses
         self._router = router
         self._fanout = fanout
         self._gaps = gaps
         self._returns = returns
         self._rooms: dict[RoomId, Follower] = {}
+        self.codes: dict[str, str] = {}
+        """By which code the client has come to a room that is followed, if by one."""
 
-    def follow(self, room: RoomId, held: Held | None, part: Part | None = None) -> None:
+    def follow(self, room: RoomId, held: Held | None, part: Part | None = None, code: str | None = None) -> None:
         """Send what the client misses after what it holds, or everything; what happens from now on follows by itself.
-        `part`: what is known of him there already."""
+        `part`: what is known of them there already; `code`: the room's, as they know it."""
         follower = self._rooms.get(room)
         if follower is None:
             if len(self._rooms) >= LIMIT:
                 self._socket.send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
                 return
             follower = self._rooms[room] = Follower(self._socket, self._socket.sender.user)
+        if code:
+            self.codes[room] = code.upper()
         self._socket.start(self._join(room, follower, held, part))
 
     def start_over(self, room: RoomId) -> None:
@@ -67,7 +75,7 @@ class Following:
             self._socket.start(self._join(room, follower, None, None))
 
     def leave(self, room: RoomId) -> None:
-        follower = self._rooms.pop(room, None)
+        follower = self._forget(room)
         if follower is not None:
             self._fanout.end(follower, room)
 
@@ -76,6 +84,11 @@ class Following:
         for room, follower in self._rooms.items():
             self._fanout.end(follower, room)
         self._rooms.clear()
+        self.codes.clear()
+
+    def _forget(self, room: RoomId) -> Follower | None:
+        self.codes.pop(room, None)
+        return self._rooms.pop(room, None)
 
     async def _join(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
         """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
@@ -93,7 +106,7 @@ class Following:
                     return
         no = await self._hydrate(room, follower)
         if no is not None and self._rooms.get(room) is follower:
-            del self._rooms[room]
+            self._forget(room)
             self._socket.send(protocol.error(no, None, room))
 
     async def _replay(self, room: RoomId, follower: Follower, held: Held) -> bool:
@@ -116,10 +129,16 @@ class Following:
         return True
 
     async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
-        sender = self._socket.sender
+        sender, code = self._socket.sender, self.codes.get(room, "")
+        may_guess = self._guesses.allowed(sender.user)
+        tried = code if may_guess else ""
         answer, part = await asyncio.gather(
-            self._router.ask(room, lambda epoch: Look(epoch, sender, room)), self._issue(room, sender)
+            self._router.ask(room, lambda epoch: Look(epoch, sender, room, code=tried)), self._issue(room, sender)
         )
+        if code and isinstance(answer, No) and answer.code == NO_ROOM.code:
+            if not may_guess:
+                return TOO_MANY_GUESSES
+            self._guesses.wrong(sender.user)
         if self._rooms.get(room) is not follower:
             return None
         if not isinstance(answer, Seen):

@@ -10,16 +10,15 @@ from typing import Any
 
 import msgspec
 
+from actors.answers import ID_REUSED
 from actors.commands import RoomId, UserId
 from actors.messages import No
 from actors.names import clean
-from actors.opening import Opening, Request, open_rows
+from actors.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from edge.auth import Identity
 from games.base import Refused
 from storage.postgres import BIGINT, Conflict, Database, Row
 
-CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-CODE_SIZE = 6
 PAGE_LIMIT = 100
 
 
@@ -102,7 +101,7 @@ class Lobby:
         return bool(made)
 
     async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
-        """A new room's summary. The same `creation_id` from the same host opens one room only."""
+        """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
         while True:
             new = self.drawn(request, host)
             if isinstance(new, No):
@@ -117,6 +116,8 @@ class Lobby:
             if not made:
                 before = await self._database.row("created_room", host.user, creation_id)
                 assert before is not None
+                if before["state"] is not None and not _alike(request, new.rows.checkpoint, before["state"]):
+                    return ID_REUSED
                 room = RoomId(before["id"])
             summary = await self.summary(room)
             assert summary is not None
@@ -127,10 +128,10 @@ class Lobby:
         row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
         return _summary(row) if row is not None else None
 
-    async def find(self, code: str) -> RoomId | None:
-        """The room of a code."""
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
         found = await self.summary(code)
-        return RoomId(found.id) if found is not None else None
+        return (RoomId(found.id), found.visibility == "private") if found is not None else None
 
     async def knows(self, room: RoomId, user: UserId) -> bool:
         """Whether `user` has asked to join that room, or is its host."""
@@ -149,6 +150,13 @@ class Lobby:
         rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
         more = rows[limit - 1] if len(rows) > limit else None
         return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
+
+
+def _alike(request: Request, new: str, before: str) -> bool:
+    """Whether `request` asks for a room as the one that was opened: both as their first checkpoints."""
+    asked, opened = (msgspec.json.decode(text)["info"] for text in (new, before))
+    drawn = {"id", "code"} if request.name else {"id", "code", "name"}
+    return all(asked[field] == opened.get(field) for field in asked.keys() - drawn)
 
 
 def _code() -> str:

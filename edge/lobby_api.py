@@ -63,7 +63,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     async def summary(call: Call) -> Answer:
         found = await lobby.summary(call.room)
-        if found is None or (found.visibility == "private" and not call.by_code and not await _knows(call)):
+        if found is None or (found.visibility == "private" and not call.code and not await _knows(call)):
             return NO_ROOM
         return found
 
@@ -82,7 +82,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             RoomSummary,
             body=opening.Request,
             status=201,
-            refusals=("unknown_game", "invalid_options"),
+            refusals=("unknown_game", "invalid_options", "id_reused"),
         ),
         Endpoint(
             "POST",
@@ -91,7 +91,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             "A public room with a free seat, which is kept for the caller for 30 s",
             RoomSummary,
             body=Match,
-            refusals=("unknown_game", "invalid_options"),
+            refusals=("unknown_game", "invalid_options", "id_reused"),
         ),
         Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
     ]

@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.commands import STATUS, Id, RoomId
+from actors.commands import STATUS, Id, RoomId, UserId
 from actors.messages import No
 from edge.auth import Identity
+from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.limits import Rates
 from edge.protocol import FRAME_LIMIT
 from edge.router import AWAY, NO_ROOM, NOBODY
@@ -69,8 +70,9 @@ class Call:
         self.fields: dict[str, Any] = {}
         """The whole body as it came, fields that `body` knows nothing of among them."""
         self.room = RoomId("")
-        """The room in the path, which may have been named by its code."""
-        self.by_code = False
+        """The room in the path."""
+        self.code = ""
+        """Its code, if it was named by that."""
 
     @property
     def identity(self) -> Identity:
@@ -124,22 +126,27 @@ class Endpoint(msgspec.Struct, frozen=True):
         return tuple(code for code in STATUS if code in codes)
 
 
-class Named(Protocol):
-    """What finds rooms by their codes."""
+class Rooms(Protocol):
+    """What finds rooms by their codes, and knows who has a part in which."""
 
-    async def find(self, code: str) -> RoomId | None: ...
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
+
+    async def knows(self, room: RoomId, user: UserId) -> bool: ...
 
 
 class Door:
-    """Makes routes of endpoints. `who` says whose a request is; `rooms` knows the codes."""
+    """Makes routes of endpoints. `who` says whose a request is; `guesses` counts codes that are none."""
 
     def __init__(
         self,
         who: Callable[[Request], Awaitable[Identity | No]],
-        rooms: Named,
+        rooms: Rooms,
         clock: Callable[[], float] = time.monotonic,
+        guesses: Guesses | None = None,
     ) -> None:
         self._clock = clock
+        self._guesses = guesses or Guesses(clock)
         self._who = who
         self._rooms = rooms
         self._users = Rates(USER_RATE, USER_BURST)
@@ -195,7 +202,7 @@ class Door:
         now = self._clock()
         if isinstance(who, Identity):
             return self._users.take(who.user, now)
-        return self._addresses.take(request.client.host if request.client else "", now)
+        return self._addresses.take(_address(request), now)
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -205,10 +212,24 @@ class Door:
             call.room = RoomId(named)
             return call
         found = await self._rooms.find(named)
+        guesser = (_address(call.request), *((call.who.user,) if isinstance(call.who, Identity) else ()))
+        # A right code of a private room is answered as a wrong one, while there were too many of these.
+        if (found is None or found[1]) and not self._guesses.allowed(*guesser) and not await self._inside(call, found):
+            return TOO_MANY_GUESSES
         if found is None:
+            self._guesses.wrong(*guesser)
             return NO_ROOM
-        call.room, call.by_code = found, True
+        call.room, call.code = found[0], named.upper()
         return call
+
+    async def _inside(self, call: Call, found: tuple[RoomId, bool] | None) -> bool:
+        if found is None or isinstance(call.who, No):
+            return False
+        return await self._rooms.knows(found[0], call.who.user)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | No:

@@ -6,12 +6,14 @@ import msgspec
 
 from actors.commands import UserId
 from actors.messages import No
-from actors.names import clean
+from actors.names import clean, visible
 from edge.auth import INVALID, Identity
 from edge.lobby import iso
 from edge.rest import Answer, Call, Endpoint, Reply
 from edge.sessions import LIFE_MS
 from edge.who import COOKIE, Who
+
+BAD_NAME = No("invalid_message", "A name needs at least one visible character, and no invisible ones.")
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -41,7 +43,10 @@ def endpoints(who: Who) -> list[Endpoint]:
     identities, sessions = who.identities, who.sessions
 
     async def sign_in(call: Call) -> Answer:
-        name = clean(call.body.display_name or "")
+        given = call.body.display_name or ""
+        if given and not visible(given):
+            return BAD_NAME
+        name = clean(given)
         if isinstance(call.who, No):
             guest = identities.guest(name)
             opened = await sessions.open(guest.user, guest.name)

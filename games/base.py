@@ -38,7 +38,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What a player asks for: a name and the move's own arguments, exactly as they came from the client (unchecked)."""
+    """What a player asks for: a name and the move's own arguments, those that `Game.moves` names. Their values are as
+    they came from the client (unchecked)."""
 
     name: str
     arguments: Mapping[str, Json] = {}
@@ -102,6 +103,8 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    moves: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Every move's name, and the names of its arguments. What a client sends besides reaches neither game nor log."""
 
     # The table
 

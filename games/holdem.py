@@ -16,6 +16,8 @@ dead-button rule's (`games/holdem_button.py`), what is shown is in `games/holdem
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec.structs import replace
 
 from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, SeatIndex
@@ -29,6 +31,7 @@ MOST_CHIPS = 10**12
 """What a host may bring a stack to."""
 BETTING_MOVES = frozenset(("fold", "check", "call", "bet", "raise", "all_in"))
 _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
+_ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
 
 
 class Holdem(Game[Table, Options]):
@@ -38,6 +41,7 @@ class Holdem(Game[Table, Options]):
     title = "No-limit hold'em"
     options_type = Options
     state_type = Table
+    moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
 
     # The table
 

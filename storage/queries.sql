@@ -19,7 +19,9 @@ WITH made AS (
 SELECT id FROM made
 
 -- name: created_room
-SELECT id FROM rooms WHERE host_id = $1 AND creation_id = $2
+-- What a host's creation of that id made, and the room as it was opened (null when its history was removed).
+SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AND c.seq = 0
+WHERE r.host_id = $1 AND r.creation_id = $2
 
 -- name: room_summary
 -- By id or by code.
@@ -146,7 +148,7 @@ WHERE room_id = $1 AND seq > $2 AND strpos(private, $3) > 0 AND strpos(private, 
 -- name: log_last
 -- The last $3 updates of room $1 up to seq $2, oldest first, with what is needed to answer a repeated command.
 SELECT * FROM (
-    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, answer FROM actions
+    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, command, answer FROM actions
     WHERE room_id = $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3
 ) last ORDER BY seq
 
@@ -158,7 +160,7 @@ FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: answers
 -- What was answered to commands that were committed before.
-SELECT a.room_id, a.user_id, a.command_id, a.seq, a.answer
+SELECT a.room_id, a.user_id, a.command_id, a.seq, a.command, a.answer
 FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (room_id, user_id, command_id)
 JOIN actions a ON a.room_id = asked.room_id AND a.user_id = asked.user_id AND a.command_id = asked.command_id
 WHERE a.user_id <> ''
@@ -179,6 +181,12 @@ LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = $2
 LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = $2
 LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = $2
 WHERE r.id = $1
+
+-- name: hidden
+-- A row if room $1 is private and user $2 never had a part in it.
+SELECT id FROM rooms r
+WHERE r.id = $1 AND r.visibility = 'private' AND r.host_id <> $2
+  AND NOT EXISTS (SELECT 1 FROM room_players p WHERE p.room_id = r.id AND p.user_id = $2)
 
 -- name: spectators
 SELECT user_id, display_name FROM room_spectators WHERE room_id = $1 ORDER BY joined_at, user_id

@@ -234,6 +234,6 @@ export class Tavola extends Emitter<ClientEvents> {
   /** One REST request; throws `Refused` or `Unreachable`. */
   request(method: string, path: string, body?: Json, id?: string): Promise<any>;
   /** The room of that id, followed from now on. */
-  room(id: string): Room;
+  room(id: string, options?: { code?: string }): Room;
   remembers(named: string | undefined): boolean;
 }

@@ -72,7 +72,7 @@ async def scene(crowd: Stack) -> AsyncIterator[Scene]:
             )
             room = f"/api/rooms/{made['id']}"
             await api.ok("POST", f"{room}/seat", host, {"seat_index": 0})
-            await api.ok("POST", f"{room}/join", player, {"display_name": "Ben"})
+            await api.ok("POST", f"/api/rooms/{made['code']}/join", player, {"display_name": "Ben"})
             if approval == "auto":
                 await api.ok("POST", f"{room}/seat", player, {"seat_index": 1})
             rooms += [made["id"], made["code"]]

@@ -23,6 +23,7 @@ from actors.directory import ClusterUnavailable, Directory
 from actors.line import LineServer
 from actors.messages import Deliver, Evict, Moved
 from edge.auth import Identities, Identity
+from edge.connection import Connection, Services
 from edge.fanout import Fanout
 from edge.origins import Origins
 from edge.presence import Presence
@@ -31,7 +32,6 @@ from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.who import Who
 from load.follower import Fault, Follower

@@ -38,8 +38,11 @@ class Time:
 
 
 class NoRooms:
-    async def find(self, code: str) -> RoomId | None:
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
         return None
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        return False
 
 
 class TestEdge:

@@ -37,7 +37,7 @@ class Query(msgspec.Struct):
 class Told(msgspec.Struct):
     user: str | None = None
     room: str = ""
-    by_code: bool = False
+    code: str = ""
     key: str | None = None
     body: Body | None = None
     fields: list[str] = []
@@ -46,12 +46,15 @@ class Told(msgspec.Struct):
 
 async def tell(call: Call) -> Answer:
     user = None if isinstance(call.who, No) else call.who.user
-    return Told(user, call.room, call.by_code, call.key, call.body, sorted(call.fields), call.query)
+    return Told(user, call.room, call.code, call.key, call.body, sorted(call.fields), call.query)
 
 
 class Codes:
-    async def find(self, code: str) -> RoomId | None:
-        return ROOM if code.upper() == "CODE" else None
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        return {"CODE": (ROOM, False), "SECRET": (ROOM, True)}.get(code.upper())
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        return user == "bob"
 
 
 async def by_bearer(request: Request) -> Identity | No:
@@ -174,9 +177,32 @@ def test_rooms_by_id_and_by_code() -> None:
         async with client() as http:
             assert (await http.get("/rooms/r_7")).json()["room"] == "r_7"
             by_code = (await http.get("/rooms/code")).json()
-            assert (by_code["room"], by_code["by_code"]) == (ROOM, True)
+            assert (by_code["room"], by_code["code"]) == (ROOM, "CODE")
             for room in ("nocode", "%00", "r_%0a", "x" * 65):
                 assert code_of(await http.get(f"/rooms/{room}")) == (404, "room_not_found"), room
+
+    asyncio.run(main())
+
+
+def test_codes_are_not_found_by_trying() -> None:
+    """After twenty wrong ones a private room's code is answered as if it were one, by user and by address."""
+
+    async def main() -> None:
+        clock = Time()
+        async with client(clock) as http:
+            for number in range(20):
+                assert code_of(await http.get(f"/rooms/wrong{number}")) == (404, "room_not_found")
+            for named in ("wrong20", "secret"):
+                reply = await http.get(f"/rooms/{named}")
+                assert code_of(reply) == (429, "rate_limited")
+                assert reply.json()["error"]["retry_after_ms"] == 6000
+                other = await http.get(f"/rooms/{named}", headers={"Authorization": "Bearer cid"})
+                assert code_of(other) == (429, "rate_limited"), "from the same address"
+            assert (await http.get("/rooms/code")).json()["room"] == ROOM, "public rooms are in the lobby"
+            member = await http.get("/rooms/secret", headers={"Authorization": "Bearer bob"})
+            assert member.json()["room"] == ROOM, "who has a part in it may always come in"
+            clock.now += 6.1
+            assert (await http.get("/rooms/secret")).json()["code"] == "SECRET"
 
     asyncio.run(main())
 
