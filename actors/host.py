@@ -41,6 +41,11 @@ LIMIT = 10_000
 """Requests in hand at once; one more is refused `overloaded`."""
 BATCH = 500
 """Entries in one commit at most."""
+NEVER = float("inf")
+TELL_S = 0.5
+"""How often it is looked whether a commit hangs."""
+SAY_AGAIN_S = 1.0
+"""How often it is logged, at the most, that commits fail."""
 CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
 
 
@@ -87,6 +92,15 @@ class Host:
         self._gathered: list[Entry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._in_hand: list[Entry] = []
+        """What the commit that is under way will settle."""
+        self._committing_since = NEVER
+        self._said_failed_at = -NEVER
+
+    @property
+    def held_up_s(self) -> float:
+        """For how long the commit that is under way has taken; below zero when there is none."""
+        return self._loop.time() - self._committing_since
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
@@ -95,12 +109,14 @@ class Host:
             tasks.create_task(self._refusals.run())
             tasks.create_task(self._evict_idle())
             tasks.create_task(self._mind_presence())
+            tasks.create_task(self._tell_the_held_up())
             while True:
                 await self._ready.wait()
                 self._ready.clear()
                 while self._gathered:
-                    batch, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
-                    await self._commit(batch)
+                    self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
+                    await self._commit(self._in_hand)
+                self._in_hand, self._committing_since = [], NEVER
 
     # What comes in
 
@@ -207,10 +223,11 @@ class Host:
             self._settle(batch)
             return
         self._crash("commit.before")
+        self._committing_since = self._loop.time()
         try:
             outcome = await write(self._database, self._lane, self._mint, batch)
         except StorageUnavailable as error:
-            log.warning("commit.failed", entries=len(batch), reason=str(error))
+            self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
             return
@@ -225,6 +242,23 @@ class Host:
             self._lose(slot, doubtful=slot in outcome.doubtful)
         redo = unwritten - outcome.fenced - outcome.doubtful
         self._again([entry for entry in batch if entry.slot in redo])
+
+    def _say_failed(self, batch: list[Entry], error: StorageUnavailable) -> None:
+        """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
+        if self._loop.time() > self._said_failed_at + SAY_AGAIN_S:
+            self._said_failed_at = self._loop.time()
+            log.warning("commit.failed", entries=len(batch), reason=str(error))
+
+    async def _tell_the_held_up(self) -> None:
+        """While a commit hangs, whoever has waited for long enough is told to come again: it may yet take effect, and
+        under the same id it does so once."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            if self.held_up_s > HELD_S:
+                for entry in (*self._in_hand, *self._gathered):
+                    if entry.sender.user and self._loop.time() > entry.give_up_at:
+                        replies, entry.replies = entry.replies, []
+                        _answer(replies, AWAY)
 
     def _settle(self, entries: list[Entry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
