@@ -78,7 +78,7 @@ class RoomActor(_Service):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__()
-        logs.configure()
+        logs.configure(settings.data_dir)
         self._name = name
         self._settings = settings
 

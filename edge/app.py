@@ -236,7 +236,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT."""
-    logs.configure()
+    logs.configure(settings.data_dir)
     join(settings)
     edge = Edge(settings)
     config = uvicorn.Config(

@@ -17,15 +17,19 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from rich.text import Text
+
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
 from tavola.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.failures import Failure
 from tavola.local_ray import LocalRay
+from tavola.logs import games_log
 from tavola.processes import STACK_MARK, end, exit_code, free_port, marked, raise_open_files
 from tavola.progress import Progress
 from tavola.server import NotStarted, Server
 from tavola.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
+from tavola.tail import Tail
 
 _LOCK_WITHIN = 1.0
 _LEFTOVER_STEPS = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
@@ -92,8 +96,9 @@ class Stack:
         self._write()
 
     async def keep(self) -> None:
-        """Starts again what dies, until cancelled."""
+        """Starts again what dies, and tells of the mistakes that games make, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_mistakes())
             for kind, parts in self._parts.items():
                 for part in parts:
                     tasks.create_task(self._keep(kind, part))
@@ -135,6 +140,11 @@ class Stack:
             self._environment.update(server.environment)
         with self._progress.step(server.name):
             return await server.start()
+
+    async def _tell_mistakes(self) -> None:
+        file = games_log(self._settings.data_dir)
+        async for text in Tail(file).follow():
+            self._progress.say(Text(f"\n{text.strip()}\n  ! a game has made a mistake, see {_from_here(file)}", "red"))
 
     async def _keep(self, kind: str, part: Server) -> None:
         variable = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "ray": "RAY_ADDRESS"}.get(kind)

@@ -8,14 +8,19 @@ Logging never raises: a line for which there is no space is counted, and the nex
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, cast
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
+_GAMES_LOG_BYTES = 8 << 20
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
@@ -52,13 +57,15 @@ def unfailing(stream: TextIO) -> TextIO:
     return cast(TextIO, Unfailing(stream))
 
 
-def configure() -> None:
-    """Call once, at the root of a process."""
+def configure(data_dir: Path | None = None) -> None:
+    """Call once, at the root of a process. Where `tavola dev` runs on `data_dir`, a game's mistakes are written down
+    there too, whichever process they happen in."""
+    render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write),
+            render if data_dir is None else _Copied(render, games_log(data_dir)),
         ],
         logger_factory=structlog.PrintLoggerFactory(unfailing(sys.stdout)),
     )
@@ -68,6 +75,36 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def games_log(data_dir: Path) -> Path:
+    """Where the mistakes that games make are written down."""
+    return data_dir / "logs" / "games.log"
+
+
+class _Copied:
+    """Renders events, and writes those of games (`game.failed`, …) to a file of their own as well."""
+
+    def __init__(self, render: structlog.dev.ConsoleRenderer, path: Path) -> None:
+        self._render, self._path = render, path
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        ours = str(event["event"]).startswith("game.")
+        text = self._render(logger, name, event)
+        if ours and self._path.parent.is_dir():
+            self._append(f"{text}\n".encode())
+        return text
+
+    def _append(self, text: bytes) -> None:
+        """At once, for others write here as well. What cannot be written stands in the process's own log."""
+        with contextlib.suppress(OSError):
+            if self._path.exists() and self._path.stat().st_size > _GAMES_LOG_BYTES:
+                self._path.rename(self._path.with_suffix(".old.log"))
+            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            try:
+                os.write(file, text)
+            finally:
+                os.close(file)
 
 
 def where(error: BaseException | None) -> str:
