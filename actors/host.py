@@ -16,19 +16,20 @@ import structlog
 from actors import clock
 from actors.answers import ID_REUSED
 from actors.clock import Grace
-from actors.commands import SYSTEM, AnyCommand, Recover, Wake
+from actors.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
 from actors.crash import Point
 from actors.entropy import Source
 from actors.grants import Mint
 from actors.looks import Looks
 from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.mistakes import GAME_ERROR, Doing, Mistakes
 from actors.presence import TICK_S, Presence
 from actors.refusals import Refusals
 from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
-from actors.screen import judged, trimmed
+from actors.screen import Verdict, judged, trimmed
 from actors.slot import Entry, Reply, Slot
 from actors.state import Decision, Nothing, Unchanged
-from actors.writing import answered_before, write
+from actors.writing import answered_before, rehearse, write
 from games.base import Refused
 from storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -42,6 +43,11 @@ LIMIT = 10_000
 """Requests in hand at once; one more is refused `overloaded`."""
 BATCH = 500
 """Entries in one commit at most."""
+NEVER = float("inf")
+TELL_S = 0.5
+"""How often it is looked whether a commit hangs."""
+SAY_AGAIN_S = 1.0
+"""How often it is logged, at the most, that commits fail."""
 CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
 
 
@@ -77,7 +83,8 @@ class Host:
     ) -> None:
         """`name` is the actor's in `room_actors`."""
         self.rooms = Rooms(name, database)
-        self._looks = Looks(self.rooms, database)
+        self._mistakes = Mistakes()
+        self._looks = Looks(self.rooms, database, self._mistakes)
         self._refusals = Refusals(database)
         self._database = database
         self._lane = database.lane()
@@ -88,6 +95,15 @@ class Host:
         self._gathered: list[Entry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._in_hand: list[Entry] = []
+        """What the commit that is under way will settle."""
+        self._committing_since = NEVER
+        self._said_failed_at = -NEVER
+
+    @property
+    def held_up_s(self) -> float:
+        """For how long the commit that is under way has taken; below zero when there is none."""
+        return self._loop.time() - self._committing_since
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
@@ -96,12 +112,14 @@ class Host:
             tasks.create_task(self._refusals.run())
             tasks.create_task(self._evict_idle())
             tasks.create_task(self._mind_presence())
+            tasks.create_task(self._tell_the_held_up())
             while True:
                 await self._ready.wait()
                 self._ready.clear()
                 while self._gathered:
-                    batch, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
-                    await self._commit(batch)
+                    self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
+                    await self._commit(self._in_hand)
+                self._in_hand, self._committing_since = [], NEVER
 
     # What comes in
 
@@ -167,7 +185,8 @@ class Host:
             _answer(entry.replies, ID_REUSED)
         return True
 
-    def _decide(self, entry: Entry) -> None:
+    def _decide(self, entry: Entry) -> Verdict | None:
+        """What came of it: None if the game has made a mistake."""
         slot = entry.slot
         if slot.recover:
             self._recover(slot)
@@ -175,21 +194,27 @@ class Host:
         try:
             verdict = judged(slot.tip, entry.sender, entry.command, entry.code, self._now(), entry.entropy)
             if isinstance(verdict, Decision):
+                if not entry.sender.user:
+                    rehearse(slot.tip, verdict, self._mint)
                 slot.put(entry, verdict)
-        except Exception:  # A game's mistake must not take the other rooms with it.
-            log.exception("room.decide_failed", room=slot.id, seq=slot.tip_seq, command=entry.command.id)
-            _answer(entry.replies, BROKEN)
-            return
+        except Exception as error:  # A game's mistake must not take the other rooms with it.
+            self._mistake(slot, error, "decide", command=entry.command.id)
+            _answer(entry.replies, GAME_ERROR)
+            return None
         if not isinstance(verdict, Decision):
             if isinstance(verdict, Nothing):
-                return
+                return verdict
             if not slot.waiting:
                 self._answer_alone(entry, verdict)
-                return
+                return verdict
         entry.verdict = verdict
         slot.waiting[entry.key] = entry
         self._gathered.append(entry)
         self._ready.set()
+        return verdict
+
+    def _mistake(self, slot: Slot, error: Exception | Refused, doing: Doing, **about: str) -> None:
+        self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
 
     def _answer_alone(self, entry: Entry, verdict: Refused | Unchanged) -> None:
         """Answer what has no effect."""
@@ -204,9 +229,9 @@ class Host:
         self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
         self._set_alarm(slot)
 
-    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> None:
+    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> Verdict | None:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
-        self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
+        return self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
@@ -216,10 +241,11 @@ class Host:
             self._settle(batch)
             return
         self._crash("commit.before")
+        self._committing_since = self._loop.time()
         try:
             outcome = await write(self._database, self._lane, self._mint, batch)
         except StorageUnavailable as error:
-            log.warning("commit.failed", entries=len(batch), reason=str(error))
+            self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
             return
@@ -232,8 +258,30 @@ class Host:
         self._settle([entry for entry in batch if entry.slot not in unwritten])
         for slot in unwritten & (outcome.fenced | outcome.doubtful):
             self._lose(slot, doubtful=slot in outcome.doubtful)
-        redo = unwritten - outcome.fenced - outcome.doubtful
+        for slot, mistake in outcome.broken.items():
+            self._mistake(slot, mistake, "store")
+            self._refuse_all(slot, GAME_ERROR)
+            slot.roll_back()
+            self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
+        redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
         self._again([entry for entry in batch if entry.slot in redo])
+
+    def _say_failed(self, batch: list[Entry], error: StorageUnavailable) -> None:
+        """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
+        if self._loop.time() > self._said_failed_at + SAY_AGAIN_S:
+            self._said_failed_at = self._loop.time()
+            log.warning("commit.failed", entries=len(batch), reason=str(error))
+
+    async def _tell_the_held_up(self) -> None:
+        """While a commit hangs, whoever has waited for long enough is told to come again: it may yet take effect, and
+        under the same id it does so once."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            if self.held_up_s > HELD_S:
+                for entry in (*self._in_hand, *self._gathered):
+                    if entry.sender.user and self._loop.time() > entry.give_up_at:
+                        replies, entry.replies = entry.replies, []
+                        _answer(replies, AWAY)
 
     def _settle(self, entries: list[Entry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
@@ -280,9 +328,13 @@ class Host:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
         log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
         self.rooms.drop(slot)
+        self._refuse_all(slot, AWAY if doubtful else Moved())
+
+    def _refuse_all(self, slot: Slot, answer: No | Moved) -> None:
+        """Nothing comes of what was decided for the room and is not committed."""
         self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
         for entry in slot.waiting.values():
-            _answer(entry.replies, AWAY if doubtful else Moved())
+            _answer(entry.replies, answer)
         slot.waiting.clear()
 
     async def _conflicted(self, batch: list[Entry], error: Conflict) -> None:
@@ -309,39 +361,54 @@ class Host:
         for slot in slots:
             log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
             self.rooms.drop(slot)
-            self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
-            for entry in slot.waiting.values():
-                _answer(entry.replies, BROKEN)
-            slot.waiting.clear()
+            self._refuse_all(slot, BROKEN)
 
     # Alarms and idleness
 
     def _set_alarm(self, slot: Slot) -> None:
         """See that the room's alarm rings. A timer that rings too early is set again: most moves only put it off."""
-        due = clock.alarm(slot.room)
+        due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
             return
         at = self._loop.time() + max(0.0, (due - self._now()) / 1000)
         if slot.timer is not None and slot.rings_at <= at + 0.001:
             return
-        slot.stop_timer()
         self._ring(slot, at)
 
+    def _due(self, slot: Slot) -> int | None:
+        """The room's alarm; where the game cannot say, it is asked again later."""
+        try:
+            return clock.alarm(slot.room)
+        except Exception as error:
+            self._mistake(slot, error, "set a clock")
+            return self._now() + int(ALARM_AGAIN_S * 1000)
+
     def _ring(self, slot: Slot, at: float) -> None:
+        slot.stop_timer()
         slot.timer, slot.rings_at = self._loop.call_at(at, self._alarm, slot), at
 
     def _alarm(self, slot: Slot) -> None:
         slot.timer = None
-        due = clock.alarm(slot.room)
+        due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
             return
         if due <= self._now() and not slot.waiting:
-            self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id), lambda _: self.presence.woken(slot))
+            self._wake(slot)
             if not slot.waiting:
                 log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
                 self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
         elif due > self._now():
             self._set_alarm(slot)
+
+    def _wake(self, slot: Slot) -> None:
+        """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
+        for kind in (Wake, GiveUp, Halt):
+            command = kind(id=f"{snake(kind.__name__)}.{slot.tip_seq + 1}", room=slot.id)
+            verdict = self._system(slot, command, lambda _: self.presence.woken(slot))
+            if slot.waiting or (isinstance(verdict, Nothing) and kind is Wake):
+                return
+            if isinstance(verdict, Refused):
+                self._mistake(slot, verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
         while True:
@@ -353,7 +420,7 @@ class Host:
             await asyncio.sleep(IDLE_S / 10)
             for slot in self.rooms.all():
                 idle = self._loop.time() - slot.used_at > IDLE_S
-                needed = slot.waiting or clock.alarm(slot.room) is not None or slot.whereabouts.anybody
+                needed = slot.waiting or self._due(slot) is not None or slot.whereabouts.anybody
                 if idle and not needed:
                     try:
                         await self.rooms.release(slot)

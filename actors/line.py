@@ -27,6 +27,9 @@ log = structlog.get_logger()
 
 BEAT_S = 0.5
 HELLO_S = 2.0
+UNANSWERED_S = 20.0
+"""An actor that owes an answer for so long is as good as silent, whatever else it says. While storage is away it holds
+requests, but not for as long as this."""
 EDGE_SILENT_S = 10.0
 """A line on which an edge has said nothing for so long is cut by the actor."""
 MESSAGE_LIMIT = 64 * 1024 * 1024
@@ -204,6 +207,8 @@ class Line(_End):
         self._numbered = 0
         self._owed: dict[int, Callable[[Answer | LineLost], None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._oldest, self._oldest_beats = 0, 0
+        """The number of the request that was owed longest at the last beat, and at how many beats it was so."""
 
     @classmethod
     async def connect(cls, actor: str, address: str, secret: bytes, silent_s: float, edge: str = "") -> Line:
@@ -287,6 +292,20 @@ class Line(_End):
 
     def _silent_s(self) -> float:
         return self._silent
+
+    def _on_beat(self) -> None:
+        if self._owes_for_too_long():
+            self.went_silent = True
+            self.cut(f"no answer for {UNANSWERED_S:.0f} s")
+        else:
+            super()._on_beat()
+
+    def _owes_for_too_long(self) -> bool:
+        """Counted in beats: where we were held up ourselves, answers wait unread."""
+        oldest = next(iter(self._owed), 0)
+        self._oldest_beats = self._oldest_beats + 1 if oldest and oldest == self._oldest else 0
+        self._oldest = oldest
+        return self._oldest_beats * BEAT_S > UNANSWERED_S
 
     def _closed(self, reason: str) -> None:
         self.lost.set_result(reason)

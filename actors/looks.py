@@ -10,6 +10,7 @@ import structlog
 
 from actors import update as codec
 from actors.messages import Answer, Look, No, Request, Seen
+from actors.mistakes import GAME_ERROR, Mistakes
 from actors.rooms import Rooms
 from actors.screen import NO_ROOM
 from actors.slot import Reply, Slot
@@ -27,8 +28,9 @@ VERIFY_TIMEOUT_S = 1.0
 class Looks:
     """Gathers the views that are asked for and verifies them together: one query for however many."""
 
-    def __init__(self, rooms: Rooms, database: Database) -> None:
+    def __init__(self, rooms: Rooms, database: Database, mistakes: Mistakes) -> None:
         self._rooms = rooms
+        self._mistakes = mistakes
         self._database = database
         self._asked: list[tuple[Slot, Look, Reply]] = []
         self._ready = asyncio.Event()
@@ -53,19 +55,26 @@ class Looks:
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for slot, look, reply in asked:
-                    reply(_seen(slot, look, stale=True))
+                    reply(self._seen(slot, look, stale=True))
                 continue
             stored = {row["room_id"]: row for row in rows}
             for slot, look, reply in asked:
                 row = stored.get(slot.id)
                 if row is not None and row["epoch"] == slot.epoch and known[slot] <= row["seq"] <= slot.seq:
-                    reply(_seen(slot, look, stale=False))
+                    reply(self._seen(slot, look, stale=False))
                 elif slot.waiting and row is not None and row["epoch"] == slot.epoch:
                     self.add(slot, look, reply)
                 else:
                     log.info("look.outdated", room=slot.id, epoch=slot.epoch, seq=slot.seq)
                     self._rooms.drop(slot)
                     handle(look, reply)
+
+    def _seen(self, slot: Slot, look: Look, *, stale: bool) -> Answer:
+        try:
+            return _seen(slot, look, stale=stale)
+        except Exception as error:  # A game's mistake must not take the other rooms with it.
+            self._mistakes.tell(error, "show", slot.room.info.game, room=slot.id, seq=slot.seq)
+            return GAME_ERROR
 
 
 def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:

@@ -42,7 +42,7 @@ class Presence:
         rooms: Rooms,
         now: Callable[[], int],
         grace: Grace,
-        system: Callable[[Slot, AnyCommand, Reply], None],
+        system: Callable[[Slot, AnyCommand, Reply], object],
         tell: Callable[[bytes], None],
     ) -> None:
         """`now` in ms. `system` decides a command of our own and replies if something came of it; `tell` takes

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+STUCK_S = 60.0
+"""An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
 LAST_WORDS_S = 1.0
 """How long an actor that could not be started stays, so that who asked for it is told why."""
 
@@ -36,10 +38,27 @@ def now_ms() -> int:
 
 
 def _or_die(task: asyncio.Task[Any]) -> None:
-    """A part of the actor ended: so does the actor. Its rooms are placed elsewhere."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("actor.failed", error=type(error).__name__, exc_info=error)
-    os._exit(1)
+    """A part of the actor ended: so does the actor, whatever happens on the way. Its rooms are placed elsewhere."""
+    try:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("actor.failed", error=type(error).__name__, exc_info=error)
+    finally:
+        os._exit(1)
+
+
+async def beat(name: str, database: Database, host: Host) -> None:
+    """Until somebody gave this actor up for dead and took its row away, or its work does not go on."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        if host.held_up_s > STUCK_S:
+            log.error("actor.stuck", actor=name)
+            return
+        try:
+            if await database.row("beat_actor", name) is None:
+                log.warning("actor.given_up", actor=name)
+                return
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
 
 
 class _Service:
@@ -59,7 +78,7 @@ class RoomActor(_Service):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__()
-        logs.configure()
+        logs.configure(settings.data_dir)
         self._name = name
         self._settings = settings
 
@@ -86,23 +105,12 @@ class RoomActor(_Service):
         self.keep(publisher.run())
         self.keep(host.run())
         await database.rows("register_actor", self._name, node, os.getpid(), address, settings.rooms_per_actor)
-        self.keep(self._beat(database))
+        self.keep(beat(self._name, database, host))
         relax()
         return address
 
     async def ping(self) -> int:
         return os.getpid()
-
-    async def _beat(self, database: Database) -> None:
-        """Until somebody gave this actor up for dead and took its row away."""
-        while True:
-            await asyncio.sleep(BEAT_S)
-            try:
-                if await database.row("beat_actor", self._name) is None:
-                    log.warning("actor.given_up", actor=self._name)
-                    return
-            except StorageUnavailable as error:
-                log.warning("actor.beat_failed", reason=str(error))
 
 
 class StewardActor(_Service):

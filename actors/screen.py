@@ -25,6 +25,10 @@ CODE_IS_SHORT = Refused(
 )
 
 
+Verdict = Decision | Unchanged | Refused | Nothing
+"""What a command comes to."""
+
+
 def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
     """A move with no other arguments than those that its game names for it."""
     if type(command) is not Act or not command.arguments:
@@ -35,9 +39,7 @@ def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
     return replace(command, arguments={name: command.arguments[name] for name in names if name in command.arguments})
 
 
-def judged(
-    room: Room, sender: Sender, command: AnyCommand, code: str, now: int, entropy: Entropy
-) -> Decision | Unchanged | Refused | Nothing:
+def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int, entropy: Entropy) -> Verdict:
     """What a command that comes in now does; `code` is the room's, if its sender named it."""
     if not sender.user:
         return decide(room, sender, command, now, entropy)

@@ -192,8 +192,10 @@ def _part_ended(task: asyncio.Task[None]) -> None:
     """An edge that lost a part is no edge: its clients are better off with another one."""
     if not task.cancelled():
         error = task.exception()
-        log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _keep_steward(cluster: Cluster) -> None:
@@ -234,7 +236,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT."""
-    logs.configure()
+    logs.configure(settings.data_dir)
     join(settings)
     edge = Edge(settings)
     config = uvicorn.Config(

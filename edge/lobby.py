@@ -13,6 +13,7 @@ import msgspec
 from actors.answers import ID_REUSED
 from actors.commands import RoomId, UserId
 from actors.messages import No
+from actors.mistakes import GAME_ERROR, Mistakes
 from actors.names import clean
 from actors.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from edge.auth import Identity
@@ -67,13 +68,18 @@ Queries = Callable[..., Awaitable[list[Row]]]
 class Lobby:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._mistakes = Mistakes()
 
     def drawn(self, request: Request, host: Identity) -> NewRoom | No:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
         now = time.time_ns() // 1_000_000
         name = clean(request.name or "") or f"{host.name}'s table"
-        rows = open_rows(request, room, code, name, host.user, host.name, now)
+        try:
+            rows = open_rows(request, room, code, name, host.user, host.name, now)
+        except Exception as error:
+            self._mistakes.tell(error, "open", request.game)
+            return GAME_ERROR
         if isinstance(rows, Refused):
             return No(rows.code, rows.message, rows.details)
         return NewRoom(room, code, name, now, host, request, rows)

@@ -122,7 +122,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         if self.body is not None:
             codes.add("message_too_large")
         if "{room}" in self.path:
-            codes |= {"room_not_found", "room_unavailable", "overloaded"}
+            codes |= {"room_not_found", "room_unavailable", "game_error", "overloaded"}
         return tuple(code for code in STATUS if code in codes)
 
 

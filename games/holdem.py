@@ -16,13 +16,14 @@ dead-button rule's (`games/holdem_button.py`), what is shown is in `games/holdem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
 
 from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, SeatIndex
 from games.holdem_button import next_places
-from games.holdem_play import act, start
+from games.holdem_play import act, call_off, start
 from games.holdem_rules import MISSED_BIG_BLIND
 from games.holdem_state import Hand, Options, Seat, Table
 from games.holdem_view import hand_view, hole_cards, may_show, seat_view
@@ -207,6 +208,13 @@ class Holdem(Game[Table, Options]):
 
     def timeout_move(self, state: Table, options: Options, seat: SeatIndex) -> Move:
         return Move("fold" if state.betting.facing.to_call else "check")
+
+    def void(self, state: Table, options: Options, seats: Sequence[SeatIndex]) -> Outcome[Table] | Refused:
+        """All bets go back, nobody's cards are shown, and the button moves on."""
+        hand = state.running
+        if hand is None:
+            return Refused("illegal_move", "No hand is being played.")
+        return call_off(state, hand, seats)
 
     # What is shown
 

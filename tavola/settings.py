@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from tavola.failures import Failure
 STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
 _ADMIN_BYTES = 16
+_PRIVATE_FILE = stat.S_IFREG | 0o600
 _OUR_ISSUER = "tavola"
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -270,7 +272,10 @@ def kept_secret(path: Path) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces a file in one step with one that only we may read."""
+    """Replaces a file in one step with one that only we may read. One that says so already is left as it is: a disk on
+    which there is no more space keeps nobody from starting again."""
+    if path.exists() and path.lstat().st_mode == _PRIVATE_FILE and path.read_text() == text:
+        return
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

@@ -11,7 +11,7 @@ export type RefusalCode =
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
   | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited"
-  | "storage_unavailable" | "room_unavailable" | "overloaded"
+  | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "unavailable";
 
 /** The root of everything that this module throws. */

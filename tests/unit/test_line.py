@@ -327,6 +327,46 @@ def test_an_actor_that_says_nothing_more_is_given_up(monkeypatch: pytest.MonkeyP
     run(main())
 
 
+def test_an_actor_that_beats_and_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BEAT_S", 0.02)
+    monkeypatch.setattr(lines, "UNANSWERED_S", 0.2)
+
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            answered = line.ask(rouse(1))
+            owed = line.ask(rouse(2))
+            await one.has(2)
+            one.asked[0][1](Ready())
+            assert isinstance(await answered, Ready)
+            with pytest.raises(LineLost, match="no answer"):
+                await owed
+            assert line.went_silent, "its rooms are taken over at once"
+
+    run(main())
+
+
+def test_one_that_answers_however_slowly_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BEAT_S", 0.02)
+    monkeypatch.setattr(lines, "UNANSWERED_S", 0.4)
+
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            lost = asyncio.ensure_future(line.lost)
+            answers = [line.ask(rouse(number)) for number in range(50)]
+            await one.has(50)
+            for (_, reply), answer in zip(one.asked, answers, strict=True):
+                reply(Ready())
+                await answer
+                await asyncio.wait([lost], timeout=0.02)
+            assert line.open, "there was something owed all the time, but nothing for too long"
+            line.cut("done")
+            await lost
+
+    run(main())
+
+
 def test_beats_keep_a_line_open_on_which_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BEAT_S", 0.02)
 
