@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
 
 from kit_stack import FOREIGN
 
+from tavola.local_ray import LocalRay
 from tavola.processes import PYTHON
 
 
@@ -21,6 +23,20 @@ def test_a_database_that_does_not_start(tmp_path: Path) -> None:
     assert named == f"  {log} ends:"
     assert lines
     assert [line.strip() for line in lines] == [line.strip() for line in log.read_text().splitlines()[-len(lines) :]]
+
+
+def test_what_ray_wrote_can_be_read_after_its_stop(tmp_path: Path) -> None:
+    """Where the folder lies so deep that Ray works elsewhere, too."""
+    for name in ("short", "d" * 80):
+        ray = LocalRay(tmp_path / name)
+        asyncio.run(come_and_go(ray))
+        assert "raylet" in (ray.folder / "data/s/logs/raylet.out").read_text()
+        assert not ray.data.is_symlink()
+
+
+async def come_and_go(ray: LocalRay) -> None:
+    async with ray:
+        assert ray.data.is_symlink() is (len(ray.folder.name) > 50)
 
 
 def failed(folder: Path) -> str:
