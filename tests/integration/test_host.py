@@ -74,7 +74,7 @@ def test_while_one_commit_is_under_way_the_next_gathers(database_url: str) -> No
             rooms = [await open_room(direct) for _ in range(3)]
             epochs = [await place(direct, room) for room in rooms]
             await asyncio.gather(*(table.rouse(epoch, room) for epoch, room in zip(epochs, rooms, strict=True)))
-            proxy.lose("hold", "first")
+            proxy.lose("hold", "asked first")
             first = table.deliver(epochs[0], "host", chat(rooms[0], "first"))
             await proxy.held.wait()
             later = [
@@ -117,9 +117,9 @@ def test_the_same_id_of_another_user_is_another_command(database_url: str) -> No
         async with connected(database_url) as database, hosting(database, "a") as table:
             room = await open_room(database)
             epoch = await place(database, room)
-            await table.does(epoch, "host", join(room, "x"))
+            await table.does(epoch, "bea", join(room, "x"))
             await table.does(epoch, "ann", join(room, "x"))
-            assert [row["user_id"] for row in await log_of(database, room)] == ["host", "ann"]
+            assert [row["user_id"] for row in await log_of(database, room)] == ["bea", "ann"]
 
     run(main())
 
@@ -194,7 +194,7 @@ def test_an_ancient_command_takes_no_other_room_with_it(database_url: str) -> No
                 *(table.does(epochs[old], "host", chat(old, f"c{i}")) for i in range(REMEMBERED + 1)),
                 *(table.rouse(epochs[room], room) for room in rooms),
             )
-            proxy.lose("hold", "first")
+            proxy.lose("hold", "asked first")
             first = table.deliver(epochs[rooms[1]], "host", chat(rooms[1], "first"))
             await proxy.held.wait()
             together = [
@@ -244,6 +244,36 @@ def test_a_refusal_waits_for_what_it_was_decided_on(database_url: str) -> None:
             proxy.release()
             assert isinstance(await sat, Done)
             assert code(await refused) == "seat_taken"
+
+    run(main())
+
+
+def test_what_changes_nothing_waits_for_what_it_was_decided_on(database_url: str) -> None:
+    """And sent again long after, what once changed something is answered as it was then."""
+
+    async def main() -> None:
+        async with (
+            connected(database_url) as direct,
+            proxied(database_url) as proxy,
+            connected(proxy.url) as database,
+            hosting(database, "a") as table,
+        ):
+            room = await open_room(direct)
+            epoch = await place(direct, room)
+            proxy.lose("hold", "asked first")
+            joined = table.deliver(epoch, "ann", join(room, "asked first"))
+            await proxy.held.wait()
+            again = table.deliver(epoch, "ann", join(room, "asked again"))
+            await table.rouse(epoch, room)
+            assert not again.done()
+            proxy.release()
+            first, second = await joined, await again
+            assert isinstance(first, Done)
+            assert second == Done(first.seq, {"status": "approved", "unchanged": True})
+            for number in range(REMEMBERED + 1):
+                await table.does(epoch, "host", chat(room, f"c{number}"))
+            once_more = await table.does(epoch, "ann", join(room, "asked first"))
+            assert (once_more.seq, once_more.give) == (first.seq, first.give)
 
     run(main())
 
@@ -341,7 +371,7 @@ def test_a_fenced_room_takes_no_other_with_it(database_url: str) -> None:
             rooms = [await open_room(direct, "holdem") for _ in range(12)]
             epochs = {room: await place(direct, room, avoid="b") for room in rooms}
             await asyncio.gather(*(table.rouse(epochs[room], room) for room in rooms))
-            proxy.lose("hold", "first")
+            proxy.lose("hold", "asked first")
             first = table.deliver(epochs[rooms[0]], "host", chat(rooms[0], "first"))
             await proxy.held.wait()
             together = {room: table.deliver(epochs[room], "host", sit(room, 3, "together")) for room in rooms}
