@@ -22,7 +22,8 @@ from actors.commands import Act, Chat, Epoch, GiveUp, LeaveSeat, RequestJoin, Re
 from actors.messages import Attend, Deliver, Done, Look, Ready, Seen
 from actors.state import Decision, Nothing
 from games import GAMES
-from games.base import Refused
+from games.base import Outcome, Refused, SeatIndex
+from games.tictactoe import Options, TicTacToe
 from storage.postgres import Database
 
 TIMEOUTS = ("timeout_fails", "timeout_illegal", "timeout_changes_nothing", "timeout_cannot_be_shown")
@@ -184,7 +185,7 @@ def test_what_cannot_even_be_called_off_halts(database_url: str, game: str, monk
             view = await two.view()
             assert (view["room"]["status"], view["game"]["board"]) == ("paused", board)
             monkeypatch.undo()
-            monkeypatch.setattr(broken.VoidFails, "timeout_move", broken.TicTacToe.timeout_move)
+            monkeypatch.setattr(broken.VoidFails, "timeout_move", TicTacToe.timeout_move)
             await table.does(two.epoch, "host", Resume(id="resume", room=two.room))
             assert await two.time_runs_out("player_action" if game == "void_fails" else "game_started")
             await _others_play(two)
@@ -315,9 +316,9 @@ def test_a_game_with_chips_that_says_nothing_of_it_is_not_guessed_at() -> None:
             return 5
 
     game = Chips()
-    options = broken.Options()
+    options = Options()
     state = game.open(options)
-    sat = game.sit(state, options, broken.SeatIndex(0), None)
+    sat = game.sit(state, options, SeatIndex(0), None)
     assert not isinstance(sat, Refused)
-    assert isinstance(game.void(sat.state, options, [broken.SeatIndex(0)]), Refused)
-    assert isinstance(game.void(sat.state, options, []), broken.Outcome)
+    assert isinstance(game.void(sat.state, options, [SeatIndex(0)]), Refused)
+    assert isinstance(game.void(sat.state, options, []), Outcome)
