@@ -18,7 +18,8 @@ from kit_table import open_room
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(200)]
 TESTS = Path(__file__).parents[1]
-PATH = ":".join(map(str, (TESTS / "hostile" / "mistakes", TESTS, TESTS.parent)))
+AT_START = "from kit.broken import register\nregister()\n"
+"""Python runs a `sitecustomize.py` on its path before anything else, in every process of the stack."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,8 @@ def anyio_backend() -> str:
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Where broken games can be played."""
-    made = Stack(tmp_path / "data", PYTHONPATH=PATH)
+    (tmp_path / "sitecustomize.py").write_text(AT_START)
+    made = Stack(tmp_path / "data", PYTHONPATH=":".join(map(str, (tmp_path, TESTS, TESTS.parent))))
     try:
         made.start()
         yield made
