@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from actors.commands import STATUS, Id, RoomId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import Identity
 from edge.limits import Rates
 from edge.protocol import FRAME_LIMIT
@@ -195,7 +196,7 @@ class Door:
         now = self._clock()
         if isinstance(who, Identity):
             return self._users.take(who.user, now)
-        return self._addresses.take(request.client.host if request.client else "", now)
+        return self._addresses.take(party(request.client.host if request.client else ""), now)
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -254,6 +255,12 @@ def refusal(no: No) -> Response:
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
     return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)
+
+
+async def hung_up(request: Request, error: Exception) -> Response:
+    """The client has gone before all of its request was there; nobody hears what it is answered."""
+    log.info("api.broken_off", path=request.url.path[:CODE_LIMIT])
+    return Response(status_code=400)
 
 
 async def not_there(request: Request, error: Exception) -> Response:

@@ -13,13 +13,17 @@ from typing import TextIO
 
 import structlog
 
+from tavola.seldom import Seldom
+
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 def configure() -> None:
     """Call once, at the root of a process."""
+    seldom = Seldom()
     structlog.configure(
         processors=[
+            seldom,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write),
@@ -28,6 +32,7 @@ def configure() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.raiseExceptions = False  # What cannot be written must not be written another way.
+    handler.addFilter(seldom.filter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
