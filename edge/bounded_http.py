@@ -79,8 +79,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._wait(None)
-        self._wait_for_reader(None)
+        self._wait_no_more()
+        self.resume_writing()
         if self._name is not None:
             self._doorman.leave(self._name)
 
@@ -117,7 +117,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait()
 
     def on_headers_complete(self) -> None:
-        if len(self.headers) > HEADERS_LIMIT:
+        if len(self.headers) > HEADERS_LIMIT or self._taken >= HEAD_LIMIT:
             raise _Refused(431)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise _Refused(400)
@@ -126,7 +126,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._wait(None)
+        self._wait_no_more()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -139,7 +139,7 @@ class BoundedHttp(HttpToolsProtocol):
         """The socket takes this connection's place: among the connections of its address, too."""
         if self._name is None and (host := self._host_behind_proxy()) and not self._enter(host):
             return
-        self._wait(None)
+        self._wait_no_more()
         super().handle_websocket_upgrade()
         socket = cast(DirectWebSocket, self.transport.get_protocol())
         if self._name is not None:
@@ -165,24 +165,25 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
 
-    def _wait(self, seconds: float | None = WITHIN_S) -> None:
-        """From now on so long for what must happen next; None when it is not the client's turn."""
+    def _wait(self) -> None:
+        """It is the client's turn, and not for long."""
+        self._wait_no_more()
+        self._late = self.loop.call_later(WITHIN_S, self.transport.abort)
+
+    def _wait_no_more(self) -> None:
         if self._late is not None:
             self._late.cancel()
-        self._late = self.loop.call_later(seconds, self.transport.abort) if seconds else None
-
-    def _wait_for_reader(self, seconds: float | None) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-        self._stalled = self.loop.call_later(seconds, self.transport.abort) if seconds else None
+            self._late = None
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait_for_reader(STALLED_S)
+        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._wait_for_reader(None)
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _unsupported_upgrade_warning(self) -> None:
         """Clients that would like another protocol are answered in this one, and that is not worth a line."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +108,12 @@ class Wire:
         came, self._came = self._came, b""
         return came
 
+    def take(self, size: int) -> bytes:
+        """The next bytes; fewer if the other end hangs up."""
+        self._has(size)
+        taken, self._came = self._came[:size], self._came[size:]
+        return taken
+
     def frame(self) -> Frame | None:
         """The next frame of the server; None when it has hung up instead."""
         if not self._has(2):
@@ -185,9 +193,23 @@ async def echo(websocket: WebSocket) -> None:
 class Served:
     """A server that runs. `state` is uvicorn's."""
 
-    def __init__(self, server: uvicorn.Server) -> None:
+    def __init__(self, server: uvicorn.Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.state = server.server_state
         self.port: int = server.servers[0].sockets[0].getsockname()[1]
+
+    def until(self, holds: Callable[[], object]) -> None:
+        """Waits until that holds, as the server's own thread sees it."""
+        done = threading.Event()
+
+        def look() -> None:
+            if holds():
+                done.set()
+            else:
+                self._loop.call_later(0.01, look)
+
+        self._loop.call_soon_threadsafe(look)
+        assert done.wait(WITHIN_S)
 
     def echoes(self) -> list[Echo]:
         """Of the sockets that are open."""
@@ -202,19 +224,18 @@ def serving(*routes: BaseRoute, largest: int = MESSAGE_LIMIT, **settings: Any) -
     config = configured(app, Settings(port=0, **settings))
     config.ws_max_size = largest
     server = uvicorn.Server(config)
-    started = threading.Event()
+    started: Future[asyncio.AbstractEventLoop] = Future()
     startup = server.startup
 
     async def starting(sockets: list[socket.socket] | None = None) -> None:
         await startup(sockets)
-        started.set()
+        started.set_result(asyncio.get_running_loop())
 
     server.startup = starting  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert started.wait(WITHIN_S)
-        yield Served(server)
+        yield Served(server, started.result(WITHIN_S))
     finally:
         server.should_exit = True
         thread.join()
