@@ -91,6 +91,7 @@ def test_what_has_no_end_is_cut(server: Served, begun: bytes, goes_on: bytes, st
         wire.send(begun)
         assert wire.floods(piece, 2000) < 600, "of 120 MB most could not be written"
         assert refused(wire) in (status, "cut")
+    server.until(lambda: not server.state.tasks)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_what_is_refused_is_told_so_and_nothing_is_logged(
 ) -> None:
     with Wire(server.port) as wire:
         wire.hangs_up(request_)
-        assert refused(wire) == status
+        assert refused(wire) in ((status,) if len(request_) < 4096 else (status, "cut"))
     told = capfd.readouterr()
     assert told.out + told.err == ""
 
