@@ -24,6 +24,8 @@ HEADERS_LIMIT = 100
 BODY_LIMIT = FRAME_LIMIT * 4
 """Bytes of a body, and of what is written around it, at which it is not even read to its end. Up to here it is refused
 as any other request is."""
+CHUNKS_LIMIT = 1000
+"""Parts in which a body may come."""
 PIPELINE_LIMIT = 8
 """Requests of one connection that wait for the one before them."""
 WITHIN_S = 10.0
@@ -55,6 +57,7 @@ class BoundedHttp(HttpToolsProtocol):
     _name: str | None = None
     """Under which it has entered at the doorman's."""
     _in_head = True
+    _chunks = 0
     _taken = 0
     """Bytes of the request that comes in, at least."""
     _late: asyncio.TimerHandle | None = None
@@ -113,11 +116,22 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._unset_keepalive_if_required()
-        self._in_head, self._taken = True, 0
+        self._in_head, self._taken, self._chunks = True, 0, 0
         self._wait()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) >= HEADERS_LIMIT:
+            raise _Refused(431)
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks += 1
+        if self._chunks > CHUNKS_LIMIT:
+            raise _Refused(413)
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        if len(self.headers) > HEADERS_LIMIT or self._taken >= HEAD_LIMIT:
+        if self._taken >= HEAD_LIMIT:
             raise _Refused(431)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise _Refused(400)

@@ -31,6 +31,8 @@ EARLY_LIMIT = 64 * 1024
 PONG_LIMIT = 64 * 1024
 """Bytes that wait for a client, above which his pings are not answered."""
 
+TURN = 64
+"""Frames of one socket that are taken before the others have their turn."""
 AFTER_CLOSE_LIMIT = 128 * 1024
 """Bytes in which a client's answer to our goodbye is looked for."""
 
@@ -157,7 +159,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def _read(self, data: bytes) -> None:
         """Takes the whole frames in `data` and keeps the rest. What is wrong with a frame is seen as soon as its head
         is there."""
-        handler, start, end = self._handler, 0, len(data)
+        handler, start, end, left = self._handler, 0, len(data), TURN
         assert handler is not None
         while end - start >= 2:
             first, second = data[start], data[start + 1]
@@ -185,12 +187,21 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
                 handler.message(payload, True)
             else:
                 self.close(1007, "text is UTF-8")
-            if self.close_sent:
+            left -= 1
+            if self.close_sent or not left:
                 break
         if self.close_sent:
             self._look_for_goodbye(data[start:])
         elif start < end:
             self._unread = bytearray(data[start:])
+            if not left:
+                self.transport.pause_reading()
+                self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.data_received(b"")
 
     def _refuses(self, size: int, second: int) -> bool:
         """Whether a frame of that size, which its head writes in two bytes or eight, is the end of the connection."""

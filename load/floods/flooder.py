@@ -26,8 +26,10 @@ async def _again_and_again(flood: Flood, target: Target, sent: Sent) -> None:
 
 
 async def _flood(flood: Flood, target: Target) -> Sent:
-    sent, stopped = Sent(), asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    sent, stopped, loop = Sent(), asyncio.Event(), asyncio.get_running_loop()
+    # A stream whose connection is reset while it is drained leaves a second error that nobody waits for.
+    loop.set_exception_handler(lambda loop, context: None)
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
     tasks = [asyncio.create_task(_again_and_again(flood, target, sent)) for _ in range(flood.at_once)]
     await stopped.wait()
     for task in tasks:

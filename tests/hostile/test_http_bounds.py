@@ -81,7 +81,7 @@ def test_an_ordinary_request_is_answered(server: Served) -> None:
         (POST + b"content-length: 100000000\r\n\r\n", b"y", "413"),
         (POST + b"transfer-encoding: chunked\r\n\r\n", b"1\r\ny\r\n", "413"),
         (POST + b"transfer-encoding: chunked\r\n\r\n1;", b"y", "413"),
-        (POST + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n", "413"),
+        (POST + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n", "431"),
     ],
     ids=["a header", "headers", "a path", "a query", "empty lines", "a body", "chunks", "a chunk's head", "trailers"],
 )

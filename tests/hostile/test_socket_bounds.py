@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from kit.wire import CLOSE, CONTINUED, PING, PONG, TEXT, Served, Wire, client_frame, goodbye, serving
 
+from edge.websocket import TURN
+
 MANY = 2000
 """Of 60 KB each: more than kernels keep for a connection, by far."""
 FEW = 600
@@ -89,3 +91,24 @@ def test_every_frame_that_is_no_message_is_counted(server: Served) -> None:
         assert [wire.frame() for _ in range(5)] == [(PONG, b"")] * 3 + [(TEXT, b""), (TEXT, b"last")]
         [echo] = server.echoes()
         assert echo.asides == 3 + 2 + 5
+
+
+def test_a_socket_with_much_to_say_lets_others_have_their_turn(server: Served) -> None:
+    """Thousands of messages in one read were all taken before anybody else was looked at."""
+    messages = [f"message {number}".encode() for number in range(5000)]
+    with Wire(server.port) as wire:
+        wire.opens()
+        wire.send(b"".join(client_frame(TEXT, message) for message in messages))
+        assert [wire.frame() for _ in messages] == [(TEXT, message) for message in messages]
+        [echo] = server.echoes()
+        server.until(lambda: echo.most_in_a_turn)
+        assert echo.most_in_a_turn <= 2 * TURN, "what was left of one read, and the next one"
+
+
+def test_a_socket_that_ends_while_others_have_their_turn(server: Served) -> None:
+    with Wire(server.port) as wire:
+        wire.opens()
+        wire.send(client_frame(TEXT, b"x") * 1000 + client_frame(CLOSE, goodbye(1000)) + client_frame(TEXT, b"y") * 100)
+        assert [wire.frame() for _ in range(1000)] == [(TEXT, b"x")] * 1000
+        assert wire.frame() == (CLOSE, goodbye(1000))
+        assert wire.frame() is None

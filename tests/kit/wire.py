@@ -171,10 +171,20 @@ class Echo:
     def __init__(self, direct: DirectWebSocket) -> None:
         self.direct = direct
         self.asides = 0
+        self.most_in_a_turn = 0
+        """Messages that came before anybody else had a turn."""
         self.ended = threading.Event()
+        self._in_this_turn = 0
 
     def message(self, data: bytes, is_text: bool) -> None:
         self.direct.write(frame(TEXT if is_text else BINARY, data))
+        if not self._in_this_turn:
+            self.direct.loop.call_soon(self._turn_ends)
+        self._in_this_turn += 1
+
+    def _turn_ends(self) -> None:
+        self.most_in_a_turn = max(self.most_in_a_turn, self._in_this_turn)
+        self._in_this_turn = 0
 
     def aside(self) -> bool:
         self.asides += 1
