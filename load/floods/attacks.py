@@ -32,6 +32,7 @@ class Sent:
     def __init__(self) -> None:
         self.connections = 0
         self.bytes = 0
+        self.begun = asyncio.Event()
 
 
 class Line:
@@ -44,6 +45,7 @@ class Line:
     async def say(self, data: bytes) -> None:
         self._writer.write(data)
         self._sent.bytes += len(data)
+        self._sent.begun.set()
         await self._writer.drain()
 
     async def repeat(self, data: bytes, pause_s: float = 0.0) -> None:

@@ -1,6 +1,6 @@
-"""`python -m load.floods.flooder NAME`: floods until it is told to stop (SIGTERM), then says what it did.
+"""`python -m load.floods.flooder NAME`: floods until it is told to stop (SIGTERM), and says what it did.
 
-The target comes as JSON on standard input: a token does not belong on a command line.
+It says when it has begun. The target comes as JSON on standard input: a token does not belong on a command line.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ async def _flood(flood: Flood, target: Target) -> Sent:
     loop.set_exception_handler(lambda loop, context: None)
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     tasks = [asyncio.create_task(_again_and_again(flood, target, sent)) for _ in range(flood.at_once)]
+    await sent.begun.wait()
+    print("begun", flush=True)
     await stopped.wait()
     for task in tasks:
         task.cancel()

@@ -58,7 +58,7 @@ class Player:
 
 
 class Pair:
-    """Plays and beats within `playing`; what it notices goes to `noticed`, which may be changed meanwhile."""
+    """Plays and beats within `playing`, and says what it `notices`."""
 
     def __init__(self, players: list[Player]) -> None:
         self._players = players
@@ -71,7 +71,16 @@ class Pair:
             player.noticed = noticed
         return noticed
 
-    async def play(self) -> None:
+    @contextlib.asynccontextmanager
+    async def playing(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._play())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _play(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._moves())
             for player in self._players:

@@ -34,10 +34,9 @@ async def run(names: Sequence[str], seconds: float, say: Callable[[str], None]) 
         edge = psutil.Process(stack.roots()["edges"][0])
         async with Http(stack.url) as http:
             token = (await Api(http).sign_in("Mallory")).token
-        parts = urlsplit(stack.url)
-        target = Target(parts.hostname or "", parts.port or 0, ELSEWHERE, token)
+        target = target_of(stack.url, token)
         figures = []
-        async with seated(stack.url) as pair, _playing(pair):
+        async with seated(stack.url) as pair, pair.playing():
             await asyncio.sleep(CALMS_S)
             for name in ("", *names, ""):
                 figures.append(await _measure(name, pair, edge, target, seconds))
@@ -46,51 +45,54 @@ async def run(names: Sequence[str], seconds: float, say: Callable[[str], None]) 
         return figures
 
 
-@contextlib.asynccontextmanager
-async def _playing(pair: Pair) -> AsyncIterator[None]:
-    task = asyncio.create_task(pair.play())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+def target_of(url: str, token: str) -> Target:
+    parts = urlsplit(url)
+    return Target(parts.hostname or "", parts.port or 0, ELSEWHERE, token)
 
 
 async def _measure(name: str, pair: Pair, edge: psutil.Process, target: Target, seconds: float) -> Figure:
     async with contextlib.AsyncExitStack() as stack:
-        flooder = await stack.enter_async_context(_flooding(name, target)) if name else None
+        flood = await stack.enter_async_context(flooding(name, target)) if name else None
         await asyncio.sleep(BEGINS_S)
         noticed, most = pair.notices(), 0
         for _ in range(round(seconds / LOOK_EVERY_S)):
             await asyncio.sleep(LOOK_EVERY_S)
             most = max(most, edge.memory_info().rss)
         pair.notices()
-        connections, sent = await _stop(flooder) if flooder else (0, 0)
+        connections, sent = await flood.stop() if flood else (0, 0)
     took = seconds + BEGINS_S
     title = FLOODS[name].title if name else "none"
     moves, beats = noticed.moves.percentiles(), noticed.beats.percentiles()
     return Figure(title, took, moves, beats, noticed.lost, most / 1e6, connections, sent / 1e6)
 
 
+class Flooding:
+    """A process that floods."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def stop(self) -> tuple[int, int]:
+        """How many connections it made, and bytes it sent."""
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.stdout is not None
+        connections, sent = (await self._process.stdout.read()).split()
+        return int(connections), int(sent)
+
+
 @contextlib.asynccontextmanager
-async def _flooding(name: str, target: Target) -> AsyncIterator[Process]:
-    flooder = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "load.floods.flooder", name, stdin=PIPE, stdout=PIPE
-    )
+async def flooding(name: str, target: Target) -> AsyncIterator[Flooding]:
+    """Within it the target is flooded."""
+    program = [sys.executable, "-m", "load.floods.flooder", name]
+    process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
     try:
-        assert flooder.stdin is not None
-        flooder.stdin.write(msgspec.json.encode(target))
-        flooder.stdin.close()
-        yield flooder
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(msgspec.json.encode(target))
+        process.stdin.close()
+        await process.stdout.readline()
+        yield Flooding(process)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            flooder.kill()
-        await flooder.wait()
-
-
-async def _stop(flooder: Process) -> tuple[int, int]:
-    """How many connections it made, and bytes it sent."""
-    flooder.send_signal(signal.SIGTERM)
-    assert flooder.stdout is not None
-    connections, sent = (await flooder.stdout.read()).split()
-    return int(connections), int(sent)
+            process.kill()
+        await process.wait()
