@@ -140,7 +140,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._wait_no_more()
+        if self.cycle is None or not self.cycle.response_complete:
+            self._wait_no_more()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
