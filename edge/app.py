@@ -14,7 +14,7 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -23,8 +23,10 @@ from actors.cluster import Cluster, join
 from actors.commands import UserId
 from actors.directory import ClusterUnavailable, Directory
 from edge import pages
+from edge.addresses import Doorman
 from edge.api import Api
 from edge.auth import Identities
+from edge.bounded_http import bounded_http
 from edge.connection import Connection, Services
 from edge.fanout import Fanout
 from edge.issuers import Issuer, OneKey
@@ -35,7 +37,7 @@ from edge.operators import Operator
 from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
-from edge.rest import not_there
+from edge.rest import hung_up, not_there
 from edge.returns import Returns
 from edge.router import Router
 from edge.session_cache import SessionCache
@@ -218,7 +220,7 @@ def application(edge: Edge) -> Starlette:
             *pages.routes(operator=edge.operated),
         ],
         lifespan=edge.running,
-        exception_handlers={404: not_there, 405: not_there},
+        exception_handlers={404: not_there, 405: not_there, ClientDisconnect: hung_up},
     )
 
 
@@ -234,24 +236,31 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
+def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """How an edge listens."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=bounded_http(Doorman(settings.connections_per_address, settings.trusted_proxies)),
+        ws=DirectWebSocket,
+        ws_max_size=MESSAGE_LIMIT,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=4096,
+    )
+
+
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT."""
     logs.configure(settings.data_dir)
     join(settings)
     edge = Edge(settings)
-    config = uvicorn.Config(
-        application(edge),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws=DirectWebSocket,
-        ws_max_size=MESSAGE_LIMIT,
-        ws_ping_interval=None,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=DRAIN_S,
-        backlog=4096,
-    )
-    _Server(config, edge).run()
+    _Server(configured(application(edge), settings), edge).run()

@@ -38,9 +38,12 @@ OUTBOX_LIMIT = 1024 * 1024
 BEHIND_LIMIT = 256 * 1024
 """Bytes that may wait behind an `authenticate` that is being looked into; more are refused `rate_limited`."""
 RATE, BURST = 500.0, 1000.0
-"""Messages a second from one socket; beyond, they are refused `rate_limited`."""
+"""Frames a second from one socket, pings and parts of messages among them. Beyond, a message is refused `rate_limited`
+and any other frame has no answer."""
+FIRST_RATE, FIRST_BURST = 20.0, 200.0
+"""The same of a socket that has not said whose it is."""
 REFUSALS, FLOOD = 20.0, 1000.0
-"""Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
+"""Frames beyond its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
 CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
 """What one user may ask of one room in a second, and at once, moves apart (they have the turn): whatever comes of it is
 kept, and sent to everybody there."""
@@ -121,7 +124,7 @@ class Connection:
         self._codes = self._following.codes
         self._seen: dict[str, Held] = {}
         """What the client said, when it authenticated, that it has of rooms."""
-        self._bucket = Bucket(RATE, BURST, self._loop.time())
+        self._bucket = Bucket(FIRST_RATE, FIRST_BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._slow = False
         self._held: list[bytes] | None = None
@@ -144,7 +147,7 @@ class Connection:
             return
         if not self._bucket.take(now):
             if self._patience.take(now):
-                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data[: protocol.FRAME_LIMIT])))
             else:
                 self._transport.close(4429, "flooding")
             return
@@ -158,6 +161,15 @@ class Connection:
             self._bytes_behind += len(data)
         else:
             self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+
+    def aside(self) -> bool:
+        """Any other frame from the client. It says nothing, so it does not keep the socket open."""
+        now = self._loop.time()
+        if self._bucket.take(now):
+            return True
+        if not self._patience.take(now):
+            self._transport.close(4429, "flooding")
+        return False
 
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
@@ -314,6 +326,8 @@ class Connection:
         part = found.part
         # A room's token neither confines nor prolongs what is known by better means.
         if part is None or self._identity is None or self._only is not None:
+            if self._identity is None:
+                self._bucket = Bucket(RATE, BURST, self._loop.time())
             self._only = None if part is None else {part.room, *(self._only or ())}
             self._identity, self.sender = found.identity, Sender(user, found.identity.name)
             self._by_cookie = part is None and frame.token is None

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from actors.commands import STATUS, Id, RoomId, UserId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import Identity
 from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.limits import Rates
@@ -202,7 +203,7 @@ class Door:
         now = self._clock()
         if isinstance(who, Identity):
             return self._users.take(who.user, now)
-        return self._addresses.take(_address(request), now)
+        return self._addresses.take(party(_address(request)), now)
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -275,6 +276,12 @@ def refusal(no: No) -> Response:
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
     return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)
+
+
+async def hung_up(request: Request, error: Exception) -> Response:
+    """The client has gone before all of its request was there; nobody hears what it is answered."""
+    log.info("api.broken_off", path=request.url.path[:CODE_LIMIT])
+    return Response(status_code=400)
 
 
 async def not_there(request: Request, error: Exception) -> Response:

@@ -33,7 +33,9 @@ class DidNotStart(Exception):
 async def own_stack(
     edges: int, rooms_per_actor: int, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Stack, Path]]:
-    """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart."""
+    """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart.
+
+    Its players come from one address, so how many connections one may have is not limited."""
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
     log = data_dir / "load.log"
@@ -47,13 +49,17 @@ async def own_stack(
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), **(environment or {})},
+            env={**os.environ, **_settings(rooms_per_actor), **(environment or {})},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir
     finally:
         await asyncio.shield(_stop(process))
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _settings(rooms_per_actor: int) -> dict[str, str]:
+    return {"TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), "TAVOLA_CONNECTIONS_PER_ADDRESS": "0"}
 
 
 async def _ready(process: Process, data_dir: Path, log: Path) -> Stack:

@@ -20,6 +20,8 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from tavola.seldom import Seldom
+
 _GAMES_LOG_BYTES = 8 << 20
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
@@ -60,9 +62,11 @@ def unfailing(stream: TextIO) -> TextIO:
 def configure(data_dir: Path | None = None) -> None:
     """Call once, at the root of a process. Where `tavola dev` runs on `data_dir`, a game's mistakes are written down
     there too, whichever process they happen in."""
+    seldom = Seldom()
     render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write)
     structlog.configure(
         processors=[
+            seldom,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             render if data_dir is None else _Copied(render, games_log(data_dir)),
@@ -72,6 +76,7 @@ def configure(data_dir: Path | None = None) -> None:
     handler = logging.StreamHandler(unfailing(sys.stderr))
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.raiseExceptions = False  # What cannot be written must not be written another way.
+    handler.addFilter(seldom.filter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import quote, urlsplit
@@ -69,6 +70,10 @@ class Settings(BaseSettings):
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Separated by commas or blanks. Empty: the edge's own origin."""
+    connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
+    """To one edge, sockets among them. 0: any number."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
+    """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count."""
     trusted_issuer: str = Field("", alias="TAVOLA_TRUSTED_ISSUER")
     """The `iss` of another issuer whose identity tokens are taken, such as a Supabase project's. Empty: none."""
     trusted_audience: str = Field("tavola", alias="TAVOLA_TRUSTED_AUDIENCE", min_length=1)
@@ -141,6 +146,17 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if not parts.scheme or not parts.netloc or parts.path or parts.query:
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
+        return listed
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _addresses(cls, proxies: object) -> object:
+        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
+        for proxy in listed if isinstance(listed, tuple) else ():
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return listed
 
     @field_validator("trusted_key")

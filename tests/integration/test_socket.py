@@ -18,7 +18,7 @@ from actors.commands import RequestJoin, RoomId, TakeSeat, UserId
 from actors.directory import Directory
 from edge import arrival, connection
 from edge.auth import Identities, Identity
-from edge.connection import BEHIND_LIMIT, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
+from edge.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from edge.fanout import Fanout
 from edge.origins import Origins
 from edge.presence import Presence
@@ -269,6 +269,39 @@ def test_what_may_wait_behind_an_authenticate_is_bounded(database_url: str, redi
             await client.wire.hears("authenticated")
             answered = [payload["id"] for payload in client.wire.payloads if payload.get("code") == "unknown_type"]
             assert answered == [str(number) for number in range(many - 3)], "all the others, in order"
+
+    run(main())
+
+
+def test_every_frame_of_a_socket_is_in_one_rate(database_url: str, redis_url: str) -> None:
+    """Pings and parts of messages as well: they have no answer beyond it, and then they end it."""
+
+    async def main() -> None:
+        async with an_edge(database_url, redis_url) as edge:
+            stranger = Client(edge.services)
+            answered = [stranger.connection.aside() for _ in range(int(FIRST_BURST))]
+            assert all(answered)
+            assert not any(stranger.connection.aside() for _ in range(100))
+            assert stranger.wire.code is None
+            while stranger.wire.code is None:
+                stranger.connection.aside()
+            assert stranger.wire.code == 4429
+            known = Client(edge.services)
+            await known.comes(token=edge.identity(lasts_s=600))
+            assert all(known.connection.aside() for _ in range(900)), "who says who they are has more"
+            known.say(*({"type": "heartbeat"} for _ in range(300)))
+            assert known.wire.payloads[-1]["code"] == "rate_limited", "messages are in it too"
+
+    run(main())
+
+
+def test_pings_do_not_keep_a_silent_socket_open(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with an_edge(database_url, redis_url) as edge:
+            stranger = Client(edge.services)
+            stranger.connection.aside()
+            stranger.after(11)
+            assert await stranger.wire.closed() == ("unauthenticated", 4401)
 
     run(main())
 

@@ -55,6 +55,8 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("REDIS_URL", "http://:hunter2@cache", {}),
         ("REDIS_PORT", "many", {}),
         ("RAY_ADDRESS", "ray://head:10001", {}),
+        ("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, proxy.example", {}),
+        ("TAVOLA_CONNECTIONS_PER_ADDRESS", "-1", {}),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -97,6 +99,12 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+
+
+def test_proxies_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().trusted_proxies == ()
+    monkeypatch.setenv("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16 ::1")
+    assert Settings().trusted_proxies == ("10.0.0.1", "192.168.0.0/16", "::1")
 
 
 def _public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:

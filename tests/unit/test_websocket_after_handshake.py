@@ -29,6 +29,9 @@ class Echo:
     def message(self, data: bytes, is_text: bool) -> None:
         self.direct.write(text_frame(data))
 
+    def aside(self) -> bool:
+        return True
+
     def gone(self) -> None:
         self.ended.set()
 
