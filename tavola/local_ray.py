@@ -18,12 +18,14 @@ from typing import Any
 from storage.embedded import EmbeddedServer
 from tavola import fork_server
 from tavola.processes import spawn
-from tavola.settings import write_private
+from tavola.settings import without_secrets, write_private
 
 _OBJECT_STORE_BYTES = 75 << 20
 """The least that Ray takes. Nothing of ours travels through it."""
 _SOCKET_PATH = 107
-_LONGEST_SOCKET = "/s/sockets/plasma_store.0"
+_RAYS_OWN = "r"
+"""In `data`. Ray opens its folder to everybody on the machine, so it lies in one that only we may enter."""
+_LONGEST_SOCKET = f"/{_RAYS_OWN}/s/sockets/plasma_store.0"
 
 
 class LocalRay(EmbeddedServer):
@@ -59,8 +61,8 @@ class LocalRay(EmbeddedServer):
             self.data.unlink()
 
     async def _prepare(self) -> None:
-        """Ray's sockets and logs are in `data`. The path of a socket has a limit, so a `data` that lies too deep is a
-        link to a private folder elsewhere."""
+        """Ray's sockets and logs are in `data`, and the fork server's socket. The path of a socket has a limit, so a
+        `data` that lies too deep is a link to a private folder elsewhere."""
         self._ready.unlink(missing_ok=True)
         if self.data.is_symlink():
             shutil.rmtree(self.data.readlink(), ignore_errors=True)
@@ -70,19 +72,26 @@ class LocalRay(EmbeddedServer):
         if len(f"{self.data}{_LONGEST_SOCKET}") <= _SOCKET_PATH:
             self.data.mkdir(mode=0o700)
         else:
-            self.data.symlink_to(tempfile.mkdtemp(prefix="tavola-"))
+            self.data.symlink_to(private_folder(tempfile.gettempdir(), _LONGEST_SOCKET))
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         return spawn(
-            [sys.executable, "-m", "tavola.local_ray", self._ready, self.data.resolve(), str(port)],
+            [sys.executable, "-m", "tavola.local_ray", self._ready, self.data.resolve() / _RAYS_OWN, str(port)],
             log=self.log,
-            env={**os.environ, **self.environment},
+            env={**without_secrets(os.environ), **self.environment, fork_server.FOLDER: str(self.data.resolve())},
             cwd=self.data,
             when_we_die=signal.SIGTERM,
         )
 
     async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
         return self._ready.read_text() if self._ready.exists() else None
+
+
+def private_folder(place: str, longest_socket: str) -> str:
+    """A fresh folder that only we may enter, in `place`, or in /tmp if sockets' paths would be too long there."""
+    if len(f"{place}/tavola-abcdefgh{longest_socket}") > _SOCKET_PATH:
+        place = "/tmp"
+    return tempfile.mkdtemp(prefix="tavola-", dir=place)
 
 
 def main(ready: Path, session: Path, port: int) -> None:
