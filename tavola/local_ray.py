@@ -1,4 +1,4 @@
-"""A Ray of our own on this machine: a head for one stack, on 127.0.0.1 alone, with a token, stopped without residue.
+"""A Ray of our own on this machine: a head for one stack, on 127.0.0.1, with a token and TLS, stopped without residue.
 
 `ray start` and `ray.init` cannot be had like this: they take the machine's outward address where they are told
 127.0.0.1, start a dashboard server, an autoscaler and a log monitor that nobody here asks, and can only be stopped
@@ -17,11 +17,13 @@ from typing import Any
 
 from storage.embedded import EmbeddedServer
 from tavola import fork_server
+from tavola.certificate import write_certificate
 from tavola.processes import spawn
 from tavola.settings import without_secrets, write_private
 
 _OBJECT_STORE_BYTES = 75 << 20
 """The least that Ray takes. Nothing of ours travels through it."""
+_ADDRESS = "127.0.0.1"
 _SOCKET_PATH = 107
 _RAYS_OWN = "r"
 """In `data`. Ray opens its folder to everybody on the machine, so it lies in one that only we may enter."""
@@ -38,12 +40,17 @@ class LocalRay(EmbeddedServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._ready = self.folder / "address"
+        self._certificate, self._key = self.folder / "certificate.pem", self.folder / "key.pem"
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.password_file),
+            "RAY_USE_TLS": "1",
+            "RAY_TLS_SERVER_CERT": str(self._certificate),
+            "RAY_TLS_SERVER_KEY": str(self._key),
+            "RAY_TLS_CA_CERT": str(self._certificate),
             # Despite its name: whether an address of 127.0.0.1 is replaced by the machine's outward one.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -64,6 +71,7 @@ class LocalRay(EmbeddedServer):
         """Ray's sockets and logs are in `data`, and the fork server's socket. The path of a socket has a limit, so a
         `data` that lies too deep is a link to a private folder elsewhere."""
         self._ready.unlink(missing_ok=True)
+        write_certificate(self._certificate, self._key, _ADDRESS)
         if self.data.is_symlink():
             shutil.rmtree(self.data.readlink(), ignore_errors=True)
             self.data.unlink()
@@ -109,7 +117,7 @@ def main(ready: Path, session: Path, port: int) -> None:
         RayParams(
             session_name="s",
             temp_dir=str(session),
-            node_ip_address="127.0.0.1",
+            node_ip_address=_ADDRESS,
             gcs_server_port=port,
             num_cpus=2,
             num_gpus=0,

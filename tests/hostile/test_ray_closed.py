@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,10 @@ for path in sys.argv[1:]:
     except PermissionError:
         pass
 """
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+GREETING = bytes((4, 0, 0, 0, 0, 0))
+"""What HTTP/2 begins with; and of its answer, after a length: settings, of no stream."""
+ASK_THE_AGENT = b"POST /get_or_create_runtime_env HTTP/1.1\r\nHost: ray\r\nContent-Length: 0\r\n\r\n"
 JOIN = """
 import sys
 import ray
@@ -136,13 +141,53 @@ def test_nobody_else_enters_its_folders(server: LocalRay) -> None:
 
 
 def test_nobody_joins_without_the_token(server: LocalRay) -> None:
-    loopback = {name: value for name, value in server.environment.items() if not name.startswith("RAY_AUTH")}
+    tls = {name: value for name, value in server.environment.items() if not name.startswith("RAY_AUTH")}
     told = subprocess.run(
         [sys.executable, "-c", JOIN, (server.folder / "address").read_text()],
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **loopback},
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **tls},
         capture_output=True,
         text=True,
         timeout=100,
     )
     assert told.stdout == ""
     assert "AuthenticationError" in told.stderr, told.stderr
+
+
+def test_nobody_is_spoken_to_without_the_certificate(server: LocalRay) -> None:
+    with _actor(server) as (_, _, pid):
+        doors = {
+            each.laddr.port: process.name()
+            for process in (*_processes(server), psutil.Process(pid))
+            for each in process.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN
+        }
+        assert len(doors) >= 5, "the GCS, two of the raylet, its agent, the actor"
+        for port, name in doors.items():
+            assert GREETING not in _answer(port, HELLO), name
+        assert sum(b" 401 " in _answer(port, ASK_THE_AGENT) for port in doors) == 1
+
+
+def test_who_stands_in_for_ray_is_not_told_the_token(server: LocalRay) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(60)
+        address = f"127.0.0.1:{door.getsockname()[1]}"
+        environment = {**os.environ, **server.environment}
+        with subprocess.Popen(
+            [sys.executable, "-c", JOIN, address], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as driver:
+            try:
+                line, _ = door.accept()
+                with line:
+                    assert line.recv(1) == b"\x16", "the first byte of a TLS handshake"
+            finally:
+                driver.kill()
+
+
+def _answer(port: int, said: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.settimeout(60)
+        line.sendall(said)
+        try:
+            return line.recv(1 << 16)
+        except ConnectionError:
+            return b""
