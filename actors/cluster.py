@@ -65,7 +65,7 @@ class Cluster:
     """The cluster's actors, for one process that has joined it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings = settings.for_actors()
         self._starting: set[asyncio.Task[None]] = set()
         self._at_once = STARTS_AT_ONCE if settings.rooms_per_actor == 1 else 1
 

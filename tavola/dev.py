@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -207,6 +208,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _demand_ours(settings.data_dir)
     progress = Progress()
     with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
@@ -214,6 +216,16 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         # Whoever we start in passing is known as ours too.
         os.environ[STACK_MARK] = stack.mark
         asyncio.run(_run(stack, settings, progress))
+
+
+def _demand_ours(folder: Path) -> None:
+    """Raises SettingsError for a data folder in which others can put a secret that they know. Root may work in another
+    user's, such as a container's volume."""
+    found = folder.stat()
+    if found.st_mode & stat.S_IWOTH:
+        raise SettingsError("TAVOLA_DATA_DIR", f"everybody may write to {folder}: chmod o-w, or give another")
+    if os.geteuid() not in (0, found.st_uid):
+        raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user")
 
 
 async def _run(stack: Stack, settings: Settings, progress: Progress) -> None:

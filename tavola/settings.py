@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     redis_password: SecretStr = Field(SecretStr(""), alias="REDIS_PASSWORD", exclude=True, repr=False)
     redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
 
+    def for_actors(self) -> Self:
+        """Without the secrets that only edges need."""
+        return self.model_copy(update={"admin_secret": SecretStr(""), "trusted_key": SecretStr("")})
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -191,6 +195,19 @@ class Settings(BaseSettings):
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
+
+
+_SECRET = {
+    str(field.alias).upper()
+    for field in Settings.model_fields.values()
+    if field.annotation is SecretStr or not field.repr
+}
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the settings that hold a secret, or an address with one. Actors need none of it: they are
+    given their settings."""
+    return {name: value for name, value in environment.items() if name.upper() not in _SECRET}
 
 
 def _check_trusted(settings: Settings) -> None:

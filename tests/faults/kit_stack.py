@@ -139,7 +139,7 @@ class Stack:
 
     def said_by(self, pid: int) -> str:
         """What one of Ray's workers wrote, an actor say."""
-        logs = (self.folder / "ray" / "data").resolve() / "s" / "logs"
+        logs = (self.folder / "ray" / "data").resolve() / "r" / "s" / "logs"
         return "".join(path.read_text() for path in sorted(logs.glob(f"worker-*-{pid}.*")))
 
     def steward(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tavola.settings import Settings, SettingsError, kept_secret, load, lock, read_stack, write_private
+from tavola.settings import Settings, SettingsError, kept_secret, load, lock, read_stack, without_secrets, write_private
 
 SECRET = "s" * 32
 OURS = ("TAVOLA_", "DATABASE_", "REDIS_", "RAY_")
@@ -225,3 +225,22 @@ def test_a_kept_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert kept_secret(path) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["secret"]
+
+
+def test_an_actor_is_told_what_it_needs_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://tavola:known@db.example.org/tavola")
+    monkeypatch.setenv("TAVOLA_JWT_SECRET", SECRET)
+    monkeypatch.setenv("TAVOLA_ADMIN_SECRET", "for operators only")
+    told = Settings().for_actors()
+    assert told.database_url == "postgresql://tavola:known@db.example.org/tavola"
+    assert told.jwt_secret.get_secret_value() == SECRET
+    assert told.admin_secret.get_secret_value() == told.trusted_key.get_secret_value() == ""
+
+
+def test_an_environment_without_secrets_keeps_the_rest() -> None:
+    rest = {"PATH": "/bin", "TAVOLA_CRASH_DIR": "/tmp", "TAVOLA_SPARES": "1", "RAY_AUTH_TOKEN": "Ray's own"}
+    secrets = {
+        *("DATABASE_URL", "database_url", "REDIS_URL", "REDIS_PASSWORD"),
+        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_TRUSTED_KEY"),
+    }
+    assert without_secrets({**rest, **dict.fromkeys(secrets, "told to nobody")}) == rest
