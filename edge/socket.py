@@ -77,7 +77,7 @@ class Services:
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self._talk = Rates(CHAT_RATE, CHAT_BURST)
-        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()))
+        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.not_opened)
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
         """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
