@@ -17,12 +17,13 @@ from edge.auth import EXPIRED, INVALID, LEEWAY_S, Identities
 from edge.keyring import RENEW_MS, Keyring
 from edge.returns import Part
 from edge.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
+from tavola.keys import Secrets
 
 SECRET = b"a secret of tests, 32 bytes long"
 OTHER = b"another secret, of 32 bytes also"
 ROOM, ANN, GRANT = RoomId("r_1"), UserId("ann"), "5eaf" * 6
 NOW = 1_700_000_000_000
-TOKENS = Tokens(SECRET)
+TOKENS = Tokens(Secrets(SECRET))
 
 
 def seat(now: int = NOW) -> str:
@@ -112,7 +113,7 @@ def test_what_is_no_token(token: str) -> None:
 
 
 def test_no_token_passes_for_another() -> None:
-    identities = Identities(SECRET)
+    identities = Identities(Secrets(SECRET))
     identity = identities.token(identities.guest("Ann"))
     rejoin = TOKENS.rejoin(ROOM, ANN, GRANT)
     assert read(identity) is INVALID
@@ -123,12 +124,12 @@ def test_no_token_passes_for_another() -> None:
 
 def test_a_rejoin_token_is_its_grants_alone() -> None:
     mine = TOKENS.rejoin(ROOM, ANN, GRANT)
-    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(SECRET).rejoin(ROOM, ANN, GRANT)
+    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(Secrets(SECRET)).rejoin(ROOM, ANN, GRANT)
     others = {
         TOKENS.rejoin(RoomId("r_2"), ANN, GRANT),
         TOKENS.rejoin(ROOM, UserId("bob"), GRANT),
         TOKENS.rejoin(ROOM, ANN, "0" * 24),
-        Tokens(OTHER).rejoin(ROOM, ANN, GRANT),
+        Tokens(Secrets(OTHER)).rejoin(ROOM, ANN, GRANT),
     }
     assert len(others | {mine}) == 5
 
