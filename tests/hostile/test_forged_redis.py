@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from kit.browsers import edges
+from kit.browsers import Time, edges
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
 from redis.asyncio import Redis
@@ -220,10 +220,10 @@ def test_nobody_signs_in_by_writing_a_session(database_url: str, redis_url: str)
     """Under the hash of a cookie of their own they write that it is Ann's; or they move Ann's session there."""
 
     async def main() -> None:
-        async with edges(database_url, redis_url) as (edge,), Redis.from_url(redis_url) as redis:
+        async with edges(database_url, redis_url, now=(time := Time())) as (edge,), Redis.from_url(redis_url) as redis:
             ann = await edge.sign_in()
             true: Any = await redis.get(_key(ann.cookie))
-            session = {"user_id": ann.user, "display_name": "Ann", "created_at": 2**52, "renewed_at": 2**52}
+            session = {"user_id": ann.user, "display_name": "Ann", "created_at": time(), "renewed_at": time()}
             for lie in (json.dumps(session).encode(), true, b""):
                 await redis.set(_key("mine"), lie)
                 assert await edge.knows("mine") is None
