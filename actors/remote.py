@@ -104,6 +104,8 @@ class RoomActor(_Service):
 
     async def _beat(self, database: Database) -> None:
         """Until somebody gave this actor up for dead and took its row away, or the deployment's secret is another."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
             await asyncio.sleep(BEAT_S)
             try:
@@ -111,7 +113,7 @@ class RoomActor(_Service):
                 if row is None:
                     log.warning("actor.given_up", actor=self._name)
                     return
-                if await replaced(database, self._admitted, row["turn"]):
+                if await replaced(database, self._admitted, row["turn"], loop.time() - began):
                     log.info("actor.secret_replaced", actor=self._name)
                     await asyncio.sleep(random.uniform(0.0, REPLACED_WITHIN_S))
                     await database.rows("forget_actor", self._name)
@@ -152,11 +154,13 @@ class StewardActor(_Service):
 
     async def _until_replaced(self, database: Database, admitted: Admitted) -> None:
         """Edges start another one, with the secrets that they have."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
             await asyncio.sleep(SECRET_LOOK_S)
             try:
                 row = await database.row("secret_turn")
-                if row is not None and await replaced(database, admitted, row["turn"]):
+                if row is not None and await replaced(database, admitted, row["turn"], loop.time() - began):
                     log.info("steward.secret_replaced")
                     return
             except StorageUnavailable as error:

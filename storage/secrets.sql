@@ -1,7 +1,8 @@
 -- Which secret the database is used with (tavola/fingerprint.py).
 
 -- name: secret_turns
-SELECT turn, salt, newest, other FROM deployment_secrets ORDER BY turn
+SELECT turn, salt, newest, other, extract(epoch FROM now() - started_at)::float8 AS age_s
+FROM deployment_secrets ORDER BY turn
 
 -- name: secret_turn
 SELECT max(turn) AS turn FROM deployment_secrets

@@ -1,9 +1,12 @@
 """Whether this process may use the database: it keeps a fingerprint of the deployment's secret.
 
-The secret changes in turns. A turn is begun by the first process that starts with a new secret in use and the one
-before it accepted as well, and another by the first that accepts the older one no more. Whoever starts later is
-judged by the turns that were: a secret that was replaced is accepted for as long as the turn says so, and is never in
-use again but by those that still wait for their restart.
+A turn is one secret in use, and perhaps another that is accepted as well. While one secret takes the place of another
+there are three: the first process that accepts the new one begins the first, the first that uses it the second, and
+the first that accepts the old one no more the third. Whoever starts meanwhile and still waits for its roll-out is let
+in, and turns nothing back; a secret that was replaced never comes into use again.
+
+Edges are started again by whoever rolls out. Nobody does so with actors and the steward, so these end by themselves
+when a turn has begun for which they have not the right secrets, and others are started by who has them.
 """
 
 from __future__ import annotations
@@ -24,6 +27,11 @@ log = structlog.get_logger()
 SETTING = "TAVOLA_JWT_SECRET"
 OTHER = "TAVOLA_JWT_SECRET_OTHER"
 SALT_BYTES = 16
+GIVEN_UP_S = 3600.0
+"""A new secret that was accepted for so long and not in use is one no more once somebody starts without it."""
+LAGGING_S = 30.0
+"""Room actors and stewards that an edge started which waits for its roll-out live for so long: enough to play, and not
+to be there at the next."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -33,6 +41,7 @@ class Turn(msgspec.Struct, frozen=True):
     salt: bytes
     newest: bytes
     other: bytes | None
+    age_s: float = 0.0
 
     @classmethod
     def begun(cls, turn: int, newest: bytes, other: bytes = b"") -> Turn:
@@ -47,12 +56,18 @@ class Turn(msgspec.Struct, frozen=True):
         """Beside the one in use."""
         return self.other is not None and hmac.compare_digest(self.other, fingerprint(secret, self.salt))
 
+    def fits(self, secrets: Secrets) -> bool:
+        """Whether these are all that it knows, each in its place."""
+        same = self.accepts(secrets.other) if secrets.other else self.other is None
+        return same and self.uses(secrets.newest)
+
 
 class Admitted(msgspec.Struct, frozen=True):
-    """The secrets that a process may work with, as of a turn."""
+    """The secrets that a process may work with, as of a turn, and whether they are all that are of it."""
 
     secrets: Secrets
     turn: int
+    fits: bool
 
 
 def fingerprint(secret: bytes, salt: bytes) -> bytes:
@@ -65,13 +80,15 @@ def judge(turns: Sequence[Turn], secrets: Secrets) -> Secrets | Turn:
     SettingsError where it must not start."""
     if not turns:
         return Turn.begun(1, secrets.newest)
-    *_, now = turns
+    *before, now = turns
     newest, other = secrets.newest, secrets.other
     if now.uses(newest):
-        if not other and now.other is not None:
-            return Turn.begun(now.turn + 1, newest)
-        over = other and not now.accepts(other) and _was_used(turns, other)
-        return Secrets(newest) if over else secrets
+        if not other:
+            to_come = bool(before) and before[-1].uses(newest) and now.age_s < GIVEN_UP_S
+            return secrets if now.other is None or to_come else Turn.begun(now.turn + 1, newest)
+        if now.accepts(other):
+            return secrets
+        return Secrets(newest) if _was_used(turns, other) else Turn.begun(now.turn + 1, newest, other)
     if not other or not now.uses(other):
         raise SettingsError(
             SETTING,
@@ -98,7 +115,7 @@ async def admit(database: Database, secrets: Secrets) -> Admitted:
         turns = await _turns(database)
         verdict = judge(turns, secrets)
         if isinstance(verdict, Secrets):
-            return Admitted(verdict, turns[-1].turn)
+            return Admitted(verdict, turns[-1].turn, turns[-1].fits(verdict))
         if await database.row("take_secret_turn", verdict.turn, verdict.salt, verdict.newest, verdict.other):
             log.info("secret.turn_begun", turn=verdict.turn, older_accepted=verdict.other is not None)
 
@@ -112,14 +129,13 @@ async def admitted_at(url: str, secrets: Secrets) -> Admitted:
         await database.close()
 
 
-async def replaced(database: Database, admitted: Admitted, turn: int) -> bool:
-    """Whether at this turn the process should be one with other secrets. It goes on until it is."""
+async def replaced(database: Database, admitted: Admitted, turn: int, lived_s: float) -> bool:
+    """Whether an actor or a steward that was let in so long ago should make room, at this turn, for one with other
+    secrets."""
     if turn == admitted.turn:
-        return False
-    now = (await _turns(database))[-1]
-    secrets = admitted.secrets
-    return not now.uses(secrets.newest) or bool(secrets.other and not now.accepts(secrets.other))
+        return not admitted.fits and lived_s > LAGGING_S
+    return not (await _turns(database))[-1].fits(admitted.secrets)
 
 
 async def _turns(database: Database) -> list[Turn]:
-    return [Turn(row["turn"], row["salt"], row["newest"], row["other"]) for row in await database.rows("secret_turns")]
+    return [Turn(**row) for row in await database.rows("secret_turns")]

@@ -8,7 +8,7 @@ import pytest
 from kit.hosts import connected, run
 
 from storage.postgres import Database
-from tavola.fingerprint import Admitted, admit, replaced
+from tavola.fingerprint import LAGGING_S, Admitted, admit, replaced
 from tavola.keys import Secrets
 from tavola.settings import SettingsError
 
@@ -39,16 +39,23 @@ def test_of_many_first_starts_one_secret_wins(database_url: str) -> None:
 def test_many_that_rotate_at_once_begin_one_turn(database_url: str) -> None:
     async def main() -> None:
         async with connected(database_url) as database:
-            before = await admit(database, Secrets(OLD, NEW))
+            before, first = await admit(database, Secrets(OLD)), await admit(database, Secrets(OLD, NEW))
+            assert (before.turn, first.turn) == (1, 2)
+            assert await replaced(database, before, await turn(database), 0.0), (
+                "it accepts not all that is to be accepted"
+            )
+            assert not await replaced(database, first, await turn(database), 0.0)
             done = await asyncio.gather(*(admit(database, Secrets(NEW, OLD)) for _ in range(20)))
-            assert {each.turn for each in done} == {2}
-            assert not await replaced(database, done[0], await turn(database))
-            assert await replaced(database, before, await turn(database)), "it uses what is to be used no more"
+            assert {each.turn for each in done} == {3}
+            assert not await replaced(database, done[0], await turn(database), 0.0)
+            assert await replaced(database, first, await turn(database), 0.0), "it uses what is to be used no more"
             lagging = await admit(database, Secrets(OLD, NEW))
-            assert not await replaced(database, lagging, await turn(database)), "it was started after that"
+            for lived_s in (0.0, LAGGING_S + 1):
+                assert await replaced(database, lagging, await turn(database), lived_s) == (lived_s > 0), "for a while"
+                assert not await replaced(database, done[0], await turn(database), lived_s)
             await admit(database, Secrets(NEW))
             for each in (*done, lagging):
-                assert await replaced(database, each, await turn(database)), "it accepts what is accepted no more"
+                assert await replaced(database, each, await turn(database), 0.0), "it accepts what is accepted no more"
             with pytest.raises(SettingsError, match="was replaced"):
                 await admit(database, Secrets(OLD, NEW))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tavola.fingerprint import Turn, judge
+from tavola.fingerprint import GIVEN_UP_S, Turn, judge
 from tavola.keys import Purpose, Secrets, derive
 from tavola.settings import SettingsError
 
@@ -46,12 +47,15 @@ def test_another_secret_does_not_start(secrets: Secrets) -> None:
 
 def test_a_rotation_in_three_roll_outs() -> None:
     first, second, third = Secrets(OLD, NEW), Secrets(NEW, OLD), Secrets(NEW)
-    turns = after(Secrets(OLD))
-    assert works_with(turns, first) == (OLD, NEW), "the new one is accepted before anybody uses it"
-    assert works_with(turns, Secrets(OLD)) == (OLD,), "those that wait for their restart go on"
-
-    turns = after(Secrets(OLD), first, second)
+    turns = after(Secrets(OLD), first)
     assert len(turns) == 2
+    assert turns[-1].uses(OLD)
+    assert turns[-1].accepts(NEW)
+    assert works_with(turns, first) == (OLD, NEW), "the new one is accepted before anybody uses it"
+    assert works_with(turns, Secrets(OLD)) == (OLD,), "those that wait for their restart go on, and turn nothing back"
+
+    turns = after(Secrets(OLD), first, Secrets(OLD), second)
+    assert len(turns) == 3
     assert turns[-1].uses(NEW)
     assert turns[-1].accepts(OLD)
     assert works_with(turns, second) == (NEW, OLD)
@@ -60,16 +64,36 @@ def test_a_rotation_in_three_roll_outs() -> None:
         judge(turns, Secrets(OLD))
 
     turns = after(Secrets(OLD), first, second, first, third)
-    assert len(turns) == 3
+    assert len(turns) == 4
     assert works_with(turns, third) == (NEW,)
     assert works_with(turns, second) == (NEW,), "what is accepted no more is accepted by nobody who starts"
     with pytest.raises(SettingsError, match="was replaced"):
         judge(turns, first)
 
 
+def test_a_rotation_is_given_up_after_the_first_roll_out() -> None:
+    turns = after(Secrets(OLD), Secrets(OLD, NEW), Secrets(OLD))
+    assert works_with(turns, Secrets(OLD)) == (OLD,)
+    turns[-1] = replace(turns[-1], age_s=GIVEN_UP_S + 1)
+    given_up = judge(turns, Secrets(OLD))
+    assert isinstance(given_up, Turn)
+    assert given_up.uses(OLD)
+    assert not given_up.accepts(NEW)
+    again = after(Secrets(OLD), Secrets(OLD, NEW), Secrets(OLD), Secrets(OLD, NEXT), Secrets(NEXT, OLD))
+    assert again[-1].uses(NEXT)
+    assert not again[-1].accepts(NEW)
+
+
+def test_all_at_once_is_a_rotation_in_two() -> None:
+    """Where everything is stopped before anything is started, as `tavola dev` does it."""
+    turns = after(Secrets(OLD), Secrets(NEW, OLD))
+    assert works_with(turns, Secrets(NEW, OLD)) == (NEW, OLD)
+    assert works_with(after(Secrets(OLD), Secrets(NEW, OLD), Secrets(NEW)), Secrets(NEW)) == (NEW,)
+
+
 def test_the_next_rotation_and_no_way_back() -> None:
     turns = after(Secrets(OLD), Secrets(NEW, OLD), Secrets(NEW), Secrets(NEW, NEXT), Secrets(NEXT, NEW))
-    assert [turn.turn for turn in turns] == [1, 2, 3, 4]
+    assert [turn.turn for turn in turns] == [1, 2, 3, 4, 5]
     assert works_with(turns, Secrets(NEXT, NEW)) == (NEXT, NEW)
     for back in (Secrets(OLD, NEXT), Secrets(OLD, NEW), Secrets(OLD)):
         with pytest.raises(SettingsError):
