@@ -95,7 +95,7 @@ async def test_nobody_loses_a_seat_while_the_secret_is_replaced(
     given: dict[str, Any] = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **ray}
 
     def made(name: str, newest: str, other: str = "") -> Stack:
-        also = {"TAVOLA_JWT_SECRET_OTHER": other} if other else {}
+        also: dict[str, Any] = {"TAVOLA_JWT_SECRET_OTHER": other} if other else {}
         return Stack(tmp_path / name, **given, TAVOLA_JWT_SECRET=newest, **also)
 
     stacks = [made("was", OLD), made("one", OLD, NEW), made("two", NEW, OLD), made("three", NEW)]

@@ -41,9 +41,7 @@ def test_many_that_rotate_at_once_begin_one_turn(database_url: str) -> None:
         async with connected(database_url) as database:
             before, first = await admit(database, Secrets(OLD)), await admit(database, Secrets(OLD, NEW))
             assert (before.turn, first.turn) == (1, 2)
-            assert await replaced(database, before, await turn(database), 0.0), (
-                "it accepts not all that is to be accepted"
-            )
+            assert await replaced(database, before, await turn(database), 0.0), "it accepts not all that it should"
             assert not await replaced(database, first, await turn(database), 0.0)
             done = await asyncio.gather(*(admit(database, Secrets(NEW, OLD)) for _ in range(20)))
             assert {each.turn for each in done} == {3}
