@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import stat
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
+        ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
         ("TAVOLA_ADMIN_SECRET", "fifteen bytes..", {}),
         ("DATABASE_URL", "mysql://root:hunter2@db", {"TAVOLA_JWT_SECRET": SECRET}),
         ("REDIS_URL", "http://:hunter2@cache", {}),
@@ -177,9 +179,11 @@ def test_nothing_secret_is_shown() -> None:
         database_url="postgresql://u:hunter2@db/tavola",
         redis_url="redis://:hunter2@cache",
         jwt_secret="hunter2" * 8,
+        jwt_secret_other="hunter2" * 9,
         admin_secret="hunter2" * 8,
     )
-    assert "hunter2" not in repr(settings) + str(settings)
+    assert "hunter2" not in repr(settings) + str(settings) + repr(settings.secrets)
+    assert settings.secrets.all == (b"hunter2" * 8, b"hunter2" * 9)
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
 
@@ -217,3 +221,9 @@ def test_a_kept_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert kept_secret(path) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["secret"]
+
+
+def test_a_refusal_can_be_told_by_another_process() -> None:
+    """An actor that may not start tells whoever started it."""
+    told = pickle.loads(pickle.dumps(SettingsError("TAVOLA_JWT_SECRET", "is another")))
+    assert (str(told), told.setting) == ("TAVOLA_JWT_SECRET: is another", "TAVOLA_JWT_SECRET")

@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from actors.commands import RoomId, UserId
-from actors.grants import Mint
+from actors.grants import Mint, digest
 from actors.messages import No
-from edge.auth import EXPIRED, INVALID, LEEWAY_S, Identities
+from edge.auth import EXPIRED, INVALID, LEEWAY_S, Identities, Identity
 from edge.keyring import RENEW_MS, Keyring
 from edge.returns import Part
 from edge.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
@@ -215,3 +215,20 @@ def test_a_seat_token_is_renewed_after_half_its_life() -> None:
     later = read(ring.renewed(ANN)[ROOM])
     assert isinstance(later, SeatClaim)
     assert (later.index, later.grant) == (4, "f00d" * 6), "the seat that he took last"
+
+
+def test_while_one_secret_takes_the_place_of_another() -> None:
+    """What was made with either is good; what is made is made with the newest; a grant's token is stored by both, for
+    whoever tells it may have them the other way round."""
+    before, after = Secrets(SECRET, OTHER), Secrets(OTHER, SECRET)
+    for one, other in ((before, after), (after, before), (Secrets(SECRET), after), (after, Secrets(OTHER))):
+        token = Tokens(one).seat(ROOM, ANN, 3, GRANT, NOW)
+        assert isinstance(Tokens(other).read_seat(token, NOW), SeatClaim)
+        told = Tokens(one).rejoin(ROOM, ANN, GRANT)
+        assert digest(told) in Mint(*before.all).digests(ROOM, ANN, GRANT)
+    assert Tokens(Secrets(OTHER)).read_seat(Tokens(before).seat(ROOM, ANN, 3, GRANT, NOW), NOW) is INVALID
+    for one, other in ((before, after), (after, before)):
+        token = Identities(one).token(Identities(one).guest("Ann"))
+        assert isinstance(Identities(other).verify(token), Identity)
+    assert Identities(Secrets(OTHER)).verify(Identities(before).token(Identities(before).guest("Ann"))) == INVALID
+    assert Identities(after).verify(Identities(Secrets(b"x" * 32)).token(Identities(after).guest("Ann"))) == INVALID
