@@ -52,8 +52,8 @@ CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
 
 
 class Publisher(Protocol):
-    def publish(self, room: str, message: bytes) -> None:
-        """Send without waiting. May be lost: edges find gaps by themselves."""
+    def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
+        """Send an encoded `Update` without waiting. May be lost: edges find gaps by themselves."""
 
     def publish_presence(self, message: bytes) -> None:
         """Send an encoded `Present` without waiting. May be lost."""
@@ -294,8 +294,8 @@ class Host:
             entry.slot.settle(entry)
             messages.append(entry.slot.recent[-1])
         for entry, message in zip(entries, messages, strict=True):
-            if message:
-                self._publisher.publish(entry.slot.id, message)
+            if message and (update := entry.update) is not None:
+                self._publisher.publish(update.room, update.epoch, update.seq, message)
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
             if entry.update is not None and isinstance(entry.verdict, Decision):

@@ -18,6 +18,7 @@ from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineLost
 from actors.messages import Rouse
 from storage.postgres import Database, StorageUnavailable
+from tavola.keys import Secrets
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -57,10 +58,16 @@ class Actors(Protocol):
 
 class Steward:
     def __init__(
-        self, settings: Settings, database: Database, directory: Directory, actors: Actors, now: Callable[[], int]
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        database: Database,
+        directory: Directory,
+        actors: Actors,
+        now: Callable[[], int],
     ) -> None:
         self._settings = settings
-        self._secret = settings.jwt_secret.get_secret_value().encode()
+        self._secrets = secrets
         self._database = database
         self._directory = directory
         self._actors = actors
@@ -119,7 +126,7 @@ class Steward:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
     async def _ask(self, request: Rouse, place: Place) -> None:
-        line = await Line.connect(place.actor, place.address, self._secret, ROUSE_WITHIN_S)
+        line = await Line.connect(place.actor, place.address, self._secrets, ROUSE_WITHIN_S)
         try:
             await line.ask(request)
         finally:

@@ -49,8 +49,11 @@ from edge.who import COOKIE, Who
 from storage.online import Online
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
+from storage.sealing import Opener, Sealer
 from tavola import logs
 from tavola.collector import relax
+from tavola.fingerprint import admitted_at
+from tavola.keys import Purpose, Secrets
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -65,8 +68,10 @@ MESSAGE_LIMIT = FRAME_LIMIT * 4
 class Edge:
     """One edge's parts, while it runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        """`secrets` are those that the database admits."""
         self._settings = settings
+        self._secrets = secrets
         self._origins = Origins(settings.allowed_origins)
         admin_secret = settings.admin_secret.get_secret_value()
         self._operator = Operator(admin_secret) if admin_secret else None
@@ -86,17 +91,19 @@ class Edge:
         settings = self._settings
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
         cluster = Cluster(settings)
-        secret = settings.jwt_secret.get_secret_value().encode()
+        secrets = self._secrets
+        redis_keys = secrets.keys(Purpose.REDIS)
+        sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
         edge = token_hex(8)
         presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
-        fanout = Fanout(database, settings.redis_url, presence)
-        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, presence)
+        fanout = Fanout(database, settings.redis_url, opener, presence)
+        router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
-        cache = SessionCache(settings.redis_url)
-        identities, sessions = Identities(secret, sign_outs.covers), Sessions(database, cache, sign_outs)
+        cache = SessionCache(settings.redis_url, sealer, opener)
+        identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
-        returns = Returns(database, Tokens(secret), now_ms)
+        returns = Returns(database, Tokens(secrets), now_ms)
         services = self._services = Services(who, returns, router, fanout, database)
         online = Online(settings.redis_url)
         app.router.routes.extend(Api(services, who, Lobby(database), online, self._operator).routes())
@@ -259,8 +266,9 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret."""
     logs.configure(settings.data_dir)
+    admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
-    edge = Edge(settings)
+    edge = Edge(settings, admitted.secrets)
     _Server(configured(application(edge), settings), edge).run()

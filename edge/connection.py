@@ -84,7 +84,9 @@ class Services:
         self.by_user: dict[UserId, set[Connection]] = {}
         self.guesses = Guesses()
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
-        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost)
+        self.metrics = Metrics(
+            lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
+        )
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
         """A refusal for who keeps a room busy, over however many sockets and requests."""

@@ -28,6 +28,7 @@ from edge.presence import Presence
 from edge.websocket import text_frame
 from storage.postgres import Database, Row, StorageUnavailable
 from storage.redis import Subscriber
+from storage.sealing import Opener
 
 log = structlog.get_logger()
 
@@ -205,11 +206,11 @@ class Feed:
 class Fanout:
     """All the rooms that this edge follows."""
 
-    def __init__(self, database: Database, redis_url: str, presence: Presence) -> None:
+    def __init__(self, database: Database, redis_url: str, opener: Opener, presence: Presence) -> None:
         self._database = database
         self.presence = presence
         self._feeds: dict[str, Feed] = {}
-        self._subscriber = Subscriber(redis_url, self.heard, self.heard_presence)
+        self._subscriber = Subscriber(redis_url, opener, self)
         self._repairs: set[asyncio.Task[None]] = set()
         self.lost = 0
         """How often a room's history, as it was shown here, turned out to be gone."""
@@ -218,6 +219,11 @@ class Fanout:
     @property
     def redis_up(self) -> bool:
         return self._subscriber.up
+
+    @property
+    def not_opened(self) -> int:
+        """Messages in Redis that nobody of ours has sealed. They were ignored."""
+        return self._subscriber.not_opened
 
     async def run(self) -> None:
         """Hear and look, until cancelled."""
@@ -288,8 +294,13 @@ class Fanout:
 
     # Hearing
 
+    def wanted(self, room: str, seq: int) -> bool:
+        """Whether somebody here follows the room and has not been sent that update."""
+        feed = self._feeds.get(room)
+        return feed is not None and seq > feed.seq
+
     def heard(self, room: str, message: bytes) -> None:
-        """An encoded `Update`, from whichever side. Old ones, and ones from nobody of ours, are ignored."""
+        """An encoded `Update`, from whichever side. Old ones are ignored."""
         feed = self._feeds.get(room)
         if feed is None:
             return

@@ -19,6 +19,7 @@ from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineFull, LineLost
 from actors.messages import Answer, Done, Moved, No, Request
 from storage.postgres import StorageUnavailable
+from tavola.keys import Secrets
 
 log = structlog.get_logger()
 
@@ -53,11 +54,11 @@ class Present(Protocol):
 class Router:
     """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
 
-    def __init__(self, directory: Directory, secret: bytes, silent_s: float, present: Present) -> None:
+    def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: Present) -> None:
         """An actor that is silent for `silent_s` is replaced."""
         self._present = present
         self._directory = directory
-        self._secret = secret
+        self._secrets = secrets
         self._silent_s = silent_s
         self._places: dict[RoomId, Place] = {}
         self._lines: dict[str, Line] = {}
@@ -181,7 +182,7 @@ class Router:
     async def _open(self, place: Place) -> Line:
         line = self._lines.get(place.actor)
         if line is None or not line.open:
-            line = await Line.connect(place.actor, place.address, self._secret, self._silent_s, self._present.edge)
+            line = await Line.connect(place.actor, place.address, self._secrets, self._silent_s, self._present.edge)
             self._lines[place.actor] = line
             line.lost.add_done_callback(lambda _: self._rouse(place.actor))
         return line

@@ -237,8 +237,9 @@ SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq LIMIT 1
 INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3, $4, $5)
 
 -- name: beat_actor
--- No row: the actor was given up for dead.
-UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = $1 RETURNING rooms
+-- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = $1
+RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.

@@ -58,7 +58,9 @@ def steward() -> None:
 
     settings = load()
     from actors.cluster import Cluster, join
+    from tavola.fingerprint import admitted_at
 
+    asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     asyncio.run(Cluster(settings).ensure_steward())
 

@@ -61,6 +61,8 @@ class Stack:
             "TAVOLA_HOST": settings.host,
             "TAVOLA_JWT_SECRET": settings.jwt_secret.get_secret_value() or kept_secret(folder / "jwt-secret"),
         }
+        if other := settings.jwt_secret_other.get_secret_value():
+            self._environment["TAVOLA_JWT_SECRET_OTHER"] = other
         self._postgres = EmbeddedPostgres(folder / "postgres")
         self._redis = EmbeddedRedis(folder / "redis")
         self._ray = LocalRay(folder / "ray")
@@ -127,10 +129,14 @@ class Stack:
 
     async def _start_database(self) -> None:
         from storage.postgres import migrate
+        from tavola.fingerprint import OTHER, SETTING, admitted_at
+        from tavola.keys import Secrets
 
         await self._start_unless_given("postgres", self._postgres, "DATABASE_URL", self._settings.database_url)
         with self._progress.step("migrations"):
             await migrate(self._environment["DATABASE_URL"])
+            secrets = (self._environment.get(name, "").encode() for name in (SETTING, OTHER))
+            await admitted_at(self._environment["DATABASE_URL"], Secrets(*secrets))
 
     async def _start_unless_given(self, kind: str, server: Server, variable: str, given: str) -> None:
         self._environment[variable] = given or await self._start(kind, server)

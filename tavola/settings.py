@@ -14,13 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tavola.failures import Failure
+
+if TYPE_CHECKING:
+    from tavola.keys import Secrets
 
 STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
@@ -38,7 +41,11 @@ class SettingsError(Failure):
 
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
-        self.setting = setting
+        self.setting, self.problem = setting, problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An actor that may not start says so to another process.
+        return type(self), (self.setting, self.problem)
 
 
 class Settings(BaseSettings):
@@ -54,6 +61,8 @@ class Settings(BaseSettings):
     """Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
     """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    jwt_secret_other: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET_OTHER")
+    """Accepted as well, while one secret takes the place of another. Empty: none is."""
     admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
     """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
@@ -94,6 +103,13 @@ class Settings(BaseSettings):
         """Without the secrets that only edges need."""
         return self.model_copy(update={"admin_secret": SecretStr(""), "trusted_key": SecretStr("")})
 
+    @property
+    def secrets(self) -> "Secrets":
+        """Those of the deployment. There must be one."""
+        from tavola.keys import Secrets
+
+        return Secrets(*(each.get_secret_value().encode() for each in (self.jwt_secret, self.jwt_secret_other)))
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -126,11 +142,11 @@ class Settings(BaseSettings):
             raise ValueError("is a Ray Client address; give the cluster's own, such as 10.0.0.1:6379")
         return address
 
-    @field_validator("jwt_secret", "admin_secret")
+    @field_validator("jwt_secret", "jwt_secret_other", "admin_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr, field: ValidationInfo) -> SecretStr:
         size = len(secret.get_secret_value().encode())
-        least = _SECRET_BYTES if field.field_name == "jwt_secret" else _ADMIN_BYTES
+        least = _ADMIN_BYTES if field.field_name == "admin_secret" else _SECRET_BYTES
         if 0 < size < least:
             raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret

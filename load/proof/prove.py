@@ -156,7 +156,7 @@ class Prover:
 
         run = self._run = Run(scenario, self._beside(injector), roots)
         run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
-        tap = Tap(servers.redis_url, run.heard)
+        tap = Tap(servers.redis_url, servers.secret, run.heard)
         sampler = Sampler(roots)
         beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
         began = time.time()
@@ -171,6 +171,7 @@ class Prover:
         self._say("judging …")
         assert scenario.record is not None
         found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
+        found += tap.found()
         truth.close()
         texts = bites.logs_of(data_dir)
         found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)

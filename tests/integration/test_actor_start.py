@@ -1,5 +1,5 @@
-"""A room actor that cannot be started is no process for long: nobody knows it, so nobody would ever end it. Nor is one
-whose work does not go on."""
+"""A room actor or a steward that cannot be started is no process for long: nobody knows it, so nobody would ever end
+it. Nor is one whose work does not go on."""
 
 from __future__ import annotations
 
@@ -8,33 +8,31 @@ import subprocess
 import sys
 
 import pytest
-from kit.hosts import WITHIN_S, chat, connected, hosting, open_room, place, run
+from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place, run
 from kit.proxy import proxied
 
 from actors import remote
+from tavola.fingerprint import admit, admitted_at
+from tavola.keys import Secrets
 
 SCRIPT = """
-import asyncio
-from actors.remote import RoomActor
-from storage.postgres import StorageUnavailable
+import asyncio, sys
+from actors.remote import RoomActor, StewardActor
 from tavola.settings import Settings
 
 async def main():
-    nowhere = Settings(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", TAVOLA_JWT_SECRET="s" * 32)
-    actor = RoomActor("a", nowhere)
+    which, url = sys.argv[1:]
+    settings = Settings(DATABASE_URL=url, TAVOLA_JWT_SECRET="s" * 32)
+    actor = RoomActor("a", settings) if which == "actor" else StewardActor(settings)
     try:
         await actor.start()
-    except StorageUnavailable:
-        print("was told why", flush=True)
+    except Exception as error:
+        print(type(error).__name__, flush=True)
     await asyncio.sleep(60)  # as Ray would keep it
 
 asyncio.run(main())
 """
-
-
-def test_an_actor_that_cannot_be_started_says_why_and_ends() -> None:
-    ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=50, check=False)
-    assert (ended.returncode, ended.stdout) == (1, "was told why\n"), ended.stderr
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +48,7 @@ def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatc
         ):
             room = await open_room(direct)
             epoch = await place(direct, room)
-            beats = asyncio.create_task(remote.beat("a", direct, table.host))
+            beats = asyncio.create_task(remote.beat("a", direct, table.host, await admit(direct, SECRET)))
             await table.does(epoch, "host", chat(room, "one"))
             assert table.host.held_up_s < 0
             proxy.lose("hold", "two")
@@ -63,3 +61,21 @@ def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatc
             await said
 
     run(main())
+
+
+def started(which: str, url: str) -> tuple[int, str]:
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT, which, url], capture_output=True, text=True, timeout=50, check=False
+    )
+    return ended.returncode, ended.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("which", ["actor", "steward"])
+def test_who_cannot_be_started_says_why_and_ends(which: str) -> None:
+    assert started(which, NOWHERE) == (1, "StorageUnavailable")
+
+
+@pytest.mark.parametrize("which", ["actor", "steward"])
+def test_who_has_another_secret_than_the_database_says_so_and_ends(which: str, database_url: str) -> None:
+    asyncio.run(admitted_at(database_url, Secrets(b"o" * 32)))
+    assert started(which, database_url) == (1, "SettingsError")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 from kit.followers import Sink, follower
-from kit.hosts import SECRET, Table, connected, hosting, open_room, place, run, stored
+from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, run, stored
 from kit.waiting import Pulse
 
 from actors.commands import Epoch, RequestJoin, RoomId, Spectate, TakeSeat, UserId
@@ -83,7 +83,7 @@ class Edge:
     def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
         self.name = name
         self.presence = Presence(name, database, Board(redis_url, name))
-        self.fanout = Fanout(database, redis_url, self.presence)
+        self.fanout = Fanout(database, redis_url, OPENER, self.presence)
         self.router = Router(Directory(database, _NoCluster()), SECRET, 5.0, self.presence)
         self.sockets: dict[UserId, list[Sink]] = {}
 
@@ -292,7 +292,7 @@ def test_presence_is_shown_inside_and_only_there(database_url: str, redis_url: s
             actor(database, "a") as one,
             edge(database, redis_url) as e,
         ):
-            publisher = Publisher(redis_url)
+            publisher = Publisher(redis_url, SEALER)
             running = asyncio.create_task(publisher.run())
             room, elsewhere = await open_room(database), await open_room(database)
             epoch, there = await place(database, room), await place(database, elsewhere)
@@ -418,9 +418,9 @@ def test_the_steward_asks_after_those_of_whom_nobody_hears(database_url: str) ->
                 now = one.table.time.ms
             async with actor(database, "b") as other:
                 other.table.time.ms = now + 100_000
-                settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.decode())
+                settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
                 directory = Directory(database, _NoCluster())
-                steward = Steward(settings, database, directory, _NoCluster(), other.table.time)
+                steward = Steward(settings, SECRET, database, directory, _NoCluster(), other.table.time)
                 for late, loaded in ((-20_000, []), (0, [room])):
                     other.table.time.ms = now + 100_000 + late
                     await steward.ask_after_the_unheard()
@@ -465,9 +465,9 @@ def test_what_has_expired_is_cleared_away(database_url: str) -> None:
                 database, "INSERT INTO matches (room_id, user_id, expires_at) VALUES ($1, 'old', $2), ($1, 'kept', $3)",
                 room, now - 1, now + 1,
             )  # fmt: skip
-            settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.decode())
+            settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
             directory = Directory(database, _NoCluster())
-            await Steward(settings, database, directory, _NoCluster(), lambda: now).clear_away()
+            await Steward(settings, SECRET, database, directory, _NoCluster(), lambda: now).clear_away()
             for query in (
                 *("SELECT hash FROM rejoin_tokens", "SELECT hash FROM connection_tokens"),
                 *("SELECT sid FROM app_sessions", "SELECT user_id FROM sign_outs", "SELECT user_id FROM matches"),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from kit.followers import Sink, follower
-from kit.hosts import Table, chat, connected, hosting, open_room, place, run
+from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
 from kit.merge import merge
 from kit.proxy import proxied
 
@@ -27,7 +27,7 @@ from storage.redis import Board, Publisher
 
 @asynccontextmanager
 async def following(database: Database, redis_url: str) -> AsyncIterator[Fanout]:
-    fanout = Fanout(database, redis_url, Presence("edge", database, Board(redis_url, "edge")))
+    fanout = Fanout(database, redis_url, OPENER, Presence("edge", database, Board(redis_url, "edge")))
     running = asyncio.create_task(fanout.run())
     try:
         yield fanout
@@ -197,7 +197,7 @@ def test_redis_carries_updates_to_every_edge(database_url: str, redis_url: str) 
             connected(database_url) as database,
             following(database, redis_url) as other,
         ):
-            publisher = Publisher(redis_url)
+            publisher = Publisher(redis_url, SEALER)
             publishing = asyncio.create_task(publisher.run())
             _, here = await room.joins("host")
             elsewhere = Room(room.table, room.id, room.epoch, other)
@@ -207,7 +207,7 @@ def test_redis_carries_updates_to_every_edge(database_url: str, redis_url: str) 
                     await asyncio.wait([publishing], timeout=0.01)
             await room.goes_on(3)
             for seq in (2, 3, 4):
-                publisher.publish(room.id, room.message(seq))
+                publisher.publish(room.id, room.epoch, seq, room.message(seq))
             await asyncio.gather(here.has(4), there.has(4))
             assert here.seqs == there.seqs == [1, 2, 3, 4]
             assert publisher.dropped == 0

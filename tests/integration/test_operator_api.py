@@ -14,7 +14,7 @@ import httpx
 import pytest
 import redis.asyncio
 from kit.cards import mentioned
-from kit.hosts import Table, connected, hosting, open_room, place, run, stored
+from kit.hosts import OPENER, Table, connected, hosting, open_room, place, run, stored
 from starlette.applications import Starlette
 
 from actors import archive
@@ -52,7 +52,7 @@ class Time:
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
     presence = Presence(EDGE, database, Board(redis_url, EDGE))
-    fanout = Fanout(database, redis_url, presence)
+    fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
     online = Online(redis_url)
     door = Door(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())

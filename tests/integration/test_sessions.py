@@ -12,7 +12,7 @@ import jwt
 import pytest
 import redis
 from kit.browsers import Time, cookie_of, edges
-from kit.hosts import run
+from kit.hosts import OPENER, run
 from kit.proxy import proxied
 from kit.waiting import WITHIN_S
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -35,7 +35,7 @@ def in_redis(url: str, cookie: str) -> dict[str, Any] | None:
     with redis.Redis.from_url(url) as client:
         found = client.get(f"sess:{sid(cookie).hex()}")
     assert found is None or isinstance(found, bytes)
-    return None if found is None else json.loads(found)
+    return None if found is None else json.loads(OPENER.open(f"sess:{sid(cookie).hex()}", found))
 
 
 def flush(url: str) -> None:

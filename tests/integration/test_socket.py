@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from kit.followers import Sink
-from kit.hosts import SECRET, chat, connected, hosting, open_room, place, run
+from kit.hosts import OPENER, SEALER, SECRET, chat, connected, hosting, open_room, place, run
 from kit.waiting import Pulse
 
 from actors.commands import RequestJoin, RoomId, TakeSeat, UserId
@@ -116,9 +116,9 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
         for number in range(100):
             await table.does(epoch, "ann", chat(room, f"say {number}"))
         presence = Presence("edge", database, Board(redis_url, "edge"))
-        fanout = Fanout(database, redis_url, presence)
+        fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
-        cache, sign_outs = SessionCache(redis_url), SignOuts(database, lambda user, at: None)
+        cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda *_: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, Origins(()), None)
         services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)

@@ -21,7 +21,7 @@ from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts
 from edge.who import COOKIE, Who
-from kit.hosts import SECRET
+from kit.hosts import OPENER, SEALER, SECRET
 from storage.postgres import Database
 
 OURS = {"X-Requested-With": "tavola"}
@@ -53,7 +53,7 @@ class TestEdge:
     def __init__(self, database: Database, redis_url: str, now: Time, issuer: Issuer | None = None) -> None:
         self.closed: list[tuple[UserId, int]] = []
         self.sign_outs = SignOuts(database, lambda user, at: self.closed.append((user, at)), now)
-        self.cache = SessionCache(redis_url)
+        self.cache = SessionCache(redis_url, SEALER, OPENER)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
         self.who = Who(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)

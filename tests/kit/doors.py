@@ -35,7 +35,7 @@ from edge.signouts import SignOuts, now_ms
 from edge.tokens import Tokens
 from edge.who import Who
 from kit.followers import Sink
-from kit.hosts import GRACE, SECRET, connected
+from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
 from storage.online import Online
 from storage.postgres import Database
 from storage.redis import Board, Publisher
@@ -142,14 +142,18 @@ class _Nobody:
 @asynccontextmanager
 async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
     async with connected(database_url, most=8) as database:
-        publisher, presence = Publisher(redis_url), Presence("edge", database, Board(redis_url, "edge"))
-        host = Host("a", database, publisher, Means(now_ms, lambda point: None, Mint(SECRET), GRACE))
+        publisher, presence = Publisher(redis_url, SEALER), Presence("edge", database, Board(redis_url, "edge"))
+        host = Host("a", database, publisher, Means(now_ms, lambda point: None, Mint(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await database.rows("register_actor", "a", "node", 1, address, 1000)
-        fanout = Fanout(database, redis_url, presence)
+        fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
-        cache, sign_outs, online = SessionCache(redis_url), SignOuts(database, lambda user, at: None), Online(redis_url)
+        cache, sign_outs, online = (
+            SessionCache(redis_url, SEALER, OPENER),
+            SignOuts(database, lambda user, at: None),
+            Online(redis_url),
+        )
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, Origins(()), None)
         services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)

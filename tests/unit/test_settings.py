@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import stat
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
+        ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
         ("TAVOLA_ADMIN_SECRET", "fifteen bytes..", {}),
         ("DATABASE_URL", "mysql://root:hunter2@db", {"TAVOLA_JWT_SECRET": SECRET}),
         ("REDIS_URL", "http://:hunter2@cache", {}),
@@ -185,9 +187,11 @@ def test_nothing_secret_is_shown() -> None:
         database_url="postgresql://u:hunter2@db/tavola",
         redis_url="redis://:hunter2@cache",
         jwt_secret="hunter2" * 8,
+        jwt_secret_other="hunter2" * 9,
         admin_secret="hunter2" * 8,
     )
-    assert "hunter2" not in repr(settings) + str(settings)
+    assert "hunter2" not in repr(settings) + str(settings) + repr(settings.secrets)
+    assert settings.secrets.all == (b"hunter2" * 8, b"hunter2" * 9)
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
 
@@ -244,3 +248,9 @@ def test_an_environment_without_secrets_keeps_the_rest() -> None:
         *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_TRUSTED_KEY"),
     }
     assert without_secrets({**rest, **dict.fromkeys(secrets, "told to nobody")}) == rest
+
+
+def test_a_refusal_can_be_told_by_another_process() -> None:
+    """An actor that may not start tells whoever started it."""
+    told = pickle.loads(pickle.dumps(SettingsError("TAVOLA_JWT_SECRET", "is another")))
+    assert (str(told), told.setting) == ("TAVOLA_JWT_SECRET: is another", "TAVOLA_JWT_SECRET")
