@@ -220,6 +220,7 @@ STATUS: dict[str, int] = {
     "room_paused": 409,
     "room_closed": 409,
     "already_requested": 409,
+    "too_many_rooms": 409,
     "game_over": 410,
     "message_too_large": 413,
     "corrupted_state": 422,

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from actors import update as codec
-from actors.messages import Answer, Look, Request, Seen
+from actors.glimpse import seen
+from actors.messages import Answer, Look, Request
 from actors.rooms import Rooms
 from actors.slot import Reply, Slot
-from actors.update import audience_before
-from actors.view import audience, watched, whole
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
-
-_json = msgspec.json.Encoder().encode
 
 VERIFY_TIMEOUT_S = 1.0
 
@@ -68,20 +64,6 @@ class Looks:
 
 
 def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
-    user = look.sender.user
-    room = slot.room
-    stands = audience(room, user)
     recent = [codec.decode(message) for message in slot.recent]
-    told, saw = [], audience_before(recent, user, stands)
-    for update in recent:
-        saw = update.audience_after(user, saw)
-        events = update.shared(saw)[0] if look.as_spectator else update.shown_to(user, saw)[0]
-        told.append({"seq": update.seq, "at": update.at, "events": msgspec.Raw(events)})
-    view = {
-        "seq": slot.seq,
-        "at": room.table.at,
-        "stale": stale,
-        **(watched(room, user) if look.as_spectator else whole(room, user)),
-        "recent": told,
-    }
-    return Seen(slot.seq, slot.epoch, room.table.at, stands, _json(view), stale)
+    user, as_spectator = look.sender.user, look.as_spectator
+    return seen(slot.room, slot.seq, slot.epoch, recent, user, as_spectator=as_spectator, stale=stale)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
+from actors.ceiling import Full
 from actors.commands import RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineLost
@@ -115,6 +117,8 @@ class Steward:
                     place = await self._directory.take_over(place)
                     await self._ask(Rouse(place.epoch, room), place)
                 log.info("room.roused", room=room, actor=place.actor)
+        except Full:
+            return  # whoever found it so has said so, once for all rooms
         except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
@@ -139,11 +143,12 @@ class Steward:
         await self._database.rows("recount_actors")
 
     async def keep_spares(self) -> None:
-        """As many empty actors as are wanted, and not many more."""
+        """As many empty actors as are wanted, and not many more; none for want of room on the nodes."""
         row = await self._database.row("spare_actors")
         spares = int(row[0]) if row else 0
         if spares < self._settings.spares:
-            await self._actors.start_actor()
+            with suppress(Full):
+                await self._actors.start_actor()
         elif spares > self._settings.spares + 1:
             retired = await self._database.row("retire_spare")
             if retired is not None:

@@ -52,13 +52,15 @@ class Sink(Protocol):
 class Follower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number."""
 
-    __slots__ = ("audience", "joining", "present", "seq", "socket", "user")
+    __slots__ = ("audience", "has_part", "joining", "present", "seq", "socket", "user")
 
     def __init__(self, socket: Sink, user: UserId) -> None:
         self.socket = socket
         self.user = user
         self.seq = Seq(-1)
         self.audience: Audience = "outside"
+        self.has_part = False
+        """Its user sits, watches, or is the host."""
         self.present = False
         """It counts as its user's presence in the room."""
         self.joining = asyncio.Lock()
@@ -70,7 +72,8 @@ class Follower:
         if part is None:
             self.socket.write(text_frame(update.frame_for(self.user, self.audience)))
             return
-        self.audience = part.audience or self.audience
+        if part.audience is not None:
+            self.audience, self.has_part = part.audience, part.audience == "inside"
         extra = self.socket.given(update.room, part.grant) if part.grant else b""
         self.socket.write(text_frame(update.frame_for(self.user, self.audience, extra)))
         if part.out:
@@ -116,8 +119,8 @@ class Feed:
         self.ahead.discard(follower)
         self.joining.pop(follower, None)
 
-    def deliver(self, update: Update) -> None:
-        """The next number: to everybody in step, each as he may see it."""
+    def deliver(self, update: Update) -> list[Follower]:
+        """The next number: to everybody in step, each as he may see it. Gives those who changed their audience."""
         self.seq = update.seq
         for waiting in self.joining.values():
             waiting.append(update)
@@ -133,6 +136,7 @@ class Feed:
             for follower in [f for f in self.ahead if f.seq <= self.seq]:
                 self.ahead.discard(follower)
                 self.put(follower)
+        return moved
 
     def _show(self, followers: set[Follower], update: Update, audience: Audience, moved: list[Follower]) -> None:
         """One encoded frame serves all of whom the update says nothing in particular."""
@@ -187,15 +191,19 @@ class Fanout:
             self.presence.came(room, follower.user)
         await self._subscriber.follow(room)
 
-    def place(self, follower: Follower, room: RoomId, seq: Seq, audience: Audience) -> None:
+    def place(self, follower: Follower, room: RoomId, seq: Seq, audience: Audience, *, has_part: bool) -> None:
         """`follower` has been sent everything up to `seq`, as one of `audience`: the rest follows by itself."""
         feed = self._feeds.get(room)
         if feed is None or follower not in feed.joining:
             return
-        follower.seq, follower.audience = seq, audience
+        follower.seq, follower.audience, follower.has_part = seq, audience, has_part
+        self._place(feed, follower)
+        self._stands(feed, follower)
+
+    def _place(self, feed: Feed, follower: Follower) -> None:
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
-            feed.seq = seq
+            feed.seq = follower.seq
             feed.put(follower)
             for update in waiting:
                 self._next(feed, update)
@@ -268,11 +276,18 @@ class Fanout:
             self._repair_soon(feed)
             return
         if update.seq == feed.seq + 1:
-            feed.deliver(update)
+            self._deliver(feed, update)
         while (early := feed.early.pop(Seq(feed.seq + 1), None)) is not None:
-            feed.deliver(early)
+            self._deliver(feed, early)
         if feed.early:
             feed.early = {seq: early for seq, early in feed.early.items() if seq > feed.seq}
+
+    def _deliver(self, feed: Feed, update: Update) -> None:
+        for follower in feed.deliver(update):
+            self._stands(feed, follower)
+
+    def _stands(self, feed: Feed, follower: Follower) -> None:
+        self.presence.stands(feed.room, follower.user, follower.has_part)
 
     # Gaps
 
@@ -318,7 +333,7 @@ class Fanout:
                 follower.seq = update.seq
         if not rows:
             await asyncio.sleep(POLL_S)
-        self.place(follower, feed.room, follower.seq, follower.audience)
+        self.place(follower, feed.room, follower.seq, follower.audience, has_part=follower.has_part)
 
     async def _poll(self) -> None:
         waiting: list[Feed] = []

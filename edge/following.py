@@ -9,14 +9,15 @@ from typing import Any, Protocol
 
 from actors.commands import RoomId, Sender, Seq
 from actors.load import update_of
-from actors.messages import Look, No, Seen
+from actors.messages import No, Seen
 from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
 from edge.gaps import Gaps
 from edge.keyring import Keyring
+from edge.looking import Looking
 from edge.returns import Part, Returns
-from edge.router import NOBODY, Router
+from edge.router import NOBODY
 from storage.postgres import StorageUnavailable
 
 LIMIT = 100
@@ -40,9 +41,9 @@ class Socket(Sink, Protocol):
 
 
 class Following:
-    def __init__(self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns) -> None:
+    def __init__(self, socket: Socket, looking: Looking, fanout: Fanout, gaps: Gaps, returns: Returns) -> None:
         self._socket = socket
-        self._router = router
+        self._looking = looking
         self._fanout = fanout
         self._gaps = gaps
         self._returns = returns
@@ -84,7 +85,7 @@ class Following:
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
                 if await self._replay(room, follower, after):
                     return
-        no = await self._hydrate(room, follower)
+        no = await self._hydrate(room, follower, has_part=part is not None and part.counts)
         if no is not None and self._rooms.get(room) is follower:
             del self._rooms[room]
             self._socket.send(protocol.error(no, None, room))
@@ -104,13 +105,13 @@ class Following:
         if grant:
             self._socket.keyring.sits(room, rows[0]["seat_index"], grant)
         self._socket.send(protocol.updates(room, frames(missed, follower.user, audience, self._socket.given)))
-        self._fanout.place(follower, room, stands, audience)
+        self._fanout.place(follower, room, stands, audience, has_part=rows[0]["has_part"])
         return True
 
-    async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
+    async def _hydrate(self, room: RoomId, follower: Follower, *, has_part: bool) -> No | None:
         sender = self._socket.sender
         answer, part = await asyncio.gather(
-            self._router.ask(room, lambda epoch: Look(epoch, sender, room)), self._issue(room, sender)
+            self._looking.look(room, sender, has_part=has_part), self._issue(room, sender)
         )
         if self._rooms.get(room) is not follower:
             return None
@@ -121,7 +122,7 @@ class Following:
             self._socket.keyring.take(part)
             view = protocol.with_rejoin_token(view, part.rejoin_token)
         self._socket.send(protocol.hydrated(room, answer.seq, answer.at, view, answer.stale))
-        self._fanout.place(follower, room, answer.seq, answer.audience)
+        self._fanout.place(follower, room, answer.seq, answer.audience, has_part=answer.has_part)
         return None
 
     async def _issue(self, room: RoomId, sender: Sender) -> Part | None:

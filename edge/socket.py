@@ -21,7 +21,8 @@ from edge.fanout import Fanout
 from edge.following import Following
 from edge.gaps import Gaps
 from edge.keyring import Keyring
-from edge.limits import Bucket, Rates
+from edge.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
+from edge.looking import Looking
 from edge.metrics import Metrics
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
@@ -67,23 +68,37 @@ class Transport(Protocol):
 class Services:
     """What every connection of an edge works with."""
 
-    def __init__(self, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database) -> None:
+    def __init__(
+        self,
+        who: Who,
+        returns: Returns,
+        router: Router,
+        fanout: Fanout,
+        database: Database,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
         self.gaps = Gaps(database)
+        self.looking = Looking(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self._talk = Rates(CHAT_RATE, CHAT_BURST)
+        self._rousing = PerMinute(limits.rooms_opened_per_minute)
         self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()))
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
-        """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
-        if type(command) is not Chat or self._talk.take(user, asyncio.get_running_loop().time()):
-            return None
-        return TOO_MUCH_TALK
+        """A refusal for who talks faster than anybody can read, over however many sockets and requests; or who has more
+        rooms started than anybody plays in."""
+        now = asyncio.get_running_loop().time()
+        if type(command) is Chat and not self._talk.take(user, now):
+            return TOO_MUCH_TALK
+        if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
+            return No("rate_limited", "You have too many rooms started.", None, self._rousing.again_after_ms)
+        return None
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -111,7 +126,7 @@ class Connection:
         self._by_cookie = False
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
-        self._following = Following(self, services.router, services.fanout, services.gaps, services.returns)
+        self._following = Following(self, services.looking, services.fanout, services.gaps, services.returns)
         self._after: dict[str, int] = {}
         self._bucket = Bucket(RATE, BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())

@@ -57,10 +57,10 @@ def steward() -> None:
     from tavola.settings import load
 
     settings = load()
-    from actors.cluster import Cluster, join
+    from actors.cluster import ensure_steward, join
 
     join(settings)
-    asyncio.run(Cluster(settings).ensure_steward())
+    asyncio.run(ensure_steward(settings))
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)

@@ -15,7 +15,7 @@ async def main():
     nowhere = Settings(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", TAVOLA_JWT_SECRET="s" * 32)
     actor = RoomActor("a", nowhere)
     try:
-        await actor.start()
+        await actor.start({})
     except StorageUnavailable:
         print("was told why", flush=True)
     await asyncio.sleep(60)  # as Ray would keep it

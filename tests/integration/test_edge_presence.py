@@ -92,7 +92,7 @@ class Edge:
         await self.fanout.begin(one, room)
         seen = await actor.table.look(epoch, user, room)
         assert isinstance(seen, Seen)
-        self.fanout.place(one, room, seen.seq, seen.audience)
+        self.fanout.place(one, room, seen.seq, seen.audience, has_part=seen.has_part)
         return one, sink
 
 
