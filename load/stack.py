@@ -19,6 +19,13 @@ from load.processes import Stack, read_stack
 READY_S = 90.0
 STOP_S = 20.0
 POLL_S = 0.1
+LIMITS = {
+    "TAVOLA_GUESTS_PER_MINUTE": "0",
+    "TAVOLA_ROOMS_PER_USER": "0",
+    "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
+    "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
+}
+"""Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 
 
 class DidNotStart(Exception):
@@ -47,7 +54,7 @@ async def own_stack(
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), **(environment or {})},
+            env={**os.environ, **LIMITS, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), **(environment or {})},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     """Rooms that one user may open in a minute, and that they may have started by a command. 0: any number."""
     room_actors_per_node: int = Field(0, alias="TAVOLA_ROOM_ACTORS_PER_NODE", ge=0)
     """0: as many as the node's memory is for (`actors.ceiling`)."""
-    guests_per_minute: int = Field(60, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
+    guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Separated by commas or blanks. Empty: the edge's own origin."""

@@ -258,6 +258,9 @@ def test_what_could_not_be_told_is_told_later_as_it_is_then(
         ):
             room = await open_room(database)
             epoch = await place(database, room)
+            for user in ("ann", "bob"):
+                await one.table.does(epoch, user, RequestJoin(id="join", room=room, display_name=user))
+                await one.table.does(epoch, user, Spectate(id="watch", room=room))
             ann, _ = await e.joins(one, "ann", room, epoch)
             await one.has(room, ({"ann"}, set(), set()))
             bob, _ = await e.joins(one, "bob", room, epoch)
