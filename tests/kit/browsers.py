@@ -56,14 +56,19 @@ class TestEdge:
         issuer: Issuer | None = None,
         limits: Limits = NO_LIMITS,
     ) -> None:
+        self.database = database
         self.closed: list[tuple[UserId, int]] = []
         self.sign_outs = SignOuts(database, lambda user, at: self.closed.append((user, at)), now)
         self.cache = SessionCache(redis_url)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
         self.who = Who(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
-        door = Door(self.who.of_request, NoRooms(), at_once=self.who.at_once)
-        self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, limits)))
+
+        def clock() -> float:
+            return now() / 1000
+
+        door = Door(self.who.of_request, NoRooms(), clock, self.who.at_once)
+        self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, limits, clock)))
         # It keeps no cookie: a test says what it sends.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         transport = httpx.ASGITransport(self.app)
