@@ -47,6 +47,8 @@ EXPIRED_FOR_MS = {
 """What is cleared away, by query, and how long after its time."""
 ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
+FULL_S = 2.0
+"""For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
 
 class Actors(Protocol):
@@ -67,6 +69,7 @@ class Steward:
         self._directory = directory
         self._actors = actors
         self._now = now
+        self._full_until = 0.0
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -87,6 +90,8 @@ class Steward:
 
     async def ring_alarms(self) -> None:
         """Have every room loaded whose alarm has passed while its actor was gone."""
+        if asyncio.get_running_loop().time() < self._full_until:
+            return
         rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
@@ -118,7 +123,7 @@ class Steward:
                     await self._ask(Rouse(place.epoch, room), place)
                 log.info("room.roused", room=room, actor=place.actor)
         except Full:
-            return  # whoever found it so has said so, once for all rooms
+            self._full_until = asyncio.get_running_loop().time() + FULL_S
         except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 

@@ -32,6 +32,8 @@ PASSING_MS = 3_600_000
 """How long the session lasts of a guest who has done nothing yet."""
 RENEWED_EVERY_MS = 3_600_000
 """A session in use is put off, and looked up in Postgres, this often; in between nothing is written."""
+A_USER = 32
+"""Sessions of one user; of more, those go that were used longest ago."""
 SHARE = 4
 """A short one, so many times in its life."""
 
@@ -95,6 +97,7 @@ class Sessions:
         it from now on. On return this is durable. None: what he is known by was signed out.
         """
         user, now = identity.user, self._now()
+        gone: list[Row] = []
         async with self._database.transaction() as ask:
             await ask("lock_user", user)
             (standing,) = await ask("user_standing", user)
@@ -107,9 +110,11 @@ class Sessions:
                 life = standing["life"] or (PASSING_MS if user.startswith(GUEST) else LIFE_MS)
                 given = digest(cookie), user, name or identity.name, begins_at, now, life
                 rows = await ask("open_session", *given)
+                gone = await ask("oldest_sessions", user, A_USER - 1, rows[0]["sid"])
             sid = rows[0]["sid"]
             if name:
                 rows = await ask("rename_sessions", user, name, now, sid)
+        await self._cache.drop([row["sid"] for row in gone])
         for row in rows:
             await self._cache.put(row["sid"], _session(row), row["expire"] - now)
         mine = next(_session(row) for row in rows if row["sid"] == sid)

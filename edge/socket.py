@@ -93,12 +93,13 @@ class Services:
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
         """A refusal for who talks faster than anybody can read, over however many sockets and requests; or who has more
         rooms started than anybody plays in."""
-        now = asyncio.get_running_loop().time()
-        if type(command) is Chat and not self._talk.take(user, now):
+        if type(command) is Chat and not self._talk.take(user, asyncio.get_running_loop().time()):
             return TOO_MUCH_TALK
-        if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
-            return No("rate_limited", "You have too many rooms started.", None, self._rousing.again_after_ms)
-        return None
+        if self.router.reaches(RoomId(command.room)):
+            return None
+        if self._rousing.take(user, asyncio.get_running_loop().time()):
+            return None
+        return No("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""

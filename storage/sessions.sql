@@ -45,6 +45,13 @@ UPDATE app_sessions SET sess = jsonb_set(sess::jsonb, '{display_name}', to_jsonb
 WHERE user_id = $1 AND expire > $3 AND (sid = $4 OR sess ->> 'display_name' <> $2)
 RETURNING sid, sess, expire, life
 
+-- name: oldest_sessions
+-- Those of user $1 that were used longest ago go, but for the last $2; $3 stays in any case.
+DELETE FROM app_sessions WHERE sid IN (
+    SELECT sid FROM app_sessions WHERE user_id = $1 AND sid <> $3 ORDER BY expire DESC OFFSET $2
+)
+RETURNING sid
+
 -- name: delete_sessions
 DELETE FROM app_sessions WHERE user_id = $1 RETURNING sid
 

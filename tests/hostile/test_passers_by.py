@@ -10,7 +10,7 @@ from kit.hosts import connected, hosting, open_room, place, run
 
 from actors.commands import RequestJoin
 from edge.limits import Limits
-from edge.sessions import LIFE_MS, PASSING_MS
+from edge.sessions import A_USER, LIFE_MS, PASSING_MS
 from storage.postgres import Database
 
 HOUR_MS = 3_600_000
@@ -101,5 +101,24 @@ def test_an_address_makes_so_many_guests_a_minute_and_knows_the_others(database_
                 assert (await edge.sign_in("Renewed", cookie=guest.cookie)).user == guest.user
                 assert (await edge.sign_in("Renewed", token=guest.token)).user == guest.user
             assert await stored(database, 0) == {guest.user for guest in guests}
+
+    run(main())
+
+
+def test_one_user_has_so_many_sessions_and_no_more(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        now = Time()
+        async with edges(database_url, redis_url, now=now) as (edge,), connected(database_url) as database:
+            first = await edge.sign_in("Ann")
+            others = []
+            for _ in range(A_USER + 20):
+                now.ms += 100
+                others.append(await edge.sign_in("", token=first.token))
+            connection = await database.take()
+            assert await connection.fetchval("SELECT count(*) FROM app_sessions") == A_USER
+            await database.give_back(connection)
+            assert await edge.knows(first.cookie) is None, "the oldest went"
+            assert await edge.knows(others[-A_USER].cookie) == first.user
+            assert await edge.knows(others[-A_USER - 1].cookie) is None
 
     run(main())
