@@ -19,6 +19,7 @@ from actors.clock import Grace
 from actors.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
 from actors.crash import Point
 from actors.entropy import Source
+from actors.glimpse import has_part
 from actors.grants import Mint
 from actors.looks import Looks
 from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
@@ -36,7 +37,7 @@ from storage.postgres import Conflict, Database, StorageUnavailable
 log = structlog.get_logger()
 
 IDLE_S = 300.0
-"""A room without a clock running that nobody has asked for in this time is evicted."""
+"""A room without a clock running that nobody has used in this time is evicted. Looking at it from outside is no use."""
 ALARM_AGAIN_S = 5.0
 """After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
@@ -132,13 +133,16 @@ class Host:
         if slot is None:
             self.rooms.load(request, reply, self._loaded)
             return
-        slot.used_at = self._loop.time()
         match request:
             case Deliver():
+                slot.used_at = self._loop.time()
                 self._deliver(slot, request, reply)
             case Look():
+                if has_part(slot.room, request.sender.user):
+                    slot.used_at = self._loop.time()
                 self._looks.add(slot, request, reply)
             case Rouse():
+                slot.used_at = self._loop.time()
                 self._set_alarm(slot)
                 self.presence.doubt(slot)
                 reply(Ready())
@@ -158,6 +162,7 @@ class Host:
         if slot is None:
             reply(Moved())
             return
+        slot.used_at = self._loop.time()
         if slot.recover:
             self._recover(slot)
         self.presence.loaded(slot)
@@ -420,7 +425,7 @@ class Host:
             await asyncio.sleep(IDLE_S / 10)
             for slot in self.rooms.all():
                 idle = self._loop.time() - slot.used_at > IDLE_S
-                needed = slot.waiting or self._due(slot) is not None or slot.whereabouts.anybody
+                needed = slot.waiting or self._due(slot) is not None or self.presence.anybody(slot)
                 if idle and not needed:
                     try:
                         await self.rooms.release(slot)

@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from actors import update as codec
-from actors.messages import Answer, Look, No, Request, Seen
+from actors.glimpse import seen
+from actors.messages import Answer, Look, Request
 from actors.mistakes import GAME_ERROR, Mistakes
 from actors.rooms import Rooms
-from actors.screen import NO_ROOM
 from actors.slot import Reply, Slot
-from actors.update import audience_before
-from actors.view import audience, hidden, watched, whole
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
-
-_json = msgspec.json.Encoder().encode
 
 VERIFY_TIMEOUT_S = 1.0
 
@@ -78,23 +73,5 @@ class Looks:
 
 
 def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
-    user = look.sender.user
-    room = slot.room
-    if hidden(room, user, look.code):
-        return No(NO_ROOM.code, NO_ROOM.message)
-    stands = audience(room, user)
     recent = [codec.decode(message) for message in slot.recent]
-    told, saw = [], audience_before(recent, user, stands)
-    for update in recent:
-        saw = update.audience_after(user, saw)
-        events = update.shared(saw)[0] if look.as_spectator else update.shown_to(user, saw)[0]
-        told.append({"seq": update.seq, "epoch": update.epoch, "at": update.at, "events": msgspec.Raw(events)})
-    view = {
-        "seq": slot.seq,
-        "epoch": slot.told,
-        "at": room.table.at,
-        "stale": stale,
-        **(watched(room, user) if look.as_spectator else whole(room, user)),
-        "recent": told,
-    }
-    return Seen(slot.seq, slot.told, room.table.at, stands, _json(view), stale)
+    return seen(slot.room, slot.seq, slot.told, recent, look, stale=stale)

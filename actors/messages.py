@@ -85,7 +85,8 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`."""
+    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
+    viewer sits, watches, or is the host."""
 
     seq: Seq
     epoch: Epoch
@@ -93,6 +94,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
     audience: Audience
     view: bytes
     stale: bool = False
+    has_part: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):

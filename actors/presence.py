@@ -106,6 +106,11 @@ class Presence:
             if seat.away is not None and slot.room.seat_of(seat.user) == index:
                 self._say(slot, seat.user, _status(slot, index))
 
+    def anybody(self, slot: Slot) -> bool:
+        """Whether somebody is there who has a part in the room."""
+        users = {*slot.room.seated, *_watching(slot), slot.room.info.host}
+        return any(map(slot.whereabouts.here, users))
+
     # What is done now and then
 
     def tick(self) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import ray
 import structlog
 
-from actors import crash
+from actors import ceiling, crash
 from actors.clock import Grace
 from actors.directory import Directory
 from actors.grants import Mint
@@ -99,16 +100,16 @@ class RoomActor(_Service):
         self._name = name
         self._settings = settings
 
-    async def start(self) -> str:
+    async def start(self, most: Mapping[str, int]) -> str:
         """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
-        detached, has no row, and nobody would ever come for it."""
+        detached, has no row, and nobody would ever come for it. `most`: how many there may be on each node."""
         try:
-            return await self._start()
+            return await self._start(most)
         except Exception:
             asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
             raise
 
-    async def _start(self) -> str:
+    async def _start(self, most: Mapping[str, int]) -> str:
         settings = self._settings
         database = await Database.connect(settings.database_url, least=1, most=4)
         admitted = await admit(database, settings.secrets)
@@ -122,7 +123,8 @@ class RoomActor(_Service):
         address = await server.start(node)
         self.keep(publisher.run())
         self.keep(host.run())
-        await database.rows("register_actor", self._name, node, os.getpid(), address, settings.rooms_per_actor)
+        here = (node, os.getpid(), address)
+        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, most.get(node))
         self.keep(beat(self._name, database, host, admitted))
         relax()
         return address
@@ -156,7 +158,7 @@ class StewardActor(_Service):
 
         database = await Database.connect(self._settings.database_url, least=1, most=4)
         admitted = await admit(database, self._settings.secrets)
-        cluster = Cluster(self._settings)
+        cluster = Cluster(self._settings, database)
         directory = Directory(database, cluster)
         self.keep(Steward(self._settings, admitted.secrets, database, directory, cluster, now_ms).run())
         self.keep(self._until_replaced(database, admitted))

@@ -11,6 +11,7 @@ import msgspec
 from actors import load, update
 from actors.answers import Answered, Answers, Key, mark_of, marked
 from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
+from actors.glimpse import RECENT
 from actors.messages import Answer
 from actors.screen import trimmed
 from actors.state import Decision, Room, Unchanged
@@ -21,8 +22,6 @@ from games.base import Entropy, Refused
 from storage.postgres import Row
 
 Reply = Callable[[Answer], None]
-RECENT = 20
-"""How many updates a view shows under `recent`."""
 
 
 class Entry(msgspec.Struct):

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from actors.cluster import Cluster, join
+from actors.cluster import Cluster, ensure_steward, join
 from actors.commands import UserId
 from actors.directory import ClusterUnavailable, Directory
 from edge import pages
@@ -31,8 +31,10 @@ from edge.connection import Connection, Services
 from edge.fanout import Fanout
 from edge.issuers import Issuer, OneKey
 from edge.jwks import Jwks
+from edge.limits import Limits
 from edge.lobby import Lobby
 from edge.metrics import CONTENT_TYPE
+from edge.moment import Moment
 from edge.operators import Operator
 from edge.origins import Origins
 from edge.presence import Presence
@@ -60,6 +62,8 @@ log = structlog.get_logger()
 
 JSON = "application/json"
 STEWARD_LOOK_S = 5.0
+READY_FOR_S = 1.0
+"""How old what is said of Postgres may be."""
 DRAIN_S = 5
 MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
@@ -78,6 +82,7 @@ class Edge:
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: Presence | None = None
+        self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self.draining = False
 
     @property
@@ -90,7 +95,7 @@ class Edge:
         """The parts, connected and at work."""
         settings = self._settings
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
-        cluster = Cluster(settings)
+        cluster = Cluster(settings, database)
         secrets = self._secrets
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
@@ -103,10 +108,11 @@ class Edge:
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
-        returns = Returns(database, Tokens(secrets), now_ms)
-        services = self._services = Services(who, returns, router, fanout, database)
+        returns, limits = Returns(database, Tokens(secrets), now_ms), _limits(settings)
+        services = self._services = Services(who, returns, router, fanout, database, limits)
         online = Online(settings.redis_url)
-        app.router.routes.extend(Api(services, who, Lobby(database), online, self._operator).routes())
+        lobby = Lobby(database, limits)
+        app.router.routes.extend(Api(services, who, lobby, online, limits, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -114,7 +120,7 @@ class Edge:
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
                 ("sign-outs", sign_outs.run()),
-                ("steward", _keep_steward(cluster)),
+                ("steward", _keep_steward(settings)),
             )
         ]
         for task in tasks:
@@ -161,15 +167,21 @@ class Edge:
         if self._services is None or self._database is None or self.draining:
             away.append("edge")
         else:
-            try:
-                await self._database.rows("ping", within_s=2.0)
-            except StorageUnavailable:
+            if not await self._answers.get():
                 away.append("postgres")
             if not self._services.fanout.redis_up:
                 away.append("redis")
         ready = not set(away) & {"edge", "postgres"}
         body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "away": away})
         return Response(body, 200 if ready else 503, media_type=JSON)
+
+    async def _postgres_answers(self) -> bool:
+        assert self._database is not None
+        try:
+            await self._database.rows("ping", within_s=2.0)
+        except StorageUnavailable:
+            return False
+        return True
 
     async def metrics(self, request: Request) -> Response:
         """For Prometheus."""
@@ -185,6 +197,10 @@ class Edge:
         if self._services is not None:
             for connection in list(self._services.connections):
                 connection.drain(random.randrange(0, 1000))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.rooms_per_user, settings.rooms_opened_per_minute, settings.guests_per_minute)
 
 
 def _issuer(settings: Settings) -> Issuer | None:
@@ -207,11 +223,11 @@ def _part_ended(task: asyncio.Task[None]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _keep_steward(cluster: Cluster) -> None:
+async def _keep_steward(settings: Settings) -> None:
     """See that the steward runs, now and then, until cancelled."""
     while True:
         try:
-            await cluster.ensure_steward()
+            await ensure_steward(settings)
         except ClusterUnavailable as error:
             log.warning("steward.not_ensured", reason=str(error))
         await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))

@@ -23,7 +23,8 @@ from edge.gaps import Gaps
 from edge.guesses import Guesses
 from edge.history import Held
 from edge.keyring import Keyring
-from edge.limits import Bucket, Rates
+from edge.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
+from edge.looking import Looking
 from edge.metrics import Metrics
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
@@ -73,26 +74,40 @@ class Transport(Protocol):
 class Services:
     """What every connection of an edge works with."""
 
-    def __init__(self, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database) -> None:
+    def __init__(
+        self,
+        who: Who,
+        returns: Returns,
+        router: Router,
+        fanout: Fanout,
+        database: Database,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
         self.gaps = Gaps(database)
+        self.looking = Looking(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self.guesses = Guesses()
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
+        self._rousing = PerMinute(limits.rooms_opened_per_minute)
         self.metrics = Metrics(
             lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
         )
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
-        """A refusal for who keeps a room busy, over however many sockets and requests."""
-        if type(command) is Act or self._changes.take(f"{user} {command.room}", asyncio.get_running_loop().time()):
-            return None
-        return TOO_MUCH
+        """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
+        anybody plays in."""
+        now = asyncio.get_running_loop().time()
+        if type(command) is not Act and not self._changes.take(f"{user} {command.room}", now):
+            return TOO_MUCH
+        if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
+            return No("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
+        return None
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -121,7 +136,7 @@ class Connection:
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
         self._following = Following(
-            self, services.router, services.fanout, services.gaps, services.returns, services.guesses
+            self, services.looking, services.fanout, services.gaps, services.returns, services.guesses
         )
         self._codes = self._following.codes
         self._seen: dict[str, Held] = {}

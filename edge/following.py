@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from actors.commands import Epoch, RoomId, Sender, Seq
 from actors.load import update_of
-from actors.messages import Look, No, Seen
+from actors.messages import No, Seen
 from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
@@ -17,8 +17,9 @@ from edge.gaps import Gaps
 from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.history import Held
 from edge.keyring import Keyring
+from edge.looking import Looking
 from edge.returns import Part, Returns
-from edge.router import NO_ROOM, NOBODY, Router
+from edge.router import NO_ROOM, NOBODY
 from storage.postgres import StorageUnavailable
 
 LIMIT = 100
@@ -43,11 +44,11 @@ class Socket(Sink, Protocol):
 
 class Following:
     def __init__(
-        self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns, guesses: Guesses
+        self, socket: Socket, looking: Looking, fanout: Fanout, gaps: Gaps, returns: Returns, guesses: Guesses
     ) -> None:
         self._socket = socket
         self._guesses = guesses
-        self._router = router
+        self._looking = looking
         self._fanout = fanout
         self._gaps = gaps
         self._returns = returns
@@ -104,7 +105,7 @@ class Following:
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
                 if await self._replay(room, follower, held):
                     return
-        no = await self._hydrate(room, follower)
+        no = await self._hydrate(room, follower, has_part=part is not None and part.counts)
         if no is not None and self._rooms.get(room) is follower:
             self._forget(room)
             self._socket.send(protocol.error(no, None, room))
@@ -125,15 +126,15 @@ class Following:
             self._socket.keyring.sits(room, rows[0]["seat_index"], grant)
         self._socket.send(protocol.updates(room, frames(missed, follower.user, audience, self._socket.given)))
         epoch = missed[-1].epoch if missed else Epoch(rows[0]["held"] or 0)
-        self._fanout.place(follower, room, stands, epoch, audience)
+        self._fanout.place(follower, room, stands, epoch, audience, has_part=rows[0]["has_part"])
         return True
 
-    async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
+    async def _hydrate(self, room: RoomId, follower: Follower, *, has_part: bool) -> No | None:
         sender, code = self._socket.sender, self.codes.get(room, "")
         may_guess = self._guesses.allowed(sender.user)
         tried = code if may_guess else ""
         answer, part = await asyncio.gather(
-            self._router.ask(room, lambda epoch: Look(epoch, sender, room, code=tried)), self._issue(room, sender)
+            self._looking.look(room, sender, code=tried, has_part=has_part), self._issue(room, sender)
         )
         if code and isinstance(answer, No) and answer.code == NO_ROOM.code:
             if not may_guess:
@@ -148,7 +149,7 @@ class Following:
             self._socket.keyring.take(part)
             view = protocol.with_rejoin_token(view, part.rejoin_token)
         self._socket.send(protocol.hydrated(room, answer.seq, answer.epoch, answer.at, view, answer.stale))
-        self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience)
+        self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience, has_part=answer.has_part)
         return None
 
     async def _issue(self, room: RoomId, sender: Sender) -> Part | None:

@@ -17,10 +17,12 @@ from actors.mistakes import GAME_ERROR, Mistakes
 from actors.names import clean
 from actors.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from edge.auth import Identity
+from edge.limits import NO_LIMITS, Limits
 from games.base import Refused
 from storage.postgres import BIGINT, Conflict, Database, Row
 
 PAGE_LIMIT = 100
+MINUTE_MS = 60_000
 
 
 class RoomSummary(msgspec.Struct, frozen=True):
@@ -62,13 +64,14 @@ class NewRoom(msgspec.Struct, frozen=True):
 
 
 Queries = Callable[..., Awaitable[list[Row]]]
-"""What runs a named query: the database, or a transaction."""
+"""What runs a named query, in a transaction."""
 
 
 class Lobby:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits = NO_LIMITS) -> None:
         self._database = database
         self._mistakes = Mistakes()
+        self._limits = limits
 
     def drawn(self, request: Request, host: Identity) -> NewRoom | No:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
@@ -84,8 +87,14 @@ class Lobby:
             return No(rows.code, rows.message, rows.details)
         return NewRoom(room, code, name, now, host, request, rows)
 
-    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool:
-        """Store it, by `rows`. False: this creation was made before."""
+    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | No:
+        """Store it, by `rows` of a transaction. False: this creation was made before. Refused to who has, or opens, as
+        many rooms as they may: however many requests, at however many edges, are asked at once.
+        """
+        no = await self._too_many(new, rows)
+        if no is not None:
+            before = await rows("created_room", new.host.user, creation_id)
+            return no if not before else False
         made = await rows(
             "create_room",
             new.room,
@@ -106,6 +115,18 @@ class Lobby:
         )
         return bool(made)
 
+    async def _too_many(self, new: NewRoom, rows: Queries) -> No | None:
+        hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
+        await rows("opening_lock", new.host.user)
+        (has,) = await rows("opened_rooms", new.host.user, hosted, new.at - MINUTE_MS, opened)
+        if hosted and has["hosted"] >= hosted:
+            said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
+            return No("too_many_rooms", said, {"limit": hosted})
+        if opened and has["opened_at"] is not None:
+            wait_ms = max(1, has["opened_at"] + MINUTE_MS - new.at)
+            return No("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
+        return None
+
     async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
         """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
         while True:
@@ -114,11 +135,14 @@ class Lobby:
                 return new
             room = new.room
             try:
-                made = await self.create(new, creation_id, self._database.rows)
+                async with self._database.transaction() as rows:
+                    made = await self.create(new, creation_id, rows)
             except Conflict as error:
                 if error.constraint == "rooms_code_unique":
                     continue
                 raise
+            if isinstance(made, No):
+                return made
             if not made:
                 before = await self._database.row("created_room", host.user, creation_id)
                 assert before is not None

@@ -45,8 +45,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
+    known = Games([GameKind(**game) for game in opening.games()])
+
     async def games(call: Call) -> Answer:
-        return Games([GameKind(**game) for game in opening.games()])
+        return known
 
     async def rooms(call: Call) -> Answer:
         wanted: Wanted = call.query
@@ -82,7 +84,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             RoomSummary,
             body=opening.Request,
             status=201,
-            refusals=("unknown_game", "invalid_options", "id_reused"),
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
         Endpoint(
             "POST",
@@ -91,7 +93,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             "A public room with a free seat, which is kept for the caller for 30 s",
             RoomSummary,
             body=Match,
-            refusals=("unknown_game", "invalid_options", "id_reused"),
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
         Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
     ]

@@ -40,11 +40,13 @@ class Matchmaker:
         lock = self._queues.setdefault(table, asyncio.Lock())
         async with lock:
             room = await self._promise(table, new, who, key)
+        if isinstance(room, No):
+            return room
         summary = await self._lobby.summary(room)
         assert summary is not None
         return summary if summary.game == game else ID_REUSED
 
-    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId:
+    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | No:
         now = time.time_ns() // 1_000_000
         kind = (new.rows.game, new.rows.options)
         async with self._database.transaction() as rows:
@@ -55,7 +57,9 @@ class Matchmaker:
             if found:
                 room = RoomId(found[0][0])
             else:
-                await self._lobby.create(new, None, rows)
+                made = await self._lobby.create(new, None, rows)
+                if isinstance(made, No):
+                    return made
                 room = new.room
             await rows("match_kept", room, who.user, now + PROMISED_MS, key)
         return room

@@ -1,7 +1,8 @@
 """The REST door: what an endpoint is, and what is checked of a request before its handler sees it.
 
 An `Endpoint` is data: routes are made of it here, and the published document in `edge.openapi`. In this order a
-request is refused: how often its sender asks, who he is, its `Idempotency-Key`, its query, its body, its room.
+request is refused: how often its address asks, who its sender is (unless a token of ours says so, that is looked up),
+how often they ask, its `Idempotency-Key`, its query, its body, its room.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ CODE_LIMIT = 64
 USER_RATE, USER_BURST = 100.0, 500.0
 """Requests a second from one user, and at once."""
 ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
-"""The same for all who come from one address and are not signed in: a school's pupils may share one."""
+"""The same for all from one address without a token of ours, of whom it must be looked up who they are: a school's
+pupils may share one."""
 SLOW_DOWN = No("rate_limited", "Too many requests.", None, 1000)
 
 _encode = msgspec.json.Encoder().encode
@@ -137,7 +139,8 @@ class Rooms(Protocol):
 
 
 class Door:
-    """Makes routes of endpoints. `who` says whose a request is; `guesses` counts codes that are none."""
+    """Makes routes of endpoints. `who` says whose a request is, and may have to look it up; `at_once` says it where
+    that costs nothing; `rooms` knows the codes, and `guesses` counts those that are none."""
 
     def __init__(
         self,
@@ -145,10 +148,12 @@ class Door:
         rooms: Rooms,
         clock: Callable[[], float] = time.monotonic,
         guesses: Guesses | None = None,
+        at_once: Callable[[Request], Identity | None] = lambda request: None,
     ) -> None:
         self._clock = clock
         self._guesses = guesses or Guesses(clock)
         self._who = who
+        self._at_once = at_once
         self._rooms = rooms
         self._users = Rates(USER_RATE, USER_BURST)
         self._addresses = Rates(ADDRESS_RATE, ADDRESS_BURST)
@@ -173,8 +178,8 @@ class Door:
 
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | No:
         """The request, checked."""
-        who = await self._who(request)
-        if not self._allowed(request, who):
+        who = await self._allowed(request)
+        if who is SLOW_DOWN:
             return SLOW_DOWN
         if isinstance(who, No) and not (endpoint.open and who.code == "unauthenticated"):
             return who
@@ -199,11 +204,16 @@ class Door:
                 return call.body
         return await self._with_room(call) if "room" in request.path_params else call
 
-    def _allowed(self, request: Request, who: Identity | No) -> bool:
-        now = self._clock()
-        if isinstance(who, Identity):
-            return self._users.take(who.user, now)
-        return self._addresses.take(party(_address(request)), now)
+    async def _allowed(self, request: Request) -> Identity | No:
+        """Whose request it is; or `SLOW_DOWN`, before anything is looked up for an address that asks too much."""
+        who: Identity | No | None = self._at_once(request)
+        if who is None:
+            if not self._addresses.take(address_of(request), self._clock()):
+                return SLOW_DOWN
+            who = await self._who(request)
+        if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
+            return SLOW_DOWN
+        return who
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -231,6 +241,11 @@ class Door:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def address_of(request: Request) -> str:
+    """What is counted as one sender, of those who are not known."""
+    return party(_address(request))
 
 
 def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | No:

@@ -33,6 +33,8 @@ class Session(msgspec.Struct, frozen=True):
     created_at: int
     renewed_at: int
     """When its end was put off last, which is also when Postgres was last known to have it."""
+    life_ms: int
+    """How long after that it ends."""
 
 
 _encode = msgspec.json.Encoder().encode

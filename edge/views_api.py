@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.commands import Sender, Seq
-from actors.messages import Look, No, Seen
+from actors.messages import No, Seen
 from edge.connection import Services
 from edge.past import past
 from edge.rest import Answer, Call, Endpoint
@@ -77,9 +77,7 @@ def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
         as_spectator = call.query.role == "spectator"
-        answer = await services.router.ask(
-            call.room, lambda epoch: Look(epoch, sender, call.room, as_spectator, call.code)
-        )
+        answer = await services.looking.look(call.room, sender, code=call.code, as_spectator=as_spectator)
         if isinstance(answer, Seen):
             if answer.audience == "inside":
                 services.fanout.presence.touch(call.room, sender.user)

@@ -19,6 +19,13 @@ from tavola.processes import PYTHON
 READY_S = 90.0
 STOP_S = 20.0
 POLL_S = 0.1
+LIMITS = {
+    "TAVOLA_GUESTS_PER_MINUTE": "0",
+    "TAVOLA_ROOMS_PER_USER": "0",
+    "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
+    "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
+}
+"""Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 
 
 class DidNotStart(Exception):
@@ -49,7 +56,7 @@ async def own_stack(
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env={**os.environ, **_settings(rooms_per_actor), **(environment or {})},
+            env={**os.environ, **LIMITS, **_settings(rooms_per_actor), **(environment or {})},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir

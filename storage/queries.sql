@@ -1,11 +1,22 @@
 -- All SQL but the migrations. Each query follows its name; storage.postgres reads them.
 
+-- name: opening_lock
+-- For the rest of the transaction nobody else opens a room for user $1: what is counted meanwhile stays true.
+SELECT pg_advisory_xact_lock(hashtextextended('opens ' || $1, 0))
+
+-- name: opened_rooms
+-- How many open rooms user $1 hosts, up to $2; and, of the last $4 that they opened after $3 (ms), when the first was.
+-- It is null if there were not so many.
+SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = $1 AND status <> 'closed' LIMIT $2) hosted) AS hosted,
+       (SELECT created_at FROM rooms WHERE opened_by = $1 AND created_at > $3
+        ORDER BY created_at DESC OFFSET greatest($4 - 1, 0) LIMIT 1) AS opened_at
+
 -- name: create_room
 -- One room with its host admitted and its first state. Nothing when this creation was made before (rooms_created_once).
 WITH made AS (
-    INSERT INTO rooms (id, code, name, game, options, visibility, approval, host_id, max_spectators, max_players,
-                       created_at, creation_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    INSERT INTO rooms (id, code, name, game, options, visibility, approval, host_id, opened_by, max_spectators,
+                       max_players, created_at, creation_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12)
     ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
     RETURNING id
 ), admitted AS (
@@ -15,6 +26,10 @@ WITH made AS (
     INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, $15, $11 FROM made
 ), state AS (
     INSERT INTO game_states (room_id, state, updated_at) SELECT id, $14, $11 FROM made
+), session AS (
+    -- Who opens a room is no passer-by any more.
+    UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
+    FROM made WHERE user_id = $8 AND life < 604800000 AND expire > $11
 )
 SELECT id FROM made
 
@@ -109,6 +124,17 @@ SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approv
                                                                     s.user_id IS NOT NULL, p.banned)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
         WHERE p.room_id = r.id) AS members
+FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.id = $1
+
+-- name: load_glimpse
+-- As `load_room`, with no member but user $2: all that it takes to show the room to somebody who has no part in it.
+SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
+       g.epoch, g.seq, g.state,
+       (SELECT coalesce(json_object_agg(p.user_id, json_build_array(p.display_name, p.status, p.changed_at,
+                                                                    s.user_id IS NOT NULL, p.banned)), '{}')
+        FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
+        WHERE p.room_id = r.id AND p.user_id = $2) AS members
 FROM rooms r JOIN game_states g ON g.room_id = r.id
 WHERE r.id = $1
 
@@ -232,6 +258,16 @@ RETURNING room_id
 -- name: checkpoint_first
 -- The oldest checkpoint of room $1.
 SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq LIMIT 1
+
+-- name: live_actors
+-- How many actors live on each node. Of those that did not answer somebody, $1 count as gone: they may be, and their rooms
+-- need another one now.
+SELECT node, count(*) - least(count(suspect_at), $1::integer) AS actors FROM room_actors
+WHERE alive_at > now() - interval '6 seconds' GROUP BY node
+
+-- name: node_lock
+-- For the rest of the transaction no other actor is registered on node $1.
+SELECT pg_advisory_xact_lock(hashtextextended('node ' || $1, 0))
 
 -- name: register_actor
 INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3, $4, $5)

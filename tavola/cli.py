@@ -57,12 +57,12 @@ def steward() -> None:
     from tavola.settings import load
 
     settings = load()
-    from actors.cluster import Cluster, join
+    from actors.cluster import ensure_steward, join
     from tavola.fingerprint import admitted_at
 
     asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
-    asyncio.run(Cluster(settings).ensure_steward())
+    asyncio.run(ensure_steward(settings))
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
     disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
+    rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
+    """Open rooms of which one user may be the host before they open another. 0: any number."""
+    rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)
+    """Rooms that one user may open in a minute, and that they may have started by a command. 0: any number."""
+    room_actors_per_node: int = Field(0, alias="TAVOLA_ROOM_ACTORS_PER_NODE", ge=0)
+    """0: as many as the node's memory is for (`actors.ceiling`)."""
+    guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
+    """New guests that one address may make in a minute, at each edge. 0: any number."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Separated by commas or blanks. Empty: the edge's own origin."""
     connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)

@@ -52,7 +52,7 @@ class Channel:
         await self.fanout.begin(one, self.room)
         seen = await self.table.look(self.epoch, user, self.room)
         assert isinstance(seen, Seen)
-        self.fanout.place(one, self.room, seen.seq, seen.epoch, seen.audience)
+        self.fanout.place(one, self.room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         sink.payloads.append({"seq": seen.seq})
         return sink
 

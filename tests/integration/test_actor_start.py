@@ -25,7 +25,7 @@ async def main():
     settings = Settings(DATABASE_URL=url, TAVOLA_JWT_SECRET="s" * 32)
     actor = RoomActor("a", settings) if which == "actor" else StewardActor(settings)
     try:
-        await actor.start()
+        await actor.start(*([{}] if which == "actor" else []))
     except Exception as error:
         print(type(error).__name__, flush=True)
     await asyncio.sleep(60)  # as Ray would keep it

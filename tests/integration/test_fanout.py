@@ -64,7 +64,7 @@ class Room:
         seen = await self.table.look(self.epoch, user, self.id)
         assert isinstance(seen, Seen)
         sink.payloads.append({"seq": seen.seq, "epoch": seen.epoch, "view": msgspec.json.decode(seen.view)})
-        self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience)
+        self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         return one, sink
 
 
@@ -313,7 +313,7 @@ def test_a_follower_ahead_of_the_others_and_one_behind(database_url: str, redis_
             late.payloads.append({"seq": 2})
             if heard:
                 room.hears(2, 3, 4, 5, 6)
-            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch), "inside")
+            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch), "inside", has_part=True)
             await asyncio.gather(first.has(6), late.has(6))
             await room.goes_on(1)
             room.hears(7)
@@ -360,7 +360,7 @@ def test_who_has_gone_hears_nothing_more(database_url: str, redis_url: str) -> N
             await room.fanout.begin(waits, room.id)
             room.fanout.end(goes, room.id)
             room.fanout.end(waits, room.id)
-            room.fanout.place(waits, room.id, Seq(1), Epoch(room.epoch), "inside")
+            room.fanout.place(waits, room.id, Seq(1), Epoch(room.epoch), "inside", has_part=True)
             await room.goes_on(1)
             room.hears(2)
             assert (sink.seqs, gone.seqs, never.payloads) == ([1, 2], [1], [])

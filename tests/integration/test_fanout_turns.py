@@ -43,7 +43,7 @@ def test_a_lost_message_is_found_in_every_room(
                 seen = await table.look(epoch, "host", room)
                 assert isinstance(seen, Seen)
                 sink.payloads.append({"seq": seen.seq})
-                fanout.place(one, room, seen.seq, seen.epoch, seen.audience)
+                fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
                 await table.does(epoch, "host", chat(room, "unheard"))
                 sinks.append((sink, seen.seq + 1))
             for sink, seq in sinks:

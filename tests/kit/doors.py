@@ -23,6 +23,7 @@ from edge.api import Api
 from edge.auth import Identities, Identity
 from edge.connection import Connection, Services
 from edge.fanout import Fanout
+from edge.limits import NO_LIMITS
 from edge.lobby import Lobby
 from edge.origins import Origins
 from edge.presence import Presence
@@ -158,7 +159,7 @@ async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
         who = Who(identities, sessions, sign_outs, Origins(()), None)
         services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
         app = Starlette(
-            routes=Api(services, who, Lobby(database), online).routes(), exception_handlers={404: not_there}
+            routes=Api(services, who, Lobby(database), online, NO_LIMITS).routes(), exception_handlers={404: not_there}
         )
         tasks = [asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run())]
         try:

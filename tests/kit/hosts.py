@@ -147,8 +147,8 @@ async def connected(url: str, **sizes: int) -> AsyncIterator[Database]:
 
 
 async def open_room(database: Database, game: str = "tictactoe", host: str = "host", **fields: Any) -> RoomId:
-    """A new room in the database, owned by nobody."""
-    number = next(_numbers)
+    """A new room in the database, owned by nobody; opened `at` (ms)."""
+    number, at = next(_numbers), fields.pop("at", START_MS)
     room = RoomId(f"r_{number:016x}")
     wish = Wish(game=game, approval=fields.pop("approval", "auto"), options=fields)
     name = sender(host).name
@@ -156,7 +156,7 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
     assert isinstance(rows, Opening), rows
     made = await database.row(
         "create_room", room, f"C{number:05d}", "A table", rows.game, rows.options, wish.visibility, wish.approval, host,
-        wish.max_spectators, rows.max_players, START_MS, None, name, rows.state, rows.checkpoint,
+        wish.max_spectators, rows.max_players, at, None, name, rows.state, rows.checkpoint,
     )  # fmt: skip
     assert made is not None
     return room

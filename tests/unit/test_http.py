@@ -15,8 +15,9 @@ from starlette.requests import Request
 
 from actors.commands import RoomId, UserId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import INVALID, UNAUTHENTICATED, Identity
-from edge.limits import Rates
+from edge.limits import PerMinute, Rates
 from edge.rest import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
 from storage.postgres import Conflict, StorageUnavailable
 
@@ -57,12 +58,24 @@ class Codes:
         return user == "bob"
 
 
-async def by_bearer(request: Request) -> Identity | No:
-    """The bearer's token is his name."""
-    _, _, token = request.headers.get("authorization", "").partition(" ")
-    if not token:
-        return UNAUTHENTICATED
-    return INVALID if token == "bad" else Identity(UserId(token), token, 0)
+def at_once(request: Request) -> Identity | None:
+    """The bearer's token is his name; a name without a bearer must be looked up."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return Identity(UserId(token), token, 0) if scheme == "Bearer" and token not in ("", "bad") else None
+
+
+class Looked:
+    """Looks up who they are, and counts how often it was asked to."""
+
+    def __init__(self) -> None:
+        self.up = 0
+
+    async def __call__(self, request: Request) -> Identity | No:
+        self.up += 1
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        if not token:
+            return UNAUTHENTICATED
+        return INVALID if token == "bad" else Identity(UserId(token), token, 0)
 
 
 class Time:
@@ -100,8 +113,8 @@ ENDPOINTS = [
 
 
 @asynccontextmanager
-async def client(clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    routes = Door(by_bearer, Codes(), clock or Time()).routes(ENDPOINTS)
+async def client(clock: Time | None = None, looked: Looked | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    routes = Door(looked or Looked(), Codes(), clock or Time(), at_once=at_once).routes(ENDPOINTS)
     app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://edge", headers={"Authorization": "Bearer ann"}
@@ -259,6 +272,29 @@ def test_who_asks_too_often() -> None:
     asyncio.run(main())
 
 
+def test_an_address_is_judged_before_anybody_is_looked_up() -> None:
+    async def main() -> None:
+        time, looked = Time(), Looked()
+        async with client(time, looked) as http:
+            for n in range(int(ADDRESS_BURST) + 100):
+                kept = await http.get("/tell", headers={"Authorization": f"Session {n}"})
+            assert code_of(kept) == (429, "rate_limited")
+            assert looked.up == ADDRESS_BURST, "those of whom it is known that they ask too much cost no query"
+            assert (await http.get("/tell")).status_code == 200, "a token of ours needs no looking up"
+            time.now += 1
+            assert (await http.get("/tell", headers={"Authorization": "Session ann"})).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_so_many_a_minute_all_at_once_if_they_like() -> None:
+    three = PerMinute(3)
+    assert [three.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert three.again_after_ms == 20_000
+    assert [three.take("a", 20.0), three.take("a", 20.0), three.take("b", 20.0)] == [True, False, True]
+    assert all(PerMinute(0).take("a", 0.0) for _ in range(1000))
+
+
 def test_of_many_the_one_longest_ago_is_forgotten() -> None:
     rates = Rates(1.0, 1.0, limit=3)
     assert [rates.take(who, 0.0) for who in ("a", "b", "c", "a")] == [True, True, True, False]
@@ -266,3 +302,9 @@ def test_of_many_the_one_longest_ago_is_forgotten() -> None:
     assert len(rates) == 3
     assert not rates.take("a", 0.0), "who asked lately is remembered"
     assert rates.take("b", 0.0)
+
+
+def test_ipv6_is_counted_by_network() -> None:
+    assert party("2001:db8::1") == party("2001:db8::ffff:1") != party("2001:db8:0:1::1")
+    assert party("::ffff:192.0.2.1") == party("192.0.2.1") == "192.0.2.1"
+    assert party("testclient") == "testclient"
