@@ -19,44 +19,44 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from actors.cluster import Cluster, ensure_steward, join
-from actors.commands import UserId
-from actors.directory import ClusterUnavailable, Directory
-from edge import pages
-from edge.addresses import Doorman
-from edge.api import Api
-from edge.auth import Identities
-from edge.bounded_http import bounded_http
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.issuers import Issuer, OneKey
-from edge.jwks import Jwks
-from edge.limits import Limits
-from edge.lobby import Lobby
-from edge.metrics import CONTENT_TYPE
-from edge.moment import Moment
-from edge.operators import Operator
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
-from edge.rest import hung_up, not_there
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.websocket import EXTENSION, DirectWebSocket
-from edge.who import COOKIE, Who
-from storage.online import Online
-from storage.postgres import Database, StorageUnavailable
-from storage.redis import Board
-from storage.sealing import Opener, Sealer
-from tavola import logs
-from tavola.collector import relax
-from tavola.fingerprint import admitted_at
-from tavola.keys import Purpose, Secrets
-from tavola.settings import Settings
+from tavola.actors.cluster.control_plane import Cluster, ensure_steward, join
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.wire.commands import UserId
+from tavola.config import logs
+from tavola.config.collector import relax
+from tavola.config.keys import Purpose, Secrets
+from tavola.config.settings import Settings
+from tavola.edge.common.addresses import Doorman
+from tavola.edge.common.limits import Limits
+from tavola.edge.common.metrics import CONTENT_TYPE
+from tavola.edge.common.moment import Moment
+from tavola.edge.identity.auth import Identities
+from tavola.edge.identity.authenticator import COOKIE, Who
+from tavola.edge.identity.issuers import Issuer, OneKey
+from tavola.edge.identity.jwks import Jwks
+from tavola.edge.identity.operators import Operator
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest import pages
+from tavola.edge.rest.bounded_http import bounded_http
+from tavola.edge.rest.endpoints import Api
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import hung_up, not_there
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
+from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.storage.fingerprint import admitted_at
+from tavola.storage.online import Online
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.redis import Board
+from tavola.storage.sealing import Opener, Sealer
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from storage.postgres import QUERIES, Database, Lane
+from tavola.storage.postgres import QUERIES, Database, Lane
 
 _json = msgspec.json.Encoder().encode
 
@@ -96,7 +96,7 @@ def _with_records(query: str, tables: tuple[str, ...], arguments: int) -> str:
 
 
 def _read_parts() -> dict[str, str]:
-    text = files("storage").joinpath("records.sql").read_text()
+    text = files("tavola.storage").joinpath("sql", "records.sql").read_text()
     parts = re.split(r"^-- part: (\w+)\n", text, flags=re.MULTILINE)[1:]
     return {table: part.strip() for table, part in zip(parts[::2], parts[1::2], strict=True)}
 

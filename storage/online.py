@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from storage.redis import ONLINE_MS
+from tavola.storage.redis import ONLINE_MS
 
 WITHIN_S = 1.0
 USERS_LIMIT = 200

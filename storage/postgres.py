@@ -54,7 +54,7 @@ class Conflict(Exception):
 
 def _read_queries() -> dict[str, str]:
     queries: dict[str, str] = {}
-    for file in sorted(files("storage").iterdir(), key=lambda file: file.name):
+    for file in sorted(files("tavola.storage").joinpath("sql").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
             parts = re.split(r"^-- name: (\w+)\n", file.read_text(), flags=re.MULTILINE)[1:]
             for name, body in zip(parts[::2], parts[1::2], strict=True):
@@ -243,7 +243,7 @@ def _kind(error: BaseException) -> str:
 
 async def migrate(url: str) -> list[str]:
     """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied."""
-    folder = files("storage").joinpath("migrations")
+    folder = files("tavola.storage").joinpath("migrations")
     scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)

@@ -17,7 +17,7 @@ import hiredis
 import structlog
 from redis.connection import SSLConnection, parse_url
 
-from storage.sealing import NotOpened, Opener, Sealer, numbers
+from tavola.storage.sealing import NotOpened, Opener, Sealer, numbers
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ import httpx
 import redis.asyncio
 import redis.exceptions
 
-from tavola.settings import Settings, SettingsError, load, read_stack
+from tavola.config.settings import Settings, SettingsError, load, read_stack
 
 _TIMEOUT_S = 5.0
 _OPEN_FILES = 4096

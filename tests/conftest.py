@@ -11,11 +11,11 @@ import pytest
 import redis
 from hypothesis import settings
 
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
-from storage.embedded_roles import ROLE
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
+from tavola.stack.embedded_roles import ROLE
 
-# For `make long`; tests/property/kit_examples.py says who follows it.
+# For `make long`; tests/property/example_counts.py says who follows it.
 settings.register_profile("long", max_examples=2000)
 
 _numbers = count(1)
@@ -52,7 +52,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(postgres_server: str, superuser_url: str) -> str:
     """The name of a database with all migrations applied and nothing in it."""
-    from storage.postgres import migrate
+    from tavola.storage.postgres import migrate
 
     asyncio.run(_execute(superuser_url, f"CREATE DATABASE template_tavola OWNER {ROLE}"))
     asyncio.run(migrate(_database(postgres_server, "template_tavola")))

@@ -39,22 +39,22 @@ IMPURE = {
 }
 BY_NAME = {"import_module", "__import__"}
 RAY = {
-    "actors.cluster",
-    "actors.remote",
-    "tavola.local_ray",
+    "tavola.actors.cluster.control_plane",
+    "tavola.actors.cluster.remote",
+    "tavola.stack.local_ray",
     "tavola.node",
-    "load.floor.ray_call",
+    "tavola.load.bench.floor.ray_call",
 }
 """Who imports Ray: what is built on it, what starts it, and what measures an empty call of it."""
 FOR_LOAD = {
-    "storage.embedded_postgres",
-    "storage.embedded_redis",
-    "storage.sealing",
-    "tavola.failures",
-    "tavola.keys",
-    "tavola.local_ray",
-    "tavola.processes",
-    "tavola.server",
+    "tavola.stack.embedded_postgres",
+    "tavola.stack.embedded_redis",
+    "tavola.storage.sealing",
+    "tavola.config.failures",
+    "tavola.config.keys",
+    "tavola.stack.local_ray",
+    "tavola.stack.processes",
+    "tavola.stack.server",
 }
 """What of the server's code `load` imports: the servers from wheels, to break them, what starts and ends programs, and
 what opens the messages in Redis. Of the wire it needs nothing."""
@@ -105,9 +105,9 @@ def ours(module: str) -> set[str]:
 
 def test_the_imports_are_read() -> None:
     """This test can fail: it sees what is there."""
-    assert "actors.screen" in ours("actors.host")
-    assert "ray" in set(imports("actors.remote"))
-    assert "games.base" in ours("actors.play")
+    assert "tavola.actors.room.incoming" in ours("tavola.actors.host.host")
+    assert "ray" in set(imports("tavola.actors.cluster.remote"))
+    assert "tavola.games.base" in ours("tavola.actors.room.play")
 
 
 def test_no_module_bears_a_name_of_the_standard_library() -> None:
@@ -132,7 +132,7 @@ def test_a_module_that_is_asked_for_by_name_is_imported(tmp_path: Path, monkeypa
 def test_games_know_nothing_but_games(module: str) -> None:
     assert {top(name) for name in ours(module)} <= {"games"}
     assert not {top(name) for name in imports(module)} & IMPURE
-    if module == "games.base":
+    if module == "tavola.games.base":
         assert ours(module) == set()
 
 
@@ -140,62 +140,72 @@ def test_games_know_nothing_but_games(module: str) -> None:
 def test_the_core_is_pure(module: str) -> None:
     assert not {top(name) for name in imports(module)} & IMPURE
     inner = {name for name in ours(module) if top(name) != "games"}
-    assert inner <= PURE | ({"storage.commits"} if module == "actors.records" else set())
+    assert inner <= PURE | ({"tavola.storage.commits"} if module == "tavola.actors.room.rows" else set())
 
 
 def test_the_vocabulary_knows_nothing() -> None:
-    assert ours("actors.commands") <= {"games.base"}
+    assert ours("tavola.actors.wire.commands") <= {"tavola.games.base"}
 
 
 @pytest.mark.parametrize("module", modules("actors"))
 def test_actors_know_no_edge(module: str) -> None:
     assert not {top(name) for name in ours(module)} & {"edge", "load"}
-    if any(top(name) == "tavola" for name in ours(module) - {"tavola.keys"}):
-        assert module in ("actors.cluster", "actors.remote", "actors.steward"), "settings are read at the root"
+    if any(top(name) == "tavola" for name in ours(module) - {"tavola.config.keys"}):
+        assert module in (
+            "tavola.actors.cluster.control_plane",
+            "tavola.actors.cluster.remote",
+            "tavola.actors.cluster.steward",
+        ), "settings are read at the root"
 
 
 def test_the_line_knows_neither_storage_nor_games() -> None:
-    assert ours("actors.line") == {"actors.messages", "tavola.keys"}
+    assert ours("tavola.actors.wire.line") == {"tavola.actors.wire.messages", "tavola.config.keys"}
 
 
 def test_the_host_knows_no_ray() -> None:
     seen: set[str] = set()
-    todo = ["actors.host"]
+    todo = ["tavola.actors.host.host"]
     while todo:
         module = todo.pop()
         if module not in seen:
             seen.add(module)
             todo += [name for name in ours(module) if top(name) in OURS]
-    assert "actors.cluster" not in seen
-    assert "actors.remote" not in seen
+    assert "tavola.actors.cluster.control_plane" not in seen
+    assert "tavola.actors.cluster.remote" not in seen
     assert not any(top(name) == "ray" for module in seen for name in imports(module))
 
 
 @pytest.mark.parametrize("module", modules("storage"))
 def test_storage_knows_rows_and_bytes(module: str) -> None:
-    allowed = {"storage"} | ({"tavola"} if module.startswith("storage.embedded") else set())
-    assert {top(name) for name in ours(module) - {"tavola.keys"}} <= allowed
+    allowed = {"storage"} | ({"tavola"} if module.startswith("tavola.stack.embedded") else set())
+    assert {top(name) for name in ours(module) - {"tavola.config.keys"}} <= allowed
     assert "ray" not in {top(name) for name in imports(module)}
 
 
 @pytest.mark.parametrize("module", modules("edge"))
 def test_an_edge_knows_no_game_and_no_host(module: str) -> None:
-    assert not {name for name in ours(module) if top(name) in ("games", "load")} - {"games.base"}
+    assert not {name for name in ours(module) if top(name) in ("games", "load")} - {"tavola.games.base"}
     assert not ours(module) & {
-        "actors.host",
-        "actors.room",
-        "actors.play",
-        "actors.slot",
-        "actors.view",
-        "actors.remote",
+        "tavola.actors.host.host",
+        "tavola.actors.room.decide",
+        "tavola.actors.room.play",
+        "tavola.actors.host.loaded_room",
+        "tavola.actors.room.view",
+        "tavola.actors.cluster.remote",
     }
-    if module != "edge.app":
-        assert "actors.cluster" not in ours(module)
-        assert "edge.app" not in ours(module)
+    if module != "tavola.edge.app":
+        assert "tavola.actors.cluster.control_plane" not in ours(module)
+        assert "tavola.edge.app" not in ours(module)
 
 
 def test_the_protocol_touches_no_socket() -> None:
-    assert not {top(name) for name in imports("edge.protocol")} & {"starlette", "uvicorn", "asyncio", "ray", "storage"}
+    assert not {top(name) for name in imports("tavola.edge.ws.protocol")} & {
+        "starlette",
+        "uvicorn",
+        "asyncio",
+        "ray",
+        "storage",
+    }
 
 
 def test_load_is_a_client() -> None:
@@ -203,9 +213,9 @@ def test_load_is_a_client() -> None:
 
 
 def test_settings_are_a_leaf() -> None:
-    assert ours("tavola.settings") <= {"tavola.failures", "tavola.keys"}
-    assert ours("tavola.keys") == set()
-    assert ours("tavola.failures") == set()
+    assert ours("tavola.config.settings") <= {"tavola.config.failures", "tavola.config.keys"}
+    assert ours("tavola.config.keys") == set()
+    assert ours("tavola.config.failures") == set()
 
 
 def test_sql_is_in_its_files() -> None:

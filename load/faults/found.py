@@ -10,8 +10,8 @@ import os
 import signal
 from pathlib import Path
 
-from load.faults.proxy import Proxy
-from load.processes import Stack, read_stack
+from tavola.load.faults.proxy import Proxy
+from tavola.load.measure.processes import Stack, read_stack
 
 BACK_WITHIN_S = 60.0
 LOOK_S = 0.1

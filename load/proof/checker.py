@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from load.proof import once, order, secrecy, table, visible
-from load.proof.evidence import Room, Text
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.evidence.evidence import Room, Text
+from tavola.load.proof import once, order, secrecy, table, visible
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 SHOWN_OF_EACH = 20
 """Findings of one promise in one room that are kept; a single mistake may show in every frame."""

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from load.frames import Json
-from load.merge import merge
-from load.proof.evidence import Row
+from tavola.load.client.frames import Json
+from tavola.load.client.merge import merge
+from tavola.load.evidence.evidence import Row
 
 Audience = Literal["inside", "outside"]
 TOKENS = frozenset({"rejoin_token", "seat_token"})

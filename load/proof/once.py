@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from load.proof.evidence import Note, Room, decoded
-from load.proof.findings import Finding
-from load.proof.ledger import Entry, Ledger
+from tavola.load.evidence.evidence import Note, Room, decoded
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Entry, Ledger
 
 COMMANDS_APART = frozenset({"authenticate", "join_room", "leave_room", "resync", "heartbeat"})
 """Frames of a client that are no commands."""

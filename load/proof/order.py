@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from load.checks import APART
-from load.follower import Fault, Follower
-from load.frames import Hydrated, Json, Update, Updates, decode_full
-from load.merge import difference, merge
-from load.proof.evidence import Diary, Room, decoded, users
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.checks.verdict import APART
+from tavola.load.client.follower import Fault, Follower
+from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.merge import difference, merge
+from tavola.load.evidence.evidence import Diary, Room, decoded, users
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 TOO_SLOW = b"4503"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from load.proof.evidence import Room
-from load.proof.once import Sent
+from tavola.load.evidence.evidence import Room
+from tavola.load.proof.once import Sent
 
 
 class Pulse(msgspec.Struct):

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from load.frames import Json
-from load.holdem import cards_in, cards_of
-from load.proof.evidence import Diary, Room, Row, Text, decoded, users
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.checks.holdem import cards_in, cards_of
+from tavola.load.client.frames import Json
+from tavola.load.evidence.evidence import Diary, Room, Row, Text, decoded, users
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 K = TypeVar("K")
 RECENT = 20

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from load.checks import Verdict, Witness
-from load.frames import Json
-from load.holdem import Chips
-from load.proof.evidence import Room
-from load.proof.findings import Finding
-from load.proof.ledger import Entry, Ledger
+from tavola.load.checks.holdem import Chips
+from tavola.load.checks.verdict import Verdict, Witness
+from tavola.load.client.frames import Json
+from tavola.load.evidence.evidence import Room
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Entry, Ledger
 
 
 def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from load.proof.evidence import Diary, Note, Room, decoded
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger, without_tokens
+from tavola.load.evidence.evidence import Diary, Note, Room, decoded
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger, without_tokens
 
 
 def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:

@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_browser import CHROMIUM, Balancer
-from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, async_playwright, expect
+
+from kit.browser import CHROMIUM, Balancer
+from kit.stack import ADMIN_SECRET, Stack
 
 expect.set_options(timeout=20_000)
 

@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, Route, expect
+
+from kit.browser import Balancer, Person, person, robots_room
+from kit.stack import ADMIN_SECRET, Stack
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import psutil
 import pytest
-from kit_browser import Balancer, Person, Room, person, robots_room
-from kit_stack import Stack, frozen, kill, lives, until
 from playwright.async_api import Browser, expect
+
+from kit.browser import Balancer, Person, Room, person, robots_room
+from kit.stack import Stack, frozen, kill, lives, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from edge import pages
+from tavola.edge.rest import pages
 
 pytestmark = pytest.mark.anyio
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_client import Api
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
+
+from kit.browser import Balancer, Person, person, robots_room
+from kit.client import Api
+from kit.stack import Stack, until
 
 pytestmark = pytest.mark.anyio
 

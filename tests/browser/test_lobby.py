@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_stack import Stack
 from playwright.async_api import Browser, expect
+
+from kit.browser import Balancer, Person, person, robots_room
+from kit.stack import Stack
 
 pytestmark = pytest.mark.anyio
 

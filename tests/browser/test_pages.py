@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from edge import pages
+from tavola.edge.rest import pages
 
 LIMIT = 150 * 1024
 """Bytes over the wire for the whole application."""

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from kit_browser import CARD, Balancer, Person, Room, person, robots_room
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
+
+from kit.browser import CARD, Balancer, Person, Room, person, robots_room
+from kit.stack import Stack, until
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kit_browser import Balancer, person, robots_room
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
+
+from kit.browser import Balancer, person, robots_room
+from kit.stack import Stack, until
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kit_stack import ADMIN_SECRET, Stack
+
+from kit.stack import ADMIN_SECRET, Stack
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from kit_client import Json, Player, reachable
-from kit_stack import Stack, kill, until
-from kit_table import BUY_IN, Table, table
+
+from kit.client import Json, Player, reachable
+from kit.stack import Stack, kill, until
+from kit.table import BUY_IN, Table, table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from kit_client import Api, Identity
-from kit_stack import Stack
 from websockets.asyncio.client import ClientConnection, connect
+
+from kit.client import Api, Identity
+from kit.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from kit_stack import Stack, frozen, kill, until
-from kit_table import table
 from redis.asyncio import Redis
 
-from actors.commands import RoomId
-from actors.load import update_of
-from actors.update import Part, Update, encode
-from storage.sealing import Sealer
-from tavola.keys import Purpose, Secrets
+from kit.stack import Stack, frozen, kill, until
+from kit.table import table
+from tavola.actors.room.codec import update_of
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.update import Part, Update, encode
+from tavola.config.keys import Purpose, Secrets
+from tavola.storage.sealing import Sealer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

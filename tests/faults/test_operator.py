@@ -9,8 +9,9 @@ import sys
 from typing import Any
 
 import pytest
-from kit_stack import Stack
-from kit_table import table
+
+from kit.stack import Stack
+from kit.table import table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

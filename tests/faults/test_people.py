@@ -10,9 +10,10 @@ import time
 from typing import Any
 
 import pytest
-from kit_client import Api, Identity, Player
-from kit_stack import Stack, until
-from kit_table import CARD, open_room, table
+
+from kit.client import Api, Identity, Player
+from kit.stack import Stack, until
+from kit.table import CARD, open_room, table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -7,8 +7,9 @@ import time
 
 import psutil
 import pytest
-from kit_stack import Owner, Stack, frozen, lives, until
-from kit_table import table
+
+from kit.stack import Owner, Stack, frozen, lives, until
+from kit.table import table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

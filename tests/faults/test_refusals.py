@@ -16,12 +16,13 @@ import httpx
 import jwt
 import psutil
 import pytest
-from kit_client import Api, Identity, Json
-from kit_stack import Stack, until
-from kit_table import Table, open_room, table
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
+
+from kit.client import Api, Identity, Json
+from kit.stack import Stack, until
+from kit.table import Table, open_room, table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

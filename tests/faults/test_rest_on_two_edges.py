@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from kit_client import Api, Identity, Json
-from kit_stack import Stack
+
+from kit.client import Api, Identity, Json
+from kit.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kit_client import Api, Json
-from kit_stack import Stack
-from kit_table import HOLD_COMMITS, table
+
+from kit.client import Api, Json
+from kit.stack import Stack
+from kit.table import HOLD_COMMITS, table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
 

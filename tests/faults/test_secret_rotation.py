@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from kit_client import Api, Identity
-from kit_stack import FOREIGN, Stack, Truth, until
-from kit_table import table
-from kit_tokens import Returning
 
-from tavola.fingerprint import LAGGING_S
-from tavola.local_ray import LocalRay
+from kit.client import Api, Identity
+from kit.stack import FOREIGN, Stack, Truth, until
+from kit.table import table
+from kit.tokens import Returning
+from tavola.stack.local_ray import LocalRay
+from tavola.storage.fingerprint import LAGGING_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
 

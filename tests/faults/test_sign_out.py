@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from kit_client import Api
-from kit_stack import Stack
 from test_refusals import closed, heard, raw
+
+from kit.client import Api
+from kit.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 

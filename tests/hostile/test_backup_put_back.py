@@ -16,9 +16,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_client import Player
-from kit_stack import Stack, frozen, kill, lives, until
-from kit_table import Table, table
+from kit.client import Player
+from kit.stack import Stack, frozen, kill, lives, until
+from kit.table import Table, table
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -11,20 +11,33 @@ from typing import Any
 
 import msgspec
 import pytest
-from kit import broken
-from kit.hosts import Table, Time, connected, hosting, log_of, open_room, place, run, stored
-from kit.rooms import HOST, ROOM, Live, info, sender
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from actors import clock, load, mistakes, replay
-from actors.commands import Act, Chat, Epoch, GiveUp, LeaveSeat, RequestJoin, Resume, RoomId, Start, TakeSeat, UserId
-from actors.messages import Attend, Deliver, Done, Look, Ready, Seen
-from actors.state import Decision, Nothing
-from games import GAMES
-from games.base import Outcome, Refused, SeatIndex
-from games.tictactoe import Options, TicTacToe
-from storage.postgres import Database
+from kit import broken
+from kit.hosts import Table, Time, connected, hosting, log_of, open_room, place, run, stored
+from kit.rooms import HOST, ROOM, Live, info, sender
+from tavola.actors.room import clock, codec, replay
+from tavola.actors.room.state import Decision, Nothing
+from tavola.actors.wire import mistakes
+from tavola.actors.wire.commands import (
+    Act,
+    Chat,
+    Epoch,
+    GiveUp,
+    LeaveSeat,
+    RequestJoin,
+    Resume,
+    RoomId,
+    Start,
+    TakeSeat,
+    UserId,
+)
+from tavola.actors.wire.messages import Attend, Deliver, Done, Look, Ready, Seen
+from tavola.games.base import Outcome, Refused, SeatIndex
+from tavola.games.registry import GAMES
+from tavola.games.tictactoe import Options, TicTacToe
+from tavola.storage.postgres import Database
 
 TIMEOUTS = ("timeout_fails", "timeout_illegal", "timeout_changes_nothing", "timeout_cannot_be_shown")
 
@@ -83,7 +96,7 @@ class Two:
         row = await self.database.row("checkpoint_first", self.room)
         assert row is not None
         rows = await log_of(self.database, self.room)
-        again = replay.replay(load.restore(row["state"]), rows)
+        again = replay.replay(codec.restore(row["state"]), rows)
         assert not isinstance(again, replay.Difference), again
         state = (await stored(self.database, self.room))["state"]
         assert msgspec.json.decode(msgspec.json.encode(again.table)) == msgspec.json.decode(state)

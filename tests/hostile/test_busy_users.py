@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import pytest
+
 from kit.doors import Doors, Person, doors
 from kit.hosts import run
-
-from edge.connection import CHANGE_BURST, CHANGE_RATE
+from tavola.edge.ws.connection import CHANGE_BURST, CHANGE_RATE
 
 
 async def _watcher(at: Doors) -> tuple[Person, Person, dict[str, Any]]:

@@ -10,18 +10,18 @@ from collections import Counter
 
 import asyncpg
 import pytest
-from kit.hosts import connected, hosting, place, run
 
-from actors import ceiling
-from actors.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, Full, Node
-from actors.commands import CloseRoom, Leave, RoomId, UserId
-from actors.messages import No
-from actors.opening import Request
-from edge.auth import Identity
-from edge.limits import Limits
-from edge.lobby import Lobby, RoomSummary
-from edge.matchmaker import Matchmaker
-from storage.postgres import Database
+from kit.hosts import connected, hosting, place, run
+from tavola.actors.cluster import ceiling
+from tavola.actors.cluster.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, Full, Node
+from tavola.actors.room.opening import Request
+from tavola.actors.wire.commands import CloseRoom, Leave, RoomId, UserId
+from tavola.actors.wire.messages import No
+from tavola.edge.common.limits import Limits
+from tavola.edge.identity.auth import Identity
+from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.edge.rest.matchmaker import Matchmaker
+from tavola.storage.postgres import Database
 
 GUS = Identity(UserId("u_gus"), "Gus", 0)
 ANN = Identity(UserId("u_ann"), "Ann", 0)

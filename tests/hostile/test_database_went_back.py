@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
+
 from kit.followers import Sink
 from kit.hosts import (
     OPENER,
@@ -29,31 +31,29 @@ from kit.hosts import (
 )
 from kit.proxy import proxied
 from kit.rooms import sender
-from structlog.testing import capture_logs
-
-from actors import update as codec
-from actors.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
-from actors.directory import ClusterUnavailable, Directory
-from actors.line import LineServer
-from actors.messages import Deliver, Evict, Moved
-from edge.auth import Identities, Identity
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.who import Who
-from load.follower import Fault, Follower
-from load.frames import Hydrated, Json, Update, Updates, decode_full
-from load.merge import difference
-from load.view import FullView
-from storage.postgres import Database
-from storage.redis import Board, Publisher
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
+from tavola.actors.wire.line import LineServer
+from tavola.actors.wire.messages import Deliver, Evict, Moved
+from tavola.edge.identity.auth import Identities, Identity
+from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.load.client.follower import Fault, Follower
+from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.merge import difference
+from tavola.load.client.view import FullView
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board, Publisher
 
 TABLES = (
     "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "actions", "hands", "checkpoints",

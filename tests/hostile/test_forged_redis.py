@@ -11,22 +11,22 @@ from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio import Redis
+
 from kit.browsers import Time, edges
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
-from redis.asyncio import Redis
-
-from actors import update as codec
-from actors.commands import Epoch, RequestJoin, RoomId, Seq, Start, TakeSeat, UserId
-from actors.messages import Seen
-from actors.update import Part, Update
-from edge import fanout as fanouts
-from edge.fanout import Fanout
-from edge.metrics import Metrics
-from edge.presence import Presence
-from storage.redis import Board, Publisher, room_channel
-from storage.sealing import HEAD, NotOpened, Opener, Sealer, numbers
-from tavola.keys import Purpose, Secrets
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Start, TakeSeat, UserId
+from tavola.actors.wire.messages import Seen
+from tavola.actors.wire.update import Part, Update
+from tavola.config.keys import Purpose, Secrets
+from tavola.edge.common.metrics import Metrics
+from tavola.edge.routing.presence import Presence
+from tavola.edge.ws import fanout as fanouts
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.redis import Board, Publisher, room_channel
+from tavola.storage.sealing import HEAD, NotOpened, Opener, Sealer, numbers
 
 LIE = b'[{"kind":"a_lie"}]'
 

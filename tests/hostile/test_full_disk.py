@@ -20,9 +20,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_client import Api, Pending, Player
-from kit_stack import Stack, lives, until
-from kit_table import Table, table
+from kit.client import Api, Pending, Player
+from kit.stack import Stack, lives, until
+from kit.table import Table, table
 
 pytestmark = [
     pytest.mark.anyio,

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kit.broken import SECRET
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_client import Api, Player
-from kit_stack import Stack, until
-from kit_table import open_room
+from kit.client import Api, Player
+from kit.stack import Stack, until
+from kit.table import open_room
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(200)]
 TESTS = Path(__file__).parents[1]

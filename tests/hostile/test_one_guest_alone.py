@@ -17,10 +17,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-from kit_client import Api, Identity, Player
-from kit_stack import Stack, Truth, kill, until
-
-from tavola.settings import Settings
+from kit.client import Api, Identity, Player
+from kit.stack import Stack, Truth, kill, until
+from tavola.config.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

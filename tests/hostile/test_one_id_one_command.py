@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kit.doors import Doors, Person, doors
 from kit.hosts import run
-
-from actors.answers import REMEMBERED
+from tavola.actors.host.answers import REMEMBERED
 
 
 async def _rooms(at: Doors) -> tuple[Person, str, dict[str, Any]]:

@@ -5,13 +5,13 @@ join a room, or opens one, has a week, like everybody.
 from __future__ import annotations
 
 import pytest
+
 from kit.browsers import Time, edges
 from kit.hosts import connected, hosting, open_room, place, run
-
-from actors.commands import RequestJoin
-from edge.limits import Limits
-from edge.sessions import A_USER, LIFE_MS, PASSING_MS
-from storage.postgres import Database
+from tavola.actors.wire.commands import RequestJoin
+from tavola.edge.common.limits import Limits
+from tavola.edge.identity.sessions import A_USER, LIFE_MS, PASSING_MS
+from tavola.storage.postgres import Database
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -13,11 +13,11 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from kit.strangers import as_root, stranger
 
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_roles import ROLE, SUPERUSER
-from storage.postgres import migrate
+from kit.strangers import as_root, stranger
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_roles import ROLE, SUPERUSER
+from tavola.storage.postgres import migrate
 
 LOOK = """
 for name in ("environ", "mem", "fd/0", "cwd"):

@@ -13,29 +13,29 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from kit.browsers import edges
-from kit.hosts import OPENER, SECRET, connected, run
-from kit.proxy import proxied
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from actors.directory import Directory
-from edge import openapi
-from edge.api import Api
-from edge.app import READY_FOR_S, Edge
-from edge.connection import Services
-from edge.fanout import Fanout
-from edge.limits import NO_LIMITS
-from edge.lobby import Lobby
-from edge.presence import Presence
-from edge.returns import Returns
-from edge.router import Router
-from edge.signouts import now_ms
-from edge.tokens import Tokens
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board
-from tavola.settings import Settings
+from kit.browsers import edges
+from kit.hosts import OPENER, SECRET, connected, run
+from kit.proxy import proxied
+from tavola.actors.cluster.directory import Directory
+from tavola.config.settings import Settings
+from tavola.edge.app import READY_FOR_S, Edge
+from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.sign_outs import now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest import openapi
+from tavola.edge.rest.endpoints import Api
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import Online
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board
 
 
 def asked(database: Database) -> list[str]:

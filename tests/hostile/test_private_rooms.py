@@ -6,10 +6,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from kit.doors import Doors, Person, doors
 from kit.hosts import run
-
-from actors.opening import CODE_LETTERS
+from tavola.actors.room.opening import CODE_LETTERS
 
 BODIES: dict[str, dict[str, Any]] = {
     "join": {"display_name": "Eve"},

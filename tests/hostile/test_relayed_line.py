@@ -10,15 +10,15 @@ from typing import Literal
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
+
 from kit.hosts import SECRET, connected, hosting, open_room, place, run
 from kit.rooms import sender
 from kit.waiting import Pulse
-from structlog.testing import capture_logs
-
-from actors import line as lines
-from actors.commands import Chat, Epoch, RequestJoin, RoomId
-from actors.line import Line, LineLost, LineServer
-from actors.messages import Answer, Deliver, Look, Ready, Request, Rouse
+from tavola.actors.wire import line as lines
+from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId
+from tavola.actors.wire.line import Line, LineLost, LineServer
+from tavola.actors.wire.messages import Answer, Deliver, Look, Ready, Request, Rouse
 
 SILENT_S = 20.0
 WITHIN_S = 20.0

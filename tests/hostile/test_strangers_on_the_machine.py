@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.strangers import as_root, stranger
 
-from storage.embedded import EmbeddedServer
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
+from kit.strangers import as_root, stranger
+from tavola.stack.embedded import EmbeddedServer
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
 
 OPEN = """
 for path in sys.argv[1:]:

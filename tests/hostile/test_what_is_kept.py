@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+
 from kit.doors import doors
 from kit.hosts import run
-
-from games import GAMES
+from tavola.games.registry import GAMES
 
 JUNK = {"junk": "x" * 31_000, "room_code": "?", "arguments": {"cell": 8}}
 BLANK = {

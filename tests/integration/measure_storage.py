@@ -20,10 +20,9 @@ import structlog
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from kit.hosts import chat, connected, hosting, open_room, place, run
-
-from load.stats import Histogram
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.postgres import migrate
+from tavola.load.measure.stats import Histogram
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.storage.postgres import migrate
 
 TIMES = 500
 UPDATES = 64

@@ -8,17 +8,17 @@ import subprocess
 import sys
 
 import pytest
+
 from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place, run
 from kit.proxy import proxied
-
-from actors import remote
-from tavola.fingerprint import admit, admitted_at
-from tavola.keys import Secrets
+from tavola.actors.cluster import remote
+from tavola.config.keys import Secrets
+from tavola.storage.fingerprint import admit, admitted_at
 
 SCRIPT = """
 import asyncio, sys
-from actors.remote import RoomActor, StewardActor
-from tavola.settings import Settings
+from tavola.actors.cluster.remote import RoomActor, StewardActor
+from tavola.config.settings import Settings
 
 async def main():
     which, url = sys.argv[1:]

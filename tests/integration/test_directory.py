@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit.hosts import connected, open_room, run, stored
 
-from actors import directory as directories
-from actors.commands import Epoch, RoomId
-from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
-from storage.postgres import Database
+from kit.hosts import connected, open_room, run, stored
+from tavola.actors.cluster import directory as directories
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.storage.postgres import Database
 
 
 class Starter:

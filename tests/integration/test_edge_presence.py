@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 import redis
+
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, run, stored
 from kit.waiting import Pulse
-
-from actors import update as codec
-from actors.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
-from actors.directory import ClusterUnavailable, Directory
-from actors.line import LineServer
-from actors.messages import Answer, Attend, Request, Seen
-from actors.steward import Steward
-from edge.fanout import Fanout, Follower
-from edge.presence import Presence
-from edge.router import Router
-from storage.postgres import Database
-from storage.redis import Board, Publisher
-from tavola.settings import Settings
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.cluster.steward import Steward
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
+from tavola.actors.wire.line import LineServer
+from tavola.actors.wire.messages import Answer, Attend, Request, Seen
+from tavola.config.settings import Settings
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.fanout import Fanout, Follower
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board, Publisher
 
 
 class Actor:
@@ -248,8 +248,8 @@ def test_everybody_is_announced_again_when_the_line_was_cut(database_url: str, r
 def test_what_could_not_be_told_is_told_later_as_it_is_then(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.presence.AGAIN_S", 0.05)
-    monkeypatch.setattr("edge.router.ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr("tavola.edge.routing.presence.AGAIN_S", 0.05)
+    monkeypatch.setattr("tavola.edge.routing.router.ANSWER_WITHIN_S", 0.2)
 
     async def main() -> None:
         async with (
@@ -390,7 +390,7 @@ def test_a_beat_is_one_statement_and_waits_for_no_commit(database_url: str, redi
 
 
 def test_redis_says_who_is_online(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.presence.BEAT_S", 0.05)
+    monkeypatch.setattr("tavola.edge.routing.presence.BEAT_S", 0.05)
 
     async def main() -> None:
         async with connected(database_url) as database, edge(database, redis_url, "e9") as e:

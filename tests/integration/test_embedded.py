@@ -15,11 +15,11 @@ import pytest
 import redis.asyncio
 import redis.exceptions
 
-from storage.embedded import EmbeddedServer
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
-from tavola.processes import in_folder
-from tavola.server import NotStarted
+from tavola.stack.embedded import EmbeddedServer
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
+from tavola.stack.processes import in_folder
+from tavola.stack.server import NotStarted
 
 SERVERS: list[type[EmbeddedServer]] = [EmbeddedPostgres, EmbeddedRedis]
 

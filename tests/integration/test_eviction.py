@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kit.hosts import connected, hosting, open_room, run
 
-from actors.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat
-from actors.directory import Directory, Place
-from storage.postgres import Database
+from kit.hosts import connected, hosting, open_room, run
+from tavola.actors.cluster.directory import Directory, Place
+from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat
+from tavola.storage.postgres import Database
 
 
 class NoStarter:
@@ -22,7 +22,7 @@ async def _place(database: Database, room: RoomId) -> Epoch:
 
 
 def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.host.IDLE_S", 0.2)
+    monkeypatch.setattr("tavola.actors.host.host.IDLE_S", 0.2)
 
     async def main() -> None:
         async with connected(database_url) as database, hosting(database, "a") as table:

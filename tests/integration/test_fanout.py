@@ -10,19 +10,19 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
 from kit.merge import merge
 from kit.proxy import proxied
-
-from actors import update as codec
-from actors.commands import Epoch, Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
-from actors.messages import Seen
-from edge import fanout as fanouts
-from edge.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
-from edge.presence import Presence
-from storage.postgres import Database
-from storage.redis import Board, Publisher
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import Epoch, Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
+from tavola.actors.wire.messages import Seen
+from tavola.edge.routing.presence import Presence
+from tavola.edge.ws import fanout as fanouts
+from tavola.edge.ws.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board, Publisher
 
 
 @asynccontextmanager

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from kit.followers import follower
 from kit.hosts import OPENER, chat, connected, hosting, open_room, place, run
 from kit.proxy import proxied
-
-from actors.messages import Seen
-from edge import fanout as fanouts
-from edge.fanout import Fanout
-from edge.presence import Presence
-from storage.redis import Board
+from tavola.actors.wire.messages import Seen
+from tavola.edge.routing.presence import Presence
+from tavola.edge.ws import fanout as fanouts
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.redis import Board
 
 ROOMS = 5
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+
 from kit.hosts import (
     WITHIN_S,
     Table,
@@ -23,12 +24,11 @@ from kit.hosts import (
 )
 from kit.proxy import Fault, proxied
 from kit.rooms import sender
-
-from actors import clock
-from actors.answers import REMEMBERED
-from actors.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
-from actors.messages import Answer, Deliver, Done, Moved, No, Ready, Seen
-from storage.postgres import Database
+from tavola.actors.host.answers import REMEMBERED
+from tavola.actors.room import clock
+from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
+from tavola.actors.wire.messages import Answer, Deliver, Done, Moved, No, Ready, Seen
+from tavola.storage.postgres import Database
 
 
 def join(room: RoomId, user: str) -> RequestJoin:

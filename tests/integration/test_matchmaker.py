@@ -7,14 +7,14 @@ from collections import Counter
 from typing import Any
 
 import asyncpg
-from kit.hosts import connected, hosting, open_room, place, run
 
-from actors.commands import RoomId, TakeSeat, UserId
-from actors.messages import No
-from edge.auth import Identity
-from edge.lobby import Lobby, RoomSummary
-from edge.matchmaker import Matchmaker
-from storage.postgres import Database
+from kit.hosts import connected, hosting, open_room, place, run
+from tavola.actors.wire.commands import RoomId, TakeSeat, UserId
+from tavola.actors.wire.messages import No
+from tavola.edge.identity.auth import Identity
+from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.edge.rest.matchmaker import Matchmaker
+from tavola.storage.postgres import Database
 
 GAME = "tictactoe"
 SEATS = 2

@@ -13,25 +13,25 @@ import asyncpg
 import httpx
 import pytest
 import redis.asyncio
-from kit.cards import mentioned
-from kit.hosts import OPENER, Table, connected, hosting, open_room, place, run, stored
 from starlette.applications import Starlette
 
-from actors import archive
-from actors.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
-from actors.load import restore, room_of
-from actors.state import Room
-from edge import admin_api, pages
-from edge.connection import Services
-from edge.fanout import Fanout
-from edge.lobby import Lobby
-from edge.operators import GUESSES, Operator
-from edge.presence import Presence
-from edge.rest import Door, not_there
-from edge.rewind import BUSY, ROWS_LIMIT, Rewind
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board
+from kit.cards import mentioned
+from kit.hosts import OPENER, Table, connected, hosting, open_room, place, run, stored
+from tavola.actors.room import archive
+from tavola.actors.room.codec import restore, room_of
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
+from tavola.edge.identity.operators import GUESSES, Operator
+from tavola.edge.rest import admin_api, pages
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import Door, not_there
+from tavola.edge.rest.rewind import BUSY, ROWS_LIMIT, Rewind
+from tavola.edge.routing.presence import Presence
+from tavola.edge.ws.connection import Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import Online
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board
 
 SECRET = "a secret of operators"
 PLAYERS = ("host", "ann", "bob")

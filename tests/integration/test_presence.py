@@ -9,20 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from kit.hosts import Table, chat, connected, hosting, open_room, place, run, stored
 from kit.proxy import proxied
-
-from actors.clock import MERCY_MS
-from actors.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
-from actors.messages import Attend, Evict, Ready
-from actors.presence import EDGE_LOST_MS, REQUEST_MS
-from storage.postgres import Database
+from tavola.actors.host.presence import EDGE_LOST_MS, REQUEST_MS
+from tavola.actors.room.clock import MERCY_MS
+from tavola.actors.wire.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
+from tavola.actors.wire.messages import Attend, Evict, Ready
+from tavola.storage.postgres import Database
 
 
 @pytest.fixture(autouse=True)
 def _ticks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """What must happen at once does not get help from what happens now and then."""
-    monkeypatch.setattr("actors.host.TICK_S", 3600.0)
+    monkeypatch.setattr("tavola.actors.host.host.TICK_S", 3600.0)
 
 
 class Room:
@@ -334,7 +334,7 @@ def test_a_paused_room_notes_absence_and_its_clocks_stand(database_url: str) -> 
 def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.host.IDLE_S", 0.1)
+    monkeypatch.setattr("tavola.actors.host.host.IDLE_S", 0.1)
 
     async def main() -> None:
         async with connected(database_url) as database, hosting(database, "a") as table:

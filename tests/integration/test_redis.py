@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 
 import redis
+
 from kit.hosts import OPENER, SEALER, run
 from kit.proxy import proxied
 from kit.waiting import Pulse
-
-from storage.redis import Publisher, Subscriber, room_channel
+from tavola.storage.redis import Publisher, Subscriber, room_channel
 
 _numbers = count(1)
 

@@ -8,17 +8,28 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place, run
 
-from actors.commands import Epoch, Kick, Leave, LeaveSeat, RequestJoin, RoomId, Spectate, Start, TakeSeat, UserId
-from actors.grants import REJOIN_MS, digest
-from actors.load import update_of
-from edge.auth import EXPIRED, INVALID, Identities
-from edge.gaps import TOGETHER, Gaps
-from edge.returns import CONNECTION_MS, NOT_SEATED, Holder, Part, Pass, Returns
-from edge.router import NO_ROOM
-from edge.tokens import SEAT_LIFE_S, Tokens, fresh
-from storage.postgres import Database, StorageUnavailable
+from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place, run
+from tavola.actors.room.codec import update_of
+from tavola.actors.room.grants import REJOIN_MS, digest
+from tavola.actors.wire.commands import (
+    Epoch,
+    Kick,
+    Leave,
+    LeaveSeat,
+    RequestJoin,
+    RoomId,
+    Spectate,
+    Start,
+    TakeSeat,
+    UserId,
+)
+from tavola.edge.identity.auth import EXPIRED, INVALID, Identities
+from tavola.edge.identity.reconnection import CONNECTION_MS, NOT_SEATED, Holder, Part, Pass, Returns
+from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens, fresh
+from tavola.edge.routing.router import NO_ROOM
+from tavola.edge.ws.gap_reader import TOGETHER, Gaps
+from tavola.storage.postgres import Database, StorageUnavailable
 
 HOLDEM = {"auto_start": False, "turn_seconds": 120, "next_hand_seconds": 600, "timebank_seconds": 0}
 ANN, BOB = UserId("ann"), UserId("bob")

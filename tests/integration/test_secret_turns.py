@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit.hosts import connected, run
 
-from storage.postgres import Database
-from tavola.fingerprint import LAGGING_S, Admitted, admit, replaced
-from tavola.keys import Secrets
-from tavola.settings import SettingsError
+from kit.hosts import connected, run
+from tavola.config.keys import Secrets
+from tavola.config.settings import SettingsError
+from tavola.storage.fingerprint import LAGGING_S, Admitted, admit, replaced
+from tavola.storage.postgres import Database
 
 OLD, NEW = b"the secret that was in use so far", b"the one that takes its place, say"
 

@@ -11,17 +11,17 @@ import asyncpg
 import jwt
 import pytest
 import redis
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
 from kit.browsers import Browser, TestEdge, Time, cookie_of, edges
 from kit.hosts import OPENER, connected, open_room, run
 from kit.proxy import proxied
 from kit.waiting import WITHIN_S
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
-from actors.commands import UserId
-from edge.auth import Identity
-from edge.issuers import Issuer, OneKey
-from edge.sessions import LIFE_MS, PASSING_MS, RENEWED_EVERY_MS
-from edge.signouts import KEPT_MS
+from tavola.actors.wire.commands import UserId
+from tavola.edge.identity.auth import Identity
+from tavola.edge.identity.issuers import Issuer, OneKey
+from tavola.edge.identity.sessions import LIFE_MS, PASSING_MS, RENEWED_EVERY_MS
+from tavola.edge.identity.sign_outs import KEPT_MS
 
 SHARED = "a secret that both of them know, of 32 bytes at least"
 ISSUER = Issuer("https://issuer.example", "authenticated", "HS256", OneKey(SHARED))

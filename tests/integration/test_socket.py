@@ -10,27 +10,27 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from kit.followers import Sink
 from kit.hosts import OPENER, SEALER, SECRET, chat, connected, hosting, open_room, place, run
 from kit.waiting import Pulse
-
-from actors.commands import RequestJoin, RoomId, TakeSeat, UserId
-from actors.directory import Directory
-from edge import arrival, connection
-from edge.auth import Identities, Identity
-from edge.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
-from edge.fanout import Fanout
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.returns import Part, Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import SEAT_LIFE_S, Tokens
-from edge.who import Who
-from storage.postgres import Database
-from storage.redis import Board
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.wire.commands import RequestJoin, RoomId, TakeSeat, UserId
+from tavola.edge.identity.auth import Identities, Identity
+from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import Part, Returns
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws import authenticate, connection
+from tavola.edge.ws.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board
 
 ANN = UserId("ann")
 
@@ -229,7 +229,7 @@ def test_by_a_seat_token_it_lasts_as_that(database_url: str, redis_url: str) -> 
 def test_a_sessions_socket_goes_with_the_session(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (arrival, connection):
+    for module in (authenticate, connection):
         monkeypatch.setattr(module, "RECHECK_S", 10.0)
 
     async def main() -> None:
@@ -375,7 +375,7 @@ def test_a_reconnection_asks_postgres_twice(database_url: str, redis_url: str) -
 def test_one_with_a_long_gap_does_not_ask_for_it(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.protocol.GAP_LIMIT", 50)
+    monkeypatch.setattr("tavola.edge.ws.protocol.GAP_LIMIT", 50)
 
     async def main() -> None:
         async with an_edge(database_url, redis_url) as edge:

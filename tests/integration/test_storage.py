@@ -8,16 +8,16 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+
 from kit.hosts import connected, open_room, place, run, stored
 from kit.proxy import proxied
-
-from actors.commands import UserId
-from actors.opening import Request
-from edge.auth import Identity
-from edge.lobby import Lobby, RoomSummary
-from storage.commits import LogRow, Records, StateRow, commit
-from storage.embedded_roles import ROLE
-from storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from tavola.actors.room.opening import Request
+from tavola.actors.wire.commands import UserId
+from tavola.edge.identity.auth import Identity
+from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.stack.embedded_roles import ROLE
+from tavola.storage.commits import LogRow, Records, StateRow, commit
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
 SEAT = {"seated_at": 1, "status": "active"}

@@ -15,31 +15,31 @@ import httpx
 import msgspec
 from starlette.applications import Starlette
 
-from actors.directory import Directory
-from actors.grants import Mint
-from actors.host import Host, Means
-from actors.line import LineServer
-from edge.api import Api
-from edge.auth import Identities, Identity
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.limits import NO_LIMITS
-from edge.lobby import Lobby
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.rest import not_there
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.who import Who
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board, Publisher
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.host.host import Host, Means
+from tavola.actors.room.grants import Mint
+from tavola.actors.wire.line import LineServer
+from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.identity.auth import Identities, Identity
+from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest.endpoints import Api
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import not_there
+from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import Online
+from tavola.storage.postgres import Database
+from tavola.storage.redis import Board, Publisher
 
 Json = dict[str, Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from actors.commands import RoomId, UserId
-from edge.fanout import Follower
 from kit.waiting import Pulse
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.edge.ws.fanout import Follower
 
 
 class Sink:

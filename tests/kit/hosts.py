@@ -11,21 +11,21 @@ from typing import Any
 import msgspec
 import uvloop
 
-from actors import update as codec
-from actors.clock import Grace
-from actors.commands import AnyCommand, Chat, Epoch, RoomId, UserId
-from actors.directory import Directory
-from actors.grants import Mint
-from actors.host import Host, Means
-from actors.messages import Answer, Deliver, Done, Look, Present, Request, Rouse, Seen
-from actors.opening import Opening, open_rows
-from actors.opening import Request as Wish
-from actors.update import Update
 from kit.rooms import START_MS, sender
 from kit.waiting import Pulse
-from storage.postgres import Database, Row
-from storage.sealing import Opener, Sealer
-from tavola.keys import Purpose, Secrets
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.host.host import Host, Means
+from tavola.actors.room.clock import Grace
+from tavola.actors.room.grants import Mint
+from tavola.actors.room.opening import Opening, open_rows
+from tavola.actors.room.opening import Request as Wish
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
+from tavola.actors.wire.messages import Answer, Deliver, Done, Look, Present, Request, Rouse, Seen
+from tavola.actors.wire.update import Update
+from tavola.config.keys import Purpose, Secrets
+from tavola.storage.postgres import Database, Row
+from tavola.storage.sealing import Opener, Sealer
 
 _numbers = count(1)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from kit.rooms import HOST, ROOM
-from kit_evidence import (
+
+from kit.evidence import (
     OUTSIDER,
     TOKENS,
     WATCHER,
@@ -20,11 +20,11 @@ from kit_evidence import (
     rewrite,
     seq_of,
 )
-
-from load.merge import merge
-from load.proof.checker import check_room, check_texts, looked_at
-from load.proof.evidence import Diary, Message, Note, Replay, Room, Text
-from load.proof.secrecy import marks
+from kit.rooms import HOST, ROOM
+from tavola.load.client.merge import merge
+from tavola.load.evidence.evidence import Diary, Message, Note, Replay, Room, Text
+from tavola.load.proof.checker import check_room, check_texts, looked_at
+from tavola.load.proof.secrecy import marks
 
 Plant = Callable[[Room], int]
 """Breaks something; gives the seq at which it must be found."""

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from holdem_kit import GAME, encode, on_view, stored
 from hypothesis import given
 from hypothesis import strategies as st
-from kit_examples import PROFILE, examples
 from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
 
-from games.base import Entropy, Move, Outcome, Refused, SeatIndex
-from games.cards import DECK
-from games.holdem_state import Hand, Options, Seat, Table
+from kit.example_counts import PROFILE, examples
+from kit.holdem import GAME, encode, on_view, stored
+from tavola.games.base import Entropy, Move, Outcome, Refused, SeatIndex
+from tavola.games.cards import DECK
+from tavola.games.holdem.state import Hand, Options, Seat, Table
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
 MANY = 700

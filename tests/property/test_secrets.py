@@ -14,17 +14,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.rooms import ROOM, Live, as_json, info, log_row, stored
-from kit_examples import examples
-from room_script import Script, opened, steps
 
-from actors import load
-from actors.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
-from actors.state import Decision, Room
-from actors.update import frames
-from actors.view import Projection, audience, watched, whole
-from games.cards import DECK
-from games.holdem_state import Table
+from kit.example_counts import examples
+from kit.room_script import Script, opened, steps
+from kit.rooms import ROOM, Live, as_json, info, log_row, stored
+from tavola.actors.room import codec
+from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.view import Projection, audience, watched, whole
+from tavola.actors.wire.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
+from tavola.actors.wire.update import frames
+from tavola.games.cards import DECK
+from tavola.games.holdem.state import Table
 
 
 @st.composite
@@ -152,6 +152,6 @@ def _same_view(first: Live, second: Live, user: UserId) -> None:
 def _same_replay(first: Live, second: Live, user: UserId) -> None:
     replays = []
     for live in (first, second):
-        logged = [load.update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
+        logged = [codec.update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
         replays.append(frames(logged, user, audience(live.room, user)))
     assert replays[0] == replays[1]
