@@ -31,31 +31,31 @@ from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE
 from tavola.edge.common.moment import Moment
 from tavola.edge.identity.auth import Identities
-from tavola.edge.identity.authenticator import COOKIE, Who
+from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.origins import Origins
-from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
-from tavola.edge.rest.endpoints import Api
+from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
 from tavola.storage.fingerprint import admitted_at
-from tavola.storage.online import Online
+from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 from tavola.storage.sealing import Opener, Sealer
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Edge:
         self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
-        self._presence: Presence | None = None
+        self._presence: EdgePresence | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self.draining = False
 
@@ -100,19 +100,19 @@ class Edge:
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
         edge = token_hex(8)
-        presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
+        presence = self._presence = EdgePresence(edge, database, EdgeBoard(settings.redis_url, edge))
         fanout = Fanout(database, settings.redis_url, opener, presence)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
-        returns, limits = Returns(database, Tokens(secrets), now_ms), _limits(settings)
+        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
-        online = Online(settings.redis_url)
+        online = OnlineReader(settings.redis_url)
         lobby = Lobby(database, limits)
-        app.router.routes.extend(Api(services, who, lobby, online, limits, self._operator).routes())
+        app.router.routes.extend(RestApi(services, who, lobby, online, limits, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.storage.postgres import QUERIES, Database, Lane
+from tavola.storage.postgres import QUERIES, Database, PinnedConnection
 
 _json = msgspec.json.Encoder().encode
 
@@ -62,7 +62,9 @@ class Records(msgspec.Struct):
         return (self.rooms, *people, self.games, self.hands, self.checkpoints, self.tokens)
 
 
-async def commit(database: Database | Lane, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
+async def commit(
+    database: Database | PinnedConnection, states: list[StateRow], log: list[LogRow], records: Records
+) -> set[str]:
     """Write a batch as one statement; returns the ids of the rooms that were written.
 
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On

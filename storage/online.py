@@ -1,4 +1,4 @@
-"""What edges write of themselves in Redis (`storage.redis.Board`), read for people to look at."""
+"""What edges write of themselves in Redis (`storage.redis.EdgeBoard`), read for people to look at."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Boards(NamedTuple):
     online: int
 
 
-class Online:
+class OnlineReader:
     """Reads, in `WITHIN_S` at most."""
 
     def __init__(self, url: str) -> None:

@@ -179,7 +179,7 @@ class _Link:
             log.error("redis.refused", link=self._purpose, reason=str(reply))
 
 
-class Publisher(_Link):
+class RedisPublisher(_Link):
     """Publishes a room's updates, and who is there, sealed. With Redis away a message is dropped."""
 
     def __init__(self, url: str, sealer: Sealer) -> None:
@@ -284,7 +284,7 @@ class Subscriber(_Link):
             log.warning("redis.not_opened", channel=channel.decode(errors="replace"), times=self.not_opened)
 
 
-class Board(_Link):
+class EdgeBoard(_Link):
     """Where an edge writes, now and then, who is connected to it: for people to look at, nothing of ours reads it."""
 
     def __init__(self, url: str, edge: str) -> None:

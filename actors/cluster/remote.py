@@ -16,9 +16,9 @@ from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.host import crash
-from tavola.actors.host.host import Host, Means
+from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import Mint
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import logs
 from tavola.config.collector import relax
@@ -26,7 +26,7 @@ from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import Publisher
+from tavola.storage.redis import RedisPublisher
 from tavola.storage.sealing import Sealer
 
 log = structlog.get_logger()
@@ -115,10 +115,10 @@ class RoomActor(_Service):
         database = await Database.connect(settings.database_url, least=1, most=4)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets
-        publisher = Publisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
+        publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
-        host = Host(self._name, database, publisher, Means(now_ms, points, Mint(*secrets.all), grace))
+        host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         address = await server.start(node)

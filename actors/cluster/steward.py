@@ -18,7 +18,7 @@ from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
-from tavola.actors.wire.messages import Rouse
+from tavola.actors.wire.messages import Activate
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -122,19 +122,19 @@ class Steward:
                 else:
                     place = await self._directory.take_over(found) if dead else found
                 try:
-                    await self._ask(Rouse(place.epoch, room), place)
+                    await self._ask(Activate(place.epoch, room), place)
                 except LineLost:
                     if dead:
                         raise
                     place = await self._directory.take_over(place)
-                    await self._ask(Rouse(place.epoch, room), place)
+                    await self._ask(Activate(place.epoch, room), place)
                 log.info("room.roused", room=room, actor=place.actor)
         except Full:
             self._full_until = asyncio.get_running_loop().time() + FULL_S
         except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
-    async def _ask(self, request: Rouse, place: Place) -> None:
+    async def _ask(self, request: Activate, place: Place) -> None:
         line = await Line.connect(place.actor, place.address, self._secrets, ROUSE_WITHIN_S)
         try:
             await line.ask(request)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
-from tavola.actors.wire.messages import Done, No
+from tavola.actors.wire.messages import Committed, Refusal
 
 Key = tuple[UserId, CommandId]
 """What makes a command one: who sent it, under which id."""
@@ -21,7 +21,7 @@ REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
 
 
-ID_REUSED = No("id_reused", "That id was given to another command.")
+ID_REUSED = Refusal("id_reused", "That id was given to another command.")
 MARK_BITS = 32
 
 text_of = msgspec.json.Encoder(order="deterministic").encode
@@ -35,9 +35,9 @@ class Answered(msgspec.Struct, frozen=True):
     give: dict[str, Any]
     mark: int
 
-    def again(self, command: AnyCommand) -> Done | No:
+    def again(self, command: AnyCommand) -> Committed | Refusal:
         """What is answered to `command`, which came under the same id."""
-        return Done(self.seq, self.give) if marked(command) == self.mark else ID_REUSED
+        return Committed(self.seq, self.give) if marked(command) == self.mark else ID_REUSED
 
 
 def mark_of(text: bytes) -> int:

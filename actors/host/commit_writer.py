@@ -9,35 +9,37 @@ import structlog
 from msgspec.structs import replace
 
 from tavola.actors.host.answers import Answered, Key, text_of
-from tavola.actors.host.loaded_room import Entry, Slot, answered_of
+from tavola.actors.host.loaded_room import LoadedRoom, RoomEntry, answered_of
 from tavola.actors.host.rooms import HELD_S, RETRY_S
 from tavola.actors.room.codec import update_texts
-from tavola.actors.room.grants import Mint
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.wire.commands import CommandId, Epoch, UserId
 from tavola.storage.commits import LogRow, Records, StateRow, commit
-from tavola.storage.postgres import Database, Lane, StorageUnavailable
+from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
 
 log = structlog.get_logger()
 
 _json = msgspec.json.Encoder().encode
 
 
-class Outcome(msgspec.Struct):
+class WriteOutcome(msgspec.Struct):
     """What became of a batch, by room. Of the rooms in none of these, nothing was written and they are still ours."""
 
-    written: set[Slot] = msgspec.field(default_factory=set)
-    fenced: set[Slot] = msgspec.field(default_factory=set)
-    doubtful: set[Slot] = msgspec.field(default_factory=set)
+    written: set[LoadedRoom] = msgspec.field(default_factory=set)
+    fenced: set[LoadedRoom] = msgspec.field(default_factory=set)
+    doubtful: set[LoadedRoom] = msgspec.field(default_factory=set)
     """The commit may still be on its way, and the database does not answer."""
-    broken: dict[Slot, Exception] = msgspec.field(default_factory=dict)
+    broken: dict[LoadedRoom, Exception] = msgspec.field(default_factory=dict)
     """Their rows could not be made: the game has made a mistake."""
 
 
-async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]) -> Outcome:
+async def write(
+    database: Database, lane: PinnedConnection, mint: GrantSigner, entries: list[RoomEntry]
+) -> WriteOutcome:
     """Commit the decisions among `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
-    by_slot: dict[Slot, list[Entry]] = {}
+    by_slot: dict[LoadedRoom, list[RoomEntry]] = {}
     for entry in entries:
         if entry.update is not None:
             slot, mine = entry.slot, by_slot.setdefault(entry.slot, [])
@@ -47,8 +49,8 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
                 entry.update = replace(entry.update, epoch=slot.epoch, prior=prior)
             mine.append(entry)
     states, rows, out = [], [], Records()
-    alarms: dict[Slot, int | None] = {}
-    broken: dict[Slot, Exception] = {}
+    alarms: dict[LoadedRoom, int | None] = {}
+    broken: dict[LoadedRoom, Exception] = {}
     for slot, mine in by_slot.items():
         try:
             state, log_rows, more, alarms[slot] = _rows(slot, mine, mint)
@@ -63,7 +65,7 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
     for slot in broken:
         del by_slot[slot]
     if not by_slot:
-        return Outcome(broken=broken)
+        return WriteOutcome(broken=broken)
     try:
         written = await commit(lane, states, rows, out)
     except StorageUnavailable as error:
@@ -72,7 +74,7 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
         log.warning("commit.unknown", rooms=len(by_slot), reason=str(error))
         outcome = await _resolve(database, by_slot)
     else:
-        outcome = Outcome()
+        outcome = WriteOutcome()
         for slot in by_slot:
             (outcome.written if slot.id in written else outcome.fenced).add(slot)
     for slot in outcome.written:
@@ -81,13 +83,15 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
     return outcome
 
 
-def rehearse(before: Room, decision: Decision, mint: Mint) -> None:
+def rehearse(before: Room, decision: Decision, mint: GrantSigner) -> None:
     """Raises what writing `decision` would."""
     _json(decision.room.table)
     _encodable(records(before, [(0, decision)], None, mint)[0])
 
 
-def _rows(slot: Slot, mine: list[Entry], mint: Mint) -> tuple[StateRow, list[LogRow], Records, int | None]:
+def _rows(
+    slot: LoadedRoom, mine: list[RoomEntry], mint: GrantSigner
+) -> tuple[StateRow, list[LogRow], Records, int | None]:
     """What `mine`, decided for one room, write, and the room's stored alarm afterwards."""
     last = mine[-1]
     assert isinstance(last.verdict, Decision)
@@ -100,7 +104,7 @@ def _rows(slot: Slot, mine: list[Entry], mint: Mint) -> tuple[StateRow, list[Log
     return row, [_log_row(entry) for entry in mine], more, alarm
 
 
-async def _resolve(database: Database, by_slot: dict[Slot, list[Entry]]) -> Outcome:
+async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[RoomEntry]]) -> WriteOutcome:
     """Find out whether a commit of unknown outcome happened: raise the epoch first, so that it cannot any more.
 
     Should an answer to the raise be lost too, the next one finds nothing at our epoch and the room counts as fenced:
@@ -109,7 +113,7 @@ async def _resolve(database: Database, by_slot: dict[Slot, list[Entry]]) -> Outc
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + HELD_S
     slots = {slot.id: slot for slot in by_slot}
-    outcome = Outcome()
+    outcome = WriteOutcome()
     while True:
         try:
             found = await database.rows("raise_epochs", list(slots), [slot.epoch for slot in slots.values()])
@@ -135,7 +139,7 @@ async def _resolve(database: Database, by_slot: dict[Slot, list[Entry]]) -> Outc
     return outcome
 
 
-async def answered_before(database: Database, entries: list[Entry]) -> dict[tuple[str, Key], Answered]:
+async def answered_before(database: Database, entries: list[RoomEntry]) -> dict[tuple[str, Key], Answered]:
     """What was answered to those of these commands that are in the log already, by room and key."""
     asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
     rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
@@ -148,7 +152,7 @@ async def answered_before(database: Database, entries: list[Entry]) -> dict[tupl
     }
 
 
-def _log_row(entry: Entry) -> LogRow:
+def _log_row(entry: RoomEntry) -> LogRow:
     assert entry.update is not None
     assert isinstance(entry.verdict, Decision)
     update, table = entry.update, entry.verdict.room.table

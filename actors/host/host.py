@@ -17,19 +17,30 @@ from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
-from tavola.actors.host.loaded_room import Entry, Reply, Slot
-from tavola.actors.host.presence import TICK_S, Presence
-from tavola.actors.host.refusal_check import Refusals
+from tavola.actors.host.loaded_room import LoadedRoom, Reply, RoomEntry
+from tavola.actors.host.presence import TICK_S, PresenceTracker
+from tavola.actors.host.refusal_check import RefusalCheck
 from tavola.actors.host.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
-from tavola.actors.host.view_reader import Looks
+from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.room import clock
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import Mint
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import Verdict, judged, trimmed
 from tavola.actors.room.outside_view import has_part
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
-from tavola.actors.wire.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from tavola.actors.wire.messages import (
+    Activate,
+    Committed,
+    Evict,
+    GetView,
+    Moved,
+    Ok,
+    Refusal,
+    ReportPresence,
+    Request,
+    Submit,
+)
 from tavola.actors.wire.mistakes import GAME_ERROR, Doing, Mistakes
 from tavola.games.base import Refused
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
@@ -49,10 +60,10 @@ TELL_S = 0.5
 """How often it is looked whether a commit hangs."""
 SAY_AGAIN_S = 1.0
 """How often it is logged, at the most, that commits fail."""
-CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
+CROWDED = Refusal("overloaded", "This table's server has too much to do.", None, 500)
 
 
-class Publisher(Protocol):
+class UpdatePublisher(Protocol):
     def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
         """Send an encoded `Update` without waiting. May be lost: edges find gaps by themselves."""
 
@@ -60,18 +71,18 @@ class Publisher(Protocol):
         """Send an encoded `Present` without waiting. May be lost."""
 
 
-class Means(NamedTuple):
+class HostDeps(NamedTuple):
     """What a host works with beside storage and Redis."""
 
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     crash: Callable[[Point], None]
-    mint: Mint
+    mint: GrantSigner
     grace: Grace
 
 
 class Host:
-    """Owns rooms for one actor. On an answer of `Done` the command is durable; on any other nothing changed, except on
+    """Owns rooms for one actor. On an answer of `Committed` the command is durable; on any other nothing changed, except on
     `storage_unavailable`, when it may have: the same command, sent again, tells.
     """
 
@@ -79,24 +90,24 @@ class Host:
         self,
         name: str,
         database: Database,
-        publisher: Publisher,
-        means: Means,
+        publisher: UpdatePublisher,
+        means: HostDeps,
     ) -> None:
         """`name` is the actor's in `room_actors`."""
         self.rooms = Rooms(name, database)
         self._mistakes = Mistakes()
-        self._looks = Looks(self.rooms, database, self._mistakes)
-        self._refusals = Refusals(database)
+        self._looks = ViewReader(self.rooms, database, self._mistakes)
+        self._refusals = RefusalCheck(database)
         self._database = database
         self._lane = database.lane()
         self._entropy = Source()
         self._publisher = publisher
         self._now, self._crash, self._mint, grace = means
-        self.presence = Presence(self.rooms, self._now, grace, self._system, publisher.publish_presence)
-        self._gathered: list[Entry] = []
+        self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
+        self._gathered: list[RoomEntry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._in_hand: list[Entry] = []
+        self._in_hand: list[RoomEntry] = []
         """What the commit that is under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
@@ -134,25 +145,25 @@ class Host:
             self.rooms.load(request, reply, self._loaded)
             return
         match request:
-            case Deliver():
+            case Submit():
                 slot.used_at = self._loop.time()
                 self._deliver(slot, request, reply)
-            case Look():
+            case GetView():
                 if has_part(slot.room, request.sender.user):
                     slot.used_at = self._loop.time()
                 self._looks.add(slot, request, reply)
-            case Rouse():
+            case Activate():
                 slot.used_at = self._loop.time()
                 self._set_alarm(slot)
                 self.presence.doubt(slot)
-                reply(Ready())
-            case Attend():
+                reply(Ok())
+            case ReportPresence():
                 self._set_alarm(slot)
                 self.presence.attend(slot, request)
-                reply(Ready())
+                reply(Ok())
             case Evict():
                 self.rooms.drop(slot)
-                reply(Ready())
+                reply(Ok())
             case _ as never:
                 assert_never(never)
 
@@ -168,13 +179,13 @@ class Host:
         self.presence.loaded(slot)
         self.handle(request, reply)
 
-    def _deliver(self, slot: Slot, asked: Deliver, reply: Reply) -> None:
+    def _deliver(self, slot: LoadedRoom, asked: Submit, reply: Reply) -> None:
         command = trimmed(slot.room, asked.command)
-        entry = Entry(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
+        entry = RoomEntry(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
         if not self._known(entry):
             self._decide(entry)
 
-    def _known(self, entry: Entry) -> bool:
+    def _known(self, entry: RoomEntry) -> bool:
         """Whether a command of this id was here before. If it is the same, it is answered as it was, or waits for the
         same commit; another one is refused."""
         answered = entry.slot.answered.get(entry.key)
@@ -190,7 +201,7 @@ class Host:
             _answer(entry.replies, ID_REUSED)
         return True
 
-    def _decide(self, entry: Entry) -> Verdict | None:
+    def _decide(self, entry: RoomEntry) -> Verdict | None:
         """What came of it: None if the game has made a mistake."""
         slot = entry.slot
         if slot.recover:
@@ -218,10 +229,10 @@ class Host:
         self._ready.set()
         return verdict
 
-    def _mistake(self, slot: Slot, error: Exception | Refused, doing: Doing, **about: str) -> None:
+    def _mistake(self, slot: LoadedRoom, error: Exception | Refused, doing: Doing, **about: str) -> None:
         self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
 
-    def _answer_alone(self, entry: Entry, verdict: Refused | Unchanged) -> None:
+    def _answer_alone(self, entry: RoomEntry, verdict: Refused | Unchanged) -> None:
         """Answer what has no effect."""
         answer = _no(verdict) if isinstance(verdict, Refused) else _unchanged(entry.slot, verdict)
         if entry.slot.forgetful and entry.sender.user:
@@ -229,18 +240,18 @@ class Host:
         else:
             _answer(entry.replies, answer)
 
-    def _recover(self, slot: Slot) -> None:
+    def _recover(self, slot: LoadedRoom) -> None:
         slot.recover = False
         self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
         self._set_alarm(slot)
 
-    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> Verdict | None:
+    def _system(self, slot: LoadedRoom, command: AnyCommand, *replies: Reply) -> Verdict | None:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
-        return self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
+        return self._decide(RoomEntry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
-    async def _commit(self, batch: list[Entry]) -> None:
+    async def _commit(self, batch: list[RoomEntry]) -> None:
         """Make `batch` durable and visible; what cannot be is decided again, sent on, or refused."""
         if all(entry.update is None for entry in batch):
             self._settle(batch)
@@ -271,7 +282,7 @@ class Host:
         redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
         self._again([entry for entry in batch if entry.slot in redo])
 
-    def _say_failed(self, batch: list[Entry], error: StorageUnavailable) -> None:
+    def _say_failed(self, batch: list[RoomEntry], error: StorageUnavailable) -> None:
         """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
         if self._loop.time() > self._said_failed_at + SAY_AGAIN_S:
             self._said_failed_at = self._loop.time()
@@ -288,7 +299,7 @@ class Host:
                         replies, entry.replies = entry.replies, []
                         _answer(replies, AWAY)
 
-    def _settle(self, entries: list[Entry]) -> None:
+    def _settle(self, entries: list[RoomEntry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
         messages = []
         for entry in entries:
@@ -304,12 +315,12 @@ class Host:
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
             if entry.update is not None and isinstance(entry.verdict, Decision):
-                _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
+                _answer(entry.replies, Committed(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)
             elif isinstance(entry.verdict, Refused | Unchanged):
                 self._answer_alone(entry, entry.verdict)
 
-    def _again(self, entries: Iterable[Entry]) -> None:
+    def _again(self, entries: Iterable[RoomEntry]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
         slots = {entry.slot for entry in entries}
         redo = [*entries, *(entry for entry in self._gathered if entry.slot in slots)]
@@ -329,20 +340,20 @@ class Host:
             self._set_alarm(slot)
             self.presence.doubt(slot)
 
-    def _lose(self, slot: Slot, *, doubtful: bool) -> None:
+    def _lose(self, slot: LoadedRoom, *, doubtful: bool) -> None:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
         log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
         self.rooms.drop(slot)
         self._refuse_all(slot, AWAY if doubtful else Moved())
 
-    def _refuse_all(self, slot: Slot, answer: No | Moved) -> None:
+    def _refuse_all(self, slot: LoadedRoom, answer: Refusal | Moved) -> None:
         """Nothing comes of what was decided for the room and is not committed."""
         self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
         for entry in slot.waiting.values():
             _answer(entry.replies, answer)
         slot.waiting.clear()
 
-    async def _conflicted(self, batch: list[Entry], error: Conflict) -> None:
+    async def _conflicted(self, batch: list[RoomEntry], error: Conflict) -> None:
         """A constraint refused the batch. A command from before our memory is answered from the log; any other room
         that the database will not have is given up alone, so that the rest of the batch goes on.
         """
@@ -370,7 +381,7 @@ class Host:
 
     # Alarms and idleness
 
-    def _set_alarm(self, slot: Slot) -> None:
+    def _set_alarm(self, slot: LoadedRoom) -> None:
         """See that the room's alarm rings. A timer that rings too early is set again: most moves only put it off."""
         due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
@@ -380,7 +391,7 @@ class Host:
             return
         self._ring(slot, at)
 
-    def _due(self, slot: Slot) -> int | None:
+    def _due(self, slot: LoadedRoom) -> int | None:
         """The room's alarm; where the game cannot say, it is asked again later."""
         try:
             return clock.alarm(slot.room)
@@ -388,11 +399,11 @@ class Host:
             self._mistake(slot, error, "set a clock")
             return self._now() + int(ALARM_AGAIN_S * 1000)
 
-    def _ring(self, slot: Slot, at: float) -> None:
+    def _ring(self, slot: LoadedRoom, at: float) -> None:
         slot.stop_timer()
         slot.timer, slot.rings_at = self._loop.call_at(at, self._alarm, slot), at
 
-    def _alarm(self, slot: Slot) -> None:
+    def _alarm(self, slot: LoadedRoom) -> None:
         slot.timer = None
         due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
@@ -405,7 +416,7 @@ class Host:
         elif due > self._now():
             self._set_alarm(slot)
 
-    def _wake(self, slot: Slot) -> None:
+    def _wake(self, slot: LoadedRoom) -> None:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
         for kind in (Wake, GiveUp, Halt):
             command = kind(id=f"{snake(kind.__name__)}.{slot.tip_seq + 1}", room=slot.id)
@@ -433,15 +444,15 @@ class Host:
                         log.warning("room.release_failed", room=slot.id, reason=str(error))
 
 
-def _answer(replies: list[Reply], answer: Done | No | Moved) -> None:
+def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
     for reply in replies:
         reply(answer)
 
 
-def _unchanged(slot: Slot, verdict: Unchanged) -> Done:
-    return Done(slot.seq, {**verdict.give, "unchanged": True})
+def _unchanged(slot: LoadedRoom, verdict: Unchanged) -> Committed:
+    return Committed(slot.seq, {**verdict.give, "unchanged": True})
 
 
-def _no(refused: Refused) -> No:
+def _no(refused: Refused) -> Refusal:
     details = refused.details or {}
-    return No(refused.code, refused.message, refused.details, details.get("retry_after_ms"))
+    return Refusal(refused.code, refused.message, refused.details, details.get("retry_after_ms"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked
-from tavola.actors.host.whereabouts import Whereabouts
+from tavola.actors.host.whereabouts import RoomPresence
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
 from tavola.actors.room.outside_view import RECENT
@@ -25,10 +25,10 @@ from tavola.storage.postgres import Row
 Reply = Callable[[Answer], None]
 
 
-class Entry(msgspec.Struct):
+class RoomEntry(msgspec.Struct):
     """A command on its way: decided, waiting for its commit. One without effect waits too, for those before it."""
 
-    slot: Slot
+    slot: LoadedRoom
     sender: Sender
     command: AnyCommand
     replies: list[Reply]
@@ -48,7 +48,7 @@ class Entry(msgspec.Struct):
         return self.sender.user, CommandId(self.command.id)
 
 
-class Slot:
+class LoadedRoom:
     """A loaded room. `room`, `seq` and `projection` are what Postgres has; `tip` and on are what it will have."""
 
     def __init__(self, row: Row, recent: list[Row]) -> None:
@@ -65,7 +65,7 @@ class Slot:
         except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
             raise codec.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
-        self.waiting: dict[Key, Entry] = {}
+        self.waiting: dict[Key, RoomEntry] = {}
         """Commands decided and not yet committed, in order."""
         self.timer: asyncio.TimerHandle | None = None
         self.rings_at = 0.0
@@ -73,7 +73,7 @@ class Slot:
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
-        self.whereabouts = Whereabouts()
+        self.whereabouts = RoomPresence()
 
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)
@@ -91,13 +91,13 @@ class Slot:
         if self.answered.remember(key, answered):
             self.forgetful = True
 
-    def put(self, entry: Entry, decision: Decision) -> None:
+    def put(self, entry: RoomEntry, decision: Decision) -> None:
         """`decision` is what `entry` does: the tip moves on."""
         seq = Seq(self.tip_seq + 1)
         entry.update, entry.projection = self.tip_projection.show(decision, seq, self.epoch)
         self.tip, self.tip_seq, self.tip_projection = decision.room, seq, entry.projection
 
-    def settle(self, entry: Entry) -> None:
+    def settle(self, entry: RoomEntry) -> None:
         """`entry` is committed: it becomes what Postgres has."""
         assert isinstance(entry.verdict, Decision)
         assert entry.update is not None

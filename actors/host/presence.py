@@ -1,6 +1,6 @@
 """Who is there, in all the rooms of a host, and what follows from it. Edges say it; nothing here waits or is stored.
 
-Seated users get what the clocks go by: `Deserted` as soon as nobody has a socket of theirs any more, `Attended` when
+Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected` when
 somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost when a
 commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced since
 his room was loaded, is given some time to appear elsewhere.
@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from tavola.actors.host.loaded_room import Reply, Slot
+from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rooms import Rooms
 from tavola.actors.host.whereabouts import BY_REQUEST, UNANNOUNCED, Status
 from tavola.actors.room import attendance
 from tavola.actors.room.clock import MERCY_MS, Grace
 from tavola.actors.room.state import Room
-from tavola.actors.wire.commands import AnyCommand, Attended, Deserted, UserId
-from tavola.actors.wire.messages import Answer, Attend, Done, Present
+from tavola.actors.wire.commands import AnyCommand, Connected, Disconnected, UserId
+from tavola.actors.wire.messages import Answer, Committed, PresenceAt, ReportPresence
 from tavola.games.base import SeatIndex
 
 TICK_S = 0.5
@@ -34,7 +34,7 @@ ROUND_TICKS = 30
 _json = msgspec.json.Encoder().encode
 
 
-class Presence:
+class PresenceTracker:
     """Turns what edges say into commands, and into `presence` frames for those inside the room."""
 
     def __init__(
@@ -42,26 +42,26 @@ class Presence:
         rooms: Rooms,
         now: Callable[[], int],
         grace: Grace,
-        system: Callable[[Slot, AnyCommand, Reply], object],
+        system: Callable[[LoadedRoom, AnyCommand, Reply], object],
         tell: Callable[[bytes], None],
     ) -> None:
         """`now` in ms. `system` decides a command of our own and replies if something came of it; `tell` takes
-        an encoded `Present`."""
+        an encoded `PresenceAt`."""
         self._rooms = rooms
         self._now = now
         self._grace = grace
         self._system = system
         self._tell = tell
-        self._due: list[tuple[int, int, Slot, UserId]] = []
+        self._due: list[tuple[int, int, LoadedRoom, UserId]] = []
         """A heap: when somebody's place counts no longer."""
         self._numbered = 0
-        self._doubtful: set[Slot] = set()
-        self._round: list[Slot] = []
+        self._doubtful: set[LoadedRoom] = set()
+        self._round: list[LoadedRoom] = []
         self._share = 0
 
     # What is heard
 
-    def loaded(self, slot: Slot) -> None:
+    def loaded(self, slot: LoadedRoom) -> None:
         """The room was loaded: nobody has said yet who is there. Who was away is so until he is said to be back.
 
         Said again, it changes nothing."""
@@ -78,7 +78,7 @@ class Presence:
         for user in {*_watching(slot), *_expected(room)} - room.seated.keys():
             self._stays(slot, user, UNANNOUNCED, until)
 
-    def attend(self, slot: Slot, request: Attend) -> None:
+    def attend(self, slot: LoadedRoom, request: ReportPresence) -> None:
         for user in request.here:
             slot.whereabouts.arrives(user, request.edge)
             self._judge(slot, user)
@@ -96,17 +96,17 @@ class Presence:
             for user in slot.whereabouts.lose(edge, until):
                 self._remind(slot, user, until)
 
-    def doubt(self, slot: Slot) -> None:
+    def doubt(self, slot: LoadedRoom) -> None:
         """What was decided for the room came to nothing, or somebody wonders: look at it again."""
         self._doubtful.add(slot)
 
-    def woken(self, slot: Slot) -> None:
+    def woken(self, slot: LoadedRoom) -> None:
         """The room's alarm has rung: somebody's grace may have ended."""
         for index, seat in slot.room.table.seats.items():
             if seat.away is not None and slot.room.seat_of(seat.user) == index:
                 self._say(slot, seat.user, _status(slot, index))
 
-    def anybody(self, slot: Slot) -> bool:
+    def anybody(self, slot: LoadedRoom) -> bool:
         """Whether somebody is there who has a part in the room."""
         users = {*slot.room.seated, *_watching(slot), slot.room.info.host}
         return any(map(slot.whereabouts.here, users))
@@ -131,7 +131,7 @@ class Presence:
             self._look_at(slot)
         del self._round[-self._share :]
 
-    def _look_at(self, slot: Slot) -> None:
+    def _look_at(self, slot: LoadedRoom) -> None:
         if not self._rooms.holds(slot) or slot.room.info.status == "closed":
             return
         expected = _expected(slot.tip)
@@ -148,7 +148,7 @@ class Presence:
 
     # What follows
 
-    def _judge(self, slot: Slot, user: UserId) -> None:
+    def _judge(self, slot: LoadedRoom, user: UserId) -> None:
         """See that the room says of `user` what is so."""
         room, here = slot.tip, slot.whereabouts.here(user)
         if room.info.status == "closed":
@@ -159,10 +159,10 @@ class Presence:
                 self._say(slot, user, "active" if here else "away")
             return
         if here and attendance.noted(room, user):
-            back = Attended(id=f"attended.{slot.tip_seq + 1}", room=slot.id, user_id=user)
+            back = Connected(id=f"attended.{slot.tip_seq + 1}", room=slot.id, user_id=user)
             self._system(slot, back, lambda answer: self._done(slot, user, answer))
         elif not here and attendance.unnoted(room, user):
-            gone = Deserted(
+            gone = Disconnected(
                 id=f"deserted.{slot.tip_seq + 1}",
                 room=slot.id,
                 user_id=user,
@@ -174,21 +174,21 @@ class Presence:
         elif index is not None and slot.room.seat_of(user) == index:
             self._say(slot, user, _status(slot, index))
 
-    def _done(self, slot: Slot, user: UserId, answer: Answer) -> None:
+    def _done(self, slot: LoadedRoom, user: UserId, answer: Answer) -> None:
         index = slot.room.seat_of(user)
-        if isinstance(answer, Done) and index is not None:
+        if isinstance(answer, Committed) and index is not None:
             self._say(slot, user, _status(slot, index))
 
-    def _say(self, slot: Slot, user: UserId, status: Status) -> None:
+    def _say(self, slot: LoadedRoom, user: UserId, status: Status) -> None:
         if slot.whereabouts.told.get(user, "active") != status:
             slot.whereabouts.told[user] = status
-            self._tell(_json(Present(slot.id, user, status)))
+            self._tell(_json(PresenceAt(slot.id, user, status)))
 
-    def _stays(self, slot: Slot, user: UserId, place: str, until: int) -> None:
+    def _stays(self, slot: LoadedRoom, user: UserId, place: str, until: int) -> None:
         slot.whereabouts.stays(user, place, until)
         self._remind(slot, user, until)
 
-    def _remind(self, slot: Slot, user: UserId, due: int) -> None:
+    def _remind(self, slot: LoadedRoom, user: UserId, due: int) -> None:
         self._numbered += 1
         heapq.heappush(self._due, (due, self._numbered, slot, user))
 
@@ -201,7 +201,7 @@ def _expected(room: Room) -> set[UserId]:
     return users
 
 
-def _status(slot: Slot, index: SeatIndex) -> Status:
+def _status(slot: LoadedRoom, index: SeatIndex) -> Status:
     """What is stored of who sits there."""
     away = slot.room.table.seats[index].away
     if away is None:
@@ -209,5 +209,5 @@ def _status(slot: Slot, index: SeatIndex) -> Status:
     return "away" if away.step == "away" else "disconnected"
 
 
-def _watching(slot: Slot) -> Iterable[UserId]:
+def _watching(slot: LoadedRoom) -> Iterable[UserId]:
     return (user for user, member in slot.tip.members.items() if member.watching)

@@ -11,26 +11,26 @@ import asyncio
 import structlog
 
 from tavola.actors.host.commit_writer import answered_before
-from tavola.actors.host.loaded_room import Entry
+from tavola.actors.host.loaded_room import RoomEntry
 from tavola.actors.host.rooms import AWAY
-from tavola.actors.wire.messages import Done, No
+from tavola.actors.wire.messages import Committed, Refusal
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
 
-class Refusals:
+class RefusalCheck:
     """Gathers such answers until the log has been asked about their commands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gathered: list[tuple[Entry, Done | No]] = []
+        self._gathered: list[tuple[RoomEntry, Committed | Refusal]] = []
         self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._gathered)
 
-    def add(self, entry: Entry, answer: Done | No) -> None:
+    def add(self, entry: RoomEntry, answer: Committed | Refusal) -> None:
         self._gathered.append((entry, answer))
         self._ready.set()
 
@@ -52,6 +52,6 @@ class Refusals:
                 _answer(entry, answer if answered is None else answered.again(entry.command))
 
 
-def _answer(entry: Entry, answer: Done | No) -> None:
+def _answer(entry: RoomEntry, answer: Committed | Refusal) -> None:
     for reply in entry.replies:
         reply(answer)

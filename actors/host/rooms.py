@@ -8,16 +8,16 @@ from collections.abc import Callable
 import structlog
 
 from tavola.actors.host.answers import REMEMBERED
-from tavola.actors.host.loaded_room import Reply, Slot
+from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Epoch, RoomId
-from tavola.actors.wire.messages import Answer, Moved, No, Request
+from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
 
-AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
-BROKEN = No("room_unavailable", "This room could not go on; try again.", None, 1000)
+AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
+BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", None, 1000)
 RETRY_S = 0.1
 HELD_S = 5.0
 """How long a request is held while storage is away, before it is refused."""
@@ -29,7 +29,7 @@ class Rooms:
     def __init__(self, actor: str, database: Database) -> None:
         self._actor = actor
         self._database = database
-        self._slots: dict[RoomId, Slot] = {}
+        self._slots: dict[RoomId, LoadedRoom] = {}
         self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
         self._dropped = Epoch(-1)
         """The highest epoch at which a room was let go of here."""
@@ -40,13 +40,13 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def all(self) -> list[Slot]:
+    def all(self) -> list[LoadedRoom]:
         return list(self._slots.values())
 
-    def holds(self, slot: Slot) -> bool:
+    def holds(self, slot: LoadedRoom) -> bool:
         return self._slots.get(slot.id) is slot
 
-    def get(self, room: RoomId, epoch: Epoch) -> Slot | None:
+    def get(self, room: RoomId, epoch: Epoch) -> LoadedRoom | None:
         """The room, unless it must be loaded: it is not here, or was placed again since (then it is dropped)."""
         slot = self._slots.get(room)
         if slot is not None and slot.epoch < epoch:
@@ -54,7 +54,7 @@ class Rooms:
             return None
         return slot
 
-    def drop(self, slot: Slot) -> None:
+    def drop(self, slot: LoadedRoom) -> None:
         """Forget a room. What is under way for it will be fenced or answered by the commit that it is in.
 
         Should it be loaded here again at an epoch at which it may have been here, that epoch is raised first. So a
@@ -112,21 +112,21 @@ class Rooms:
             await self._database.rows("raise_epochs", [room], [row["epoch"]])
             row = await self._database.row("load_room", room)
         if row is None:
-            return No("room_not_found", "There is no such room.")
+            return Refusal("room_not_found", "There is no such room.")
         if row["actor"] != self._actor:
             return Moved()
         recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)
         try:
-            slot = Slot(row, recent)
+            slot = LoadedRoom(row, recent)
         except Corrupted as error:
             log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
             details = {"room": room, "version": error.seq, "found": error.found}
-            return No("corrupted_state", "What is stored of this room cannot be read.", details)
+            return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)
         self._slots[room] = slot
         log.info("room.loaded", room=room, epoch=slot.epoch, seq=slot.seq)
         return None
 
-    async def release(self, slot: Slot) -> None:
+    async def release(self, slot: LoadedRoom) -> None:
         """Evict an idle room: nobody owns it until somebody asks for it."""
         self.drop(slot)
         await self._database.rows("release_room", slot.id, slot.epoch, self._actor)

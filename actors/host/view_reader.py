@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
-from tavola.actors.host.loaded_room import Reply, Slot
+from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rooms import Rooms
 from tavola.actors.room.outside_view import seen
 from tavola.actors.wire import update as codec
-from tavola.actors.wire.messages import Answer, Look, Request
+from tavola.actors.wire.messages import Answer, GetView, Request
 from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -20,20 +20,20 @@ log = structlog.get_logger()
 VERIFY_TIMEOUT_S = 1.0
 
 
-class Looks:
+class ViewReader:
     """Gathers the views that are asked for and verifies them together: one query for however many."""
 
     def __init__(self, rooms: Rooms, database: Database, mistakes: Mistakes) -> None:
         self._rooms = rooms
         self._mistakes = mistakes
         self._database = database
-        self._asked: list[tuple[Slot, Look, Reply]] = []
+        self._asked: list[tuple[LoadedRoom, GetView, Reply]] = []
         self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._asked)
 
-    def add(self, slot: Slot, look: Look, reply: Reply) -> None:
+    def add(self, slot: LoadedRoom, look: GetView, reply: Reply) -> None:
         self._asked.append((slot, look, reply))
         self._ready.set()
 
@@ -64,7 +64,7 @@ class Looks:
                     self._rooms.drop(slot)
                     handle(look, reply)
 
-    def _seen(self, slot: Slot, look: Look, *, stale: bool) -> Answer:
+    def _seen(self, slot: LoadedRoom, look: GetView, *, stale: bool) -> Answer:
         try:
             return _seen(slot, look, stale=stale)
         except Exception as error:  # A game's mistake must not take the other rooms with it.
@@ -72,6 +72,6 @@ class Looks:
             return GAME_ERROR
 
 
-def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
+def _seen(slot: LoadedRoom, look: GetView, *, stale: bool) -> Answer:
     recent = [codec.decode(message) for message in slot.recent]
     return seen(slot.room, slot.seq, slot.told, recent, look, stale=stale)

@@ -20,7 +20,7 @@ UNANNOUNCED = "not known yet"
 """The room was loaded just now, and edges have yet to say who is there."""
 
 
-class Whereabouts:
+class RoomPresence:
     """Of each user that was ever heard of here: the places where he is, and until when (ms) each of them counts."""
 
     def __init__(self) -> None:

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import Away, Decision, Event, Nothing, Room, Seat
-from tavola.actors.wire.commands import Attended, Deserted, UserId
+from tavola.actors.room.state import Away, Decision, Nothing, Room, RoomEvent, Seat
+from tavola.actors.wire.commands import Connected, Disconnected, UserId
 from tavola.games.base import Entropy, Refused, SeatIndex
 
 
 def noted(room: Room, user: UserId) -> bool:
-    """Whether the room counts `user` as gone: `Attended` would change that."""
+    """Whether the room counts `user` as gone: `Connected` would change that."""
     index = room.seat_of(user)
     if index is not None and room.table.seats[index].away is not None:
         return True
@@ -25,19 +25,19 @@ def noted(room: Room, user: UserId) -> bool:
 
 
 def unnoted(room: Room, user: UserId) -> bool:
-    """Whether the room counts `user` as here and it matters: `Deserted` would change that."""
+    """Whether the room counts `user` as here and it matters: `Disconnected` would change that."""
     index = room.seat_of(user)
     if index is not None and room.table.seats[index].away is None:
         return True
     return user == room.info.host and room.table.host_gone_at is None and _present_heir(room) is not None
 
 
-def deserted(room: Room, command: Deserted, now: int) -> Decision | Nothing:
+def deserted(room: Room, command: Disconnected, now: int) -> Decision | Nothing:
     """The last socket of a player, or of the host, has gone."""
     user = UserId(command.user_id)
     if not unnoted(room, user):
         return Nothing()
-    events: tuple[Event, ...] = ()
+    events: tuple[RoomEvent, ...] = ()
     index = room.seat_of(user)
     if index is not None and room.table.seats[index].away is None:
         away = Away(now, now + command.disconnected_ms, now + command.freed_ms, turn_ms=command.turn_ms)
@@ -49,7 +49,7 @@ def deserted(room: Room, command: Deserted, now: int) -> Decision | Nothing:
     return Decision(replace(room, table=table), events)
 
 
-def attended(room: Room, command: Attended, now: int, entropy: Entropy) -> Decision | Nothing:
+def attended(room: Room, command: Connected, now: int, entropy: Entropy) -> Decision | Nothing:
     """A player, or the host, has a socket again."""
     user = UserId(command.user_id)
     if not noted(room, user):
@@ -60,7 +60,7 @@ def attended(room: Room, command: Attended, now: int, entropy: Entropy) -> Decis
     if index is None or (away := room.table.seats[index].away) is None:
         return Decision(replace(room, table=replace(room.table, at=now)), ())
     back = _with_away(room, index, None, now)
-    events: tuple[Event, ...] = (_about("player_reconnected", index, user),)
+    events: tuple[RoomEvent, ...] = (_about("player_reconnected", index, user),)
     if away.sat_out:
         outcome = game_of(room).sit_in(back.table.game, back.info.options, index)
         if not isinstance(outcome, Refused):
@@ -75,7 +75,7 @@ def pass_on(room: Room, now: int) -> Decision:
     heir = _present_heir(room)
     passed = room.hosted_by(heir or room.info.host)
     passed = replace(passed, table=replace(passed.table, at=now))
-    return Decision(passed, (Event("host_changed", {"user_id": heir}),) if heir else ())
+    return Decision(passed, (RoomEvent("host_changed", {"user_id": heir}),) if heir else ())
 
 
 def _present_heir(room: Room) -> UserId | None:
@@ -120,7 +120,7 @@ def _first_overdue(room: Room, now: int) -> tuple[SeatIndex, Seat, Away] | None:
 
 def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, entropy: Entropy) -> Decision:
     game, info = game_of(room), room.info
-    events: tuple[Event, ...] = (_about("player_disconnected", index, seat.user),)
+    events: tuple[RoomEvent, ...] = (_about("player_disconnected", index, seat.user),)
     outcome = game.sit_out(room.table.game, info.options, index)
     if isinstance(outcome, Refused):
         return Decision(_with_away(room, index, replace(away, step="disconnected"), now), events)
@@ -143,5 +143,5 @@ def _with_away(room: Room, index: SeatIndex, away: Away | None, now: int) -> Roo
     return replace(room, table=replace(room.table, at=now, seats=seats))
 
 
-def _about(kind: str, index: SeatIndex, user: UserId) -> Event:
-    return Event(kind, {"seat_index": index, "user_id": user})
+def _about(kind: str, index: SeatIndex, user: UserId) -> RoomEvent:
+    return RoomEvent(kind, {"seat_index": index, "user_id": user})

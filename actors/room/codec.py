@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.actors.room.state import SCHEMA, Info, Member, Room, Table
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.update import Audience, Part, Update
+from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.registry import GAMES
 from tavola.storage.postgres import Row
 
@@ -75,7 +75,7 @@ def update_of(room: RoomId, row: Row, prior: Epoch | None = None) -> Update:
         at=row["at"],
         events=row["events"].encode(),
         patch=row["patch"].encode(),
-        outside=_part(_decode_texts(row["outside"])) if row["outside"] else Part(),
+        outside=_part(_decode_texts(row["outside"])) if row["outside"] else MemberView(),
         users={user: _part(texts) for user, texts in _decode_users(row["private"]).items()} if row["private"] else {},
         prior=prior,
     )
@@ -108,12 +108,12 @@ _decode_users = msgspec.json.Decoder(dict[UserId, _Texts]).decode
 command_of = msgspec.json.Decoder(AnyCommand).decode
 
 
-def _texts(part: Part) -> tuple[Any, ...]:
+def _texts(part: MemberView) -> tuple[Any, ...]:
     events, patch = (msgspec.Raw(text) if text else _NULL for text in (part.events, part.patch))
     usual = (events, patch, part.audience, part.was)
     return (*usual, part.grant, part.out) if part.grant or part.out else usual
 
 
-def _part(texts: _Texts) -> Part:
+def _part(texts: _Texts) -> MemberView:
     events, patch = (b"" if bytes(text) == b"null" else bytes(text) for text in (texts.events, texts.patch))
-    return Part(events, patch, texts.audience, texts.was, texts.grant, texts.out)
+    return MemberView(events, patch, texts.audience, texts.was, texts.grant, texts.out)

@@ -11,16 +11,16 @@ from typing import Any, assert_never, get_args
 from msgspec.structs import replace
 
 from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
-from tavola.actors.room.state import SCHEMA, Decision, Event, Info, Member, Nothing, Room, Table
+from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     Act,
     AdjustChips,
     AnyCommand,
     Approve,
-    Attended,
     Chat,
     CloseRoom,
-    Deserted,
+    Connected,
+    Disconnected,
     GiveUp,
     Halt,
     HostCommand,
@@ -106,9 +106,9 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
             return hosting.close_room(room, now)
-        case Attended():
+        case Connected():
             return attendance.attended(room, command, now, entropy)
-        case Deserted():
+        case Disconnected():
             return attendance.deserted(room, command, now)
         case GiveUp():
             return _give_up(room, now, entropy)
@@ -146,4 +146,4 @@ def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Ref
         return Refused("invalid_message", "There is nothing to say in that message.")
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
-    return Decision(replace(room, table=replace(room.table, at=now)), (Event("chat", said),))
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent("chat", said),))

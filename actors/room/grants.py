@@ -29,7 +29,7 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-class Mint:
+class GrantSigner:
     """Makes tokens of grants."""
 
     def __init__(self, *secrets: bytes) -> None:

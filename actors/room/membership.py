@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import NOT_SEATED, absorb, game_of
-from tavola.actors.room.state import Decision, Event, Member, Role, Room, Seat
+from tavola.actors.room.state import Decision, Member, Role, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
 from tavola.actors.wire.names import clean
 from tavola.games.base import Entropy, Refused, SeatIndex
@@ -39,11 +39,11 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
     if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
         return Refused("room_full", "This room knows as many people as it can.")
     if room.info.approval == "auto" or not room.info.host:
-        events: tuple[Event, ...] = (_about("player_approved", room, sender.user, display_name=name),)
+        events: tuple[RoomEvent, ...] = (_about("player_approved", room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
         if not room.info.host:
             room = room.hosted_by(sender.user)
-            events += (Event("host_changed", {"user_id": sender.user}),)
+            events += (RoomEvent("host_changed", {"user_id": sender.user}),)
         return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
     if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
         return Refused("room_full", "Too many are waiting to be let in.", {"retry_after_ms": ASK_AGAIN_MS})
@@ -83,13 +83,13 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     name = (clean(command.display_name) if command.display_name else "") or member.name
     room = _with_member(room, sender.user, Member(name, "approved", now))
     seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
-    events: tuple[Event, ...] = (
-        Event("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
+    events: tuple[RoomEvent, ...] = (
+        RoomEvent("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
     )
     if not room.info.host:
         room = room.hosted_by(sender.user)
         table = room.table
-        events += (Event("host_changed", {"user_id": sender.user}),)
+        events += (RoomEvent("host_changed", {"user_id": sender.user}),)
     room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
     decision = absorb(room, outcome, now, entropy, events)
     return _granted(replace(decision, give={"seat_index": index}), sender.user, "player", index, entropy)
@@ -118,7 +118,7 @@ def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: E
         return Refused("room_full", "No more spectators are admitted.")
     name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
-    joined = Event("spectator_joined", {"user_id": sender.user, "display_name": name})
+    joined = RoomEvent("spectator_joined", {"user_id": sender.user, "display_name": name})
     return _granted(_changed(room, now, (joined,)), sender.user, "spectator", None, entropy)
 
 
@@ -126,7 +126,7 @@ def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refused:
     if room.role_of(sender.user) != "spectator":
         return Refused("forbidden", "You are not watching this room.")
     room = _with_member(room, sender.user, Member(room.members[sender.user].name, "approved", now))
-    return _changed(room, now, (Event("spectator_left", {"user_id": sender.user}),))
+    return _changed(room, now, (RoomEvent("spectator_left", {"user_id": sender.user}),))
 
 
 def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
@@ -139,11 +139,11 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
         return _changed(room, now, ())
     members = {user: other for user, other in room.members.items() if user != sender.user}
     room = replace(room, members=members)
-    events: tuple[Event, ...] = ()
+    events: tuple[RoomEvent, ...] = ()
     if sender.user == room.info.host:
         room = room.hosted_by(heir(room, without=sender.user))
-        events = (Event("host_changed", {"user_id": room.info.host or None}),)
-    left = Event("player_left", {"user_id": sender.user})
+        events = (RoomEvent("host_changed", {"user_id": room.info.host or None}),)
+    left = RoomEvent("player_left", {"user_id": sender.user})
     if member.standing == "pending":
         left = replace(left, only=(room.info.host, sender.user))
     events += (left,)
@@ -184,10 +184,10 @@ def _with_member(room: Room, user: UserId, member: Member) -> Room:
     return replace(room, members={**room.members, user: member})
 
 
-def _about(kind: str, room: Room, user: UserId, **fields: str) -> Event:
+def _about(kind: str, room: Room, user: UserId, **fields: str) -> RoomEvent:
     """Only the host and the user himself learn of it."""
-    return Event(kind, {"user_id": user, **fields}, only=(room.info.host, user))
+    return RoomEvent(kind, {"user_id": user, **fields}, only=(room.info.host, user))
 
 
-def _changed(room: Room, now: int, events: tuple[Event, ...], give: dict[str, object] | None = None) -> Decision:
+def _changed(room: Room, now: int, events: tuple[RoomEvent, ...], give: dict[str, object] | None = None) -> Decision:
     return Decision(replace(room, table=replace(room.table, at=now)), events, give or {})

@@ -14,7 +14,7 @@ from tavola.actors.room.incoming import NO_ROOM
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import audience, hidden, watched, whole
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import Look, No, Seen
+from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.actors.wire.update import Audience, Update, audience_before
 from tavola.storage.postgres import Row
 
@@ -29,12 +29,14 @@ def has_part(room: Room, user: UserId) -> bool:
     return user == room.info.host or audience(room, user) == "inside"
 
 
-def seen(room: Room, seq: Seq, told: Epoch, recent: Sequence[Update], look: Look, *, stale: bool) -> Seen | No:
+def seen(
+    room: Room, seq: Seq, told: Epoch, recent: Sequence[Update], look: GetView, *, stale: bool
+) -> ViewAt | Refusal:
     """The whole view that is asked for, or that there is no such room for its viewer; `recent` are the last updates
     that led to it, the last of them committed at `told`."""
     user, as_spectator = look.sender.user, look.as_spectator
     if hidden(room, user, look.code):
-        return No(NO_ROOM.code, NO_ROOM.message)
+        return Refusal(NO_ROOM.code, NO_ROOM.message)
     stands = audience(room, user)
     view = {
         "seq": seq,
@@ -44,7 +46,7 @@ def seen(room: Room, seq: Seq, told: Epoch, recent: Sequence[Update], look: Look
         **(watched(room, user) if as_spectator else whole(room, user)),
         "recent": list(_told(recent, user, audience_before(recent, user, stands), as_spectator)),
     }
-    return Seen(seq, told, room.table.at, stands, _json(view), stale, has_part(room, user))
+    return ViewAt(seq, told, room.table.at, stands, _json(view), stale, has_part(room, user))
 
 
 def _told(recent: Iterable[Update], user: UserId, saw: Audience, as_spectator: bool) -> Iterable[dict[str, Any]]:
@@ -54,7 +56,7 @@ def _told(recent: Iterable[Update], user: UserId, saw: Audience, as_spectator: b
         yield {"seq": update.seq, "epoch": update.epoch, "at": update.at, "events": msgspec.Raw(events)}
 
 
-def from_outside(row: Row, last: Iterable[Row], look: Look) -> Seen | No | None:
+def from_outside(row: Row, last: Iterable[Row], look: GetView) -> ViewAt | Refusal | None:
     """What its viewer sees of the room in a row of `load_glimpse`, with the rows of `log_last`. None for who has a part
     in it: only its actor answers them. Raises `Corrupted`."""
     room = room_of(row)

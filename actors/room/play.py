@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room import clock
-from tavola.actors.room.state import Decision, Event, Member, Nothing, Room, Seat, Status, Table, Turn
+from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
 from tavola.games.base import Entropy, Game, Move, Outcome, Refused, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
@@ -87,7 +87,7 @@ def void(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
     gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
     rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
     outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
-    voided = Event("round_voided", {"number": table.hand, "reason": GAME_ERROR})
+    voided = RoomEvent("round_voided", {"number": table.hand, "reason": GAME_ERROR})
     return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
 
 
@@ -117,7 +117,7 @@ def absorb(
     outcome: Outcome[Any],
     now: int,
     entropy: Entropy,
-    before: tuple[Event, ...] = (),
+    before: tuple[RoomEvent, ...] = (),
     *,
     timed_out: bool = False,
 ) -> Decision:
@@ -138,7 +138,7 @@ def absorb(
 
 
 def _absorb_once(
-    room: Room, outcome: Outcome[Any], now: int, before: tuple[Event, ...], timed_out: bool = False
+    room: Room, outcome: Outcome[Any], now: int, before: tuple[RoomEvent, ...], timed_out: bool = False
 ) -> Decision:
     game, info, table = game_of(room), room.info, room.table
     events = list(before)
@@ -163,7 +163,7 @@ def _absorb_once(
         freed = {"seat_index": index, "user_id": seat.user}
         if (chips := outcome.carried.get(index)) is not None:
             freed["chips"] = chips
-        events.append(Event("seat_freed", freed))
+        events.append(RoomEvent("seat_freed", freed))
         members, unseated = _unseated(members, seat, now, info.max_spectators)
         events += unseated
     running = table.running and outcome.result is None
@@ -196,7 +196,7 @@ def _begun(room: Room) -> Room:
 
 def _unseated(
     members: dict[UserId, Member], seat: Seat, now: int, most: int
-) -> tuple[dict[UserId, Member], tuple[Event, ...]]:
+) -> tuple[dict[UserId, Member], tuple[RoomEvent, ...]]:
     """Who gave up a seat watches on, unless he has left the room meanwhile (asking to come back admits nobody), was put
     out of it, lost the seat for being away, or as many as may (`most`) are watching.
     """
@@ -208,7 +208,7 @@ def _unseated(
     if sum(other.watching for other in members.values()) >= most:
         return members, ()
     watching = replace(member, at=now, watching=True)
-    joined = Event("spectator_joined", {"user_id": seat.user, "display_name": member.name})
+    joined = RoomEvent("spectator_joined", {"user_id": seat.user, "display_name": member.name})
     return {**members, seat.user: watching}, (joined,)
 
 
@@ -219,19 +219,19 @@ def status_at(turn: Turn | None, advance_at: int | None, paused_at: int | None) 
     return "playing" if turn is not None or advance_at is not None else "open"
 
 
-def turn_started(turn: Turn) -> Event:
+def turn_started(turn: Turn) -> RoomEvent:
     fields = {
         "number": turn.number,
         "seat_index": turn.seat,
         "deadline_ms": turn.deadline_ms,
         "timebank_ms": turn.timebank_ms,
     }
-    return Event("turn_started", fields)
+    return RoomEvent("turn_started", fields)
 
 
-def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> Event:
+def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> RoomEvent:
     private = {seats[index].user: fields for index, fields in event.private.items() if index in seats}
-    return Event(event.kind, event.fields, private)
+    return RoomEvent(event.kind, event.fields, private)
 
 
 def _automatic(event: GameEvent, seat: SeatIndex) -> GameEvent:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tavola.actors.room import clock
-from tavola.actors.room.grants import REJOIN_MS, Mint
+from tavola.actors.room.grants import REJOIN_MS, GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
@@ -21,7 +21,7 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, mint: Mint
+    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, mint: GrantSigner
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -124,7 +124,7 @@ def _seat_rows(room: Room) -> Rows:
     return rows
 
 
-def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: Mint, out: Records) -> None:
+def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: GrantSigner, out: Records) -> None:
     """Who is admitted no more loses his tokens; what was granted is stored as its hash."""
     after = decisions[-1][1].room
     room_id = after.info.id

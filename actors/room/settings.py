@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tavola.actors.room.hosting import HAND_IN_PROGRESS
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import Approval, Decision, Event, Room, Visibility
+from tavola.actors.room.state import Approval, Decision, Room, RoomEvent, Visibility
 from tavola.actors.wire.commands import UpdateSettings
 from tavola.actors.wire.names import clean
 from tavola.games.base import Entropy, Refused
@@ -17,7 +17,7 @@ from tavola.games.base import Entropy, Refused
 MaxSpectators = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class RoomSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is left out stays as it is. `options` holds some of the game's own."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
@@ -34,7 +34,7 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
         return HAND_IN_PROGRESS
     options = info.options
     try:
-        asked = msgspec.convert(command.settings, Settings)
+        asked = msgspec.convert(command.settings, RoomSettings)
         if asked.options is not None:
             unknown = sorted(asked.options.keys() - {field.encode_name for field in msgspec.structs.fields(options)})
             if unknown:
@@ -60,5 +60,5 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
         max_spectators=info.max_spectators if asked.max_spectators is None else asked.max_spectators,
         options=options,
     )
-    event = Event("settings_changed", {"settings": msgspec.to_builtins(asked)})
+    event = RoomEvent("settings_changed", {"settings": msgspec.to_builtins(asked)})
     return absorb(replace(room, info=changed), outcome, now, entropy, (event,))

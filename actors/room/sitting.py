@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room.play import NOT_SEATED, absorb, game_of
-from tavola.actors.room.state import Decision, Event, Room
+from tavola.actors.room.state import Decision, Room, RoomEvent
 from tavola.actors.wire.commands import Rebuy, Sender
 from tavola.games.base import Entropy, Outcome, Refused, SeatIndex
 
@@ -17,7 +17,9 @@ def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision 
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).sit_out(room.table.game, room.info.options, index)
-    return _told(room, outcome, Event("player_sat_out", {"seat_index": index, "user_id": sender.user}), now, entropy)
+    return _told(
+        room, outcome, RoomEvent("player_sat_out", {"seat_index": index, "user_id": sender.user}), now, entropy
+    )
 
 
 def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
@@ -25,7 +27,7 @@ def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision |
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).sit_in(room.table.game, room.info.options, index)
-    return _told(room, outcome, Event("player_sat_in", {"seat_index": index, "user_id": sender.user}), now, entropy)
+    return _told(room, outcome, RoomEvent("player_sat_in", {"seat_index": index, "user_id": sender.user}), now, entropy)
 
 
 def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy) -> Decision | Refused:
@@ -37,7 +39,7 @@ def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": sender.user, "amount": command.amount}
     fields["chips"] = chips_after(room, outcome, index)
-    return _told(room, outcome, Event("chips_added", fields), now, entropy)
+    return _told(room, outcome, RoomEvent("chips_added", fields), now, entropy)
 
 
 def chips_after(room: Room, outcome: Outcome[Any], index: SeatIndex) -> int:
@@ -49,5 +51,7 @@ def touched(room: Room) -> Room:
     return replace(room, table=replace(room.table, seats=dict(room.table.seats)))
 
 
-def _told(room: Room, outcome: Outcome[Any] | Refused, event: Event, now: int, entropy: Entropy) -> Decision | Refused:
+def _told(
+    room: Room, outcome: Outcome[Any] | Refused, event: RoomEvent, now: int, entropy: Entropy
+) -> Decision | Refused:
     return outcome if isinstance(outcome, Refused) else absorb(touched(room), outcome, now, entropy, (event,))

@@ -152,7 +152,7 @@ class Room(msgspec.Struct, frozen=True, dict=True):
         return sum(member.watching for member in self.members.values())
 
 
-class Event(msgspec.Struct, frozen=True):
+class RoomEvent(msgspec.Struct, frozen=True):
     """A fact about the room. Everybody inside knows `fields`; `private[user]` adds to it for one of them.
 
     With `only`, nobody but those users learns of it at all, wherever they are.
@@ -177,7 +177,7 @@ class Decision(msgspec.Struct, frozen=True):
     """An accepted command: the next room, what happened, and what the sender is given in his `ack`."""
 
     room: Room
-    events: tuple[Event, ...]
+    events: tuple[RoomEvent, ...]
     give: dict[str, Any] = {}
     rounds: tuple[Round, ...] = ()
     result: dict[str, Any] | None = None

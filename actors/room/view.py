@@ -16,15 +16,15 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.play import game_of
-from tavola.actors.room.state import Decision, Event, Room, Seat
+from tavola.actors.room.state import Decision, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.update import Audience, Part, Update
+from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import SeatIndex
 
 View = dict[str, Any]
 
 _json = msgspec.json.Encoder().encode
-_NOTHING = Part()
+_NOTHING = MemberView()
 
 
 def audience(room: Room, user: UserId) -> Audience:
@@ -176,7 +176,7 @@ class Projection:
         nxt._room = after
         nxt._inside = now = inside(after, (before, self._inside))
         patch = difference(self._inside, now)
-        users: dict[UserId, Part] = {}
+        users: dict[UserId, MemberView] = {}
         mine: dict[UserId, View] = {}
         watched = _watched(after)
         told = _told_apart(decision.events)
@@ -201,7 +201,7 @@ class Projection:
             at=after.table.at,
             events=_json([_told(event, None) for event in decision.events if event.only is None]),
             patch=_json(patch) if patch else b"",
-            outside=Part(patch=_json(room_patch)) if room_patch else _NOTHING,
+            outside=MemberView(patch=_json(room_patch)) if room_patch else _NOTHING,
             users=users,
         )
         return shown, nxt
@@ -214,9 +214,9 @@ class Projection:
         was: View,
         view: View,
         now: View,
-        events: Iterable[Event],
+        events: Iterable[RoomEvent],
         own: bool,
-    ) -> Part | None:
+    ) -> MemberView | None:
         """What `user` is shown beside his audience; `own`: there are events that he is told otherwise than others."""
         stands = audience(after, user)
         stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
@@ -224,7 +224,7 @@ class Projection:
             old = {**(self._inside if stood == "inside" else outside(before)), **was}
             new = {**(now if stands == "inside" else outside(after)), **view}
             told = _json([_told(event, user) for event in events if event.only is None or user in event.only])
-            return Part(told, _json(difference(old, new)), stands, stood)
+            return MemberView(told, _json(difference(old, new)), stands, stood)
         extra = difference(was, view)
         if not extra and not own:
             return None
@@ -235,7 +235,7 @@ class Projection:
                 for event in events
                 if (user in event.only if event.only is not None else stands == "inside")
             ])  # fmt: skip
-        return Part(told, _json(extra) if extra else b"")
+        return MemberView(told, _json(extra) if extra else b"")
 
 
 def _watched(room: Room) -> set[UserId]:
@@ -246,7 +246,7 @@ def _watched(room: Room) -> set[UserId]:
     return users
 
 
-def _told_apart(events: Iterable[Event]) -> set[UserId]:
+def _told_apart(events: Iterable[RoomEvent]) -> set[UserId]:
     """Who is told of these events otherwise than his audience."""
     users: set[UserId] = set()
     for event in events:
@@ -268,7 +268,7 @@ def _concerned(before: Room, after: Room, told: set[UserId]) -> set[UserId]:
     return users
 
 
-def _told(event: Event, user: UserId | None) -> View:
+def _told(event: RoomEvent, user: UserId | None) -> View:
     told = {"kind": event.kind, **event.fields}
     if user is not None and user in event.private:
         told |= event.private[user]

@@ -141,13 +141,13 @@ class Leave(Command, frozen=True, kw_only=True):
     pass
 
 
-class Attended(Command, frozen=True, kw_only=True):
+class Connected(Command, frozen=True, kw_only=True):
     """A seated user has a socket again. The runtime's alone."""
 
     user_id: Id
 
 
-class Deserted(Command, frozen=True, kw_only=True):
+class Disconnected(Command, frozen=True, kw_only=True):
     """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
     after `freed_ms` his seat is freed; both count from now. For each turn meanwhile he has `turn_ms`."""
 
@@ -203,7 +203,7 @@ ClientCommand = (
 HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
 """What only the host may send."""
 
-AnyCommand = ClientCommand | Attended | Deserted | Wake | GiveUp | Halt | Recover
+AnyCommand = ClientCommand | Connected | Disconnected | Wake | GiveUp | Halt | Recover
 
 STATUS: dict[str, int] = {
     "invalid_message": 400,

@@ -10,7 +10,7 @@ from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Sender, Seq, 
 from tavola.actors.wire.update import Audience
 
 
-class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Submit(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Decide this command. `epoch` is where the edge believes the room to be, `code` the room's code, where the sender
     named it: a private room knows no stranger without."""
 
@@ -24,9 +24,9 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
         return RoomId(self.command.room)
 
 
-class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class GetView(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """Give the whole view of the room as `sender` may see it; with `as_spectator`, what a spectator in their place sees
-    (never more than their own). `code` as in `Deliver`."""
+    (never more than their own). `code` as in `Submit`."""
 
     epoch: Epoch
     sender: Sender
@@ -35,7 +35,7 @@ class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
     code: str = ""
 
 
-class Rouse(msgspec.Struct, frozen=True, array_like=True, tag=3):
+class Activate(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Have the room loaded, so that its alarm runs."""
 
     epoch: Epoch
@@ -49,7 +49,7 @@ class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
     room: RoomId
 
 
-class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
+class ReportPresence(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """Of the users who follow the room, `here` have a socket on this edge from now on, and `gone` have none there any
     more; `lately` have none, and have made a request, which counts for so many ms from now. Said again, it changes
     nothing; what an edge has said is forgotten some time after its line was cut."""
@@ -62,7 +62,7 @@ class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
     lately: tuple[tuple[UserId, int], ...] = ()
 
 
-class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Durable at `seq`. `update` is the encoded `actors.wire.update.Update`, or empty for an answer given before and
     for a command that changed nothing (`give` says `unchanged` then)."""
 
@@ -71,7 +71,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
     update: bytes = b""
 
 
-class No(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """Refused: nothing changed."""
 
     code: str
@@ -84,7 +84,7 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """This actor does not own the room at that epoch: look the room up again and ask there, with the same id."""
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
+class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
     viewer sits, watches, or is the host."""
 
@@ -97,11 +97,11 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
     has_part: bool = False
 
 
-class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """A `Rouse`, an `Evict` or an `Attend` has been carried out."""
+class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """A `Activate`, an `Evict` or an `ReportPresence` has been carried out."""
 
 
-class Present(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
     """Whether a player or spectator is there. As JSON it is the `presence` frame of docs/protocol.md, and what is
     published about it: only to be shown to those inside the room."""
 
@@ -110,5 +110,5 @@ class Present(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
     status: Literal["active", "away", "disconnected"]
 
 
-Request = Deliver | Look | Rouse | Evict | Attend
-Answer = Done | No | Moved | Seen | Ready
+Request = Submit | GetView | Activate | Evict | ReportPresence
+Answer = Committed | Refusal | Moved | ViewAt | Ok

@@ -10,7 +10,7 @@ from typing import Literal
 
 import structlog
 
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.games.base import Refused
 
 log = structlog.get_logger()
@@ -19,7 +19,7 @@ AGAIN_S = 10.0
 """The same mistake is told once in so long: a player may be able to make it a hundred times a second."""
 PLACES = 1_000
 """How many are told apart."""
-GAME_ERROR = No("game_error", "The game has made a mistake, and nothing was changed.")
+GAME_ERROR = Refusal("game_error", "The game has made a mistake, and nothing was changed.")
 
 Doing = Literal["open", "decide", "show", "store", "set a clock"]
 

@@ -17,7 +17,7 @@ from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 Audience = Literal["inside", "outside"]
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class MemberView(msgspec.Struct, frozen=True, array_like=True):
     """What one viewer, or everybody outside, is shown of an update: JSON texts, empty when there is nothing.
 
     For a user who stays in his audience `patch` comes on top of the audience's patch (they share no key), and `events`,
@@ -42,8 +42,8 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
     at: int
     events: bytes
     patch: bytes
-    outside: Part
-    users: dict[UserId, Part]
+    outside: MemberView
+    users: dict[UserId, MemberView]
     prior: Epoch | None = None
     """The epoch of the update before this one, where it is another: where a placement begins. As seq and epoch name an
     update and all that was before it, whoever holds the one before can tell that this one is of the same history."""

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from tavola.actors.wire.commands import ClientCommand, snake
-from tavola.actors.wire.messages import Answer, Done, No
+from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.edge.routing.router import NOBODY
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -41,7 +41,9 @@ class Metrics(Collector):
 
     def answered(self, command: ClientCommand, answer: Answer, seconds: float) -> None:
         """A command was answered, so many seconds after it arrived: `done`, or with a refusal's code."""
-        outcome = "done" if isinstance(answer, Done) else answer.code if isinstance(answer, No) else NOBODY.code
+        outcome = (
+            "done" if isinstance(answer, Committed) else answer.code if isinstance(answer, Refusal) else NOBODY.code
+        )
         key = (type(command).__name__, outcome)
         self._commands[key] = self._commands.get(key, 0) + 1
         self._buckets[bisect_left(BUCKETS, seconds)] += 1

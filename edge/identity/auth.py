@@ -12,7 +12,7 @@ import jwt
 import msgspec
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean
 from tavola.config.keys import Secrets
 
@@ -26,9 +26,9 @@ GUEST = "u_"
 USER_LIMIT = 64
 """Characters of a user's id."""
 
-UNAUTHENTICATED = No("unauthenticated", "Sign in first.")
-EXPIRED = No("token_expired", "That token has expired; get a new one.")
-INVALID = No("token_invalid", "That token is not valid here.")
+UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
+EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
+INVALID = Refusal("token_invalid", "That token is not valid here.")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Identities:
         }
         return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
-    def verify(self, token: str) -> Identity | No:
+    def verify(self, token: str) -> Identity | Refusal:
         """Who the token says the bearer is; or why it says nothing."""
         try:
             claims = decode(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import INVALID, UNAUTHENTICATED, Identities, Identity
 from tavola.edge.identity.issuers import Issuer, issuer_of
 from tavola.edge.identity.origins import Origins
@@ -15,11 +15,11 @@ from tavola.edge.identity.sign_outs import SignOuts
 COOKIE = "tavola_session"
 COOKIE_LIMIT = 512
 READING = ("GET", "HEAD")
-OTHER_SITE = No("forbidden", "Pages of that site may not do this.")
-UNMARKED = No("forbidden", "With a cookie, changes need the header X-Requested-With: tavola.")
+OTHER_SITE = Refusal("forbidden", "Pages of that site may not do this.")
+UNMARKED = Refusal("forbidden", "With a cookie, changes need the header X-Requested-With: tavola.")
 
 
-class Who:
+class Authenticator:
     """Everything here raises `StorageUnavailable` when only Postgres could say, and it does not."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Who:
         found = self.identities.verify(token.strip())
         return found if isinstance(found, Identity) else None
 
-    async def of_request(self, request: Request) -> Identity | No:
+    async def of_request(self, request: Request) -> Identity | Refusal:
         """By its bearer token if it has one, else by its cookie: then, unless it only reads, no other site may have
         made it.
         """
@@ -54,7 +54,7 @@ class Who:
                 return UNMARKED
         return await self.of_cookie(cookie)
 
-    async def of_cookie(self, cookie: str | None) -> Identity | No:
+    async def of_cookie(self, cookie: str | None) -> Identity | Refusal:
         """By what `tavola_session` holds. Where a socket is concerned, its origin was found to be allowed."""
         if not cookie or len(cookie) > COOKIE_LIMIT:
             return UNAUTHENTICATED
@@ -64,7 +64,7 @@ class Who:
         ends_at = (session.renewed_at + session.life_ms) // 1000
         return Identity(UserId(session.user_id), session.display_name, ends_at, session.created_at)
 
-    async def of_token(self, token: str) -> Identity | No:
+    async def of_token(self, token: str) -> Identity | Refusal:
         """By an identity token. One of ours is looked at without waiting for anything."""
         if self._issuer is None or issuer_of(token) != self._issuer.name:
             return self.identities.verify(token)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.edge.identity.reconnection import Part
+from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
 
 RENEW_MS = SEAT_LIFE_S * 1000 // 2
@@ -21,7 +21,7 @@ class _Seat(msgspec.Struct, frozen=True):
     given_at: int
 
 
-class Keyring:
+class IssuedTokens:
     """Tokens as they are given on one socket. A seat that was left meanwhile may still be renewed: such a token opens
     nothing, for what counts is the row of the seat."""
 
@@ -50,7 +50,7 @@ class Keyring:
         self._rooms.add(room)
         return self._tokens.beside(room, user, grant)
 
-    def take(self, part: Part) -> None:
+    def take(self, part: Membership) -> None:
         """The tokens of `part` are given."""
         self._rooms.add(part.room)
         if part.seat_index is not None:

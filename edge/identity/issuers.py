@@ -12,14 +12,14 @@ from typing import Any, Protocol
 import jwt
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
 from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identity, fit
 
 OLDEST_S = 7 * 86_400
 """A token that was issued longer ago is not taken, however long it is to live: sign-outs are kept a little longer."""
 TOKEN_LIMIT = 16 * 1024
-AWAY = No("storage_unavailable", "The keys of that token's issuer cannot be read; try again.", None, 5000)
+AWAY = Refusal("storage_unavailable", "The keys of that token's issuer cannot be read; try again.", None, 5000)
 
 
 class KeysUnavailable(Exception):
@@ -52,7 +52,7 @@ class Issuer:
         self._keys = keys
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
-    async def verify(self, token: str) -> Identity | No:
+    async def verify(self, token: str) -> Identity | Refusal:
         """Who the token says the bearer is; or why it says nothing. Whether he signed out is not looked at."""
         try:
             header = jwt.get_unverified_header(token)

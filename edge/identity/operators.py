@@ -9,7 +9,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.common.addresses import party
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
@@ -17,9 +17,9 @@ from tavola.edge.identity.auth import Identity
 GUESSES = 10.0
 """Wrong secrets that one address may send, at once and a minute."""
 OPERATOR = Identity(UserId("operator"), "Operator", 0)
-WRONG = No("unauthenticated", "That is not the operator's secret.")
-MISSING = No("unauthenticated", "This is for the operator: send the secret as a bearer token.")
-GUESSING = No("rate_limited", "Too many wrong secrets.", None, int(60_000 / GUESSES))
+WRONG = Refusal("unauthenticated", "That is not the operator's secret.")
+MISSING = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
+GUESSING = Refusal("rate_limited", "Too many wrong secrets.", None, int(60_000 / GUESSES))
 
 
 class Operator:
@@ -29,7 +29,7 @@ class Operator:
         self._clock = clock
         self._guesses = Rates(GUESSES / 60, GUESSES)
 
-    async def of_request(self, request: Request) -> Identity | No:
+    async def of_request(self, request: Request) -> Identity | Refusal:
         """The operator, if the request holds the secret. From an address that guesses, nothing is looked at for a
         while: not the right secret either, or a guess would cost nothing."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

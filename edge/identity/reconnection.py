@@ -13,7 +13,7 @@ import msgspec
 from tavola.actors.room.grants import REJOIN_MS, digest
 from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identity
 from tavola.edge.identity.tokens import Tokens, fresh
 from tavola.edge.routing.router import NO_ROOM
@@ -21,10 +21,10 @@ from tavola.storage.postgres import Database, Row
 
 CONNECTION_MS = 30 * 60_000
 """A connection token is good for so long, once."""
-NOT_SEATED = No("not_seated", "You have no seat at this table.")
+NOT_SEATED = Refusal("not_seated", "You have no seat at this table.")
 
 
-class Part(msgspec.Struct, frozen=True):
+class Membership(msgspec.Struct, frozen=True):
     """Somebody's part in a room as the last commit left it, and what he may come back with next.
 
     `seq` is how far the room was; `grant` is what his seat is held by, and no client's business. In ms, `issued_at` is
@@ -55,7 +55,7 @@ class Part(msgspec.Struct, frozen=True):
         return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)
 
 
-class Pass(msgspec.Struct, frozen=True):
+class RoomPass(msgspec.Struct, frozen=True):
     """A connection token and when it expires (ms)."""
 
     token: str
@@ -71,7 +71,7 @@ class Holder(msgspec.Struct, frozen=True):
     once: bool
 
 
-class Returns:
+class ReconnectionTokens:
     """Checks and gives tokens of rooms."""
 
     def __init__(self, database: Database, tokens: Tokens, now: Callable[[], int]) -> None:
@@ -80,17 +80,17 @@ class Returns:
         self.tokens = tokens
         self.now = now
 
-    async def by_rejoin(self, token: str) -> Part | No:
+    async def by_rejoin(self, token: str) -> Membership | Refusal:
         """Whose rejoin token it is; he is given a fresh one, and this one stays good for `REJOIN_MS`."""
         now, new = self.now(), fresh()
         row = await self._database.row("valid_rejoin_token", digest(token), now, digest(new), REJOIN_MS)
         return INVALID if row is None else self._part(row, new, now) if row["good"] else EXPIRED
 
-    async def by_seat(self, token: str) -> Part | No:
+    async def by_seat(self, token: str) -> Membership | Refusal:
         """Whose seat token it is. `expires_at` is the token's own."""
         now, new = self.now(), fresh()
         claim = self.tokens.read_seat(token, now)
-        if isinstance(claim, No):
+        if isinstance(claim, Refusal):
             return claim
         held = (claim.room, claim.index, claim.user, claim.grant, claim.issued_at)
         row = await self._database.row("valid_seat_token", *held, digest(new), now, REJOIN_MS)
@@ -98,7 +98,7 @@ class Returns:
             return INVALID
         return msgspec.structs.replace(self._part(row, new, now), expires_at=claim.expires_at)
 
-    async def member(self, room: RoomId, user: UserId) -> Part | None:
+    async def member(self, room: RoomId, user: UserId) -> Membership | None:
         """The part of a known user, with tokens for it; None for a guest."""
         now, new = self.now(), fresh()
         row = await self._database.row("issue_rejoin_token", room, user, digest(new), now, REJOIN_MS)
@@ -106,15 +106,15 @@ class Returns:
 
     # By REST
 
-    async def connection_token(self, room: RoomId, user: UserId) -> Pass | No:
+    async def connection_token(self, room: RoomId, user: UserId) -> RoomPass | Refusal:
         """A token with which the player may take his seat up again, once."""
         now, new = self.now(), fresh()
         row = await self._database.row("issue_connection_token", room, user, digest(new), now, CONNECTION_MS)
         if row is None:
             return NO_ROOM
-        return NOT_SEATED if row["seat_index"] is None else Pass(new, now + CONNECTION_MS)
+        return NOT_SEATED if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
 
-    async def holder(self, token: str) -> Holder | No:
+    async def holder(self, token: str) -> Holder | Refusal:
         """Whose connection or rejoin token it is. Nothing is used up."""
         now, hashed = self.now(), digest(token)
         row = await self._database.row("valid_connection_token", hashed, now, CONNECTION_MS)
@@ -129,11 +129,11 @@ class Returns:
         """Whether it is a connection token that nobody has used. Nobody will."""
         return await self._database.row("use_connection_token", digest(token), self.now()) is not None
 
-    def _part(self, row: Row, rejoin: str, now: int) -> Part:
+    def _part(self, row: Row, rejoin: str, now: int) -> Membership:
         room, user, index = RoomId(row["room_id"]), UserId(row["user_id"]), row["seat_index"]
         grant = row["seat_token"] if index is not None else ""
         told: dict[str, Any] = {name: row[name] for name in ("role", "is_host", "seq")}
-        return Part(
+        return Membership(
             user=user,
             name=row["display_name"],
             room=room,

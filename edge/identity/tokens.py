@@ -12,9 +12,9 @@ from typing import Any
 import jwt
 import msgspec
 
-from tavola.actors.room.grants import Mint
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import ALGORITHM, EXPIRED, INVALID, ISSUER, LEEWAY_S, decode
 
@@ -43,7 +43,7 @@ class Tokens:
     def __init__(self, secrets: Secrets) -> None:
         """Each has at least 32 bytes; a shorter one is refused by the first use."""
         self._secrets = secrets
-        self._mint = Mint(*secrets.all)
+        self._mint = GrantSigner(*secrets.all)
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def rejoin(self, room: RoomId, user: UserId, grant: str) -> str:
@@ -63,7 +63,7 @@ class Tokens:
         }
         return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
-    def read_seat(self, token: str, now: int) -> SeatClaim | No:
+    def read_seat(self, token: str, now: int) -> SeatClaim | Refusal:
         """What a seat token says at `now` (ms), or why it says nothing. Whether the seat is still held by that grant is
         not known.
         """

@@ -13,7 +13,7 @@ from tavola.actors.room import archive
 from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import USER_LIMIT
 from tavola.edge.rest.games_api import corrupted
 from tavola.edge.rest.lobby import iso
@@ -21,7 +21,7 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import NOT_KEPT, Rewind
 from tavola.edge.routing.router import NO_ROOM
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import Boards, Online
+from tavola.storage.online import Boards, OnlineReader
 from tavola.storage.postgres import BIGINT
 
 ADMIN = "/api/admin"
@@ -70,7 +70,7 @@ class PlacedRooms(msgspec.Struct, frozen=True):
     total: int
 
 
-class RoomActor(msgspec.Struct, frozen=True):
+class RoomActorRow(msgspec.Struct, frozen=True):
     """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat."""
 
     name: str
@@ -87,7 +87,7 @@ class RoomActor(msgspec.Struct, frozen=True):
 class RoomActors(msgspec.Struct, frozen=True):
     """The oldest first; `total` is how many there are."""
 
-    actors: list[RoomActor]
+    actors: list[RoomActorRow]
     total: int
 
 
@@ -113,7 +113,7 @@ class EdgeAlive(msgspec.Struct, frozen=True):
     beat_at: str
 
 
-class Connected(msgspec.Struct, frozen=True):
+class ConnectedUsers(msgspec.Struct, frozen=True):
     """Somebody's sockets by edge. Of other edges than the one that answers, up to half a minute old."""
 
     user_id: str
@@ -128,7 +128,7 @@ class Edges(msgspec.Struct, frozen=True):
     redis: bool
     here: EdgeHere
     edges: list[EdgeAlive]
-    people: list[Connected]
+    people: list[ConnectedUsers]
     online: int
 
 
@@ -176,7 +176,7 @@ class Rewound(msgspec.Struct, frozen=True):
     view: dict[str, Any]
 
 
-def endpoints(services: Services, online: Online) -> list[Endpoint]:
+def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
     database, rewind = services.database, Rewind(services.database)
 
     async def rooms(call: Call) -> Answer:
@@ -188,7 +188,7 @@ def endpoints(services: Services, online: Online) -> list[Endpoint]:
 
     async def actors(call: Call) -> Answer:
         rows = await database.rows("operator_actors", LIMIT)
-        listed = [_fields(RoomActor, row, started_at=iso(row["started_at"])) for row in rows]
+        listed = [_fields(RoomActorRow, row, started_at=iso(row["started_at"])) for row in rows]
         return RoomActors(listed, rows[0]["total"] if rows else 0)
 
     async def edges(call: Call) -> Answer:
@@ -201,7 +201,7 @@ def endpoints(services: Services, online: Online) -> list[Endpoint]:
             boards is not None,
             _here(services),
             [EdgeAlive(edge, iso(at)) for edge, at in sorted((told.edges | {_edge(services): now}).items())],
-            [Connected(user, names.get(user, ""), iso(at), sockets) for user, (at, sockets) in people.items()],
+            [ConnectedUsers(user, names.get(user, ""), iso(at), sockets) for user, (at, sockets) in people.items()],
             max(told.online, len(people)),
         )
 
@@ -238,7 +238,7 @@ def endpoints(services: Services, online: Online) -> list[Endpoint]:
         user = UserId(call.query.user) if call.query.user is not None else None
         try:
             found = await rewind.room_at(call.room, seq)
-            if isinstance(found, No):
+            if isinstance(found, Refusal):
                 return found
             return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
         except Corrupted as error:

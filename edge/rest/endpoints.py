@@ -8,30 +8,30 @@ import msgspec
 from starlette.routing import Route
 
 from tavola.edge.common.limits import Limits
-from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operator
 from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
-from tavola.edge.rest.rest import Answer, Call, Door, Endpoint
+from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
 from tavola.edge.ws import frames
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import Online
+from tavola.storage.online import OnlineReader
 
 
 class Document(msgspec.Struct, frozen=True):
     """A JSON document of a shape of its own."""
 
 
-class Api:
+class RestApi:
     """The routes of one edge. Without an `operator` it has none for him, and its document knows of none."""
 
     def __init__(
         self,
         services: Services,
-        who: Who,
+        who: Authenticator,
         lobby: Lobby,
-        online: Online,
+        online: OnlineReader,
         limits: Limits,
         operator: Operator | None = None,
     ) -> None:
@@ -52,10 +52,10 @@ class Api:
         ]
 
     def routes(self) -> list[Route]:
-        door = Door(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
+        door = RestRouter(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
         routes = door.routes(each for each in self.endpoints if not each.operator)
         if self._operator is not None:
-            theirs = Door(self._operator.of_request, self._lobby)
+            theirs = RestRouter(self._operator.of_request, self._lobby)
             routes += theirs.routes(each for each in self.endpoints if each.operator)
         return routes
 

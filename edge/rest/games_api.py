@@ -9,7 +9,7 @@ import msgspec
 
 from tavola.actors.room import archive
 from tavola.actors.room.codec import Corrupted
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.strangers import hidden
@@ -17,8 +17,8 @@ from tavola.edge.routing.router import NO_ROOM
 from tavola.storage.postgres import BIGINT, Database, Row
 
 GAME = "/api/game/{room}"
-NOT_HOST = No("not_host", "Only the host may do that.")
-NO_VERSION = No("room_not_found", "No such version of this room is kept.")
+NOT_HOST = Refusal("not_host", "Only the host may do that.")
+NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Restored(msgspec.Struct, frozen=True):
 
 
 def endpoints(database: Database) -> list[Endpoint]:
-    async def owned(call: Call) -> Row | No:
+    async def owned(call: Call) -> Row | Refusal:
         row = await database.row("owned_room", call.room)
         if row is None:
             return NO_ROOM
@@ -67,7 +67,7 @@ def endpoints(database: Database) -> list[Endpoint]:
 
     async def persist(call: Call) -> Answer:
         room = await owned(call)
-        if isinstance(room, No):
+        if isinstance(room, Refusal):
             return room
         row = await database.row("load_room", call.room)
         if row is None:
@@ -83,7 +83,7 @@ def endpoints(database: Database) -> list[Endpoint]:
 
     async def restore(call: Call) -> Answer:
         room = await owned(call)
-        if isinstance(room, No):
+        if isinstance(room, Refusal):
             return room
         kept = await database.row("kept_checkpoint", call.room, call.query.version)
         if kept is None:
@@ -95,10 +95,10 @@ def endpoints(database: Database) -> list[Endpoint]:
 
     async def remove(call: Call) -> Answer:
         room = await owned(call)
-        if isinstance(room, No):
+        if isinstance(room, Refusal):
             return room
         if await database.row("remove_kept", call.room) is None:
-            return No("hand_in_progress", "What is kept of a game can be removed when its room is closed.")
+            return Refusal("hand_in_progress", "What is kept of a game can be removed when its room is closed.")
         return Removed(True, room["seq"])
 
     path = f"{GAME}/persist"
@@ -117,6 +117,6 @@ def endpoints(database: Database) -> list[Endpoint]:
     ]
 
 
-def corrupted(error: Corrupted) -> No:
+def corrupted(error: Corrupted) -> Refusal:
     details = {"room": error.room, "version": error.seq, "found": error.found}
-    return No("corrupted_state", "What is stored of this room cannot be read.", details)
+    return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)

@@ -13,7 +13,7 @@ import msgspec
 from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
 from tavola.actors.wire.names import clean
 from tavola.edge.common.limits import NO_LIMITS, Limits
@@ -73,7 +73,7 @@ class Lobby:
         self._mistakes = Mistakes()
         self._limits = limits
 
-    def drawn(self, request: Request, host: Identity) -> NewRoom | No:
+    def drawn(self, request: Request, host: Identity) -> NewRoom | Refusal:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
         now = time.time_ns() // 1_000_000
@@ -84,10 +84,10 @@ class Lobby:
             self._mistakes.tell(error, "open", request.game)
             return GAME_ERROR
         if isinstance(rows, Refused):
-            return No(rows.code, rows.message, rows.details)
+            return Refusal(rows.code, rows.message, rows.details)
         return NewRoom(room, code, name, now, host, request, rows)
 
-    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | No:
+    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | Refusal:
         """Store it, by `rows` of a transaction. False: this creation was made before. Refused to who has, or opens, as
         many rooms as they may: however many requests, at however many edges, are asked at once.
         """
@@ -115,23 +115,23 @@ class Lobby:
         )
         return bool(made)
 
-    async def _too_many(self, new: NewRoom, rows: Queries) -> No | None:
+    async def _too_many(self, new: NewRoom, rows: Queries) -> Refusal | None:
         hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
         await rows("opening_lock", new.host.user)
         (has,) = await rows("opened_rooms", new.host.user, hosted, new.at - MINUTE_MS, opened)
         if hosted and has["hosted"] >= hosted:
             said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
-            return No("too_many_rooms", said, {"limit": hosted})
+            return Refusal("too_many_rooms", said, {"limit": hosted})
         if opened and has["opened_at"] is not None:
             wait_ms = max(1, has["opened_at"] + MINUTE_MS - new.at)
-            return No("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
+            return Refusal("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
         return None
 
-    async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
+    async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | Refusal:
         """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
         while True:
             new = self.drawn(request, host)
-            if isinstance(new, No):
+            if isinstance(new, Refusal):
                 return new
             room = new.room
             try:
@@ -141,7 +141,7 @@ class Lobby:
                 if error.constraint == "rooms_code_unique":
                     continue
                 raise
-            if isinstance(made, No):
+            if isinstance(made, Refusal):
                 return made
             if not made:
                 before = await self._database.row("created_room", host.user, creation_id)

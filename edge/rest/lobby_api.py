@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.actors.room import opening
 from tavola.actors.wire.commands import Id
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint
@@ -55,7 +55,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
         try:
             return await lobby.list(wanted.game, wanted.status, wanted.open, wanted.limit, wanted.cursor)
         except ValueError:
-            return No("invalid_message", "cursor is one that was given before.")
+            return Refusal("invalid_message", "cursor is one that was given before.")
 
     async def open_room(call: Call) -> Answer:
         return await lobby.open(call.body, call.identity, call.key)
@@ -71,7 +71,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     async def _knows(call: Call) -> bool:
         """Whether the caller has, or had, a part in the room."""
-        return not isinstance(call.who, No) and await lobby.knows(call.room, call.who.user)
+        return not isinstance(call.who, Refusal) and await lobby.knows(call.room, call.who.user)
 
     return [
         Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import RoomId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, NewRoom, RoomSummary
 from tavola.storage.postgres import Database
@@ -26,7 +26,7 @@ class Matchmaker:
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Callers of this edge wait for each other here, and only one at a time holds a connection."""
 
-    async def match(self, game: str, options: dict[str, Any], who: Identity, key: str | None) -> RoomSummary | No:
+    async def match(self, game: str, options: dict[str, Any], who: Identity, key: str | None) -> RoomSummary | Refusal:
         """A public room with a seat that is promised to `who` for a while: one that there is, or a new one.
 
         Asked again, with the same `key` or while the promise holds, it is the same room; for another game, a `key` that
@@ -34,19 +34,19 @@ class Matchmaker:
         """
         wish = Request(game, options=options, approval="auto")
         new = self._lobby.drawn(wish, who)
-        if isinstance(new, No):
+        if isinstance(new, Refusal):
             return new
         table = f"{new.rows.game} {new.rows.options}"
         lock = self._queues.setdefault(table, asyncio.Lock())
         async with lock:
             room = await self._promise(table, new, who, key)
-        if isinstance(room, No):
+        if isinstance(room, Refusal):
             return room
         summary = await self._lobby.summary(room)
         assert summary is not None
         return summary if summary.game == game else ID_REUSED
 
-    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | No:
+    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | Refusal:
         now = time.time_ns() // 1_000_000
         kind = (new.rows.game, new.rows.options)
         async with self._database.transaction() as rows:
@@ -58,7 +58,7 @@ class Matchmaker:
                 room = RoomId(found[0][0])
             else:
                 made = await self._lobby.create(new, None, rows)
-                if isinstance(made, No):
+                if isinstance(made, Refusal):
                     return made
                 room = new.room
             await rows("match_kept", room, who.user, now + PROMISED_MS, key)

@@ -43,13 +43,13 @@ class ErrorBody(msgspec.Struct):
     retry_after_ms: int | msgspec.UnsetType = msgspec.UNSET
 
 
-class Error(msgspec.Struct):
+class ErrorReply(msgspec.Struct):
     error: ErrorBody
 
 
 def document(endpoints: Sequence[Endpoint]) -> Document:
     """Every path with every status that it may answer."""
-    kinds: list[type[msgspec.Struct]] = [Error]
+    kinds: list[type[msgspec.Struct]] = [ErrorReply]
     for endpoint in endpoints:
         kinds += [kind for kind in (endpoint.gives, _body(endpoint), endpoint.query) if kind is not None]
     _, components = msgspec.json.schema_components(dict.fromkeys(kinds), ref_template=_REF)
@@ -132,7 +132,7 @@ def _responses(endpoint: Endpoint) -> Document:
     return {str(endpoint.status): answer} | {
         str(status): {
             "description": ", ".join(f"`{code}`" for code in codes),
-            "content": {JSON: {"schema": _schema(Error)}},
+            "content": {JSON: {"schema": _schema(ErrorReply)}},
         }
         for status, codes in sorted(by_status.items())
     }

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
 from tavola.edge.common.limits import Rates
@@ -43,26 +43,26 @@ USER_RATE, USER_BURST = 100.0, 500.0
 ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
 """The same for all from one address without a token of ours, of whom it must be looked up who they are: a school's
 pupils may share one."""
-SLOW_DOWN = No("rate_limited", "Too many requests.", None, 1000)
+SLOW_DOWN = Refusal("rate_limited", "Too many requests.", None, 1000)
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(msgspec.Struct, frozen=True):
+class RestReply(msgspec.Struct, frozen=True):
     """An answer that needs headers of its own."""
 
     body: msgspec.Struct | bytes
     headers: Mapping[str, str] = {}
 
 
-Answer = msgspec.Struct | bytes | No | Reply
+Answer = msgspec.Struct | bytes | Refusal | RestReply
 """What a request comes to: a struct, its JSON ready-made, either with headers, or a refusal."""
 
 
 class Call:
     """A request that was found to be as its endpoint says."""
 
-    def __init__(self, request: Request, who: Identity | No) -> None:
+    def __init__(self, request: Request, who: Identity | Refusal) -> None:
         self.request = request
         self.who = who
         """Whose request it is; at an open endpoint it may be nobody's."""
@@ -80,7 +80,7 @@ class Call:
     @property
     def identity(self) -> Identity:
         """Whose request it is. Not for open endpoints, where it may be nobody's."""
-        assert not isinstance(self.who, No)
+        assert not isinstance(self.who, Refusal)
         return self.who
 
     @property
@@ -138,13 +138,13 @@ class Rooms(Protocol):
     async def knows(self, room: RoomId, user: UserId) -> bool: ...
 
 
-class Door:
+class RestRouter:
     """Makes routes of endpoints. `who` says whose a request is, and may have to look it up; `at_once` says it where
     that costs nothing; `rooms` knows the codes, and `guesses` counts those that are none."""
 
     def __init__(
         self,
-        who: Callable[[Request], Awaitable[Identity | No]],
+        who: Callable[[Request], Awaitable[Identity | Refusal]],
         rooms: Rooms,
         clock: Callable[[], float] = time.monotonic,
         guesses: Guesses | None = None,
@@ -174,39 +174,39 @@ class Door:
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Answer:
         call = await self._call(endpoint, request)
-        return call if isinstance(call, No) else await endpoint.handler(call)
+        return call if isinstance(call, Refusal) else await endpoint.handler(call)
 
-    async def _call(self, endpoint: Endpoint, request: Request) -> Call | No:
+    async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
         """The request, checked."""
         who = await self._allowed(request)
         if who is SLOW_DOWN:
             return SLOW_DOWN
-        if isinstance(who, No) and not (endpoint.open and who.code == "unauthenticated"):
+        if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
             return who
         call = Call(request, who)
         if key := request.headers.get("idempotency-key"):
             checked = converted(key, Id, "Idempotency-Key")
-            if isinstance(checked, No):
+            if isinstance(checked, Refusal):
                 return checked
             call.key = checked
         if endpoint.query is not None:
             given = {name: value for name, value in request.query_params.items() if value}
             call.query = converted(given, endpoint.query, "query", strict=False)
-            if isinstance(call.query, No):
+            if isinstance(call.query, Refusal):
                 return call.query
         if endpoint.body is not None:
             fields = await read(request)
-            if isinstance(fields, No):
+            if isinstance(fields, Refusal):
                 return fields
             call.fields = fields
             call.body = converted(fields, endpoint.body, "body")
-            if isinstance(call.body, No):
+            if isinstance(call.body, Refusal):
                 return call.body
         return await self._with_room(call) if "room" in request.path_params else call
 
-    async def _allowed(self, request: Request) -> Identity | No:
+    async def _allowed(self, request: Request) -> Identity | Refusal:
         """Whose request it is; or `SLOW_DOWN`, before anything is looked up for an address that asks too much."""
-        who: Identity | No | None = self._at_once(request)
+        who: Identity | Refusal | None = self._at_once(request)
         if who is None:
             if not self._addresses.take(address_of(request), self._clock()):
                 return SLOW_DOWN
@@ -215,7 +215,7 @@ class Door:
             return SLOW_DOWN
         return who
 
-    async def _with_room(self, call: Call) -> Call | No:
+    async def _with_room(self, call: Call) -> Call | Refusal:
         named = call.request.path_params["room"]
         if not named.isprintable() or len(named) > CODE_LIMIT:
             return NO_ROOM
@@ -234,7 +234,7 @@ class Door:
         return call
 
     async def _inside(self, call: Call, found: tuple[RoomId, bool] | None) -> bool:
-        if found is None or isinstance(call.who, No):
+        if found is None or isinstance(call.who, Refusal):
             return False
         return await self._rooms.knows(found[0], call.who.user)
 
@@ -248,25 +248,25 @@ def address_of(request: Request) -> str:
     return party(_address(request))
 
 
-def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | No:
+def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | Refusal:
     """`value` as a `kind`, or which field of `what` is wrong."""
     try:
         return msgspec.convert(value, kind, strict=strict)
     except (msgspec.ValidationError, OverflowError) as error:
-        return No("invalid_message", f"{str(error).replace('`$', f'`{what}')}.")
+        return Refusal("invalid_message", f"{str(error).replace('`$', f'`{what}')}.")
 
 
-async def read(request: Request) -> dict[str, Any] | No:
+async def read(request: Request) -> dict[str, Any] | Refusal:
     """The body as a JSON object; an empty body is an empty object."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > FRAME_LIMIT:
-            return No("message_too_large", "A body has at most 32 KiB.")
+            return Refusal("message_too_large", "A body has at most 32 KiB.")
     try:
         return msgspec.json.decode(bytes(body), type=dict[str, Any]) if body else {}
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return No("invalid_message", "The body is not a JSON object.")
+        return Refusal("invalid_message", "The body is not a JSON object.")
 
 
 async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
@@ -279,14 +279,14 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
     except Conflict as error:
         log.error("api.refused_by_database", constraint=error.constraint)
         answer = NOBODY
-    if isinstance(answer, No):
+    if isinstance(answer, Refusal):
         return refusal(answer)
-    reply = answer if isinstance(answer, Reply) else Reply(answer)
+    reply = answer if isinstance(answer, RestReply) else RestReply(answer)
     body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
     return Response(body, status, reply.headers, media_type=JSON)
 
 
-def refusal(no: No) -> Response:
+def refusal(no: Refusal) -> Response:
     fields = {"code": no.code, "message": no.message, "details": no.details, "retry_after_ms": no.retry_after_ms}
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None

@@ -30,7 +30,7 @@ from tavola.actors.wire.commands import (
     TransferHost,
     UpdateSettings,
 )
-from tavola.actors.wire.messages import Deliver, Done, No
+from tavola.actors.wire.messages import Committed, Refusal, Submit
 from tavola.edge.rest.rest import Answer, Call, Endpoint, Handler
 from tavola.edge.routing.router import NOBODY
 from tavola.edge.ws import protocol
@@ -77,7 +77,7 @@ class Decided(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Acted(msgspec.Struct, frozen=True):
+class ActReply(msgspec.Struct, frozen=True):
     success: bool
     seq: int
 
@@ -87,72 +87,74 @@ class Approval(msgspec.Struct, frozen=True):
     approved: bool = True
 
 
-class Way(msgspec.Struct, frozen=True):
+class RestMapping(msgspec.Struct, frozen=True):
     """How a command is sent by REST where its name alone does not say it, and what is answered."""
 
     method: str = "POST"
     path: str | None = None
     gives: type[msgspec.Struct] = Changed
-    answer: Callable[[Any, Done], msgspec.Struct] = lambda command, done: Changed(
+    answer: Callable[[Any, Committed], msgspec.Struct] = lambda command, done: Changed(
         done.seq, done.give.get("unchanged", False)
     )
     refusals: tuple[str, ...] = ()
 
 
-def _joined(command: RequestJoin, done: Done) -> Joined:
+def _joined(command: RequestJoin, done: Committed) -> Joined:
     status = done.give["status"]
     return Joined(status, status == "pending", done.seq, done.give.get("rejoin_token"))
 
 
-def _seated(command: TakeSeat, done: Done) -> Seated:
+def _seated(command: TakeSeat, done: Committed) -> Seated:
     return Seated(**done.give, seq=done.seq)
 
 
-def _decided(command: Approve | Reject, done: Done) -> Decided:
+def _decided(command: Approve | Reject, done: Committed) -> Decided:
     return Decided(isinstance(command, Approve), command.user_id, done.seq)
 
 
 _GAME = ("illegal_move", "hand_in_progress", "game_over")
-WAYS: dict[type[msgspec.Struct], Way] = {
-    RequestJoin: Way(path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full")),
-    Approve: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
-    Reject: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
-    TakeSeat: Way(
+WAYS: dict[type[msgspec.Struct], RestMapping] = {
+    RequestJoin: RestMapping(
+        path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full")
+    ),
+    Approve: RestMapping(gives=Decided, answer=_decided, refusals=("user_not_found",)),
+    Reject: RestMapping(gives=Decided, answer=_decided, refusals=("user_not_found",)),
+    TakeSeat: RestMapping(
         path="seat",
         gives=Seated,
         answer=_seated,
         refusals=("not_approved", "already_seated", "seat_taken", "room_full", *_GAME),
     ),
-    LeaveSeat: Way("DELETE", "seat", refusals=("not_seated", *_GAME)),
-    Spectate: Way(
+    LeaveSeat: RestMapping("DELETE", "seat", refusals=("not_seated", *_GAME)),
+    Spectate: RestMapping(
         gives=Watching,
         answer=lambda command, done: Watching(done.seq, done.give.get("rejoin_token")),
         refusals=("not_approved", "already_seated", "room_full"),
     ),
-    StopSpectating: Way("DELETE", "spectate"),
-    Act: Way(
+    StopSpectating: RestMapping("DELETE", "spectate"),
+    Act: RestMapping(
         path="actions",
-        gives=Acted,
-        answer=lambda command, done: Acted(True, done.seq),
+        gives=ActReply,
+        answer=lambda command, done: ActReply(True, done.seq),
         refusals=("not_seated", "stale_turn", "not_your_turn", "room_paused", *_GAME),
     ),
-    SitOut: Way(refusals=("not_seated", *_GAME)),
-    SitIn: Way(refusals=("not_seated", *_GAME)),
-    Rebuy: Way(refusals=("not_seated", "invalid_options", *_GAME)),
-    Start: Way(refusals=("room_paused", *_GAME)),
-    AdjustChips: Way(path="chips", refusals=("user_not_found", *_GAME)),
-    UpdateSettings: Way(path="settings", refusals=("invalid_options", *_GAME)),
-    TransferHost: Way(path="host", refusals=("user_not_found",)),
-    CloseRoom: Way(path="close", refusals=_GAME),
+    SitOut: RestMapping(refusals=("not_seated", *_GAME)),
+    SitIn: RestMapping(refusals=("not_seated", *_GAME)),
+    Rebuy: RestMapping(refusals=("not_seated", "invalid_options", *_GAME)),
+    Start: RestMapping(refusals=("room_paused", *_GAME)),
+    AdjustChips: RestMapping(path="chips", refusals=("user_not_found", *_GAME)),
+    UpdateSettings: RestMapping(path="settings", refusals=("invalid_options", *_GAME)),
+    TransferHost: RestMapping(path="host", refusals=("user_not_found",)),
+    CloseRoom: RestMapping(path="close", refusals=_GAME),
 }
 """What is not here is sent by `POST` to the path of its own name, and answered `{seq}`."""
 
 
-def way_of(kind: type[msgspec.Struct]) -> Way:
+def way_of(kind: type[msgspec.Struct]) -> RestMapping:
     return WAYS.get(kind, _OTHER)
 
 
-_OTHER = Way(refusals=("user_not_found", "room_paused", *_GAME))
+_OTHER = RestMapping(refusals=("user_not_found", "room_paused", *_GAME))
 
 
 def path_of(kind: type[msgspec.Struct]) -> str:
@@ -172,7 +174,7 @@ def body_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     )
 
 
-def command_of(kind: type[Any], call: Call) -> ClientCommand | No:
+def command_of(kind: type[Any], call: Call) -> ClientCommand | Refusal:
     """The command that a request asks for."""
     own = {name: getattr(call.body, name) for name in call.body.__struct_fields__}
     if kind is Approve and not own.pop("approved"):
@@ -183,9 +185,9 @@ def command_of(kind: type[Any], call: Call) -> ClientCommand | No:
             return protocol.with_arguments(command, call.fields)
         return protocol.bounded(command) if isinstance(command, UpdateSettings) else command
     except OverflowError:
-        return No("invalid_message", "A number is too large.")
+        return Refusal("invalid_message", "A number is too large.")
     except RecursionError:
-        return No("invalid_message", "The body is too deep.")
+        return Refusal("invalid_message", "The body is too deep.")
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -208,11 +210,11 @@ def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
     )
 
 
-def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handler:
+def _handler(services: Services, kind: type[msgspec.Struct], way: RestMapping) -> Handler:
     async def handle(call: Call) -> Answer:
         command = command_of(kind, call)
-        done = command if isinstance(command, No) else await deliver(services, call, command)
-        if isinstance(done, No):
+        done = command if isinstance(command, Refusal) else await deliver(services, call, command)
+        if isinstance(done, Refusal):
             return done
         returns = services.returns
         give = returns.tokens.given(call.room, call.identity.user, done.give, returns.now())
@@ -221,18 +223,18 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
     return handle
 
 
-async def deliver(services: Services, call: Call, command: ClientCommand) -> Done | No:
-    """Have the room's actor decide `command`. On `Done` it is durable, and this edge's sockets are told."""
+async def deliver(services: Services, call: Call, command: ClientCommand) -> Committed | Refusal:
+    """Have the room's actor decide `command`. On `Committed` it is durable, and this edge's sockets are told."""
     sender = Sender(call.identity.user, call.identity.name)
     if (no := services.too_much(sender.user, command)) is not None:
         return no
     clock = asyncio.get_running_loop().time
     since = clock()
-    answer = await services.router.ask(call.room, lambda epoch: Deliver(epoch, sender, command, call.code))
+    answer = await services.router.ask(call.room, lambda epoch: Submit(epoch, sender, command, call.code))
     services.metrics.answered(command, answer, clock() - since)
-    if isinstance(answer, Done):
+    if isinstance(answer, Committed):
         services.fanout.presence.touch(call.room, sender.user)
         if answer.update:
             services.fanout.heard(call.room, answer.update)
         return answer
-    return answer if isinstance(answer, No) else NOBODY
+    return answer if isinstance(answer, Refusal) else NOBODY

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import msgspec
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
 from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import INVALID, Identity
-from tavola.edge.identity.authenticator import COOKIE, Who
+from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
-from tavola.edge.rest.rest import Answer, Call, Endpoint, Reply, address_of
+from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
 
-BAD_NAME = No("invalid_message", "A name needs at least one visible character, and no invisible ones.")
+BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -43,17 +43,17 @@ class SignedOut(msgspec.Struct, frozen=True):
     sessions: int
 
 
-def endpoints(who: Who, limits: Limits, clock: Callable[[], float] = time.monotonic) -> list[Endpoint]:
+def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = time.monotonic) -> list[Endpoint]:
     identities, sessions = who.identities, who.sessions
     guests = PerMinute(limits.guests_per_minute)
-    crowd = No("rate_limited", "Too many new guests come from your address.", None, guests.again_after_ms)
+    crowd = Refusal("rate_limited", "Too many new guests come from your address.", None, guests.again_after_ms)
 
     async def sign_in(call: Call) -> Answer:
         given = call.body.display_name or ""
         if given and not visible(given):
             return BAD_NAME
         name = clean(given)
-        if isinstance(call.who, No):
+        if isinstance(call.who, Refusal):
             if not guests.take(address_of(call.request), clock()):
                 return crowd
             guest = identities.guest(name)
@@ -66,14 +66,14 @@ def endpoints(who: Who, limits: Limits, clock: Callable[[], float] = time.monoto
         session = opened.session
         known = identities.known(UserId(session.user_id), session.display_name, opened.issued_at)
         headers = _set_cookie(call, opened.cookie, LIFE_MS // 1000)
-        return Reply(SignedIn(*_known(known), identities.token(known)), headers)
+        return RestReply(SignedIn(*_known(known), identities.token(known)), headers)
 
     async def who_am_i(call: Call) -> Answer:
         return Known(*_known(call.identity))
 
     async def sign_out(call: Call) -> Answer:
         ended = await sessions.sign_out(call.identity.user)
-        return Reply(SignedOut(call.identity.user, ended), _set_cookie(call, "", 0))
+        return RestReply(SignedOut(call.identity.user, ended), _set_cookie(call, "", 0))
 
     return [
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),

@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
-from tavola.actors.wire.messages import Look, No, Seen
+from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.edge.identity.auth import INVALID, Identity
 from tavola.edge.identity.reconnection import Holder
 from tavola.edge.rest.history import past
@@ -16,7 +16,7 @@ from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.rest.views_api import PAGE_LIMIT, Update, View
+from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply, ViewReply
 from tavola.edge.routing.router import NO_ROOM, NOBODY
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
@@ -28,7 +28,7 @@ TOKEN_LIMIT = 4096
 _json = msgspec.json.Encoder().encode
 
 
-class Membership(msgspec.Struct, frozen=True, omit_defaults=True):
+class MembershipReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """The caller's part in a room, and fresh tokens for it. A guest has none; a seat token only a player."""
 
     membership: Standing | Literal["none"]
@@ -60,9 +60,9 @@ class Returned(msgspec.Struct, frozen=True):
     """The whole view, and what was missed after `after`: the oldest, if there are many."""
 
     success: bool
-    game_state: View
+    game_state: ViewReply
     reconnected_at: str
-    missed_events: list[Update]
+    missed_events: list[UpdateReply]
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -73,32 +73,32 @@ def endpoints(services: Services) -> list[Endpoint]:
         part = await returns.member(call.room, user)
         if part is not None:
             tokens = (part.rejoin_token, part.seat_token)
-            return Membership("approved", part.role, part.is_host, part.name, part.seat_index, *tokens)
+            return MembershipReply("approved", part.role, part.is_host, part.name, part.seat_index, *tokens)
         row = await services.database.row("membership", call.room, user)
         if row is None or await hidden(services.database, call):
             return NO_ROOM
-        return Membership(row["status"] or "none", "guest", row["host_id"] == user, row["display_name"])
+        return MembershipReply(row["status"] or "none", "guest", row["host_id"] == user, row["display_name"])
 
     async def connection_token(call: Call) -> Answer:
         user = call.identity.user
         made = await returns.connection_token(call.room, user)
-        if isinstance(made, No):
+        if isinstance(made, Refusal):
             return NO_ROOM if await hidden(services.database, call) else made
         return ConnectionToken(made.token, iso(made.expires_at), user)
 
     async def reconnect(call: Call) -> Answer:
         asked: Return = call.body
         holder = await returns.holder(asked.reconnect_token)
-        if isinstance(holder, No):
+        if isinstance(holder, Refusal):
             return holder
         if (holder.room, holder.user) != (call.room, asked.player_id):
             return INVALID
         sender = Sender(holder.user, holder.name)
-        seen = await services.router.ask(call.room, lambda epoch: Look(epoch, sender, call.room))
-        if not isinstance(seen, Seen):
-            return seen if isinstance(seen, No) else NOBODY
+        seen = await services.router.ask(call.room, lambda epoch: GetView(epoch, sender, call.room))
+        if not isinstance(seen, ViewAt):
+            return seen if isinstance(seen, Refusal) else NOBODY
         view = await _used(holder, asked.reconnect_token, seen.view)
-        if isinstance(view, No):
+        if isinstance(view, Refusal):
             return view
         missed: list[bytes] = []
         if asked.after is not None and asked.after < seen.seq:
@@ -112,7 +112,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             "missed_events": [msgspec.Raw(update) for update in missed],
         })  # fmt: skip
 
-    async def _used(holder: Holder, token: str, view: bytes) -> bytes | No:
+    async def _used(holder: Holder, token: str, view: bytes) -> bytes | Refusal:
         """The view for who has used the token up; a token that is good once gives another to come back with."""
         if not holder.once:
             return view
@@ -122,7 +122,9 @@ def endpoints(services: Services) -> list[Endpoint]:
         return view if part is None else protocol.with_rejoin_token(view, part.rejoin_token)
 
     return [
-        Endpoint("GET", f"{ROOM}/session", session, "The caller's part in the room, with fresh tokens", Membership),
+        Endpoint(
+            "GET", f"{ROOM}/session", session, "The caller's part in the room, with fresh tokens", MembershipReply
+        ),
         Endpoint(
             "GET",
             f"{GAME}/connection-token",

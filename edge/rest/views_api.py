@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tavola.actors.wire.commands import Sender, Seq
-from tavola.actors.wire.messages import No, Seen
+from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
@@ -28,7 +28,7 @@ class Since(msgspec.Struct, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=0, description=f"At most {PAGE_LIMIT} are given.")] = 100
 
 
-class Update(msgspec.Struct, frozen=True, omit_defaults=True):
+class UpdateReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """One numbered update as its viewer sees it. `patch` is a JSON merge patch (RFC 7396) of his view."""
 
     room: str
@@ -42,11 +42,11 @@ class Update(msgspec.Struct, frozen=True, omit_defaults=True):
 class Past(msgspec.Struct, frozen=True):
     """Updates in order; `next` is the `after` for more, if there are more."""
 
-    updates: list[Update]
+    updates: list[UpdateReply]
     next: int | None
 
 
-class View(msgspec.Struct, frozen=True, omit_defaults=True):
+class ViewReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that a viewer may see of a room. What would be null is left out."""
 
     seq: int
@@ -78,11 +78,11 @@ def endpoints(services: Services) -> list[Endpoint]:
         sender = Sender(call.identity.user, call.identity.name)
         as_spectator = call.query.role == "spectator"
         answer = await services.looking.look(call.room, sender, code=call.code, as_spectator=as_spectator)
-        if isinstance(answer, Seen):
+        if isinstance(answer, ViewAt):
             if answer.audience == "inside":
                 services.fanout.presence.touch(call.room, sender.user)
             return answer.view
-        return answer if isinstance(answer, No) else NOBODY
+        return answer if isinstance(answer, Refusal) else NOBODY
 
     async def events(call: Call) -> Answer:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
@@ -101,7 +101,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         if stands is None or await hidden(services.database, call):
             return NO_ROOM
         if stands["seat_index"] is None and not stands["watching"] and stands["host_id"] != user:
-            return No("not_approved", "Only those at the table may see who is watching.")
+            return Refusal("not_approved", "Only those at the table may see who is watching.")
         rows = await services.database.rows("spectators", call.room)
         return Spectators([Spectator(**dict(row)) for row in rows])
 
@@ -111,7 +111,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             f"{ROOM}/hydrate",
             hydrate,
             "The whole view, as the caller may see it",
-            View,
+            ViewReply,
             query=AsWho,
             refusals=("corrupted_state",),
         ),

@@ -21,10 +21,10 @@ import structlog
 
 from tavola.actors.host.presence import REQUEST_MS
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
-from tavola.actors.wire.messages import Answer, Attend, No
+from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
 from tavola.edge.routing.router import ASLEEP, NO_ROOM, Router
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 
 log = structlog.get_logger()
 
@@ -45,10 +45,10 @@ REJOIN_MS = 300_000
 BEATS_MS = 60_000
 
 
-class Presence:
+class EdgePresence:
     """`came` and `went` are called by whoever knows the sockets that follow rooms, `touch` for a request."""
 
-    def __init__(self, edge: str, database: Database, board: Board) -> None:
+    def __init__(self, edge: str, database: Database, board: EdgeBoard) -> None:
         """`edge` is this edge's id; no two that ever lived have the same."""
         self.edge = edge
         self._database = database
@@ -157,20 +157,20 @@ class Presence:
                 rouse = not users.isdisjoint(self._parts.get(room, ()))
                 router.send(room, partial(self._attend, room, users), partial(self._told, room, users), rouse=rouse)
 
-    def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> Attend:
+    def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> ReportPresence:
         """What is so of these users now: the request may have waited."""
         people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
         if people:
             self._epochs[room] = epoch
         here = {user for user in users if user in people}
         asked = [(user, int((lately[user] - now) * 1000)) for user in users - here if lately.get(user, now) > now]
-        return Attend(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
+        return ReportPresence(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
 
     def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
         self._asleep.discard(room)
         if answer is ASLEEP:
             self._slept(room, users)
-        elif isinstance(answer, No) and answer.code != NO_ROOM.code:
+        elif isinstance(answer, Refusal) and answer.code != NO_ROOM.code:
             self._untold.setdefault(room, set()).update(users)
 
     def _slept(self, room: RoomId, users: set[UserId]) -> None:

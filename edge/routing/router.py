@@ -18,7 +18,7 @@ from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
-from tavola.actors.wire.messages import Answer, Done, Moved, No, Request
+from tavola.actors.wire.messages import Answer, Committed, Moved, Refusal, Request
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
 
@@ -35,16 +35,16 @@ PLACES_LIMIT = 100_000
 TAKE_OVERS_AT_ONCE = 16
 ROUSE_S = 0.1
 """Over how long the rooms of a lost actor are roused."""
-NO_ROOM = No("room_not_found", "There is no such room.")
-AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
-NOBODY = No("room_unavailable", "This room has no server just now; try again.", None, 1000)
-CROWDED = No("overloaded", "This server has too much to do.", None, 500)
-ASLEEP = No("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
+NO_ROOM = Refusal("room_not_found", "There is no such room.")
+AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
+NOBODY = Refusal("room_unavailable", "This room has no server just now; try again.", None, 1000)
+CROWDED = Refusal("overloaded", "This server has too much to do.", None, 500)
+ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
 """The answer to what must not rouse a room, from one that has no actor."""
-FULL = No("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
+FULL = Refusal("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
 
 
-class Present(Protocol):
+class PresenceOfEdge(Protocol):
     """Who is connected to this edge."""
 
     edge: str
@@ -62,7 +62,7 @@ class _Asleep(Exception):
 class Router:
     """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
 
-    def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: Present) -> None:
+    def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: PresenceOfEdge) -> None:
         """An actor that is silent for `silent_s` is replaced."""
         self._present = present
         self._directory = directory
@@ -128,7 +128,7 @@ class Router:
         rouse: bool,
         answer: Answer | LineLost,
     ) -> None:
-        if type(answer) is Done or not isinstance(answer, Moved | LineLost):
+        if type(answer) is Committed or not isinstance(answer, Moved | LineLost):
             answered(answer)
             return
         if isinstance(answer, Moved) and self._places.get(room) is place:

@@ -7,13 +7,13 @@ from __future__ import annotations
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
-from tavola.actors.wire.messages import Answer, Look, No, Seen
+from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
 from tavola.edge.rest.games_api import corrupted
 from tavola.edge.routing.router import ASLEEP, AWAY, NO_ROOM, Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
 
-class Looking:
+class ViewLookup:
     def __init__(self, router: Router, database: Database) -> None:
         self._router = router
         self._database = database
@@ -21,11 +21,11 @@ class Looking:
     async def look(
         self, room: RoomId, sender: Sender, *, code: str = "", as_spectator: bool = False, has_part: bool = False
     ) -> Answer:
-        """`Seen` or a refusal. `code`: the room's, as they know it; `has_part`: they are known to sit, to watch, or to
+        """`ViewAt` or a refusal. `code`: the room's, as they know it; `has_part`: they are known to sit, to watch, or to
         be the host."""
 
-        def look(epoch: Epoch) -> Look:
-            return Look(epoch, sender, room, as_spectator, code)
+        def look(epoch: Epoch) -> GetView:
+            return GetView(epoch, sender, room, as_spectator, code)
 
         answer = await self._router.ask(room, look, rouse=has_part)
         if answer is not ASLEEP:
@@ -33,7 +33,7 @@ class Looking:
         seen = await self._asleep(look(Epoch(0)))
         return seen if seen is not None else await self._router.ask(room, look)
 
-    async def _asleep(self, look: Look) -> Seen | No | None:
+    async def _asleep(self, look: GetView) -> ViewAt | Refusal | None:
         """What is seen from outside; None for who has a part in the room."""
         try:
             row = await self._database.row("load_glimpse", look.room, look.sender.user)

@@ -6,10 +6,10 @@ import math
 
 import msgspec
 
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import Identity
-from tavola.edge.identity.authenticator import Who
-from tavola.edge.identity.reconnection import Part, Returns
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.router import AWAY
 from tavola.edge.ws import protocol
 from tavola.storage.postgres import StorageUnavailable
@@ -24,25 +24,27 @@ class Arrived(msgspec.Struct, frozen=True):
 
     identity: Identity
     lasts_s: float
-    part: Part | None = None
+    part: Membership | None = None
 
 
 async def arrive(
-    frame: protocol.Authenticate, cookie: str | None, who: Who, returns: Returns, now_ms: int
-) -> Arrived | No:
+    frame: protocol.Authenticate, cookie: str | None, who: Authenticator, returns: ReconnectionTokens, now_ms: int
+) -> Arrived | Refusal:
     """Who the bearer of what is in `frame`, or of the handshake's cookie, is."""
     try:
         if frame.rejoin_token is not None:
             part = await returns.by_rejoin(frame.rejoin_token)
-            return part if isinstance(part, No) else Arrived(part.identity, math.inf, part)
+            return part if isinstance(part, Refusal) else Arrived(part.identity, math.inf, part)
         if frame.seat_token is not None:
             part = await returns.by_seat(frame.seat_token)
-            return part if isinstance(part, No) else Arrived(part.identity, (part.expires_at - now_ms) / 1000, part)
+            return (
+                part if isinstance(part, Refusal) else Arrived(part.identity, (part.expires_at - now_ms) / 1000, part)
+            )
         if frame.token is not None:
             found = await who.of_token(frame.token)
-            return found if isinstance(found, No) else arrived(found, now_ms)
+            return found if isinstance(found, Refusal) else arrived(found, now_ms)
         found = await who.of_cookie(cookie)
-        return found if isinstance(found, No) else Arrived(found, RECHECK_S)
+        return found if isinstance(found, Refusal) else Arrived(found, RECHECK_S)
     except StorageUnavailable:
         return AWAY
 

@@ -13,21 +13,21 @@ import msgspec
 import structlog
 
 from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
-from tavola.actors.wire.messages import Answer, Deliver, Done, No
+from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
 from tavola.edge.identity.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
-from tavola.edge.identity.authenticator import Who
-from tavola.edge.identity.issued_tokens import Keyring
-from tavola.edge.identity.reconnection import Part, Returns
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.issued_tokens import IssuedTokens
+from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.router import AWAY, NOBODY, Router
-from tavola.edge.routing.view_lookup import Looking
+from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
 from tavola.edge.ws.authenticate import RECHECK_S, Arrived, arrive, arrived
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.following import Following
-from tavola.edge.ws.gap_reader import Gaps
+from tavola.edge.ws.gap_reader import GapReader
 from tavola.edge.ws.history import Held
 from tavola.edge.ws.websocket import text_frame
 from tavola.storage.postgres import Database
@@ -53,11 +53,11 @@ FIRST_FRAME_S = 10.0
 SILENT_S = 75.0
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
-TOO_MUCH = No("rate_limited", "You ask too much of this room at once.", None, 1000)
-SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
+TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", None, 1000)
+SLOW_DOWN = Refusal("rate_limited", "Too many messages.", None, 1000)
 _COMMANDS = frozenset(get_args(ClientCommand))
-ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
-OTHERS = No("forbidden", "This socket belongs to another user.")
+ELSEWHERE = Refusal("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
+OTHERS = Refusal("forbidden", "This socket belongs to another user.")
 
 
 class Transport(Protocol):
@@ -76,8 +76,8 @@ class Services:
 
     def __init__(
         self,
-        who: Who,
-        returns: Returns,
+        who: Authenticator,
+        returns: ReconnectionTokens,
         router: Router,
         fanout: Fanout,
         database: Database,
@@ -88,8 +88,8 @@ class Services:
         self.router = router
         self.fanout = fanout
         self.database = database
-        self.gaps = Gaps(database)
-        self.looking = Looking(router, database)
+        self.gaps = GapReader(database)
+        self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self.guesses = Guesses()
@@ -99,14 +99,14 @@ class Services:
             lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
         )
 
-    def too_much(self, user: UserId, command: ClientCommand) -> No | None:
+    def too_much(self, user: UserId, command: ClientCommand) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
         now = asyncio.get_running_loop().time()
         if type(command) is not Act and not self._changes.take(f"{user} {command.room}", now):
             return TOO_MUCH
         if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
-            return No("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
+            return Refusal("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
         return None
 
     async def sweep(self) -> None:
@@ -134,7 +134,7 @@ class Connection:
         """When, on the loop's clock, its identity must have been renewed."""
         self._by_cookie = False
         self.sender = Sender(UserId(""), "")
-        self.keyring = Keyring(services.returns.tokens, services.returns.now)
+        self.keyring = IssuedTokens(services.returns.tokens, services.returns.now)
         self._following = Following(
             self, services.looking, services.fanout, services.gaps, services.returns, services.guesses
         )
@@ -169,7 +169,7 @@ class Connection:
                 self._transport.close(4429, "flooding")
             return
         if len(data) > protocol.FRAME_LIMIT:
-            self.send(protocol.error(No("message_too_large", "A message has at most 32 KiB.")))
+            self.send(protocol.error(Refusal("message_too_large", "A message has at most 32 KiB.")))
             return
         if self._behind is None:
             self._take(data)
@@ -228,7 +228,7 @@ class Connection:
         code = self._codes.get(command.room, "")
         self._services.router.send(
             RoomId(command.room),
-            lambda epoch: Deliver(epoch, sender, command, code),
+            lambda epoch: Submit(epoch, sender, command, code),
             partial(self._answered, command, self._heard_at),
         )
 
@@ -309,7 +309,7 @@ class Connection:
             found = self._services.who.identities.verify(frame.token)
             if found is not INVALID:
                 now = self._services.returns.now()
-                self._arrived(frame, found if isinstance(found, No) else arrived(found, now))
+                self._arrived(frame, found if isinstance(found, Refusal) else arrived(found, now))
                 return
         self._behind, self._bytes_behind = deque(), 0
         self.start(self._arrive(frame))
@@ -327,8 +327,8 @@ class Connection:
                 self._bytes_behind = sum(map(len, behind))
                 return
 
-    def _arrived(self, frame: protocol.Authenticate, found: Arrived | No) -> None:
-        if isinstance(found, No):
+    def _arrived(self, frame: protocol.Authenticate, found: Arrived | Refusal) -> None:
+        if isinstance(found, Refusal):
             self._turn_away(found)
             return
         user = found.identity.user
@@ -355,7 +355,7 @@ class Connection:
             self.keyring.take(part)
             self._following.follow(part.room, self._seen.pop(part.room, None), part)
 
-    def _turn_away(self, no: No) -> None:
+    def _turn_away(self, no: Refusal) -> None:
         """What the socket came with is no good, or cannot be looked into."""
         self.send(protocol.error(no))
         if no.code != AWAY.code:
@@ -368,7 +368,7 @@ class Connection:
         found = await arrive(protocol.Authenticate(), self._cookie, self._services.who, self._services.returns, 0)
         if not self._by_cookie:
             return
-        if isinstance(found, No) and found.code != AWAY.code:
+        if isinstance(found, Refusal) and found.code != AWAY.code:
             self._turn_away(EXPIRED)
         else:
             self._until = self._loop.time() + RECHECK_S
@@ -378,7 +378,7 @@ class Connection:
     def _answered(self, command: ClientCommand, since: float, answer: Answer) -> None:
         self._services.metrics.answered(command, answer, self._loop.time() - since)
         id, room = command.id, RoomId(command.room)
-        if isinstance(answer, Done):
+        if isinstance(answer, Committed):
             held: list[bytes] = []
             self._held = held
             try:
@@ -389,7 +389,7 @@ class Connection:
                 self._held = None
                 self.write(b"".join(held))
         else:
-            self.send(protocol.error(answer if isinstance(answer, No) else NOBODY, id, room))
+            self.send(protocol.error(answer if isinstance(answer, Refusal) else NOBODY, id, room))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have `work` done while the socket is open."""
@@ -404,7 +404,7 @@ class Connection:
             self._transport.close(1011, "something went wrong here")
 
 
-def _welcome(identity: Identity, part: Part | None, now: int) -> protocol.Welcome:
+def _welcome(identity: Identity, part: Membership | None, now: int) -> protocol.Welcome:
     known = protocol.Welcome(
         user_id=identity.user, display_name=identity.name, expires_at=identity.expires_at * 1000, server_time=now
     )

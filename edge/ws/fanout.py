@@ -21,9 +21,9 @@ import structlog
 
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import Present
+from tavola.actors.wire.messages import PresenceAt
 from tavola.actors.wire.update import Audience, Update
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
 from tavola.edge.ws.websocket import text_frame
 from tavola.storage.postgres import Database, Row, StorageUnavailable
@@ -44,7 +44,7 @@ PAGE = 200
 NO_EPOCH = Epoch(-1)
 
 
-class Sink(Protocol):
+class FrameWriter(Protocol):
     def write(self, frame: bytes) -> None:
         """Take a ready-made WebSocket frame."""
 
@@ -58,13 +58,13 @@ class Sink(Protocol):
         """What it was shown of the room is none of its history: give it a whole view, beginning with `Fanout.begin`."""
 
 
-class Follower:
+class RoomFollower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number and
     the epoch of that."""
 
     __slots__ = ("audience", "epoch", "has_part", "joining", "present", "seq", "socket", "user")
 
-    def __init__(self, socket: Sink, user: UserId) -> None:
+    def __init__(self, socket: FrameWriter, user: UserId) -> None:
         self.socket = socket
         self.user = user
         self.seq, self.epoch = Seq(-1), Epoch(0)
@@ -98,14 +98,14 @@ class Follower:
             self.socket.put_out()
 
 
-class _Head(msgspec.Struct, array_like=True):
+class _UpdateHead(msgspec.Struct, array_like=True):
     room: str
     seq: int
     epoch: int
 
 
-_head = msgspec.msgpack.Decoder(_Head).decode
-_present = msgspec.json.Decoder(Present).decode
+_head = msgspec.msgpack.Decoder(_UpdateHead).decode
+_present = msgspec.json.Decoder(PresenceAt).decode
 
 
 class Feed:
@@ -116,18 +116,18 @@ class Feed:
         self.room = room
         self.seq, self.epoch = Seq(-1), Epoch(0)
         self._found: tuple[Shown, Epoch] | None = None
-        self.inside: set[Follower] = set()
-        self.outside: set[Follower] = set()
-        self.joining: dict[Follower, list[Update]] = {}
+        self.inside: set[RoomFollower] = set()
+        self.outside: set[RoomFollower] = set()
+        self.joining: dict[RoomFollower, list[Update]] = {}
         """Followers who wait for their view, with what came meanwhile."""
-        self.ahead: set[Follower] = set()
+        self.ahead: set[RoomFollower] = set()
         """Followers whose view is newer than `seq`."""
         self.early: dict[Seq, Update] = {}
         self.known = Seq(-1)
         """The log was seen to go as far as this."""
         self.doubtful = False
         """Something was heard that does not go on from what was shown."""
-        self.strays: set[Follower] = set()
+        self.strays: set[RoomFollower] = set()
         """Of those joining, the ones whose view is of another history than `seq` is: one of the two is gone."""
         self.repair: asyncio.TimerHandle | asyncio.Task[None] | None = None
 
@@ -136,7 +136,7 @@ class Feed:
         return not (self.inside or self.outside or self.joining or self.ahead)
 
     @property
-    def followers(self) -> list[Follower]:
+    def followers(self) -> list[RoomFollower]:
         return [*self.inside, *self.outside, *self.ahead, *self.joining]
 
     @property
@@ -156,22 +156,22 @@ class Feed:
         """The log has `shown`, and the room is at `epoch`."""
         self._found = (shown, epoch)
 
-    def put(self, follower: Follower) -> None:
+    def put(self, follower: RoomFollower) -> None:
         (self.inside if follower.audience == "inside" else self.outside).add(follower)
 
-    def discard(self, follower: Follower) -> None:
+    def discard(self, follower: RoomFollower) -> None:
         self.inside.discard(follower)
         self.outside.discard(follower)
         self.ahead.discard(follower)
         self.strays.discard(follower)
         self.joining.pop(follower, None)
 
-    def deliver(self, update: Update) -> list[Follower]:
+    def deliver(self, update: Update) -> list[RoomFollower]:
         """The next number: to everybody in step, each as they may see it. Gives those who changed their audience."""
         self.seq, self.epoch = update.seq, update.epoch
         for waiting in self.joining.values():
             waiting.append(update)
-        moved: list[Follower] = []
+        moved: list[RoomFollower] = []
         if self.inside:
             self._show(self.inside, update, "inside", moved)
         if self.outside:
@@ -185,7 +185,7 @@ class Feed:
                 self.meet(follower)
         return moved
 
-    def meet(self, follower: Follower) -> None:
+    def meet(self, follower: RoomFollower) -> None:
         """They were sent as much as the others: from here on it is the same for all, if it was until now."""
         if follower.epoch == self.epoch:
             self.put(follower)
@@ -194,7 +194,9 @@ class Feed:
             self.joining[follower] = []
             self.strays.add(follower)
 
-    def _show(self, followers: set[Follower], update: Update, audience: Audience, moved: list[Follower]) -> None:
+    def _show(
+        self, followers: set[RoomFollower], update: Update, audience: Audience, moved: list[RoomFollower]
+    ) -> None:
         """One encoded frame serves all of whom the update says nothing in particular."""
         users = update.users
         shared = text_frame(update.frame(*update.shared(audience)))
@@ -210,7 +212,7 @@ class Feed:
 class Fanout:
     """All the rooms that this edge follows."""
 
-    def __init__(self, database: Database, redis_url: str, opener: Opener, presence: Presence) -> None:
+    def __init__(self, database: Database, redis_url: str, opener: Opener, presence: EdgePresence) -> None:
         self._database = database
         self.presence = presence
         self._feeds: dict[str, Feed] = {}
@@ -241,7 +243,7 @@ class Fanout:
 
     # Following
 
-    async def begin(self, follower: Follower, room: RoomId) -> None:
+    async def begin(self, follower: RoomFollower, room: RoomId) -> None:
         """From now on what happens in the room is kept for `follower`, until `place` or `end`."""
         feed = self._feeds.get(room)
         if feed is None:
@@ -255,7 +257,7 @@ class Fanout:
         await self._subscriber.follow(room)
 
     def place(
-        self, follower: Follower, room: RoomId, seq: Seq, epoch: Epoch, audience: Audience, *, has_part: bool
+        self, follower: RoomFollower, room: RoomId, seq: Seq, epoch: Epoch, audience: Audience, *, has_part: bool
     ) -> None:
         """`follower` has been sent everything up to `seq`, committed at `epoch`, as one of `audience`: the rest follows
         by itself."""
@@ -266,7 +268,7 @@ class Fanout:
         self._place(feed, follower)
         self._stands(feed, follower)
 
-    def _place(self, feed: Feed, follower: Follower) -> None:
+    def _place(self, feed: Feed, follower: RoomFollower) -> None:
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
             feed.seq, feed.epoch = follower.seq, follower.epoch
@@ -287,7 +289,7 @@ class Fanout:
         else:
             self._start(self._catch_up(feed, follower))
 
-    def end(self, follower: Follower, room: str) -> None:
+    def end(self, follower: RoomFollower, room: str) -> None:
         """`follower` follows the room no more."""
         feed = self._feeds.get(room)
         if feed is None:
@@ -367,7 +369,7 @@ class Fanout:
         if feed.doubtful:
             self._repair_soon(feed)
 
-    def _stands(self, feed: Feed, follower: Follower) -> None:
+    def _stands(self, feed: Feed, follower: RoomFollower) -> None:
         self.presence.stands(feed.room, follower.user, follower.has_part)
 
     def _doubt(self, feed: Feed) -> None:
@@ -421,7 +423,7 @@ class Fanout:
             afresh.joining[follower] = []
             follower.socket.start_over(feed.room)
 
-    async def _catch_up(self, feed: Feed, follower: Follower) -> None:
+    async def _catch_up(self, feed: Feed, follower: RoomFollower) -> None:
         """A follower whose view is older than what the others have been sent: read him the difference."""
         feed.joining[follower] = []
         shown = Shown(follower.seq, follower.epoch)

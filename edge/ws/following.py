@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq
-from tavola.actors.wire.messages import No, Seen
+from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.update import Audience, frames
 from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
-from tavola.edge.identity.issued_tokens import Keyring
-from tavola.edge.identity.reconnection import Part, Returns
+from tavola.edge.identity.issued_tokens import IssuedTokens
+from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.router import NO_ROOM, NOBODY
-from tavola.edge.routing.view_lookup import Looking
+from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
-from tavola.edge.ws.fanout import Fanout, Follower, Sink
-from tavola.edge.ws.gap_reader import Gaps
+from tavola.edge.ws.fanout import Fanout, FrameWriter, RoomFollower
+from tavola.edge.ws.gap_reader import GapReader
 from tavola.edge.ws.history import Held
 from tavola.storage.postgres import StorageUnavailable
 
@@ -28,10 +28,10 @@ ISSUE_WITHIN_S = 0.5
 """How long a view waits for a rejoin token to be written; then it goes without."""
 
 
-class Socket(Sink, Protocol):
+class FollowingSocket(FrameWriter, Protocol):
     """Whose rooms these are."""
 
-    keyring: Keyring
+    keyring: IssuedTokens
 
     @property
     def sender(self) -> Sender: ...
@@ -44,7 +44,13 @@ class Socket(Sink, Protocol):
 
 class Following:
     def __init__(
-        self, socket: Socket, looking: Looking, fanout: Fanout, gaps: Gaps, returns: Returns, guesses: Guesses
+        self,
+        socket: FollowingSocket,
+        looking: ViewLookup,
+        fanout: Fanout,
+        gaps: GapReader,
+        returns: ReconnectionTokens,
+        guesses: Guesses,
     ) -> None:
         self._socket = socket
         self._guesses = guesses
@@ -52,19 +58,21 @@ class Following:
         self._fanout = fanout
         self._gaps = gaps
         self._returns = returns
-        self._rooms: dict[RoomId, Follower] = {}
+        self._rooms: dict[RoomId, RoomFollower] = {}
         self.codes: dict[str, str] = {}
         """By which code the client has come to a room that is followed, if by one."""
 
-    def follow(self, room: RoomId, held: Held | None, part: Part | None = None, code: str | None = None) -> None:
+    def follow(self, room: RoomId, held: Held | None, part: Membership | None = None, code: str | None = None) -> None:
         """Send what the client misses after what it holds, or everything; what happens from now on follows by itself.
         `part`: what is known of them there already; `code`: the room's, as they know it."""
         follower = self._rooms.get(room)
         if follower is None:
             if len(self._rooms) >= LIMIT:
-                self._socket.send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
+                self._socket.send(
+                    protocol.error(Refusal("overloaded", "This socket follows too many rooms."), None, room)
+                )
                 return
-            follower = self._rooms[room] = Follower(self._socket, self._socket.sender.user)
+            follower = self._rooms[room] = RoomFollower(self._socket, self._socket.sender.user)
         if code:
             self.codes[room] = code.upper()
         self._socket.start(self._join(room, follower, held, part))
@@ -87,11 +95,11 @@ class Following:
         self._rooms.clear()
         self.codes.clear()
 
-    def _forget(self, room: RoomId) -> Follower | None:
+    def _forget(self, room: RoomId) -> RoomFollower | None:
         self.codes.pop(room, None)
         return self._rooms.pop(room, None)
 
-    async def _join(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
+    async def _join(self, room: RoomId, follower: RoomFollower, held: Held | None, part: Membership | None) -> None:
         """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
         async with follower.joining:
             if self._rooms.get(room) is follower:
@@ -99,7 +107,9 @@ class Following:
             if self._rooms.get(room) is not follower:
                 self._fanout.end(follower, room)
 
-    async def _join_alone(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
+    async def _join_alone(
+        self, room: RoomId, follower: RoomFollower, held: Held | None, part: Membership | None
+    ) -> None:
         await self._fanout.begin(follower, room)
         if held is not None and (part is None or part.seq - held.seq <= protocol.GAP_LIMIT):
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
@@ -110,7 +120,7 @@ class Following:
             self._forget(room)
             self._socket.send(protocol.error(no, None, room))
 
-    async def _replay(self, room: RoomId, follower: Follower, held: Held) -> bool:
+    async def _replay(self, room: RoomId, follower: RoomFollower, held: Held) -> bool:
         """Whether the gap after what the client holds was one of the log's, and short enough to be replayed from it."""
         rows = await self._gaps.after(room, follower.user, held.seq)
         if not rows or not held.is_in(rows):
@@ -129,21 +139,21 @@ class Following:
         self._fanout.place(follower, room, stands, epoch, audience, has_part=rows[0]["has_part"])
         return True
 
-    async def _hydrate(self, room: RoomId, follower: Follower, *, has_part: bool) -> No | None:
+    async def _hydrate(self, room: RoomId, follower: RoomFollower, *, has_part: bool) -> Refusal | None:
         sender, code = self._socket.sender, self.codes.get(room, "")
         may_guess = self._guesses.allowed(sender.user)
         tried = code if may_guess else ""
         answer, part = await asyncio.gather(
             self._looking.look(room, sender, code=tried, has_part=has_part), self._issue(room, sender)
         )
-        if code and isinstance(answer, No) and answer.code == NO_ROOM.code:
+        if code and isinstance(answer, Refusal) and answer.code == NO_ROOM.code:
             if not may_guess:
                 return TOO_MANY_GUESSES
             self._guesses.wrong(sender.user)
         if self._rooms.get(room) is not follower:
             return None
-        if not isinstance(answer, Seen):
-            return answer if isinstance(answer, No) else NOBODY
+        if not isinstance(answer, ViewAt):
+            return answer if isinstance(answer, Refusal) else NOBODY
         view = answer.view
         if part is not None:
             self._socket.keyring.take(part)
@@ -152,7 +162,7 @@ class Following:
         self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience, has_part=answer.has_part)
         return None
 
-    async def _issue(self, room: RoomId, sender: Sender) -> Part | None:
+    async def _issue(self, room: RoomId, sender: Sender) -> Membership | None:
         """A rejoin token for a member who was given none for this room on this socket. Without one he can do."""
         if self._socket.keyring.has(room):
             return None

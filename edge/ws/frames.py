@@ -12,11 +12,11 @@ from tavola.edge.ws.protocol import ClientFrame, Welcome
 REF = "#/$defs/{name}"
 
 
-class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake):
+class _ServerFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake):
     pass
 
 
-class Hydrated(_Frame, frozen=True, kw_only=True):
+class HydratedFrame(_ServerFrame, frozen=True, kw_only=True):
     """The whole view, as of `seq`, which was committed at `epoch`. Unless it is `stale` it is the truth, also where it
     is older than what was sent before."""
 
@@ -28,7 +28,7 @@ class Hydrated(_Frame, frozen=True, kw_only=True):
     stale: bool = False
 
 
-class Update(_Frame, frozen=True, kw_only=True):
+class UpdateFrame(_ServerFrame, frozen=True, kw_only=True):
     """`patch` is a JSON merge patch (RFC 7396) of this viewer's view."""
 
     room: str
@@ -40,14 +40,14 @@ class Update(_Frame, frozen=True, kw_only=True):
     rejoin_token: str | None = None
 
 
-class Updates(_Frame, frozen=True, kw_only=True):
+class UpdatesFrame(_ServerFrame, frozen=True, kw_only=True):
     """What was missed, in order."""
 
     room: str
     updates: list[dict[str, Any]]
 
 
-class Ack(_Frame, frozen=True, kw_only=True):
+class AckFrame(_ServerFrame, frozen=True, kw_only=True):
     """The command `id` is durable at `seq`. What it gives its sender stands beside."""
 
     id: str
@@ -59,7 +59,7 @@ class Ack(_Frame, frozen=True, kw_only=True):
     rejoin_token: str | None = None
 
 
-class Error(_Frame, frozen=True, kw_only=True):
+class ErrorFrame(_ServerFrame, frozen=True, kw_only=True):
     """A refusal. With `id` it is a command's."""
 
     code: str
@@ -70,29 +70,40 @@ class Error(_Frame, frozen=True, kw_only=True):
     retry_after_ms: int | None = None
 
 
-class HeartbeatAck(_Frame, frozen=True, kw_only=True):
+class HeartbeatAckFrame(_ServerFrame, frozen=True, kw_only=True):
     """`seat_tokens`: fresh ones by room, where the client's are old."""
 
     server_time: int
     seat_tokens: dict[str, str] = {}
 
 
-class Presence(_Frame, frozen=True, kw_only=True):
+class PresenceFrame(_ServerFrame, frozen=True, kw_only=True):
     room: str
     user_id: str
     status: Literal["active", "away", "disconnected"]
 
 
-class Left(_Frame, frozen=True, kw_only=True):
+class LeftFrame(_ServerFrame, frozen=True, kw_only=True):
     room: str
 
 
-class Closing(_Frame, frozen=True, kw_only=True):
+class ClosingFrame(_ServerFrame, frozen=True, kw_only=True):
     reason: str
     reconnect_after_ms: int
 
 
-ServerFrame = Welcome | Hydrated | Update | Updates | Ack | Error | HeartbeatAck | Presence | Left | Closing
+ServerFrame = (
+    Welcome
+    | HydratedFrame
+    | UpdateFrame
+    | UpdatesFrame
+    | AckFrame
+    | ErrorFrame
+    | HeartbeatAckFrame
+    | PresenceFrame
+    | LeftFrame
+    | ClosingFrame
+)
 
 
 def document() -> dict[str, Any]:

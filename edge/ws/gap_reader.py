@@ -20,7 +20,7 @@ class _Asked(NamedTuple):
     rows: asyncio.Future[list[Row]]
 
 
-class Gaps:
+class GapReader:
     """A crowd that comes back at once (its edge died) costs a query for every fifty, on one connection."""
 
     def __init__(self, database: Database) -> None:

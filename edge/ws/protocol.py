@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tavola.actors.wire.commands import Act, ClientCommand, Id, UpdateSettings, snake
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 
 FRAME_LIMIT = 32 * 1024
 SUBPROTOCOL = "tavola.v1"
@@ -77,7 +77,7 @@ class _Head(msgspec.Struct):
 class Bad(msgspec.Struct, frozen=True):
     """A frame that cannot be accepted, and as much as could be made out of whose answer this is."""
 
-    no: No
+    no: Refusal
     id: str | None = None
     room: str | None = None
 
@@ -124,9 +124,9 @@ def whose(data: bytes | str) -> tuple[str | None, str | None]:
 
 def _bad(data: bytes | str, error: Exception) -> Bad:
     head = _head(data)
-    no = No("invalid_message", _reason(error))
+    no = Refusal("invalid_message", _reason(error))
     if isinstance(head.type, str) and head.type not in _TYPES:
-        no = No("unknown_type", "There is no message of that type.")
+        no = Refusal("unknown_type", "There is no message of that type.")
     return Bad(no, _short(head.id), _short(head.room))
 
 
@@ -193,7 +193,7 @@ def ack(id: str, room: str, seq: int, give: dict[str, Any]) -> bytes:
     return _encode({**give, "type": "ack", "id": id, "room": room, "seq": seq})
 
 
-def error(no: No, id: str | None = None, room: str | None = None) -> bytes:
+def error(no: Refusal, id: str | None = None, room: str | None = None) -> bytes:
     frame: dict[str, Any] = {"type": "error", "code": no.code, "message": no.message}
     fields = {"id": id, "room": room, "details": no.details, "retry_after_ms": no.retry_after_ms}
     return _encode(frame | {key: value for key, value in fields.items() if value is not None})

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from tavola.games.base import SeatIndex
 from tavola.games.holdem.rules import MISSED_BIG_BLIND, MISSED_SMALL_BLIND
-from tavola.games.holdem.state import MOST_SEATS, Seat, Table
+from tavola.games.holdem.state import MOST_SEATS, HoldemSeat, HoldemTable
 
 CIRCLE = MOST_SEATS
 """Seats are counted round the largest table: that there are fewer is the same as that the rest is empty."""
@@ -38,10 +38,10 @@ class Places(NamedTuple):
     players: tuple[SeatIndex, ...]
     """In the order in which they are dealt to: from the first to the left of the button on."""
     posts: tuple[int, ...] = ()
-    """What each of them owes and posts (`Seat.owes`); empty when nobody does."""
+    """What each of them owes and posts (`HoldemSeat.owes`); empty when nobody does."""
 
 
-def next_places(table: Table) -> Places | None:
+def next_places(table: HoldemTable) -> Places | None:
     """None when fewer than two can play."""
     able = [seat for seat in table.seats if seat.plays]
     everybody = [seat.index for seat in able]
@@ -63,7 +63,7 @@ def next_places(table: Table) -> Places | None:
     return Places(last.small_blind, last.big_blind, big_blind, order, posts if any(posts) else ())
 
 
-def owes_after(table: Table, places: Places, seat: Seat) -> int:
+def owes_after(table: HoldemTable, places: Places, seat: HoldemSeat) -> int:
     """What `seat` owes once the next hand is dealt so."""
     if seat.index in places.players:
         return 0

@@ -25,7 +25,7 @@ from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, 
 from tavola.games.holdem.button import next_places
 from tavola.games.holdem.play import act, call_off, start
 from tavola.games.holdem.rules import MISSED_BIG_BLIND
-from tavola.games.holdem.state import Hand, Options, Seat, Table
+from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
 from tavola.games.holdem.view import hand_view, hole_cards, may_show, seat_view
 
 MOST_CHIPS = 10**12
@@ -35,13 +35,13 @@ _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
 _ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
 
 
-class Holdem(Game[Table, Options]):
+class Holdem(Game[HoldemTable, Options]):
     """The rules, as the room calls them."""
 
     kind = "holdem"
     title = "No-limit hold'em"
     options_type = Options
-    state_type = Table
+    state_type = HoldemTable
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
 
     # The table
@@ -59,10 +59,12 @@ class Holdem(Game[Table, Options]):
     def auto_start(self, options: Options) -> bool:
         return options.auto_start
 
-    def open(self, options: Options) -> Table:
-        return Table()
+    def open(self, options: Options) -> HoldemTable:
+        return HoldemTable()
 
-    def sit(self, state: Table, options: Options, seat: SeatIndex, buy_in: int | None) -> Outcome[Table] | Refused:
+    def sit(
+        self, state: HoldemTable, options: Options, seat: SeatIndex, buy_in: int | None
+    ) -> Outcome[HoldemTable] | Refused:
         if not 0 <= seat < options.seats:
             return Refused("illegal_move", "There is no such seat.", {"seats": options.seats})
         if state.seat(seat) is not None:
@@ -72,9 +74,9 @@ class Holdem(Game[Table, Options]):
         if type(chips) is not int or not least <= chips <= most:
             return Refused("illegal_move", f"Bring between {least} and {most} chips.", {"min": least, "max": most})
         owes = 0 if state.hand is None else MISSED_BIG_BLIND
-        return Outcome(_with_seats(state, [*state.seats, Seat(seat, chips, owes=owes)]))
+        return Outcome(_with_seats(state, [*state.seats, HoldemSeat(seat, chips, owes=owes)]))
 
-    def stand(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
+    def stand(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
         taken = state.seat(seat)
         if taken is None:
             return Refused("not_seated", "Nobody sits there.")
@@ -93,20 +95,22 @@ class Holdem(Game[Table, Options]):
 
     # Between rounds
 
-    def between_rounds(self, state: Table) -> bool:
+    def between_rounds(self, state: HoldemTable) -> bool:
         return state.running is None
 
-    def sit_out(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
+    def sit_out(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
         return _set_sitting_out(state, seat, True)
 
-    def sit_in(self, state: Table, options: Options, seat: SeatIndex) -> Outcome[Table] | Refused:
+    def sit_in(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
         return _set_sitting_out(state, seat, False)
 
-    def sits_out(self, state: Table, seat: SeatIndex) -> bool:
+    def sits_out(self, state: HoldemTable, seat: SeatIndex) -> bool:
         taken = state.seat(seat)
         return taken is not None and taken.sitting_out
 
-    def rebuy(self, state: Table, options: Options, seat: SeatIndex, amount: int) -> Outcome[Table] | Refused:
+    def rebuy(
+        self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
+    ) -> Outcome[HoldemTable] | Refused:
         """The player in `seat` adds `amount` (unchecked) chips, between hands, up to what is a legal buy-in."""
         taken = state.seat(seat)
         if taken is None:
@@ -120,7 +124,9 @@ class Holdem(Game[Table, Options]):
             return Refused("illegal_move", f"Add between {least} and {most} chips.", {"min": least, "max": most})
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
-    def adjust_chips(self, state: Table, options: Options, seat: SeatIndex, amount: int) -> Outcome[Table] | Refused:
+    def adjust_chips(
+        self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
+    ) -> Outcome[HoldemTable] | Refused:
         """Any stack may come of it, from none to `MOST_CHIPS`: the limits on buying in do not bind the host."""
         taken = state.seat(seat)
         if taken is None:
@@ -133,7 +139,7 @@ class Holdem(Game[Table, Options]):
             return Refused("illegal_move", message, {"min": least, "max": most})
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
-    def change_options(self, state: Table, before: Options, after: Options) -> Outcome[Table] | Refused:
+    def change_options(self, state: HoldemTable, before: Options, after: Options) -> Outcome[HoldemTable] | Refused:
         """Stacks stay as they are. In a smaller table a dead button may mark a seat that is no longer there."""
         if state.running is not None:
             return Refused("hand_in_progress", "The table can be changed when the hand has ended.")
@@ -143,22 +149,22 @@ class Holdem(Game[Table, Options]):
 
     # Play
 
-    def advance_after_ms(self, state: Table, options: Options) -> int | None:
+    def advance_after_ms(self, state: HoldemTable, options: Options) -> int | None:
         if state.running is not None or next_places(state) is None:
             return None
         return options.next_hand_seconds * 1000
 
-    def advance(self, state: Table, options: Options, entropy: Entropy) -> Outcome[Table] | Refused:
+    def advance(self, state: HoldemTable, options: Options, entropy: Entropy) -> Outcome[HoldemTable] | Refused:
         places = None if state.running is not None else next_places(state)
         if places is None:
             return Refused("illegal_move", "A hand is dealt when the last has ended and two players have chips.")
         return start(state, options, places, entropy)
 
-    def turn(self, state: Table) -> SeatIndex | None:
+    def turn(self, state: HoldemTable) -> SeatIndex | None:
         hand = state.running
         return None if hand is None else hand.players[state.betting.actor_indices[0]]
 
-    def legal(self, state: Table, options: Options, seat: SeatIndex) -> list[dict[str, Json]]:
+    def legal(self, state: HoldemTable, options: Options, seat: SeatIndex) -> list[dict[str, Json]]:
         if state.hand is not None and _may_show(state, state.hand, seat):
             return [{"move": "show"}, {"move": "muck"}]
         if self.turn(state) != seat:
@@ -173,8 +179,8 @@ class Holdem(Game[Table, Options]):
         return moves
 
     def play(
-        self, state: Table, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[Table] | Refused:
+        self, state: HoldemTable, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[HoldemTable] | Refused:
         name = move.name
         if name in ("show", "muck"):
             return _expose(state, seat, name)
@@ -206,10 +212,10 @@ class Holdem(Game[Table, Options]):
                 return Refused("illegal_move", "You may not raise now.")
         return act(state, hand, _CODES[name])
 
-    def timeout_move(self, state: Table, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Move:
         return Move("fold" if state.betting.facing.to_call else "check")
 
-    def void(self, state: Table, options: Options, seats: Sequence[SeatIndex]) -> Outcome[Table] | Refused:
+    def void(self, state: HoldemTable, options: Options, seats: Sequence[SeatIndex]) -> Outcome[HoldemTable] | Refused:
         """All bets go back, nobody's cards are shown, and the button moves on."""
         hand = state.running
         if hand is None:
@@ -218,31 +224,31 @@ class Holdem(Game[Table, Options]):
 
     # What is shown
 
-    def public(self, state: Table, options: Options) -> dict[str, Json]:
+    def public(self, state: HoldemTable, options: Options) -> dict[str, Json]:
         return {"hand": hand_view(state)}
 
-    def public_seat(self, state: Table, options: Options, seat: SeatIndex) -> dict[str, Json]:
+    def public_seat(self, state: HoldemTable, options: Options, seat: SeatIndex) -> dict[str, Json]:
         return seat_view(state, seat)
 
-    def private_seat(self, state: Table, options: Options, seat: SeatIndex) -> dict[str, Json]:
+    def private_seat(self, state: HoldemTable, options: Options, seat: SeatIndex) -> dict[str, Json]:
         return {"hole_cards": hole_cards(state, seat)}
 
-    def chips(self, state: Table, seat: SeatIndex) -> int:
+    def chips(self, state: HoldemTable, seat: SeatIndex) -> int:
         taken = state.seat(seat)
         return 0 if taken is None else taken.chips
 
 
-def _with_seats(state: Table, seats: list[Seat]) -> Table:
+def _with_seats(state: HoldemTable, seats: list[HoldemSeat]) -> HoldemTable:
     """The same table and hand with other seats; the hand's betting knows nothing of seats, so its cache goes along."""
-    table = Table(tuple(sorted(seats, key=lambda seat: seat.index)), state.number, state.hand)
+    table = HoldemTable(tuple(sorted(seats, key=lambda seat: seat.index)), state.number, state.hand)
     return table if state.running is None else table.with_betting(state.betting)
 
 
-def _with_seat(state: Table, changed: Seat) -> Table:
+def _with_seat(state: HoldemTable, changed: HoldemSeat) -> HoldemTable:
     return _with_seats(state, [changed if seat.index == changed.index else seat for seat in state.seats])
 
 
-def _set_sitting_out(state: Table, index: SeatIndex, out: bool) -> Outcome[Table] | Refused:
+def _set_sitting_out(state: HoldemTable, index: SeatIndex, out: bool) -> Outcome[HoldemTable] | Refused:
     seat = state.seat(index)
     if seat is None:
         return Refused("not_seated", "Nobody sits there.")
@@ -253,28 +259,28 @@ def _set_sitting_out(state: Table, index: SeatIndex, out: bool) -> Outcome[Table
     return Outcome(_with_seat(state, replace(seat, sitting_out=out)))
 
 
-def _holds_cards(state: Table, hand: Hand, seat: Seat) -> bool:
+def _holds_cards(state: HoldemTable, hand: Hand, seat: HoldemSeat) -> bool:
     return seat.dealt and state.betting.statuses[hand.players.index(seat.index)]
 
 
-def _chips_to_act(state: Table) -> int:
+def _chips_to_act(state: HoldemTable) -> int:
     """What the player to act has left."""
     betting = state.betting
     return betting.stacks[betting.actor_indices[0]]
 
 
-def _chips_behind(state: Table, seat: Seat) -> int:
+def _chips_behind(state: HoldemTable, seat: HoldemSeat) -> int:
     """What is in front of a player just now, without his bets."""
     hand = state.running
     return seat.chips if hand is None or not seat.dealt else state.betting.stacks[hand.players.index(seat.index)]
 
 
-def _may_show(state: Table, hand: Hand, index: SeatIndex) -> bool:
+def _may_show(state: HoldemTable, hand: Hand, index: SeatIndex) -> bool:
     seat = state.seat(index)
     return seat is not None and seat.dealt and may_show(hand, index)
 
 
-def _expose(state: Table, index: SeatIndex, name: str) -> Outcome[Table] | Refused:
+def _expose(state: HoldemTable, index: SeatIndex, name: str) -> Outcome[HoldemTable] | Refused:
     hand = state.hand
     if hand is None or hand.ending is None or not _may_show(state, hand, index):
         return Refused("illegal_move", f"You have no cards to {name} now.")
@@ -288,4 +294,4 @@ def _expose(state: Table, index: SeatIndex, name: str) -> Outcome[Table] | Refus
         chips = 0 if seat is None else seat.chips
         fields = {"seat_index": index, "move": "muck", "amount": 0, "chips": chips, "pot": 0}
         event = Event("player_action", fields)
-    return Outcome(Table(state.seats, state.number, replace(hand, ending=ending)), (event,))
+    return Outcome(HoldemTable(state.seats, state.number, replace(hand, ending=ending)), (event,))

@@ -1,6 +1,6 @@
 """A hand from the deal to the last pot: the next table, and the events that tell what happened.
 
-Each function takes a `Table` and gives an `Outcome`. What the betting did on the way is in `Betting.happened`.
+Each function takes a `HoldemTable` and gives an `Outcome`. What the betting did on the way is in `Betting.happened`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from tavola.games.cards import commit, deal
 from tavola.games.holdem.betting import Acted, Betting
 from tavola.games.holdem.button import Places, owes_after
 from tavola.games.holdem.rules import BOARD_SIZES, Dealt
-from tavola.games.holdem.state import Ending, Hand, Options, Table
+from tavola.games.holdem.state import Ending, Hand, HoldemTable, Options
 
 PHASES = ("preflop", "flop", "turn", "river")
 
 
-def start(table: Table, options: Options, places: Places, entropy: Entropy) -> Outcome[Table]:
+def start(table: HoldemTable, options: Options, places: Places, entropy: Entropy) -> Outcome[HoldemTable]:
     """Deal a hand."""
     players = places.players
     chips = {seat.index: seat.chips for seat in table.seats}
@@ -38,7 +38,7 @@ def start(table: Table, options: Options, places: Places, entropy: Entropy) -> O
     seats = tuple(
         replace(seat, dealt=seat.index in players, owes=owes_after(table, places, seat)) for seat in table.seats
     )
-    table = Table(seats, table.number + 1, hand)
+    table = HoldemTable(seats, table.number + 1, hand)
     betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards, hand.posts)
     facts: dict[str, Json] = {
         "number": table.number,
@@ -60,7 +60,7 @@ def start(table: Table, options: Options, places: Places, entropy: Entropy) -> O
     return _settle(table, hand, betting, events, (Round(table.number, False, facts),))
 
 
-def act(table: Table, hand: Hand, code: str, more: int = 0, automatic: bool = False) -> Outcome[Table]:
+def act(table: HoldemTable, hand: Hand, code: str, more: int = 0, automatic: bool = False) -> Outcome[HoldemTable]:
     """The player to act makes a legal move of `Hand.moves`. Players next to act who have left fold at once."""
     betting = table.betting.copy()
     acted = betting.apply(code, more)
@@ -73,12 +73,12 @@ def act(table: Table, hand: Hand, code: str, more: int = 0, automatic: bool = Fa
         events.append(_acted(hand, betting.apply("f"), True))
         moves += "f"
     hand = replace(hand, moves=moves)
-    return _settle(Table(table.seats, table.number, hand), hand, betting, events)
+    return _settle(HoldemTable(table.seats, table.number, hand), hand, betting, events)
 
 
 def _settle(
-    table: Table, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...] = ()
-) -> Outcome[Table]:
+    table: HoldemTable, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...] = ()
+) -> Outcome[HoldemTable]:
     """Tell what followed the last move, and close the hand if that was its end."""
     _describe(hand, betting, events)
     if betting.status:
@@ -87,8 +87,8 @@ def _settle(
 
 
 def _close(
-    table: Table, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...]
-) -> Outcome[Table]:
+    table: HoldemTable, hand: Hand, betting: Betting, events: list[Event], rounds: tuple[Round, ...]
+) -> Outcome[HoldemTable]:
     pots = _pots(hand, betting)
     returned = [{"seat_index": hand.players[player], "amount": amount} for player, amount in betting.returned]
     events.append(Event("pot_distributed", {"pots": pots, **({"returned": returned} if returned else {})}))
@@ -115,7 +115,7 @@ def _close(
     )
     record = {**result, "pots": pots, "button": hand.button, "commitment": hand.commitment.hex()}
     return Outcome(
-        Table(seats, table.number, hand),
+        HoldemTable(seats, table.number, hand),
         tuple(events),
         rounds=(*rounds, Round(table.number, True, record)),
         vacated=tuple(seat.index for seat in table.seats if seat.leaving),
@@ -123,7 +123,7 @@ def _close(
     )
 
 
-def call_off(table: Table, hand: Hand, staying: Sequence[SeatIndex]) -> Outcome[Table]:
+def call_off(table: HoldemTable, hand: Hand, staying: Sequence[SeatIndex]) -> Outcome[HoldemTable]:
     """The hand has no winner: all have what they had when it began. Those who are not `staying`, or were to leave when
     it ends, take it with them. What somebody had bet whose seat is free already is shared by the others who were dealt
     in, an odd chip going to the first to the left of the button."""
@@ -136,7 +136,7 @@ def call_off(table: Table, hand: Hand, staying: Sequence[SeatIndex]) -> Outcome[
     over = replace(hand, cards=hand.cards[: 4 * len(hand.players)], stacks=(), moves="", ending=ending, posts=())
     seats = tuple(seat for seat in back if seat.index in staying and not seat.leaving)
     gone = {seat.index: seat.chips for seat in back if seat not in seats}
-    return Outcome(Table(seats, table.number, over), vacated=tuple(gone), carried=gone)
+    return Outcome(HoldemTable(seats, table.number, over), vacated=tuple(gone), carried=gone)
 
 
 # Events

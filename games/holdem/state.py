@@ -61,7 +61,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return max(self.min_buy_in, min(self.max_buy_in, 100 * self.big_blind))
 
 
-class Seat(msgspec.Struct, frozen=True, array_like=True):
+class HoldemSeat(msgspec.Struct, frozen=True, array_like=True):
     """A taken seat."""
 
     index: SeatIndex
@@ -112,7 +112,7 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
     """Every move so far: `c` check or call, `f` fold, `a` all in, `r40` the smallest raise and 40 more."""
     ending: Ending | None = None
     posts: tuple[int, ...] = ()
-    """What each player owed (`Seat.owes`) and posts; empty when nobody does, and when the hand has ended."""
+    """What each player owed (`HoldemSeat.owes`) and posts; empty when nobody does, and when the hand has ended."""
 
     @property
     def posts_small_blind(self) -> bool:
@@ -128,14 +128,14 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
         return [self.cards[i : i + 2] for i in range(start, min(start + 2 * count, len(self.cards)), 2)]
 
 
-class Table(msgspec.Struct, frozen=True, array_like=True, dict=True):
+class HoldemTable(msgspec.Struct, frozen=True, array_like=True, dict=True):
     """The state of a hold'em room: its taken seats in order, the number of the hand, and the hand."""
 
-    seats: tuple[Seat, ...] = ()
+    seats: tuple[HoldemSeat, ...] = ()
     number: int = 0
     hand: Hand | None = None
 
-    def seat(self, index: SeatIndex) -> Seat | None:
+    def seat(self, index: SeatIndex) -> HoldemSeat | None:
         for seat in self.seats:
             if seat.index == index:
                 return seat
@@ -155,7 +155,7 @@ class Table(msgspec.Struct, frozen=True, array_like=True, dict=True):
         betting.replay(hand.moves)
         return betting
 
-    def with_betting(self, betting: Betting) -> Table:
+    def with_betting(self, betting: Betting) -> HoldemTable:
         """The same table, its cache already filled."""
         self.__dict__["betting"] = betting
         return self

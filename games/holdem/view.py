@@ -8,13 +8,13 @@ from __future__ import annotations
 from tavola.games.base import Json, SeatIndex
 from tavola.games.holdem.play import PHASES
 from tavola.games.holdem.rules import MISSED_BIG_BLIND, MISSED_SMALL_BLIND
-from tavola.games.holdem.state import Hand, Table
+from tavola.games.holdem.state import Hand, HoldemTable
 
 HIDDEN = ["??", "??"]
 _BLINDS = ((MISSED_BIG_BLIND, "big_blind"), (MISSED_SMALL_BLIND, "small_blind"))
 
 
-def hand_view(table: Table) -> dict[str, Json]:
+def hand_view(table: HoldemTable) -> dict[str, Json]:
     hand = table.hand
     if hand is None:
         return {
@@ -50,7 +50,7 @@ def hand_view(table: Table) -> dict[str, Json]:
     return view
 
 
-def _pots(table: Table, hand: Hand) -> list[dict[str, Json]]:
+def _pots(table: HoldemTable, hand: Hand) -> list[dict[str, Json]]:
     """What was collected; with it, the bets of those who folded and whose seats are free already."""
     betting = table.betting
     pots: list[dict[str, Json]] = [
@@ -66,7 +66,7 @@ def _pots(table: Table, hand: Hand) -> list[dict[str, Json]]:
     return pots
 
 
-def seat_view(table: Table, index: SeatIndex) -> dict[str, Json]:
+def seat_view(table: HoldemTable, index: SeatIndex) -> dict[str, Json]:
     seat = table.seat(index)
     assert seat is not None
     view: dict[str, Json] = {
@@ -103,7 +103,7 @@ def seat_view(table: Table, index: SeatIndex) -> dict[str, Json]:
     return view
 
 
-def hole_cards(table: Table, index: SeatIndex) -> list[str] | None:
+def hole_cards(table: HoldemTable, index: SeatIndex) -> list[str] | None:
     """The cards of the player in this seat, folded or not, until the next hand is dealt."""
     seat = table.seat(index)
     if seat is None or not seat.dealt or table.hand is None:

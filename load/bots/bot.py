@@ -16,12 +16,12 @@ import msgspec
 
 from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.moves import choose
-from tavola.load.checks.verdict import Witness
-from tavola.load.client.api import Refused
+from tavola.load.checks.verdict import CheckRecorder
+from tavola.load.client.api import RequestRefused
 from tavola.load.client.client import Client
 from tavola.load.client.follower import NOTHING_SEEN, Fault
 from tavola.load.client.frames import Ack, Hydrated, Update
-from tavola.load.client.room import Answer, Room, Unanswered
+from tavola.load.client.room import Answer, JoinedRoom, Unanswered
 
 P = TypeVar("P")
 E = TypeVar("E")
@@ -63,9 +63,9 @@ class Surroundings(Protocol):
 class Bot(Generic[P, E]):
     """One player, or spectator, of one table."""
 
-    def __init__(self, table: Surroundings, client: Client[P, E], chance: Random, witness: Witness) -> None:
+    def __init__(self, table: Surroundings, client: Client[P, E], chance: Random, witness: CheckRecorder) -> None:
         self.client = client
-        self.room: Room[P, E] | None = None
+        self.room: JoinedRoom[P, E] | None = None
         self.seat: int | None = None
         self.index = 0
         """At its table. Number 0 counts the hands."""
@@ -137,7 +137,7 @@ class Bot(Generic[P, E]):
             try:
                 self._not_before = (await self.room.command("take_seat", seat_index=seat)).seq
                 return True
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code != "seat_taken":
                     raise
         return False

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from tavola.load.bots.bot import ROUND_ENDS, Bot, Surroundings
 from tavola.load.checks.comparison import Comparison
 from tavola.load.checks.holdem import Cards, Chips, Deal
-from tavola.load.checks.verdict import Actions, Witness
+from tavola.load.checks.verdict import Actions, CheckRecorder
 from tavola.load.client.client import Client
-from tavola.load.client.frames import Ack, Frame, Hydrated, Json, Refusal, Update
+from tavola.load.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, Update
 from tavola.load.client.room import Answer, Unanswered
 from tavola.load.client.view import FullView
 
@@ -40,7 +40,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         table: Judged,
         client: Client[Json, list[Json]],
         chance: Random,
-        witness: Witness,
+        witness: CheckRecorder,
         fetch: Callable[[], Awaitable[bytes]],
     ) -> None:
         super().__init__(table, client, chance, witness)
@@ -105,7 +105,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         return len(events) > 1 and any(event["kind"] in ROUND_ENDS for event in events)
 
     def _frame(self, data: bytes, frame: Frame[Json, list[Json]]) -> None:
-        if isinstance(frame, Refusal) and frame.id is None and frame.retry_after_ms is None:
+        if isinstance(frame, ErrorReceived) and frame.id is None and frame.retry_after_ms is None:
             self.witness.violated(
                 "frames", self._seq, f"expected no refusal of our frames; {frame.code}: {frame.message}"
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any
 
-from tavola.load.bots.table import Table
+from tavola.load.bots.table import BotTable
 
 EVERY_S = {"reconnect": 1.0, "refresh": 5.0, "leave": 20.0, "tabs": 10.0, "slow": 20.0, "sleep": 30.0, "storm": 15.0}
 """Each kind of churn, and how many seconds lie between two of it by default: at one table, or, of a storm, at all."""
@@ -43,7 +43,7 @@ def parse(text: str) -> dict[str, float]:
 class Churn:
     """All churn of a run. `every` is as `parse` gives it."""
 
-    def __init__(self, tables: Sequence[Table], every: dict[str, float], seed: int) -> None:
+    def __init__(self, tables: Sequence[BotTable], every: dict[str, float], seed: int) -> None:
         self._tables = tables
         self._every = every
         self._chance = Random(f"{seed}/churn")
@@ -69,7 +69,7 @@ class Churn:
             await asyncio.sleep(self._chance.expovariate(1 / mean_s))
             tasks.create_task(one())
 
-    def _table(self) -> Table:
+    def _table(self) -> BotTable:
         return self._chance.choice(self._tables)
 
     async def _reconnect(self) -> None:
@@ -100,14 +100,14 @@ class Churn:
             await asyncio.sleep(self._chance.uniform(*SLOW_S))
 
 
-def drop_all(tables: Sequence[Table]) -> None:
+def drop_all(tables: Sequence[BotTable]) -> None:
     """A reconnect storm: everybody at once."""
     for table in tables:
         for bot in table.bots:
             bot.client.drop()
 
 
-async def reconnect_at_rest(tables: Sequence[Table], whole: bool) -> None:
+async def reconnect_at_rest(tables: Sequence[BotTable], whole: bool) -> None:
     """Renews connections one after the other, while nobody plays. `whole`: without `after`."""
     bots = [bot for table in tables for bot in table.bots][:AT_REST]
     for bot in bots:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from tavola.load.bots.table import House, Table
+from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import Verdict
-from tavola.load.client.api import Api, Identity, Refused
+from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
 from tavola.load.client.frames import Json
 from tavola.load.client.http_client import Http
 from tavola.load.measure.limits import RESIDENTS
@@ -36,10 +36,10 @@ class Residence(msgspec.Struct):
 
     url: str
     room: str
-    bots: list[Identity]
+    bots: list[ClientIdentity]
 
 
-class Residents:
+class PublicTableBots:
     """`count` bots at one table of `game`, until cancelled, whatever happens to server, room and sessions meanwhile."""
 
     def __init__(self, url: str, count: int, game: str, data_dir: Path, say: Callable[[str], None] = print) -> None:
@@ -53,19 +53,19 @@ class Residents:
         while True:
             try:
                 await self._live()
-            except* (OSError, TimeoutError, Refused):
+            except* (OSError, TimeoutError, RequestRefused):
                 pass  # the server is away, or we are not ourselves any more: begin again
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _live(self) -> None:
         """Returns when the bots have lost their table."""
         async with Http(self._scenario.urls[0]) as http, asyncio.TaskGroup() as tasks:
-            api = Api(http)
+            api = ApiClient(http)
             residence, room = await self._settle(api)
             if (seats := room.get("max_players", len(NAMES))) < len(residence.bots):
                 self._say(f"{seats} of {len(residence.bots)} bots have a seat, the others watch: the table has no more")
             # Number 1 is a table that nobody checks: people sit at it too.
-            table = Table(House(self._scenario, [api], Stats(), Verdict(), tasks, {}), 1)
+            table = BotTable(TableDeps(self._scenario, [api], Stats(), Verdict(), tasks, {}), 1)
             try:
                 await table.fill(residence.bots, room)
                 table.play()
@@ -78,7 +78,7 @@ class Residents:
             finally:
                 await table.close()
 
-    async def _settle(self, api: Api) -> tuple[Residence, Json]:
+    async def _settle(self, api: ApiClient) -> tuple[Residence, Json]:
         """The table of an earlier run if it is still there and we are still ourselves, else a new one."""
         url = self._scenario.urls[0]
         try:
@@ -88,7 +88,7 @@ class Residents:
                 room = await api.room(kept.room)
                 if room["status"] != "closed":
                     return self._keep(Residence(url, kept.room, bots)), room
-        except (FileNotFoundError, msgspec.DecodeError, Refused):
+        except (FileNotFoundError, msgspec.DecodeError, RequestRefused):
             pass
         bots = [await api.sign_in(name) for name in NAMES[: self._scenario.bots]]
         room = await api.create_room(bots[0], self._body())
@@ -96,7 +96,7 @@ class Residents:
             await api.join(room["id"], bot)
         return self._keep(Residence(url, room["id"], bots)), room
 
-    async def _renew(self, api: Api, residence: Residence, table: Table) -> None:
+    async def _renew(self, api: ApiClient, residence: Residence, table: BotTable) -> None:
         """Fresh tokens, long before the old ones run out."""
         for index, bot in enumerate(table.bots):
             bot.client.identity = residence.bots[index] = await api.renew(bot.client.identity)
@@ -114,13 +114,13 @@ class Residents:
         self._file.write_bytes(msgspec.json.encode(residence))
         return residence
 
-    async def _stands(self, api: Api, table: Table) -> bool:
+    async def _stands(self, api: ApiClient, table: BotTable) -> bool:
         """Whether we still have our table; a server that does not answer is no reason to leave it."""
         if any(bot.client.forbidden is not None for bot in table.bots):
             return False
         try:
             return bool((await api.room(table.room))["status"] != "closed")
-        except Refused as refused:
+        except RequestRefused as refused:
             return refused.status != 404
         except (OSError, TimeoutError):
             return True

@@ -17,12 +17,12 @@ from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.bot import Bot
 from tavola.load.bots.checked import CheckedBot
 from tavola.load.checks.holdem import Deal
-from tavola.load.checks.verdict import Verdict, Witness
-from tavola.load.client.api import Api, Identity, Refused
+from tavola.load.checks.verdict import CheckRecorder, Verdict
+from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
 from tavola.load.client.client import Client
 from tavola.load.client.frames import Json, encode
 from tavola.load.client.room import FULL, LEAN, Depth
-from tavola.load.evidence.recorder import Pen, Recorder
+from tavola.load.evidence.recorder import ClientRecorder, Recorder
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 
@@ -31,11 +31,11 @@ P = TypeVar("P")
 E = TypeVar("E")
 
 
-class House(msgspec.Struct):
+class TableDeps(msgspec.Struct):
     """What all tables of a run share."""
 
     scenario: Scenario
-    apis: list[Api]
+    apis: list[ApiClient]
     """One for each address; tables take turns."""
     stats: Stats
     verdict: Verdict
@@ -44,10 +44,10 @@ class House(msgspec.Struct):
     """By room."""
 
 
-class Table:
+class BotTable:
     """`number` names it in the run, `room` on the server. Used as an async context: leaving it closes the sockets."""
 
-    def __init__(self, house: House, number: int) -> None:
+    def __init__(self, house: TableDeps, number: int) -> None:
         self.number = number
         self.room = ""
         self.bots: list[Bot[Any, Any]] = []
@@ -81,7 +81,7 @@ class Table:
         await asyncio.gather(*(self._join(identity, room["code"]) for identity in identities[1:]))
         await self.fill(identities, room)
 
-    async def fill(self, identities: list[Identity], room: Json) -> None:
+    async def fill(self, identities: list[ClientIdentity], room: Json) -> None:
         """Connects those who are admitted to `room`, and seats as many of them as it has seats. Nobody acts yet."""
         self.room = room["id"]
         seats: int = room.get("max_players", len(identities))
@@ -175,10 +175,10 @@ class Table:
 
     # Inside
 
-    async def _bot(self, index: int, identity: Identity) -> Bot[Any, Any]:
+    async def _bot(self, index: int, identity: ClientIdentity) -> Bot[Any, Any]:
         house, scenario = self._house, self._house.scenario
         chance = Random(f"{scenario.seed}/{self.number}/{index}")
-        witness = Witness(house.verdict, self.room, identity.display_name)
+        witness = CheckRecorder(house.verdict, self.room, identity.display_name)
         if scenario.record is not None or not scenario.checked(self.number):
             lean = await self._sockets.enter_async_context(self._client(index, identity, LEAN))
             return Bot(self, lean, chance, witness)
@@ -189,7 +189,7 @@ class Table:
 
         return CheckedBot(self, full, chance, witness, fetch)
 
-    async def _join(self, identity: Identity, code: str) -> None:
+    async def _join(self, identity: ClientIdentity, code: str) -> None:
         """By the room's code, for it is private."""
         command_id = uuid4().hex
         await self._api.join(code, identity, command_id)
@@ -200,19 +200,19 @@ class Table:
     async def _fetch(self, bot: Bot[Any, Any]) -> None:
         try:
             view = (await self._api.hydrate(self.room, bot.client.identity)).body
-        except (OSError, TimeoutError, Refused) as error:
+        except (OSError, TimeoutError, RequestRefused) as error:
             bot.witness.violated("views", 0, f"expected a view; {type(error).__name__}: {error}")
         else:
             if bot.client.pen is not None:
                 bot.client.pen.write("fetched", view)
 
-    def _client(self, index: int, identity: Identity, depth: Depth[P, E], *, slow: bool = False) -> Client[P, E]:
+    def _client(self, index: int, identity: ClientIdentity, depth: Depth[P, E], *, slow: bool = False) -> Client[P, E]:
         urls = self._house.scenario.urls
         first = (self.number + index) % len(urls)
         pen = self._pen(identity, slow=slow)
         return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._api.renew, pen=pen)
 
-    def _pen(self, identity: Identity, *, slow: bool = False) -> Pen | None:
+    def _pen(self, identity: ClientIdentity, *, slow: bool = False) -> ClientRecorder | None:
         if self._recorder is None:
             return None
         secrets = [identity.token, identity.session]

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from tavola.load.checks.verdict import Witness, compare
-from tavola.load.client.api import Refused
+from tavola.load.checks.verdict import CheckRecorder, compare
+from tavola.load.client.api import RequestRefused
 from tavola.load.client.frames import Json, encode
 
 DEADLINE_S = 10.0
@@ -24,7 +24,7 @@ class Comparison:
     """One bot's comparisons, one at a time. `fetch` gives the body of a fresh view; `search` sees it once it is due."""
 
     def __init__(
-        self, witness: Witness, fetch: Callable[[], Awaitable[bytes]], search: Callable[[bytes, Json], None]
+        self, witness: CheckRecorder, fetch: Callable[[], Awaitable[bytes]], search: Callable[[bytes, Json], None]
     ) -> None:
         self._witness = witness
         self._fetch = fetch
@@ -75,7 +75,7 @@ class Comparison:
             if self._newest < awaited:
                 late = f"expected update {awaited} within {DEADLINE_S:.0f} s; the last is {self._newest}"
                 self._witness.violated("views", awaited, late)
-        except (OSError, Refused):
+        except (OSError, RequestRefused):
             pass
         finally:
             self._kept.clear()

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from tavola.load.checks.verdict import Witness
+from tavola.load.checks.verdict import CheckRecorder
 from tavola.load.client.frames import Hydrated, Json
 
 _RANKS, _SUITS = "23456789TJQKA", "cdhs"
@@ -79,7 +79,7 @@ class Deal:
 class Cards:
     """Every card in every frame must be on the board, in one's own hand, or shown by its player."""
 
-    def __init__(self, witness: Witness, deal: Deal) -> None:
+    def __init__(self, witness: CheckRecorder, deal: Deal) -> None:
         self._witness = witness
         self._deal = deal
         self._known: set[str] = set()
@@ -171,7 +171,7 @@ class Cards:
 class Chips:
     """Chips in front of players, in their bets and in the pots are together what was brought to the table."""
 
-    def __init__(self, witness: Witness, buy_in: int) -> None:
+    def __init__(self, witness: CheckRecorder, buy_in: int) -> None:
         self._witness = witness
         self._buy_in = buy_in
         self._brought: int | None = None

@@ -41,7 +41,7 @@ class Verdict:
             self.violations.append(Violation(check, room, seq, bot, message))
 
 
-class Witness(msgspec.Struct, frozen=True):
+class CheckRecorder(msgspec.Struct, frozen=True):
     """One bot, as the checks know it."""
 
     verdict: Verdict
@@ -58,7 +58,7 @@ class Witness(msgspec.Struct, frozen=True):
 class Actions:
     """An acknowledged action is shown in the update that its ack names."""
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: CheckRecorder) -> None:
         self._witness = witness
         self._shown: dict[int, bool] = {}
         self._promised: set[int] = set()
@@ -97,7 +97,7 @@ class Actions:
             self._witness.violated("actions", seq, "expected our acknowledged action in this update; it is not there")
 
 
-def compare(witness: Witness, seq: int, held: Json, fresh: Json) -> None:
+def compare(witness: CheckRecorder, seq: int, held: Json, fresh: Json) -> None:
     """The view that was merged must be the one that is served at the same number."""
     witness.checked("views")
     found = difference(held, fresh, APART)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from tavola.load.client.frames import Json, encode
-from tavola.load.client.http_client import Http, Reply
+from tavola.load.client.http_client import Http, HttpReply
 
 COOKIE = "tavola_session"
 TRIES = 6
@@ -20,7 +20,7 @@ GUESTS_WITHIN_S = 60.0
 UNLIMITED = "start the server with TAVOLA_GUESTS_PER_MINUTE=0 to have so many players from one address"
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server said no: `code` is one of PROTOCOL section 5."""
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
@@ -30,7 +30,7 @@ class Refused(Exception):
         self.details = details
 
 
-class Identity(msgspec.Struct):
+class ClientIdentity(msgspec.Struct):
     """Who a client is. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
 
     user_id: str
@@ -50,7 +50,7 @@ class _ErrorBody(msgspec.Struct):
     error: _Error
 
 
-class Api:
+class ApiClient:
     """Calls as this or that identity. What is refused "for now" is asked again; everything else raises Refused.
 
     A command carries an `Idempotency-Key`, so it may be asked again whatever became of the first time.
@@ -59,20 +59,20 @@ class Api:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def sign_in(self, display_name: str) -> Identity:
+    async def sign_in(self, display_name: str) -> ClientIdentity:
         """A new guest."""
         give_up_at = time.monotonic() + GUESTS_WITHIN_S
         while True:
             try:
                 reply = await self._call("POST", "/api/session", None, {"display_name": display_name})
                 return self._identity(reply, "")
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code != "rate_limited":
                     raise
                 if time.monotonic() > give_up_at:
-                    raise Refused(refused.status, refused.code, UNLIMITED) from None
+                    raise RequestRefused(refused.status, refused.code, UNLIMITED) from None
 
-    async def renew(self, identity: Identity) -> Identity:
+    async def renew(self, identity: ClientIdentity) -> ClientIdentity:
         """The same user with a fresh token. Raises Refused when the session is no longer known."""
         headers = {"X-Requested-With": "tavola"}
         if identity.session:
@@ -81,20 +81,20 @@ class Api:
         reply = await self._call("POST", "/api/session", known, {"display_name": identity.display_name}, headers)
         renewed = self._identity(reply, identity.session)
         if renewed.user_id != identity.user_id:
-            raise Refused(401, "unauthenticated", "the session is gone: a new user was made")
+            raise RequestRefused(401, "unauthenticated", "the session is gone: a new user was made")
         return renewed
 
-    async def create_room(self, host: Identity, body: Json) -> Json:
+    async def create_room(self, host: ClientIdentity, body: Json) -> Json:
         return await self.json("POST", "/api/rooms", host, body)
 
-    async def room(self, room: str, viewer: Identity | None = None) -> Json:
+    async def room(self, room: str, viewer: ClientIdentity | None = None) -> Json:
         return await self.json("GET", f"/api/rooms/{room}", viewer)
 
-    async def join(self, room: str, guest: Identity, command_id: str | None = None) -> Json:
+    async def join(self, room: str, guest: ClientIdentity, command_id: str | None = None) -> Json:
         body = {"display_name": guest.display_name}
         return await self.json("POST", f"/api/rooms/{room}/join", guest, body, command_id)
 
-    async def hydrate(self, room: str, viewer: Identity) -> Reply:
+    async def hydrate(self, room: str, viewer: ClientIdentity) -> HttpReply:
         """The body is the view (PROTOCOL section 4)."""
         return await self._call("GET", f"/api/rooms/{room}/hydrate", viewer)
 
@@ -102,7 +102,7 @@ class Api:
         self,
         method: str,
         path: str,
-        identity: Identity | None = None,
+        identity: ClientIdentity | None = None,
         body: Json | None = None,
         command_id: str | None = None,
     ) -> Json:
@@ -114,10 +114,10 @@ class Api:
         self,
         method: str,
         path: str,
-        identity: Identity | None,
+        identity: ClientIdentity | None,
         body: Json | None = None,
         extra: dict[str, str] | None = None,
-    ) -> Reply:
+    ) -> HttpReply:
         headers = dict(extra or {})
         if identity is not None:
             headers["Authorization"] = f"Bearer {identity.token}"
@@ -139,19 +139,19 @@ class Api:
                     return reply
                 error = _error(reply)
                 if error.retry_after_ms is None or attempt == TRIES - 1:
-                    raise Refused(reply.status, error.code, error.message, error.details)
+                    raise RequestRefused(reply.status, error.code, error.message, error.details)
                 wait_s = error.retry_after_ms / 1000
             await asyncio.sleep(wait_s * random.uniform(1.0, 1.5))
         raise AssertionError("unreachable")
 
-    def _identity(self, reply: Reply, session: str) -> Identity:
-        identity = msgspec.json.decode(reply.body, type=Identity)
+    def _identity(self, reply: HttpReply, session: str) -> ClientIdentity:
+        identity = msgspec.json.decode(reply.body, type=ClientIdentity)
         name, _, rest = reply.headers.get("set-cookie", "").partition("=")
         identity.session = rest.partition(";")[0] if name == COOKIE else session
         return identity
 
 
-def _error(reply: Reply) -> _Error:
+def _error(reply: HttpReply) -> _Error:
     try:
         error = msgspec.json.decode(reply.body, type=_ErrorBody).error
     except msgspec.DecodeError:

@@ -29,12 +29,22 @@ from typing import Generic, Self, TypeVar
 
 import msgspec
 
-from tavola.load.client.api import Identity, Refused
+from tavola.load.client.api import ClientIdentity, RequestRefused
 from tavola.load.client.follower import Audience
-from tavola.load.client.frames import Ack, Authenticated, Closing, Frame, Hydrated, Refusal, Update, Updates, encode
-from tavola.load.client.room import Depth, Room, Stream
-from tavola.load.client.websocket import Socket, connect
-from tavola.load.evidence.recorder import Pen
+from tavola.load.client.frames import (
+    Ack,
+    Authenticated,
+    Closing,
+    ErrorReceived,
+    Frame,
+    Hydrated,
+    Update,
+    Updates,
+    encode,
+)
+from tavola.load.client.room import Depth, JoinedRoom, Stream
+from tavola.load.client.websocket import ClientSocket, connect
+from tavola.load.evidence.recorder import ClientRecorder
 
 P = TypeVar("P")
 E = TypeVar("E")
@@ -62,15 +72,15 @@ class Client(Generic[P, E]):
     def __init__(
         self,
         url: str | Sequence[str],
-        identity: Identity,
+        identity: ClientIdentity,
         depth: Depth[P, E],
         *,
-        renew: Callable[[Identity], Awaitable[Identity]] | None = None,
-        pen: Pen | None = None,
+        renew: Callable[[ClientIdentity], Awaitable[ClientIdentity]] | None = None,
+        pen: ClientRecorder | None = None,
     ) -> None:
         self.identity = identity
         self.pen = pen
-        self.rooms: dict[str, Room[P, E]] = {}
+        self.rooms: dict[str, JoinedRoom[P, E]] = {}
         self.connection = 0
         self.frames = 0
         self.forbidden: int | None = None
@@ -85,7 +95,7 @@ class Client(Generic[P, E]):
         self._depth = depth
         self._decode = depth.decode
         self._renew = renew
-        self._socket: Socket | None = None
+        self._socket: ClientSocket | None = None
         self._failures = 0
         self._told_to_wait_s = 0.0
         self._last_id = 0
@@ -108,17 +118,17 @@ class Client(Generic[P, E]):
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    async def join(self, room_id: str, audience: Audience[P, E] | None = None) -> Room[P, E]:
+    async def join(self, room_id: str, audience: Audience[P, E] | None = None) -> JoinedRoom[P, E]:
         """Follows a room; on return its view is there. Raises Refused."""
         if self.forbidden is not None:
-            raise Refused(0, "forbidden", f"the server closed the connection for good ({self.forbidden})")
-        room: Room[P, E] = Room(self, room_id, self._depth, audience or Stream())
+            raise RequestRefused(0, "forbidden", f"the server closed the connection for good ({self.forbidden})")
+        room: JoinedRoom[P, E] = JoinedRoom(self, room_id, self._depth, audience or Stream())
         self.rooms[room_id] = room
         self._ask(room, "join_room")
         await room.joined
         return room
 
-    def leave(self, room: Room[P, E]) -> None:
+    def leave(self, room: JoinedRoom[P, E]) -> None:
         """Stops following; a seat stays taken."""
         self.rooms.pop(room.id, None)
         self.send(encode({"type": "leave_room", "room": room.id}))
@@ -179,7 +189,7 @@ class Client(Generic[P, E]):
             code = await self._connect_once()
             if code in DO_NOT_RECONNECT:
                 self.forbidden = code
-                refusal = Refusal(code="forbidden", message=f"the server closed the connection for good ({code})")
+                refusal = ErrorReceived(code="forbidden", message=f"the server closed the connection for good ({code})")
                 for room in self.rooms.values():
                     room.refuse(refusal)
                 return
@@ -223,11 +233,11 @@ class Client(Generic[P, E]):
         if self.on_lost is not None:
             self.on_lost(code, reason)
         if code == TOKEN_NO_GOOD and self._renew is not None:
-            with contextlib.suppress(OSError, TimeoutError, Refused):
+            with contextlib.suppress(OSError, TimeoutError, RequestRefused):
                 self.identity = await self._renew(self.identity)
         return code
 
-    def _beat(self, socket: Socket, heard: int) -> None:
+    def _beat(self, socket: ClientSocket, heard: int) -> None:
         """Says that we are there. Silence for a whole interval, though asked, cuts the connection."""
         if self.frames == heard:
             socket.abort()
@@ -258,10 +268,10 @@ class Client(Generic[P, E]):
 
     def _take(self, frame: Frame[P, E]) -> None:
         match frame:
-            case Ack() | Refusal(id=str()):
+            case Ack() | ErrorReceived(id=str()):
                 for room in self._rooms_of(frame):
                     room.answer(frame, frame.id or "")
-            case Refusal():
+            case ErrorReceived():
                 for room in self._rooms_of(frame):
                     self._not_followed(room, frame)
             case Updates() | Hydrated():
@@ -289,12 +299,12 @@ class Client(Generic[P, E]):
             if self.on_back is not None:
                 self.on_back(took, isinstance(frame, Hydrated))
 
-    def _rooms_of(self, frame: Ack | Refusal) -> list[Room[P, E]]:
+    def _rooms_of(self, frame: Ack | ErrorReceived) -> list[JoinedRoom[P, E]]:
         if frame.room is None:
             return [room for room in self.rooms.values() if frame.id is None or frame.id in room.unanswered]
         return [self.rooms[frame.room]] if frame.room in self.rooms else []
 
-    def _ask(self, room: Room[P, E], kind: str) -> None:
+    def _ask(self, room: JoinedRoom[P, E], kind: str) -> None:
         asked: dict[str, str | int] = {"type": kind, "room": room.id}
         if (after := room.follower.asking()) is not None:
             asked["after"] = after
@@ -302,7 +312,7 @@ class Client(Generic[P, E]):
                 asked["epoch"] = epoch
         self.send(encode(asked))
 
-    def _not_followed(self, room: Room[P, E], refusal: Refusal) -> None:
+    def _not_followed(self, room: JoinedRoom[P, E], refusal: ErrorReceived) -> None:
         """`join_room` or `resync` was refused, or a whole view that nobody asked for could not be had: for now, or for
         good. The room is followed no more."""
         if not room.follower.catching_up:

@@ -58,7 +58,7 @@ class Ack(msgspec.Struct, tag_field="type", tag="ack"):
     rejoin_token: str | None = None
 
 
-class Refusal(msgspec.Struct, tag_field="type", tag="error"):
+class ErrorReceived(msgspec.Struct, tag_field="type", tag="error"):
     """A "no". `code` is one of PROTOCOL section 5; with `retry_after_ms` the same command may be sent again."""
 
     code: str
@@ -73,7 +73,7 @@ class HeartbeatAck(msgspec.Struct, tag_field="type", tag="heartbeat_ack"):
     server_time: Any = None
 
 
-class Presence(msgspec.Struct, tag_field="type", tag="presence"):
+class PresenceReceived(msgspec.Struct, tag_field="type", tag="presence"):
     room: str
     user_id: str
     status: str
@@ -111,7 +111,7 @@ class LeanPatch(msgspec.Struct):
     seats: dict[str, LeanSeat | None] | UnsetType | None = UNSET
 
 
-Simple = Authenticated | Ack | Refusal | HeartbeatAck | Presence | Left | Closing
+Simple = Authenticated | Ack | ErrorReceived | HeartbeatAck | PresenceReceived | Left | Closing
 Frame: TypeAlias = Update[P, E] | Updates[P, E] | Hydrated[P] | Simple
 FullFrame: TypeAlias = Frame[Json, list[Json]]
 LeanFrame: TypeAlias = Frame[LeanPatch, msgspec.Raw]

@@ -18,7 +18,7 @@ import httptools
 import msgspec
 
 
-class Reply(msgspec.Struct, frozen=True):
+class HttpReply(msgspec.Struct, frozen=True):
     """`headers` have lower-case names; of several with one name the last is kept."""
 
     status: int
@@ -35,13 +35,13 @@ class ConnectionDropped(ConnectionError):
         self.reused = reused
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One kept connection, one request at a time."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.used = 0
-        self._answer: asyncio.Future[Reply] | None = None
+        self._answer: asyncio.Future[HttpReply] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
     def open(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
-    async def exchange(self, request: bytes) -> Reply:
+    async def exchange(self, request: bytes) -> HttpReply:
         assert self.transport is not None
         assert self._answer is None
         self._answer = asyncio.get_running_loop().create_future()
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200 and self._answer is not None and not self._answer.done():
-            self._answer.set_result(Reply(status, self._headers, b"".join(self._body)))
+            self._answer.set_result(HttpReply(status, self._headers, b"".join(self._body)))
         if not self._parser.should_keep_alive():
             self.close()
 
@@ -114,11 +114,11 @@ class Http:
         self._authority = parts.netloc.rpartition("@")[2]
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(limit)
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[HttpConnection] = deque()
 
     async def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """Raises OSError (ConnectionDropped is one) or TimeoutError: the request may have been carried out."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._authority}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
@@ -145,13 +145,13 @@ class Http:
         while self._idle:
             self._idle.pop().close()
 
-    async def _connection(self) -> Connection:
+    async def _connection(self) -> HttpConnection:
         while self._idle:
             connection = self._idle.pop()
             if connection.open:
                 return connection
         context = ssl.create_default_context() if self._secure else None
         _, connection = await asyncio.get_running_loop().create_connection(
-            Connection, self._host, self._port, ssl=context
+            HttpConnection, self._host, self._port, ssl=context
         )
         return connection

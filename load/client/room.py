@@ -9,15 +9,15 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from tavola.load.client.api import Refused
+from tavola.load.client.api import RequestRefused
 from tavola.load.client.follower import Audience, Fault, Follower
 from tavola.load.client.frames import (
     Ack,
+    ErrorReceived,
     Frame,
     Hydrated,
     Json,
     LeanPatch,
-    Refusal,
     Update,
     decode_full,
     decode_lean,
@@ -27,7 +27,7 @@ from tavola.load.client.view import FullView, LeanView, View
 
 P = TypeVar("P")
 E = TypeVar("E")
-Answer = Ack | Refusal
+Answer = Ack | ErrorReceived
 MAX_UNANSWERED = 256
 MAX_UNREAD_UPDATES = 1000
 
@@ -55,10 +55,10 @@ class Unanswered(msgspec.Struct):
 
 
 class TooSlow(Exception):
-    """The reader of `Room.updates` fell `MAX_UNREAD_UPDATES` behind. The view is still current."""
+    """The reader of `JoinedRoom.updates` fell `MAX_UNREAD_UPDATES` behind. The view is still current."""
 
 
-class Connection(Protocol):
+class RoomConnection(Protocol):
     """What a room needs of its client. `connection` counts the connections so far."""
 
     connection: int
@@ -86,10 +86,10 @@ class Stream(Generic[P, E]):
     def faulted(self, fault: Fault) -> None: ...
 
 
-class Room(Generic[P, E]):
+class JoinedRoom(Generic[P, E]):
     """`view` is always the newest; `seq` is its number. Made by `Client.join`."""
 
-    def __init__(self, connection: Connection, room_id: str, depth: Depth[P, E], audience: Audience[P, E]) -> None:
+    def __init__(self, connection: RoomConnection, room_id: str, depth: Depth[P, E], audience: Audience[P, E]) -> None:
         self.id = room_id
         self.view = depth.view()
         self.follower = Follower(self.view, audience)
@@ -112,14 +112,14 @@ class Room(Generic[P, E]):
 
         self.send(kind, fields, answered)
         answer = await done
-        if isinstance(answer, Refusal):
-            raise Refused(0, answer.code, answer.message, answer.details)
+        if isinstance(answer, ErrorReceived):
+            raise RequestRefused(0, answer.code, answer.message, answer.details)
         return answer
 
     def send(self, kind: str, fields: Json, answered: Callable[[Answer, Unanswered], None]) -> Unanswered:
         """As `command`, without a task: `answered` is called once, with the ack or the final refusal."""
         if len(self.unanswered) >= MAX_UNANSWERED:
-            raise Refused(0, "overloaded", f"{MAX_UNANSWERED} commands are unanswered")
+            raise RequestRefused(0, "overloaded", f"{MAX_UNANSWERED} commands are unanswered")
         command_id = self._connection.next_id()
         data = encode({"type": kind, "id": command_id, "room": self.id, **fields})
         command = Unanswered(command_id, data, time.perf_counter(), answered, self._connection.connection)
@@ -145,7 +145,7 @@ class Room(Generic[P, E]):
         command = self.unanswered.get(command_id)
         if command is None:
             return
-        if isinstance(answer, Refusal) and answer.retry_after_ms is not None:
+        if isinstance(answer, ErrorReceived) and answer.retry_after_ms is not None:
             loop = asyncio.get_running_loop()
             loop.call_later(answer.retry_after_ms / 1000, self._send_again, command)
             return
@@ -160,10 +160,10 @@ class Room(Generic[P, E]):
             if command.connection != self._connection.connection:
                 self._send_again(command)
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: ErrorReceived) -> None:
         """The room cannot be followed any more: every waiting command gets that answer."""
         if not self.joined.done():
-            self.joined.set_exception(Refused(0, refusal.code, refusal.message, refusal.details))
+            self.joined.set_exception(RequestRefused(0, refusal.code, refusal.message, refusal.details))
         waiting, self.unanswered = list(self.unanswered.values()), {}
         for command in waiting:
             command.answered(refusal, command)

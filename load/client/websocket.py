@@ -48,7 +48,7 @@ def client_frame(opcode: int, payload: bytes, mask: bytes) -> bytes:
     return head + mask + masked.to_bytes(size, "big")
 
 
-class Socket(asyncio.Protocol):
+class ClientSocket(asyncio.Protocol):
     """One connection. `receive` is called with each text message, `lost` once with the close code and reason.
 
     Neither may raise. Pings are answered. What the server does not read is bounded by `MAX_UNSENT` bytes; beyond that
@@ -216,7 +216,7 @@ async def connect(
     *,
     headers: Iterable[tuple[str, str]] = (),
     timeout_s: float = 10.0,
-) -> Socket:
+) -> ClientSocket:
     """An open socket to a `ws://` or `wss://` address.
 
     Raises OSError (HandshakeRefused is one) or TimeoutError; then `lost` is not called.
@@ -227,7 +227,7 @@ async def connect(
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout_s):
         _, socket = await loop.create_connection(
-            lambda: Socket(receive, lost), parts.hostname or "127.0.0.1", port, ssl=True if secure else None
+            lambda: ClientSocket(receive, lost), parts.hostname or "127.0.0.1", port, ssl=True if secure else None
         )
         try:
             socket.request(parts.netloc.rpartition("@")[2], parts.path or "/", headers)

@@ -57,7 +57,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: float | None = None
 
 
-class State(msgspec.Struct, frozen=True):
+class StoredState(msgspec.Struct, frozen=True):
     epoch: int
     seq: int
     state: str
@@ -70,7 +70,7 @@ class Replay(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
-class Room(msgspec.Struct):
+class RecordedRoom(msgspec.Struct):
     """`log` is by `seq`; `seats` are the rows of the seats' own table, (index, user)."""
 
     id: str
@@ -78,7 +78,7 @@ class Room(msgspec.Struct):
     diaries: list[Diary] = []
     heard: list[Message] = []
     log: list[Row] = []
-    state: State | None = None
+    state: StoredState | None = None
     seats: list[tuple[int, str]] = []
     replay: Replay | None = None
 
@@ -99,5 +99,5 @@ def decoded(data: bytes) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def users(room: Room) -> Iterable[str]:
+def users(room: RecordedRoom) -> Iterable[str]:
     return dict.fromkeys(diary.user for diary in room.diaries)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from tavola.load.evidence.evidence import Diary, Kind, Message, Note, Room
+from tavola.load.evidence.evidence import Diary, Kind, Message, Note, RecordedRoom
 
 FLUSH_BYTES = 1 << 18
 SUFFIX = ".notes"
@@ -49,12 +49,12 @@ class Recorder:
         self._size = 0
         self._clients = 0
 
-    def client(self, user: str, name: str, secrets: list[str], *, slow: bool = False) -> Pen:
+    def client(self, user: str, name: str, secrets: list[str], *, slow: bool = False) -> ClientRecorder:
         """A pen for one more client."""
         self._clients += 1
         who = _Who(self._clients, user, name, slow, secrets)
         self.write(self._clients, "who", _encode(who))
-        return Pen(self, self._clients)
+        return ClientRecorder(self, self._clients)
 
     def heard(self, message: bytes) -> None:
         self.write(0, "heard", message)
@@ -74,7 +74,7 @@ class Recorder:
         self._size = 0
 
 
-class Pen:
+class ClientRecorder:
     """What one client writes with."""
 
     def __init__(self, recorder: Recorder, number: int) -> None:
@@ -85,10 +85,10 @@ class Pen:
         self._recorder.write(self._number, kind, data)
 
 
-def read(path: Path) -> Room:
+def read(path: Path) -> RecordedRoom:
     """What was recorded of a room. What a run that was killed left unfinished at the end is left out."""
     name, _, game = path.name.removesuffix(SUFFIX).rpartition(".")
-    room = Room(name, game)
+    room = RecordedRoom(name, game)
     diaries: dict[int, Diary] = {}
     data = path.read_bytes()
     at = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from tavola.load.evidence.evidence import Room, Row, State
+from tavola.load.evidence.evidence import RecordedRoom, Row, StoredState
 
 TRY_AGAIN_S = 0.1
 WITHIN_S = 60.0
@@ -56,7 +56,7 @@ class Truth:
             self._connection.terminate()
             self._connection = None
 
-    async def complete(self, room: Room) -> None:
+    async def complete(self, room: RecordedRoom) -> None:
         """Adds to what was recorded of a room what the database has of it."""
         room.log = [
             Row(
@@ -77,5 +77,5 @@ class Truth:
             for row in await self.rows("log", room.id)
         ]
         states = await self.rows("state", room.id)
-        room.state = State(*states[0]) if states else None
+        room.state = StoredState(*states[0]) if states else None
         room.seats = [(row["seat_index"], row["user_id"]) for row in await self.rows("seats", room.id)]

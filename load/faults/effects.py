@@ -39,7 +39,7 @@ AWAY = ("commit.unknown", "commit.failed", "room.load_waits", "look.unverified",
 """What servers say that are without their database."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class LogEvent(msgspec.Struct, frozen=True):
     """One line of a server's log. `at` is in seconds since the epoch."""
 
     at: float
@@ -56,10 +56,10 @@ def logs_of(data_dir: Path) -> list[Text]:
     return [Text(path.name, path.read_bytes()) for path in sorted(files) if path.is_file()]
 
 
-def events(texts: Iterable[Text]) -> list[Event]:
+def events(texts: Iterable[Text]) -> list[LogEvent]:
     """The events in logs, in the order in which they happened."""
     found = [
-        Event(
+        LogEvent(
             datetime.fromisoformat(at).timestamp(),
             name,
             {field: value.strip("'") for field, value in _FIELD.findall(fields)},
@@ -70,7 +70,7 @@ def events(texts: Iterable[Text]) -> list[Event]:
     return sorted(found, key=lambda event: event.at)
 
 
-def counts(log: Iterable[Event]) -> Counter[str]:
+def counts(log: Iterable[LogEvent]) -> Counter[str]:
     """How often each thing happened that faults are there for; an unknown commit by how it was resolved."""
     found: Counter[str] = Counter()
     for event in log:
@@ -82,7 +82,7 @@ def counts(log: Iterable[Event]) -> Counter[str]:
     return found
 
 
-def judge(faults: Iterable[Injected], log: list[Event]) -> None:
+def judge(faults: Iterable[Injected], log: list[LogEvent]) -> None:
     """Sets `bit` of each fault that hurt. `log` has the clients' events too (`client.lost`, with the `url`)."""
     resolved = [event for event in log if event.name == "commit.resolved"]
     for fault in sorted(faults, key=lambda fault: fault.until):
@@ -92,7 +92,7 @@ def judge(faults: Iterable[Injected], log: list[Event]) -> None:
             fault.bit = _bit(fault, log)
 
 
-def _bit(fault: Injected, log: list[Event]) -> str:
+def _bit(fault: Injected, log: list[LogEvent]) -> str:
     match fault.kind:
         case "actor-kill" | "actor-freeze":
             loaded = {
@@ -118,7 +118,7 @@ def _bit(fault: Injected, log: list[Event]) -> str:
             return fault.what if fault.hurt else ""
 
 
-def _commit(fault: Injected, resolved: list[Event]) -> str:
+def _commit(fault: Injected, resolved: list[LogEvent]) -> str:
     """Takes what it finds out of `resolved`, so that it shows no other fault. The rooms of one commit are resolved
     together. The fault is over in the moment in which the commit is lost."""
     happened = "True" if fault.kind == "commit-reply-lost" else "False"
@@ -135,7 +135,7 @@ def _commit(fault: Injected, resolved: list[Event]) -> str:
     return f"an unknown commit was found to have {'' if happened == 'True' else 'not '}happened"
 
 
-def _between(log: list[Event], since: float, until: float) -> list[Event]:
+def _between(log: list[LogEvent], since: float, until: float) -> list[LogEvent]:
     return [event for event in log if since - 0.05 <= event.at <= until]
 
 

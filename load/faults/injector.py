@@ -11,7 +11,7 @@ import msgspec
 import redis.exceptions
 
 from tavola.load.faults.found import CannotBreak
-from tavola.load.faults.kinds import KINDS, Done
+from tavola.load.faults.kinds import KINDS, FaultDone
 from tavola.load.faults.targets import Site
 
 AT_ONCE = 3
@@ -117,7 +117,7 @@ class Injector:
     async def _break(self, kind: str) -> None:
         act, _ = KINDS[kind]
         at = time.time()
-        done: Done | None
+        done: FaultDone | None
         try:
             done = await act(self._site, self._chance)
         except (ProcessLookupError, redis.exceptions.ConnectionError):

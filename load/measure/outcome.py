@@ -11,7 +11,7 @@ from tavola.load.measure.stats import Stats
 from tavola.load.run.edge_kill import EdgeKilled
 
 
-class Outcome(msgspec.Struct):
+class RunOutcome(msgspec.Struct):
     """`seconds` is the measured time; `frames` came in it. `resent` are commands that were sent again. It took
     `opening_s` seconds until all tables were open."""
 
@@ -26,7 +26,7 @@ class Outcome(msgspec.Struct):
     memory: Memory = {}
     edge_killed: EdgeKilled | None = None
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: RunOutcome) -> None:
         """Another part's, of the same time."""
         self.stats.add(other.stats)
         add_verdict(self.verdict, other.verdict)

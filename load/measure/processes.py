@@ -22,7 +22,7 @@ WORKER = "ray::"
 STACK_MARK = "TAVOLA_STACK"
 
 
-class Stack(msgspec.Struct):
+class RunningStack(msgspec.Struct):
     """`tavola dev`'s own note of what it started: kind → process id or ids, and where it listens."""
 
     url: str = ""
@@ -60,10 +60,10 @@ def roots_of(data_dir: Path | None, urls: Collection[str]) -> dict[str, list[int
     return stack.roots() if stack is not None and not {stack.url, *stack.urls}.isdisjoint(urls) else {}
 
 
-def read_stack(data_dir: Path) -> Stack | None:
+def read_stack(data_dir: Path) -> RunningStack | None:
     """The stack that runs on a data folder, or None."""
     try:
-        return msgspec.json.decode((data_dir / STACK_FILE).read_bytes(), type=Stack)
+        return msgspec.json.decode((data_dir / STACK_FILE).read_bytes(), type=RunningStack)
     except (OSError, msgspec.DecodeError):
         return None
 

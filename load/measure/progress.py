@@ -29,7 +29,7 @@ async def show(lines: Callable[[], list[str]]) -> None:
             live.update(Text("\n".join(lines())), refresh=True)
 
 
-class Progress:
+class RunProgress:
     """How far a run is. `resent` is asked for the commands that were sent again, `faults` for how many were done and
     how many are planned."""
 

@@ -12,7 +12,7 @@ from tavola.load.checks.verdict import Verdict, Violation
 from tavola.load.run.edge_kill import EdgeKilled
 from tavola.load.client.frames import Json
 from tavola.load.measure.memory import Held, Memory, Moment, grown_kb
-from tavola.load.measure.outcome import Outcome
+from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.processes import Usage
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Percentiles, Second
@@ -103,7 +103,7 @@ def judge(verdict: Verdict, tables_up: int, recorded: bool = False) -> list[str]
     return why
 
 
-def make_report(scenario: Scenario, outcome: Outcome) -> Report:
+def make_report(scenario: Scenario, outcome: RunOutcome) -> Report:
     stats, verdict, usage, seconds = outcome.stats, outcome.verdict, outcome.usage, outcome.seconds
     frames = outcome.frames
     why = judge(verdict, stats.tables_up, scenario.record is not None)
@@ -160,7 +160,7 @@ def make_report(scenario: Scenario, outcome: Outcome) -> Report:
     )
 
 
-def _footprint(outcome: Outcome) -> dict[Moment, Footprint]:
+def _footprint(outcome: RunOutcome) -> dict[Moment, Footprint]:
     tables, found = outcome.stats.tables_up, dict[Moment, Footprint]()
     moments: tuple[Moment, ...] = ("at rest", "played")
     for moment in moments:

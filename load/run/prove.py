@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.load.evidence.evidence import Replay, Room
+from tavola.load.evidence.evidence import RecordedRoom, Replay
 from tavola.load.evidence.recorder import SUFFIX, read
 from tavola.load.evidence.tap import Tap
 from tavola.load.evidence.truth import Truth
@@ -179,7 +179,7 @@ class Prover:
             self._say("P1's times cannot be judged: Postgres keeps no times of commits here")
         looked.log_bytes = sum(len(text.text) for text in texts)
         log = effects.events(texts)
-        lost = [effects.Event(at, "client.lost", {"url": url}) for at, url in run.stats.losses]
+        lost = [effects.LogEvent(at, "client.lost", {"url": url}) for at, url in run.stats.losses]
         effects.judge(injector.done, [*log, *lost])
         counts = Counter(finding.promise for finding in found)
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
@@ -269,7 +269,7 @@ async def replay(room: str, environment: dict[str, str]) -> Replay:
         return Replay(0, errors.decode("utf-8", "replace").strip()[-200:] or "it said nothing")
 
 
-def _pulse(room: Room) -> Pulse:
+def _pulse(room: RecordedRoom) -> Pulse:
     return pulse(room, once.commands(room).values())
 
 

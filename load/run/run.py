@@ -15,15 +15,15 @@ import psutil
 
 from tavola.load.bots.checked import CheckedBot
 from tavola.load.bots.churn import Churn, reconnect_at_rest
-from tavola.load.bots.table import House, Table
+from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import Verdict
-from tavola.load.client.api import Api
+from tavola.load.client.api import ApiClient
 from tavola.load.client.http_client import Http
 from tavola.load.evidence.recorder import Recorder
 from tavola.load.measure.memory import Memory, Moment
-from tavola.load.measure.outcome import Outcome
+from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.processes import Processes, Usage, read_stack, roots_of
-from tavola.load.measure.progress import Progress
+from tavola.load.measure.progress import RunProgress
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import Report, make_report
@@ -57,7 +57,7 @@ class Run:
         self._chance = Random(f"{scenario.seed}/run")
         self.stats = Stats()
         self.verdict = Verdict()
-        self.tables: list[Table] = []
+        self.tables: list[BotTable] = []
         self._stopped = asyncio.Event()
         self._usage: dict[str, Usage] = {}
         self._seconds = 0.0
@@ -89,7 +89,7 @@ class Run:
 
     async def run(self) -> Report:
         """Plays and shows how far it is. Raises Refused or OSError when a table cannot be opened."""
-        shown = Progress(self.stats, self.verdict, self.scenario.tables, self.resent, lambda: self.faults())
+        shown = RunProgress(self.stats, self.verdict, self.scenario.tables, self.resent, lambda: self.faults())
         progress = asyncio.create_task(shown.run())
         try:
             return make_report(self.scenario, await self.play())
@@ -98,14 +98,14 @@ class Run:
             with contextlib.suppress(asyncio.CancelledError):
                 await progress
 
-    async def play(self) -> Outcome:
+    async def play(self) -> RunOutcome:
         """Raises Refused or OSError when a table cannot be opened."""
         scenario = self.scenario
         processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
         async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:
             doors.enter_context(_collecting_rarely())
-            apis = [Api(await doors.enter_async_context(Http(url))) for url in scenario.urls]
-            house = House(scenario, apis, self.stats, self.verdict, tasks, self.recorders)
+            apis = [ApiClient(await doors.enter_async_context(Http(url))) for url in scenario.urls]
+            house = TableDeps(scenario, apis, self.stats, self.verdict, tasks, self.recorders)
             self._look_at_memory(processes, "empty")
             try:
                 await self._until_stopped(self._open(house))
@@ -132,19 +132,19 @@ class Run:
                 for table in self.tables:
                     await table.close()
         sockets = sum(bot.room is not None for table in self.tables for bot in table.bots)
-        return Outcome(
+        return RunOutcome(
             self.stats, self.verdict, self._usage, self._seconds, sockets, self._frames, self.resent(),
             self._opening_s, self._memory, self._edge_killed,
         )  # fmt: skip
 
-    async def _open(self, house: House) -> None:
+    async def _open(self, house: TableDeps) -> None:
         turns = asyncio.Semaphore(self.scenario.opened_at_once)
         began = time.perf_counter()
 
         async def open_one(number: int) -> None:
             await asyncio.sleep(self.scenario.ramp_s * number / self.scenario.tables)
             async with turns:
-                table = Table(house, self.scenario.first + number)
+                table = BotTable(house, self.scenario.first + number)
                 self.tables.append(table)
                 await table.open()
                 self.stats.tables_up += 1

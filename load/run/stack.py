@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from tavola.load.client.http_client import Http
-from tavola.load.measure.processes import Stack, read_stack
+from tavola.load.measure.processes import RunningStack, read_stack
 from tavola.stack.processes import PYTHON
 
 READY_S = 90.0
@@ -39,7 +39,7 @@ class DidNotStart(Exception):
 @contextlib.asynccontextmanager
 async def own_stack(
     edges: int, rooms_per_actor: int, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[tuple[Stack, Path]]:
+) -> AsyncIterator[tuple[RunningStack, Path]]:
     """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart.
 
     Its players come from one address, so how many connections one may have is not limited."""
@@ -69,7 +69,7 @@ def _settings(rooms_per_actor: int) -> dict[str, str]:
     return {"TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), "TAVOLA_CONNECTIONS_PER_ADDRESS": "0"}
 
 
-async def _ready(process: Process, data_dir: Path, log: Path) -> Stack:
+async def _ready(process: Process, data_dir: Path, log: Path) -> RunningStack:
     why = f"not ready after {READY_S:.0f} s"
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_S):

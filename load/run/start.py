@@ -14,8 +14,8 @@ import typer
 import uvloop
 
 from tavola.config.failures import Failure
-from tavola.load.bots.residents import Residents
-from tavola.load.client.api import Refused
+from tavola.load.bots.residents import PublicTableBots
+from tavola.load.client.api import RequestRefused
 from tavola.load.faults.found import CannotBreak
 from tavola.load.measure.limits import processes_for, raise_open_files
 from tavola.load.measure.scenario import Scenario
@@ -24,7 +24,7 @@ from tavola.load.report.report import Report, as_json, show, show_verdict
 from tavola.load.run.prove import Faults, Proof, Prover
 from tavola.load.run.run import Run
 from tavola.load.run.stack import DidNotStart, own_stack
-from tavola.load.run.worker_pool import CannotPlay, Crew, Lost
+from tavola.load.run.worker_pool import CannotPlay, Lost, WorkerPool
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def measure(
             return await run(msgspec.structs.replace(scenario, **ours))
 
     async def run(scenario: Scenario) -> Report:
-        running = Run(scenario) if processes == 1 else Crew(scenario, processes)
+        running = Run(scenario) if processes == 1 else WorkerPool(scenario, processes)
         _stop_once(running.stop)
         return await running.run()
 
@@ -93,7 +93,7 @@ def prove_it(
 def reside(url: str, bots: int, game: str, data_dir: Path) -> None:
     async def main() -> None:
         _on_signals(_cancel_this_task())
-        await Residents(url, bots, game, data_dir).run()
+        await PublicTableBots(url, bots, game, data_dir).run()
 
     with contextlib.suppress(asyncio.CancelledError):
         uvloop.run(main())
@@ -111,7 +111,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
         return uvloop.run(cancellable())
     except* asyncio.CancelledError:
         typer.echo("stopped", err=True)
-    except* (Refused, OSError, TimeoutError, DidNotStart, Failure, CannotBreak, CannotPlay, Lost) as errors:
+    except* (RequestRefused, OSError, TimeoutError, DidNotStart, Failure, CannotBreak, CannotPlay, Lost) as errors:
         error: BaseException = errors
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

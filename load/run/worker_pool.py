@@ -19,9 +19,9 @@ import uvloop
 
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure.memory import Memory, add_memory
-from tavola.load.measure.outcome import Outcome, add_verdict
+from tavola.load.measure.outcome import RunOutcome, add_verdict
 from tavola.load.measure.processes import Processes, roots_of
-from tavola.load.measure.progress import Progress
+from tavola.load.measure.progress import RunProgress
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import Report, make_report
@@ -47,7 +47,7 @@ class _Told(msgspec.Struct):
     ready: bool = False
     measured: bool = False
     resent: int = 0
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     problem: str = ""
 
 
@@ -55,7 +55,7 @@ class CannotPlay(Exception):
     """Why a process of players could not do its part."""
 
 
-class Crew:
+class WorkerPool:
     """As `Run`, by `count` processes."""
 
     def __init__(self, scenario: Scenario, count: int) -> None:
@@ -77,7 +77,7 @@ class Crew:
         servers = Processes(lambda: roots_of(scenario.data_dir, scenario.urls))
         memory: Memory = {"empty": servers.held()}
         players = [self._start(number, share) for number, share in enumerate(self._shares)]
-        shown = Progress(self.stats, self.verdict, scenario.tables, self._resent)
+        shown = RunProgress(self.stats, self.verdict, scenario.tables, self._resent)
         progress = asyncio.create_task(shown.run())
         try:
             await self._until(lambda told: told.ready, players)
@@ -95,7 +95,7 @@ class Crew:
             with contextlib.suppress(asyncio.CancelledError):
                 await progress
             await asyncio.to_thread(_end, players)
-        total = Outcome(Stats(), Verdict(), {}, 0.0, 0, 0, 0)
+        total = RunOutcome(Stats(), Verdict(), {}, 0.0, 0, 0, 0)
         for told in self._told.values():
             assert told.outcome is not None
             total.add(told.outcome)
@@ -197,7 +197,7 @@ async def _play(scenario: Scenario, pipe: Connection) -> None:
         tell()
         await go.wait()
 
-    def tell(*, outcome: Outcome | None = None, problem: str = "") -> None:
+    def tell(*, outcome: RunOutcome | None = None, problem: str = "") -> None:
         measured = go.is_set() and run.stats.actions > 0 and not run.stats.measuring
         measured = measured or outcome is not None
         told = _Told(run.stats, run.verdict, opened.is_set(), measured, run.resent(), outcome, problem)

@@ -28,7 +28,7 @@ from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
 from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
-from tavola.stack.progress import Progress
+from tavola.stack.progress import StartProgress
 from tavola.stack.server import NotStarted, Server
 from tavola.stack.tail import Tail
 
@@ -45,10 +45,10 @@ _PLAYERS_FIRST = 3.0
 and its players, who are coming back to the other at that moment, need it more."""
 
 
-class Stack:
+class DevStack:
     """`up`, then `keep` until cancelled, then `down`, whatever happened before."""
 
-    def __init__(self, settings: Settings, *, edges: int, bots: int, progress: Progress) -> None:
+    def __init__(self, settings: Settings, *, edges: int, bots: int, progress: StartProgress) -> None:
         folder = settings.data_dir
         self._settings = settings
         self._progress = progress
@@ -215,10 +215,10 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _demand_ours(settings.data_dir)
-    progress = Progress()
+    progress = StartProgress()
     with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
-        stack = Stack(settings, edges=edges, bots=bots, progress=progress)
+        stack = DevStack(settings, edges=edges, bots=bots, progress=progress)
         # Whoever we start in passing is known as ours too.
         os.environ[STACK_MARK] = stack.mark
         asyncio.run(_run(stack, settings, progress))
@@ -234,7 +234,7 @@ def _demand_ours(folder: Path) -> None:
         raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user")
 
 
-async def _run(stack: Stack, settings: Settings, progress: Progress) -> None:
+async def _run(stack: DevStack, settings: Settings, progress: StartProgress) -> None:
     with _on_signals(asyncio.current_task()):
         try:
             await stack.up()
@@ -284,7 +284,7 @@ def _held(folder: Path) -> Iterator[None]:
         yield
 
 
-def _show(stack: Stack, settings: Settings, progress: Progress) -> None:
+def _show(stack: DevStack, settings: Settings, progress: StartProgress) -> None:
     command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -P -m tavola"
     if settings.data_dir != Path.cwd() / ".tavola":
         command = f"TAVOLA_DATA_DIR={shlex.quote(str(settings.data_dir))} {command}"

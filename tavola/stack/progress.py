@@ -13,7 +13,7 @@ from rich.text import Text
 from tavola.config.logs import unfailing
 
 
-class Progress:
+class StartProgress:
     def __init__(self) -> None:
         self._console = Console(file=unfailing(sys.stdout), highlight=False, markup=False, soft_wrap=True)
         self._begun = time.monotonic()

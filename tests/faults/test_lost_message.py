@@ -16,7 +16,7 @@ from kit.stack import Stack, frozen, kill, until
 from kit.table import table
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import RoomId
-from tavola.actors.wire.update import Part, Update, encode
+from tavola.actors.wire.update import MemberView, Update, encode
 from tavola.config.keys import Purpose, Secrets
 from tavola.storage.sealing import Sealer
 
@@ -158,4 +158,4 @@ async def _refused(redis: Redis) -> int:
 
 def _forged(room: str, seq: int) -> Update:
     lie = b'[{"kind":"chat","text":"FORGED"}]'
-    return Update(room, seq, 99, 0, lie, b'{"game":{"FORGED":true}}', Part(lie), {})  # type: ignore[arg-type]
+    return Update(room, seq, 99, 0, lie, b'{"game":{"FORGED":true}}', MemberView(lie), {})  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
-from tavola.actors.wire.messages import Attend, Deliver, Done, Look, Ready, Seen
+from tavola.actors.wire.messages import Committed, GetView, Ok, ReportPresence, Submit, ViewAt
 from tavola.games.base import Outcome, Refused, SeatIndex
 from tavola.games.registry import GAMES
 from tavola.games.tictactoe import Options, TicTacToe
@@ -71,7 +71,7 @@ class Two:
 
     async def mark(self, user: str, cell: int) -> Any:
         act = Act(id=f"mark {cell}", room=self.room, move="mark", arguments={"cell": cell})
-        return await self.table.ask(Deliver(self.epoch, sender(user), act))
+        return await self.table.ask(Submit(self.epoch, sender(user), act))
 
     async def view(self, user: str = "host") -> dict[str, Any]:
         return await self.table.view(self.epoch, user, self.room)
@@ -79,7 +79,7 @@ class Two:
     async def time_runs_out(self, event: str) -> dict[str, Any]:
         """Until something of that kind has happened, which is returned."""
         self.table.time.ms += 25_000
-        assert await self.table.rouse(self.epoch, self.room) == Ready()
+        assert await self.table.rouse(self.epoch, self.room) == Ok()
         await self.table.published.pulse.until(lambda: self._last(event))
         return self._last(event)
 
@@ -107,7 +107,7 @@ async def _others_play(two: Two) -> None:
     """A sound game in the same host goes on."""
     other = await Two.seated(two.table, two.database, "tictactoe")
     await other.begin()
-    assert isinstance(await other.mark("host", 4), Done)
+    assert isinstance(await other.mark("host", 4), Committed)
 
 
 def _told(logs: list[EventDict], event: str = "game.failed") -> list[EventDict]:
@@ -130,7 +130,7 @@ def test_a_move_that_fails_is_refused(database_url: str) -> None:
             assert (told["room"], told["seq"], told["game"]) == (two.room, before["seq"], "broken")
             assert (told["doing"], told["command"], told["error"]) == ("decide", "mark 8", "ValueError")
             assert (await stored(database, two.room))["seq"] == before["seq"]
-            assert isinstance(await two.mark("host", 4), Done), "another move can be made"
+            assert isinstance(await two.mark("host", 4), Committed), "another move can be made"
             await _others_play(two)
             await two.log_is_replayed()
 
@@ -210,8 +210,8 @@ def test_a_seat_that_the_game_does_not_free_is_kept(database_url: str) -> None:
     async def main() -> None:
         async with connected(database_url) as database, hosting(database, "a", Time()) as table:
             two = await Two.seated(table, database, "stand_fails")
-            assert await table.ask(Attend(two.epoch, two.room, "edge", here=(sender("ann").user,))) == Ready()
-            assert await table.ask(Attend(two.epoch, two.room, "edge", gone=(sender("ann").user,))) == Ready()
+            assert await table.ask(ReportPresence(two.epoch, two.room, "edge", here=(sender("ann").user,))) == Ok()
+            assert await table.ask(ReportPresence(two.epoch, two.room, "edge", gone=(sender("ann").user,))) == Ok()
             await table.published.pulse.until(lambda: two._last("player_away"))
             with capture_logs() as logs:
                 table.time.ms += 400_000
@@ -238,13 +238,13 @@ def test_what_cannot_be_stored_is_refused_and_spoils_no_batch(database_url: str)
                 with_it = table.deliver(two.epoch, "host", Chat(id="chat", room=two.room, text="begin!"))
                 begun = table.deliver(sound.epoch, "host", Start(id="start", room=sound.room))
                 assert (await refused, await with_it) == (mistakes.GAME_ERROR, mistakes.GAME_ERROR)
-                assert isinstance(await begun, Done)
+                assert isinstance(await begun, Committed)
             [told] = _told(logs)
             assert (told["room"], told["doing"]) == (two.room, "store")
             said = await table.ask(
-                Deliver(two.epoch, sender("host"), Chat(id="again", room=two.room, text="it cannot be"))
+                Submit(two.epoch, sender("host"), Chat(id="again", room=two.room, text="it cannot be"))
             )
-            assert isinstance(said, Done), "the room is as it was"
+            assert isinstance(said, Committed), "the room is as it was"
             await two.log_is_replayed()
 
     run(main())
@@ -257,14 +257,14 @@ def test_what_cannot_be_shown_ends_nobody(database_url: str, monkeypatch: pytest
             await two.begin()
             monkeypatch.setattr(broken.Moody, "fails", True)
             with capture_logs() as logs:
-                assert await table.ask(Look(two.epoch, sender("stranger"), two.room)) == mistakes.GAME_ERROR
+                assert await table.ask(GetView(two.epoch, sender("stranger"), two.room)) == mistakes.GAME_ERROR
                 assert await two.mark("host", 4) == mistakes.GAME_ERROR
-                assert await table.ask(Look(two.epoch, sender("host"), two.room)) == mistakes.GAME_ERROR
+                assert await table.ask(GetView(two.epoch, sender("host"), two.room)) == mistakes.GAME_ERROR
             assert {told["doing"] for told in _told(logs)} == {"show", "decide"}
             await _others_play(two)
             monkeypatch.setattr(broken.Moody, "fails", False)
-            assert isinstance(await table.look(two.epoch, "host", two.room), Seen)
-            assert isinstance(await two.mark("host", 4), Done)
+            assert isinstance(await table.look(two.epoch, "host", two.room), ViewAt)
+            assert isinstance(await two.mark("host", 4), Committed)
 
     run(main())
 

@@ -16,7 +16,7 @@ from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, Full, Node
 from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import CloseRoom, Leave, RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.common.limits import Limits
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, RoomSummary
@@ -28,8 +28,8 @@ ANN = Identity(UserId("u_ann"), "Ann", 0)
 WISH = Request("tictactoe")
 
 
-def code_of(answer: RoomSummary | No) -> str:
-    return answer.code if isinstance(answer, No) else ""
+def code_of(answer: RoomSummary | Refusal) -> str:
+    return answer.code if isinstance(answer, Refusal) else ""
 
 
 async def opened(lobby: Lobby, count: int, who: Identity = GUS) -> list[RoomSummary]:
@@ -50,7 +50,7 @@ def test_many_at_once_on_three_edges_are_as_many_as_one_may_have(database_url: s
             assert len((await lobbies[0].list(None, None, False, 100, None)).rooms) == 5
             assert code_of(await lobbies[0].open(WISH, ANN, None)) == "", "each for themselves"
             refused = await Matchmaker(one, lobbies[0]).match("tictactoe", {}, GUS, None)
-            assert isinstance(refused, No)
+            assert isinstance(refused, Refusal)
             assert (refused.code, refused.details, refused.retry_after_ms) == ("too_many_rooms", {"limit": 5}, None)
 
     run(main())
@@ -76,7 +76,7 @@ def test_so_many_a_minute_whoever_is_their_host_by_now(database_url: str) -> Non
             lobby = Lobby(database, Limits(rooms_opened_per_minute=3))
             answers = await asyncio.gather(*(lobby.open(WISH, GUS, f"key {n}") for n in range(20)))
             assert Counter(map(code_of, answers)) == {"": 3, "rate_limited": 17}
-            [no, *_] = [answer for answer in answers if isinstance(answer, No)]
+            [no, *_] = [answer for answer in answers if isinstance(answer, Refusal)]
             assert no.retry_after_ms is not None
             assert 0 < no.retry_after_ms <= 60_000
             for index, room in enumerate(answers):

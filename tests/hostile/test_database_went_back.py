@@ -35,16 +35,16 @@ from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
 from tavola.actors.wire.line import LineServer
-from tavola.actors.wire.messages import Deliver, Evict, Moved
+from tavola.actors.wire.messages import Evict, Moved, Submit
 from tavola.edge.identity.auth import Identities, Identity
-from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
-from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
 from tavola.edge.identity.tokens import Tokens
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
@@ -53,7 +53,7 @@ from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_fu
 from tavola.load.client.merge import difference
 from tavola.load.client.view import FullView
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board, Publisher
+from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 TABLES = (
     "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "actions", "hands", "checkpoints",
@@ -116,7 +116,7 @@ class Backup:
 class Aloud(Published):
     """What an actor publishes goes to Redis too."""
 
-    def __init__(self, redis: Publisher) -> None:
+    def __init__(self, redis: RedisPublisher) -> None:
         super().__init__()
         self._redis = redis
 
@@ -164,13 +164,13 @@ class Edge:
 
 @asynccontextmanager
 async def edge(database: Database, redis_url: str, name: str) -> AsyncIterator[Edge]:
-    presence = Presence(name, database, Board(redis_url, name))
+    presence = EdgePresence(name, database, EdgeBoard(redis_url, name))
     fanout = Fanout(database, redis_url, OPENER, presence)
     router = Router(Directory(database, _NoCluster()), SECRET, 5.0, presence)
     cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
     identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-    who = Who(identities, sessions, sign_outs, Origins(()), None)
-    services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
+    who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+    services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
     running = [asyncio.create_task(fanout.run()), asyncio.create_task(presence.run(router, services.by_user))]
     try:
         yield Edge(services)
@@ -280,7 +280,7 @@ def test_everybody_is_given_the_board_that_is(database_url: str, redis_url: str,
         async with AsyncExitStack() as stack, AsyncExitStack() as mortal:
             database = await stack.enter_async_context(connected(database_url, most=6))
             proxy = await stack.enter_async_context(proxied(redis_url))
-            publisher = Publisher(proxy.url, SEALER)
+            publisher = RedisPublisher(proxy.url, SEALER)
             publishing = asyncio.create_task(publisher.run())
             stack.callback(publishing.cancel)
             if not redis:
@@ -472,7 +472,7 @@ def test_an_actor_of_the_lost_history_cannot_write_into_the_other(database_url: 
             true = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
             assert true is not lost
             assert await sits(true, second, room, "bea", 1) == last
-            answer = await lost.ask(Deliver(first, sender("ann"), LeaveSeat(id="stand", room=room)))
+            answer = await lost.ask(Submit(first, sender("ann"), LeaveSeat(id="stand", room=room)))
             assert answer == Moved(), "it was fenced"
             assert [row["user_id"] for row in await execute(database, "SELECT user_id FROM room_seats ORDER BY 1")] == [
                 "bea",

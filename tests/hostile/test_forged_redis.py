@@ -18,14 +18,14 @@ from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Start, TakeSeat, UserId
-from tavola.actors.wire.messages import Seen
-from tavola.actors.wire.update import Part, Update
+from tavola.actors.wire.messages import ViewAt
+from tavola.actors.wire.update import MemberView, Update
 from tavola.config.keys import Purpose, Secrets
 from tavola.edge.common.metrics import Metrics
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.redis import Board, Publisher, room_channel
+from tavola.storage.redis import EdgeBoard, RedisPublisher, room_channel
 from tavola.storage.sealing import HEAD, NotOpened, Opener, Sealer, numbers
 
 LIE = b'[{"kind":"a_lie"}]'
@@ -41,7 +41,7 @@ class Channel:
     """A room as an edge follows it by Redis alone, a publisher that tells the truth, and a Redis to lie in."""
 
     def __init__(
-        self, table: Table, room: RoomId, epoch: int, fanout: Fanout, publisher: Publisher, redis: Any
+        self, table: Table, room: RoomId, epoch: int, fanout: Fanout, publisher: RedisPublisher, redis: Any
     ) -> None:
         self.table, self.room, self.epoch, self.fanout = table, room, epoch, fanout
         self.redis = redis
@@ -51,7 +51,7 @@ class Channel:
         one, sink = follower(user)
         await self.fanout.begin(one, self.room)
         seen = await self.table.look(self.epoch, user, self.room)
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, ViewAt)
         self.fanout.place(one, self.room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         sink.payloads.append({"seq": seen.seq})
         return sink
@@ -76,7 +76,7 @@ class Channel:
 
     def forged(self, seq: int, room: str | None = None) -> Update:
         """Well-formed."""
-        return Update(RoomId(room or self.room), Seq(seq), Epoch(self.epoch), 1, LIE, b"", Part(LIE), {})
+        return Update(RoomId(room or self.room), Seq(seq), Epoch(self.epoch), 1, LIE, b"", MemberView(LIE), {})
 
 
 @asynccontextmanager
@@ -84,8 +84,8 @@ async def channel(database_url: str, redis_url: str) -> AsyncIterator[Channel]:
     async with connected(database_url) as database, hosting(database, "a") as table, Redis.from_url(redis_url) as redis:
         room = await open_room(database)
         epoch = await place(database, room)
-        fanout = Fanout(database, redis_url, OPENER, Presence("edge", database, Board(redis_url, "edge")))
-        publisher = Publisher(redis_url, SEALER)
+        fanout = Fanout(database, redis_url, OPENER, EdgePresence("edge", database, EdgeBoard(redis_url, "edge")))
+        publisher = RedisPublisher(redis_url, SEALER)
         running = [asyncio.create_task(work) for work in (fanout.run(), publisher.run())]
         async with asyncio.timeout(20):
             while not (publisher.up and fanout.redis_up):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.wire import PING, PONG, Served, Wire, client_frame, serving
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.rest import bounded_http
 from tavola.edge.rest.rest import read, refusal
 
@@ -33,7 +33,7 @@ async def large(request: Request) -> Response:
 
 async def body(request: Request) -> Response:
     found = await read(request)
-    return refusal(found) if isinstance(found, No) else Response("read")
+    return refusal(found) if isinstance(found, Refusal) else Response("read")
 
 
 ROUTES = (Route("/who", who), Route("/large", large), Route("/read", body, methods=["POST"]))

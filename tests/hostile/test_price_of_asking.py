@@ -23,19 +23,19 @@ from tavola.actors.cluster.directory import Directory
 from tavola.config.settings import Settings
 from tavola.edge.app import READY_FOR_S, Edge
 from tavola.edge.common.limits import NO_LIMITS
-from tavola.edge.identity.reconnection import Returns
+from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.sign_outs import now_ms
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import Api
+from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import Online
+from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 
 
 def asked(database: Database) -> list[str]:
@@ -87,14 +87,14 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Asked]:
     """The whole REST door of an edge on a real Postgres and Redis, without a cluster: nothing is placed here."""
     async with connected(database_url) as database, edges(database_url, redis_url) as (signing,):
         settings = Settings(DATABASE_URL=database_url, REDIS_URL=redis_url, TAVOLA_JWT_SECRET=SECRET.newest.decode())
-        presence = Presence("edge", database, Board(redis_url, "edge"))
+        presence = EdgePresence("edge", database, EdgeBoard(redis_url, "edge"))
         fanout = Fanout(database, redis_url, OPENER, presence)
         running = asyncio.create_task(fanout.run())
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
-        services = Services(signing.who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
-        edge, online = Edge(settings, SECRET), Online(redis_url)
+        services = Services(signing.who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
+        edge, online = Edge(settings, SECRET), OnlineReader(redis_url)
         edge._database, edge._services = database, services
-        api = Api(services, signing.who, Lobby(database), online, NO_LIMITS)
+        api = RestApi(services, signing.who, Lobby(database), online, NO_LIMITS)
         app = Starlette(routes=[Route("/readyz", edge.readyz), *api.routes()])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge.test") as client:

@@ -18,7 +18,7 @@ from kit.waiting import Pulse
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId
 from tavola.actors.wire.line import Line, LineLost, LineServer
-from tavola.actors.wire.messages import Answer, Deliver, Look, Ready, Request, Rouse
+from tavola.actors.wire.messages import Activate, Answer, GetView, Ok, Request, Submit
 
 SILENT_S = 20.0
 WITHIN_S = 20.0
@@ -72,8 +72,8 @@ def test_a_port_of_the_dead_and_a_relayed_hello_open_no_line_to_the_living(datab
                 actor, to_actor = await asyncio.open_connection(host, int(number))
                 to_edge.write(framed(await read(actor)))
                 to_actor.write(framed(await read(edge)))
-                look = Look(Epoch(epoch), sender("ann"), room)
-                say = Deliver(Epoch(epoch), sender("ann"), Chat(id="forged", room=room, text="as Ann"))
+                look = GetView(Epoch(epoch), sender("ann"), room)
+                say = Submit(Epoch(epoch), sender("ann"), Chat(id="forged", room=room, text="as Ann"))
                 for request in (look, say):
                     to_actor.write(framed(msgspec.msgpack.encode([(1, request)])))
                 with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -94,7 +94,7 @@ def test_a_port_of_the_dead_and_a_relayed_hello_open_no_line_to_the_living(datab
             assert (await table.view(epoch, "ann", room))["seq"] == seq, "a command of nobody's took effect"
 
             line = await Line.connect("alive", address, SECRET, SILENT_S, "edge")
-            assert await line.ask(Rouse(Epoch(epoch), room)) == Ready(), "whoever means it reaches it"
+            assert await line.ask(Activate(Epoch(epoch), room)) == Ok(), "whoever means it reaches it"
             line.cut("done")
             await living.stop()
 
@@ -169,7 +169,7 @@ class Actor:
 
     def _handle(self, request: Request, reply: Callable[[Answer], None]) -> None:
         self.asked.append(request)
-        reply(Ready())
+        reply(Ok())
 
     def _lost(self, edge: str) -> None:
         self.lost.append(edge)
@@ -186,7 +186,7 @@ async def between() -> AsyncIterator[tuple[Line, Actor, Wire]]:
     wire = Wire(await actor.server.start("127.0.0.1"))
     server = await wire.serve()
     line = await Line.connect("a", wire.address, SECRET, SILENT_S, "edge")
-    assert await line.ask(rouse("first")) == Ready()
+    assert await line.ask(rouse("first")) == Ok()
     try:
         yield line, actor, wire
     finally:
@@ -196,8 +196,8 @@ async def between() -> AsyncIterator[tuple[Line, Actor, Wire]]:
         await actor.server.stop()
 
 
-def rouse(room: str) -> Rouse:
-    return Rouse(Epoch(1), RoomId(room))
+def rouse(room: str) -> Activate:
+    return Activate(Epoch(1), RoomId(room))
 
 
 def changed(held: list[bytes]) -> list[bytes]:
@@ -323,7 +323,7 @@ def test_nobody_on_the_wire_reads_what_is_said() -> None:
         async with between() as (line, actor, wire):
             for text in ("hole cards", "hole cards"):
                 command = Chat(id="command-of-ann", room="a-room", text=text)
-                assert await line.ask(Deliver(Epoch(1), sender("ann"), command)) == Ready()
+                assert await line.ask(Submit(Epoch(1), sender("ann"), command)) == Ok()
             assert len(actor.asked) == 3
             for told in (b"hole cards", b"command-of-ann", b"a-room", b"Ann", b"first"):
                 assert not [message for message in wire.passed if told in message]

@@ -18,13 +18,13 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
 from tavola.actors.wire.line import LineServer
-from tavola.actors.wire.messages import Answer, Attend, Request, Seen
+from tavola.actors.wire.messages import Answer, ReportPresence, Request, ViewAt
 from tavola.config.settings import Settings
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
-from tavola.edge.ws.fanout import Fanout, Follower
+from tavola.edge.ws.fanout import Fanout, RoomFollower
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board, Publisher
+from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 
 class Actor:
@@ -49,7 +49,7 @@ class Actor:
 
     def attends(self, room: RoomId) -> list[tuple[set[str], set[str], set[str]]]:
         """Who was said to be here, gone, and to have made a request."""
-        said = [request for request in self.asked if isinstance(request, Attend) and request.room == room]
+        said = [request for request in self.asked if isinstance(request, ReportPresence) and request.room == room]
         assert all(75_000 < ms <= 85_000 for request in said for _, ms in request.lately)
         return [(set(a.here), set(a.gone), {user for user, _ in a.lately}) for a in said]
 
@@ -83,16 +83,16 @@ class Edge:
 
     def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
         self.name = name
-        self.presence = Presence(name, database, Board(redis_url, name))
+        self.presence = EdgePresence(name, database, EdgeBoard(redis_url, name))
         self.fanout = Fanout(database, redis_url, OPENER, self.presence)
         self.router = Router(Directory(database, _NoCluster()), SECRET, 5.0, self.presence)
         self.sockets: dict[UserId, list[Sink]] = {}
 
-    async def joins(self, actor: Actor, user: str, room: RoomId, epoch: Epoch) -> tuple[Follower, Sink]:
+    async def joins(self, actor: Actor, user: str, room: RoomId, epoch: Epoch) -> tuple[RoomFollower, Sink]:
         one, sink = follower(user)
         await self.fanout.begin(one, room)
         seen = await actor.table.look(epoch, user, room)
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, ViewAt)
         self.fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         return one, sink
 
@@ -208,7 +208,7 @@ def test_everybody_is_announced_to_the_next_actor(database_url: str, redis_url: 
             await one.pulse.until(lambda: {"cat"} in [lately for _, _, lately in one.attends(room)])
             raised = await place(database, room, avoid="a")
             await other.has(room, ({"ann", "bob"}, {"cat"}, {"cat"}))
-            said = [request for request in other.asked if isinstance(request, Attend)]
+            said = [request for request in other.asked if isinstance(request, ReportPresence)]
             assert [request.epoch for request in said] == [raised]
             for _ in range(2):
                 # Later rounds find nothing new in this room, while they do in another.
@@ -296,7 +296,7 @@ def test_presence_is_shown_inside_and_only_there(database_url: str, redis_url: s
             actor(database, "a") as one,
             edge(database, redis_url) as e,
         ):
-            publisher = Publisher(redis_url, SEALER)
+            publisher = RedisPublisher(redis_url, SEALER)
             running = asyncio.create_task(publisher.run())
             room, elsewhere = await open_room(database), await open_room(database)
             epoch, there = await place(database, room), await place(database, elsewhere)
@@ -337,7 +337,7 @@ def test_a_stopping_edge_tells_nobody_that_they_have_gone(database_url: str, red
             e.presence.touch(room, UserId("cat"))
             await later.joins(one, "ann", room, epoch)
             await one.has(room, ({"ann"}, set(), set()), ({"ann"}, set(), set()))
-            assert [request.edge for request in one.asked if isinstance(request, Attend)] == ["e1", "e2"]
+            assert [request.edge for request in one.asked if isinstance(request, ReportPresence)] == ["e1", "e2"]
 
     run(main())
 

@@ -17,17 +17,17 @@ from kit.merge import merge
 from kit.proxy import proxied
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
-from tavola.actors.wire.messages import Seen
-from tavola.edge.routing.presence import Presence
+from tavola.actors.wire.messages import ViewAt
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
-from tavola.edge.ws.fanout import OVERTAKEN_S, POLL_S, Fanout, Follower
+from tavola.edge.ws.fanout import OVERTAKEN_S, POLL_S, Fanout, RoomFollower
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board, Publisher
+from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 
 @asynccontextmanager
 async def following(database: Database, redis_url: str) -> AsyncIterator[Fanout]:
-    fanout = Fanout(database, redis_url, OPENER, Presence("edge", database, Board(redis_url, "edge")))
+    fanout = Fanout(database, redis_url, OPENER, EdgePresence("edge", database, EdgeBoard(redis_url, "edge")))
     running = asyncio.create_task(fanout.run())
     try:
         yield fanout
@@ -57,12 +57,12 @@ class Room:
         for seq in seqs:
             self.fanout.heard(self.id, self.message(seq))
 
-    async def joins(self, user: str) -> tuple[Follower, Sink]:
+    async def joins(self, user: str) -> tuple[RoomFollower, Sink]:
         """As a socket does: subscribed first, then the view."""
         one, sink = follower(user)
         await self.fanout.begin(one, self.id)
         seen = await self.table.look(self.epoch, user, self.id)
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, ViewAt)
         sink.payloads.append({"seq": seen.seq, "epoch": seen.epoch, "view": msgspec.json.decode(seen.view)})
         self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         return one, sink
@@ -197,7 +197,7 @@ def test_redis_carries_updates_to_every_edge(database_url: str, redis_url: str) 
             connected(database_url) as database,
             following(database, redis_url) as other,
         ):
-            publisher = Publisher(redis_url, SEALER)
+            publisher = RedisPublisher(redis_url, SEALER)
             publishing = asyncio.create_task(publisher.run())
             _, here = await room.joins("host")
             elsewhere = Room(room.table, room.id, room.epoch, other)
@@ -280,7 +280,7 @@ def test_followers_may_come_while_updates_stream(database_url: str, redis_url: s
                 over = True
 
             streaming = asyncio.create_task(stream())
-            followers: list[tuple[Follower, Sink]] = []
+            followers: list[tuple[RoomFollower, Sink]] = []
             while not over:
                 followers.append(await room.joins(chance.choice(("host", "nobody", "ann"))))
                 if len(followers) > 4 and chance.random() < 0.3:

@@ -9,11 +9,11 @@ import pytest
 from kit.followers import follower
 from kit.hosts import OPENER, chat, connected, hosting, open_room, place, run
 from kit.proxy import proxied
-from tavola.actors.wire.messages import Seen
-from tavola.edge.routing.presence import Presence
+from tavola.actors.wire.messages import ViewAt
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 
 ROOMS = 5
 
@@ -32,7 +32,7 @@ def test_a_lost_message_is_found_in_every_room(
         ):
             if not redis:
                 proxy.go_away()
-            fanout = Fanout(database, proxy.url, OPENER, Presence("edge", database, Board(proxy.url, "edge")))
+            fanout = Fanout(database, proxy.url, OPENER, EdgePresence("edge", database, EdgeBoard(proxy.url, "edge")))
             running = asyncio.create_task(fanout.run())
             sinks = []
             for _ in range(ROOMS):
@@ -41,7 +41,7 @@ def test_a_lost_message_is_found_in_every_room(
                 one, sink = follower("host")
                 await fanout.begin(one, room)
                 seen = await table.look(epoch, "host", room)
-                assert isinstance(seen, Seen)
+                assert isinstance(seen, ViewAt)
                 sink.payloads.append({"seq": seen.seq})
                 fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
                 await table.does(epoch, "host", chat(room, "unheard"))

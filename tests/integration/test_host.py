@@ -27,7 +27,7 @@ from kit.rooms import sender
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.room import clock
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
-from tavola.actors.wire.messages import Answer, Deliver, Done, Moved, No, Ready, Seen
+from tavola.actors.wire.messages import Answer, Committed, Moved, Ok, Refusal, Submit, ViewAt
 from tavola.storage.postgres import Database
 
 
@@ -40,7 +40,7 @@ def sit(room: RoomId, seat: int, id: str = "") -> TakeSeat:
 
 
 def code(answer: Answer) -> str:
-    assert isinstance(answer, No), answer
+    assert isinstance(answer, Refusal), answer
     return answer.code
 
 
@@ -144,7 +144,7 @@ def test_repeated_while_the_first_is_under_way(database_url: str) -> None:
             assert not again.done()
             proxy.release()
             one, two = await first, await again
-            assert isinstance(one, Done)
+            assert isinstance(one, Committed)
             assert one == two
             assert ids(await log_of(direct, room)) == ["twice"]
 
@@ -211,9 +211,9 @@ def test_an_ancient_command_takes_no_other_room_with_it(database_url: str) -> No
             await first
             before, ancient, after, one, two = await asyncio.gather(*together)
             assert table.reached.count("commit.before") > table.reached.count("commit.after"), "a commit did fail"
-            assert isinstance(ancient, Done)
+            assert isinstance(ancient, Committed)
             assert ancient.seq == said.seq
-            seqs = [answer.seq for answer in (before, after, one, two) if isinstance(answer, Done)]
+            seqs = [answer.seq for answer in (before, after, one, two) if isinstance(answer, Committed)]
             assert seqs == [REMEMBERED + 3, REMEMBERED + 4, 2, 1]
             assert ids(await log_of(direct, old))[-2:] == ["before", "after"]
             for room in rooms:
@@ -256,13 +256,13 @@ def test_a_database_that_says_nothing_keeps_nobody_waiting(database_url: str) ->
     run(main())
 
 
-async def _until_done(table: Table, direct: Database, room: RoomId, wanted: list[str]) -> list[Done]:
+async def _until_done(table: Table, direct: Database, room: RoomId, wanted: list[str]) -> list[Committed]:
     """Each sent again until it is done."""
-    done: list[Done] = []
+    done: list[Committed] = []
     async with asyncio.timeout(4 * WITHIN_S):
         for id in wanted:
             answer: Answer = Moved()
-            while not isinstance(answer, Done):
+            while not isinstance(answer, Committed):
                 row = await stored(direct, room)
                 answer = await table.deliver(row["epoch"], "host", chat(room, id))
             done.append(answer)
@@ -287,7 +287,7 @@ def test_a_refusal_waits_for_what_it_was_decided_on(database_url: str) -> None:
             await table.rouse(epoch, room)
             assert not refused.done()
             proxy.release()
-            assert isinstance(await sat, Done)
+            assert isinstance(await sat, Committed)
             assert code(await refused) == "seat_taken"
 
     run(main())
@@ -396,7 +396,7 @@ def test_a_fenced_room_takes_no_other_with_it(database_url: str) -> None:
             proxy.release()
             await first
             for room, answer in together.items():
-                assert isinstance(await answer, Moved if room == lost else Done), room
+                assert isinstance(await answer, Moved if room == lost else Committed), room
             assert table.reached.count("commit.before") == 1
             for room in rooms:
                 log = await log_of(direct, room)
@@ -531,7 +531,7 @@ def test_commands_are_held_while_postgres_is_away_and_done_once(database_url: st
             assert table.published.seqs(rooms[0]) == [1]
             proxy.come_back()
             answers = await asyncio.gather(*held)
-            assert all(isinstance(answer, Done) for answer in answers)
+            assert all(isinstance(answer, Committed) for answer in answers)
             for room in rooms:
                 before = ["warm"] if room in warm else []
                 assert ids(await log_of(direct, room)) == [*before, "held 0", "held 1", "held 2"]
@@ -563,7 +563,7 @@ def test_commands_held_for_too_long_are_refused_and_nothing_of_them_is_done(
             assert proxy.refused > 1
             for answer in refused:
                 assert code(answer) == "storage_unavailable"
-                assert isinstance(answer, No)
+                assert isinstance(answer, Refusal)
                 assert answer.retry_after_ms
             proxy.come_back()
             for room, epoch, before in zip(rooms, epochs, (["warm"], []), strict=True):
@@ -727,7 +727,7 @@ def test_a_view_of_a_room_that_moved_on_elsewhere_is_not_given(database_url: str
         async with connected(database_url) as database, hosting(database, "a") as old, hosting(database, "b") as new:
             room = await open_room(database)
             epoch = await place(database, room, avoid="b")
-            assert isinstance(await old.look(epoch, "host", room), Seen)
+            assert isinstance(await old.look(epoch, "host", room), ViewAt)
             newer = await place(database, room, avoid="a")
             await new.does(newer, "host", chat(room, "one"))
             assert isinstance(await old.look(epoch, "host", room), Moved)
@@ -817,12 +817,12 @@ def test_a_room_that_cannot_be_read_is_left_as_it_is(database_url: str, damage: 
                 await b.rouse(epochs[0], broken),
             ):
                 assert code(answer) == "corrupted_state"
-                assert isinstance(answer, No)
+                assert isinstance(answer, Refusal)
                 assert answer.details is not None
                 assert answer.details["room"] == broken
                 assert set(answer.details) == {"room", "version", "found"}
             assert await everything(database_url, broken) == before
-            assert isinstance(await b.rouse(epochs[1], sound), Ready)
+            assert isinstance(await b.rouse(epochs[1], sound), Ok)
 
     run(main())
 
@@ -852,7 +852,7 @@ def test_a_state_that_no_game_ever_had_is_corrupted(database_url: str) -> None:
 
 
 def _deliver(epoch: int, room: RoomId) -> Any:
-    return Deliver(Epoch(epoch), sender("host"), chat(room, "hello"))
+    return Submit(Epoch(epoch), sender("host"), chat(room, "hello"))
 
 
 def test_there_is_no_such_room(database_url: str) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 
 from kit.hosts import connected, hosting, open_room, place, run
 from tavola.actors.wire.commands import RoomId, TakeSeat, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, RoomSummary
 from tavola.edge.rest.matchmaker import Matchmaker
@@ -69,7 +69,7 @@ def test_other_options_are_another_table(database_url: str) -> None:
             assert (await sent(it, someone(1), game="holdem")).game == "holdem"
             for game, options, code in (("chess", {}, "unknown_game"), (GAME, {"speed": 1}, "invalid_options")):
                 no = await it.match(game, options, someone(1), None)
-                assert isinstance(no, No)
+                assert isinstance(no, Refusal)
                 assert no.code == code
 
     run(main())

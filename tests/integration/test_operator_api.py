@@ -24,14 +24,14 @@ from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, Roo
 from tavola.edge.identity.operators import GUESSES, Operator
 from tavola.edge.rest import admin_api, pages
 from tavola.edge.rest.lobby import Lobby
-from tavola.edge.rest.rest import Door, not_there
+from tavola.edge.rest.rest import RestRouter, not_there
 from tavola.edge.rest.rewind import BUSY, ROWS_LIMIT, Rewind
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.connection import Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import Online
+from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 
 SECRET = "a secret of operators"
 PLAYERS = ("host", "ann", "bob")
@@ -51,11 +51,11 @@ class Time:
 @asynccontextmanager
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
-    presence = Presence(EDGE, database, Board(redis_url, EDGE))
+    presence = EdgePresence(EDGE, database, EdgeBoard(redis_url, EDGE))
     fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
-    online = Online(redis_url)
-    door = Door(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
+    online = OnlineReader(redis_url)
+    door = RestRouter(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
     app = Starlette(
         routes=[*door.routes(admin_api.endpoints(services, online)), *pages.routes(operator=True)],
         exception_handlers={404: not_there},
@@ -356,7 +356,7 @@ def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: str) -> 
 @asynccontextmanager
 async def boards(redis_url: str) -> AsyncIterator[None]:
     """Redis as another edge left it, and one that died without a word: it had written of Ann, and beats no more."""
-    board = Board(redis_url, "edge-there")
+    board = EdgeBoard(redis_url, "edge-there")
     running = asyncio.create_task(board.run())
     try:
         async with asyncio.timeout(20), redis.asyncio.Redis.from_url(redis_url) as there:

@@ -15,7 +15,7 @@ from kit.proxy import proxied
 from tavola.actors.host.presence import EDGE_LOST_MS, REQUEST_MS
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.wire.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
-from tavola.actors.wire.messages import Attend, Evict, Ready
+from tavola.actors.wire.messages import Evict, Ok, ReportPresence
 from tavola.storage.postgres import Database
 
 
@@ -44,7 +44,7 @@ class Room:
     async def attend(self, here: str = "", gone: str = "", lately: str = "", edge: str = "e1") -> None:
         came, went = (tuple(UserId(user) for user in named.split()) for named in (here, gone))
         asked = tuple((UserId(user), REQUEST_MS) for user in lately.split())
-        assert await self.table.ask(Attend(self.epoch, self.id, edge, came, went, asked)) == Ready()
+        assert await self.table.ask(ReportPresence(self.epoch, self.id, edge, came, went, asked)) == Ok()
 
     def passes(self, ms: int) -> None:
         """Time passes, and the host looks at what it has brought."""
@@ -197,8 +197,8 @@ def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: str) -
 
     async def main() -> None:
         async with connected(database_url) as database, a_room(database) as room:
-            assert await room.table.ask(Evict(room.epoch, room.id)) == Ready()
-            assert await room.table.rouse(room.epoch, room.id) == Ready()
+            assert await room.table.ask(Evict(room.epoch, room.id)) == Ok()
+            assert await room.table.rouse(room.epoch, room.id) == Ok()
             raised = (await stored(database, room.id))["epoch"]
             assert raised > room.epoch
             seq = (await stored(database, room.id))["seq"]

@@ -12,7 +12,7 @@ import redis
 from kit.hosts import OPENER, SEALER, run
 from kit.proxy import proxied
 from kit.waiting import Pulse
-from tavola.storage.redis import Publisher, Subscriber, room_channel
+from tavola.storage.redis import RedisPublisher, Subscriber, room_channel
 
 _numbers = count(1)
 
@@ -46,7 +46,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def kept(link: Publisher | Subscriber) -> AsyncIterator[None]:
+async def kept(link: RedisPublisher | Subscriber) -> AsyncIterator[None]:
     """The link runs, and is up at first unless nobody is there."""
     running = asyncio.create_task(link.run())
     try:
@@ -58,16 +58,16 @@ async def kept(link: Publisher | Subscriber) -> AsyncIterator[None]:
             await running
 
 
-async def is_up(*links: Publisher | Subscriber, up: bool = True) -> None:
+async def is_up(*links: RedisPublisher | Subscriber, up: bool = True) -> None:
     async with asyncio.timeout(20):
         while any(link.up != up for link in links):
             await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.005)
 
 
 @asynccontextmanager
-async def both(url: str) -> AsyncIterator[tuple[Publisher, Subscriber, Heard]]:
+async def both(url: str) -> AsyncIterator[tuple[RedisPublisher, Subscriber, Heard]]:
     heard = Heard()
-    publisher, subscriber = Publisher(url, SEALER), Subscriber(url, OPENER, heard)
+    publisher, subscriber = RedisPublisher(url, SEALER), Subscriber(url, OPENER, heard)
     async with AsyncExitStack() as stack:
         for link in (publisher, subscriber):
             await stack.enter_async_context(kept(link))
@@ -142,7 +142,7 @@ def test_links_come_back_with_all_that_was_followed(redis_url: str) -> None:
 def test_without_redis_nothing_waits_and_nothing_fails() -> None:
     async def main() -> None:
         url = "redis://127.0.0.1:1/0"
-        publisher, subscriber = Publisher(url, SEALER), Subscriber(url, OPENER, Heard())
+        publisher, subscriber = RedisPublisher(url, SEALER), Subscriber(url, OPENER, Heard())
         async with kept(publisher), kept(subscriber):
             async with asyncio.timeout(1):
                 await subscriber.follow("r")
@@ -159,7 +159,7 @@ def test_a_wrong_password_is_no_link(redis_url: str) -> None:
         async with proxied(redis_url) as proxy:
             head, _, tail = proxy.url.rpartition("@")
             wrong = f"redis://:wrong@{tail}" if head else proxy.url.replace("://", "://:wrong@")
-            publisher = Publisher(wrong, SEALER)
+            publisher = RedisPublisher(wrong, SEALER)
             async with kept(publisher):
                 await proxy.pulse.until(lambda: proxy.closed >= 2)
                 assert not publisher.up

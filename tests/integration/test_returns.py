@@ -25,10 +25,17 @@ from tavola.actors.wire.commands import (
     UserId,
 )
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identities
-from tavola.edge.identity.reconnection import CONNECTION_MS, NOT_SEATED, Holder, Part, Pass, Returns
+from tavola.edge.identity.reconnection import (
+    CONNECTION_MS,
+    NOT_SEATED,
+    Holder,
+    Membership,
+    ReconnectionTokens,
+    RoomPass,
+)
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens, fresh
 from tavola.edge.routing.router import NO_ROOM
-from tavola.edge.ws.gap_reader import TOGETHER, Gaps
+from tavola.edge.ws.gap_reader import TOGETHER, GapReader
 from tavola.storage.postgres import Database, StorageUnavailable
 
 HOLDEM = {"auto_start": False, "turn_seconds": 120, "next_hand_seconds": 600, "timebank_seconds": 0}
@@ -41,7 +48,7 @@ class Scene:
     def __init__(self, database: Database, table: Table, room: RoomId, epoch: Epoch) -> None:
         self.database, self.table, self.room, self.epoch = database, table, room, epoch
         self.tokens = Tokens(SECRET)
-        self.returns = Returns(database, self.tokens, table.time)
+        self.returns = ReconnectionTokens(database, self.tokens, table.time)
 
     async def does(self, user: str, command: Any) -> dict[str, Any]:
         """What the client is told of what it gave."""
@@ -72,9 +79,9 @@ class Scene:
     def goes_by(self, ms: int) -> None:
         self.table.time.ms += ms
 
-    async def back(self, token: str) -> Part:
+    async def back(self, token: str) -> Membership:
         part = await self.returns.by_rejoin(token)
-        assert isinstance(part, Part), part
+        assert isinstance(part, Membership), part
         return part
 
 
@@ -113,7 +120,7 @@ def test_a_member_comes_back_as_what_he_is(database_url: str) -> None:
             part = await here.back(seated["rejoin_token"])
             assert (part.role, part.seat_index, part.seq) == ("player", 1, 3)
             assert part.seat_token is not None
-            assert isinstance(await here.returns.by_seat(part.seat_token), Part)
+            assert isinstance(await here.returns.by_seat(part.seat_token), Membership)
             host = await here.sits("host", 0)
             assert (await here.back(host["rejoin_token"])).is_host
 
@@ -126,7 +133,7 @@ def test_only_hashes_are_kept(database_url: str) -> None:
             token = await here.joins("ann")
             new = (await here.back(token)).rejoin_token
             connection = await here.sits("ann", 0) and await here.returns.connection_token(here.room, ANN)
-            assert isinstance(connection, Pass)
+            assert isinstance(connection, RoomPass)
             hashes = {row[0] for row in await here.sql("SELECT hash FROM rejoin_tokens")}
             hashes |= {row[0] for row in await here.sql("SELECT hash FROM connection_tokens")}
             assert {digest(each) for each in (token, new, connection.token)} <= hashes
@@ -212,7 +219,7 @@ def test_who_is_out_cannot_come_back(database_url: str, how: str) -> None:
             assert part is not None
             assert part.seat_token is not None
             connection = await here.returns.connection_token(here.room, ANN)
-            assert isinstance(connection, Pass)
+            assert isinstance(connection, RoomPass)
             if how == "kicked":
                 await here.kicks("ann")
             else:
@@ -234,7 +241,7 @@ def test_signing_out_ends_what_was_given_before(database_url: str) -> None:
             await here.joins("ann")
             seated = await here.sits("ann", 0)
             connection = await here.returns.connection_token(here.room, ANN)
-            assert isinstance(connection, Pass)
+            assert isinstance(connection, RoomPass)
             await here.signs_out("ann")
             assert await here.returns.by_rejoin(seated["rejoin_token"]) is INVALID
             assert await here.returns.by_seat(seated["seat_token"]) is INVALID
@@ -245,7 +252,7 @@ def test_signing_out_ends_what_was_given_before(database_url: str) -> None:
             assert part is not None
             assert part.seat_token is not None, "signed in again, he is given new ones"
             await here.back(part.rejoin_token)
-            assert isinstance(await here.returns.by_seat(part.seat_token), Part)
+            assert isinstance(await here.returns.by_seat(part.seat_token), Membership)
 
     run(main())
 
@@ -271,7 +278,7 @@ def test_a_holder_keeps_ten(database_url: str) -> None:
             passes = [await here.returns.connection_token(here.room, ANN) for _ in range(12)]
             [[kept]] = await here.sql("SELECT count(*) FROM connection_tokens")
             assert kept == 10
-            assert isinstance(passes[-1], Pass)
+            assert isinstance(passes[-1], RoomPass)
 
     run(main())
 
@@ -281,7 +288,7 @@ def test_two_tabs_come_back_at_once(database_url: str) -> None:
         async with scene(database_url) as here:
             token = await here.joins("ann")
             parts = await asyncio.gather(*(here.returns.by_rejoin(token) for _ in range(4)))
-            fresh_ones = {part.rejoin_token for part in parts if isinstance(part, Part)}
+            fresh_ones = {part.rejoin_token for part in parts if isinstance(part, Membership)}
             assert len(fresh_ones) == 4
             for each in fresh_ones:
                 await here.back(each)
@@ -298,12 +305,12 @@ def test_a_seat_token_is_the_seats(database_url: str) -> None:
             await here.joins("ann")
             token = (await here.sits("ann", 1))["seat_token"]
             part = await here.returns.by_seat(token)
-            assert isinstance(part, Part)
+            assert isinstance(part, Membership)
             assert (part.user, part.room, part.seat_index, part.role) == ("ann", here.room, 1, "player")
             assert part.expires_at == here.table.time() // 1000 * 1000 + SEAT_LIFE_S * 1000
             await here.back(part.rejoin_token)
             again = (await here.sits("ann", 1))["seat_token"]
-            assert isinstance(await here.returns.by_seat(again), Part), "the same command, the same grant"
+            assert isinstance(await here.returns.by_seat(again), Membership), "the same command, the same grant"
 
     run(main())
 
@@ -317,7 +324,7 @@ def test_a_seat_token_ends_with_the_seat(database_url: str) -> None:
             assert await here.returns.by_seat(old) is INVALID
             new = (await here.sits("ann", 1, "sit again"))["seat_token"]
             assert await here.returns.by_seat(old) is INVALID, "the same seat, another grant"
-            assert isinstance(await here.returns.by_seat(new), Part)
+            assert isinstance(await here.returns.by_seat(new), Membership)
             await here.does("ann", LeaveSeat(id="leave again", room=here.room))
             await here.joins("bob")
             await here.sits("bob", 1)
@@ -338,7 +345,7 @@ def test_a_seat_token_for_what_was_not_given(database_url: str, changed: str) ->
             [[others]] = await here.sql("SELECT seat_token FROM room_seats WHERE user_id = 'host'")
             says: dict[str, Any] = {"room": here.room, "user": ANN, "index": 1, "grant": grant}
             now = here.table.time()
-            assert isinstance(await here.returns.by_seat(here.tokens.seat(**says, now=now)), Part)
+            assert isinstance(await here.returns.by_seat(here.tokens.seat(**says, now=now)), Membership)
             lies: dict[str, Any] = {"room": other, "user": UserId("host"), "index": 0, "grant": others}
             for value in (lies[changed], *(("",) if changed == "grant" else ())):
                 token = here.tokens.seat(**{**says, changed: value}, now=now)
@@ -356,7 +363,7 @@ def test_a_connection_token_is_used_once(database_url: str) -> None:
             await here.joins("ann")
             await here.sits("ann", 1)
             made = await here.returns.connection_token(here.room, ANN)
-            assert isinstance(made, Pass)
+            assert isinstance(made, RoomPass)
             assert made.expires_at == here.table.time() + CONNECTION_MS
             for _ in range(2):
                 assert await here.returns.holder(made.token) == Holder(ANN, "ann", here.room, True)
@@ -373,7 +380,7 @@ def test_a_connection_token_expires(database_url: str) -> None:
             await here.joins("ann")
             await here.sits("ann", 1)
             made = await here.returns.connection_token(here.room, ANN)
-            assert isinstance(made, Pass)
+            assert isinstance(made, RoomPass)
             here.goes_by(CONNECTION_MS - 1)
             assert isinstance(await here.returns.holder(made.token), Holder)
             here.goes_by(1)
@@ -392,7 +399,7 @@ def test_a_connection_token_is_a_players_and_ends_with_his_seat(database_url: st
             assert await here.returns.connection_token(here.room, ANN) is NOT_SEATED
             await here.sits("ann", 1)
             made = await here.returns.connection_token(here.room, ANN)
-            assert isinstance(made, Pass)
+            assert isinstance(made, RoomPass)
             await here.does("ann", LeaveSeat(id="leave", room=here.room))
             await here.sits("ann", 1, "sit again")
             assert await here.returns.holder(made.token) is INVALID, "what it was for is gone"
@@ -446,7 +453,7 @@ def test_gaps_of_a_crowd_are_read_together(database_url: str) -> None:
                 return await read(query, *arguments, within_s=within_s)
 
             here.database.rows = rows  # type: ignore[method-assign]
-            gaps = Gaps(here.database)
+            gaps = GapReader(here.database)
 
             async def seqs(room: str, after: int) -> list[int]:
                 return [row["seq"] for row in await gaps.after(RoomId(room), UserId("host"), after)]
@@ -477,6 +484,6 @@ def test_a_command_sent_again_gives_the_same(database_url: str) -> None:
             assert await here.joins("ann") == first
             again = await here.sits("ann", 1)
             assert again["rejoin_token"] == sat["rejoin_token"]
-            assert isinstance(await here.returns.by_seat(again["seat_token"]), Part)
+            assert isinstance(await here.returns.by_seat(again["seat_token"]), Membership)
 
     run(main())

@@ -17,20 +17,20 @@ from kit.waiting import Pulse
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.wire.commands import RequestJoin, RoomId, TakeSeat, UserId
 from tavola.edge.identity.auth import Identities, Identity
-from tavola.edge.identity.authenticator import Who
+from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
-from tavola.edge.identity.reconnection import Part, Returns
+from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
-from tavola.edge.routing.presence import Presence
+from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws import authenticate, connection
 from tavola.edge.ws.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.storage.postgres import Database
-from tavola.storage.redis import Board
+from tavola.storage.redis import EdgeBoard
 
 ANN = UserId("ann")
 
@@ -97,7 +97,7 @@ class Edge:
         """What was asked of Postgres by this edge, in order."""
         self.pulse = Pulse()
 
-    async def part(self) -> Part:
+    async def part(self) -> Membership:
         part = await self.returns.member(self.room, ANN)
         assert part is not None
         return part
@@ -115,13 +115,13 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
         await table.does(epoch, "ann", TakeSeat(id="sit", room=room, seat_index=1))
         for number in range(100):
             await table.does(epoch, "ann", chat(room, f"say {number}"))
-        presence = Presence("edge", database, Board(redis_url, "edge"))
+        presence = EdgePresence("edge", database, EdgeBoard(redis_url, "edge"))
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda *_: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Who(identities, sessions, sign_outs, Origins(()), None)
-        services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
+        who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
         edge = Edge(services, room, sessions)
         _listen(database, edge)
         try:

@@ -17,7 +17,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision
 from tavola.actors.wire.commands import Act, AnyCommand, Recover, Spectate, TakeSeat
 from tavola.actors.wire.update import encode
-from tavola.load.evidence.evidence import Diary, Kind, Message, Note, Replay, Room, Row, State
+from tavola.load.evidence.evidence import Diary, Kind, Message, Note, RecordedRoom, Replay, Row, StoredState
 from tavola.load.proof.checker import check_room
 from tavola.load.proof.findings import Finding
 
@@ -33,7 +33,7 @@ class Story:
 
     def __init__(self) -> None:
         self.live = Live(info("holdem", next_hand_seconds=0), (*PLAYERS, WATCHER, OUTSIDER))
-        self.room = Room(str(ROOM), "holdem")
+        self.room = RecordedRoom(str(ROOM), "holdem")
         for user in self.live.viewers:
             diary = Diary(str(user), f"Name of {user}", secrets=[TOKENS[user]], notes=[])
             self.room.diaries.append(diary)
@@ -107,20 +107,20 @@ class Story:
         assert isinstance(self.live.wake(), Decision)
         self.happened()
 
-    def end(self) -> Room:
+    def end(self) -> RecordedRoom:
         """Everybody fetches a view; the database is read."""
         self.live.now += 1000
         for user, viewer in self.live.viewers.items():
             view = {"seq": self.live.seq, "at": self.live.now, "stale": False, **viewer.fresh(self.live.room)}
             self.note(user, "fetched", view)
         table = self.live.room.table
-        self.room.state = State(1, self.live.seq, msgspec.json.encode(table).decode())
+        self.room.state = StoredState(1, self.live.seq, msgspec.json.encode(table).decode())
         self.room.seats = [(index, seat.user) for index, seat in sorted(table.seats.items())]
         self.room.replay = Replay(self.live.seq)
         return self.room
 
 
-def play() -> Room:
+def play() -> RecordedRoom:
     """Two hands and a half: one to the showdown, one in which somebody folds and somebody lets his time run out, and
     one that is interrupted by a crash."""
     story = Story()
@@ -157,20 +157,20 @@ def play() -> Room:
 
 
 @cache
-def _once() -> Room:
+def _once() -> RecordedRoom:
     return play()
 
 
-def played() -> Room:
+def played() -> RecordedRoom:
     """A fresh copy, to be changed at will."""
     return copy.deepcopy(_once())
 
 
-def found(room: Room, promise: str) -> list[Finding]:
+def found(room: RecordedRoom, promise: str) -> list[Finding]:
     return [finding for finding in check_room(room) if finding.promise == promise]
 
 
-def rewrite(room: Room, seq: int, **fields: Any) -> None:
+def rewrite(room: RecordedRoom, seq: int, **fields: Any) -> None:
     """Changes a row of the log."""
     index = seq - 1
     room.log[index] = msgspec.structs.replace(room.log[index], **fields)
@@ -190,16 +190,16 @@ def note_of(diary: Diary, seq: int) -> int:
     return next(i for i in frames(diary, "update") if msgspec.json.decode(diary.notes[i].data)["seq"] == seq)
 
 
-def diary_of(room: Room, user: str) -> Diary:
+def diary_of(room: RecordedRoom, user: str) -> Diary:
     return next(diary for diary in room.diaries if diary.user == user)
 
 
-def seq_of(room: Room, event: str, number: int = 0) -> int:
+def seq_of(room: RecordedRoom, event: str, number: int = 0) -> int:
     """The update that holds the nth event of a kind."""
     return [row.seq for row in room.log if any(e["kind"] == event for e in msgspec.json.decode(row.events))][number]
 
 
-def automatic(room: Room) -> int:
+def automatic(room: RecordedRoom) -> int:
     """The update in which the clock played for somebody."""
     return next(row.seq for row in room.log if not row.user and '"automatic":true' in row.events)
 

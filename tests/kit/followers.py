@@ -8,7 +8,7 @@ import msgspec
 
 from kit.waiting import Pulse
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.edge.ws.fanout import Follower
+from tavola.edge.ws.fanout import RoomFollower
 
 
 class Sink:
@@ -54,6 +54,6 @@ class Sink:
         await self.pulse.until(lambda: self.payloads and self.seqs[-1] >= seq)
 
 
-def follower(user: str) -> tuple[Follower, Sink]:
+def follower(user: str) -> tuple[RoomFollower, Sink]:
     sink = Sink()
-    return Follower(sink, UserId(user)), sink
+    return RoomFollower(sink, UserId(user)), sink

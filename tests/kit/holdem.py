@@ -13,7 +13,7 @@ import msgspec
 from tavola.games.base import Entropy, Event, Move, Outcome, Refused, SeatIndex
 from tavola.games.cards import DECK
 from tavola.games.holdem.game import Holdem
-from tavola.games.holdem.state import Options, Seat, Table
+from tavola.games.holdem.state import HoldemSeat, HoldemTable, Options
 
 GAME = Holdem()
 ENTROPY = Entropy(bytes(range(32)))
@@ -23,12 +23,12 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def stored(state: Table) -> Table:
+def stored(state: HoldemTable) -> HoldemTable:
     """The state as the next actor would load it."""
-    return msgspec.json.decode(encode(state), type=Table)
+    return msgspec.json.decode(encode(state), type=HoldemTable)
 
 
-def on_view(state: Table, options: Options) -> int:
+def on_view(state: HoldemTable, options: Options) -> int:
     """All chips that anybody can see."""
     seats = [GAME.public_seat(state, options, seat.index) for seat in state.seats]
     pots = GAME.public(state, options)["hand"]["pots"]
@@ -41,11 +41,11 @@ class Story:
 
     def __init__(self, stacks: dict[int, int], **options: Any) -> None:
         self.options = Options(**options)
-        seats = tuple(Seat(SeatIndex(seat), chips) for seat, chips in sorted(stacks.items()))
-        self.state = Table(seats)
+        seats = tuple(HoldemSeat(SeatIndex(seat), chips) for seat, chips in sorted(stacks.items()))
+        self.state = HoldemTable(seats)
         self.events: tuple[Event, ...] = ()
 
-    def deal(self, holes: dict[int, str] | None = None, board: str = "") -> Outcome[Table]:
+    def deal(self, holes: dict[int, str] | None = None, board: str = "") -> Outcome[HoldemTable]:
         """The next hand; with these cards, as far as they are given."""
         before = encode(self.state)
         outcome = GAME.advance(self.state, self.options, ENTROPY)
@@ -60,7 +60,7 @@ class Story:
             wanted = [holes[seat] if seat in holes else "".join(next(spare) for _ in range(2)) for seat in hand.players]
             rest = "".join(next(spare) for _ in range(5 - len(board) // 2))
             hand = msgspec.structs.replace(hand, cards="".join(wanted) + board + rest)
-            self.state = Table(self.state.seats, self.state.number, hand)
+            self.state = HoldemTable(self.state.seats, self.state.number, hand)
         return outcome
 
     def tries(self, seat: int, move: str, amount: object = None) -> Refused:
@@ -68,7 +68,7 @@ class Story:
         assert isinstance(outcome, Refused), outcome
         return outcome
 
-    def does(self, seat: int, move: str, amount: int | None = None) -> Outcome[Table]:
+    def does(self, seat: int, move: str, amount: int | None = None) -> Outcome[HoldemTable]:
         at = SeatIndex(seat)
         before, total = encode(self.state), on_view(self.state, self.options)
         loaded = stored(self.state)
@@ -80,7 +80,7 @@ class Story:
             assert on_view(outcome.state, self.options) == total
         return self._take(outcome)
 
-    def leaves(self, seat: int) -> Outcome[Table]:
+    def leaves(self, seat: int) -> Outcome[HoldemTable]:
         at = SeatIndex(seat)
         loaded = stored(self.state)
         outcome = GAME.stand(self.state, self.options, at)
@@ -88,21 +88,21 @@ class Story:
         assert encode(GAME.stand(loaded, self.options, at)) == encode(outcome)
         return self._take(outcome)
 
-    def sits(self, seat: int, buy_in: int | None = None) -> Outcome[Table]:
+    def sits(self, seat: int, buy_in: int | None = None) -> Outcome[HoldemTable]:
         outcome = GAME.sit(self.state, self.options, SeatIndex(seat), buy_in)
         assert isinstance(outcome, Outcome), outcome
         return self._take(outcome)
 
-    def sits_out(self, seat: int) -> Outcome[Table]:
+    def sits_out(self, seat: int) -> Outcome[HoldemTable]:
         return self._between(GAME.sit_out(self.state, self.options, SeatIndex(seat)))
 
-    def sits_in(self, seat: int) -> Outcome[Table]:
+    def sits_in(self, seat: int) -> Outcome[HoldemTable]:
         return self._between(GAME.sit_in(self.state, self.options, SeatIndex(seat)))
 
-    def rebuys(self, seat: int, amount: int) -> Outcome[Table]:
+    def rebuys(self, seat: int, amount: int) -> Outcome[HoldemTable]:
         return self._between(GAME.rebuy(self.state, self.options, SeatIndex(seat), amount))
 
-    def is_given(self, seat: int, amount: int) -> Outcome[Table]:
+    def is_given(self, seat: int, amount: int) -> Outcome[HoldemTable]:
         return self._between(GAME.adjust_chips(self.state, self.options, SeatIndex(seat), amount))
 
     def all_check(self) -> None:
@@ -162,12 +162,12 @@ class Story:
             for pot in distributed["pots"]
         ]
 
-    def _between(self, outcome: Outcome[Table] | Refused) -> Outcome[Table]:
+    def _between(self, outcome: Outcome[HoldemTable] | Refused) -> Outcome[HoldemTable]:
         assert isinstance(outcome, Outcome), outcome
         assert (outcome.events, outcome.new_turn) == ((), False), "the room tells of it"
         return self._take(outcome)
 
-    def _take(self, outcome: Outcome[Table]) -> Outcome[Table]:
+    def _take(self, outcome: Outcome[HoldemTable]) -> Outcome[HoldemTable]:
         self.state, self.events = outcome.state, outcome.events
         indices = [seat.index for seat in self.state.seats]
         assert indices == sorted(set(indices))

@@ -20,10 +20,10 @@ from tavola.actors.wire.commands import (
     AdjustChips,
     AnyCommand,
     Approve,
-    Attended,
     Chat,
     CloseRoom,
-    Deserted,
+    Connected,
+    Disconnected,
     GiveUp,
     Halt,
     Kick,
@@ -226,9 +226,11 @@ def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, 
     other = PEOPLE[detail % len(PEOPLE)]
     match kind // 3:
         case 0 | 1:
-            return "", Deserted(id=id, room=ROOM, user_id=user, disconnected_ms=3_000, freed_ms=8_000 + 100 * detail)
+            return "", Disconnected(
+                id=id, room=ROOM, user_id=user, disconnected_ms=3_000, freed_ms=8_000 + 100 * detail
+            )
         case 2:
-            return "", Attended(id=id, room=ROOM, user_id=user)
+            return "", Connected(id=id, room=ROOM, user_id=user)
         case 3:
             return user, SitOut(id=id, room=ROOM)
         case 4:

@@ -14,7 +14,7 @@ import msgspec
 from kit.merge import merge
 from tavola.actors.room import clock, codec
 from tavola.actors.room.decide import decide, open_room
-from tavola.actors.room.grants import Mint
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import dump, records
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.room.view import Projection, View, audience, whole
@@ -36,7 +36,7 @@ from tavola.games.base import Entropy, Refused
 from tavola.games.registry import GAMES
 
 START_MS = 1_760_000_000_000
-MINT = Mint(b"a secret of tests, 32 bytes long")
+MINT = GrantSigner(b"a secret of tests, 32 bytes long")
 ROOM = RoomId("r_test")
 HOST = UserId("host")
 

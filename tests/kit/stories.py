@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kit.rooms import HOST, ROOM, Live, info
-from tavola.actors.room.state import Decision, Event
+from tavola.actors.room.state import Decision, RoomEvent
 from tavola.actors.wire.commands import Approve, RequestJoin, UserId
 from tavola.games.base import Refused
 
@@ -32,7 +32,7 @@ def asks(live: Live, user: str) -> Decision:
     return accepted(live, user, RequestJoin, display_name=f"Name-{user}")
 
 
-def kinds(events: tuple[Event, ...]) -> list[str]:
+def kinds(events: tuple[RoomEvent, ...]) -> list[str]:
     return [event.kind for event in events]
 
 

@@ -24,7 +24,7 @@ from tavola.actors.room.view import Projection, audience, watched, whole
 from tavola.actors.wire.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
 from tavola.actors.wire.update import frames
 from tavola.games.cards import DECK
-from tavola.games.holdem.state import Table
+from tavola.games.holdem.state import HoldemTable
 
 
 @st.composite
@@ -91,7 +91,7 @@ def _dealt(script: Script, viewer: str, role: str) -> Live:
 
 def _elsewhere(live: Live, viewer: str, board_too: bool, chance: random.Random) -> Live:
     """The same table, with other cards where the viewer may not look."""
-    table: Table = live.room.table.game
+    table: HoldemTable = live.room.table.game
     hand = table.hand
     assert hand is not None
     cards = [hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)]
@@ -105,7 +105,7 @@ def _elsewhere(live: Live, viewer: str, board_too: bool, chance: random.Random) 
     assert [swapped[i] for i in sorted(known)] == [cards[i] for i in sorted(known)]
     other = msgspec.structs.replace(hand, cards="".join(swapped))
     fork = live.forked()
-    game = Table(table.seats, table.number, other)
+    game = HoldemTable(table.seats, table.number, other)
     fork.room = Room(live.room.info, live.room.members, msgspec.structs.replace(live.room.table, game=game))
     fork.projection = Projection(fork.room)
     return fork

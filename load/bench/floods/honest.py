@@ -11,11 +11,11 @@ from random import Random
 from typing import Any
 
 from tavola.load.bots.moves import choose
-from tavola.load.client.api import Api, Identity, Refused
+from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
 from tavola.load.client.client import HEARTBEAT, Client
 from tavola.load.client.frames import FullFrame, HeartbeatAck, Json, Update
 from tavola.load.client.http_client import Http
-from tavola.load.client.room import FULL, Room
+from tavola.load.client.room import FULL, JoinedRoom
 from tavola.load.measure.stats import Histogram
 
 MOVE_EVERY_S, BEAT_EVERY_S = 0.03, 0.02
@@ -33,12 +33,12 @@ class Noticed:
 class Player:
     """One of the two."""
 
-    def __init__(self, url: str, who: Identity) -> None:
+    def __init__(self, url: str, who: ClientIdentity) -> None:
         self.noticed = Noticed()
         self.client: Client[Json, list[Json]] = Client(url, who, FULL)
         self.client.on_frame = self._hears
         self.client.on_lost = self._loses
-        self.room: Room[Json, list[Json]]
+        self.room: JoinedRoom[Json, list[Json]]
         self.news = asyncio.Event()
         self._beats: deque[float] = deque()
 
@@ -102,7 +102,7 @@ class Pair:
     async def _move(self, player: Player) -> None:
         began, view = time.perf_counter(), player.room.view
         move: dict[str, Any] = choose(self._chance, view.legal)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RequestRefused):
             seq = (await player.room.command("act", turn=view.turn_number, **move)).seq
             for each in self._players:
                 await self._sees(each, seq)
@@ -120,7 +120,7 @@ class Pair:
 async def seated(url: str) -> AsyncIterator[Pair]:
     """A table of two, both seated."""
     async with Http(url) as http, contextlib.AsyncExitStack() as stack:
-        api = Api(http)
+        api = ApiClient(http)
         people = [await api.sign_in(name) for name in ("Ada", "Bela")]
         wish = {"game": "tictactoe", "approval": "auto", "options": {"turn_seconds": 600}}
         room = await api.create_room(people[0], wish)

@@ -16,7 +16,7 @@ import psutil
 from tavola.load.bench.floods.attacks import FLOODS, Target
 from tavola.load.bench.floods.honest import Pair, seated
 from tavola.load.bench.floods.page import Figure
-from tavola.load.client.api import Api
+from tavola.load.client.api import ApiClient
 from tavola.load.client.http_client import Http
 from tavola.load.run.stack import own_stack
 
@@ -33,7 +33,7 @@ async def run(names: Sequence[str], seconds: float, say: Callable[[str], None]) 
     async with own_stack(1, 1, AS_IT_COMES) as (stack, _):
         edge = psutil.Process(stack.roots()["edges"][0])
         async with Http(stack.url) as http:
-            token = (await Api(http).sign_in("Mallory")).token
+            token = (await ApiClient(http).sign_in("Mallory")).token
         target = target_of(stack.url, token)
         figures = []
         async with seated(stack.url) as pair, pair.playing():

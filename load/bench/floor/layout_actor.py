@@ -23,7 +23,7 @@ import asyncpg
 import msgspec
 import uvloop
 
-from tavola.load.bench.floor.script import EPOCH, Move, query, rooms
+from tavola.load.bench.floor.script import EPOCH, RecordedMove, query, rooms
 
 TABLES = 1000
 NUMBER = Struct("!I")
@@ -36,7 +36,7 @@ BATCH = 500
 class Bare:
     """All there is of a table is its seq."""
 
-    def __init__(self, one: Any, many: Any, redis: asyncio.Transport, move: Move, update: bytes) -> None:
+    def __init__(self, one: Any, many: Any, redis: asyncio.Transport, move: RecordedMove, update: bytes) -> None:
         """`one` and `many` are our statements, prepared; `update` has the place of its seq as `%d`."""
         self._one, self._many = one, many
         self._redis = redis
@@ -94,7 +94,7 @@ class Bare:
         self._redis.write(b"".join(published))
 
 
-class Line(asyncio.Protocol):
+class BareActorLine(asyncio.Protocol):
     """The one edge's requests. Each table has one under way."""
 
     def __init__(self, bare: Bare) -> None:
@@ -123,7 +123,7 @@ async def redis(protocol: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
 
 
 async def main() -> None:
-    move = msgspec.json.decode(MOVE.read_bytes(), type=Move)
+    move = msgspec.json.decode(MOVE.read_bytes(), type=RecordedMove)
     told = msgspec.json.decode(MOVE.read_bytes())["update"]
     update = msgspec.json.encode({**told, "seq": 0}).replace(b"%", b"%%").replace(b'"seq":0', b'"seq":%d')
     connection = await asyncpg.connect(
@@ -132,7 +132,7 @@ async def main() -> None:
     await connection.execute(MOVE.with_name("rooms.sql").read_text(), rooms(TABLES), move.state)
     one, many = await connection.prepare(query("commit_one")), await connection.prepare(query("commit"))
     bare = Bare(one, many, await redis(asyncio.Protocol), move, update)
-    await asyncio.get_running_loop().create_server(lambda: Line(bare), "127.0.0.1", int(os.environ["PORT"]))
+    await asyncio.get_running_loop().create_server(lambda: BareActorLine(bare), "127.0.0.1", int(os.environ["PORT"]))
     gc.freeze()
     gc.disable()
     await bare.run()

@@ -27,7 +27,7 @@ BUSY, GATHER_S = 16, 0.004
 """As ours."""
 
 
-class Table:
+class BareTable:
     def __init__(self) -> None:
         self.seq = 0
         self.sockets: list[asyncio.Transport] = []
@@ -35,9 +35,9 @@ class Table:
         """Who waits for his ack."""
 
 
-class Edge:
+class BareEdge:
     def __init__(self, ack: bytes) -> None:
-        self.tables: dict[int, Table] = {}
+        self.tables: dict[int, BareTable] = {}
         self.line: asyncio.Transport
         self.redis: asyncio.Transport
         self._ack = _frame(ack)
@@ -47,7 +47,7 @@ class Edge:
 
     def joined(self, number: int, socket: asyncio.Transport) -> None:
         if number not in self.tables:
-            self.tables[number] = Table()
+            self.tables[number] = BareTable()
             self.redis.write(b"SUBSCRIBE %d\r\n" % number)
         self.tables[number].sockets.append(socket)
 
@@ -83,10 +83,10 @@ class Edge:
             socket.write(frame + self._ack if socket is asked else frame)
 
 
-class Socket(asyncio.Protocol):
+class BareSocket(asyncio.Protocol):
     """A player's."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: BareEdge) -> None:
         self._edge = edge
         self._number: int | None = None
         self._data = b""
@@ -134,8 +134,8 @@ class Socket(asyncio.Protocol):
             self._edge.tables[self._number].sockets.remove(self._transport)
 
 
-class Line(asyncio.Protocol):
-    def __init__(self, edge: Edge) -> None:
+class BareLine(asyncio.Protocol):
+    def __init__(self, edge: BareEdge) -> None:
         self._edge = edge
         self._rest = b""
 
@@ -150,8 +150,8 @@ class Line(asyncio.Protocol):
         self._rest = data[at:]
 
 
-class Redis(asyncio.Protocol):
-    def __init__(self, edge: Edge) -> None:
+class BareRedis(asyncio.Protocol):
+    def __init__(self, edge: BareEdge) -> None:
         self._edge = edge
         self._reader = hiredis.Reader()
 
@@ -170,10 +170,13 @@ def _frame(payload: bytes) -> bytes:
 
 
 async def main() -> None:
-    edge, loop = Edge(msgspec.json.encode(msgspec.json.decode(MOVE.read_bytes())["ack"])), asyncio.get_running_loop()
-    edge.line, _ = await loop.create_connection(lambda: Line(edge), "127.0.0.1", int(os.environ["ACTOR_PORT"]))
-    edge.redis = await redis(lambda: Redis(edge))
-    server = await loop.create_server(lambda: Socket(edge), "127.0.0.1", int(os.environ["PORT"]), backlog=4096)
+    edge, loop = (
+        BareEdge(msgspec.json.encode(msgspec.json.decode(MOVE.read_bytes())["ack"])),
+        asyncio.get_running_loop(),
+    )
+    edge.line, _ = await loop.create_connection(lambda: BareLine(edge), "127.0.0.1", int(os.environ["ACTOR_PORT"]))
+    edge.redis = await redis(lambda: BareRedis(edge))
+    server = await loop.create_server(lambda: BareSocket(edge), "127.0.0.1", int(os.environ["PORT"]), backlog=4096)
     gc.freeze()
     gc.disable()
     await server.serve_forever()

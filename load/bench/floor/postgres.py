@@ -16,7 +16,7 @@ import psutil
 from tavola.load.bench.base.cost import elsewhere, spent, used
 from tavola.load.bench.base.figure import Figure
 from tavola.load.bench.base.program import migrate, run
-from tavola.load.bench.floor.script import Move, Script, rooms, script
+from tavola.load.bench.floor.script import RecordedMove, Script, rooms, script
 from tavola.load.bench.peers.running import scratch
 from tavola.load.measure.stats import percentiles
 from tavola.stack.embedded_postgres import EmbeddedPostgres
@@ -30,7 +30,7 @@ LATE_S = 30.0
 
 async def postgres(seconds: float, say: Callable[[str], None]) -> list[Figure]:
     """A figure a batch size, on migrated tables. Raises NoResult, NotStarted."""
-    move = msgspec.json.decode((HERE / "move.json").read_bytes(), type=Move)
+    move = msgspec.json.decode((HERE / "move.json").read_bytes(), type=RecordedMove)
     with scratch() as folder:
         server = EmbeddedPostgres(folder / "postgres")
         async with server as url:
@@ -44,7 +44,7 @@ async def postgres(seconds: float, say: Callable[[str], None]) -> list[Figure]:
 
 
 async def _bench(
-    url: str, batch: int, move: Move, seconds: float, pid: int, folder: Path, say: Callable[[str], None]
+    url: str, batch: int, move: RecordedMove, seconds: float, pid: int, folder: Path, say: Callable[[str], None]
 ) -> Figure:
     name = f"pgbench, our statement for {batch}"
     say(f"{name} …")

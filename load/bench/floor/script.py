@@ -17,7 +17,7 @@ EPOCH = 1
 _COMMAND_ID = "lpad(:seq::text, 32, '0')"
 
 
-class Move(msgspec.Struct, frozen=True):
+class RecordedMove(msgspec.Struct, frozen=True):
     """`move.json`: a room's state after a move, and its row of `actions`."""
 
     state: str
@@ -36,7 +36,7 @@ def rooms(batch: int) -> list[str]:
     return [f"r_{batch:06x}{number:010x}" for number in range(batch)]
 
 
-def script(batch: int, move: Move) -> Script:
+def script(batch: int, move: RecordedMove) -> Script:
     """So many actions in one statement: of one, the statement for one."""
     row = move.row
     texts = [row[name] for name in ("command", "answer", "events", "patch", "outside", "private")]

@@ -11,7 +11,7 @@ import typer
 
 from tavola.config.failures import Failure
 from tavola.load.bench.peers.page import as_json, markdown, show
-from tavola.load.bench.peers.run import Plan, Run
+from tavola.load.bench.peers.run import PeersRun, Plan
 from tavola.load.bench.peers.systems import KEYS, chosen
 from tavola.load.run.stack import DidNotStart
 from tavola.stack.processes import raise_open_files
@@ -33,7 +33,7 @@ def peers(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     raise_open_files()
-    run = Run(Plan(tables or [1, 200], seconds, keys, cache.resolve()), typer.echo)
+    run = PeersRun(Plan(tables or [1, 200], seconds, keys, cache.resolve()), typer.echo)
     code = _do(run)
     if run.figures:
         show(run.figures)
@@ -42,7 +42,7 @@ def peers(
     raise typer.Exit(code)
 
 
-def _do(run: Run) -> int:
+def _do(run: PeersRun) -> int:
     """The exit code: 2 with a line that says why when it could not be done, 130 when it was stopped."""
 
     async def main() -> None:

@@ -25,7 +25,7 @@ class Plan(msgspec.Struct, frozen=True):
     cache: Path
 
 
-class Run:
+class PeersRun:
     """`figures` grows while `run` goes on: what is there when it is cancelled can be shown."""
 
     def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
 from tavola.games.base import Outcome, Refused, SeatIndex
 from tavola.games.holdem.game import MOST_CHIPS
-from tavola.games.holdem.state import Options, Table
+from tavola.games.holdem.state import HoldemTable, Options
 
 
 def table_of(*seats: int, **options: Any) -> Story:
@@ -34,7 +34,7 @@ def hands(table: Story, count: int) -> None:
         table.all_fold()
 
 
-def code(outcome: Outcome[Table] | Refused) -> str:
+def code(outcome: Outcome[HoldemTable] | Refused) -> str:
     assert isinstance(outcome, Refused), outcome
     return outcome.code
 
@@ -380,4 +380,4 @@ def test_a_table_stored_before_blinds_were_owed_is_read() -> None:
     for seat in old[0]:
         assert seat.pop() == 0
     assert old[2].pop() == []
-    assert encode(stored(table.state)) == encode(msgspec.convert(old, Table))
+    assert encode(stored(table.state)) == encode(msgspec.convert(old, HoldemTable))

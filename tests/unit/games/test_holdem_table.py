@@ -7,7 +7,7 @@ import pytest
 
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
 from tavola.games.base import Clock, Outcome, Refused, SeatIndex
-from tavola.games.holdem.state import Options, Table
+from tavola.games.holdem.state import HoldemTable, Options
 
 
 def places(table: Story) -> tuple[int, int, int]:
@@ -82,14 +82,14 @@ def test_sitting_down() -> None:
 
 @pytest.mark.parametrize("buy_in", [399, 2001, -1, 10**30, True, 500.0, "500"])
 def test_a_buy_in_has_limits(buy_in: Any) -> None:
-    refused = GAME.sit(Table(), Options(), SeatIndex(0), buy_in)
+    refused = GAME.sit(HoldemTable(), Options(), SeatIndex(0), buy_in)
     assert isinstance(refused, Refused)
     assert refused.details == {"min": 400, "max": 2000}
 
 
 @pytest.mark.parametrize("seat", [-1, 6, 100])
 def test_there_are_only_so_many_seats(seat: int) -> None:
-    assert isinstance(GAME.sit(Table(), Options(), SeatIndex(seat), None), Refused)
+    assert isinstance(GAME.sit(HoldemTable(), Options(), SeatIndex(seat), None), Refused)
 
 
 def test_a_hand_is_dealt_when_two_can_play() -> None:
@@ -305,7 +305,7 @@ def test_when_too_few_could_play_otherwise_nobody_waits() -> None:
 def test_who_sits_out_or_has_no_chips_is_not_dealt_in_and_keeps_his_seat() -> None:
     table = Story({0: 1000, 1: 1000, 2: 1000, 3: 0})
     seats = [msgspec.structs.replace(s, sitting_out=s.index == 1) for s in table.state.seats]
-    table.state = Table(tuple(seats))
+    table.state = HoldemTable(tuple(seats))
     table.deal()
     assert dealt(table) == [0, 2]
     assert table.seat(1)["sitting_out"]
@@ -476,7 +476,7 @@ def test_a_leaver_has_nothing_to_play() -> None:
 
 
 def test_nobody_leaves_a_seat_that_is_empty() -> None:
-    refused = GAME.stand(Table(), Options(), SeatIndex(0))
+    refused = GAME.stand(HoldemTable(), Options(), SeatIndex(0))
     assert isinstance(refused, Refused)
     assert refused.code == "not_seated"
 
@@ -496,7 +496,7 @@ def test_the_next_player_in_the_seat_gets_nothing_of_the_last_one() -> None:
 # Chips
 
 
-def rebuy(table: Story, seat: int, amount: Any) -> Outcome[Table] | Refused:
+def rebuy(table: Story, seat: int, amount: Any) -> Outcome[HoldemTable] | Refused:
     return GAME.rebuy(table.state, table.options, SeatIndex(seat), amount)
 
 

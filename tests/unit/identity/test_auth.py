@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import NAME_LIMIT, clean
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import ALGORITHM, AUDIENCE, INVALID, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
@@ -33,7 +33,7 @@ def token(secret: bytes = SECRET, algorithm: str = ALGORITHM, **changed: Any) ->
 
 def code(token: str) -> str:
     found = Identities(Secrets(SECRET)).verify(token)
-    assert isinstance(found, No), found
+    assert isinstance(found, Refusal), found
     return found.code
 
 
@@ -62,7 +62,7 @@ def test_what_was_issued_before_a_sign_out_is_no_good() -> None:
     signed_out_at = 1_760_000_000_500
     identities = Identities(Secrets(SECRET), lambda user, issued_at: user == "u_1" and issued_at <= signed_out_at)
 
-    def issued(user: str, at: int) -> Identity | No:
+    def issued(user: str, at: int) -> Identity | Refusal:
         return identities.verify(identities.token(identities.known(UserId(user), "Ann", at)))
 
     assert issued("u_1", signed_out_at) == issued("u_1", signed_out_at - 1) == INVALID

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kit.hosts import run
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identities, Identity
 from tavola.edge.identity.issuers import AWAY, OLDEST_S, Issuer, KeysUnavailable, OneKey, issuer_of
@@ -51,8 +51,8 @@ def token(algorithm: str = "ES256", key: Any = None, headers: dict[str, Any] | N
     return jwt.encode(claims(**changed), key or PRIVATE[algorithm], algorithm=algorithm, headers=headers)
 
 
-def verified(token: str, by: Issuer | None = None) -> Identity | No:
-    found: list[Identity | No] = []
+def verified(token: str, by: Issuer | None = None) -> Identity | Refusal:
+    found: list[Identity | Refusal] = []
 
     async def verify() -> None:
         found.append(await (by or issuer()).verify(token))

@@ -10,13 +10,13 @@ from typing import Any
 import jwt
 import pytest
 
-from tavola.actors.room.grants import Mint, digest
+from tavola.actors.room.grants import GrantSigner, digest
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import EXPIRED, INVALID, LEEWAY_S, Identities, Identity
-from tavola.edge.identity.issued_tokens import RENEW_MS, Keyring
-from tavola.edge.identity.reconnection import Part
+from tavola.edge.identity.issued_tokens import RENEW_MS, IssuedTokens
+from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
 
 SECRET = b"a secret of tests, 32 bytes long"
@@ -30,7 +30,7 @@ def seat(now: int = NOW) -> str:
     return TOKENS.seat(ROOM, ANN, 3, GRANT, now)
 
 
-def read(token: str, now: int = NOW) -> SeatClaim | No:
+def read(token: str, now: int = NOW) -> SeatClaim | Refusal:
     return TOKENS.read_seat(token, now)
 
 
@@ -124,7 +124,7 @@ def test_no_token_passes_for_another() -> None:
 
 def test_a_rejoin_token_is_its_grants_alone() -> None:
     mine = TOKENS.rejoin(ROOM, ANN, GRANT)
-    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(Secrets(SECRET)).rejoin(ROOM, ANN, GRANT)
+    assert mine == GrantSigner(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(Secrets(SECRET)).rejoin(ROOM, ANN, GRANT)
     others = {
         TOKENS.rejoin(RoomId("r_2"), ANN, GRANT),
         TOKENS.rejoin(ROOM, UserId("bob"), GRANT),
@@ -178,8 +178,8 @@ class Clock:
         return self.ms
 
 
-def part(index: int | None, grant: str = GRANT) -> Part:
-    return Part(ANN, "Ann", ROOM, "player", False, index, 7, grant, "rejoin", "seat", NOW, NOW)
+def part(index: int | None, grant: str = GRANT) -> Membership:
+    return Membership(ANN, "Ann", ROOM, "player", False, index, 7, grant, "rejoin", "seat", NOW, NOW)
 
 
 def test_a_socket_knows_for_which_rooms_it_was_given_a_token() -> None:
@@ -188,19 +188,19 @@ def test_a_socket_knows_for_which_rooms_it_was_given_a_token() -> None:
         lambda ring: ring.beside(ROOM, ANN, GRANT),
         lambda ring: ring.take(part(None, "")),
     ):
-        ring = Keyring(TOKENS, Clock())
+        ring = IssuedTokens(TOKENS, Clock())
         assert not ring.has(ROOM)
         give(ring)  # type: ignore[no-untyped-call]
         assert ring.has(ROOM)
         assert not ring.has(RoomId("r_2"))
-    ring = Keyring(TOKENS, Clock())
+    ring = IssuedTokens(TOKENS, Clock())
     assert ring.answer(ROOM, ANN, {"status": "pending"}) == {"status": "pending"}
     assert not ring.has(ROOM)
 
 
 def test_a_seat_token_is_renewed_after_half_its_life() -> None:
     clock = Clock()
-    ring = Keyring(TOKENS, clock)
+    ring = IssuedTokens(TOKENS, clock)
     assert ring.renewed(ANN) == {}
     ring.answer(ROOM, ANN, {"seat_index": 3, "grant": GRANT})
     clock.ms += RENEW_MS
@@ -225,7 +225,7 @@ def test_while_one_secret_takes_the_place_of_another() -> None:
         token = Tokens(one).seat(ROOM, ANN, 3, GRANT, NOW)
         assert isinstance(Tokens(other).read_seat(token, NOW), SeatClaim)
         told = Tokens(one).rejoin(ROOM, ANN, GRANT)
-        assert digest(told) in Mint(*before.all).digests(ROOM, ANN, GRANT)
+        assert digest(told) in GrantSigner(*before.all).digests(ROOM, ANN, GRANT)
     assert Tokens(Secrets(OTHER)).read_seat(Tokens(before).seat(ROOM, ANN, 3, GRANT, NOW), NOW) is INVALID
     for one, other in ((before, after), (after, before)):
         token = Identities(one).token(Identities(one).guest("Ann"))

@@ -11,8 +11,8 @@ import pytest
 from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.bot import Bot
 from tavola.load.bots.churn import EVERY_S, parse
-from tavola.load.bots.table import House, Table
-from tavola.load.checks.verdict import Verdict, Witness
+from tavola.load.bots.table import BotTable, TableDeps
+from tavola.load.checks.verdict import CheckRecorder, Verdict
 from tavola.load.client.follower import NOTHING_SEEN, Follower
 from tavola.load.client.frames import Hydrated, Json, Update, Updates
 from tavola.load.client.view import FullView
@@ -40,7 +40,9 @@ class Seat:
     def __init__(self, table: Any) -> None:
         self.acted: list[int] = []
         self.table = table
-        self.bot: Bot[Any, Any] = Bot(table, cast(Any, SimpleNamespace()), Random(1), Witness(Verdict(), "r", "Ann"))
+        self.bot: Bot[Any, Any] = Bot(
+            table, cast(Any, SimpleNamespace()), Random(1), CheckRecorder(Verdict(), "r", "Ann")
+        )
         self.view = FullView()
         self.bot.room = cast(Any, SimpleNamespace(view=self.view, seq=1, send=self._send))
 
@@ -58,8 +60,8 @@ class Seat:
 
 def seated(rate: float | None = None) -> Seat:
     stats = Stats()
-    house = House(Scenario(urls=("",), rate=rate), [cast(Any, None)], stats, Verdict(), cast(Any, None), {})
-    table = Table(house, 0)
+    house = TableDeps(Scenario(urls=("",), rate=rate), [cast(Any, None)], stats, Verdict(), cast(Any, None), {})
+    table = BotTable(house, 0)
     table.idle = False
     table.arrivals = Arrivals(lambda _: None)
     return Seat(table)

@@ -13,14 +13,14 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tavola.load.client.api import Identity, Refused
+from tavola.load.client.api import ClientIdentity, RequestRefused
 from tavola.load.client.client import Client
 from tavola.load.client.frames import Json
-from tavola.load.client.room import FULL, LEAN, Room
+from tavola.load.client.room import FULL, LEAN, JoinedRoom
 from tavola.load.client.view import FullView
 
 ROOM = "r1"
-FullRoom = Room[Json, list[Json]]
+FullRoom = JoinedRoom[Json, list[Json]]
 Script = Callable[["Line"], Awaitable[None]]
 
 
@@ -73,7 +73,7 @@ async def playing(*scripts: Script) -> AsyncIterator[str]:
 
 
 def somebody(url: str) -> Client[Json, list[Json]]:
-    return Client(url, Identity("u", "Ada", "token-1", "cookie"), FULL)
+    return Client(url, ClientIdentity("u", "Ada", "token-1", "cookie"), FULL)
 
 
 def view(room: FullRoom) -> Json:
@@ -117,7 +117,7 @@ def test_a_refusal_is_raised_with_its_code() -> None:
     async def scene() -> None:
         async with playing(script) as url, somebody(url) as client:
             room = await client.join(ROOM)
-            with pytest.raises(Refused, match="seat_taken") as refused:
+            with pytest.raises(RequestRefused, match="seat_taken") as refused:
                 await room.command("take_seat", seat_index=0)
             assert refused.value.code == "seat_taken"
             client.drop()
@@ -134,7 +134,7 @@ def test_a_room_that_does_not_exist_cannot_be_joined() -> None:
 
     async def scene() -> None:
         async with playing(script) as url, somebody(url) as client:
-            with pytest.raises(Refused, match="room_not_found"):
+            with pytest.raises(RequestRefused, match="room_not_found"):
                 await client.join(ROOM)
             client.drop()
 
@@ -250,12 +250,12 @@ def test_a_token_that_is_no_good_is_renewed() -> None:
         await line.tell("hydrated", seq=0, view={})
         await line.until_lost()
 
-    async def renew(identity: Identity) -> Identity:
-        return Identity(identity.user_id, identity.display_name, "token-2")
+    async def renew(identity: ClientIdentity) -> ClientIdentity:
+        return ClientIdentity(identity.user_id, identity.display_name, "token-2")
 
     async def scene() -> None:
         async with playing(first, second) as url:
-            identity = Identity("u", "Ada", "token-1")
+            identity = ClientIdentity("u", "Ada", "token-1")
             async with Client(url, identity, FULL, renew=renew) as client:
                 await client.join(ROOM)
                 client.drop()
@@ -273,10 +273,10 @@ def test_where_it_is_not_wanted_it_does_not_come_back(code: int) -> None:
     async def scene() -> None:
         async with playing(script) as url, somebody(url) as client:
             room = await client.join(ROOM)
-            with pytest.raises(Refused, match="forbidden"):
+            with pytest.raises(RequestRefused, match="forbidden"):
                 await room.command("chat", text="x")
             assert client.forbidden == code
-            with pytest.raises(Refused, match="forbidden"):
+            with pytest.raises(RequestRefused, match="forbidden"):
                 await client.join("another")
 
     uvloop.run(scene())
@@ -310,7 +310,7 @@ def test_a_lean_client_knows_whose_turn_it_is() -> None:
         await line.until_lost()
 
     async def scene() -> None:
-        async with playing(script) as url, Client(url, Identity("u", "Ada", "t"), LEAN) as client:
+        async with playing(script) as url, Client(url, ClientIdentity("u", "Ada", "t"), LEAN) as client:
             room = await client.join(ROOM)
             assert (room.view.my_seat, room.view.my_chips) == (2, 7)
             async for _ in room.updates():

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from tavola.load.checks.comparison import Comparison
-from tavola.load.checks.verdict import Verdict, Witness
-from tavola.load.client.api import Refused
+from tavola.load.checks.verdict import CheckRecorder, Verdict
+from tavola.load.client.api import RequestRefused
 from tavola.load.client.frames import Json
 
 
@@ -21,7 +21,7 @@ class Scene:
         self.searched: list[Json] = []
         self._fresh = iter(fresh)
         self.comparison = Comparison(
-            Witness(self.verdict, "r1", "Bot 0.0"), self._fetch, lambda _, view: self.searched.append(view)
+            CheckRecorder(self.verdict, "r1", "Bot 0.0"), self._fetch, lambda _, view: self.searched.append(view)
         )
         self.meanwhile: list[int] = []
         """Numbers that come in while a view is being fetched."""
@@ -95,7 +95,7 @@ def test_an_update_that_never_comes_is_a_breach(monkeypatch: pytest.MonkeyPatch)
     assert "expected update 9" in Scene(view(9)).run()[0]
 
 
-@pytest.mark.parametrize("away", [Refused(503, "storage_unavailable", "Away."), ConnectionError()])
+@pytest.mark.parametrize("away", [RequestRefused(503, "storage_unavailable", "Away."), ConnectionError()])
 def test_what_cannot_be_fetched_is_not_counted(away: Exception) -> None:
     scene = Scene(away)
     assert scene.run() == []

@@ -9,14 +9,14 @@ import threading
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
-from tavola.load.run.worker_pool import Crew, _Told
+from tavola.load.run.worker_pool import WorkerPool, _Told
 
 WITHIN_S = 8.0
 
 
 def test_more_than_a_pipe_holds_at_once_is_heard_whole() -> None:
     async def main() -> None:
-        crew = Crew(Scenario(urls=("http://x",), tables=2), 1)
+        crew = WorkerPool(Scenario(urls=("http://x",), tables=2), 1)
         ours, theirs = multiprocessing.get_context("spawn").Pipe()
         listening = threading.Thread(target=crew._listen, args=(0, ours, asyncio.get_running_loop()))
         listening.start()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tavola.load.evidence.evidence import Text
-from tavola.load.faults.effects import Event, counts, did_nothing, events, judge
+from tavola.load.faults.effects import LogEvent, counts, did_nothing, events, judge
 from tavola.load.faults.injector import Injected, TooShort, parse, plan
 from tavola.load.faults.kinds import KINDS
 from tavola.load.faults.proxy import Proxy
@@ -83,7 +83,7 @@ def test_servers_logs_are_read() -> None:
         "commit.resolved",
         "redis.lost",
     ]
-    assert found[0] == Event(T0 + 1, "room.loaded", {"epoch": "2", "room": "r_1", "seq": "10"})
+    assert found[0] == LogEvent(T0 + 1, "room.loaded", {"epoch": "2", "room": "r_1", "seq": "10"})
     assert found[1].fields["reason"] == "ConnectionLost 08003"
     assert counts(found) == {
         "room.loaded": 1,
@@ -119,16 +119,16 @@ def test_servers_logs_are_read() -> None:
     ],
 )
 def test_a_fault_hurt_only_if_something_shows_it(fault: Injected, bites: bool) -> None:
-    judge([fault], [*events([Text("x", LOG)]), Event(T0 + 4.5, "client.lost", {"url": "http://localhost:8001"})])
+    judge([fault], [*events([Text("x", LOG)]), LogEvent(T0 + 4.5, "client.lost", {"url": "http://localhost:8001"})])
     assert bool(fault.bit) == bites
     assert did_nothing([fault], [fault.kind]) == ([] if bites else [f"no {fault.kind} hurt anything"])
 
 
 def test_one_unknown_commit_shows_one_lost_commit() -> None:
-    def resolved(at: float, room: str) -> Event:
-        return Event(T0 + at, "commit.resolved", {"happened": "True", "room": room})
+    def resolved(at: float, room: str) -> LogEvent:
+        return LogEvent(T0 + at, "commit.resolved", {"happened": "True", "room": room})
 
-    def bites(*log: Event) -> list[bool]:
+    def bites(*log: LogEvent) -> list[bool]:
         faults = [Injected("commit-reply-lost", T0 - 3, T0 + at, "") for at in (1.0, 0.0, 2.0)]
         judge(faults, list(log))
         return [bool(fault.bit) for fault in faults]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tavola.load.checks.holdem import Cards, Chips, Deal, cards_in
-from tavola.load.checks.verdict import Actions, Verdict, Witness, compare
+from tavola.load.checks.verdict import Actions, CheckRecorder, Verdict, compare
 from tavola.load.client.frames import Hydrated, Json
 
 encode = msgspec.json.encode
@@ -32,7 +32,7 @@ class Table:
 
     def __init__(self) -> None:
         self.verdict = Verdict()
-        self.witness = Witness(self.verdict, "r1", "Bot 0.0")
+        self.witness = CheckRecorder(self.verdict, "r1", "Bot 0.0")
         self.deal = Deal()
         self.cards = Cards(self.witness, self.deal)
         self.deal.dealt(7, 1, ["Qs", "Qh"])
@@ -162,7 +162,7 @@ def test_what_is_a_card(text: str) -> None:
 
 def chips() -> tuple[Chips, Verdict]:
     verdict = Verdict()
-    watch = Chips(Witness(verdict, "r1", "Bot 0.0"), buy_in=1000)
+    watch = Chips(CheckRecorder(verdict, "r1", "Bot 0.0"), buy_in=1000)
     watch.updated(8, [], view())
     return watch, verdict
 
@@ -204,7 +204,7 @@ def test_a_chip_too_many_or_too_few_is_found(events: list[Json], now: Json) -> N
 
 def test_an_acknowledged_action_must_be_in_its_update() -> None:
     verdict = Verdict()
-    actions = Actions(Witness(verdict, "r1", "Bot 0.0"))
+    actions = Actions(CheckRecorder(verdict, "r1", "Bot 0.0"))
     mine: list[Json] = [{"kind": "player_action", "seat_index": 0, "move": "call"}]
     others: list[Json] = [{"kind": "player_action", "seat_index": 1}, {"kind": "turn_started", "seat_index": 0}]
     actions.updated(5, mine, 0)
@@ -227,7 +227,7 @@ def test_an_acknowledged_action_must_be_in_its_update() -> None:
 
 def test_a_view_that_drifted_is_found() -> None:
     verdict = Verdict()
-    witness = Witness(verdict, "r1", "Bot 0.0")
+    witness = CheckRecorder(verdict, "r1", "Bot 0.0")
     compare(witness, 5, {**view(), "turn": None}, {**view(), "seq": 5, "at": 3, "stale": False, "recent": [1]})
     assert verdict.violations == []
     compare(witness, 6, view(), moved(s1=(1, 0)))
@@ -236,7 +236,7 @@ def test_a_view_that_drifted_is_found() -> None:
 
 def test_who_leaves_as_the_hand_ends_takes_along_what_he_has_just_won() -> None:
     verdict = Verdict()
-    watch = Chips(Witness(verdict, "r", "b"), 1000)
+    watch = Chips(CheckRecorder(verdict, "r", "b"), 1000)
     seated = {"seats": {"0": {"chips": 900, "bet": 100}, "1": {"chips": 900, "bet": 100}}}
     watch.hydrated(seated)
     won = {"pots": [{"amount": 200, "winners": [{"seat_index": 0, "amount": 200}]}]}

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import uvloop
 
-from tavola.load.client.api import Api, Identity, Refused
+from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
 from tavola.load.client.http_client import ConnectionDropped, Http
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Seen: yes\r\n\r\nhi"
@@ -97,7 +97,7 @@ def test_refused_for_now_is_asked_again_with_the_same_key() -> None:
 
     async def scene() -> None:
         async with answering([refused, room]) as (http, requests):
-            assert await Api(http).create_room(Identity("u", "Ada", "t"), {"game": "holdem"}) == {"id": "r"}
+            assert await ApiClient(http).create_room(ClientIdentity("u", "Ada", "t"), {"game": "holdem"}) == {"id": "r"}
             keys = [request.split(b"Idempotency-Key: ")[1].split(b"\r\n")[0] for request in requests]
             assert keys[0] == keys[1]
 
@@ -110,10 +110,10 @@ def test_a_refusal_has_its_code() -> None:
 
     async def scene() -> None:
         async with answering([refused, b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n"]) as (http, _):
-            api = Api(http)
+            api = ApiClient(http)
             for code in ("room_full", "http_404"):
-                with pytest.raises(Refused) as error:
-                    await api.join("r", Identity("u", "Ada", "t"))
+                with pytest.raises(RequestRefused) as error:
+                    await api.join("r", ClientIdentity("u", "Ada", "t"))
                 assert error.value.code == code
 
     uvloop.run(scene())
@@ -129,12 +129,12 @@ def test_who_signs_in_keeps_the_cookie_and_renews_with_it() -> None:
     async def scene() -> None:
         answers = [session(b"u", cookie), session(b"u"), session(b"other")]
         async with answering(answers) as (http, requests):
-            api = Api(http)
+            api = ApiClient(http)
             identity = await api.sign_in("Ada")
             assert identity.session == "abc"
             assert (await api.renew(identity)).session == "abc"
             assert b"Cookie: tavola_session=abc\r\n" in requests[1]
-            with pytest.raises(Refused, match="unauthenticated"):
+            with pytest.raises(RequestRefused, match="unauthenticated"):
                 await api.renew(identity)
 
     uvloop.run(scene())

@@ -9,7 +9,7 @@ import pytest
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure.limits import COMFORTABLE, OTHER_FILES, processes_for
 from tavola.load.measure.memory import Held, Memory, add_memory, grown_kb
-from tavola.load.measure.outcome import Outcome
+from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import make_report
@@ -46,7 +46,7 @@ def test_parts_add_up() -> None:
 
 
 def test_the_report_says_it_by_table_and_by_socket() -> None:
-    outcome = Outcome(Stats(), Verdict(), {}, 0.0, 2000, 0, 0, memory=memory())
+    outcome = RunOutcome(Stats(), Verdict(), {}, 0.0, 2000, 0, 0, memory=memory())
     outcome.stats.tables_up = 1000
     report = make_report(Scenario(urls=(), tables=1000), outcome)
     assert (report.footprint["at rest"].kb_per_table, report.footprint["at rest"].kb_per_socket) == (40.0, 15.0)

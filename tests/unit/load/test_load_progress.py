@@ -10,7 +10,7 @@ import pytest
 
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure import progress
-from tavola.load.measure.progress import Judging, Progress, show
+from tavola.load.measure.progress import Judging, RunProgress, show
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.run.run import Run
@@ -19,13 +19,13 @@ from tavola.load.run.run import Run
 def test_while_all_is_well_one_line_says_how_they_play() -> None:
     stats = Stats()
     stats.tables_up, stats.measuring = 2, True
-    (line,) = Progress(stats, Verdict(), 2).lines()
+    (line,) = RunProgress(stats, Verdict(), 2).lines()
     assert line.startswith("2/2 tables")
 
 
 def test_a_second_line_says_what_was_broken_and_what_came_of_it() -> None:
     stats, faults = Stats(), (0, 1000)
-    shown = Progress(stats, Verdict(), 2, lambda: 7, lambda: faults)
+    shown = RunProgress(stats, Verdict(), 2, lambda: 7, lambda: faults)
     assert shown.lines()[1:] == ["0 of 1,000 faults  7 commands resent"]
     faults = (12, 1000)
     for _ in range(3):
@@ -37,7 +37,7 @@ def test_a_second_line_says_what_was_broken_and_what_came_of_it() -> None:
 def test_without_faults_lost_connections_are_said_all_the_same() -> None:
     stats = Stats()
     stats.lost(4503)
-    assert Progress(stats, Verdict(), 1).lines()[1:] == ["1 connections lost"]
+    assert RunProgress(stats, Verdict(), 1).lines()[1:] == ["1 connections lost"]
 
 
 def test_judging_says_which_room_of_how_many() -> None:

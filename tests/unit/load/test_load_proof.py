@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tavola.load.cli import app
-from tavola.load.evidence.evidence import Diary, Message, Note, Room
+from tavola.load.evidence.evidence import Diary, Message, Note, RecordedRoom
 from tavola.load.evidence.recorder import FLUSH_BYTES, Recorder, read
 from tavola.load.measure.scenario import Scenario
 from tavola.load.proof.checker import Looked
@@ -77,7 +77,8 @@ def test_a_fault_is_felt_until_the_next_move_is_acknowledged() -> None:
         Note(20.6, "in", b'{"type":"authenticated"}'), Note(20.7, "in", b'{"type":"updates"}'),
     ])  # fmt: skip
     beat = pulse(
-        Room("r", "holdem", [diary]), [sent(1, 2), sent(9, 14), sent(30, 30.5), sent(3, 4, "chat"), sent(5, None)]
+        RecordedRoom("r", "holdem", [diary]),
+        [sent(1, 2), sent(9, 14), sent(30, 30.5), sent(3, 4, "chat"), sent(5, None)],
     )
     assert beat.moves == [(2, 1), (14, 9), (30.5, 30)]
     assert felt_for_s(beat, 0) == 1  # one that was sent after the fault waited since it was sent
@@ -195,5 +196,5 @@ def test_nothing_to_do_is_no_effect_that_is_missing() -> None:
         frame = b'{"type":"%b","id":"1","room":"r"}' % kind.encode()
         ack = b'{"unchanged":true,"type":"ack","id":"1","room":"r","seq":3}'
         diary = Diary("u", "Ann", notes=[Note(1.0, "out", frame), Note(1.1, "in", ack), Note(90.0, "lost")])
-        found = [finding.promise for finding in judge(Room("r", "holdem", [diary]), Ledger([]))]
+        found = [finding.promise for finding in judge(RecordedRoom("r", "holdem", [diary]), Ledger([]))]
         assert found == (["P3"] if kind == "act" else [])

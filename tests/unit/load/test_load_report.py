@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tavola.load.checks.verdict import Verdict
-from tavola.load.measure.outcome import Outcome
+from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.processes import Processes, Usage
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
@@ -111,7 +111,7 @@ def test_the_report_says_what_is_a_lower_bound(capsys: pytest.CaptureFixture[str
     usage = {"actors": Usage(2.0, 3, 100.0, ended=37), "edges": Usage(1.0, 1, 50.0), "clients": Usage(1.0, 1, 50.0)}
     stats = Stats()
     stats.actions = 1000
-    report = make_report(Scenario(urls=()), Outcome(stats, Verdict(), usage, 10.0, 6, 100, 1))
+    report = make_report(Scenario(urls=()), RunOutcome(stats, Verdict(), usage, 10.0, 6, 100, 1))
     assert (report.costs["actors"].at_least, report.costs["edges"].at_least) == (True, False)
     assert (report.server_us_per_action, report.server_at_least) == (3000.0, True)
     assert msgspec.json.decode(as_json(report))["costs"]["actors"]["ended"] == 37
@@ -122,6 +122,6 @@ def test_the_report_says_what_is_a_lower_bound(capsys: pytest.CaptureFixture[str
     assert "≥ 1,000" not in shown
     assert "37 processes ended" in " ".join(shown.split())
     usage["actors"].ended = 0
-    report = make_report(Scenario(urls=()), Outcome(stats, Verdict(), usage, 10.0, 6, 100, 1))
+    report = make_report(Scenario(urls=()), RunOutcome(stats, Verdict(), usage, 10.0, 6, 100, 1))
     show(report)
     assert "≥" not in capsys.readouterr().out

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from tavola.cli import app as tavola
 from tavola.load.bots import residents
-from tavola.load.bots.residents import Residents
-from tavola.load.bots.table import Table
+from tavola.load.bots.residents import PublicTableBots
+from tavola.load.bots.table import BotTable
 from tavola.load.cli import app as load
-from tavola.load.client.api import Api, Identity
+from tavola.load.client.api import ApiClient, ClientIdentity
 from tavola.load.measure.limits import RESIDENTS
 from tavola.stack import dev
 
@@ -48,8 +48,8 @@ def test_bots_without_a_seat_are_spoken_of(
     class Filled(Exception):
         pass
 
-    async def sign_in(_: Api, name: str) -> Identity:
-        return Identity(user_id=name, display_name=name, token="")
+    async def sign_in(_: ApiClient, name: str) -> ClientIdentity:
+        return ClientIdentity(user_id=name, display_name=name, token="")
 
     async def create_room(*_: object) -> dict[str, Any]:
         return {"id": "r", "max_players": seats}
@@ -64,11 +64,11 @@ def test_bots_without_a_seat_are_spoken_of(
         yield object()
 
     for owner, name, instead in (
-        (residents, "Http", http), (Api, "sign_in", sign_in), (Api, "create_room", create_room), (Api, "join", join),
-        (Table, "fill", fill),
+        (residents, "Http", http), (ApiClient, "sign_in", sign_in), (ApiClient, "create_room", create_room), (ApiClient, "join", join),
+        (BotTable, "fill", fill),
     ):  # fmt: skip
         monkeypatch.setattr(owner, name, instead)
     heard: list[str] = []
     with pytest.RaisesGroup(Filled):
-        asyncio.run(Residents("http://x", bots, "tictactoe", tmp_path, heard.append).run())
+        asyncio.run(PublicTableBots("http://x", bots, "tictactoe", tmp_path, heard.append).run())
     assert heard == said

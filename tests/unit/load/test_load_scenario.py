@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tavola.load.bots.moves import choose
 from tavola.load.checks.verdict import Verdict
 from tavola.load.client.frames import Json
-from tavola.load.measure.outcome import Outcome
+from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.processes import Processes, Usage, read_stack, roots_of
 from tavola.load.measure.scenario import Scenario, think
 from tavola.load.measure.stats import Stats
@@ -117,7 +117,7 @@ def test_no_stack_no_processes(tmp_path: Path) -> None:
 
 
 def test_a_report_of_nothing_can_be_made() -> None:
-    report = make_report(Scenario(urls=()), Outcome(Stats(), Verdict(), {}, 0.0, 0, 0, 0))
+    report = make_report(Scenario(urls=()), RunOutcome(Stats(), Verdict(), {}, 0.0, 0, 0, 0))
     assert not report.passed
     assert msgspec.json.decode(as_json(report))["actions"] == 0
 
@@ -129,7 +129,7 @@ def test_tables_are_dealt_out_to_processes() -> None:
 
 
 def test_parts_of_a_run_add_up() -> None:
-    one, other = (Outcome(Stats(), Verdict(), {"clients": Usage(1.0, 1, 50.0)}, 10.0, 6, 100, 1) for _ in range(2))
+    one, other = (RunOutcome(Stats(), Verdict(), {"clients": Usage(1.0, 1, 50.0)}, 10.0, 6, 100, 1) for _ in range(2))
     for part, action_s in ((one, 0.001), (other, 0.1)):
         part.stats.measuring = True
         part.stats.acted(action_s)

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from tavola.load.client.websocket import HandshakeRefused, Socket, client_frame, connect
+from tavola.load.client.websocket import ClientSocket, HandshakeRefused, client_frame, connect
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 PROTOCOL = (("Sec-WebSocket-Protocol", "tavola.v1"),)
@@ -37,7 +37,7 @@ class Inbox:
         self.closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     @contextlib.asynccontextmanager
-    async def open(self, url: str) -> AsyncIterator[Socket]:
+    async def open(self, url: str) -> AsyncIterator[ClientSocket]:
         socket = await connect(
             url, self.messages.put_nowait, lambda code, reason: self.closed.set_result((code, reason)), headers=PROTOCOL
         )
@@ -197,8 +197,8 @@ class Wire(asyncio.Transport):
         self.closed = True
 
 
-def in_memory(received: list[bytes], lost: list[tuple[int, str]]) -> tuple[Socket, Wire]:
-    socket, wire = Socket(received.append, lambda code, reason: lost.append((code, reason))), Wire()
+def in_memory(received: list[bytes], lost: list[tuple[int, str]]) -> tuple[ClientSocket, Wire]:
+    socket, wire = ClientSocket(received.append, lambda code, reason: lost.append((code, reason))), Wire()
     socket.connection_made(wire)
     socket.request("host", "/ws", PROTOCOL)
     key = wire.written.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
@@ -247,7 +247,7 @@ def test_what_is_not_the_protocol_ends_the_connection(broken: bytes) -> None:
 
 def test_a_wrong_answer_to_the_key_is_refused() -> None:
     async def scene() -> None:
-        socket, wire = Socket(lambda _: None, lambda _code, _reason: None), Wire()
+        socket, wire = ClientSocket(lambda _: None, lambda _code, _reason: None), Wire()
         socket.connection_made(wire)
         socket.request("host", "/ws", ())
         socket.data_received(b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: nonsense\r\n\r\n")

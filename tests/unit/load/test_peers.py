@@ -16,14 +16,14 @@ from tavola.load.bench.base.cost import elsewhere, spent, used
 from tavola.load.bench.base.figure import Figure, Group
 from tavola.load.bench.base.reports import Measured, NoResult, measured
 from tavola.load.bench.floor.postgres import HERE, seconds_of
-from tavola.load.bench.floor.script import Move, rooms, script
+from tavola.load.bench.floor.script import RecordedMove, rooms, script
 from tavola.load.bench.peers.page import HEADINGS, as_json, markdown, row
 from tavola.load.bench.peers.python.game import Json, opened, play
 from tavola.load.bench.peers.systems import KEYS, PLAYED, chosen
 from tavola.load.measure.stats import Percentiles
 
 LATENCY = Percentiles(1000, 1.0, 2.0, 3.0, 4.0)
-MOVE = msgspec.json.decode((HERE / "move.json").read_bytes(), type=Move)
+MOVE = msgspec.json.decode((HERE / "move.json").read_bytes(), type=RecordedMove)
 
 
 def figure(name: str, tables: int, group: Group = "durable", *, played: bool = True) -> Figure:

@@ -14,11 +14,21 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.messages import No
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.common.addresses import party
 from tavola.edge.common.limits import PerMinute, Rates
 from tavola.edge.identity.auth import INVALID, UNAUTHENTICATED, Identity
-from tavola.edge.rest.rest import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
+from tavola.edge.rest.rest import (
+    ADDRESS_BURST,
+    USER_BURST,
+    USER_RATE,
+    Answer,
+    Call,
+    Endpoint,
+    RestReply,
+    RestRouter,
+    not_there,
+)
 from tavola.storage.postgres import Conflict, StorageUnavailable
 
 ROOM = RoomId("r_1")
@@ -46,7 +56,7 @@ class Told(msgspec.Struct):
 
 
 async def tell(call: Call) -> Answer:
-    user = None if isinstance(call.who, No) else call.who.user
+    user = None if isinstance(call.who, Refusal) else call.who.user
     return Told(user, call.room, call.code, call.key, call.body, sorted(call.fields), call.query)
 
 
@@ -70,7 +80,7 @@ class Looked:
     def __init__(self) -> None:
         self.up = 0
 
-    async def __call__(self, request: Request) -> Identity | No:
+    async def __call__(self, request: Request) -> Identity | Refusal:
         self.up += 1
         _, _, token = request.headers.get("authorization", "").partition(" ")
         if not token:
@@ -93,11 +103,11 @@ def failing(error: Exception) -> Callable[[Call], Any]:
 
 
 async def with_headers(call: Call) -> Answer:
-    return Reply(b'{"raw":true}', {"X-Told": "yes"})
+    return RestReply(b'{"raw":true}', {"X-Told": "yes"})
 
 
 async def refuse(call: Call) -> Answer:
-    return No("overloaded", "Too much.", {"why": "x"}, 1001)
+    return Refusal("overloaded", "Too much.", {"why": "x"}, 1001)
 
 
 ENDPOINTS = [
@@ -114,7 +124,7 @@ ENDPOINTS = [
 
 @asynccontextmanager
 async def client(clock: Time | None = None, looked: Looked | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    routes = Door(looked or Looked(), Codes(), clock or Time(), at_once=at_once).routes(ENDPOINTS)
+    routes = RestRouter(looked or Looked(), Codes(), clock or Time(), at_once=at_once).routes(ENDPOINTS)
     app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://edge", headers={"Authorization": "Bearer ann"}

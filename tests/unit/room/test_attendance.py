@@ -13,8 +13,8 @@ from tavola.actors.room.state import Away, Decision, Nothing, Seat, Turn
 from tavola.actors.wire.commands import (
     Act,
     Approve,
-    Attended,
-    Deserted,
+    Connected,
+    Disconnected,
     Kick,
     LeaveSeat,
     Pause,
@@ -32,12 +32,12 @@ TURN_MS, BANK_MS = 20_000, 30_000
 
 
 def goes(live: Live, user: str) -> Any:
-    command = Deserted(id=live.id(), room=ROOM, user_id=user, disconnected_ms=DISCONNECTED_MS, freed_ms=FREED_MS)
+    command = Disconnected(id=live.id(), room=ROOM, user_id=user, disconnected_ms=DISCONNECTED_MS, freed_ms=FREED_MS)
     return live.send("", command)
 
 
 def returns(live: Live, user: str) -> Any:
-    return live.send("", Attended(id=live.id(), room=ROOM, user_id=user))
+    return live.send("", Connected(id=live.id(), room=ROOM, user_id=user))
 
 
 def gone(live: Live, user: str) -> Decision:
@@ -115,7 +115,7 @@ def test_on_his_turn_he_is_given_two_seconds_from_when_he_went() -> None:
 def test_how_long_he_has_for_a_turn_is_the_deployments_to_say() -> None:
     live = mid_hand("ann")
     player = actor(live)
-    command = Deserted(id=live.id(), room=ROOM, user_id=player, disconnected_ms=1, freed_ms=2, turn_ms=700)
+    command = Disconnected(id=live.id(), room=ROOM, user_id=player, disconnected_ms=1, freed_ms=2, turn_ms=700)
     assert isinstance(live.send("", command), Decision)
     assert shown_turn(live)["deadline_ms"] == live.now + 700
 

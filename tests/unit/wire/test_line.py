@@ -14,7 +14,7 @@ from kit.waiting import Pulse
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost, LineServer
-from tavola.actors.wire.messages import Answer, No, Ready, Request, Rouse
+from tavola.actors.wire.messages import Activate, Answer, Ok, Refusal, Request
 from tavola.config.keys import Secrets
 
 SECRET = Secrets(b"s" * 32)
@@ -54,8 +54,8 @@ async def actor(name: str = "a", secrets: Secrets = SECRET) -> AsyncIterator[Act
         await one.server.stop()
 
 
-def rouse(number: int) -> Rouse:
-    return Rouse(Epoch(1), RoomId(f"r_{number}"))
+def rouse(number: int) -> Activate:
+    return Activate(Epoch(1), RoomId(f"r_{number}"))
 
 
 async def reason(actor: str, address: str, secrets: Secrets = SECRET) -> str:
@@ -72,9 +72,9 @@ def test_many_requests_in_flight_are_answered_out_of_order() -> None:
             await one.has(500)
             assert [request for request, _ in one.asked] == [rouse(i) for i in range(500)], "in the order of asking"
             for i, (_, reply) in reversed(list(enumerate(one.asked))):
-                reply(No("x", str(i)))
+                reply(Refusal("x", str(i)))
             got = await asyncio.gather(*answers)
-            assert [answer.message for answer in got if isinstance(answer, No)] == [str(i) for i in range(500)]
+            assert [answer.message for answer in got if isinstance(answer, Refusal)] == [str(i) for i in range(500)]
             line.cut("done")
 
     run(main())
@@ -120,8 +120,8 @@ def test_what_is_asked_of_a_busy_actor_gathers() -> None:
             await one.has(len(answers))
             assert [request for request, _ in one.asked] == [rouse(i) for i in range(len(answers))]
             for _, reply in one.asked:
-                reply(Ready())
-            assert set(await asyncio.gather(*answers)) == {Ready()}
+                reply(Ok())
+            assert set(await asyncio.gather(*answers)) == {Ok()}
             line.cut("done")
 
     run(main())
@@ -138,11 +138,11 @@ def test_what_waits_for_company_leaves_with_the_next_answer(monkeypatch: pytest.
             await one.has(lines.BUSY)
             late = line.ask(rouse(lines.BUSY))
             _, reply = one.asked[0]
-            reply(Ready())
+            reply(Ok())
             await one.has(lines.BUSY + 1)
             _, reply = one.asked[-1]
-            reply(Ready())
-            assert await late == Ready()
+            reply(Ok())
+            assert await late == Ok()
             line.cut("done")
 
     run(main())
@@ -160,8 +160,8 @@ def test_an_answer_that_is_not_taken_costs_the_others_nothing() -> None:
             answer = line.ask(rouse(1))
             await one.has(2)
             for _, reply in one.asked:
-                reply(Ready())
-            assert await answer == Ready()
+                reply(Ok())
+            assert await answer == Ok()
             assert line.open
             line.cut("done")
 
@@ -250,8 +250,8 @@ def test_garbage_is_cut_and_harms_nobody(said: bytes) -> None:
             answer = line.ask(rouse(1))
             await one.has(1)
             assert len(one.asked) == 1
-            one.asked[0][1](Ready())
-            assert await answer == Ready()
+            one.asked[0][1](Ok())
+            assert await answer == Ok()
             line.cut("done")
 
     run(main())
@@ -288,7 +288,7 @@ def test_a_cut_line_fails_all_that_it_owes() -> None:
             assert await line.lost
             with pytest.raises(LineLost):
                 line.ask(rouse(4))
-            one.asked[0][1](Ready())  # An answer for nobody goes nowhere.
+            one.asked[0][1](Ok())  # An answer for nobody goes nowhere.
 
     run(main())
 
@@ -303,8 +303,8 @@ def test_a_full_line_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(LineFull):
                 line.ask(rouse(3))
             await one.has(3)
-            one.asked[1][1](Ready())
-            assert await owed[1] == Ready()
+            one.asked[1][1](Ok())
+            assert await owed[1] == Ok()
             line.ask(rouse(4)).cancel()
             line.cut("done")
             await asyncio.gather(*owed, return_exceptions=True)
@@ -340,8 +340,8 @@ def test_an_actor_that_beats_and_answers_nothing_is_given_up(monkeypatch: pytest
             answered = line.ask(rouse(1))
             owed = line.ask(rouse(2))
             await one.has(2)
-            one.asked[0][1](Ready())
-            assert isinstance(await answered, Ready)
+            one.asked[0][1](Ok())
+            assert isinstance(await answered, Ok)
             with pytest.raises(LineLost, match="no answer"):
                 await owed
             assert line.went_silent, "its rooms are taken over at once"
@@ -360,7 +360,7 @@ def test_one_that_answers_however_slowly_is_kept(monkeypatch: pytest.MonkeyPatch
             answers = [line.ask(rouse(number)) for number in range(50)]
             await one.has(50)
             for (_, reply), answer in zip(one.asked, answers, strict=True):
-                reply(Ready())
+                reply(Ok())
                 await answer
                 await asyncio.wait([lost], timeout=0.02)
             assert line.open, "there was something owed all the time, but nothing for too long"

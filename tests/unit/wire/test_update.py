@@ -8,12 +8,12 @@ import pytest
 from tavola.actors.room.codec import update_of, update_texts
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.update import Part, Update, audience_before, frames
+from tavola.actors.wire.update import MemberView, Update, audience_before, frames
 
 ANN, BOB = UserId("ann"), UserId("bob")
 
 
-def update(seq: int, **users: Part) -> Update:
+def update(seq: int, **users: MemberView) -> Update:
     return Update(
         room=RoomId("r_1"),
         seq=Seq(seq),
@@ -21,7 +21,7 @@ def update(seq: int, **users: Part) -> Update:
         at=1000 + seq,
         events=b'[{"kind":"all"}]',
         patch=b'{"game":{"n":1}}',
-        outside=Part(patch=b'{"room":{"players":1}}'),
+        outside=MemberView(patch=b'{"room":{"players":1}}'),
         users={UserId(user): part for user, part in users.items()},
     )
 
@@ -41,34 +41,34 @@ def test_of_whom_nothing_is_said_gets_what_his_audience_gets() -> None:
 
 
 def test_a_patch_of_his_own_comes_on_top() -> None:
-    one = update(1, ann=Part(patch=b'{"me":{"x":1}}'))
+    one = update(1, ann=MemberView(patch=b'{"me":{"x":1}}'))
     assert shown(one.frame_for(ANN, "inside")) == (ALL, {**GAME, "me": {"x": 1}})
     assert shown(one.frame_for(ANN, "outside")) == ([], {**ROOM, "me": {"x": 1}})
     assert shown(one.frame_for(BOB, "inside")) == (ALL, GAME)
 
 
 def test_events_of_his_own_replace_the_others() -> None:
-    one = update(1, ann=Part(events=b'[{"kind":"mine"}]'))
+    one = update(1, ann=MemberView(events=b'[{"kind":"mine"}]'))
     assert shown(one.frame_for(ANN, "inside")) == ([{"kind": "mine"}], GAME)
 
 
 def test_who_changes_his_place_gets_a_whole_part() -> None:
-    one = update(1, ann=Part(b'[{"kind":"in"}]', b'{"everything":1}', "inside", "outside"))
+    one = update(1, ann=MemberView(b'[{"kind":"in"}]', b'{"everything":1}', "inside", "outside"))
     assert one.audience_after(ANN, "outside") == "inside"
     assert one.audience_after(BOB, "outside") == "outside"
     assert shown(one.frame_for(ANN, "inside")) == ([{"kind": "in"}], {"everything": 1})
 
 
 def test_a_number_without_anything_to_see_is_a_frame_all_the_same() -> None:
-    quiet = msgspec.structs.replace(update(7), outside=Part())
+    quiet = msgspec.structs.replace(update(7), outside=MemberView())
     assert msgspec.json.decode(quiet.frame_for(ANN, "outside")) == {
         "type": "update", "room": "r_1", "seq": 7, "epoch": 3, "at": 1007, "events": [],
     }  # fmt: skip
 
 
 def test_where_somebody_was_is_told_by_his_first_change_of_place() -> None:
-    went_in = update(2, ann=Part(b"[]", b"", "inside", "outside"))
-    went_out = update(4, ann=Part(b"[]", b"", "outside", "inside"))
+    went_in = update(2, ann=MemberView(b"[]", b"", "inside", "outside"))
+    went_out = update(4, ann=MemberView(b"[]", b"", "outside", "inside"))
     run = [update(1), went_in, update(3), went_out, update(5)]
     assert audience_before(run, ANN, "outside") == "outside"
     assert audience_before(run[2:], ANN, "outside") == "inside"
@@ -85,8 +85,8 @@ def test_frames_of_nothing() -> None:
     "one",
     [
         update(1),
-        msgspec.structs.replace(update(2), patch=b"", outside=Part()),
-        update(3, ann=Part(patch=b'{"me":{}}'), bob=Part(b"[]", b"{}", "inside", "outside")),
+        msgspec.structs.replace(update(2), patch=b"", outside=MemberView()),
+        update(3, ann=MemberView(patch=b'{"me":{}}'), bob=MemberView(b"[]", b"{}", "inside", "outside")),
     ],
 )
 def test_the_log_and_the_wire_keep_an_update(one: Update) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tavola.actors.wire.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, TakeSeat, UserId
-from tavola.actors.wire.messages import Deliver, No
+from tavola.actors.wire.messages import Refusal, Submit
 from tavola.edge.ws import protocol
 from tavola.edge.ws.protocol import Bad, decode
 
@@ -194,8 +194,8 @@ def test_mutated_frames(frame: dict[str, Any], data: st.DataObject) -> None:
         assert found.no.code in ("invalid_message", "unknown_type")
         msgspec.json.decode(protocol.error(found.no, found.id, found.room))
     elif isinstance(found, AnyCommand):
-        request = Deliver(Epoch(1), Sender(UserId("u"), "n"), found)
-        assert msgspec.msgpack.decode(msgspec.msgpack.encode(request), type=Deliver) == request
+        request = Submit(Epoch(1), Sender(UserId("u"), "n"), found)
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(request), type=Submit) == request
         written = msgspec.json.encode(found)
         assert b"\x00" not in written
         assert msgspec.json.decode(written, type=AnyCommand) == found
@@ -206,7 +206,7 @@ def test_frames_to_clients() -> None:
     assert read(protocol.ack("1", "r", 3, {"seat_index": 2})) == {
         "type": "ack", "id": "1", "room": "r", "seq": 3, "seat_index": 2,
     }  # fmt: skip
-    assert read(protocol.error(No("x", "y", None, 5), "1")) == {
+    assert read(protocol.error(Refusal("x", "y", None, 5), "1")) == {
         "type": "error", "code": "x", "message": "y", "id": "1", "retry_after_ms": 5,
     }  # fmt: skip
     assert read(protocol.hydrated("r", 3, 7, 9, b'{"a":1}', False)) == {

@@ -13,7 +13,7 @@ import uvicorn
 
 from tavola.load.bench.peers.python.game import Json
 from tavola.load.bench.peers.python.store import Store
-from tavola.load.bench.peers.python.table import Table
+from tavola.load.bench.peers.python.table import PeerTable
 
 
 class Tables:
@@ -21,15 +21,15 @@ class Tables:
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
-        self._opening: dict[str, asyncio.Task[Table]] = {}
+        self._opening: dict[str, asyncio.Task[PeerTable]] = {}
 
-    async def find(self, room: str) -> Table:
+    async def find(self, room: str) -> PeerTable:
         if room not in self._opening:
             self._opening[room] = asyncio.create_task(self._open(room))
         return await self._opening[room]
 
-    async def _open(self, room: str) -> Table:
-        table = Table(room, self._store)
+    async def _open(self, room: str) -> PeerTable:
+        table = PeerTable(room, self._store)
         await table.open()
         return table
 
@@ -41,7 +41,7 @@ def application(store: Store | None, redis_url: str | None) -> Any:
         async_mode="asgi", transports=["websocket"], client_manager=manager, async_handlers=False
     )
     tables = Tables(store)
-    seats: dict[str, tuple[Table, int]] = {}
+    seats: dict[str, tuple[PeerTable, int]] = {}
 
     @sio.event  # type: ignore[untyped-decorator]
     async def join(sid: str, asked: Json) -> Json:

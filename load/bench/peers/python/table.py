@@ -9,7 +9,7 @@ from tavola.load.bench.peers.python.game import Json, opened, play
 from tavola.load.bench.peers.python.store import Store
 
 
-class Table:
+class PeerTable:
     def __init__(self, room: str, store: Store | None) -> None:
         self.room = room
         self.seq = 0
