@@ -7,12 +7,11 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
-Row: TypeAlias = Any
-"""An asyncpg.Record: fields by name or by position."""
+from tavola.storage.rows import Row
 
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0

@@ -21,7 +21,8 @@ from tavola.actors.wire.messages import Evict
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
 from tavola.config.settings import load as load_settings
-from tavola.storage.postgres import Database, Row, StorageUnavailable
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 COLUMNS = ("id", "code", "game", "status", "seq", "members", "actor", "node", "pid", "epoch")

@@ -16,8 +16,9 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.wire.commands import CommandId, Epoch, UserId
-from tavola.storage.commits import LogRow, Records, StateRow, commit
+from tavola.storage.commits import commit
 from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
+from tavola.storage.rows import LogRow, Records, StateRow
 
 log = structlog.get_logger()
 

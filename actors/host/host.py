@@ -20,7 +20,7 @@ from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import LoadedRoom, Reply, RoomEntry
 from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
-from tavola.actors.host.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
+from tavola.actors.host.rooms import BROKEN, HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.room import clock
 from tavola.actors.room.clock import Grace
@@ -42,6 +42,7 @@ from tavola.actors.wire.messages import (
     Submit,
 )
 from tavola.actors.wire.mistakes import GAME_ERROR, Doing, Mistakes
+from tavola.actors.wire.refusals import STORAGE_AWAY
 from tavola.games.base import Refused
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -297,7 +298,7 @@ class Host:
                 for entry in (*self._in_hand, *self._gathered):
                     if entry.sender.user and self._loop.time() > entry.give_up_at:
                         replies, entry.replies = entry.replies, []
-                        _answer(replies, AWAY)
+                        _answer(replies, STORAGE_AWAY)
 
     def _settle(self, entries: list[RoomEntry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
@@ -333,7 +334,7 @@ class Host:
             if not entry.sender.user:
                 continue
             if self._loop.time() > entry.give_up_at:
-                _answer(entry.replies, AWAY)
+                _answer(entry.replies, STORAGE_AWAY)
             elif not self._known(entry):
                 self._decide(entry)
         for slot in slots:
@@ -344,7 +345,7 @@ class Host:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
         log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
         self.rooms.drop(slot)
-        self._refuse_all(slot, AWAY if doubtful else Moved())
+        self._refuse_all(slot, STORAGE_AWAY if doubtful else Moved())
 
     def _refuse_all(self, slot: LoadedRoom, answer: Refusal | Moved) -> None:
         """Nothing comes of what was decided for the room and is not committed."""

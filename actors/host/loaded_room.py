@@ -20,7 +20,7 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Se
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
 from tavola.games.base import Entropy, Refused
-from tavola.storage.postgres import Row
+from tavola.storage.rows import Row
 
 Reply = Callable[[Answer], None]
 

@@ -12,8 +12,8 @@ import structlog
 
 from tavola.actors.host.commit_writer import answered_before
 from tavola.actors.host.loaded_room import RoomEntry
-from tavola.actors.host.rooms import AWAY
 from tavola.actors.wire.messages import Committed, Refusal
+from tavola.actors.wire.refusals import STORAGE_AWAY
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class RefusalCheck:
             except (StorageUnavailable, Conflict) as error:
                 log.warning("refusal.unverified", reason=str(error))
                 for entry, _ in gathered:
-                    _answer(entry, AWAY)
+                    _answer(entry, STORAGE_AWAY)
                 continue
             for entry, answer in gathered:
                 answered = before.get((entry.slot.id, entry.key))

@@ -12,11 +12,11 @@ from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
+from tavola.actors.wire.refusals import STORAGE_AWAY
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
 
-AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
 BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", None, 1000)
 RETRY_S = 0.1
 HELD_S = 5.0
@@ -100,7 +100,7 @@ class Rooms:
             except StorageUnavailable as error:
                 log.warning("room.load_waits", room=room, reason=str(error))
                 if loop.time() > give_up_at:
-                    return AWAY
+                    return STORAGE_AWAY
                 await asyncio.sleep(RETRY_S)
             except Exception:  # Whoever waits for this room is answered all the same.
                 log.exception("room.load_failed", room=room)

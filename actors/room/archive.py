@@ -15,7 +15,7 @@ from tavola.actors.room.rows import dump
 from tavola.actors.room.state import SCHEMA, Room
 from tavola.actors.room.view import inside, watching, whole
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.storage.postgres import Row
+from tavola.storage.rows import Row
 
 T = TypeVar("T")
 

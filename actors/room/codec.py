@@ -10,7 +10,7 @@ from tavola.actors.room.state import SCHEMA, Info, Member, Room, Table
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.registry import GAMES
-from tavola.storage.postgres import Row
+from tavola.storage.rows import Row
 
 
 class Corrupted(Exception):

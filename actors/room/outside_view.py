@@ -16,7 +16,7 @@ from tavola.actors.room.view import audience, hidden, watched, whole
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.actors.wire.update import Audience, Update, audience_before
-from tavola.storage.postgres import Row
+from tavola.storage.rows import Row
 
 RECENT = 20
 """How many updates a view shows under `recent`."""

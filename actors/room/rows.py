@@ -12,7 +12,7 @@ from tavola.actors.room.grants import REJOIN_MS, GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
-from tavola.storage.commits import Records
+from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]
 

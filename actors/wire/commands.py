@@ -141,13 +141,13 @@ class Leave(Command, frozen=True, kw_only=True):
     pass
 
 
-class Connected(Command, frozen=True, kw_only=True):
+class Connected(Command, frozen=True, kw_only=True, tag="attended"):
     """A seated user has a socket again. The runtime's alone."""
 
     user_id: Id
 
 
-class Disconnected(Command, frozen=True, kw_only=True):
+class Disconnected(Command, frozen=True, kw_only=True, tag="deserted"):
     """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
     after `freed_ms` his seat is freed; both count from now. For each turn meanwhile he has `turn_ms`."""
 

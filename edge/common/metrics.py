@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from tavola.actors.wire.commands import ClientCommand, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
-from tavola.edge.routing.router import NOBODY
+from tavola.actors.wire.refusals import NO_SERVER
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -42,7 +42,7 @@ class Metrics(Collector):
     def answered(self, command: ClientCommand, answer: Answer, seconds: float) -> None:
         """A command was answered, so many seconds after it arrived: `done`, or with a refusal's code."""
         outcome = (
-            "done" if isinstance(answer, Committed) else answer.code if isinstance(answer, Refusal) else NOBODY.code
+            "done" if isinstance(answer, Committed) else answer.code if isinstance(answer, Refusal) else NO_SERVER.code
         )
         key = (type(command).__name__, outcome)
         self._commands[key] = self._commands.get(key, 0) + 1

@@ -14,10 +14,11 @@ from tavola.actors.room.grants import REJOIN_MS, digest
 from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identity
 from tavola.edge.identity.tokens import Tokens, fresh
-from tavola.edge.routing.router import NO_ROOM
-from tavola.storage.postgres import Database, Row
+from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
 
 CONNECTION_MS = 30 * 60_000
 """A connection token is good for so long, once."""

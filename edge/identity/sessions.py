@@ -25,7 +25,8 @@ from tavola.actors.wire.commands import UserId
 from tavola.edge.identity.auth import GUEST, Identity
 from tavola.edge.identity.session_cache import Session, SessionCache
 from tavola.edge.identity.sign_outs import KEPT_MS, SignOuts, now_ms
-from tavola.storage.postgres import Database, Row, StorageUnavailable
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 LIFE_MS = 7 * 86_400_000
 PASSING_MS = 3_600_000

@@ -10,11 +10,12 @@ import msgspec
 from tavola.actors.room import archive
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.routing.router import NO_ROOM
-from tavola.storage.postgres import BIGINT, Database, Row
+from tavola.storage.postgres import BIGINT, Database
+from tavola.storage.rows import Row
 
 GAME = "/api/game/{room}"
 NOT_HOST = Refusal("not_host", "Only the host may do that.")

@@ -19,7 +19,8 @@ from tavola.actors.wire.names import clean
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identity
 from tavola.games.base import Refused
-from tavola.storage.postgres import BIGINT, Conflict, Database, Row
+from tavola.storage.postgres import BIGINT, Conflict, Database
+from tavola.storage.rows import Row
 
 PAGE_LIMIT = 100
 MINUTE_MS = 60_000

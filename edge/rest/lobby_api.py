@@ -9,10 +9,10 @@ import msgspec
 from tavola.actors.room import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
 from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint
-from tavola.edge.routing.router import NO_ROOM
 
 
 class GameKind(msgspec.Struct, frozen=True):

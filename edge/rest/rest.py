@@ -22,11 +22,11 @@ from starlette.routing import Route
 
 from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
-from tavola.edge.routing.router import AWAY, NO_ROOM, NOBODY
 from tavola.edge.ws.protocol import FRAME_LIMIT
 from tavola.storage.postgres import Conflict, StorageUnavailable
 
@@ -275,10 +275,10 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = await work
     except StorageUnavailable as error:
         log.warning("api.storage_unavailable", reason=str(error))
-        answer = AWAY
+        answer = STORAGE_AWAY
     except Conflict as error:
         log.error("api.refused_by_database", constraint=error.constraint)
-        answer = NOBODY
+        answer = NO_SERVER
     if isinstance(answer, Refusal):
         return refusal(answer)
     reply = answer if isinstance(answer, RestReply) else RestReply(answer)

@@ -31,8 +31,8 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
 )
 from tavola.actors.wire.messages import Committed, Refusal, Submit
+from tavola.actors.wire.refusals import NO_SERVER
 from tavola.edge.rest.rest import Answer, Call, Endpoint, Handler
-from tavola.edge.routing.router import NOBODY
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 
@@ -237,4 +237,4 @@ async def deliver(services: Services, call: Call, command: ClientCommand) -> Com
         if answer.update:
             services.fanout.heard(call.room, answer.update)
         return answer
-    return answer if isinstance(answer, Refusal) else NOBODY
+    return answer if isinstance(answer, Refusal) else NO_SERVER

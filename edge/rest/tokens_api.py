@@ -9,6 +9,7 @@ import msgspec
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
 from tavola.edge.identity.auth import INVALID, Identity
 from tavola.edge.identity.reconnection import Holder
 from tavola.edge.rest.history import past
@@ -17,7 +18,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply, ViewReply
-from tavola.edge.routing.router import NO_ROOM, NOBODY
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -96,7 +96,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         sender = Sender(holder.user, holder.name)
         seen = await services.router.ask(call.room, lambda epoch: GetView(epoch, sender, call.room))
         if not isinstance(seen, ViewAt):
-            return seen if isinstance(seen, Refusal) else NOBODY
+            return seen if isinstance(seen, Refusal) else NO_SERVER
         view = await _used(holder, asked.reconnect_token, seen.view)
         if isinstance(view, Refusal):
             return view

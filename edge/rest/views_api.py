@@ -8,11 +8,11 @@ import msgspec
 
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
 from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.routing.router import NO_ROOM, NOBODY
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
 
@@ -82,7 +82,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             if answer.audience == "inside":
                 services.fanout.presence.touch(call.room, sender.user)
             return answer.view
-        return answer if isinstance(answer, Refusal) else NOBODY
+        return answer if isinstance(answer, Refusal) else NO_SERVER
 
     async def events(call: Call) -> Answer:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))

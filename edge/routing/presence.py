@@ -22,7 +22,8 @@ import structlog
 from tavola.actors.host.presence import REQUEST_MS
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
-from tavola.edge.routing.router import ASLEEP, NO_ROOM, Router
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.edge.routing.router import ASLEEP, Router
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import EdgeBoard
 

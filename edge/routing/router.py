@@ -19,6 +19,7 @@ from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuc
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
 from tavola.actors.wire.messages import Answer, Committed, Moved, Refusal, Request
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
 
@@ -35,10 +36,6 @@ PLACES_LIMIT = 100_000
 TAKE_OVERS_AT_ONCE = 16
 ROUSE_S = 0.1
 """Over how long the rooms of a lost actor are roused."""
-NO_ROOM = Refusal("room_not_found", "There is no such room.")
-AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
-NOBODY = Refusal("room_unavailable", "This room has no server just now; try again.", None, 1000)
-CROWDED = Refusal("overloaded", "This server has too much to do.", None, 500)
 ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
 """The answer to what must not rouse a room, from one that has no actor."""
 FULL = Refusal("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
@@ -98,7 +95,7 @@ class Router:
             try:
                 line.put(request(place.epoch), partial(self._answered, room, place, request, answered, rouse))
             except LineFull:
-                answered(CROWDED)
+                answered(OVERLOADED)
         else:
             self._search(room, request, answered, rouse)
 
@@ -139,7 +136,7 @@ class Router:
         self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None], rouse: bool
     ) -> None:
         if len(self._searches) >= WAITING_LIMIT:
-            answered(CROWDED)
+            answered(OVERLOADED)
             return
         task = asyncio.get_running_loop().create_task(self._find_and_ask(room, request, answered, rouse))
         self._searches.add(task)
@@ -150,7 +147,7 @@ class Router:
     ) -> None:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + ANSWER_WITHIN_S
-        answer: Answer = NOBODY
+        answer: Answer = NO_SERVER
         tries = 0
         while loop.time() < give_up_at:
             tries += 1
@@ -169,10 +166,10 @@ class Router:
                 break
             except StorageUnavailable as error:
                 log.warning("room.not_found_yet", room=room, reason=str(error))
-                answer = AWAY
+                answer = STORAGE_AWAY
             except (LineLost, LineFull, ClusterUnavailable, TimeoutError) as error:
                 log.info("room.not_reached_yet", room=room, reason=str(error))
-                answer = NOBODY
+                answer = NO_SERVER
             else:
                 if not isinstance(got, Moved):
                     answer = got

@@ -8,8 +8,9 @@ from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, STORAGE_AWAY
 from tavola.edge.rest.games_api import corrupted
-from tavola.edge.routing.router import ASLEEP, AWAY, NO_ROOM, Router
+from tavola.edge.routing.router import ASLEEP, Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
 
@@ -42,6 +43,6 @@ class ViewLookup:
             last = await self._database.rows("log_last", look.room, row["seq"], RECENT)
             return from_outside(row, last, look)
         except StorageUnavailable:
-            return AWAY
+            return STORAGE_AWAY
         except Corrupted as error:
             return corrupted(error)

@@ -7,10 +7,10 @@ import math
 import msgspec
 
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import STORAGE_AWAY
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
-from tavola.edge.routing.router import AWAY
 from tavola.edge.ws import protocol
 from tavola.storage.postgres import StorageUnavailable
 
@@ -46,7 +46,7 @@ async def arrive(
         found = await who.of_cookie(cookie)
         return found if isinstance(found, Refusal) else Arrived(found, RECHECK_S)
     except StorageUnavailable:
-        return AWAY
+        return STORAGE_AWAY
 
 
 def arrived(identity: Identity, now_ms: int) -> Arrived:

@@ -14,6 +14,7 @@ import structlog
 
 from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
+from tavola.actors.wire.refusals import NO_SERVER, STORAGE_AWAY
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
@@ -21,7 +22,7 @@ from tavola.edge.identity.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identit
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
-from tavola.edge.routing.router import AWAY, NOBODY, Router
+from tavola.edge.routing.router import Router
 from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
 from tavola.edge.ws.authenticate import RECHECK_S, Arrived, arrive, arrived
@@ -358,7 +359,7 @@ class Connection:
     def _turn_away(self, no: Refusal) -> None:
         """What the socket came with is no good, or cannot be looked into."""
         self.send(protocol.error(no))
-        if no.code != AWAY.code:
+        if no.code != STORAGE_AWAY.code:
             self._transport.close(4401, no.code)
         elif self._identity is None:
             self._transport.close(1013, no.code)
@@ -368,7 +369,7 @@ class Connection:
         found = await arrive(protocol.Authenticate(), self._cookie, self._services.who, self._services.returns, 0)
         if not self._by_cookie:
             return
-        if isinstance(found, Refusal) and found.code != AWAY.code:
+        if isinstance(found, Refusal) and found.code != STORAGE_AWAY.code:
             self._turn_away(EXPIRED)
         else:
             self._until = self._loop.time() + RECHECK_S
@@ -389,7 +390,7 @@ class Connection:
                 self._held = None
                 self.write(b"".join(held))
         else:
-            self.send(protocol.error(answer if isinstance(answer, Refusal) else NOBODY, id, room))
+            self.send(protocol.error(answer if isinstance(answer, Refusal) else NO_SERVER, id, room))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have `work` done while the socket is open."""

@@ -26,8 +26,9 @@ from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
 from tavola.edge.ws.websocket import text_frame
-from tavola.storage.postgres import Database, Row, StorageUnavailable
+from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import Subscriber
+from tavola.storage.rows import Row
 from tavola.storage.sealing import Opener
 
 log = structlog.get_logger()

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
 from tavola.actors.wire.update import Audience, frames
 from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
-from tavola.edge.routing.router import NO_ROOM, NOBODY
 from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
 from tavola.edge.ws.fanout import Fanout, FrameWriter, RoomFollower
@@ -153,7 +153,7 @@ class Following:
         if self._rooms.get(room) is not follower:
             return None
         if not isinstance(answer, ViewAt):
-            return answer if isinstance(answer, Refusal) else NOBODY
+            return answer if isinstance(answer, Refusal) else NO_SERVER
         view = answer.view
         if part is not None:
             self._socket.keyring.take(part)

@@ -12,7 +12,12 @@ from tavola.edge.ws.protocol import ClientFrame, Welcome
 REF = "#/$defs/{name}"
 
 
-class _ServerFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake):
+def _tag(name: str) -> str:
+    """`HeartbeatAckFrame` → `heartbeat_ack`."""
+    return snake(name.removesuffix("Frame"))
+
+
+class _ServerFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_tag):
     pass
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.edge.ws import protocol
-from tavola.storage.postgres import Database, Row, StorageUnavailable
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 TOGETHER = 50
 """Gaps in one query at most: an answer then has some megabytes at worst."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Seq
 from tavola.actors.wire.update import Update
-from tavola.storage.postgres import Row
+from tavola.storage.rows import Row
 
 
 class Held(NamedTuple):

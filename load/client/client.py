@@ -25,7 +25,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -44,7 +44,6 @@ from tavola.load.client.frames import (
 )
 from tavola.load.client.room import Depth, JoinedRoom, Stream
 from tavola.load.client.websocket import ClientSocket, connect
-from tavola.load.evidence.recorder import ClientRecorder
 
 P = TypeVar("P")
 E = TypeVar("E")
@@ -56,6 +55,14 @@ TOKEN_NO_GOOD = 4401
 FLOODED = 4429
 DO_NOT_RECONNECT = frozenset({NOT_THE_PROTOCOL, 4403, 4409})
 HEARTBEAT = encode({"type": "heartbeat"})
+
+
+class FrameRecorder(Protocol):
+    """Takes down what comes and goes, as it happens."""
+
+    def write(
+        self, kind: Literal["open", "lost", "in", "out", "held", "fetched", "rest"], data: bytes = b""
+    ) -> None: ...
 
 
 class Client(Generic[P, E]):
@@ -76,7 +83,7 @@ class Client(Generic[P, E]):
         depth: Depth[P, E],
         *,
         renew: Callable[[ClientIdentity], Awaitable[ClientIdentity]] | None = None,
-        pen: ClientRecorder | None = None,
+        pen: FrameRecorder | None = None,
     ) -> None:
         self.identity = identity
         self.pen = pen

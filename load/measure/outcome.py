@@ -7,8 +7,15 @@ import msgspec
 from tavola.load.checks.verdict import KEPT, Verdict
 from tavola.load.measure.memory import Memory, add_memory
 from tavola.load.measure.processes import Usage
-from tavola.load.measure.stats import Stats
-from tavola.load.run.edge_kill import EdgeKilled
+from tavola.load.measure.stats import Percentiles, Stats
+
+
+class EdgeKilled(msgspec.Struct):
+    """`back_ms`: from the kill until a socket's rooms were all current again. `missing` sockets never were."""
+
+    sockets: int
+    missing: int
+    back_ms: Percentiles
 
 
 class RunOutcome(msgspec.Struct):

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from tavola.load.report import plots
 from tavola.load.proof.findings import PROMISES
-from tavola.load.run.prove import Proof
+from tavola.load.report.proof import Proof
 from tavola.load.measure.stats import Percentiles
 
 FINDINGS_SHOWN = 100

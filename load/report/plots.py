@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tavola.load.faults.injector import Injected
 from tavola.load.report.svg import Drawing, Scale, rows, short, times
-from tavola.load.run.prove import Recovery
+from tavola.load.report.proof import Recovery
 from tavola.load.measure.sampler import Sample
 from tavola.load.measure.stats import Second
 

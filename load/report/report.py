@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tavola.load.checks.verdict import Verdict, Violation
-from tavola.load.run.edge_kill import EdgeKilled
+from tavola.load.measure.outcome import EdgeKilled
 from tavola.load.client.frames import Json
 from tavola.load.measure.memory import Held, Memory, Moment, grown_kb
 from tavola.load.measure.outcome import RunOutcome
@@ -19,8 +19,6 @@ from tavola.load.measure.stats import Percentiles, Second
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from tavola.load.run.prove import Proof
 
 SHOWN = 10
 NO_SERVERS = ("clients", "bots")
@@ -261,28 +259,3 @@ def _show_memory(console: Console, report: Report) -> None:
         )
 
 
-def show_verdict(proof: Proof) -> None:
-    """Prints what was judged, and how."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if proof.recovery:
-        table = Table("after", "done", "hurt", "next move p50", "p99", "max ms", box=None, pad_edge=False)
-        for each in proof.recovery:
-            felt = (f"{value:,.0f}" for value in (each.move.p50, each.move.p99, each.move.max))
-            table.add_row(each.kind, str(each.times), str(each.bitten), *felt)
-        console.print(table)
-        told = ", ".join(f"{name} {count:,}" for name, count in proof.consequences.items())
-        console.print(f"servers   {told}", style="dim")
-    looked = proof.looked
-    console.print(
-        f"judged    {looked.frames:,} frames of {looked.clients:,} clients, {looked.messages:,} messages on Redis,"
-        f" {looked.updates:,} rows of the log ({looked.replayed:,} replayed), in {looked.rooms} rooms"
-    )
-    for finding in proof.findings[:SHOWN]:
-        console.print(f"[red]✗[/] {finding}", soft_wrap=True)
-    if len(proof.findings) > SHOWN:
-        console.print(f"… and {len(proof.findings) - SHOWN:,} more", style="red")
-    verdict = "[bold green]passed[/]" if proof.passed else "[bold red]FAILED[/]: " + "; ".join(proof.why)
-    console.print(f"[bold]verdict[/]   {verdict}")

@@ -8,21 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import psutil
 
 from tavola.load.client.client import Client
-from tavola.load.measure.stats import Histogram, Percentiles
+from tavola.load.measure.outcome import EdgeKilled
+from tavola.load.measure.stats import Histogram
 
 BACK_WITHIN_S = 30.0
-
-
-class EdgeKilled(msgspec.Struct):
-    """`back_ms`: from the kill until a socket's rooms were all current again. `missing` sockets never were."""
-
-    sockets: int
-    missing: int
-    back_ms: Percentiles
 
 
 async def kill_edge(edge: psutil.Process, url: str, clients: Sequence[Client[Any, Any]]) -> EdgeKilled:

@@ -26,15 +26,15 @@ from tavola.load.faults.servers import own_servers
 from tavola.load.faults.targets import Servers, Site
 from tavola.load.measure.processes import roots_of
 from tavola.load.measure.progress import Judging
-from tavola.load.measure.sampler import Sample, Sampler
+from tavola.load.measure.sampler import Sampler
 from tavola.load.measure.scenario import Scenario
-from tavola.load.measure.stats import Percentiles, percentiles
+from tavola.load.measure.stats import percentiles
 from tavola.load.proof import once
 from tavola.load.proof.checker import Looked, check_room, check_texts, looked_at
 from tavola.load.proof.findings import Finding
 from tavola.load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
 from tavola.load.proof.secrecy import Mark, marks
-from tavola.load.report.report import Report
+from tavola.load.report.proof import Proof, Recovery
 from tavola.load.run.run import Run
 from tavola.load.run.stack import own_stack
 from tavola.stack.processes import PYTHON
@@ -51,39 +51,6 @@ class Faults(msgspec.Struct, frozen=True):
     shares: dict[str, float]
     rate: float
     count: int | None = None
-
-
-class Recovery(msgspec.Struct, frozen=True):
-    """After faults of one kind, in ms: how long the next move of a room had been waited for; how long clients that lost
-    their connection were away."""
-
-    kind: str
-    times: int
-    bitten: int
-    move: Percentiles
-    back: Percentiles
-
-
-class Proof(msgspec.Struct, kw_only=True):
-    """`passed` is the verdict. `report` has the figures of the run itself."""
-
-    passed: bool
-    why: list[str]
-    promises: dict[str, int]
-    """Findings by promise; those without any are there too."""
-    findings: list[Finding]
-    looked: Looked
-    faults: list[Injected]
-    left_out: dict[str, int]
-    recovery: list[Recovery]
-    consequences: dict[str, int]
-    """What the servers' logs say happened."""
-    samples: list[Sample]
-    tables: dict[str, int]
-    """Rooms by their number in the run."""
-    began: float
-    ended: float
-    report: Report
 
 
 class Prover:

@@ -21,13 +21,13 @@ from tavola.load.client.api import ApiClient
 from tavola.load.client.http_client import Http
 from tavola.load.evidence.recorder import Recorder
 from tavola.load.measure.memory import Memory, Moment
-from tavola.load.measure.outcome import RunOutcome
+from tavola.load.measure.outcome import EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Processes, Usage, read_stack, roots_of
 from tavola.load.measure.progress import RunProgress
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import Report, make_report
-from tavola.load.run.edge_kill import EdgeKilled, kill_edge
+from tavola.load.run.edge_kill import kill_edge
 
 WARM_UP_S = 1.0
 POLL_S = 0.05

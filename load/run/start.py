@@ -20,8 +20,9 @@ from tavola.load.faults.found import CannotBreak
 from tavola.load.measure.limits import processes_for, raise_open_files
 from tavola.load.measure.scenario import Scenario
 from tavola.load.report.page import html
-from tavola.load.report.report import Report, as_json, show, show_verdict
-from tavola.load.run.prove import Faults, Proof, Prover
+from tavola.load.report.proof import Proof, show_verdict
+from tavola.load.report.report import Report, as_json, show
+from tavola.load.run.prove import Faults, Prover
 from tavola.load.run.run import Run
 from tavola.load.run.stack import DidNotStart, own_stack
 from tavola.load.run.worker_pool import CannotPlay, Lost, WorkerPool

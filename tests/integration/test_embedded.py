@@ -26,7 +26,7 @@ SERVERS: list[type[EmbeddedServer]] = [EmbeddedPostgres, EmbeddedRedis]
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
-from storage.{module} import {name}
+from {module} import {name}
 print(asyncio.run({name}(Path(sys.argv[1])).start()), flush=True)
 time.sleep(600)
 """
@@ -119,7 +119,7 @@ def test_nobody_hears_it_from_elsewhere(tmp_path: Path, server: type[EmbeddedSer
 @pytest.mark.parametrize("server", SERVERS)
 def test_it_ends_with_its_parent(tmp_path: Path, server: type[EmbeddedServer]) -> None:
     folder = tmp_path / "server"
-    program = PARENT.format(module=server.__module__.removeprefix("storage."), name=server.__name__)
+    program = PARENT.format(module=server.__module__, name=server.__name__)
     with subprocess.Popen([sys.executable, "-c", program, folder], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert b"127.0.0.1" in parent.stdout.readline()

@@ -508,8 +508,8 @@ def test_the_answer_is_lost_and_the_room_is_taken_over_before_it_is_asked_for(da
 
 def hold(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """How long requests are held while storage is away."""
-    for module in ("host", "rooms", "writing"):
-        monkeypatch.setattr(f"actors.{module}.HELD_S", seconds)
+    for module in ("host", "rooms", "commit_writer"):
+        monkeypatch.setattr(f"tavola.actors.host.{module}.HELD_S", seconds)
 
 
 def test_commands_are_held_while_postgres_is_away_and_done_once(database_url: str) -> None:

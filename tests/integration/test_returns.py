@@ -24,6 +24,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
+from tavola.actors.wire.refusals import NO_ROOM
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identities
 from tavola.edge.identity.reconnection import (
     CONNECTION_MS,
@@ -34,7 +35,6 @@ from tavola.edge.identity.reconnection import (
     RoomPass,
 )
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens, fresh
-from tavola.edge.routing.router import NO_ROOM
 from tavola.edge.ws.gap_reader import TOGETHER, GapReader
 from tavola.storage.postgres import Database, StorageUnavailable
 

@@ -16,8 +16,9 @@ from tavola.actors.wire.commands import UserId
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, RoomSummary
 from tavola.stack.embedded_roles import ROLE
-from tavola.storage.commits import LogRow, Records, StateRow, commit
+from tavola.storage.commits import commit
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from tavola.storage.rows import LogRow, Records, StateRow
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
 SEAT = {"seated_at": 1, "status": "active"}

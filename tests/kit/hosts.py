@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
 import msgspec
-import uvloop
 
 from kit.rooms import START_MS, sender
 from kit.waiting import Pulse
@@ -24,7 +23,8 @@ from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
 from tavola.actors.wire.update import Update
 from tavola.config.keys import Purpose, Secrets
-from tavola.storage.postgres import Database, Row
+from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
 from tavola.storage.sealing import Opener, Sealer
 
 _numbers = count(1)
@@ -34,11 +34,6 @@ SEALER, OPENER = Sealer(SECRET.keys(Purpose.REDIS)[0]), Opener(SECRET.keys(Purpo
 GRACE = Grace(disconnected_ms=300_000, freed_ms=600_000)
 WITHIN_S = 8.0
 """How long any single answer is waited for."""
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine as production does."""
-    uvloop.run(main)
 
 
 class Time:

@@ -12,7 +12,8 @@ import pytest
 
 from tavola.load.faults.injector import parse
 from tavola.load.measure.scenario import Scenario
-from tavola.load.run.prove import Faults, Proof, Prover
+from tavola.load.report.proof import Proof
+from tavola.load.run.prove import Faults, Prover
 
 PLANTS = Path(__file__).with_name("plants")
 PROMISE = {

@@ -11,7 +11,8 @@ import pytest
 from tavola.load.faults.injector import parse
 from tavola.load.measure.scenario import Scenario
 from tavola.load.report.page import html
-from tavola.load.run.prove import Faults, Proof, Prover
+from tavola.load.report.proof import Proof
+from tavola.load.run.prove import Faults, Prover
 
 KINDS = (
     "actor-kill,actor-freeze,redis-restart,redis-cut,postgres-terminate,postgres-cut,commit-reply-lost,commit-lost,"

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
 from tavola.load.bench.base.reports import NoResult
 from tavola.stack.processes import PYTHON
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for one system's data and logs. Others may pass through it, as the database does when we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="tavola-peers-"))
+    os.chmod(folder, 0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def migrate(url: str, folder: Path) -> None:

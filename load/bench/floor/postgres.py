@@ -15,9 +15,8 @@ import psutil
 
 from tavola.load.bench.base.cost import elsewhere, spent, used
 from tavola.load.bench.base.figure import Figure
-from tavola.load.bench.base.program import migrate, run
+from tavola.load.bench.base.program import migrate, run, scratch
 from tavola.load.bench.floor.script import RecordedMove, Script, rooms, script
-from tavola.load.bench.peers.running import scratch
 from tavola.load.measure.stats import percentiles
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 

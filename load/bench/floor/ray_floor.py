@@ -7,8 +7,8 @@ import os
 from tavola.load.bench.base.cost import of_ray
 from tavola.load.bench.base.figure import Figure
 from tavola.load.bench.base.install import ROOT
+from tavola.load.bench.base.program import scratch
 from tavola.load.bench.base.reports import measured
-from tavola.load.bench.peers.running import scratch
 from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import PYTHON
 

@@ -9,10 +9,11 @@ import msgspec
 
 from tavola.load.bench.base.figure import Figure
 from tavola.load.bench.base.install import Cache, installed
+from tavola.load.bench.base.program import scratch
 from tavola.load.bench.floor.postgres import postgres
 from tavola.load.bench.floor.ray_floor import ray_call
 from tavola.load.bench.peers.players import play
-from tavola.load.bench.peers.running import running, scratch
+from tavola.load.bench.peers.running import running
 from tavola.load.bench.peers.systems import ECHO, PLAYED, System
 
 

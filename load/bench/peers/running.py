@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +11,7 @@ import msgspec
 
 from tavola.load.bench.base.cost import Roots, of_ray
 from tavola.load.bench.base.install import HERE, ROOT, Cache
-from tavola.load.bench.base.program import migrate
+from tavola.load.bench.base.program import migrate, scratch
 from tavola.load.bench.base.server import PeerServer
 from tavola.load.bench.peers.systems import System
 from tavola.load.measure.processes import roots_of
@@ -32,17 +29,6 @@ class Running(msgspec.Struct, frozen=True):
     roots: Callable[[], Roots]
     logs: Sequence[Path] = ()
     """What is worth reading when it does not do what it should."""
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for one system's data and logs. Others may pass through it, as the database does when we are root."""
-    folder = Path(tempfile.mkdtemp(prefix="tavola-peers-"))
-    os.chmod(folder, 0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -11,10 +11,10 @@ from typing import Any
 
 import jwt
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kit.hosts import run
 from tavola.actors.wire.messages import Refusal
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identities, Identity
@@ -57,7 +57,7 @@ def verified(token: str, by: Issuer | None = None) -> Identity | Refusal:
     async def verify() -> None:
         found.append(await (by or issuer()).verify(token))
 
-    run(verify())
+    uvloop.run(verify())
     return found[0]
 
 

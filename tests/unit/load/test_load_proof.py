@@ -18,8 +18,9 @@ from tavola.load.proof.ledger import Ledger
 from tavola.load.proof.once import Sent, judge
 from tavola.load.proof.recovery import back_after_s, felt_for_s, pulse
 from tavola.load.report import page
+from tavola.load.report.proof import Proof
 from tavola.load.report.svg import Drawing, Scale, short
-from tavola.load.run.prove import Faults, Proof, no_evidence
+from tavola.load.run.prove import Faults, no_evidence
 
 
 def test_what_is_written_down_is_read_again(tmp_path: Path) -> None:

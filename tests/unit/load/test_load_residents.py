@@ -64,8 +64,8 @@ def test_bots_without_a_seat_are_spoken_of(
         yield object()
 
     for owner, name, instead in (
-        (residents, "Http", http), (ApiClient, "sign_in", sign_in), (ApiClient, "create_room", create_room), (ApiClient, "join", join),
-        (BotTable, "fill", fill),
+        (residents, "Http", http), (ApiClient, "sign_in", sign_in), (ApiClient, "create_room", create_room),
+        (ApiClient, "join", join), (BotTable, "fill", fill),
     ):  # fmt: skip
         monkeypatch.setattr(owner, name, instead)
     heard: list[str] = []
