@@ -22,6 +22,12 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Tests run as production does: `async def` is enough, on uvloop."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
 def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
     yield asyncio.run(server.start()), server.superuser_url

@@ -83,8 +83,8 @@ class HostDeps(NamedTuple):
 
 
 class Host:
-    """Owns rooms for one actor. On an answer of `Committed` the command is durable; on any other nothing changed, except on
-    `storage_unavailable`, when it may have: the same command, sent again, tells.
+    """Owns rooms for one actor. On an answer of `Committed` the command is durable; on any other nothing changed,
+    except on `storage_unavailable`, when it may have: the same command, sent again, tells.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Who is there, in all the rooms of a host, and what follows from it. Edges say it; nothing here waits or is stored.
 
-Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected` when
-somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost when a
-commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced since
-his room was loaded, is given some time to appear elsewhere.
+Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected`
+when somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost
+when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced
+since his room was loaded, is given some time to appear elsewhere.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ class ViewLookup:
     async def look(
         self, room: RoomId, sender: Sender, *, code: str = "", as_spectator: bool = False, has_part: bool = False
     ) -> Answer:
-        """`ViewAt` or a refusal. `code`: the room's, as they know it; `has_part`: they are known to sit, to watch, or to
-        be the host."""
+        """`ViewAt` or a refusal. `code`: the room's, as they know it; `has_part`: they are known to sit, to watch, or
+        to be the host."""
 
         def look(epoch: Epoch) -> GetView:
             return GetView(epoch, sender, room, as_spectator, code)

@@ -15,8 +15,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "faults"))
-
 from playwright.async_api import Browser, Page, async_playwright
 
 from kit.browser import CHROMIUM, person, robots_room

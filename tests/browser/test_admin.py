@@ -7,13 +7,10 @@ import json
 import re
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, Route, expect
 
 from kit.browser import Balancer, Person, person, robots_room
 from kit.stack import ADMIN_SECRET, Stack
-
-pytestmark = pytest.mark.anyio
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -41,7 +41,6 @@ def test_the_client_under_node() -> None:
     judge(node("run_checks.mjs"))
 
 
-@pytest.mark.anyio
 async def test_the_client_in_a_browser(browser: Browser) -> None:
     """At an address of nobody's, with the product's policy in force."""
     from tavola.edge.rest.pages import POLICY

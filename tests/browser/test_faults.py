@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from kit.browser import Balancer, Person, Room, person, robots_room
 from kit.stack import Stack, frozen, kill, lives, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUICK: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 

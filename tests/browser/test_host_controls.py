@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from kit.browser import Balancer, Person, person, robots_room
 from kit.client import Api
 from kit.stack import Stack, until
-
-pytestmark = pytest.mark.anyio
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&amp;\u202e{{7*7}}"
 

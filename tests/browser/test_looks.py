@@ -16,8 +16,6 @@ from playwright.async_api import Browser, expect
 from kit.browser import DESKTOP, TELEPHONE, Balancer, Person, Room, person, robots_room
 from kit.stack import ADMIN_SECRET, Stack
 
-pytestmark = pytest.mark.anyio
-
 SERIOUS = {"serious", "critical"}
 
 

@@ -14,8 +14,6 @@ from playwright.async_api import Browser, expect
 from kit.browser import CARD, Balancer, Person, Room, person, robots_room
 from kit.stack import Stack, until
 
-pytestmark = pytest.mark.anyio
-
 QUICK: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from kit.browser import Balancer, person, robots_room
 from kit.stack import Stack, until
-
-pytestmark = pytest.mark.anyio
 
 SLOW: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 

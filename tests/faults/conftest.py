@@ -10,11 +10,6 @@ from kit.stack import ADMIN_SECRET, Stack
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two edges, and a warm spare for each: a race for one actor would hide a race for the room."""
     yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2, TAVOLA_SPARES="2"))

@@ -18,7 +18,7 @@ from kit.stack import Owner, Stack, freeze, frozen, thaw, until
 from kit.table import HOLD_COMMITS, Table, table
 from tavola.actors.wire.update import Update, decode
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_a_command_in_its_line(stack: Stack) -> None:

@@ -16,7 +16,7 @@ from kit.stack import Stack, kill, until
 from kit.table import Table, table
 from tavola.actors.wire import update as codec
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 POINTS = ("commit.before", "commit.after", "publish.after")
 

@@ -12,7 +12,7 @@ from kit.stack import Stack
 from kit.table import open_room
 from tavola.edge.rest.rooms_api import path_of, way_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 async def test_whoever_it_is_not_for_is_refused_through_both_doors(stack: Stack) -> None:

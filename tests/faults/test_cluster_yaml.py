@@ -24,7 +24,7 @@ from kit.client import Api, Player, reachable
 from kit.stack import FOREIGN, until
 from tavola.stack.processes import STACK_MARK, free_port
 
-pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 WORKER = "127.0.0.2"

@@ -15,7 +15,7 @@ from kit.client import Json, Player, reachable
 from kit.stack import Stack, kill, until
 from kit.table import BUY_IN, Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ABSENCES = ("player_away", "player_reconnected", "player_disconnected", "seat_freed")
 

@@ -15,7 +15,7 @@ from kit.stack import Stack
 from kit.table import table
 from tavola.stack.local_ray import LocalRay
 
-pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 SERVERS = {"postgres", "redis-server", "gcs_server", "raylet"}
 

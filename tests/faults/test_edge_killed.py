@@ -10,7 +10,7 @@ from kit.client import Json, Player, reachable
 from kit.stack import Stack, kill, until
 from kit.table import HOLD_COMMITS, Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_with_a_command_under_way(stack: Stack) -> None:

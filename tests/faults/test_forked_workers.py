@@ -8,7 +8,7 @@ import pytest
 from kit.stack import Stack, kill, lives
 from kit.table import Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_an_actor_dies_alone(cold: Stack) -> None:

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from kit.client import Api, Identity
 from kit.stack import Stack
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 class Raw:

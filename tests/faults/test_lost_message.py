@@ -20,7 +20,7 @@ from tavola.actors.wire.update import MemberView, Update, encode
 from tavola.config.keys import Purpose, Secrets
 from tavola.storage.sealing import Sealer
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROMISED_S = 0.3
 MARGIN = 5

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from kit.client import Api, Identity, Json
 from kit.stack import ADMIN_SECRET, Stack
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EXAMPLES = 10
 """For each operation."""

@@ -13,7 +13,7 @@ import pytest
 from kit.stack import Stack
 from kit.table import table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 async def tavola(stack: Stack, *words: str) -> tuple[int, str]:

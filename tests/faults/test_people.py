@@ -15,7 +15,7 @@ from kit.client import Api, Identity, Player
 from kit.stack import Stack, until
 from kit.table import CARD, open_room, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 async def _newcomer(player: Player, host: Player) -> None:

@@ -11,7 +11,7 @@ import pytest
 from kit.stack import Owner, Stack, frozen, lives, until
 from kit.table import table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])

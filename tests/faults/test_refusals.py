@@ -24,7 +24,7 @@ from kit.client import Api, Identity, Json
 from kit.stack import Stack, until
 from kit.table import Table, open_room, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATIENCE_S = 40.0
 FRAME_LIMIT = 32 * 1024

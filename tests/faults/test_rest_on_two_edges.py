@@ -13,7 +13,7 @@ import pytest
 from kit.client import Api, Identity, Json
 from kit.stack import Stack
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PEOPLE = 20
 

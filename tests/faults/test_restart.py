@@ -8,7 +8,7 @@ from kit.client import Api, Json
 from kit.stack import Stack
 from kit.table import HOLD_COMMITS, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 async def test_the_hand_goes_on(cold: Stack) -> None:

@@ -13,7 +13,7 @@ from kit.stack import Stack, kill, until
 from kit.table import Table, open_room, table
 from kit.tokens import Returning
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def _lasting(view: Json) -> Any:

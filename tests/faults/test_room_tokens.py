@@ -14,7 +14,7 @@ from kit.stack import Stack
 from kit.table import open_room
 from kit.tokens import Returning, raw
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 class Scene:

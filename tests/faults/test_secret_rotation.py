@@ -23,7 +23,7 @@ from kit.tokens import Returning
 from tavola.stack.local_ray import LocalRay
 from tavola.storage.fingerprint import LAGGING_S
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 OLD, NEW = "the secret that was in use so far", "the one that takes its place, say"
 

@@ -10,7 +10,7 @@ from test_refusals import closed, heard, raw
 from kit.client import Api
 from kit.stack import Stack
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN_S = 10.0
 """Edges look once a second; tests run on busy machines."""

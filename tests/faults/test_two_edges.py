@@ -7,7 +7,7 @@ import pytest
 from kit.stack import Stack, kill, until
 from kit.table import Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_one_placement_wins(stack: Stack) -> None:

@@ -5,23 +5,17 @@ at rooms starts nothing. Where a limit is tested that depends on the machine, th
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-
 from kit.client import Api, Identity, Player
 from kit.stack import Stack, Truth, kill, until
 from tavola.config.settings import Settings
-
-pytestmark = pytest.mark.anyio
 
 MOST = 3
 """Room actors on the stack's node."""

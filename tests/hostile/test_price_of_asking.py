@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from kit.browsers import edges
-from kit.hosts import OPENER, SECRET, connected, run
+from kit.hosts import OPENER, SECRET, connected
 from kit.proxy import proxied
 from tavola.actors.cluster.directory import Directory
 from tavola.config.settings import Settings
@@ -59,22 +59,19 @@ def gets(url: str) -> int:
     return int(stats.get("cmdstat_get", {"calls": 0})["calls"])
 
 
-def test_an_address_that_floods_with_cookies_costs_no_query(
+async def test_an_address_that_floods_with_cookies_costs_no_query(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.http.ADDRESS_BURST", 50.0)
 
-    async def main() -> None:
-        async with edges(database_url, redis_url) as (edge,):
-            ann = await edge.sign_in("Ann")
-            queries, before = asked(edge.database), gets(redis_url)
-            codes = [(await edge.ask("GET", cookie=f"guess {n}")).status_code for n in range(300)]
-            assert codes == [401] * 49 + [429] * 251
-            assert queries == ["session"] * 49
-            assert gets(redis_url) - before == 49
-            assert await edge.knows(token=ann.token) == ann.user, "who needs no looking up is not held up"
-
-    run(main())
+    async with edges(database_url, redis_url) as (edge,):
+        ann = await edge.sign_in("Ann")
+        queries, before = asked(edge.database), gets(redis_url)
+        codes = [(await edge.ask("GET", cookie=f"guess {n}")).status_code for n in range(300)]
+        assert codes == [401] * 49 + [429] * 251
+        assert queries == ["session"] * 49
+        assert gets(redis_url) - before == 49
+        assert await edge.knows(token=ann.token) == ann.user, "who needs no looking up is not held up"
 
 
 class Asked:
@@ -111,28 +108,25 @@ class _Nobody:
         raise AssertionError("nothing is placed here")
 
 
-def test_readyz_asks_postgres_once_a_moment_for_all(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with proxied(database_url) as proxy, an_edge(proxy.url, redis_url) as at:
-            replies = await asyncio.gather(*(at.client.get("/readyz") for _ in range(200)))
-            assert {reply.status_code for reply in replies} == {200}
-            assert at.queries == ["ping"]
-            assert READY_FOR_S <= 1.0
-            proxy.go_away()
-            async with asyncio.timeout(20):
-                while (await at.client.get("/readyz")).status_code != 503:
-                    pass
-            proxy.come_back()
-            async with asyncio.timeout(20):
-                while (await at.client.get("/readyz")).status_code != 200:
-                    pass
-            at.edge.draining = True
-            assert (await at.client.get("/readyz")).status_code == 503, "that is never old"
-
-    run(main())
+async def test_readyz_asks_postgres_once_a_moment_for_all(database_url: str, redis_url: str) -> None:
+    async with proxied(database_url) as proxy, an_edge(proxy.url, redis_url) as at:
+        replies = await asyncio.gather(*(at.client.get("/readyz") for _ in range(200)))
+        assert {reply.status_code for reply in replies} == {200}
+        assert at.queries == ["ping"]
+        assert READY_FOR_S <= 1.0
+        proxy.go_away()
+        async with asyncio.timeout(20):
+            while (await at.client.get("/readyz")).status_code != 503:
+                pass
+        proxy.come_back()
+        async with asyncio.timeout(20):
+            while (await at.client.get("/readyz")).status_code != 200:
+                pass
+        at.edge.draining = True
+        assert (await at.client.get("/readyz")).status_code == 503, "that is never old"
 
 
-def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     document = openapi.document
 
@@ -142,11 +136,8 @@ def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch:
 
     monkeypatch.setattr(openapi, "document", counted)
 
-    async def main() -> None:
-        async with an_edge(database_url, redis_url) as at:
-            bodies = {(await at.client.get("/api/openapi.json")).content for _ in range(20)}
-            assert len(bodies) == 1
-            assert "/api/rooms" in json.loads(bodies.pop())["paths"]
-            assert len(made) == 1
-
-    run(main())
+    async with an_edge(database_url, redis_url) as at:
+        bodies = {(await at.client.get("/api/openapi.json")).content for _ in range(20)}
+        assert len(bodies) == 1
+        assert "/api/rooms" in json.loads(bodies.pop())["paths"]
+        assert len(made) == 1

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place, run
+from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place
 from kit.proxy import proxied
 from tavola.actors.cluster import remote
 from tavola.config.keys import Secrets
@@ -35,32 +35,29 @@ asyncio.run(main())
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
-def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "BEAT_S", 0.02)
     monkeypatch.setattr(remote, "STUCK_S", 2.0)
 
-    async def main() -> None:
-        async with (
-            connected(database_url) as direct,
-            proxied(database_url) as proxy,
-            connected(proxy.url) as database,
-            hosting(database, "a") as table,
-        ):
-            room = await open_room(direct)
-            epoch = await place(direct, room)
-            beats = asyncio.create_task(remote.beat("a", direct, table.host, await admit(direct, SECRET)))
-            await table.does(epoch, "host", chat(room, "one"))
-            assert table.host.held_up_s < 0
-            proxy.lose("hold", "two")
-            said = table.deliver(epoch, "host", chat(room, "two"))
-            await proxy.held.wait()
-            assert not beats.done()
-            async with asyncio.timeout(WITHIN_S):
-                await beats
-            proxy.release()
-            await said
-
-    run(main())
+    async with (
+        connected(database_url) as direct,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as database,
+        hosting(database, "a") as table,
+    ):
+        room = await open_room(direct)
+        epoch = await place(direct, room)
+        beats = asyncio.create_task(remote.beat("a", direct, table.host, await admit(direct, SECRET)))
+        await table.does(epoch, "host", chat(room, "one"))
+        assert table.host.held_up_s < 0
+        proxy.lose("hold", "two")
+        said = table.deliver(epoch, "host", chat(room, "two"))
+        await proxy.held.wait()
+        assert not beats.done()
+        async with asyncio.timeout(WITHIN_S):
+            await beats
+        proxy.release()
+        await said
 
 
 def started(which: str, url: str) -> tuple[int, str]:

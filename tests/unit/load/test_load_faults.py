@@ -192,80 +192,65 @@ async def until_cut(reader: asyncio.StreamReader) -> bytes:
     return got
 
 
-def test_a_wire_carries_both_ways_and_keeps_name_and_password() -> None:
-    async def main() -> None:
-        async with echoing() as (proxy, heard):
-            assert proxy.url.startswith("postgresql://u:p@127.0.0.1:")
-            assert proxy.url.endswith("/db")
-            reader, writer = await dial(proxy)
-            writer.write(b"hello")
-            assert await reader.readexactly(8) == b"re:hello"
-            assert heard == [b"hello"]
-            await hang_up(writer)
-
-    asyncio.run(main())
+async def test_a_wire_carries_both_ways_and_keeps_name_and_password() -> None:
+    async with echoing() as (proxy, heard):
+        assert proxy.url.startswith("postgresql://u:p@127.0.0.1:")
+        assert proxy.url.endswith("/db")
+        reader, writer = await dial(proxy)
+        writer.write(b"hello")
+        assert await reader.readexactly(8) == b"re:hello"
+        assert heard == [b"hello"]
+        await hang_up(writer)
 
 
 @pytest.mark.parametrize("loss", ["reply", "request"])
-def test_a_wire_loses_the_reply_or_the_request(loss: str) -> None:
-    async def main() -> None:
-        async with echoing() as (proxy, heard):
-            reader, writer = await dial(proxy)
-            writer.write(b"before")
-            await reader.readexactly(9)
-            losing = asyncio.create_task(proxy.lose(loss, b"MARK", 5.0))  # type: ignore[arg-type]
+async def test_a_wire_loses_the_reply_or_the_request(loss: str) -> None:
+    async with echoing() as (proxy, heard):
+        reader, writer = await dial(proxy)
+        writer.write(b"before")
+        await reader.readexactly(9)
+        losing = asyncio.create_task(proxy.lose(loss, b"MARK", 5.0))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        writer.write(b"a MARK b")
+        assert await until_cut(reader) == b""
+        assert await losing
+        assert heard == [b"before", *([b"a MARK b"] if loss == "reply" else [])]
+        again, writer_again = await dial(proxy)
+        writer_again.write(b"a MARK c")
+        assert await again.readexactly(11) == b"re:a MARK c"
+        for each in (writer, writer_again):
+            await hang_up(each)
+
+
+async def test_a_wire_that_nobody_uses_loses_nothing() -> None:
+    async with echoing() as (proxy, _):
+        assert not await proxy.lose("reply", b"MARK", 0.01)
+
+
+async def test_a_slow_wire_keeps_the_order() -> None:
+    async with echoing() as (proxy, _):
+        reader, writer = await dial(proxy)
+        began = asyncio.get_running_loop().time()
+        async with proxy.slow(0.05):
+            writer.write(b"one")
+            assert await reader.readexactly(6) == b"re:one"
+            assert asyncio.get_running_loop().time() - began >= 0.1
+            writer.write(b"two")
             await asyncio.sleep(0)
-            writer.write(b"a MARK b")
+        writer.write(b"!")
+        assert (await reader.readexactly(6)).startswith(b"re:two")
+        assert proxy.delayed >= 2
+        await hang_up(writer)
+
+
+async def test_a_cut_wire_cuts_everybody() -> None:
+    async with echoing() as (proxy, _):
+        dialled = [await dial(proxy) for _ in range(3)]
+        for reader, writer in dialled:
+            writer.write(b"x")
+            await reader.readexactly(4)
+        assert proxy.cut() == 3
+        for reader, writer in dialled:
             assert await until_cut(reader) == b""
-            assert await losing
-            assert heard == [b"before", *([b"a MARK b"] if loss == "reply" else [])]
-            again, writer_again = await dial(proxy)
-            writer_again.write(b"a MARK c")
-            assert await again.readexactly(11) == b"re:a MARK c"
-            for each in (writer, writer_again):
-                await hang_up(each)
-
-    asyncio.run(main())
-
-
-def test_a_wire_that_nobody_uses_loses_nothing() -> None:
-    async def main() -> None:
-        async with echoing() as (proxy, _):
-            assert not await proxy.lose("reply", b"MARK", 0.01)
-
-    asyncio.run(main())
-
-
-def test_a_slow_wire_keeps_the_order() -> None:
-    async def main() -> None:
-        async with echoing() as (proxy, _):
-            reader, writer = await dial(proxy)
-            began = asyncio.get_running_loop().time()
-            async with proxy.slow(0.05):
-                writer.write(b"one")
-                assert await reader.readexactly(6) == b"re:one"
-                assert asyncio.get_running_loop().time() - began >= 0.1
-                writer.write(b"two")
-                await asyncio.sleep(0)
-            writer.write(b"!")
-            assert (await reader.readexactly(6)).startswith(b"re:two")
-            assert proxy.delayed >= 2
             await hang_up(writer)
-
-    asyncio.run(main())
-
-
-def test_a_cut_wire_cuts_everybody() -> None:
-    async def main() -> None:
-        async with echoing() as (proxy, _):
-            dialled = [await dial(proxy) for _ in range(3)]
-            for reader, writer in dialled:
-                writer.write(b"x")
-                await reader.readexactly(4)
-            assert proxy.cut() == 3
-            for reader, writer in dialled:
-                assert await until_cut(reader) == b""
-                await hang_up(writer)
-            assert proxy.cut() == 0
-
-    asyncio.run(main())
+        assert proxy.cut() == 0

@@ -71,28 +71,25 @@ def test_elsewhere_than_on_a_terminal_all_is_one_plain_line(
     assert capsys.readouterr().out.splitlines()[0] == "2/2 tables  1 of 3 faults"
 
 
-def test_a_run_tells_the_faults_that_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_tells_the_faults_that_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever breaks things beside it sets `faults`."""
     monkeypatch.setattr(progress, "PLAIN_S", 0.001)
     told: list[str] = []
 
-    async def main() -> None:
-        run = Run(Scenario(urls=()))
-        run.faults = lambda: (4, 9)
-        said = asyncio.Event()
+    run = Run(Scenario(urls=()))
+    run.faults = lambda: (4, 9)
+    said = asyncio.Event()
 
-        def say(line: str, **_: object) -> None:
-            told.append(line)
-            said.set()
+    def say(line: str, **_: object) -> None:
+        told.append(line)
+        said.set()
 
-        async def play() -> None:
-            await said.wait()
-            raise ConnectionError
+    async def play() -> None:
+        await said.wait()
+        raise ConnectionError
 
-        monkeypatch.setattr(run, "play", play)
-        monkeypatch.setattr("builtins.print", say)
-        with pytest.raises(ConnectionError):
-            await run.run()
-
-    asyncio.run(main())
+    monkeypatch.setattr(run, "play", play)
+    monkeypatch.setattr("builtins.print", say)
+    with pytest.raises(ConnectionError):
+        await run.run()
     assert "4 of 9 faults" in told[0]

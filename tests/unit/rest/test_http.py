@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -136,165 +135,138 @@ def code_of(reply: httpx.Response) -> tuple[int, str]:
     return reply.status_code, reply.json()["error"]["code"]
 
 
-def test_who_is_told() -> None:
-    async def main() -> None:
-        async with client() as http:
-            assert (await http.get("/tell")).json()["user"] == "ann"
-            for path, token, expected in (
-                ("/tell", "", (401, "unauthenticated")),
-                ("/tell", "Bearer bad", (401, "token_invalid")),
-                ("/open", "Bearer bad", (401, "token_invalid")),
-            ):
-                assert code_of(await http.get(path, headers={"Authorization": token})) == expected
-            assert (await http.get("/open", headers={"Authorization": ""})).json()["user"] is None
-            assert (await http.get("/open")).json()["user"] == "ann"
-
-    asyncio.run(main())
+async def test_who_is_told() -> None:
+    async with client() as http:
+        assert (await http.get("/tell")).json()["user"] == "ann"
+        for path, token, expected in (
+            ("/tell", "", (401, "unauthenticated")),
+            ("/tell", "Bearer bad", (401, "token_invalid")),
+            ("/open", "Bearer bad", (401, "token_invalid")),
+        ):
+            assert code_of(await http.get(path, headers={"Authorization": token})) == expected
+        assert (await http.get("/open", headers={"Authorization": ""})).json()["user"] is None
+        assert (await http.get("/open")).json()["user"] == "ann"
 
 
-def test_bodies() -> None:
-    async def main() -> None:
-        async with client() as http:
-            made = await http.post("/tell", json={"count": 1, "other": {"deep": [1]}})
-            assert made.status_code == 201
-            assert made.json()["body"] == {"count": 1, "name": None}
-            assert made.json()["fields"] == ["count", "other"], "what the type does not know is handed on apart"
-            for body, said in (
-                (b"", "count"),
-                (b"{}", "count"),
-                (b'{"count":"1"}', "body.count"),
-                (b'{"count":1,"name":"anna"}', "body.name"),
-                (b"[1]", "JSON object"),
-                (b"{", "JSON object"),
-                (b"\xff", "JSON object"),
-                (b'{"a":' * 3000 + b"1" + b"}" * 3000, ""),
-            ):
-                reply = await http.post("/tell", content=body)
-                assert code_of(reply) == (400, "invalid_message"), body[:50]
-                assert said in reply.json()["error"]["message"]
-            large = await http.post("/tell", json={"count": 1, "fill": "x" * 32 * 1024})
-            assert code_of(large) == (413, "message_too_large")
-
-    asyncio.run(main())
+async def test_bodies() -> None:
+    async with client() as http:
+        made = await http.post("/tell", json={"count": 1, "other": {"deep": [1]}})
+        assert made.status_code == 201
+        assert made.json()["body"] == {"count": 1, "name": None}
+        assert made.json()["fields"] == ["count", "other"], "what the type does not know is handed on apart"
+        for body, said in (
+            (b"", "count"),
+            (b"{}", "count"),
+            (b'{"count":"1"}', "body.count"),
+            (b'{"count":1,"name":"anna"}', "body.name"),
+            (b"[1]", "JSON object"),
+            (b"{", "JSON object"),
+            (b"\xff", "JSON object"),
+            (b'{"a":' * 3000 + b"1" + b"}" * 3000, ""),
+        ):
+            reply = await http.post("/tell", content=body)
+            assert code_of(reply) == (400, "invalid_message"), body[:50]
+            assert said in reply.json()["error"]["message"]
+        large = await http.post("/tell", json={"count": 1, "fill": "x" * 32 * 1024})
+        assert code_of(large) == (413, "message_too_large")
 
 
-def test_queries() -> None:
-    async def main() -> None:
-        async with client() as http:
-            for query, expected in (
-                ("", {"limit": 7, "open": False, "game": None}),
-                ("limit=&open=&game=", {"limit": 7, "open": False, "game": None}),
-                ("limit=3&open=true&game=12&other=x", {"limit": 3, "open": True, "game": "12"}),
-            ):
-                assert (await http.get(f"/tell?{query}")).json()["query"] == expected
-            for query in ("limit=x", "limit=-1", "limit=1.5", "limit=" + "9" * 5000, "open=maybe"):
-                reply = await http.get(f"/tell?{query}")
-                assert code_of(reply) == (400, "invalid_message"), query[:20]
-                assert f"query.{query.partition('=')[0]}" in reply.json()["error"]["message"]
-
-    asyncio.run(main())
+async def test_queries() -> None:
+    async with client() as http:
+        for query, expected in (
+            ("", {"limit": 7, "open": False, "game": None}),
+            ("limit=&open=&game=", {"limit": 7, "open": False, "game": None}),
+            ("limit=3&open=true&game=12&other=x", {"limit": 3, "open": True, "game": "12"}),
+        ):
+            assert (await http.get(f"/tell?{query}")).json()["query"] == expected
+        for query in ("limit=x", "limit=-1", "limit=1.5", "limit=" + "9" * 5000, "open=maybe"):
+            reply = await http.get(f"/tell?{query}")
+            assert code_of(reply) == (400, "invalid_message"), query[:20]
+            assert f"query.{query.partition('=')[0]}" in reply.json()["error"]["message"]
 
 
-def test_rooms_by_id_and_by_code() -> None:
-    async def main() -> None:
-        async with client() as http:
-            assert (await http.get("/rooms/r_7")).json()["room"] == "r_7"
-            by_code = (await http.get("/rooms/code")).json()
-            assert (by_code["room"], by_code["code"]) == (ROOM, "CODE")
-            for room in ("nocode", "%00", "r_%0a", "x" * 65):
-                assert code_of(await http.get(f"/rooms/{room}")) == (404, "room_not_found"), room
-
-    asyncio.run(main())
+async def test_rooms_by_id_and_by_code() -> None:
+    async with client() as http:
+        assert (await http.get("/rooms/r_7")).json()["room"] == "r_7"
+        by_code = (await http.get("/rooms/code")).json()
+        assert (by_code["room"], by_code["code"]) == (ROOM, "CODE")
+        for room in ("nocode", "%00", "r_%0a", "x" * 65):
+            assert code_of(await http.get(f"/rooms/{room}")) == (404, "room_not_found"), room
 
 
-def test_codes_are_not_found_by_trying() -> None:
+async def test_codes_are_not_found_by_trying() -> None:
     """After twenty wrong ones a private room's code is answered as if it were one, by user and by address."""
 
-    async def main() -> None:
-        clock = Time()
-        async with client(clock) as http:
-            for number in range(20):
-                assert code_of(await http.get(f"/rooms/wrong{number}")) == (404, "room_not_found")
-            for named in ("wrong20", "secret"):
-                reply = await http.get(f"/rooms/{named}")
-                assert code_of(reply) == (429, "rate_limited")
-                assert reply.json()["error"]["retry_after_ms"] == 6000
-                other = await http.get(f"/rooms/{named}", headers={"Authorization": "Bearer cid"})
-                assert code_of(other) == (429, "rate_limited"), "from the same address"
-            assert (await http.get("/rooms/code")).json()["room"] == ROOM, "public rooms are in the lobby"
-            member = await http.get("/rooms/secret", headers={"Authorization": "Bearer bob"})
-            assert member.json()["room"] == ROOM, "who has a part in it may always come in"
-            clock.now += 6.1
-            assert (await http.get("/rooms/secret")).json()["code"] == "SECRET"
-
-    asyncio.run(main())
+    clock = Time()
+    async with client(clock) as http:
+        for number in range(20):
+            assert code_of(await http.get(f"/rooms/wrong{number}")) == (404, "room_not_found")
+        for named in ("wrong20", "secret"):
+            reply = await http.get(f"/rooms/{named}")
+            assert code_of(reply) == (429, "rate_limited")
+            assert reply.json()["error"]["retry_after_ms"] == 6000
+            other = await http.get(f"/rooms/{named}", headers={"Authorization": "Bearer cid"})
+            assert code_of(other) == (429, "rate_limited"), "from the same address"
+        assert (await http.get("/rooms/code")).json()["room"] == ROOM, "public rooms are in the lobby"
+        member = await http.get("/rooms/secret", headers={"Authorization": "Bearer bob"})
+        assert member.json()["room"] == ROOM, "who has a part in it may always come in"
+        clock.now += 6.1
+        assert (await http.get("/rooms/secret")).json()["code"] == "SECRET"
 
 
 @pytest.mark.parametrize("key", ["x" * 65, "a\tb", "\x7f"])
-def test_keys_that_are_no_ids(key: str) -> None:
-    async def main() -> None:
-        async with client() as http:
-            reply = await http.get("/tell", headers={"Idempotency-Key": key})
-            assert code_of(reply) == (400, "invalid_message")
-            assert (await http.get("/tell", headers={"Idempotency-Key": "mine"})).json()["key"] == "mine"
-
-    asyncio.run(main())
+async def test_keys_that_are_no_ids(key: str) -> None:
+    async with client() as http:
+        reply = await http.get("/tell", headers={"Idempotency-Key": key})
+        assert code_of(reply) == (400, "invalid_message")
+        assert (await http.get("/tell", headers={"Idempotency-Key": "mine"})).json()["key"] == "mine"
 
 
-def test_answers() -> None:
-    async def main() -> None:
-        async with client() as http:
-            reply = await http.get("/headers")
-            assert (reply.json(), reply.headers["x-told"]) == ({"raw": True}, "yes")
-            no = await http.get("/refuse")
-            error = {"code": "overloaded", "message": "Too much.", "details": {"why": "x"}, "retry_after_ms": 1001}
-            assert (no.status_code, no.json(), no.headers["retry-after"]) == (503, {"error": error}, "2")
-            assert code_of(await http.get("/away")) == (503, "storage_unavailable")
-            assert code_of(await http.get("/conflict")) == (503, "room_unavailable")
-            assert code_of(await http.get("/nowhere")) == (404, "not_found")
-            other = await http.put("/tell")
-            assert code_of(other) == (405, "not_found")
-            assert set(other.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
-            assert (await http.head("/tell")).status_code == 200
-
-    asyncio.run(main())
+async def test_answers() -> None:
+    async with client() as http:
+        reply = await http.get("/headers")
+        assert (reply.json(), reply.headers["x-told"]) == ({"raw": True}, "yes")
+        no = await http.get("/refuse")
+        error = {"code": "overloaded", "message": "Too much.", "details": {"why": "x"}, "retry_after_ms": 1001}
+        assert (no.status_code, no.json(), no.headers["retry-after"]) == (503, {"error": error}, "2")
+        assert code_of(await http.get("/away")) == (503, "storage_unavailable")
+        assert code_of(await http.get("/conflict")) == (503, "room_unavailable")
+        assert code_of(await http.get("/nowhere")) == (404, "not_found")
+        other = await http.put("/tell")
+        assert code_of(other) == (405, "not_found")
+        assert set(other.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+        assert (await http.head("/tell")).status_code == 200
 
 
-def test_who_asks_too_often() -> None:
-    async def main() -> None:
-        time = Time()
-        async with client(time) as http:
-            codes = [(await http.get("/tell")).status_code for _ in range(int(USER_BURST) + 3)]
-            assert codes == [200] * int(USER_BURST) + [429] * 3
-            refused = await http.get("/tell")
-            assert refused.json()["error"]["code"] == "rate_limited"
-            assert refused.json()["error"]["retry_after_ms"] == 1000
-            assert (await http.get("/tell", headers={"Authorization": "Bearer ben"})).status_code == 200
-            time.now += 1
-            codes = [(await http.get("/tell")).status_code for _ in range(int(USER_RATE) + 1)]
-            assert codes == [200] * int(USER_RATE) + [429]
-            codes = [
-                (await http.get("/tell", headers={"Authorization": f"Bearer{bad}"})).status_code
-                for bad in (" bad", "") * (int(ADDRESS_BURST) // 2 + 1)
-            ]
-            assert codes == [401] * int(ADDRESS_BURST) + [429] * 2, "those who are nobody count by their address"
-
-    asyncio.run(main())
+async def test_who_asks_too_often() -> None:
+    time = Time()
+    async with client(time) as http:
+        codes = [(await http.get("/tell")).status_code for _ in range(int(USER_BURST) + 3)]
+        assert codes == [200] * int(USER_BURST) + [429] * 3
+        refused = await http.get("/tell")
+        assert refused.json()["error"]["code"] == "rate_limited"
+        assert refused.json()["error"]["retry_after_ms"] == 1000
+        assert (await http.get("/tell", headers={"Authorization": "Bearer ben"})).status_code == 200
+        time.now += 1
+        codes = [(await http.get("/tell")).status_code for _ in range(int(USER_RATE) + 1)]
+        assert codes == [200] * int(USER_RATE) + [429]
+        codes = [
+            (await http.get("/tell", headers={"Authorization": f"Bearer{bad}"})).status_code
+            for bad in (" bad", "") * (int(ADDRESS_BURST) // 2 + 1)
+        ]
+        assert codes == [401] * int(ADDRESS_BURST) + [429] * 2, "those who are nobody count by their address"
 
 
-def test_an_address_is_judged_before_anybody_is_looked_up() -> None:
-    async def main() -> None:
-        time, looked = Time(), Looked()
-        async with client(time, looked) as http:
-            for n in range(int(ADDRESS_BURST) + 100):
-                kept = await http.get("/tell", headers={"Authorization": f"Session {n}"})
-            assert code_of(kept) == (429, "rate_limited")
-            assert looked.up == ADDRESS_BURST, "those of whom it is known that they ask too much cost no query"
-            assert (await http.get("/tell")).status_code == 200, "a token of ours needs no looking up"
-            time.now += 1
-            assert (await http.get("/tell", headers={"Authorization": "Session ann"})).status_code == 200
-
-    asyncio.run(main())
+async def test_an_address_is_judged_before_anybody_is_looked_up() -> None:
+    time, looked = Time(), Looked()
+    async with client(time, looked) as http:
+        for n in range(int(ADDRESS_BURST) + 100):
+            kept = await http.get("/tell", headers={"Authorization": f"Session {n}"})
+        assert code_of(kept) == (429, "rate_limited")
+        assert looked.up == ADDRESS_BURST, "those of whom it is known that they ask too much cost no query"
+        assert (await http.get("/tell")).status_code == 200, "a token of ours needs no looking up"
+        time.now += 1
+        assert (await http.get("/tell", headers={"Authorization": "Session ann"})).status_code == 200
 
 
 def test_so_many_a_minute_all_at_once_if_they_like() -> None:

@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from kit.hosts import run
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
 from tavola.load.client.websocket import HandshakeRefused, connect
 
@@ -62,66 +61,57 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
         await server.shutdown()
 
 
-def test_a_socket_with_a_handler_outlives_the_application() -> None:
-    async def main() -> None:
-        echoes: list[Echo] = []
+async def test_a_socket_with_a_handler_outlives_the_application() -> None:
+    echoes: list[Echo] = []
 
-        async def application(websocket: WebSocket) -> None:
-            await websocket.accept()
-            echo = Echo(websocket.scope["extensions"][EXTENSION])
-            echo.direct.attach(echo)
-            echoes.append(echo)
+    async def application(websocket: WebSocket) -> None:
+        await websocket.accept()
+        echo = Echo(websocket.scope["extensions"][EXTENSION])
+        echo.direct.attach(echo)
+        echoes.append(echo)
 
-        async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
-            heard = Heard()
-            client = await connect(url, heard.messages.put_nowait, heard.close)
-            for text in (b"one", b"two"):
-                client.send(text)
-                assert await heard.messages.get() == text
-            [echo] = echoes
-            kept = vars(echo.direct)
-            assert not kept.keys() & {"conn", "request", "response", "scope"}
-            echo.direct.close(4408, "enough")
-            assert await heard.lost == (4408, "enough")
-            await echo.ended.wait()
-
-    run(main())
+    async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
+        heard = Heard()
+        client = await connect(url, heard.messages.put_nowait, heard.close)
+        for text in (b"one", b"two"):
+            client.send(text)
+            assert await heard.messages.get() == text
+        [echo] = echoes
+        kept = vars(echo.direct)
+        assert not kept.keys() & {"conn", "request", "response", "scope"}
+        echo.direct.close(4408, "enough")
+        assert await heard.lost == (4408, "enough")
+        await echo.ended.wait()
 
 
-def test_a_client_that_hangs_up_is_gone() -> None:
-    async def main() -> None:
-        attached: asyncio.Queue[Echo] = asyncio.Queue()
+async def test_a_client_that_hangs_up_is_gone() -> None:
+    attached: asyncio.Queue[Echo] = asyncio.Queue()
 
-        async def application(websocket: WebSocket) -> None:
-            await websocket.accept()
-            echo = Echo(websocket.scope["extensions"][EXTENSION])
-            echo.direct.attach(echo)
-            attached.put_nowait(echo)
+    async def application(websocket: WebSocket) -> None:
+        await websocket.accept()
+        echo = Echo(websocket.scope["extensions"][EXTENSION])
+        echo.direct.attach(echo)
+        attached.put_nowait(echo)
 
-        async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
-            heard = Heard()
-            client = await connect(url, heard.messages.put_nowait, heard.close)
-            echo = await attached.get()
-            client.abort()
-            await echo.ended.wait()
-
-    run(main())
+    async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
+        heard = Heard()
+        client = await connect(url, heard.messages.put_nowait, heard.close)
+        echo = await attached.get()
+        client.abort()
+        await echo.ended.wait()
 
 
 @pytest.mark.parametrize("accepts", [True, False])
-def test_an_application_that_attaches_nothing_leaves_no_socket(accepts: bool) -> None:
-    async def main() -> None:
-        async def application(websocket: WebSocket) -> None:
-            if accepts:
-                await websocket.accept()
+async def test_an_application_that_attaches_nothing_leaves_no_socket(accepts: bool) -> None:
+    async def application(websocket: WebSocket) -> None:
+        if accepts:
+            await websocket.accept()
 
-        async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
-            heard = Heard()
-            if accepts:
+    async with asyncio.timeout(WITHIN_S), serving(Starlette(routes=[WebSocketRoute("/", application)])) as url:
+        heard = Heard()
+        if accepts:
+            await connect(url, heard.messages.put_nowait, heard.close)
+            await heard.lost
+        else:
+            with pytest.raises(HandshakeRefused):
                 await connect(url, heard.messages.put_nowait, heard.close)
-                await heard.lost
-            else:
-                with pytest.raises(HandshakeRefused):
-                    await connect(url, heard.messages.put_nowait, heard.close)
-
-    run(main())
