@@ -265,6 +265,32 @@ async def test_a_refusal_waits_for_what_it_was_decided_on(database_url: str) -> 
         assert code(await refused) == "seat_taken"
 
 
+async def test_what_changes_nothing_waits_for_what_it_was_decided_on(database_url: str) -> None:
+    """And sent again long after, what once changed something is answered as it was then."""
+    async with (
+        connected(database_url) as direct,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as database,
+        hosting(database, "a") as table,
+    ):
+        room = await open_room(direct)
+        epoch = await place(direct, room)
+        proxy.lose("hold", "asked first")
+        joined = table.deliver(epoch, "ann", join(room, "asked first"))
+        await proxy.held.wait()
+        again = table.deliver(epoch, "ann", join(room, "asked again"))
+        await table.rouse(epoch, room)
+        assert not again.done()
+        proxy.release()
+        first, second = await joined, await again
+        assert isinstance(first, Committed)
+        assert second == Committed(first.seq, {"status": "approved", "unchanged": True})
+        for number in range(REMEMBERED + 1):
+            await table.does(epoch, "host", chat(room, f"c{number}"))
+        once_more = await table.does(epoch, "ann", join(room, "asked first"))
+        assert (once_more.seq, once_more.give) == (first.seq, first.give)
+
+
 async def test_a_refusal_is_not_given_for_what_never_happened(database_url: str) -> None:
     async with (
         connected(database_url) as direct,
