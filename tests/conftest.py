@@ -23,7 +23,7 @@ settings.register_profile("long", max_examples=2000)
 _numbers = count(1)
 
 
-class Loop(uvloop.Loop):  # type: ignore[misc]
+class Loop(uvloop.Loop):
     """As production's. A future that fails when nobody waits for it any more, as of a connection that is cut, is no
     failure of the test; an exception in a callback is."""
 
