@@ -160,7 +160,7 @@ class _End(asyncio.Protocol):
         buffer = self._received
         buffer += data
         start, end = 0, len(buffer)
-        while end - start >= 4:
+        while end - start >= 4 and self._transport is not None:
             size = int.from_bytes(buffer[start : start + 4], "big")
             if size > (MESSAGE_LIMIT if self.open else HELLO_LIMIT):
                 self.cut("message too large")

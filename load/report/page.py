@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
-from tavola.load.report import plots
-from tavola.load.proof.findings import PROMISES
-from tavola.load.report.proof import Proof
 from tavola.load.measure.stats import Percentiles
+from tavola.load.proof.findings import PROMISES
+from tavola.load.report import plots
+from tavola.load.report.proof import Proof
 
 FINDINGS_SHOWN = 100
 

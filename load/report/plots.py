@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tavola.load.faults.injector import Injected
-from tavola.load.report.svg import Drawing, Scale, rows, short, times
-from tavola.load.report.proof import Recovery
 from tavola.load.measure.sampler import Sample
 from tavola.load.measure.stats import Second
+from tavola.load.report.proof import Recovery
+from tavola.load.report.svg import Drawing, Scale, rows, short, times
 
 WIDTH, LEFT, RIGHT, TOP = 1040.0, 132.0, 1024.0, 12.0
 FAMILIES = {"actor": 1, "edge": 2, "postgres": 3, "commit": 3, "redis": 4, "net": 5, "client": 6}

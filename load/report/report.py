@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tavola.load.checks.verdict import Verdict, Violation
-from tavola.load.measure.outcome import EdgeKilled
 from tavola.load.client.frames import Json
 from tavola.load.measure.memory import Held, Memory, Moment, grown_kb
-from tavola.load.measure.outcome import RunOutcome
+from tavola.load.measure.outcome import EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Usage
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Percentiles, Second
@@ -257,5 +256,3 @@ def _show_memory(console: Console, report: Report) -> None:
             f"{moment:9} a table takes {each.kb_per_table:,.1f} KB of its actor, a socket {each.kb_per_socket:,.1f} KB "
             "of its edge"
         )
-
-

@@ -20,6 +20,7 @@ import pytest
 import ray
 import yaml  # type: ignore[import-untyped]
 
+import kit.door
 from kit.client import Api, Player, reachable
 from kit.stack import FOREIGN, until
 from tavola.stack.processes import STACK_MARK, free_port
@@ -49,7 +50,7 @@ class Machines:
         doors.mkdir()
         for name in ("ssh", "rsync"):
             door = doors / name
-            door.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("door.py")} {name} "$@"\n')
+            door.write_text(f'#!/bin/sh\nexec {sys.executable} {kit.door.__file__} {name} "$@"\n')
             door.chmod(0o755)
         for machine in (self.head, WORKER):
             home = folder / machine

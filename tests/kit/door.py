@@ -28,12 +28,13 @@ def ssh(words: list[str]) -> None:
 
 
 def rsync(words: list[str]) -> None:
-    """`rsync … [--exclude name …] source user@machine:~/place`; a folder's name ends with a slash."""
+    """`rsync -a… [--exclude name …] source user@machine:~/place`; a folder's name ends with a slash. Links are kept."""
     excluded = [after for word, after in pairwise(words) if word == "--exclude"]
     source, (machine, _, place) = words[-2], words[-1].rpartition("@")[2].partition(":")
     target = home(machine) / place.removeprefix("~/")
     if source.endswith("/"):
-        shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*excluded))
+        ignored = shutil.ignore_patterns(*excluded)
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=ignored)
     else:
         shutil.copy2(source, target)
 
