@@ -19,8 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from tavola.actors.cluster.control_plane import Cluster, ensure_steward, join
+from tavola.actors.cluster.control_plane import Cluster, join
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.cluster.steward_actor import ensure_steward
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.collector import relax

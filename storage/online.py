@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from tavola.storage.redis import ONLINE_MS
+from tavola.config.limits import SILENT_MS
 
 WITHIN_S = 1.0
 USERS_LIMIT = 200
@@ -63,7 +63,7 @@ class OnlineReader:
             for key, beat in zip(keys, beats, strict=True)
             if beat is not None
         }
-        since = now_ms - ONLINE_MS
+        since = now_ms - SILENT_MS
         online = await self._redis.zcount("online:users", since, "+inf")
         # The library's types do not know that scores were asked for.
         seen: Any = await self._redis.zrange(

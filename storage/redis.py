@@ -17,6 +17,7 @@ import hiredis
 import structlog
 from redis.connection import SSLConnection, parse_url
 
+from tavola.config.limits import SILENT_MS
 from tavola.storage.sealing import NotOpened, Opener, Sealer, numbers
 
 log = structlog.get_logger()
@@ -29,8 +30,6 @@ BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
 
 
-ONLINE_MS = 75_000
-"""Who was not seen for so long is online no more."""
 PRESENCE_CHANNEL = "presence:updates"
 
 
@@ -303,5 +302,5 @@ class EdgeBoard(_Link):
             stream.write(_command("HSET", f"connections:{user}", self._edge, str(count)))
             stream.write(_command("EXPIRE", f"connections:{user}", "3600"))
             stream.write(_command("ZADD", "online:users", str(now_ms), user))
-        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - ONLINE_MS)))
+        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - SILENT_MS)))
         stream.write(_command("EXPIRE", "online:users", "3600"))

@@ -57,7 +57,8 @@ def steward() -> None:
     from tavola.config.settings import load
 
     settings = load()
-    from tavola.actors.cluster.control_plane import ensure_steward, join
+    from tavola.actors.cluster.control_plane import join
+    from tavola.actors.cluster.steward_actor import ensure_steward
     from tavola.storage.fingerprint import admitted_at
 
     asyncio.run(admitted_at(settings.database_url, settings.secrets))

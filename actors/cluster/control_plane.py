@@ -1,7 +1,7 @@
 """Ray as the control plane: join the cluster, start and end room actors, keep the steward.
 
-Its calls block, so they run in threads. With `actors/cluster/remote.py` the only place that imports Ray. Moves never
-come through here.
+Its calls block, so they run in threads. With `room_actor` and `steward_actor` the only place that imports Ray. Moves
+never come through here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Full, Node
 from tavola.actors.cluster.directory import ClusterUnavailable
-from tavola.actors.cluster.remote import RoomActor, StewardActor
+from tavola.actors.cluster.room_actor import RoomActor
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
 
@@ -35,8 +35,7 @@ STARTS_AT_ONCE = 4
 """Actors that one process starts at a time, where each carries one room."""
 FULL_S = 1.0
 """For how long a cluster that was found full is not asked again."""
-STEWARD = "steward"
-_OPTIONS: dict[str, Any] = {
+DETACHED: dict[str, Any] = {
     "lifetime": "detached",
     "num_cpus": 0,
     "max_restarts": 0,
@@ -99,12 +98,12 @@ class Cluster:
             raise Full("no node carries another room actor")
         name = f"room-actor-{secrets.token_hex(6)}"
         try:
-            nodes = await _in_thread(_nodes)
+            nodes = await in_thread(_nodes)
             most = ceiling.ceilings(nodes, self._settings.room_actors_per_node)
             roomy = await ceiling.with_room(self._database, nodes, most)
             where = None if len(roomy) == len(nodes) else random.choice(roomy)
             log.info("actor.starting", actor=name)
-            await _in_thread(self._start_blocking, name, most, where)
+            await in_thread(self._start_blocking, name, most, where)
         except Full as full:
             self._full_until = loop.time() + FULL_S
             log.warning("actors.full", reason=str(full))
@@ -112,7 +111,7 @@ class Cluster:
 
     def _start_blocking(self, name: str, most: Mapping[str, int], where: Node | None) -> None:
         """Wherever Ray likes, unless some nodes are full."""
-        options = {**_OPTIONS, "name": name, "namespace": self._settings.namespace}
+        options = {**DETACHED, "name": name, "namespace": self._settings.namespace}
         if where is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(where.id, soft=True)
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
@@ -120,22 +119,11 @@ class Cluster:
 
     async def end_actor(self, name: str) -> None:
         """End a room actor, if it still runs. Its rooms are safe."""
-        await _in_thread(self._end_blocking, name)
+        await in_thread(self._end_blocking, name)
 
     def _end_blocking(self, name: str) -> None:
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=self._settings.namespace))
-
-
-async def ensure_steward(settings: Settings) -> None:
-    """On return the steward runs, in the cluster that this process has joined."""
-    await _in_thread(_ensure_blocking, settings)
-
-
-def _ensure_blocking(settings: Settings) -> None:
-    options = {**_OPTIONS, "name": STEWARD, "namespace": settings.namespace, "get_if_exists": True}
-    steward: Any = ray.remote(StewardActor).options(**options).remote(settings)
-    ray.get(steward.start.remote(), timeout=START_TIMEOUT_S)
 
 
 def _nodes() -> list[Node]:
@@ -146,7 +134,7 @@ def _nodes() -> list[Node]:
     ]
 
 
-async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
+async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     try:
         async with asyncio.timeout(START_TIMEOUT_S + 5):
             return await asyncio.to_thread(call, *arguments)

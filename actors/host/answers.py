@@ -13,6 +13,7 @@ import msgspec
 
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.messages import Committed, Refusal
+from tavola.actors.wire.refusals import ID_REUSED
 
 Key = tuple[UserId, CommandId]
 """What makes a command one: who sent it, under which id."""
@@ -21,7 +22,6 @@ REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
 
 
-ID_REUSED = Refusal("id_reused", "That id was given to another command.")
 MARK_BITS = 32
 
 text_of = msgspec.json.Encoder(order="deterministic").encode

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol, assert_never
 
 import structlog
 
-from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
@@ -42,7 +41,7 @@ from tavola.actors.wire.messages import (
     Submit,
 )
 from tavola.actors.wire.mistakes import GAME_ERROR, Doing, Mistakes
-from tavola.actors.wire.refusals import STORAGE_AWAY
+from tavola.actors.wire.refusals import ID_REUSED, STORAGE_AWAY
 from tavola.games.base import Refused
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 

@@ -21,13 +21,12 @@ from tavola.actors.room.clock import MERCY_MS, Grace
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import AnyCommand, Connected, Disconnected, UserId
 from tavola.actors.wire.messages import Answer, Committed, PresenceAt, ReportPresence
+from tavola.config.limits import SILENT_MS
 from tavola.games.base import SeatIndex
 
 TICK_S = 0.5
 EDGE_LOST_MS = 5_000
 """How long those whose edge is gone have to appear on another before they are away."""
-REQUEST_MS = 75_000
-"""How long a request counts as presence: as long as a socket may be silent."""
 ROUND_TICKS = 30
 """In so many ticks every room is looked at once."""
 
@@ -138,7 +137,7 @@ class PresenceTracker:
         for user in expected:
             if user not in slot.whereabouts:
                 # He sat down by a request and has shown himself nowhere yet.
-                self._stays(slot, user, BY_REQUEST, self._now() + REQUEST_MS)
+                self._stays(slot, user, BY_REQUEST, self._now() + SILENT_MS)
             self._judge(slot, user)
         watching = set(_watching(slot))
         for user in watching:

@@ -15,9 +15,6 @@ from tavola.actors.room.state import Grant, Role
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.games.base import Entropy, SeatIndex
 
-REJOIN_MS = 300_000
-"""A rejoin token is good for this long after its holder was last connected (or until the hand ends)."""
-
 
 def grant(user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Grant:
     """A grant made by the command that was given `entropy`; its id tells nothing of that."""

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from tavola.actors.room import clock
-from tavola.actors.room.grants import REJOIN_MS, GrantSigner
+from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
+from tavola.config.limits import REJOIN_MS
 from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]

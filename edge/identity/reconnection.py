@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.grants import REJOIN_MS, digest
+from tavola.actors.room.grants import digest
 from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM
+from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identity
 from tavola.edge.identity.tokens import Tokens, fresh
 from tavola.storage.postgres import Database

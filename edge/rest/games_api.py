@@ -14,6 +14,7 @@ from tavola.actors.wire.refusals import NO_ROOM
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.strangers import hidden
+from tavola.edge.routing.view_lookup import corrupted
 from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
 
@@ -116,8 +117,3 @@ def endpoints(database: Database) -> list[Endpoint]:
         ),
         Endpoint("GET", f"{GAME}/restore", restore, "A checkpoint, shown", Restored, query=Version, refusals=host_only),
     ]
-
-
-def corrupted(error: Corrupted) -> Refusal:
-    details = {"room": error.room, "version": error.seq, "found": error.found}
-    return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
 from tavola.actors.wire.names import clean
+from tavola.actors.wire.refusals import ID_REUSED
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identity
 from tavola.games.base import Refused

@@ -7,10 +7,10 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
-from tavola.actors.host.answers import ID_REUSED
 from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import ID_REUSED
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, NewRoom, RoomSummary
 from tavola.storage.postgres import Database

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 import structlog
 
-from tavola.actors.host.presence import REQUEST_MS
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
 from tavola.actors.wire.refusals import NO_ROOM
+from tavola.config.limits import REJOIN_MS, SILENT_MS
 from tavola.edge.routing.router import ASLEEP, Router
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import EdgeBoard
@@ -38,11 +38,9 @@ PAUSE_S, PAUSES_S = 0.1, 10.0
 """Between two batches, and all of them together: who is there is no news, and play goes first."""
 AGAIN_S = 2.0
 """After how long what an actor was not told is tried again."""
-LATELY_S = REQUEST_MS / 1000
+LATELY_S = SILENT_MS / 1000
 TOUCH_S = 10.0
 """A user's requests within this time are told as one, which counts for that much longer."""
-REJOIN_MS = 300_000
-"""A rejoin token is good for so long after its holder has gone: at each beat it gets that, and some beats more."""
 BEATS_MS = 60_000
 
 

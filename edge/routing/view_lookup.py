@@ -9,7 +9,6 @@ from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, STORAGE_AWAY
-from tavola.edge.rest.games_api import corrupted
 from tavola.edge.routing.router import ASLEEP, Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -46,3 +45,8 @@ class ViewLookup:
             return STORAGE_AWAY
         except Corrupted as error:
             return corrupted(error)
+
+
+def corrupted(error: Corrupted) -> Refusal:
+    details = {"room": error.room, "version": error.seq, "found": error.found}
+    return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)

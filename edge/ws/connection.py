@@ -15,6 +15,7 @@ import structlog
 from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import NO_SERVER, STORAGE_AWAY
+from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
@@ -51,7 +52,7 @@ CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
 kept, and sent to everybody there."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
-SILENT_S = 75.0
+SILENT_S = SILENT_MS / 1000
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
 TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", None, 1000)

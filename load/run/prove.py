@@ -138,7 +138,10 @@ class Prover:
         self._say("judging …")
         assert scenario.record is not None
         found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
-        found += tap.found()
+        found += [
+            Finding("P5", room, 0, f"{count} messages on the channel were not sealed")
+            for room, count in tap.unsealed.items()
+        ]
         truth.close()
         texts = effects.logs_of(data_dir)
         found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)

@@ -10,7 +10,7 @@ from tavola.load.bench.floods.attacks import FLOODS
 from tavola.load.bench.floods.honest import Noticed, seated
 from tavola.load.bench.floods.run import flooding, target_of
 
-LOG_LIMIT = 20_000
+LOG_LIMIT = 100_000
 """Bytes of an edge's log that all floods together may cause."""
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
 from kit.proxy import proxied
-from tavola.actors.host.presence import EDGE_LOST_MS, REQUEST_MS
+from tavola.actors.host.presence import EDGE_LOST_MS
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.wire.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
 from tavola.actors.wire.messages import Evict, Ok, ReportPresence
+from tavola.config.limits import SILENT_MS
 from tavola.storage.postgres import Database
 
 
@@ -43,7 +44,7 @@ class Room:
 
     async def attend(self, here: str = "", gone: str = "", lately: str = "", edge: str = "e1") -> None:
         came, went = (tuple(UserId(user) for user in named.split()) for named in (here, gone))
-        asked = tuple((UserId(user), REQUEST_MS) for user in lately.split())
+        asked = tuple((UserId(user), SILENT_MS) for user in lately.split())
         assert await self.table.ask(ReportPresence(self.epoch, self.id, edge, came, went, asked)) == Ok()
 
     def passes(self, ms: int) -> None:
@@ -197,9 +198,9 @@ async def test_a_player_by_request_alone(database_url: str) -> None:
         await room.does("bob", TakeSeat(id="sit", room=room.id, seat_index=0))
         for _ in range(40):
             room.passes(0)
-        room.passes(REQUEST_MS - 1)
+        room.passes(SILENT_MS - 1)
         await room.attend(lately="bob")
-        room.passes(REQUEST_MS - 1)
+        room.passes(SILENT_MS - 1)
         await room.settled()
         assert room.told("player_away") == []
         room.passes(1)

@@ -11,7 +11,7 @@ import pytest
 
 from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place
 from tavola.actors.room.codec import update_of
-from tavola.actors.room.grants import REJOIN_MS, digest
+from tavola.actors.room.grants import digest
 from tavola.actors.wire.commands import (
     Epoch,
     Kick,
@@ -25,6 +25,7 @@ from tavola.actors.wire.commands import (
     UserId,
 )
 from tavola.actors.wire.refusals import NO_ROOM
+from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import EXPIRED, INVALID, Identities
 from tavola.edge.identity.reconnection import (
     CONNECTION_MS,

@@ -16,8 +16,10 @@ from tavola.load.client.client import HEARTBEAT, Client
 from tavola.load.client.frames import FullFrame, HeartbeatAck, Json, Update
 from tavola.load.client.http_client import Http
 from tavola.load.client.room import FULL, JoinedRoom
+from tavola.load.measure.scenario import AT_ONCE
 from tavola.load.measure.stats import Histogram
 
+GAME = "tictactoe"
 MOVE_EVERY_S, BEAT_EVERY_S = 0.03, 0.02
 WAITS_S = 0.2
 
@@ -122,7 +124,7 @@ async def seated(url: str) -> AsyncIterator[Pair]:
     async with Http(url) as http, contextlib.AsyncExitStack() as stack:
         api = ApiClient(http)
         people = [await api.sign_in(name) for name in ("Ada", "Bela")]
-        wish = {"game": "tictactoe", "approval": "auto", "options": {"turn_seconds": 600}}
+        wish = {"game": GAME, "approval": "auto", "options": {"turn_seconds": 600, **AT_ONCE[GAME]}}
         room = await api.create_room(people[0], wish)
         players = []
         for seat, who in enumerate(people):

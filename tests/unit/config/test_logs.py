@@ -45,7 +45,7 @@ FULL = """
 DYING = """
     import asyncio
     import structlog
-    from tavola.actors.cluster.remote import _Service
+    from tavola.actors.cluster.service import Service
 
     def fails(*_):
         raise OSError(28, "No space left on device")
@@ -55,7 +55,7 @@ DYING = """
 
     async def main():
         structlog.configure(processors=[fails])
-        service = _Service()
+        service = Service()
         service.keep(part())
         await asyncio.sleep(30)
 

@@ -1,20 +1,16 @@
-"""The few lines that make the host and the steward Ray actors. Everything in an actor runs in its one event loop."""
+"""The inside of a room actor's process: a host, its line, and its row in `room_actors`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
-import time
 from collections.abc import Mapping
-from typing import Any
 
-import ray
 import structlog
 
 from tavola.actors.cluster import ceiling
-from tavola.actors.cluster.directory import Directory
-from tavola.actors.cluster.steward import Steward
+from tavola.actors.cluster.service import LAST_WORDS_S, Service, now_ms
 from tavola.actors.host import crash
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
@@ -35,25 +31,8 @@ BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
 STUCK_S = 60.0
 """An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
-LAST_WORDS_S = 1.0
-"""How long an actor that could not be started stays, so that who asked for it is told why."""
 REPLACED_WITHIN_S = 5.0
 """Over how long actors end when the deployment's secret was replaced: not all of a cluster's rooms move at once."""
-SECRET_LOOK_S = 5.0
-"""How often the steward looks whether the deployment's secret was replaced."""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _or_die(task: asyncio.Task[Any]) -> None:
-    """A part of the actor ended: so does the actor, whatever happens on the way. Its rooms are placed elsewhere."""
-    try:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("actor.failed", error=type(error).__name__, exc_info=error)
-    finally:
-        os._exit(1)
 
 
 async def beat(name: str, database: Database, host: Host, admitted: Admitted) -> None:
@@ -80,19 +59,7 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.warning("actor.beat_failed", reason=str(error))
 
 
-class _Service:
-    """What an actor keeps running; the first part to end takes the process with it."""
-
-    def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[Any]] = []
-
-    def keep(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(_or_die)
-        self._tasks.append(task)
-
-
-class RoomActor(_Service):
+class RoomProcess(Service):
     """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
 
     def __init__(self, name: str, settings: Settings) -> None:
@@ -101,16 +68,16 @@ class RoomActor(_Service):
         self._name = name
         self._settings = settings
 
-    async def start(self, most: Mapping[str, int]) -> str:
+    async def start(self, node: str, most: Mapping[str, int]) -> str:
         """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
         detached, has no row, and nobody would ever come for it. `most`: how many there may be on each node."""
         try:
-            return await self._start(most)
+            return await self._start(node, most)
         except Exception:
             asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
             raise
 
-    async def _start(self, most: Mapping[str, int]) -> str:
+    async def _start(self, node: str, most: Mapping[str, int]) -> str:
         settings = self._settings
         database = await Database.connect(settings.database_url, least=1, most=4)
         admitted = await admit(database, settings.secrets)
@@ -120,7 +87,6 @@ class RoomActor(_Service):
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
         host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
-        node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         address = await server.start(node)
         self.keep(publisher.run())
         self.keep(host.run())
@@ -129,51 +95,3 @@ class RoomActor(_Service):
         self.keep(beat(self._name, database, host, admitted))
         relax()
         return address
-
-    async def ping(self) -> int:
-        return os.getpid()
-
-
-class StewardActor(_Service):
-    """A `Steward` in a process of its own."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        logs.configure()
-        self._settings = settings
-        self._starting: asyncio.Future[None] | None = None
-
-    async def start(self) -> int:
-        """On return the steward works; asking again changes nothing. One that cannot be started ends."""
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(self._start())
-        try:
-            await asyncio.shield(self._starting)
-        except Exception:
-            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
-            raise
-        return os.getpid()
-
-    async def _start(self) -> None:
-        from tavola.actors.cluster.control_plane import Cluster
-
-        database = await Database.connect(self._settings.database_url, least=1, most=4)
-        admitted = await admit(database, self._settings.secrets)
-        cluster = Cluster(self._settings, database)
-        directory = Directory(database, cluster)
-        self.keep(Steward(self._settings, admitted.secrets, database, directory, cluster, now_ms).run())
-        self.keep(self._until_replaced(database, admitted))
-
-    async def _until_replaced(self, database: Database, admitted: Admitted) -> None:
-        """Edges start another one, with the secrets that they have."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while True:
-            await asyncio.sleep(SECRET_LOOK_S)
-            try:
-                row = await database.row("secret_turn")
-                if row is not None and await replaced(database, admitted, row["turn"], loop.time() - began):
-                    log.info("steward.secret_replaced")
-                    return
-            except StorageUnavailable as error:
-                log.warning("steward.look_failed", reason=str(error))
