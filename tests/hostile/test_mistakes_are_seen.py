@@ -19,11 +19,6 @@ AT_START = "from kit.broken import register\nregister()\n"
 """Python runs a `sitecustomize.py` on its path before anything else, in every process of the stack."""
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Where broken games can be played."""

@@ -27,11 +27,6 @@ LIVE = "SELECT count(*) FROM room_actors WHERE alive_at > now() - interval '6 se
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two edges, no spares, and the limits of a deployment that sets none; its node carries few actors."""
     defaults = {"TAVOLA_ROOMS_PER_USER": str(PER_USER), "TAVOLA_ROOMS_OPENED_PER_MINUTE": str(PER_MINUTE)}

@@ -62,7 +62,7 @@ def gets(url: str) -> int:
 async def test_an_address_that_floods_with_cookies_costs_no_query(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.http.ADDRESS_BURST", 50.0)
+    monkeypatch.setattr("tavola.edge.rest.rest.ADDRESS_BURST", 50.0)
 
     async with edges(database_url, redis_url) as (edge,):
         ann = await edge.sign_in("Ann")
