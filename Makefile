@@ -1,11 +1,20 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test long check soak proof peers clean
+.PHONY: help dev test long check soak proof peers clean another
 
-PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
-	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13 python3.14,$(shell $(p) -c \
+	'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
+NO_PYTHON := { echo "Tavola needs Python 3.11 to 3.14: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 BIN := .venv/bin
+
+# `make … PYTHON=python3.13`: an environment of another Python makes way.
+VERSION := -c 'import sys; print(sys.version.split()[0])'
+ifneq "$(origin PYTHON)" "file"
+ifneq "$(shell $(PYTHON) $(VERSION))" "$(shell $(BIN)/python $(VERSION) 2>/dev/null)"
+.venv/installed: another
+endif
+endif
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,16 +22,20 @@ help: ## this list
 .venv: .venv/installed ## install into .venv, only when something changed
 
 .venv/installed: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Tavola needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -n "$(PYTHON)" || $(NO_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+another:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || $(NO_PYTHON)
+	@rm -rf .venv
+
 dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS='--bots 5 --edges 2')
 	@exec $(BIN)/tavola dev $(ARGS)
 
-test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x')
+test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x'; PYTHON=python3.13)
 	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),tests/run)
 
 check: .venv/installed ## lint, format and types
