@@ -1,4 +1,4 @@
-"""docs/protocol.md has all that the code says on the wire: every code, event, command, frame and close."""
+"""docs/reference/protocol.md has all that the code says on the wire: every code, event, command, frame and close."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tavola.actors.wire.commands import STATUS, ClientCommand, RequestJoin, User
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 FOLDER = Path(__file__).parents[3]
-TEXT = (FOLDER / "docs" / "protocol.md").read_text()
+TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
 REFUSING, TELLING = {"No", "Refused"}, {"Event", "_about"}
