@@ -30,7 +30,7 @@ O = TypeVar("O", bound=msgspec.Struct)
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A "no" with a stable code of PROTOCOL section 5. `message` is one sentence for a person; it tells no secrets."""
+    """A "no" with a code of protocol.md section 5. `message` is one sentence for a person; it tells no secrets."""
 
     code: str
     message: str

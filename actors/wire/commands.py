@@ -1,7 +1,7 @@
-"""The vocabulary: who sends, every command, and every refusal. Fields and codes are those of docs/protocol.md.
+"""The vocabulary: who sends, every command, and every refusal. Fields and codes: docs/reference/protocol.md.
 
 A command is decided by `actors.room.decide.decide`. Adding one: a class here, a case there, and a row in
-docs/protocol.md; the type checker names every other place that must know of it.
+docs/reference/protocol.md; the type checker names every other place that must know of it.
 """
 
 from __future__ import annotations

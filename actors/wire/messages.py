@@ -85,7 +85,7 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
+    """`view` is the JSON of protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
     viewer sits, watches, or is the host."""
 
     seq: Seq
@@ -102,7 +102,7 @@ class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 
 class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
-    """Whether a player or spectator is there. As JSON it is the `presence` frame of docs/protocol.md, and what is
+    """Whether a player or spectator is there. As JSON it is the `presence` frame of protocol.md, and what is
     published about it: only to be shown to those inside the room."""
 
     room: RoomId

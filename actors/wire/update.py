@@ -79,7 +79,7 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
         return part.grant if part is not None else ""
 
     def frame_for(self, user: UserId, audience: Audience, extra: bytes = b"") -> bytes:
-        """The `update` of docs/protocol.md as `user` may see it. `extra`: more members, each with a comma before it."""
+        """The `update` of protocol.md as `user` may see it. `extra`: more members, each with a comma before it."""
         frame = self.frame(*self.shown_to(user, audience))
         return b"%b%b}" % (frame[:-1], extra) if extra else frame
 

@@ -1,4 +1,4 @@
-"""The REST door's list: every endpoint of an edge. Paths as docs/protocol.md."""
+"""The REST door's list: every endpoint of an edge. Paths as docs/reference/protocol.md."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const time = (iso) => new Date(iso).toLocaleTimeString();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The server said no: `code` is one of docs/protocol.md section 5. */
+/** The server said no: `code` is one of protocol.md section 5. */
 class Refused extends Error {
   constructor({ code, message }) {
     super(message);

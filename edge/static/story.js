@@ -1,4 +1,4 @@
-/** What happened, in words: for the history, for screen readers. Events are those of docs/protocol.md. */
+/** What happened, in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
 
 import { amount, cardText } from "./cards.js";
 

@@ -1,8 +1,8 @@
-/** Types of tavola.js, the client of a Tavola server. The wire is docs/protocol.md; examples are in docs/client.md. */
+/** Types of tavola.js, the client of a Tavola server. Wire: docs/reference/protocol.md; use: docs/howto/client.md. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Every refusal's code: docs/protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
+/** Every refusal's code: protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options"
   | "unauthenticated" | "token_expired" | "token_invalid"
@@ -68,7 +68,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: docs/protocol.md section 4. What is null on the server is absent. */
+/** What this user may see of a room: protocol.md section 4. What is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;

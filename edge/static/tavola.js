@@ -3,8 +3,8 @@
  *
  * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
  * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is docs/protocol.md, this
- * client is docs/client.md, its types are tavola.d.ts.
+ * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is
+ * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts.
  *
  *     const client = new Tavola();
  *     await client.signIn("Ann");
@@ -54,7 +54,7 @@ export class TavolaError extends Error {
   }
 }
 
-/** The server said no: `code` is one of docs/protocol.md section 5. The command had no effect. */
+/** The server said no: `code` is one of protocol.md section 5. The command had no effect. */
 export class Refused extends TavolaError {
   constructor({ code, message, details, retry_after_ms, id, room }) {
     super(message ?? code);

@@ -1,4 +1,4 @@
-"""One client's connection: authenticated first, then commands in and updates out. Frames as docs/protocol.md says."""
+"""One client's connection: authenticated first, then commands in and updates out. Frames as protocol.md says."""
 
 from __future__ import annotations
 

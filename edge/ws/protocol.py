@@ -1,6 +1,6 @@
 """Frames ↔ commands. Shapes and sizes are checked here, before anything else sees a frame; no sockets.
 
-Fields and codes are those of docs/protocol.md.
+Fields and codes are those of docs/reference/protocol.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A random legal move, for a bot that knows no rules: whatever `me.legal` offers (PROTOCOL section 4)."""
+"""A random legal move, for a bot that knows no rules: whatever `me.legal` offers (protocol.md section 4)."""
 
 from __future__ import annotations
 

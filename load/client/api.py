@@ -1,4 +1,4 @@
-"""The REST half of a client (PROTOCOL section 3): signing in, rooms, joining, a full view."""
+"""The REST half of a client (protocol.md section 3): signing in, rooms, joining, a full view."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNLIMITED = "start the server with TAVOLA_GUESTS_PER_MINUTE=0 to have so many pl
 
 
 class RequestRefused(Exception):
-    """The server said no: `code` is one of PROTOCOL section 5."""
+    """The server said no: `code` is one of protocol.md section 5."""
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -95,7 +95,7 @@ class ApiClient:
         return await self.json("POST", f"/api/rooms/{room}/join", guest, body, command_id)
 
     async def hydrate(self, room: str, viewer: ClientIdentity) -> HttpReply:
-        """The body is the view (PROTOCOL section 4)."""
+        """The body is the view (protocol.md section 4)."""
         return await self._call("GET", f"/api/rooms/{room}/hydrate", viewer)
 
     async def json(

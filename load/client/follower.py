@@ -1,6 +1,6 @@
 """Following one room: a plain synchronous object that is fed frames and keeps the view current. No socket, no clock.
 
-A socket that follows a room is promised each number once, in order, or a fresh full view (PROTOCOL section 2). The
+A socket that follows a room is promised each number once, in order, or a fresh full view (protocol.md section 2). The
 follower keeps the view right even when that promise is broken, and reports each breach as a `Fault`. A full view that
 is older than what was seen is taken: the server's database went back, and what was seen since is gone. It is a fault
 all the same, for those who judge a server; unless the view is `stale`, and so no more than old.

@@ -1,4 +1,4 @@
-"""What the server sends, as types (PROTOCOL section 2). Two depths: everything, or only what is needed to take turns.
+"""What the server sends, as types (protocol.md section 2). Two depths: everything, or only what it takes to play.
 
 The shallow one lets a decoder skip the rest of a frame without making objects of it: with thousands of followers in
 one process that is most of their cost.
@@ -59,7 +59,7 @@ class Ack(msgspec.Struct, tag_field="type", tag="ack"):
 
 
 class ErrorReceived(msgspec.Struct, tag_field="type", tag="error"):
-    """A "no". `code` is one of PROTOCOL section 5; with `retry_after_ms` the same command may be sent again."""
+    """A "no". `code` is one of protocol.md section 5; with `retry_after_ms` the same command may be sent again."""
 
     code: str
     message: str = ""

@@ -1,4 +1,4 @@
-"""One viewer's view of a room (PROTOCOL section 4), kept by merging patches: whole, or only what it takes to play."""
+"""One viewer's view of a room (protocol.md section 4), kept by merging patches: whole, or what it takes to play."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hostile client sends is answered with the code of docs/protocol.md, section 5, and changes nothing."""
+"""What a hostile client sends is answered with the code of protocol.md, section 5, and changes nothing."""
 
 from __future__ import annotations
 

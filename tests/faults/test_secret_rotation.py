@@ -90,7 +90,7 @@ def ray(tmp_path: Path) -> Iterator[dict[str, str]]:
 async def test_nobody_loses_a_seat_while_the_secret_is_replaced(
     tmp_path: Path, database_url: str, redis_url: str, ray: dict[str, str]
 ) -> None:
-    """Three roll-outs, as docs/cluster.md has them; each stack comes while the one before it runs. Whoever goes from
+    """Three roll-outs, as howto/cluster.md has them; each stack comes while the one before it runs. Whoever goes from
     one to the next has nothing but what they were given: a seat token, a rejoin token, an identity token."""
     given: dict[str, Any] = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **ray}
 
@@ -124,7 +124,7 @@ async def test_nobody_loses_a_seat_while_the_secret_is_replaced(
                 await eye.follow(url)
                 await asyncio.to_thread(before.stop)
                 rolled_out = time.monotonic()
-                # Between two roll-outs docs/cluster.md waits a minute.
+                # Between two roll-outs docs/howto/cluster.md waits a minute.
                 await until(lambda: time.monotonic() > rolled_out + LAGGING_S + 15, "what lagged has ended", 90)  # noqa: B023
                 assert (await t.owner()).epoch > first.epoch, "its actor had the secrets of before"
                 await t.move()

@@ -1,4 +1,4 @@
-"""A client of the wire that forgives nothing, on the `websockets` library. It knows docs/protocol.md, no code of ours.
+"""A client of the wire that forgives nothing, on the `websockets` library. It knows protocol.md, no code of ours.
 
 It keeps every frame, holds the view by merging patches, and notes each number that did not come once and in order.
 """

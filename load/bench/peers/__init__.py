@@ -1,4 +1,4 @@
-"""The same play on Tavola, on what others use, and on what is underneath, in one run: docs/peers.md.
+"""The same play on Tavola, on what others use, and on what is underneath, in one run: docs/explanation/peers.md.
 
     __main__   the command              run         one system after the other
     systems    what is compared         install     packages from npm and PyPI, into a cache

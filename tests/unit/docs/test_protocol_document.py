@@ -1,4 +1,4 @@
-"""docs/protocol.md has all that the code says on the wire: every code, event, command, frame and close."""
+"""docs/reference/protocol.md has all that the code says on the wire: every code, event, command, frame and close."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tavola.actors.wire.commands import STATUS, ClientCommand, RequestJoin, User
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 FOLDER = Path(__file__).parents[3]
-TEXT = (FOLDER / "docs" / "protocol.md").read_text()
+TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
-REFUSING, TELLING = {"No", "Refused"}, {"Event", "_about"}
+REFUSING, TELLING = {"Refusal", "Refused"}, {"Event", "RoomEvent", "_about"}
 OF_PATHS = "not_found"
 """The code of a path that there is not: no command's, so not in `STATUS`."""
 
@@ -81,7 +81,7 @@ def test_every_frame_of_a_client_has_its_row(kind: type[msgspec.Struct]) -> None
 
 
 def test_every_frame_of_the_server_is_told_of() -> None:
-    source = "".join((FOLDER / "edge" / name).read_text() for name in ("protocol.py", "frames.py"))
+    source = "".join((FOLDER / "edge" / "ws" / name).read_text() for name in ("protocol.py", "frames.py"))
     tags = set(re.findall(r'(?:tag=|"type": |"type":)"([a-z_]+)"', source))
     assert {"authenticated", "hydrated", "ack", "error", "closing"} <= tags
     assert tags <= NAMES

@@ -1,4 +1,4 @@
-"""`cluster.yaml`, and the AWS keys of docs/cluster.md: Ray takes them, a shell can read them, no secret is in them."""
+"""`cluster.yaml`, and the AWS keys of howto/cluster.md: Ray takes them, a shell can read them, no secret is in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def on_premise() -> dict[str, Any]:
 
 def on_aws() -> dict[str, Any]:
     """As the page says: its keys in place of ours of the same name."""
-    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/howto/cluster.md").read_text(), re.DOTALL)
     return {**on_premise(), **yaml.safe_load(block)}
 
 
@@ -64,7 +64,7 @@ def test_no_secret_is_in_it() -> None:
 
 
 def test_the_settings_on_the_page_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [block] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    [block] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/howto/cluster.md").read_text(), re.DOTALL)
     (tmp_path / ".env").write_text(block)
     monkeypatch.chdir(tmp_path)
     for name in SECRETS:

@@ -1,30 +1,28 @@
-"""The README's tutorial, taken at its word: its game is run as it stands there."""
+"""The tutorial, taken at its word: its game is played as it stands there."""
 
 from __future__ import annotations
 
 import random
-import re
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from kit.examples import example
 from tavola.actors.room.decide import decide, open_room
 from tavola.actors.room.state import Decision, Info, Room
 from tavola.actors.wire.commands import SYSTEM, Act, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
 from tavola.games.base import Entropy, Game
 from tavola.games.registry import GAMES
 
-README = Path(__file__).parents[3] / "README.md"
+TUTORIAL = "docs/tutorial-first-game.md"
 
 
 @pytest.fixture
 def nim(monkeypatch: pytest.MonkeyPatch) -> Game[Any, Any]:
-    code = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Nim" in block)
     module = ModuleType("nim")
     monkeypatch.setitem(__import__("sys").modules, "nim", module)
-    exec(compile(code, "README.md", "exec"), module.__dict__)
+    exec(compile(example(TUTORIAL, "class Nim"), TUTORIAL, "exec"), module.__dict__)
     game: Game[Any, Any] = module.Nim()
     monkeypatch.setitem(GAMES, "nim", game)
     return game

@@ -1,0 +1,90 @@
+"""No example in README or docs is untried: each is named here, with the test that runs it or the kind that it is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import click
+import pytest
+import typer
+
+from kit.examples import ROOT, example, examples
+from tavola.cli import app
+from tavola.config.settings import Settings
+from tavola.load.cli import app as load
+from tavola.rooms import app as operator
+
+PROGRAMS = {
+    ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial.py",
+    ("docs/howto/client.md", "import httpx"): "tests/browser/test_docs.py",
+    ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
+    ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
+    ("docs/howto/client.md", "stale_turn"): "tests/browser/test_docs.py",
+    ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
+    ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
+}
+PICTURES = ("──▶", '"seq": 142')
+"""What is in blocks that show something and are for nobody to run."""
+COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|for) ?(.*)$")
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """(page, line) of every command in a block of commands."""
+    blocks = [each for each in examples() if not each.language and not any(sign in each.text for sign in PICTURES)]
+    return [(each.page, line) for each in blocks for line in each.text.splitlines()]
+
+
+def test_every_program_is_run_by_a_test() -> None:
+    programs = [each for each in examples() if each.language]
+    for (page, mentioned), test in PROGRAMS.items():
+        example(page, mentioned)
+        assert (ROOT / test).exists()
+    assert len(programs) == len(PROGRAMS), "a new example needs a test that runs it"
+
+
+def test_the_commands_are_seen() -> None:
+    told = {page for page, _ in command_lines()}
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/howto/cluster.md",
+        "docs/howto/load.md",
+        "docs/howto/operate.md",
+    } <= told
+    assert any(line.startswith(".venv/bin/tavola rooms ") for _, line in command_lines())
+
+
+@pytest.mark.parametrize(("page", "line"), command_lines())
+def test_a_command_can_be_given_so(page: str, line: str) -> None:
+    """Its program takes these options. What `tavola` then does is tried by the tests of each command."""
+    told = COMMAND.match(line)
+    assert told, line
+    program, arguments = told[1], shlex.split(told[2], comments=True)
+    if program == "make":
+        subprocess.run(["make", "-n", "-C", ROOT, *arguments], check=True, capture_output=True)
+    if program == "tavola":
+        take(app, arguments)
+
+
+def take(taker: typer.Typer, arguments: list[str]) -> None:
+    """Fails as the program itself would, if it does not take the arguments. Nothing is run."""
+    command = typer.main.get_command(taker)
+    if not isinstance(command, click.Group):
+        command.make_context("tavola", list(arguments))
+        return
+    name, *rest = arguments
+    if name == "load":
+        take(load, rest)
+    elif name in ("rooms", "room") and taker is app:
+        take(operator, arguments)
+    else:
+        command.commands[name].make_context(name, rest)
+
+
+def test_the_settings_of_a_cluster_are_ours_or_rays() -> None:
+    names = re.findall(r"^(\w+)=", example("docs/howto/cluster.md", "DATABASE_URL="), re.MULTILINE)
+    ours = {field.alias for field in Settings.model_fields.values()}
+    assert len(names) == 6
+    assert {name for name in names if not name.startswith("RAY_")} <= ours
