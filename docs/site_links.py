@@ -28,7 +28,7 @@ BEFORE_MKDOCS = 10
 log = logging.getLogger("mkdocs.hooks")
 
 
-class Links(Treeprocessor, Extension):
+class Links(Treeprocessor, Extension):  # type: ignore[misc]
     """Knows the page that is being made."""
 
     def __init__(self) -> None:
