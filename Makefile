@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test long check soak proof peers clean another
+.PHONY: help dev test long check docs soak proof peers clean another
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13 python3.14,$(shell $(p) -c \
 	'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
@@ -42,6 +42,10 @@ check: .venv/installed ## lint, format and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+docs: .venv/installed ## the references from the code, and all of docs as a site in build/site; a dead link fails
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 long: .venv/installed ## what `make test` leaves out for time: planted bugs, dying stacks, properties on 2,000 random games each (ARGS=tests/property: 5 to 7 minutes)
 	@$(BIN)/python -m pytest -m long --hypothesis-profile=long $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import accumulate
+from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -17,6 +18,28 @@ from tavola.actors.wire.refusals import NO_SERVER
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Kind = Literal["gauge", "counter", "histogram"]
+
+
+class Described(NamedTuple):
+    """A metric as its reference shows it. Of a counter, Prometheus ends the name with `_total`."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+SOCKETS = Described("tavola_sockets", "gauge", "Open WebSockets on this edge")
+ROOMS = Described("tavola_rooms_followed", "gauge", "Rooms that somebody follows on this edge")
+LOST = Described(
+    "tavola_histories_lost", "counter", "Rooms whose database went back behind what was shown of them here"
+)
+UNSEALED = Described("tavola_redis_not_opened", "counter", "Messages in Redis that nobody of ours had sealed: ignored")
+COMMANDS = Described("tavola_commands", "counter", "Commands answered", ("command", "outcome"))
+ANSWERS = Described("tavola_answer_seconds", "histogram", "From a command's arrival at the edge to its answer")
+METRICS = (SOCKETS, ROOMS, LOST, UNSEALED, COMMANDS, ANSWERS)
 
 
 class Metrics(Collector):
@@ -60,22 +83,28 @@ class Metrics(Collector):
         return self._seconds
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("tavola_sockets", "Open WebSockets on this edge", self._sockets())
-        yield GaugeMetricFamily("tavola_rooms_followed", "Rooms that somebody follows on this edge", self._rooms())
-        yield CounterMetricFamily(
-            "tavola_histories_lost", "Rooms whose database went back behind what was shown of them here", self._lost()
-        )
-        unsealed = "Messages in Redis that nobody of ours had sealed: ignored"
-        yield CounterMetricFamily("tavola_redis_not_opened", unsealed, self._not_opened())
-        commands = CounterMetricFamily("tavola_commands", "Commands answered", labels=["command", "outcome"])
+        yield _gauge(SOCKETS, self._sockets())
+        yield _gauge(ROOMS, self._rooms())
+        yield _counter(LOST, self._lost())
+        yield _counter(UNSEALED, self._not_opened())
+        commands = _counter(COMMANDS)
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)
         yield commands
         bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
-        answers = HistogramMetricFamily("tavola_answer_seconds", "From a command's arrival at the edge to its answer")
+        answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning)
         answers.add_metric([], list(zip(bounds, accumulate(self._buckets), strict=True)), self._seconds)
         yield answers
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _gauge(of: Described, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(of.name, of.meaning, value)
+
+
+def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
+    """With labels, if it has any; then its values are added one by one."""
+    return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)

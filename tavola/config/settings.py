@@ -54,43 +54,55 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
 
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
-    """Empty: `tavola dev` starts its own."""
+    """The truth: `postgresql://…`. Empty: `tavola dev` starts its own."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
-    """Empty: `tavola dev` starts its own."""
+    """The wake-up: `redis://…`, or `rediss://…` for TLS. Empty: `tavola dev` starts its own."""
     ray_address: str = Field("", alias="RAY_ADDRESS")
-    """Empty: `tavola dev` starts its own."""
+    """The cluster to join, such as `10.0.0.1:6379`. Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
-    """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    """At least 32 bytes, the same for all of a deployment; the database keeps a fingerprint of it, and what starts with
+    another one is refused. Empty only when the stack is embedded and has not kept one yet."""
     jwt_secret_other: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET_OTHER")
     """Accepted as well, while one secret takes the place of another. Empty: none is."""
     admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
     """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
+    """The address at which an edge listens."""
     port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)
+    """The port at which an edge listens. 0: any free one."""
     data_dir: Path = Field(Path(".tavola"), alias="TAVOLA_DATA_DIR")
-    """Absolute after validation."""
+    """The embedded servers' data, the kept secret and the logs. Made absolute."""
     namespace: str = Field("tavola", alias="TAVOLA_NAMESPACE", min_length=1)
     """Ray's namespace of the steward and the room actors."""
     rooms_per_actor: int = Field(1, alias="TAVOLA_ROOMS_PER_ACTOR", ge=1, le=100_000)
+    """1: every room has an actor process of its own. More: so many rooms share one."""
     spares: int = Field(1, alias="TAVOLA_SPARES", ge=0, le=1_000)
+    """Actors that are started and kept ready, so that a room need not wait for one."""
     room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
+    """For so long an actor may not answer before its room is placed elsewhere."""
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
+    """What a player without a socket has for a turn."""
     disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
+    """A player without a socket is `away` at once, and after this `disconnected`: they are dealt out."""
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
+    """After this, between rounds, the seat of a player without a socket is freed."""
     rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
     """Open rooms of which one user may be the host before they open another. 0: any number."""
     rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)
     """Rooms that one user may open in a minute, and that they may have started by a command. 0: any number."""
     room_actors_per_node: int = Field(0, alias="TAVOLA_ROOM_ACTORS_PER_NODE", ge=0)
-    """0: as many as the node's memory is for (`actors.cluster.ceiling`)."""
+    """Room actors that a node carries; where all are full, what needs another is refused `overloaded`. 0: as many as
+    half of the node's memory is for, at 50 MB each, and at least 4."""
     guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
-    """Separated by commas or blanks. Empty: the edge's own origin."""
+    """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
+    Empty: the edge's own origin."""
     connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
-    """To one edge, sockets among them. 0: any number."""
+    """To one edge at once, sockets among them. An IPv6 network of 64 bits is one address. 0: any number."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
-    """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count."""
+    """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count. Their own
+    connections are not counted; sockets through them are, by where they come from."""
     trusted_issuer: str = Field("", alias="TAVOLA_TRUSTED_ISSUER")
     """The `iss` of another issuer whose identity tokens are taken, such as a Supabase project's. Empty: none."""
     trusted_audience: str = Field("tavola", alias="TAVOLA_TRUSTED_AUDIENCE", min_length=1)
@@ -98,14 +110,19 @@ class Settings(BaseSettings):
     trusted_algorithm: str = Field("", alias="TAVOLA_TRUSTED_ALGORITHM")
     """The one algorithm that its tokens are signed with."""
     trusted_key: SecretStr = Field(SecretStr(""), alias="TAVOLA_TRUSTED_KEY")
-    """Its public key in PEM (line ends may be written `\\n`), or the secret shared with it. This or `trusted_jwks`."""
+    """Its public key in PEM (line ends may be written `\\n`), or the secret shared with it. This or
+    `TAVOLA_TRUSTED_JWKS`."""
     trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
     """Where it publishes its keys: an https URL, or the path of a file."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
+    """Instead of `REDIS_URL`: the server's name or address."""
     redis_port: int = Field(6379, alias="REDIS_PORT", ge=1, le=65535, exclude=True, repr=False)
+    """With `REDIS_HOST`."""
     redis_password: SecretStr = Field(SecretStr(""), alias="REDIS_PASSWORD", exclude=True, repr=False)
+    """With `REDIS_HOST`."""
     redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
+    """With `REDIS_HOST`."""
 
     def for_actors(self) -> Self:
         """Without the secrets that only edges need."""
