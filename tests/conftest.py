@@ -19,7 +19,7 @@ from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
 from tavola.stack.embedded_roles import ROLE
 
-# For `make long`; tests/property/example_counts.py says who follows it.
+# For `make long`; tests/kit/example_counts.py says who follows it.
 settings.register_profile("long", max_examples=2000)
 
 _numbers = count(1)
