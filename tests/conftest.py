@@ -1,4 +1,5 @@
-"""Real servers for the tests: one Postgres and one Redis a session, a fresh database and an empty Redis a test."""
+"""Real servers for the tests: one Postgres and one Redis a session, a fresh database and an empty Redis a test. Whole
+stacks to break: started once for all tests that want them, always stopped."""
 
 import asyncio
 import shutil
@@ -13,11 +14,12 @@ import redis
 import uvloop
 from hypothesis import settings
 
+from kit.stack import ADMIN_SECRET, Stack
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
 from tavola.stack.embedded_roles import ROLE
 
-# For `make long`; tests/property/example_counts.py says who follows it.
+# For `make long`; tests/kit/example_counts.py says who follows it.
 settings.register_profile("long", max_examples=2000)
 
 _numbers = count(1)
@@ -94,6 +96,33 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two edges, and a warm spare for each: a race for one actor would hide a race for the room."""
+    yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2, TAVOLA_SPARES="2"))
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two edges, and all rooms in a few actors: for tests of many rooms, of which none is killed; and an operator."""
+    folder = tmp_path_factory.mktemp("crowd") / "data"
+    yield from _running(Stack(folder, edges=2, TAVOLA_ROOMS_PER_ACTOR="500", TAVOLA_ADMIN_SECRET=ADMIN_SECRET))
+
+
+@pytest.fixture(scope="session")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One edge, no spares."""
+    yield from _running(Stack(tmp_path_factory.mktemp("cold") / "data", TAVOLA_SPARES="0"))
+
+
+def _running(stack: Stack) -> Iterator[Stack]:
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
 
 
 async def _execute(url: str, statement: str) -> None:

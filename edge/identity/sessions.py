@@ -2,8 +2,8 @@
 Redis and, which is what counts, in Postgres.
 
 A guest's session lasts for an hour after each use, until they ask to join a room or open one: then it is a week, as
-the statement writes that lets them in (`players` in storage/records.sql, `create_room`). So nobody fills a table with
-guests who were never here.
+the statement writes that lets them in (`players` in storage/sql/records.sql, `create_room`). So nobody fills a table
+with guests who were never here.
 
 A session that was read from Postgres within the last hour is believed when Redis has it. So what was deleted cannot
 come back out of Redis for longer than that, and for that long `SignOuts` knows of it: a put-back that races with

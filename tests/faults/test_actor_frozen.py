@@ -85,14 +85,15 @@ async def test_a_commit_whose_news_are_late(stack: Stack) -> None:
 @asynccontextmanager
 async def published(stack: Stack, room: str) -> AsyncIterator[Callable[[], Awaitable[Update]]]:
     """Gives the next of the room's updates that comes through Redis."""
+    name = f"room:{room}"
     async with Redis.from_url(stack.redis_url) as redis, redis.pubsub() as channel:
-        await channel.subscribe(f"room:{room}")
+        await channel.subscribe(name)
 
         async def following() -> Update:
             async def message() -> Any:
                 return await channel.get_message(ignore_subscribe_messages=True, timeout=0.01)
 
-            return decode((await until(message, "something published"))["data"])
+            return decode(stack.opened(name, (await until(message, "something published"))["data"]))
 
         yield following
 

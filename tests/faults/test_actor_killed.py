@@ -50,9 +50,9 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
     player = await t.next_to_act()
     move = player.passive()
 
-    began = await t.truth.now()
+    began, name = await t.truth.now(), f"room:{t.room}"
     async with Redis.from_url(t.stack.redis_url) as redis, redis.pubsub() as channel:
-        await channel.subscribe(f"room:{t.room}")
+        await channel.subscribe(name)
         assert (await _next(channel))["type"] == "subscribe"
         t.stack.arm(point)
         pending = player.send("act", **move)
@@ -67,7 +67,7 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
         t.note(player, first)
         await t.all_at(first["seq"])
         await t.move()
-        published = codec.decode((await _next(channel))["data"])
+        published = codec.decode(t.stack.opened(name, (await _next(channel))["data"]))
     assert (published.epoch == before.epoch) == (point == "publish.after"), "what the dead had published, and no more"
 
     after = await t.owner()

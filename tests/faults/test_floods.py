@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
+
 from kit.client import Api
 from kit.stack import Stack, until
 from tavola.load.bench.floods.attacks import FLOODS
 from tavola.load.bench.floods.honest import Noticed, seated
 from tavola.load.bench.floods.run import flooding, target_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LOG_LIMIT = 100_000
 """Bytes of an edge's log that all floods together may cause."""

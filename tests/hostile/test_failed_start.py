@@ -29,7 +29,7 @@ def test_what_ray_wrote_can_be_read_after_its_stop(tmp_path: Path) -> None:
     for name in ("short", "d" * 80):
         ray = LocalRay(tmp_path / name)
         asyncio.run(come_and_go(ray))
-        assert "raylet" in (ray.folder / "data/s/logs/raylet.out").read_text()
+        assert "raylet" in (ray.folder / "data/r/s/logs/raylet.out").read_text()
         assert not ray.data.is_symlink()
 
 

@@ -41,7 +41,7 @@ with socket.socket(socket.AF_UNIX) as line:
 """
 
 
-START = "import sys; from tavola import fork_server; fork_server._start(sys.argv[1])"
+START = "import sys; from tavola.stack import fork_server; fork_server._start(sys.argv[1])"
 
 
 @pytest.fixture

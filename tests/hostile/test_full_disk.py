@@ -68,7 +68,10 @@ def mounted(place: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-@pytest.mark.parametrize("below", ["postgres", ""], ids=["the database's", "everything's"])
+@pytest.mark.parametrize(
+    "below",
+    [pytest.param("postgres", id="the database's", marks=pytest.mark.long), pytest.param("", id="everything's")],
+)
 async def test_a_disk_that_is_full_for_a_while(below: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with mounted(folder / below) as disk:
@@ -81,6 +84,7 @@ async def test_a_disk_that_is_full_for_a_while(below: str, tmp_path: Path) -> No
             stack.stop()
 
 
+@pytest.mark.long
 async def test_logs_without_space_stop_nobody(tmp_path: Path) -> None:
     """Only the actors' logs lie on the full disk: what they have to say when Postgres dies is lost, and no more."""
     folder = tmp_path / "data"

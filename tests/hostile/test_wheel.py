@@ -11,14 +11,16 @@ import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from kit.stack import FOREIGN, Stack
 
 ROOT = Path(__file__).parents[2]
-OURS = ("actors", "edge", "games", "load", "storage", "tavola")
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", *OURS)
+FOLDERS = ("actors", "edge", "games", "load", "storage")
+"""Of ours, linked into the package `tavola`; many a project has packages of these names."""
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "tavola", *FOLDERS)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith((*FOREIGN, "PYTHON"))}
 WHERE = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
@@ -58,7 +60,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Somebody's own, with packages of theirs."""
-    for name in ("games", "storage", "load"):
+    for name in FOLDERS:
         package = tmp_path / "project" / name
         package.mkdir(parents=True)
         (package / "__init__.py").write_text(f"raise RuntimeError('the {name} of the project')\n")
@@ -66,9 +68,20 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_it_is_the_wheel_that_runs(programs: Path, project: Path) -> None:
-    for module, found in zip(OURS, _run(programs / "python", "-P", "-c", WHERE, *OURS).split(), strict=True):
+    modules = ("tavola", *(f"tavola.{folder}" for folder in FOLDERS))
+    for module, found in zip(modules, _run(programs / "python", "-P", "-c", WHERE, *modules).split(), strict=True):
         assert Path(found).is_relative_to(programs.parent), module
     assert "the games of the project" in _fails(programs / "python", "-c", "import games", cwd=project)
+
+
+def test_an_installed_tavola_has_one_name(programs: Path) -> None:
+    [wheel] = (programs.parents[1] / "wheel").iterdir()
+    with ZipFile(wheel) as packed:
+        files = packed.namelist()
+    assert {name.partition("/")[0] for name in files if ".dist-info/" not in name} == {"tavola"}
+    for folder in FOLDERS:
+        assert f"tavola/{folder}/__init__.py" in files
+    assert not [name for name in files if name.startswith("tavola/load/bench")], "what we are measured against"
 
 
 def test_a_game_is_played_from_an_empty_folder_beside_a_project(programs: Path, project: Path) -> None:
@@ -78,6 +91,7 @@ def test_a_game_is_played_from_an_empty_folder_beside_a_project(programs: Path, 
         pass
 
 
+@pytest.mark.long
 def test_a_game_is_played_from_within_the_project(programs: Path, project: Path) -> None:
     with _playing([programs / "python", "-m", "tavola"], cwd=project) as stack:
         path = _run(programs / "python", "-P", "-c", WORKERS_PATH, cwd=project, **stack.described["environment"])
@@ -97,9 +111,9 @@ def test_an_edge_that_waits_for_workers_in_vain_says_what_is_wrong_with_them(pro
         with pytest.raises(AssertionError, match="edge 1 did not start: no answer within") as failed:
             stack.start()
         told = str(failed.value)
-        assert f"  {tmp_path}/data/ray/data/s/logs/raylet.err ends:\n" in told
+        assert f"  {tmp_path}/data/ray/data/r/s/logs/raylet.err ends:\n" in told
         assert "ImportError: a planted one" in told.partition("raylet.err ends:")[2]
-        assert "a planted one" in (tmp_path / "data/ray/data/s/logs/raylet.err").read_text()
+        assert "a planted one" in (tmp_path / "data/ray/data/r/s/logs/raylet.err").read_text()
     finally:
         forker.write_text(sound)
         stack.stop()
@@ -124,7 +138,8 @@ def _sources(folder: Path) -> Path:
     folder.mkdir()
     for name in BUILT_FROM:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder

@@ -18,6 +18,9 @@ from typing import Any
 import asyncpg
 import psutil
 
+from tavola.config.keys import Purpose, Secrets
+from tavola.storage.sealing import Opener
+
 READY_S = 120.0
 """Two busy cores may take a minute over Ray."""
 PATIENCE_S = 40.0
@@ -134,6 +137,10 @@ class Stack:
     @property
     def secret(self) -> str:
         return str(self.described["environment"]["TAVOLA_JWT_SECRET"])
+
+    def opened(self, channel: str, sealed: bytes) -> bytes:
+        """What one of its processes has published there."""
+        return Opener(Secrets(self.secret.encode()).keys(Purpose.REDIS)).open(channel, sealed)
 
     def pid_of(self, kind: str, index: int = 0) -> int:
         """Of an edge, `postgres`, `redis` or `ray`, as it is now."""

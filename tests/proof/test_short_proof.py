@@ -37,7 +37,7 @@ def proof() -> Proof:
     return asyncio.run(prover.run())
 
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_every_promise_was_kept(proof: Proof) -> None:
