@@ -1,7 +1,7 @@
 """The browser's files: `edge/static`, read and compressed once, served under a policy that lets nothing else run.
 
 Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room; and `/admin`, the operator's, where
-there is one. What they load lies under `/static`.
+there is one. What they load lies under `/static`, by name alone: its folders are for readers, names are unique.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 FOLDER = Path(__file__).parents[1] / "static"
+Audience = Literal["client", "app", "admin"]
+"""The folders: the client that others build on, our own pages made with it, and the operator's page."""
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -69,23 +71,20 @@ class File(NamedTuple):
         return Response(body, headers=headers, media_type=self.media_type)
 
 
-def load(folder: Path = FOLDER) -> dict[str, File]:
-    """Every file of the folder by its name. Raises `KeyError` for one of a kind that is not served."""
-    files = {}
-    for path in sorted(folder.iterdir()):
+def load(*audiences: Audience) -> dict[str, File]:
+    """The files of these folders, of all without one, by name. Raises `KeyError` for one of a kind that is not served."""
+    files: dict[str, File] = {}
+    for path in sorted(path for audience in audiences or get_args(Audience) for path in (FOLDER / audience).iterdir()):
         plain = path.read_bytes()
         etag = f'"{sha256(plain).hexdigest()[:20]}"'
+        assert path.name not in files, f"two files are named {path.name}"
         files[path.name] = File(plain, gzip.compress(plain, 9, mtime=0), etag, TYPES[path.suffix])
     return files
 
 
-OPERATORS = "admin."
-"""What the names of the operator's files begin with: without an operator they are not served."""
-
-
 def routes(*, operator: bool = False) -> list[Route]:
-    """The pages and what they load; with `operator`, his too."""
-    files = {name: file for name, file in load().items() if operator or not name.startswith(OPERATORS)}
+    """The pages and what they load; the operator's only with `operator`."""
+    files = load() if operator else load("client", "app")
 
     async def page(request: Request) -> Response:
         return files["index.html"].response(request)
@@ -97,7 +96,7 @@ def routes(*, operator: bool = False) -> list[Route]:
         return file.response(request)
 
     async def admin(request: Request) -> Response:
-        return files[f"{OPERATORS}html"].response(request)
+        return files["admin.html"].response(request)
 
     return [
         *([Route("/admin", admin, methods=["GET"])] if operator else []),

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Route
 from kit.stack import Stack
 
 HERE = Path(__file__).parent
-CLIENT = HERE.parents[1] / "edge" / "static" / "tavola.js"
+CLIENT = HERE.parents[1] / "edge" / "static" / "client" / "tavola.js"
 CHECKS = re.findall(r"^  async \"(.*)\"\(", (HERE / "client_checks.js").read_text(), re.MULTILINE)
 NODE = shutil.which("node")
 

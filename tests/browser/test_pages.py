@@ -12,8 +12,10 @@ from starlette.applications import Starlette
 
 from tavola.edge.rest import pages
 
-LIMIT = 150 * 1024
-"""Bytes over the wire for the whole application."""
+LIMIT = 50 * 1024
+"""Bytes over the wire for all that a player's browser loads."""
+OPERATORS_LIMIT = 10 * 1024
+"""And for what only the operator's page loads."""
 
 
 @pytest.fixture
@@ -23,17 +25,21 @@ async def client(anyio_backend: object) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def wire_bytes(files: dict[str, pages.File]) -> int:
+    return sum(len(file.packed) for name, file in files.items() if not name.endswith(".d.ts"))
+
+
 def test_the_whole_application_is_small() -> None:
-    files = pages.load()
-    served = {name: file for name, file in files.items() if not name.endswith(".d.ts")}
-    assert len(served) > 10
-    assert sum(len(file.packed) for file in served.values()) < LIMIT / 3
-    for file in files.values():
+    assert len(pages.load("app")) > 10
+    assert 0 < wire_bytes(pages.load("client", "app")) < LIMIT
+    assert 0 < wire_bytes(pages.load("admin")) < OPERATORS_LIMIT
+    for file in pages.load().values():
         assert gzip.decompress(file.packed) == file.plain
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/room/ABCDEF", "/admin", "/static/app.js", "/static/table.css", "/static/tavola.d.ts"]
+    "path",
+    ["/", "/room/ABCDEF", "/admin", "/static/app.js", "/static/table.css", "/static/tavola.js", "/static/tavola.d.ts"],
 )
 async def test_the_policy_goes_with_everything(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
@@ -60,7 +66,10 @@ async def test_browsers_keep_what_they_have(client: httpx.AsyncClient) -> None:
     assert plain.text == first.text
 
 
-@pytest.mark.parametrize("path", ["/static/", "/static/none.js", "/static/../pages.py", "/static/%2e%2e/pages.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["/static/", "/static/none.js", "/static/client/tavola.js", "/static/../pages.py", "/static/%2e%2e/pages.py"],
+)
 async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
 
@@ -73,7 +82,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
         assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page) == []
         loaded[name] = {path.removeprefix("/static/") for path in re.findall(r'(?:src|href)="([^"]*)"', page)}
     others = {name for name in files if not name.endswith((".html", ".d.ts"))}
-    operators = {name for name in others if name.startswith(pages.OPERATORS)}
+    operators = others & pages.load("admin").keys()
     assert loaded["index.html"] == others - operators, "every file is loaded at once, and no other"
     assert loaded["admin.html"] == operators | {"icon.svg", "base.css", "dom.js"}
 
