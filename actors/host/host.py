@@ -19,7 +19,7 @@ from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import LoadedRoom, Reply, RoomEntry
 from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
-from tavola.actors.host.rooms import BROKEN, HELD_S, RETRY_S, Rooms
+from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.room import clock
 from tavola.actors.room.clock import Grace
@@ -40,9 +40,8 @@ from tavola.actors.wire.messages import (
     Request,
     Submit,
 )
-from tavola.actors.wire.mistakes import GAME_ERROR, Doing, Mistakes
-from tavola.actors.wire.refusals import ID_REUSED, STORAGE_AWAY
-from tavola.games.base import Refused
+from tavola.actors.wire.mistakes import Doing, Mistakes
+from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -60,7 +59,6 @@ TELL_S = 0.5
 """How often it is looked whether a commit hangs."""
 SAY_AGAIN_S = 1.0
 """How often it is logged, at the most, that commits fail."""
-CROWDED = Refusal("overloaded", "This table's server has too much to do.", None, 500)
 
 
 class UpdatePublisher(Protocol):
@@ -229,12 +227,12 @@ class Host:
         self._ready.set()
         return verdict
 
-    def _mistake(self, slot: LoadedRoom, error: Exception | Refused, doing: Doing, **about: str) -> None:
+    def _mistake(self, slot: LoadedRoom, error: Exception | Refusal, doing: Doing, **about: str) -> None:
         self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
 
-    def _answer_alone(self, entry: RoomEntry, verdict: Refused | Unchanged) -> None:
+    def _answer_alone(self, entry: RoomEntry, verdict: Refusal | Unchanged) -> None:
         """Answer what has no effect."""
-        answer = _no(verdict) if isinstance(verdict, Refused) else _unchanged(entry.slot, verdict)
+        answer = verdict if isinstance(verdict, Refusal) else _unchanged(entry.slot, verdict)
         if entry.slot.forgetful and entry.sender.user:
             self._refusals.add(entry, answer)
         else:
@@ -317,7 +315,7 @@ class Host:
             if entry.update is not None and isinstance(entry.verdict, Decision):
                 _answer(entry.replies, Committed(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)
-            elif isinstance(entry.verdict, Refused | Unchanged):
+            elif isinstance(entry.verdict, Refusal | Unchanged):
                 self._answer_alone(entry, entry.verdict)
 
     def _again(self, entries: Iterable[RoomEntry]) -> None:
@@ -423,7 +421,7 @@ class Host:
             verdict = self._system(slot, command, lambda _: self.presence.woken(slot))
             if slot.waiting or (isinstance(verdict, Nothing) and kind is Wake):
                 return
-            if isinstance(verdict, Refused):
+            if isinstance(verdict, Refusal):
                 self._mistake(slot, verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
@@ -451,8 +449,3 @@ def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
 
 def _unchanged(slot: LoadedRoom, verdict: Unchanged) -> Committed:
     return Committed(slot.seq, {**verdict.give, "unchanged": True})
-
-
-def _no(refused: Refused) -> Refusal:
-    details = refused.details or {}
-    return Refusal(refused.code, refused.message, refused.details, details.get("retry_after_ms"))

@@ -19,7 +19,7 @@ from tavola.actors.wire import update
 from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
-from tavola.games.base import Entropy, Refused
+from tavola.games.base import Entropy, Refusal
 from tavola.storage.rows import Row
 
 Reply = Callable[[Answer], None]
@@ -39,7 +39,7 @@ class RoomEntry(msgspec.Struct):
     entropy: Entropy = Entropy(b"")
     text: bytes = b""
     """The command as it is logged, once it is."""
-    verdict: Decision | Unchanged | Refused | None = None
+    verdict: Decision | Unchanged | Refusal | None = None
     update: Update | None = None
     projection: Projection | None = None
 
