@@ -29,12 +29,17 @@ S = TypeVar("S", bound=msgspec.Struct)
 O = TypeVar("O", bound=msgspec.Struct)
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A "no" with a code of protocol.md section 5. `message` is one sentence for a person; it tells no secrets."""
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """A "no" with a code of protocol.md section 5: nothing changed. `message` is one sentence for a person; it tells no
+    secrets. `retry_after_ms`: the same may be asked again after so long, and may be accepted then.
+
+    This is also how an actor tells it to an edge: hence the tag, among those of `actors.wire.messages`.
+    """
 
     code: str
     message: str
     details: dict[str, Json] | None = None
+    retry_after_ms: int | None = None
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -90,7 +95,7 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
 
 
 class Game(ABC, Generic[S, O]):
-    """The rules of one game. Methods are pure and never raise on a client's input: they return `Refused`.
+    """The rules of one game. Methods are pure and never raise on a client's input: they return `Refusal`.
 
     `S` is the state and `O` the options; both are msgspec structs. The state is stored as JSON in every commit: keep it
     small (under 1 KB at a busy table) and free of anything that can be computed. Cache what is computed with
@@ -121,11 +126,11 @@ class Game(ABC, Generic[S, O]):
         """An empty table."""
 
     @abstractmethod
-    def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refused:
+    def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refusal:
         """A player takes the empty `seat`. `buy_in` is what he asked to bring, unchecked; None means the default."""
 
     @abstractmethod
-    def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+    def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
         """The player in `seat` leaves. Whoever cannot leave yet (a hand is running) is named in `vacated` later on."""
 
     # Play
@@ -138,7 +143,7 @@ class Game(ABC, Generic[S, O]):
         """
 
     @abstractmethod
-    def advance(self, state: S, options: O, entropy: Entropy) -> Outcome[S] | Refused:
+    def advance(self, state: S, options: O, entropy: Entropy) -> Outcome[S] | Refusal:
         """Deal the next hand, or start the next game. Refused (`illegal_move`) when that cannot be now."""
 
     @abstractmethod
@@ -155,7 +160,7 @@ class Game(ABC, Generic[S, O]):
         """
 
     @abstractmethod
-    def play(self, state: S, options: O, seat: SeatIndex, move: Move, entropy: Entropy) -> Outcome[S] | Refused:
+    def play(self, state: S, options: O, seat: SeatIndex, move: Move, entropy: Entropy) -> Outcome[S] | Refusal:
         """`seat` makes `move`. The room has checked that it is seated; whose turn it is is the game's to check."""
 
     @abstractmethod
@@ -166,7 +171,7 @@ class Game(ABC, Generic[S, O]):
         The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
         """
 
-    def void(self, state: S, options: O, seats: Sequence[SeatIndex]) -> Outcome[S] | Refused:
+    def void(self, state: S, options: O, seats: Sequence[SeatIndex]) -> Outcome[S] | Refusal:
         """The round that runs is called off because of a mistake in the game: the players of `seats` have what they had
         when it began, and nobody else has a seat any more. The room tells of it and records it.
 
@@ -174,11 +179,11 @@ class Game(ABC, Generic[S, O]):
         it refuses, or fails, the room stands still until its host lets it go on.
         """
         if any(self.chips(state, seat) for seat in seats):
-            return Refused("illegal_move", "This game does not know what everybody had.")
+            return Refusal("illegal_move", "This game does not know what everybody had.")
         fresh = self.open(options)
         for seat in seats:
             sat = self.sit(fresh, options, seat, None)
-            if isinstance(sat, Refused):
+            if isinstance(sat, Refusal):
                 return sat
             fresh = sat.state
         return Outcome(fresh, result={"voided": True})
@@ -189,28 +194,28 @@ class Game(ABC, Generic[S, O]):
         """Whether nothing is being played just now: what the host may do only "between hands" may be done."""
         return self.turn(state) is None
 
-    def sit_out(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+    def sit_out(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
         """The player in `seat` keeps it and plays no more rounds until `sit_in`; the one that runs he plays to its end.
         The room tells of it; the outcome has no event for it."""
-        return Refused("illegal_move", "Nobody can sit out of this game.")
+        return Refusal("illegal_move", "Nobody can sit out of this game.")
 
-    def sit_in(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refused:
+    def sit_in(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
         """The player in `seat` plays again from the next round on."""
-        return Refused("illegal_move", "Nobody sits out of this game.")
+        return Refusal("illegal_move", "Nobody sits out of this game.")
 
     def sits_out(self, state: S, seat: SeatIndex) -> bool:
         """Whether the player in `seat` has chosen to sit out."""
         return False
 
-    def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refused:
+    def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
         """The player in `seat` adds `amount` chips. The room tells of it."""
-        return Refused("illegal_move", "This game has no chips.")
+        return Refusal("illegal_move", "This game has no chips.")
 
-    def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refused:
+    def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
         """The host gives (or, below zero, takes) `amount` chips, between rounds. The room tells of it."""
-        return Refused("illegal_move", "This game has no chips.")
+        return Refusal("illegal_move", "This game has no chips.")
 
-    def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refused:
+    def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refusal:
         """The table goes on with other options, between rounds. No seat that is taken is beyond the new number."""
         return Outcome(state)
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, Round, SeatIndex
+from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, Round, SeatIndex
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 
@@ -57,16 +57,16 @@ class TicTacToe(Game[State, Options]):
     def open(self, options: Options) -> State:
         return State()
 
-    def sit(self, state: State, options: Options, seat: SeatIndex, buy_in: int | None) -> Outcome[State] | Refused:
+    def sit(self, state: State, options: Options, seat: SeatIndex, buy_in: int | None) -> Outcome[State] | Refusal:
         if seat not in (0, 1):
-            return Refused("illegal_move", "This table has the seats 0 and 1.")
+            return Refusal("illegal_move", "This table has the seats 0 and 1.")
         if seat in state.seated:
-            return Refused("seat_taken", "Somebody sits there.")
+            return Refusal("seat_taken", "Somebody sits there.")
         return Outcome(msgspec.structs.replace(state, seated=(*state.seated, seat)))
 
-    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refused:
+    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refusal:
         if seat not in state.seated:
-            return Refused("not_seated", "Nobody sits there.")
+            return Refusal("not_seated", "Nobody sits there.")
         left = msgspec.structs.replace(state, seated=tuple(s for s in state.seated if s != seat))
         outcome = Outcome(left) if state.turn is None else self._over(left, winner=SeatIndex(1 - seat))
         return msgspec.structs.replace(outcome, vacated=(seat,))
@@ -76,9 +76,9 @@ class TicTacToe(Game[State, Options]):
     def advance_after_ms(self, state: State, options: Options) -> int | None:
         return options.rematch_seconds * 1000 if state.turn is None and len(state.seated) == 2 else None
 
-    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refused:
+    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refusal:
         if self.advance_after_ms(state, options) is None:
-            return Refused("illegal_move", "A game begins when both seats are taken and none is running.")
+            return Refusal("illegal_move", "A game begins when both seats are taken and none is running.")
         first = SeatIndex(state.number % 2)
         begun = State(seated=state.seated, number=state.number + 1, turn=first)
         facts: dict[str, Json] = {"number": begun.number, "first": first}
@@ -94,14 +94,14 @@ class TicTacToe(Game[State, Options]):
 
     def play(
         self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refused:
+    ) -> Outcome[State] | Refusal:
         if move.name != "mark":
-            return Refused("illegal_move", "The only move is to mark a cell.")
+            return Refusal("illegal_move", "The only move is to mark a cell.")
         if seat != state.turn:
-            return Refused("not_your_turn", "It is not your turn.")
+            return Refusal("not_your_turn", "It is not your turn.")
         cell = move.arguments.get("cell")
         if type(cell) is not int or cell not in free(state):
-            return Refused("illegal_move", "Mark one of the free cells.", {"choices": free(state)})
+            return Refusal("illegal_move", "Mark one of the free cells.", {"choices": free(state)})
         board = state.board[:cell] + str(seat) + state.board[cell + 1 :]
         marked = msgspec.structs.replace(state, board=board, turn=SeatIndex(1 - seat))
         event = Event("player_action", {"seat_index": seat, "move": "mark", "cell": cell})

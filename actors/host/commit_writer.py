@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
-from tavola.actors.host.answers import Answered, Key, text_of
-from tavola.actors.host.loaded_room import LoadedRoom, RoomEntry, answered_of
+from tavola.actors.host.answers import Answered, Key
+from tavola.actors.host.loaded_room import Accepted, LoadedRoom, Pending, answered_of
 from tavola.actors.host.rooms import HELD_S, RETRY_S
 from tavola.actors.room.codec import update_texts
 from tavola.actors.room.grants import GrantSigner
@@ -36,19 +37,17 @@ class WriteOutcome(msgspec.Struct):
     """Their rows could not be made: the game has made a mistake."""
 
 
-async def write(
-    database: Database, lane: PinnedConnection, mint: GrantSigner, entries: list[RoomEntry]
-) -> WriteOutcome:
-    """Commit the decisions among `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
-    by_slot: dict[LoadedRoom, list[RoomEntry]] = {}
+async def write(database: Database, lane: PinnedConnection, mint: GrantSigner, entries: list[Accepted]) -> WriteOutcome:
+    """Commit `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
+    by_slot: dict[LoadedRoom, list[Accepted]] = {}
     for entry in entries:
-        if entry.update is not None:
-            slot, mine = entry.slot, by_slot.setdefault(entry.slot, [])
-            prior = slot.told if not mine and slot.told != slot.epoch else None
-            # The epoch may have been raised after this was decided, to learn of an earlier commit.
-            if entry.update.epoch != slot.epoch or entry.update.prior != prior:
-                entry.update = replace(entry.update, epoch=slot.epoch, prior=prior)
-            mine.append(entry)
+        slot = entry.pending.slot
+        mine = by_slot.setdefault(slot, [])
+        prior = slot.told if not mine and slot.told != slot.epoch else None
+        # The epoch may have been raised after this was decided, to learn of an earlier commit.
+        if entry.update.epoch != slot.epoch or entry.update.prior != prior:
+            entry.update = replace(entry.update, epoch=slot.epoch, prior=prior)
+        mine.append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[LoadedRoom, int | None] = {}
     broken: dict[LoadedRoom, Exception] = {}
@@ -91,21 +90,19 @@ def rehearse(before: Room, decision: Decision, mint: GrantSigner) -> None:
 
 
 def _rows(
-    slot: LoadedRoom, mine: list[RoomEntry], mint: GrantSigner
+    slot: LoadedRoom, mine: list[Accepted], mint: GrantSigner
 ) -> tuple[StateRow, list[LogRow], Records, int | None]:
     """What `mine`, decided for one room, write, and the room's stored alarm afterwards."""
     last = mine[-1]
-    assert isinstance(last.verdict, Decision)
-    assert last.update is not None
-    state = _json(last.verdict.room.table).decode()
-    decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
+    state = _json(last.decision.room.table).decode()
+    decisions = [(entry.update.seq, entry.decision) for entry in mine]
     more, alarm = records(slot.room, decisions, slot.stored_alarm, mint)
     _encodable(more)
     row = StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, state, last.update.at)
     return row, [_log_row(entry) for entry in mine], more, alarm
 
 
-async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[RoomEntry]]) -> WriteOutcome:
+async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[Accepted]]) -> WriteOutcome:
     """Find out whether a commit of unknown outcome happened: raise the epoch first, so that it cannot any more.
 
     Should an answer to the raise be lost too, the next one finds nothing at our epoch and the room counts as fenced:
@@ -132,19 +129,19 @@ async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[RoomEntry]
             outcome.fenced.add(slot)
             continue
         slot.epoch = Epoch(row["epoch"])
-        last = mine[-1].update
-        happened = last is not None and row["seq"] == last.seq
+        happened = row["seq"] == mine[-1].update.seq
         log.info("commit.resolved", room=slot.id, happened=happened, seq=row["seq"], epoch=slot.epoch)
         if happened:
             outcome.written.add(slot)
     return outcome
 
 
-async def answered_before(database: Database, entries: list[RoomEntry]) -> dict[tuple[str, Key], Answered]:
+async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[tuple[str, Key], Answered]:
     """What was answered to those of these commands that are in the log already, by room and key."""
-    asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
-    rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
-    rooms = {entry.slot.id: entry.slot.room for entry in entries}
+    clients = [pending for pending in asked if pending.sender.user]
+    keys = [(pending.slot.id, *pending.key) for pending in clients]
+    rows = await database.rows("answers", *(list(column) for column in zip(*keys, strict=True))) if keys else []
+    rooms = {pending.slot.id: pending.slot.room for pending in clients}
     return {
         (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(
             rooms[row["room_id"]], row
@@ -153,22 +150,19 @@ async def answered_before(database: Database, entries: list[RoomEntry]) -> dict[
     }
 
 
-def _log_row(entry: RoomEntry) -> LogRow:
-    assert entry.update is not None
-    assert isinstance(entry.verdict, Decision)
-    update, table = entry.update, entry.verdict.room.table
-    entry.text = text_of(entry.command)
+def _log_row(entry: Accepted) -> LogRow:
+    update, table, pending = entry.update, entry.decision.room.table, entry.pending
     events, patch, outside, private = update_texts(update)
     return LogRow(
         room_id=update.room,
         seq=update.seq,
         game=table.games,
         hand=table.hand,
-        user_id=entry.sender.user,
-        user_name=entry.sender.name,
-        command_id=entry.command.id,
+        user_id=pending.sender.user,
+        user_name=pending.sender.name,
+        command_id=pending.command.id,
         command=entry.text.decode(),
-        answer=_json(entry.verdict.give).decode(),
+        answer=_json(entry.decision.give).decode(),
         events=events,
         patch=patch,
         outside=outside,

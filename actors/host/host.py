@@ -8,7 +8,7 @@ timer. What is decided becomes visible in one order, written in `_settle`: commi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, assert_never
 
 import structlog
@@ -16,15 +16,15 @@ import structlog
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
-from tavola.actors.host.loaded_room import LoadedRoom, Reply, RoomEntry
+from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
-from tavola.actors.host.rooms import BROKEN, HELD_S, RETRY_S, Rooms
+from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.room import clock
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
-from tavola.actors.room.incoming import Verdict, judged, trimmed
+from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.outside_view import has_part
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
@@ -40,9 +40,8 @@ from tavola.actors.wire.messages import (
     Request,
     Submit,
 )
-from tavola.actors.wire.mistakes import GAME_ERROR, Doing, Mistakes
-from tavola.actors.wire.refusals import ID_REUSED, STORAGE_AWAY
-from tavola.games.base import Refused
+from tavola.actors.wire.mistakes import Doing, Mistakes
+from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -60,7 +59,6 @@ TELL_S = 0.5
 """How often it is looked whether a commit hangs."""
 SAY_AGAIN_S = 1.0
 """How often it is logged, at the most, that commits fail."""
-CROWDED = Refusal("overloaded", "This table's server has too much to do.", None, 500)
 
 
 class UpdatePublisher(Protocol):
@@ -104,10 +102,10 @@ class Host:
         self._publisher = publisher
         self._now, self._crash, self._mint, grace = means
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
-        self._gathered: list[RoomEntry] = []
+        self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._in_hand: list[RoomEntry] = []
+        self._in_hand: list[Decided] = []
         """What the commit that is under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
@@ -181,85 +179,95 @@ class Host:
 
     def _deliver(self, slot: LoadedRoom, asked: Submit, reply: Reply) -> None:
         command = trimmed(slot.room, asked.command)
-        entry = RoomEntry(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
-        if not self._known(entry):
-            self._decide(entry)
+        pending = Pending(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
+        if not self._known(pending):
+            self._decide(pending)
 
-    def _known(self, entry: RoomEntry) -> bool:
+    def _known(self, pending: Pending) -> bool:
         """Whether a command of this id was here before. If it is the same, it is answered as it was, or waits for the
         same commit; another one is refused."""
-        answered = entry.slot.answered.get(entry.key)
+        answered = pending.slot.answered.get(pending.key)
         if answered is not None:
-            _answer(entry.replies, answered.again(entry.command))
+            _answer(pending.replies, answered.again(pending.command))
             return True
-        waiting = entry.slot.waiting.get(entry.key)
+        waiting = pending.slot.waiting.get(pending.key)
         if waiting is None:
             return False
-        if waiting.command == entry.command:
-            waiting.replies += entry.replies
+        if waiting.pending.command == pending.command:
+            waiting.pending.replies += pending.replies
         else:
-            _answer(entry.replies, ID_REUSED)
+            _answer(pending.replies, ID_REUSED)
         return True
 
-    def _decide(self, entry: RoomEntry) -> Verdict | None:
+    def _decide(self, pending: Pending) -> Decided | Nothing | None:
         """What came of it: None if the game has made a mistake."""
-        slot = entry.slot
+        slot = pending.slot
         if slot.recover:
             self._recover(slot)
-        entry.entropy = self._entropy.draw()
         try:
-            verdict = judged(slot.tip, entry.sender, entry.command, entry.code, self._now(), entry.entropy)
-            if isinstance(verdict, Decision):
-                if not entry.sender.user:
-                    rehearse(slot.tip, verdict, self._mint)
-                slot.put(entry, verdict)
+            decided = self._judged(pending)
         except Exception as error:  # A game's mistake must not take the other rooms with it.
-            self._mistake(slot, error, "decide", command=entry.command.id)
-            _answer(entry.replies, GAME_ERROR)
+            self._mistake(slot, error, "decide", command=pending.command.id)
+            _answer(pending.replies, GAME_ERROR)
             return None
-        if not isinstance(verdict, Decision):
-            if isinstance(verdict, Nothing):
-                return verdict
-            if not slot.waiting:
-                self._answer_alone(entry, verdict)
-                return verdict
-        entry.verdict = verdict
-        slot.waiting[entry.key] = entry
-        self._gathered.append(entry)
+        if isinstance(decided, Nothing):
+            return decided
+        if isinstance(decided, WithoutEffect) and not slot.waiting:
+            self._answer_alone(decided)
+            return decided
+        slot.waiting[pending.key] = decided
+        self._gathered.append(decided)
         self._ready.set()
-        return verdict
+        return decided
 
-    def _mistake(self, slot: LoadedRoom, error: Exception | Refused, doing: Doing, **about: str) -> None:
+    def _judged(self, pending: Pending) -> Decided | Nothing:
+        """What the command does on top of what is decided already. Raises whatever the game does."""
+        slot, entropy = pending.slot, self._entropy.draw()
+        verdict = judged(slot.tip, pending.sender, pending.command, pending.code, self._now(), entropy)
+        match verdict:
+            case Decision():
+                if not pending.sender.user:
+                    rehearse(slot.tip, verdict, self._mint)
+                return slot.put(pending, verdict, entropy)
+            case Refusal() | Unchanged():
+                return WithoutEffect(pending, verdict)
+            case Nothing():
+                return verdict
+            case _ as never:
+                assert_never(never)
+
+    def _mistake(self, slot: LoadedRoom, error: Exception | Refusal, doing: Doing, **about: str) -> None:
         self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
 
-    def _answer_alone(self, entry: RoomEntry, verdict: Refused | Unchanged) -> None:
-        """Answer what has no effect."""
-        answer = _no(verdict) if isinstance(verdict, Refused) else _unchanged(entry.slot, verdict)
-        if entry.slot.forgetful and entry.sender.user:
-            self._refusals.add(entry, answer)
+    def _answer_alone(self, decided: WithoutEffect) -> None:
+        pending, verdict = decided.pending, decided.verdict
+        answer = verdict if isinstance(verdict, Refusal) else _unchanged(pending.slot, verdict)
+        if pending.slot.forgetful and pending.sender.user:
+            self._refusals.add(pending, answer)
         else:
-            _answer(entry.replies, answer)
+            _answer(pending.replies, answer)
 
     def _recover(self, slot: LoadedRoom) -> None:
         slot.recover = False
         self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
         self._set_alarm(slot)
 
-    def _system(self, slot: LoadedRoom, command: AnyCommand, *replies: Reply) -> Verdict | None:
+    def _system(self, slot: LoadedRoom, command: AnyCommand, *replies: Reply) -> Decided | Nothing | None:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
-        return self._decide(RoomEntry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
+        return self._decide(Pending(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
-    async def _commit(self, batch: list[RoomEntry]) -> None:
+    async def _commit(self, batch: list[Decided]) -> None:
         """Make `batch` durable and visible; what cannot be is decided again, sent on, or refused."""
-        if all(entry.update is None for entry in batch):
+        accepted = [entry for entry in batch if isinstance(entry, Accepted)]
+        if not accepted:
             self._settle(batch)
             return
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._lane, self._mint, batch)
+            outcome = await write(self._database, self._lane, self._mint, accepted)
         except StorageUnavailable as error:
             self._say_failed(batch, error)
             self._again(batch)
@@ -270,8 +278,8 @@ class Host:
             return
         self._crash("commit.after")
         # A refusal stands with the moves that it was decided on: those of its room in this batch, if there are any.
-        unwritten = {entry.slot for entry in batch if entry.update is not None} - outcome.written
-        self._settle([entry for entry in batch if entry.slot not in unwritten])
+        unwritten = {entry.pending.slot for entry in accepted} - outcome.written
+        self._settle([entry for entry in batch if entry.pending.slot not in unwritten])
         for slot in unwritten & (outcome.fenced | outcome.doubtful):
             self._lose(slot, doubtful=slot in outcome.doubtful)
         for slot, mistake in outcome.broken.items():
@@ -280,9 +288,9 @@ class Host:
             slot.roll_back()
             self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
         redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
-        self._again([entry for entry in batch if entry.slot in redo])
+        self._again([entry for entry in batch if entry.pending.slot in redo])
 
-    def _say_failed(self, batch: list[RoomEntry], error: StorageUnavailable) -> None:
+    def _say_failed(self, batch: list[Decided], error: StorageUnavailable) -> None:
         """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
         if self._loop.time() > self._said_failed_at + SAY_AGAIN_S:
             self._said_failed_at = self._loop.time()
@@ -294,48 +302,48 @@ class Host:
         while True:
             await asyncio.sleep(TELL_S)
             if self.held_up_s > HELD_S:
-                for entry in (*self._in_hand, *self._gathered):
-                    if entry.sender.user and self._loop.time() > entry.give_up_at:
-                        replies, entry.replies = entry.replies, []
+                for pending in (entry.pending for entry in (*self._in_hand, *self._gathered)):
+                    if pending.sender.user and self._loop.time() > pending.give_up_at:
+                        replies, pending.replies = pending.replies, []
                         _answer(replies, STORAGE_AWAY)
 
-    def _settle(self, entries: list[RoomEntry]) -> None:
+    def _settle(self, entries: list[Decided]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
         messages = []
         for entry in entries:
-            entry.slot.waiting.pop(entry.key, None)
-            if entry.update is None:
-                messages.append(b"")
-                continue
-            entry.slot.settle(entry)
-            messages.append(entry.slot.recent[-1])
+            slot = entry.pending.slot
+            slot.waiting.pop(entry.pending.key, None)
+            messages.append(slot.settle(entry) if isinstance(entry, Accepted) else b"")
         for entry, message in zip(entries, messages, strict=True):
-            if message and (update := entry.update) is not None:
+            if isinstance(entry, Accepted):
+                update = entry.update
                 self._publisher.publish(update.room, update.epoch, update.seq, message)
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
-            if entry.update is not None and isinstance(entry.verdict, Decision):
-                _answer(entry.replies, Committed(entry.update.seq, entry.verdict.give, message))
-                self._set_alarm(entry.slot)
-            elif isinstance(entry.verdict, Refused | Unchanged):
-                self._answer_alone(entry, entry.verdict)
+            match entry:
+                case Accepted():
+                    _answer(entry.pending.replies, Committed(entry.update.seq, entry.decision.give, message))
+                    self._set_alarm(entry.pending.slot)
+                case WithoutEffect():
+                    self._answer_alone(entry)
+                case _ as never:
+                    assert_never(never)
 
-    def _again(self, entries: Iterable[RoomEntry]) -> None:
+    def _again(self, entries: list[Decided]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
-        slots = {entry.slot for entry in entries}
-        redo = [*entries, *(entry for entry in self._gathered if entry.slot in slots)]
-        self._gathered = [entry for entry in self._gathered if entry.slot not in slots]
+        slots = {entry.pending.slot for entry in entries}
+        redo = [*entries, *(entry for entry in self._gathered if entry.pending.slot in slots)]
+        self._gathered = [entry for entry in self._gathered if entry.pending.slot not in slots]
         for slot in slots:
             slot.roll_back()
             slot.recover = True
-        for entry in redo:
-            entry.update = entry.projection = entry.verdict = None
-            if not entry.sender.user:
+        for pending in (entry.pending for entry in redo):
+            if not pending.sender.user:
                 continue
-            if self._loop.time() > entry.give_up_at:
-                _answer(entry.replies, STORAGE_AWAY)
-            elif not self._known(entry):
-                self._decide(entry)
+            if self._loop.time() > pending.give_up_at:
+                _answer(pending.replies, STORAGE_AWAY)
+            elif not self._known(pending):
+                self._decide(pending)
         for slot in slots:
             self._set_alarm(slot)
             self.presence.doubt(slot)
@@ -348,31 +356,31 @@ class Host:
 
     def _refuse_all(self, slot: LoadedRoom, answer: Refusal | Moved) -> None:
         """Nothing comes of what was decided for the room and is not committed."""
-        self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
+        self._gathered = [entry for entry in self._gathered if entry.pending.slot is not slot]
         for entry in slot.waiting.values():
-            _answer(entry.replies, answer)
+            _answer(entry.pending.replies, answer)
         slot.waiting.clear()
 
-    async def _conflicted(self, batch: list[RoomEntry], error: Conflict) -> None:
+    async def _conflicted(self, batch: list[Decided], error: Conflict) -> None:
         """A constraint refused the batch. A command from before our memory is answered from the log; any other room
         that the database will not have is given up alone, so that the rest of the batch goes on.
         """
-        slots = {entry.slot for entry in batch}
+        slots = {entry.pending.slot for entry in batch}
         try:
-            before = await answered_before(self._database, batch)
+            before = await answered_before(self._database, [entry.pending for entry in batch])
         except StorageUnavailable:
             self._again(batch)
             await asyncio.sleep(RETRY_S)
             return
-        for entry in batch:
-            if (answered := before.get((entry.slot.id, entry.key))) is not None:
-                entry.slot.remember(entry.key, answered)
+        for pending in (entry.pending for entry in batch):
+            if (answered := before.get((pending.slot.id, pending.key))) is not None:
+                pending.slot.remember(pending.key, answered)
         if before:
             self._again(batch)
             return
         if len(slots) > 1:
             for slot in slots:
-                await self._commit([entry for entry in batch if entry.slot is slot])
+                await self._commit([entry for entry in batch if entry.pending.slot is slot])
             return
         for slot in slots:
             log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
@@ -420,11 +428,11 @@ class Host:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
         for kind in (Wake, GiveUp, Halt):
             command = kind(id=f"{snake(kind.__name__)}.{slot.tip_seq + 1}", room=slot.id)
-            verdict = self._system(slot, command, lambda _: self.presence.woken(slot))
-            if slot.waiting or (isinstance(verdict, Nothing) and kind is Wake):
+            decided = self._system(slot, command, lambda _: self.presence.woken(slot))
+            if slot.waiting or (isinstance(decided, Nothing) and kind is Wake):
                 return
-            if isinstance(verdict, Refused):
-                self._mistake(slot, verdict, "decide", command=command.id)
+            if isinstance(decided, WithoutEffect) and isinstance(decided.verdict, Refusal):
+                self._mistake(slot, decided.verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
         while True:
@@ -451,8 +459,3 @@ def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
 
 def _unchanged(slot: LoadedRoom, verdict: Unchanged) -> Committed:
     return Committed(slot.seq, {**verdict.give, "unchanged": True})
-
-
-def _no(refused: Refused) -> Refusal:
-    details = refused.details or {}
-    return Refusal(refused.code, refused.message, refused.details, details.get("retry_after_ms"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked
+from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked, text_of
 from tavola.actors.host.whereabouts import RoomPresence
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
@@ -19,14 +19,14 @@ from tavola.actors.wire import update
 from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
-from tavola.games.base import Entropy, Refused
+from tavola.games.base import Entropy, Refusal
 from tavola.storage.rows import Row
 
 Reply = Callable[[Answer], None]
 
 
-class RoomEntry(msgspec.Struct):
-    """A command on its way: decided, waiting for its commit. One without effect waits too, for those before it."""
+class Pending(msgspec.Struct):
+    """A command on its way, of which nothing is decided."""
 
     slot: LoadedRoom
     sender: Sender
@@ -36,16 +36,33 @@ class RoomEntry(msgspec.Struct):
     """When (on the loop's clock) it is refused if storage has not answered."""
     code: str = ""
     """The room's, if the sender named it."""
-    entropy: Entropy = Entropy(b"")
-    text: bytes = b""
-    """The command as it is logged, once it is."""
-    verdict: Decision | Unchanged | Refused | None = None
-    update: Update | None = None
-    projection: Projection | None = None
 
     @property
     def key(self) -> Key:
         return self.sender.user, CommandId(self.command.id)
+
+
+class Accepted(msgspec.Struct):
+    """A command with an effect, which waits for its commit: what it does, and what is shown of that."""
+
+    pending: Pending
+    text: bytes
+    """The command as it is logged."""
+    entropy: Entropy
+    decision: Decision
+    update: Update
+    projection: Projection
+
+
+class WithoutEffect(msgspec.Struct):
+    """A command that is refused, or changes nothing, on top of what is decided: it waits for the commit of that."""
+
+    pending: Pending
+    verdict: Refusal | Unchanged
+
+
+Decided = Accepted | WithoutEffect
+"""What became of a `Pending`. Should the commit fail, that is decided again."""
 
 
 class LoadedRoom:
@@ -65,7 +82,7 @@ class LoadedRoom:
         except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
             raise codec.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
-        self.waiting: dict[Key, RoomEntry] = {}
+        self.waiting: dict[Key, Decided] = {}
         """Commands decided and not yet committed, in order."""
         self.timer: asyncio.TimerHandle | None = None
         self.rings_at = 0.0
@@ -91,22 +108,24 @@ class LoadedRoom:
         if self.answered.remember(key, answered):
             self.forgetful = True
 
-    def put(self, entry: RoomEntry, decision: Decision) -> None:
-        """`decision` is what `entry` does: the tip moves on."""
+    def put(self, pending: Pending, decision: Decision, entropy: Entropy) -> Accepted:
+        """`decision` is what `pending` does: the tip moves on."""
         seq = Seq(self.tip_seq + 1)
-        entry.update, entry.projection = self.tip_projection.show(decision, seq, self.epoch)
-        self.tip, self.tip_seq, self.tip_projection = decision.room, seq, entry.projection
+        shown, projection = self.tip_projection.show(decision, seq, self.epoch)
+        accepted = Accepted(pending, text_of(pending.command), entropy, decision, shown, projection)
+        self.tip, self.tip_seq, self.tip_projection = decision.room, seq, projection
+        return accepted
 
-    def settle(self, entry: RoomEntry) -> None:
-        """`entry` is committed: it becomes what Postgres has."""
-        assert isinstance(entry.verdict, Decision)
-        assert entry.update is not None
-        assert entry.projection is not None
-        self.room, self.seq, self.projection = entry.verdict.room, entry.update.seq, entry.projection
-        self.told = entry.update.epoch
-        self.recent.append(update.encode(entry.update))
-        if entry.sender.user:
-            self.remember(entry.key, Answered(self.seq, entry.verdict.give, mark_of(entry.text)))
+    def settle(self, accepted: Accepted) -> bytes:
+        """`accepted` is committed: it becomes what Postgres has. Its update, encoded."""
+        shown, pending = accepted.update, accepted.pending
+        self.room, self.seq, self.projection = accepted.decision.room, shown.seq, accepted.projection
+        self.told = shown.epoch
+        message = update.encode(shown)
+        self.recent.append(message)
+        if pending.sender.user:
+            self.remember(pending.key, Answered(self.seq, accepted.decision.give, mark_of(accepted.text)))
+        return message
 
     def roll_back(self) -> None:
         """Forget what was decided beyond the last commit."""

@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from tavola.actors.host.commit_writer import answered_before
-from tavola.actors.host.loaded_room import RoomEntry
+from tavola.actors.host.loaded_room import Pending
 from tavola.actors.wire.messages import Committed, Refusal
 from tavola.actors.wire.refusals import STORAGE_AWAY
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
@@ -24,14 +24,14 @@ class RefusalCheck:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gathered: list[tuple[RoomEntry, Committed | Refusal]] = []
+        self._gathered: list[tuple[Pending, Committed | Refusal]] = []
         self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._gathered)
 
-    def add(self, entry: RoomEntry, answer: Committed | Refusal) -> None:
-        self._gathered.append((entry, answer))
+    def add(self, pending: Pending, answer: Committed | Refusal) -> None:
+        self._gathered.append((pending, answer))
         self._ready.set()
 
     async def run(self) -> None:
@@ -41,17 +41,17 @@ class RefusalCheck:
             self._ready.clear()
             gathered, self._gathered = self._gathered, []
             try:
-                before = await answered_before(self._database, [entry for entry, _ in gathered])
+                before = await answered_before(self._database, [pending for pending, _ in gathered])
             except (StorageUnavailable, Conflict) as error:
                 log.warning("refusal.unverified", reason=str(error))
-                for entry, _ in gathered:
-                    _answer(entry, STORAGE_AWAY)
+                for pending, _ in gathered:
+                    _answer(pending, STORAGE_AWAY)
                 continue
-            for entry, answer in gathered:
-                answered = before.get((entry.slot.id, entry.key))
-                _answer(entry, answer if answered is None else answered.again(entry.command))
+            for pending, answer in gathered:
+                answered = before.get((pending.slot.id, pending.key))
+                _answer(pending, answer if answered is None else answered.again(pending.command))
 
 
-def _answer(entry: RoomEntry, answer: Committed | Refusal) -> None:
-    for reply in entry.replies:
+def _answer(pending: Pending, answer: Committed | Refusal) -> None:
+    for reply in pending.replies:
         reply(answer)

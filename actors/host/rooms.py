@@ -12,12 +12,11 @@ from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
-from tavola.actors.wire.refusals import STORAGE_AWAY
+from tavola.actors.wire.refusals import BROKEN, NO_ROOM, STORAGE_AWAY
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
 
-BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", None, 1000)
 RETRY_S = 0.1
 HELD_S = 5.0
 """How long a request is held while storage is away, before it is refused."""
@@ -112,7 +111,7 @@ class Rooms:
             await self._database.rows("raise_epochs", [room], [row["epoch"]])
             row = await self._database.row("load_room", room)
         if row is None:
-            return Refusal("room_not_found", "There is no such room.")
+            return NO_ROOM
         if row["actor"] != self._actor:
             return Moved()
         recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)

@@ -12,7 +12,8 @@ from tavola.actors.host.rooms import Rooms
 from tavola.actors.room.outside_view import seen
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.messages import Answer, GetView, Request
-from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
+from tavola.actors.wire.mistakes import Mistakes
+from tavola.actors.wire.refusals import GAME_ERROR
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from tavola.actors.room import clock
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Away, Decision, Nothing, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Connected, Disconnected, UserId
-from tavola.games.base import Entropy, Refused, SeatIndex
+from tavola.games.base import Entropy, Refusal, SeatIndex
 
 
 def noted(room: Room, user: UserId) -> bool:
@@ -63,7 +63,7 @@ def attended(room: Room, command: Connected, now: int, entropy: Entropy) -> Deci
     events: tuple[RoomEvent, ...] = (_about("player_reconnected", index, user),)
     if away.sat_out:
         outcome = game_of(room).sit_in(back.table.game, back.info.options, index)
-        if not isinstance(outcome, Refused):
+        if not isinstance(outcome, Refusal):
             events += (_about("player_sat_in", index, user),)
             return absorb(back, outcome, now, entropy, events)
     return Decision(back, events)
@@ -122,7 +122,7 @@ def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, 
     game, info = game_of(room), room.info
     events: tuple[RoomEvent, ...] = (_about("player_disconnected", index, seat.user),)
     outcome = game.sit_out(room.table.game, info.options, index)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return Decision(_with_away(room, index, replace(away, step="disconnected"), now), events)
     gone = _with_away(room, index, replace(away, step="disconnected", sat_out=True), now)
     return absorb(gone, outcome, now, entropy, (*events, _about("player_sat_out", index, seat.user)))
@@ -132,7 +132,7 @@ def _free(room: Room, index: SeatIndex, away: Away, now: int, entropy: Entropy) 
     """The seat is given up for him."""
     leaving = _with_away(room, index, replace(away, step="leaving"), now)
     outcome = game_of(room).stand(leaving.table.game, leaving.info.options, index)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         # He is on his way out already, by a command of his own.
         return Decision(leaving, ())
     return absorb(leaving, outcome, now, entropy)

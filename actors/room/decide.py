@@ -44,7 +44,8 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Wake,
 )
-from tavola.games.base import Entropy, Refused
+from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
+from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
 
 _HOST_COMMANDS = frozenset(get_args(HostCommand))
@@ -56,13 +57,13 @@ def open_room(info: Info, host_name: str, now: int) -> Room:
     return Room(info, {info.host: Member(host_name, "approved", now)}, table)
 
 
-def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """What `command` does at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
     now = max(now, room.table.at)
     if room.info.status == "closed":
-        return Refused("room_closed", "This room is closed.")
+        return ROOM_CLOSED
     if type(command) in _HOST_COMMANDS and sender.user != room.info.host:
-        return Refused("not_host", "Only the host may do that.")
+        return NOT_HOST
     match command:
         case Act():
             return play.act(room, sender, command, now, entropy)
@@ -120,7 +121,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             assert_never(never)
 
 
-def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """Whatever is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
     if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
         return attendance.pass_on(room, now)
@@ -130,7 +131,7 @@ def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothin
     return attendance.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
 
 
-def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """What of the game is due by now, and is not to be had of the game."""
     if room.table.paused_at is not None:
         return Nothing()
@@ -138,12 +139,12 @@ def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Not
     return attendance.given_up(room, now) if isinstance(verdict, Nothing) else verdict
 
 
-def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refused:
+def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refusal:
     if room.role_of(sender.user) not in ("player", "spectator") and sender.user != room.info.host:
-        return Refused("forbidden", "Only players, spectators and the host may chat.")
+        return Refusal("forbidden", "Only players, spectators and the host may chat.")
     text = command.text.strip()
     if not text:
-        return Refused("invalid_message", "There is nothing to say in that message.")
+        return Refusal("invalid_message", "There is nothing to say in that message.")
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
     return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent("chat", said),))

@@ -10,17 +10,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room import clock
-from tavola.actors.room.play import GAME_ERROR, PAUSED, absorb, game_of, status_at, turn_started
+from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn_started
 from tavola.actors.room.sitting import chips_after, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
 from tavola.actors.wire.commands import AdjustChips, Kick, TransferHost, UserId
-from tavola.games.base import Entropy, Refused
-
-HAND_IN_PROGRESS = Refused("hand_in_progress", "That can be done when the hand has ended.")
-NOBODY = Refused("user_not_found", "There is nobody of that id here.")
+from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NOBODY, PAUSED
+from tavola.games.base import Entropy, Refusal
 
 
-def pause(room: Room, now: int) -> Decision | Refused:
+def pause(room: Room, now: int) -> Decision | Refusal:
     """Every clock stands still from now on, the turn's, the pauses' and the graces'."""
     if room.table.paused_at is not None:
         return PAUSED
@@ -41,11 +39,11 @@ def _paused(room: Room, now: int, why: dict[str, Any]) -> Decision:
     return Decision(paused, (RoomEvent("room_paused", why),))
 
 
-def resume(room: Room, now: int) -> Decision | Refused:
+def resume(room: Room, now: int) -> Decision | Refusal:
     """Every clock goes on where it was."""
     table = room.table
     if table.paused_at is None:
-        return Refused("illegal_move", "The room is not paused.")
+        return Refusal("illegal_move", "The room is not paused.")
     paused_at, times = table.paused_at, game_of(room).clock(room.info.options)
     seats = {
         index: seat if seat.away is None else replace(seat, away=clock.put_off(seat.away, paused_at, now))
@@ -64,11 +62,11 @@ def resume(room: Room, now: int) -> Decision | Refused:
     return Decision(room, events)
 
 
-def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refused:
+def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
     """Somebody is put out of the room. Who holds cards folds at his turn; his seat is free when the hand ends."""
     user = UserId(command.user_id)
     if user == room.info.host:
-        return Refused("forbidden", "The host cannot be put out; pass the part on first.")
+        return Refusal("forbidden", "The host cannot be put out; pass the part on first.")
     member = room.members.get(user)
     if member is None or (member.standing == "kicked" and member.banned >= command.ban):
         return NOBODY
@@ -82,13 +80,13 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
     if seat is None:
         return Decision(room, (event,), out=(user,))
     outcome = game_of(room).stand(room.table.game, room.info.options, seat)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         # He is on his way out of the seat already.
         return Decision(room, (event,), out=(user,))
     return replace(absorb(room, outcome, now, entropy, (event,)), out=(user,))
 
 
-def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -> Decision | Refused:
+def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -> Decision | Refusal:
     user = UserId(command.user_id)
     index, game = room.seat_of(user), game_of(room)
     if index is None:
@@ -96,7 +94,7 @@ def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -
     if not game.between_rounds(room.table.game):
         return HAND_IN_PROGRESS
     outcome = game.adjust_chips(room.table.game, room.info.options, index, command.amount)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": user, "amount": command.amount}
     fields["chips"] = chips_after(room, outcome, index)
@@ -105,7 +103,7 @@ def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -
     return absorb(touched(room), outcome, now, entropy, (RoomEvent("chips_adjusted", fields),))
 
 
-def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Refused:
+def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Refusal:
     user = UserId(command.user_id)
     if not room.admitted(user):
         return NOBODY
@@ -117,7 +115,7 @@ def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Ref
     )
 
 
-def close_room(room: Room, now: int) -> Decision | Refused:
+def close_room(room: Room, now: int) -> Decision | Refusal:
     """Nothing happens here any more; what happened stays to be read."""
     table = room.table
     if not game_of(room).between_rounds(table.game):

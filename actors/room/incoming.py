@@ -16,16 +16,10 @@ from tavola.actors.room.state import Decision, Nothing, Room, Unchanged
 from tavola.actors.room.view import hidden
 from tavola.actors.wire.commands import Act, AnyCommand, Chat, RequestJoin, Sender, Spectate, TakeSeat, UpdateSettings
 from tavola.actors.wire.names import visible
-from tavola.games.base import Entropy, Refused
+from tavola.actors.wire.refusals import BAD_NAME, BAD_ROOM_NAME, CODE_IS_SHORT, NO_ROOM
+from tavola.games.base import Entropy, Refusal
 
-NO_ROOM = Refused("room_not_found", "There is no such room.")
-BAD_NAME = Refused("invalid_message", "A name needs at least one visible character, and no invisible ones.")
-CODE_IS_SHORT = Refused(
-    "invalid_options", "This room's code is too short to hide behind; open another room, which is private."
-)
-
-
-Verdict = Decision | Unchanged | Refused | Nothing
+Verdict = Decision | Unchanged | Refusal | Nothing
 """What a command comes to."""
 
 
@@ -53,7 +47,7 @@ def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int,
     return Unchanged(verdict.give) if isinstance(verdict, Decision) and _stays(room, verdict) else verdict
 
 
-def _refused(room: Room, command: AnyCommand) -> Refused | None:
+def _refused(room: Room, command: AnyCommand) -> Refusal | None:
     """What cannot be asked of any room, or not of this one."""
     match command:
         case RequestJoin() | TakeSeat() | Spectate():
@@ -64,10 +58,10 @@ def _refused(room: Room, command: AnyCommand) -> Refused | None:
             return None
 
 
-def _unsettled(room: Room, settings: dict[str, Any]) -> Refused | None:
+def _unsettled(room: Room, settings: dict[str, Any]) -> Refusal | None:
     name = settings.get("name")
     if isinstance(name, str) and not visible(name):
-        return Refused("invalid_options", BAD_NAME.message)
+        return BAD_ROOM_NAME
     hides = settings.get("visibility") == "private" and room.info.visibility == "public"
     return CODE_IS_SHORT if hides and len(room.info.code) < CODE_SIZE else None
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tavola.actors.room.grants import grant
-from tavola.actors.room.play import NOT_SEATED, absorb, game_of
+from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Member, Role, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
 from tavola.actors.wire.names import clean
-from tavola.games.base import Entropy, Refused, SeatIndex
+from tavola.actors.wire.refusals import NOT_APPROVED, NOT_SEATED
+from tavola.games.base import Entropy, Refusal, SeatIndex
 
 PENDING_LIMIT = 50
 """Requests that may wait for the host at once: all of them are in his view."""
@@ -19,25 +20,25 @@ ASK_AGAIN_MS = 60_000
 """Who was rejected, or put out of the room, may ask again after this long."""
 
 
-def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refused:
+def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refusal:
     name = clean(command.display_name)
     if not name:
-        return Refused("invalid_message", "A display name needs at least one visible character.")
+        return Refusal("invalid_message", "A display name needs at least one visible character.")
     member = room.members.get(sender.user)
     match member.standing if member else None:
         case "kicked" if member and member.banned:
-            return Refused("banned", "You may not join this room.")
+            return Refusal("banned", "You may not join this room.")
         case "approved":
             return _changed(room, now, (), {"status": "approved"})
         case "pending" if room.info.host:
             return _changed(room, now, (), {"status": "pending"})
         case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
-            return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
+            return Refusal("already_requested", "The host said no; ask again later.", retry_after_ms=wait)
         case _:
             pass
     if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
-        return Refused("room_full", "This room knows as many people as it can.")
+        return Refusal("room_full", "This room knows as many people as it can.")
     if room.info.approval == "auto" or not room.info.host:
         events: tuple[RoomEvent, ...] = (_about("player_approved", room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
@@ -46,17 +47,17 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
             events += (RoomEvent("host_changed", {"user_id": sender.user}),)
         return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
     if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
-        return Refused("room_full", "Too many are waiting to be let in.", {"retry_after_ms": ASK_AGAIN_MS})
+        return Refusal("room_full", "Too many are waiting to be let in.", retry_after_ms=ASK_AGAIN_MS)
     asked = _about("player_join_requested", room, sender.user, display_name=name)
     return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
 
 
-def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) -> Decision | Refused:
+def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) -> Decision | Refusal:
     """The host's answer to a request: `Approve` or `Reject`. That it is the host has been checked."""
     user = UserId(command.user_id)
     member = room.members.get(user)
     if member is None or member.standing != "pending":
-        return Refused("user_not_found", "That user has no request pending.")
+        return Refusal("user_not_found", "That user has no request pending.")
     if isinstance(command, Reject):
         said_no = _with_member(room, user, Member(member.name, "rejected", now))
         return _changed(said_no, now, (_about("player_rejected", room, user, display_name=member.name),))
@@ -65,19 +66,19 @@ def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) ->
     return replace(decision, grants=(grant(user, "approved", None, entropy),))
 
 
-def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: Entropy) -> Decision | Refused:
+def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: Entropy) -> Decision | Refusal:
     role, game, table = room.role_of(sender.user), game_of(room), room.table
     if role == "player":
-        return Refused("already_seated", "You already have a seat at this table.")
+        return Refusal("already_seated", "You already have a seat at this table.")
     if role == "guest":
-        return Refused("not_approved", "The host has not admitted you to this room.")
+        return NOT_APPROVED
     index = SeatIndex(command.seat_index)
     if index >= game.seats(room.info.options):
-        return Refused("invalid_message", f"Seats are numbered 0 to {game.seats(room.info.options) - 1}.")
+        return Refusal("invalid_message", f"Seats are numbered 0 to {game.seats(room.info.options) - 1}.")
     if index in table.seats:
-        return Refused("seat_taken", "That seat is taken.")
+        return Refusal("seat_taken", "That seat is taken.")
     outcome = game.sit(table.game, room.info.options, index, command.buy_in)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return outcome
     member = room.members[sender.user]
     name = (clean(command.display_name) if command.display_name else "") or member.name
@@ -95,44 +96,44 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     return _granted(replace(decision, give={"seat_index": index}), sender.user, "player", index, entropy)
 
 
-def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
-    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
+    return outcome if isinstance(outcome, Refusal) else absorb(room, outcome, now, entropy)
 
 
-def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: Entropy) -> Decision | Refused:
+def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: Entropy) -> Decision | Refusal:
     match room.role_of(sender.user):
         case "guest":
-            return Refused("not_approved", "The host has not admitted you to this room.")
+            return NOT_APPROVED
         case "player":
-            return Refused("already_seated", "You have a seat at this table; leave it to watch.")
+            return Refusal("already_seated", "You have a seat at this table; leave it to watch.")
         case "spectator":
             return _changed(room, now, ())
         case "approved":
             pass
     if room.spectators >= room.info.max_spectators:
-        return Refused("room_full", "No more spectators are admitted.")
+        return Refusal("room_full", "No more spectators are admitted.")
     name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
     joined = RoomEvent("spectator_joined", {"user_id": sender.user, "display_name": name})
     return _granted(_changed(room, now, (joined,)), sender.user, "spectator", None, entropy)
 
 
-def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refused:
+def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refusal:
     if room.role_of(sender.user) != "spectator":
-        return Refused("forbidden", "You are not watching this room.")
+        return Refusal("forbidden", "You are not watching this room.")
     room = _with_member(room, sender.user, Member(room.members[sender.user].name, "approved", now))
     return _changed(room, now, (RoomEvent("spectator_left", {"user_id": sender.user}),))
 
 
-def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     """Leaves the room for good; a seat is given up as by `leave_seat`, and the host's part passes on at once."""
     if sender.user not in room.members:
-        return Refused("forbidden", "You have no part in this room.")
+        return Refusal("forbidden", "You have no part in this room.")
     index = room.seat_of(sender.user)
     member = room.members[sender.user]
     if member.standing in ("rejected", "kicked"):
@@ -150,7 +151,7 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     if index is None:
         return _changed(room, now, events)
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         # He is on his way out of the seat already; it is free when the hand ends.
         return _changed(room, now, events) if outcome.code == "hand_in_progress" else outcome
     return absorb(room, outcome, now, entropy, events)

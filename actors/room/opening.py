@@ -11,7 +11,8 @@ from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Approval, Info, Visibility
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.names import visible
-from tavola.games.base import Refused
+from tavola.actors.wire.refusals import BAD_ROOM_NAME
+from tavola.games.base import Refusal
 from tavola.games.registry import GAMES
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -42,24 +43,24 @@ class Request(msgspec.Struct, frozen=True):
 
 def open_rows(
     request: Request, room: RoomId, code: str, name: str, host: UserId, host_name: str, now: int
-) -> Opening | Refused:
+) -> Opening | Refusal:
     """The rows of a new room; refused for a game that there is not, or options that it will not have."""
     game = GAMES.get(request.game)
     if game is None:
-        return Refused("unknown_game", "There is no such game.", {"games": sorted(GAMES)})
+        return Refusal("unknown_game", "There is no such game.", {"games": sorted(GAMES)})
     unknown = sorted(
         request.options.keys() - {field.encode_name for field in msgspec.structs.fields(game.options_type)}
     )
     if unknown:
-        return Refused("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
+        return Refusal("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
     if request.name and not visible(request.name):
-        return Refused("invalid_options", "A name needs at least one visible character, and no invisible ones.")
+        return BAD_ROOM_NAME
     try:
         options = msgspec.convert(request.options, game.options_type)
     except msgspec.ValidationError as error:
-        return Refused("invalid_options", f"{error}.")
+        return Refusal("invalid_options", f"{error}.")
     if not 0 <= request.max_spectators <= 10_000:
-        return Refused("invalid_options", "max_spectators is 0 to 10000.")
+        return Refusal("invalid_options", "max_spectators is 0 to 10000.")
     info = Info(
         id=room,
         code=code,

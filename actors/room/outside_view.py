@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from tavola.actors.room.codec import Corrupted, room_of, update_of
-from tavola.actors.room.incoming import NO_ROOM
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import audience, hidden, watched, whole
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM
 from tavola.actors.wire.update import Audience, Update, audience_before
 from tavola.storage.rows import Row
 
@@ -36,7 +36,7 @@ def seen(
     that led to it, the last of them committed at `told`."""
     user, as_spectator = look.sender.user, look.as_spectator
     if hidden(room, user, look.code):
-        return Refusal(NO_ROOM.code, NO_ROOM.message)
+        return NO_ROOM
     stands = audience(room, user)
     view = {
         "seq": seq,

@@ -10,23 +10,22 @@ from msgspec.structs import replace
 from tavola.actors.room import clock
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
-from tavola.games.base import Entropy, Game, Move, Outcome, Refused, Round, SeatIndex
+from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
+from tavola.games.base import Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
 from tavola.games.registry import GAMES
 
 AnyGame = Game[Any, Any]
 
-NOT_SEATED = Refused("not_seated", "You are not seated at this table.")
 GAME_ERROR = "game_error"
 """Why a round was called off, or a room halted, that nobody asked for."""
-PAUSED = Refused("room_paused", "The host has paused this room.")
 
 
 def game_of(room: Room) -> AnyGame:
     return GAMES[room.info.game]
 
 
-def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) -> Decision | Refused:
+def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) -> Decision | Refusal:
     seat = room.seat_of(sender.user)
     if seat is None:
         return NOT_SEATED
@@ -34,46 +33,46 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
         return PAUSED
     turn = room.table.turn
     if command.turn is not None and (turn is None or turn.number != command.turn):
-        return Refused("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
+        return Refusal("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
     game, info = game_of(room), room.info
     outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), entropy)
     return absorb(room, outcome, now, entropy) if isinstance(outcome, Outcome) else outcome
 
 
-def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
+def start(room: Room, now: int, entropy: Entropy) -> Decision | Refusal:
     if room.table.paused_at is not None:
         return PAUSED
     if room.table.running:
-        return Refused("illegal_move", "The game has already begun.")
+        return Refusal("illegal_move", "The game has already begun.")
     outcome = game_of(room).advance(room.table.game, room.info.options, entropy)
-    return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+    return outcome if isinstance(outcome, Refusal) else absorb(_begun(room), outcome, now, entropy)
 
 
-def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """Whatever of the game is due: a turn that ran out is played by the game's rule, a wait that is over is ended."""
     game, info, table = game_of(room), room.info, room.table
     turn = clock.running(room)
     if turn is not None and now >= clock.fires_at(turn):
         move = game.timeout_move(table.game, info.options, turn.seat)
         outcome = _gone_on(table, game.play(table.game, info.options, turn.seat, move, entropy))
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Refusal):
             return outcome
         marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
         return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=True)
     if table.advance_at is not None and now >= table.advance_at:
         outcome = _gone_on(table, game.advance(table.game, info.options, entropy))
-        return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+        return outcome if isinstance(outcome, Refusal) else absorb(_begun(room), outcome, now, entropy)
     return Nothing()
 
 
-def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refused) -> Outcome[Any] | Refused:
+def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refusal) -> Outcome[Any] | Refusal:
     """What leaves the game as it was would be due again at once, and for ever."""
     if isinstance(outcome, Outcome) and outcome.state == table.game:
-        return Refused("illegal_move", "The game does not go on.")
+        return Refusal("illegal_move", "The game does not go on.")
     return outcome
 
 
-def void(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
     had when it began. Whoever has no part in their seat any more is out of it."""
     game, info, table = game_of(room), room.info, room.table
@@ -82,7 +81,7 @@ def void(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
         return Nothing()
     staying = tuple(sorted(room.seated.values()))
     outcome = game.void(table.game, info.options, staying)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return outcome
     gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
     rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
@@ -131,7 +130,7 @@ def absorb(
     if any(not round.ended for round in decision.rounds):
         entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
     more = game.advance(table.game, info.options, entropy)
-    if isinstance(more, Refused):
+    if isinstance(more, Refusal):
         return decision
     again = _absorb_once(_begun(decision.room), more, now, decision.events)
     return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.hosting import HAND_IN_PROGRESS
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Approval, Decision, Room, RoomEvent, Visibility
 from tavola.actors.wire.commands import UpdateSettings
 from tavola.actors.wire.names import clean
-from tavola.games.base import Entropy, Refused
+from tavola.actors.wire.refusals import HAND_IN_PROGRESS
+from tavola.games.base import Entropy, Refusal
 
 MaxSpectators = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
@@ -27,7 +27,7 @@ class RoomSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     options: dict[str, Any] | None = None
 
 
-def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entropy) -> Decision | Refused:
+def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entropy) -> Decision | Refusal:
     """Between hands. Nobody loses a seat by it."""
     game, info, table = game_of(room), room.info, room.table
     if not game.between_rounds(table.game):
@@ -38,19 +38,19 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
         if asked.options is not None:
             unknown = sorted(asked.options.keys() - {field.encode_name for field in msgspec.structs.fields(options)})
             if unknown:
-                return Refused("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
+                return Refusal("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
             options = msgspec.convert({**msgspec.to_builtins(options), **asked.options}, game.options_type)
     except msgspec.ValidationError as error:
-        return Refused("invalid_options", f"{error}.")
+        return Refusal("invalid_options", f"{error}.")
     name = clean(asked.name) if asked.name is not None else info.name
     if not name:
-        return Refused("invalid_options", "A name needs at least one visible character.")
+        return Refusal("invalid_options", "A name needs at least one visible character.")
     seats = game.seats(options)
     beyond = [index for index in table.seats if index >= seats]
     if beyond:
-        return Refused("invalid_options", "Somebody sits beyond that many seats.", {"seat_index": max(beyond)})
+        return Refusal("invalid_options", "Somebody sits beyond that many seats.", {"seat_index": max(beyond)})
     outcome = game.change_options(table.game, info.options, options)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return outcome
     changed = replace(
         info,

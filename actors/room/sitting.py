@@ -6,13 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tavola.actors.room.play import NOT_SEATED, absorb, game_of
+from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Room, RoomEvent
 from tavola.actors.wire.commands import Rebuy, Sender
-from tavola.games.base import Entropy, Outcome, Refused, SeatIndex
+from tavola.actors.wire.refusals import NOT_SEATED
+from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 
 
-def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED
@@ -22,7 +23,7 @@ def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision 
     )
 
 
-def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED
@@ -30,12 +31,12 @@ def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision |
     return _told(room, outcome, RoomEvent("player_sat_in", {"seat_index": index, "user_id": sender.user}), now, entropy)
 
 
-def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy) -> Decision | Refused:
+def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy) -> Decision | Refusal:
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).rebuy(room.table.game, room.info.options, index, command.amount)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": sender.user, "amount": command.amount}
     fields["chips"] = chips_after(room, outcome, index)
@@ -52,6 +53,6 @@ def touched(room: Room) -> Room:
 
 
 def _told(
-    room: Room, outcome: Outcome[Any] | Refused, event: RoomEvent, now: int, entropy: Entropy
-) -> Decision | Refused:
-    return outcome if isinstance(outcome, Refused) else absorb(touched(room), outcome, now, entropy, (event,))
+    room: Room, outcome: Outcome[Any] | Refusal, event: RoomEvent, now: int, entropy: Entropy
+) -> Decision | Refusal:
+    return outcome if isinstance(outcome, Refusal) else absorb(touched(room), outcome, now, entropy, (event,))

@@ -8,6 +8,7 @@ import msgspec
 
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Sender, Seq, UserId
 from tavola.actors.wire.update import Audience
+from tavola.games.base import Refusal as Refusal
 
 
 class Submit(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -69,15 +70,6 @@ class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     seq: Seq
     give: dict[str, Any] = {}
     update: bytes = b""
-
-
-class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Refused: nothing changed."""
-
-    code: str
-    message: str
-    details: dict[str, Any] | None = None
-    retry_after_ms: int | None = None
 
 
 class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):

@@ -10,8 +10,7 @@ from typing import Literal
 
 import structlog
 
-from tavola.actors.wire.messages import Refusal
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 log = structlog.get_logger()
 
@@ -19,7 +18,6 @@ AGAIN_S = 10.0
 """The same mistake is told once in so long: a player may be able to make it a hundred times a second."""
 PLACES = 1_000
 """How many are told apart."""
-GAME_ERROR = Refusal("game_error", "The game has made a mistake, and nothing was changed.")
 
 Doing = Literal["open", "decide", "show", "store", "set a clock"]
 
@@ -33,7 +31,7 @@ class Mistakes:
         self._told: dict[tuple[object, ...], tuple[float, int]] = {}
         """By place: when it was told, and how often it has been made since."""
 
-    def tell(self, error: Exception | Refused, doing: Doing, game: str, **about: object) -> None:
+    def tell(self, error: Exception | Refusal, doing: Doing, game: str, **about: object) -> None:
         """`about`: the room, its seq before what failed, the id of the command that was being decided."""
         place = (game, doing, *_place(error))
         told_at, since = self._told.get(place, (-AGAIN_S, 0))
@@ -45,14 +43,14 @@ class Mistakes:
             self._told.clear()
         self._told[place] = (now, 0)
         about |= {"game": game, "doing": doing, "untold": since}
-        if isinstance(error, Refused):
+        if isinstance(error, Refusal):
             log.error("game.refused", code=error.code, **about)
         else:
             log.error("game.failed", error=type(error).__qualname__, **about, exc_info=error)
 
 
-def _place(error: Exception | Refused) -> tuple[object, ...]:
-    if isinstance(error, Refused):
+def _place(error: Exception | Refusal) -> tuple[object, ...]:
+    if isinstance(error, Refusal):
         return (error.code,)
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     return (type(error), *((frame.filename, frame.lineno) for frame in frames))

@@ -1,11 +1,60 @@
-"""What is said when a request is refused for reasons that are nobody's own."""
+"""What is said when something is refused: every text that does not depend on what was asked, or on a setting."""
 
 from __future__ import annotations
 
-from tavola.actors.wire.messages import Refusal
+from tavola.games.base import Refusal
+
+# Rooms and their servers
 
 NO_ROOM = Refusal("room_not_found", "There is no such room.")
-STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
-NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", None, 1000)
-OVERLOADED = Refusal("overloaded", "This server has too much to do.", None, 500)
+NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
+NOT_KEPT = Refusal("room_not_found", "What came before that seq is not kept, or the room has not got there.")
+STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", retry_after_ms=1000)
+NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", retry_after_ms=1000)
+BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", retry_after_ms=1000)
+ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", retry_after_ms=1000)
+"""The answer to what must not rouse a room, from one that has no actor."""
+OVERLOADED = Refusal("overloaded", "This server has too much to do.", retry_after_ms=500)
+CROWDED = Refusal("overloaded", "This table's server has too much to do.", retry_after_ms=500)
+FULL = Refusal("overloaded", "As many tables as this deployment carries are being played at.", retry_after_ms=5000)
+REPLAY_BUSY = Refusal("overloaded", "Another replay is under way.", retry_after_ms=300)
+GAME_ERROR = Refusal("game_error", "The game has made a mistake, and nothing was changed.")
+
+# Commands
+
 ID_REUSED = Refusal("id_reused", "That id was given to another command.")
+ROOM_CLOSED = Refusal("room_closed", "This room is closed.")
+NOT_HOST = Refusal("not_host", "Only the host may do that.")
+NOT_SEATED = Refusal("not_seated", "You are not seated at this table.")
+NOT_APPROVED = Refusal("not_approved", "The host has not admitted you to this room.")
+PAUSED = Refusal("room_paused", "The host has paused this room.")
+HAND_IN_PROGRESS = Refusal("hand_in_progress", "That can be done when the hand has ended.")
+NOBODY = Refusal("user_not_found", "There is nobody of that id here.")
+BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
+BAD_ROOM_NAME = Refusal("invalid_options", BAD_NAME.message)
+CODE_IS_SHORT = Refusal(
+    "invalid_options", "This room's code is too short to hide behind; open another room, which is private."
+)
+
+# Who asks
+
+UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
+WRONG_SECRET = Refusal("unauthenticated", "That is not the operator's secret.")
+NO_SECRET = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
+TOKEN_EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
+TOKEN_INVALID = Refusal("token_invalid", "That token is not valid here.")
+ISSUER_AWAY = Refusal(
+    "storage_unavailable", "The keys of that token's issuer cannot be read; try again.", retry_after_ms=5000
+)
+NO_SEAT = Refusal("not_seated", "You have no seat at this table.")
+OTHER_SITE = Refusal("forbidden", "Pages of that site may not do this.")
+UNMARKED = Refusal("forbidden", "With a cookie, changes need the header X-Requested-With: tavola.")
+ELSEWHERE = Refusal("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
+ANOTHER_USER = Refusal("forbidden", "This socket belongs to another user.")
+
+# How often
+
+TOO_MANY_REQUESTS = Refusal("rate_limited", "Too many requests.", retry_after_ms=1000)
+TOO_MANY_MESSAGES = Refusal("rate_limited", "Too many messages.", retry_after_ms=1000)
+TOO_MANY_GUESSES = Refusal("rate_limited", "Too many codes were wrong.", retry_after_ms=6000)
+TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", retry_after_ms=1000)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tavola.actors.wire.messages import Refusal
 from tavola.edge.common.limits import Rates
 
 RATE, BURST = 10 / 60, 20.0
 """Wrong codes a second, and at once, from one user and from one address."""
-TOO_MANY_GUESSES = Refusal("rate_limited", "Too many codes were wrong.", None, 6000)
 
 
 class Guesses:

@@ -14,6 +14,7 @@ import msgspec
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean
+from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
 
 AUDIENCE = "tavola"
@@ -25,10 +26,6 @@ GUEST = "u_"
 """What the ids of our guests begin with, and nobody else's."""
 USER_LIMIT = 64
 """Characters of a user's id."""
-
-UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
-EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
-INVALID = Refusal("token_invalid", "That token is not valid here.")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -89,15 +86,15 @@ class Identities:
                 options={"require": ["sub", "exp", "aud", "iss"], "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
-            return EXPIRED
+            return TOKEN_EXPIRED
         except jwt.PyJWTError:
-            return INVALID
+            return TOKEN_INVALID
         user, name, issued_at = claims["sub"], claims.get("name"), claims.get("iat", 0)
         if not fit(user) or not isinstance(issued_at, int | float):
-            return INVALID
+            return TOKEN_INVALID
         named = clean(name if isinstance(name, str) else "") or user
         identity = Identity(UserId(user), named, int(claims["exp"]), round(issued_at * 1000))
-        return INVALID if self._signed_out(identity.user, identity.issued_at) else identity
+        return TOKEN_INVALID if self._signed_out(identity.user, identity.issued_at) else identity
 
 
 def decode(reader: jwt.PyJWT, token: str, secrets: Secrets, **asked: Any) -> dict[str, Any]:

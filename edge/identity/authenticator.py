@@ -6,7 +6,8 @@ from starlette.requests import Request
 
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.edge.identity.auth import INVALID, UNAUTHENTICATED, Identities, Identity
+from tavola.actors.wire.refusals import OTHER_SITE, TOKEN_INVALID, UNAUTHENTICATED, UNMARKED
+from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.issuers import Issuer, issuer_of
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.sessions import Sessions
@@ -15,8 +16,6 @@ from tavola.edge.identity.sign_outs import SignOuts
 COOKIE = "tavola_session"
 COOKIE_LIMIT = 512
 READING = ("GET", "HEAD")
-OTHER_SITE = Refusal("forbidden", "Pages of that site may not do this.")
-UNMARKED = Refusal("forbidden", "With a cookie, changes need the header X-Requested-With: tavola.")
 
 
 class Authenticator:
@@ -70,5 +69,5 @@ class Authenticator:
             return self.identities.verify(token)
         found = await self._issuer.verify(token)
         if isinstance(found, Identity) and await self._sign_outs.ever_covered(found.user, found.issued_at):
-            return INVALID
+            return TOKEN_INVALID
         return found

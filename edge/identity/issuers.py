@@ -14,12 +14,12 @@ import jwt
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
-from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identity, fit
+from tavola.actors.wire.refusals import ISSUER_AWAY, TOKEN_EXPIRED, TOKEN_INVALID
+from tavola.edge.identity.auth import GUEST, LEEWAY_S, Identity, fit
 
 OLDEST_S = 7 * 86_400
 """A token that was issued longer ago is not taken, however long it is to live: sign-outs are kept a little longer."""
 TOKEN_LIMIT = 16 * 1024
-AWAY = Refusal("storage_unavailable", "The keys of that token's issuer cannot be read; try again.", None, 5000)
 
 
 class KeysUnavailable(Exception):
@@ -57,10 +57,10 @@ class Issuer:
         try:
             header = jwt.get_unverified_header(token)
             if len(token) > TOKEN_LIMIT or header.get("alg") != self._algorithm:
-                return INVALID
+                return TOKEN_INVALID
             key = await self._keys.key(header.get("kid"))
             if key is None:
-                return INVALID
+                return TOKEN_INVALID
             claims: dict[str, Any] = self._jwt.decode(
                 token,
                 key,
@@ -71,16 +71,16 @@ class Issuer:
                 options={"require": ["sub", "exp", "iat", "aud", "iss"]},
             )
         except KeysUnavailable:
-            return AWAY
+            return ISSUER_AWAY
         except jwt.ExpiredSignatureError:
-            return EXPIRED
+            return TOKEN_EXPIRED
         except jwt.PyJWTError:
-            return INVALID
+            return TOKEN_INVALID
         user, issued_at = claims["sub"], claims["iat"]
         if not fit(user) or user.startswith(GUEST) or not isinstance(issued_at, int | float):
-            return INVALID
+            return TOKEN_INVALID
         if issued_at < time.time() - OLDEST_S:
-            return EXPIRED
+            return TOKEN_EXPIRED
         return Identity(UserId(user), _name(claims) or user, int(claims["exp"]), int(issued_at * 1000))
 
 

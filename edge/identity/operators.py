@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_SECRET, WRONG_SECRET
 from tavola.edge.common.addresses import party
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
@@ -17,8 +18,6 @@ from tavola.edge.identity.auth import Identity
 GUESSES = 10.0
 """Wrong secrets that one address may send, at once and a minute."""
 OPERATOR = Identity(UserId("operator"), "Operator", 0)
-WRONG = Refusal("unauthenticated", "That is not the operator's secret.")
-MISSING = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
 GUESSING = Refusal("rate_limited", "Too many wrong secrets.", None, int(60_000 / GUESSES))
 
 
@@ -34,7 +33,7 @@ class Operator:
         while: not the right secret either, or a guess would cost nothing."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
-            return MISSING
+            return NO_SECRET
         address, now = party(request.client.host if request.client else ""), self._clock()
         if not self._guesses.would(address, now):
             return GUESSING
@@ -42,4 +41,4 @@ class Operator:
         if hmac.compare_digest(given.strip().encode("latin-1"), self._secret):
             return OPERATOR
         self._guesses.take(address, now)
-        return WRONG
+        return WRONG_SECRET

@@ -14,16 +14,15 @@ from tavola.actors.room.grants import digest
 from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.limits import REJOIN_MS
-from tavola.edge.identity.auth import EXPIRED, INVALID, Identity
+from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.tokens import Tokens, fresh
 from tavola.storage.postgres import Database
 from tavola.storage.rows import Row
 
 CONNECTION_MS = 30 * 60_000
 """A connection token is good for so long, once."""
-NOT_SEATED = Refusal("not_seated", "You have no seat at this table.")
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -86,7 +85,7 @@ class ReconnectionTokens:
         """Whose rejoin token it is; he is given a fresh one, and this one stays good for `REJOIN_MS`."""
         now, new = self.now(), fresh()
         row = await self._database.row("valid_rejoin_token", digest(token), now, digest(new), REJOIN_MS)
-        return INVALID if row is None else self._part(row, new, now) if row["good"] else EXPIRED
+        return TOKEN_INVALID if row is None else self._part(row, new, now) if row["good"] else TOKEN_EXPIRED
 
     async def by_seat(self, token: str) -> Membership | Refusal:
         """Whose seat token it is. `expires_at` is the token's own."""
@@ -97,7 +96,7 @@ class ReconnectionTokens:
         held = (claim.room, claim.index, claim.user, claim.grant, claim.issued_at)
         row = await self._database.row("valid_seat_token", *held, digest(new), now, REJOIN_MS)
         if row is None:
-            return INVALID
+            return TOKEN_INVALID
         return msgspec.structs.replace(self._part(row, new, now), expires_at=claim.expires_at)
 
     async def member(self, room: RoomId, user: UserId) -> Membership | None:
@@ -114,7 +113,7 @@ class ReconnectionTokens:
         row = await self._database.row("issue_connection_token", room, user, digest(new), now, CONNECTION_MS)
         if row is None:
             return NO_ROOM
-        return NOT_SEATED if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
+        return NO_SEAT if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
 
     async def holder(self, token: str) -> Holder | Refusal:
         """Whose connection or rejoin token it is. Nothing is used up."""
@@ -124,8 +123,8 @@ class ReconnectionTokens:
         if row is None:
             row = await self._database.row("valid_rejoin_token", hashed, now, None, REJOIN_MS)
         if row is None:
-            return INVALID
-        return Holder(row["user_id"], row["display_name"], row["room_id"], once) if row["good"] else EXPIRED
+            return TOKEN_INVALID
+        return Holder(row["user_id"], row["display_name"], row["room_id"], once) if row["good"] else TOKEN_EXPIRED
 
     async def use(self, token: str) -> bool:
         """Whether it is a connection token that nobody has used. Nobody will."""

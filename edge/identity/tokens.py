@@ -15,8 +15,9 @@ import msgspec
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
-from tavola.edge.identity.auth import ALGORITHM, EXPIRED, INVALID, ISSUER, LEEWAY_S, decode
+from tavola.edge.identity.auth import ALGORITHM, ISSUER, LEEWAY_S, decode
 
 SEAT_AUDIENCE = "tavola:seat"
 SEAT_LIFE_S = 7200
@@ -76,7 +77,7 @@ class Tokens:
                 options={"require": CLAIMS, "verify_iat": False, "verify_exp": False},
             )
         except (jwt.PyJWTError, RecursionError):
-            return INVALID
+            return TOKEN_INVALID
         try:
             claim = SeatClaim(
                 UserId(msgspec.convert(claims["sub"], str)),
@@ -87,8 +88,8 @@ class Tokens:
                 msgspec.convert(claims["exp"], int) * 1000,
             )
         except msgspec.ValidationError:
-            return INVALID
-        return claim if now < claim.expires_at + LEEWAY_S * 1000 else EXPIRED
+            return TOKEN_INVALID
+        return claim if now < claim.expires_at + LEEWAY_S * 1000 else TOKEN_EXPIRED
 
     def given(self, room: RoomId, user: UserId, give: dict[str, Any], now: int) -> dict[str, Any]:
         """What a client is told of what a command gave him: tokens in place of the grant."""

@@ -14,11 +14,11 @@ from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.edge.identity.auth import USER_LIMIT
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
-from tavola.edge.rest.rewind import NOT_KEPT, Rewind
+from tavola.edge.rest.rewind import Rewind
 from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import Boards, OnlineReader

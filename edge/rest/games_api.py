@@ -10,7 +10,7 @@ import msgspec
 from tavola.actors.room import archive
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import NO_ROOM, NO_VERSION, NOT_HOST
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.strangers import hidden
@@ -19,8 +19,6 @@ from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
 
 GAME = "/api/game/{room}"
-NOT_HOST = Refusal("not_host", "Only the host may do that.")
-NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
 
 
 class Keep(msgspec.Struct, frozen=True):

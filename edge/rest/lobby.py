@@ -13,12 +13,11 @@ import msgspec
 from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
+from tavola.actors.wire.mistakes import Mistakes
 from tavola.actors.wire.names import clean
-from tavola.actors.wire.refusals import ID_REUSED
+from tavola.actors.wire.refusals import GAME_ERROR, ID_REUSED
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identity
-from tavola.games.base import Refused
 from tavola.storage.postgres import BIGINT, Conflict, Database
 from tavola.storage.rows import Row
 
@@ -84,8 +83,8 @@ class Lobby:
         except Exception as error:
             self._mistakes.tell(error, "open", request.game)
             return GAME_ERROR
-        if isinstance(rows, Refused):
-            return Refusal(rows.code, rows.message, rows.details)
+        if isinstance(rows, Refusal):
+            return rows
         return NewRoom(room, code, name, now, host, request, rows)
 
     async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | Refusal:

@@ -22,9 +22,9 @@ from starlette.routing import Route
 
 from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES, TOO_MANY_REQUESTS
 from tavola.edge.common.addresses import party
-from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
+from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
 from tavola.edge.ws.protocol import FRAME_LIMIT
@@ -43,7 +43,6 @@ USER_RATE, USER_BURST = 100.0, 500.0
 ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
 """The same for all from one address without a token of ours, of whom it must be looked up who they are: a school's
 pupils may share one."""
-SLOW_DOWN = Refusal("rate_limited", "Too many requests.", None, 1000)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -179,8 +178,8 @@ class RestRouter:
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
         """The request, checked."""
         who = await self._allowed(request)
-        if who is SLOW_DOWN:
-            return SLOW_DOWN
+        if who is TOO_MANY_REQUESTS:
+            return TOO_MANY_REQUESTS
         if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
             return who
         call = Call(request, who)
@@ -205,14 +204,14 @@ class RestRouter:
         return await self._with_room(call) if "room" in request.path_params else call
 
     async def _allowed(self, request: Request) -> Identity | Refusal:
-        """Whose request it is; or `SLOW_DOWN`, before anything is looked up for an address that asks too much."""
+        """Whose request it is; or a refusal, before anything is looked up for an address that asks too much."""
         who: Identity | Refusal | None = self._at_once(request)
         if who is None:
             if not self._addresses.take(address_of(request), self._clock()):
-                return SLOW_DOWN
+                return TOO_MANY_REQUESTS
             who = await self._who(request)
         if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
-            return SLOW_DOWN
+            return TOO_MANY_REQUESTS
         return who
 
     async def _with_room(self, call: Call) -> Call | Refusal:

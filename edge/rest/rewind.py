@@ -8,14 +8,13 @@ from tavola.actors.room import archive
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NOT_KEPT, REPLAY_BUSY
 from tavola.storage.postgres import Database
 
 ROWS_LIMIT = 2000
 """Rows of the log that are replayed at most."""
 PAGE = 20
 """Rows that are replayed at a stretch: some 10 ms, in which the edge's loop does nothing else."""
-NOT_KEPT = Refusal("room_not_found", "What came before that seq is not kept, or the room has not got there.")
-BUSY = Refusal("overloaded", "Another replay is under way.", None, 300)
 TOO_FAR = Refusal(
     "invalid_message", f"That seq is more than {ROWS_LIMIT} updates after the last checkpoint: too far to replay."
 )
@@ -31,7 +30,7 @@ class Rewind:
     async def room_at(self, room: RoomId, seq: int) -> Room | Refusal:
         """The room after the update `seq`. Raises `Corrupted`."""
         if self._busy.locked():
-            return BUSY
+            return REPLAY_BUSY
         async with self._busy:
             return await self._replayed(room, seq)
 

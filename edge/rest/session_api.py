@@ -10,14 +10,13 @@ import msgspec
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
+from tavola.actors.wire.refusals import BAD_NAME, TOKEN_INVALID
 from tavola.edge.common.limits import Limits, PerMinute
-from tavola.edge.identity.auth import INVALID, Identity
+from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
-
-BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -61,7 +60,7 @@ def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = t
         else:
             renewed = await sessions.renew(call.who, call.request.cookies.get(COOKIE), name or None)
             if renewed is None:
-                return INVALID
+                return TOKEN_INVALID
             opened = renewed
         session = opened.session
         known = identities.known(UserId(session.user_id), session.display_name, opened.issued_at)

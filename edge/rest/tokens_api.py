@@ -9,8 +9,8 @@ import msgspec
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
-from tavola.edge.identity.auth import INVALID, Identity
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOKEN_INVALID
+from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.reconnection import Holder
 from tavola.edge.rest.history import past
 from tavola.edge.rest.lobby import iso
@@ -92,7 +92,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         if isinstance(holder, Refusal):
             return holder
         if (holder.room, holder.user) != (call.room, asked.player_id):
-            return INVALID
+            return TOKEN_INVALID
         sender = Sender(holder.user, holder.name)
         seen = await services.router.ask(call.room, lambda epoch: GetView(epoch, sender, call.room))
         if not isinstance(seen, ViewAt):
@@ -117,7 +117,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         if not holder.once:
             return view
         if not await returns.use(token):
-            return INVALID
+            return TOKEN_INVALID
         part = await returns.member(holder.room, holder.user)
         return view if part is None else protocol.with_rejoin_token(view, part.rejoin_token)
 

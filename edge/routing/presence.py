@@ -21,9 +21,9 @@ import structlog
 
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import ASLEEP, NO_ROOM
 from tavola.config.limits import REJOIN_MS, SILENT_MS
-from tavola.edge.routing.router import ASLEEP, Router
+from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import EdgeBoard
 

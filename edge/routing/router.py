@@ -18,8 +18,8 @@ from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
-from tavola.actors.wire.messages import Answer, Committed, Moved, Refusal, Request
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
+from tavola.actors.wire.messages import Answer, Committed, Moved, Request
+from tavola.actors.wire.refusals import ASLEEP, FULL, NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
 
@@ -36,9 +36,6 @@ PLACES_LIMIT = 100_000
 TAKE_OVERS_AT_ONCE = 16
 ROUSE_S = 0.1
 """Over how long the rooms of a lost actor are roused."""
-ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
-"""The answer to what must not rouse a room, from one that has no actor."""
-FULL = Refusal("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
 
 
 class PresenceOfEdge(Protocol):

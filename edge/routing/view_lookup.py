@@ -8,8 +8,8 @@ from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, STORAGE_AWAY
-from tavola.edge.routing.router import ASLEEP, Router
+from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, STORAGE_AWAY
+from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
 

@@ -14,12 +14,22 @@ import structlog
 
 from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
-from tavola.actors.wire.refusals import NO_SERVER, STORAGE_AWAY
+from tavola.actors.wire.refusals import (
+    ANOTHER_USER,
+    ELSEWHERE,
+    NO_SERVER,
+    STORAGE_AWAY,
+    TOKEN_EXPIRED,
+    TOKEN_INVALID,
+    TOO_MANY_MESSAGES,
+    TOO_MUCH,
+    UNAUTHENTICATED,
+)
 from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
-from tavola.edge.identity.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
+from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
@@ -55,11 +65,7 @@ FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
-TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", None, 1000)
-SLOW_DOWN = Refusal("rate_limited", "Too many messages.", None, 1000)
 _COMMANDS = frozenset(get_args(ClientCommand))
-ELSEWHERE = Refusal("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
-OTHERS = Refusal("forbidden", "This socket belongs to another user.")
 
 
 class Transport(Protocol):
@@ -166,7 +172,7 @@ class Connection:
             return
         if not self._bucket.take(now):
             if self._patience.take(now):
-                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data[: protocol.FRAME_LIMIT])))
+                self.send(protocol.error(TOO_MANY_MESSAGES, *protocol.whose(data[: protocol.FRAME_LIMIT])))
             else:
                 self._transport.close(4429, "flooding")
             return
@@ -179,7 +185,7 @@ class Connection:
             self._behind.append(data)
             self._bytes_behind += len(data)
         else:
-            self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+            self.send(protocol.error(TOO_MANY_MESSAGES, *protocol.whose(data)))
 
     def aside(self) -> bool:
         """Any other frame from the client. It says nothing, so it does not keep the socket open."""
@@ -262,12 +268,12 @@ class Connection:
             if self._by_cookie:
                 self.start(self._recheck())
             else:
-                self._turn_away(EXPIRED)
+                self._turn_away(TOKEN_EXPIRED)
 
     def signed_out(self, at: int) -> None:
         """Its user signed out everywhere, at that moment (ms): close, unless he has signed in again since."""
         if self._identity is not None and self._identity.issued_at <= at:
-            self._turn_away(INVALID)
+            self._turn_away(TOKEN_INVALID)
 
     # Out
 
@@ -309,7 +315,7 @@ class Connection:
         """Tokens of our own are read at once; for anything else what comes behind waits."""
         if frame.token is not None:
             found = self._services.who.identities.verify(frame.token)
-            if found is not INVALID:
+            if found is not TOKEN_INVALID:
                 now = self._services.returns.now()
                 self._arrived(frame, found if isinstance(found, Refusal) else arrived(found, now))
                 return
@@ -335,7 +341,7 @@ class Connection:
             return
         user = found.identity.user
         if self._identity is not None and self._identity.user != user:
-            self.send(protocol.error(OTHERS))
+            self.send(protocol.error(ANOTHER_USER))
             return
         mine = self._services.by_user.setdefault(user, set())
         if self not in mine and len(mine) >= SOCKETS_A_USER:
@@ -371,7 +377,7 @@ class Connection:
         if not self._by_cookie:
             return
         if isinstance(found, Refusal) and found.code != STORAGE_AWAY.code:
-            self._turn_away(EXPIRED)
+            self._turn_away(TOKEN_EXPIRED)
         else:
             self._until = self._loop.time() + RECHECK_S
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOO_MANY_GUESSES
 from tavola.actors.wire.update import Audience, frames
-from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
+from tavola.edge.common.guesses import Guesses
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.view_lookup import ViewLookup

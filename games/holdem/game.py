@@ -21,7 +21,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, SeatIndex
+from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.holdem.button import next_places
 from tavola.games.holdem.play import act, call_off, start
 from tavola.games.holdem.rules import MISSED_BIG_BLIND
@@ -64,24 +64,24 @@ class Holdem(Game[HoldemTable, Options]):
 
     def sit(
         self, state: HoldemTable, options: Options, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[HoldemTable] | Refused:
+    ) -> Outcome[HoldemTable] | Refusal:
         if not 0 <= seat < options.seats:
-            return Refused("illegal_move", "There is no such seat.", {"seats": options.seats})
+            return Refusal("illegal_move", "There is no such seat.", {"seats": options.seats})
         if state.seat(seat) is not None:
-            return Refused("seat_taken", "Somebody sits there.")
+            return Refusal("seat_taken", "Somebody sits there.")
         chips = options.usual_buy_in if buy_in is None else buy_in
         least, most = options.min_buy_in, options.max_buy_in
         if type(chips) is not int or not least <= chips <= most:
-            return Refused("illegal_move", f"Bring between {least} and {most} chips.", {"min": least, "max": most})
+            return Refusal("illegal_move", f"Bring between {least} and {most} chips.", {"min": least, "max": most})
         owes = 0 if state.hand is None else MISSED_BIG_BLIND
         return Outcome(_with_seats(state, [*state.seats, HoldemSeat(seat, chips, owes=owes)]))
 
-    def stand(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
+    def stand(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         taken = state.seat(seat)
         if taken is None:
-            return Refused("not_seated", "Nobody sits there.")
+            return Refusal("not_seated", "Nobody sits there.")
         if taken.leaving:
-            return Refused("hand_in_progress", "This player leaves as soon as the hand has ended.")
+            return Refusal("hand_in_progress", "This player leaves as soon as the hand has ended.")
         hand = state.running
         if hand is None or not _holds_cards(state, hand, taken):
             rest = _with_seats(state, [s for s in state.seats if s is not taken])
@@ -98,10 +98,10 @@ class Holdem(Game[HoldemTable, Options]):
     def between_rounds(self, state: HoldemTable) -> bool:
         return state.running is None
 
-    def sit_out(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
+    def sit_out(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         return _set_sitting_out(state, seat, True)
 
-    def sit_in(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refused:
+    def sit_in(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         return _set_sitting_out(state, seat, False)
 
     def sits_out(self, state: HoldemTable, seat: SeatIndex) -> bool:
@@ -110,41 +110,41 @@ class Holdem(Game[HoldemTable, Options]):
 
     def rebuy(
         self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
-    ) -> Outcome[HoldemTable] | Refused:
+    ) -> Outcome[HoldemTable] | Refusal:
         """The player in `seat` adds `amount` (unchecked) chips, between hands, up to what is a legal buy-in."""
         taken = state.seat(seat)
         if taken is None:
-            return Refused("not_seated", "Nobody sits there.")
+            return Refusal("not_seated", "Nobody sits there.")
         if state.running is not None and taken.dealt:
-            return Refused("hand_in_progress", "Chips can be added when the hand has ended.")
+            return Refusal("hand_in_progress", "Chips can be added when the hand has ended.")
         least, most = max(1, options.min_buy_in - taken.chips), options.max_buy_in - taken.chips
         if most < 1:
-            return Refused("illegal_move", f"No more than {options.max_buy_in} chips may be brought to this table.")
+            return Refusal("illegal_move", f"No more than {options.max_buy_in} chips may be brought to this table.")
         if type(amount) is not int or not least <= amount <= most:
-            return Refused("illegal_move", f"Add between {least} and {most} chips.", {"min": least, "max": most})
+            return Refusal("illegal_move", f"Add between {least} and {most} chips.", {"min": least, "max": most})
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
     def adjust_chips(
         self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
-    ) -> Outcome[HoldemTable] | Refused:
+    ) -> Outcome[HoldemTable] | Refusal:
         """Any stack may come of it, from none to `MOST_CHIPS`: the limits on buying in do not bind the host."""
         taken = state.seat(seat)
         if taken is None:
-            return Refused("not_seated", "Nobody sits there.")
+            return Refusal("not_seated", "Nobody sits there.")
         if state.running is not None:
-            return Refused("hand_in_progress", "Chips can be given or taken when the hand has ended.")
+            return Refusal("hand_in_progress", "Chips can be given or taken when the hand has ended.")
         least, most = -taken.chips, MOST_CHIPS - taken.chips
         if type(amount) is not int or not amount or not least <= amount <= most:
             message = f"This player has {taken.chips} chips: give up to {most}, or take up to {taken.chips}."
-            return Refused("illegal_move", message, {"min": least, "max": most})
+            return Refusal("illegal_move", message, {"min": least, "max": most})
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
-    def change_options(self, state: HoldemTable, before: Options, after: Options) -> Outcome[HoldemTable] | Refused:
+    def change_options(self, state: HoldemTable, before: Options, after: Options) -> Outcome[HoldemTable] | Refusal:
         """Stacks stay as they are. In a smaller table a dead button may mark a seat that is no longer there."""
         if state.running is not None:
-            return Refused("hand_in_progress", "The table can be changed when the hand has ended.")
+            return Refusal("hand_in_progress", "The table can be changed when the hand has ended.")
         if state.seats and state.seats[-1].index >= after.seats:
-            return Refused("invalid_options", "Somebody sits beyond that many seats.", {"seats": after.seats})
+            return Refusal("invalid_options", "Somebody sits beyond that many seats.", {"seats": after.seats})
         return Outcome(state)
 
     # Play
@@ -154,10 +154,10 @@ class Holdem(Game[HoldemTable, Options]):
             return None
         return options.next_hand_seconds * 1000
 
-    def advance(self, state: HoldemTable, options: Options, entropy: Entropy) -> Outcome[HoldemTable] | Refused:
+    def advance(self, state: HoldemTable, options: Options, entropy: Entropy) -> Outcome[HoldemTable] | Refusal:
         places = None if state.running is not None else next_places(state)
         if places is None:
-            return Refused("illegal_move", "A hand is dealt when the last has ended and two players have chips.")
+            return Refusal("illegal_move", "A hand is dealt when the last has ended and two players have chips.")
         return start(state, options, places, entropy)
 
     def turn(self, state: HoldemTable) -> SeatIndex | None:
@@ -180,46 +180,46 @@ class Holdem(Game[HoldemTable, Options]):
 
     def play(
         self, state: HoldemTable, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[HoldemTable] | Refused:
+    ) -> Outcome[HoldemTable] | Refusal:
         name = move.name
         if name in ("show", "muck"):
             return _expose(state, seat, name)
         if name not in BETTING_MOVES:
-            return Refused("illegal_move", "Hold'em knows no such move.")
+            return Refusal("illegal_move", "Hold'em knows no such move.")
         hand = state.running
         if hand is None or self.turn(state) != seat:
-            return Refused("not_your_turn", "It is not your turn.")
+            return Refusal("not_your_turn", "It is not your turn.")
         price, to_call, raises = state.betting.facing
         match name:
             case "check" if to_call:
-                return Refused("illegal_move", f"There is a bet: call {to_call}, raise or fold.")
+                return Refusal("illegal_move", f"There is a bet: call {to_call}, raise or fold.")
             case "call" if not to_call:
-                return Refused("illegal_move", "There is no bet to call.")
+                return Refusal("illegal_move", "There is no bet to call.")
             case "bet" if price:
-                return Refused("illegal_move", "There is a bet already: raise it.")
+                return Refusal("illegal_move", "There is a bet already: raise it.")
             case "raise" if not price:
-                return Refused("illegal_move", "There is no bet to raise: bet.")
+                return Refusal("illegal_move", "There is no bet to raise: bet.")
             case "bet" | "raise":
                 if raises is None:
-                    return Refused("illegal_move", "You may not raise now.")
+                    return Refusal("illegal_move", "You may not raise now.")
                 least, most = raises
                 amount = move.arguments.get("amount")
                 if type(amount) is not int or not least <= amount <= most:
                     message = f"Choose a total between {least} and {most}."
-                    return Refused("illegal_move", message, {"min": least, "max": most})
+                    return Refusal("illegal_move", message, {"min": least, "max": most})
                 return act(state, hand, "r", amount - least)
             case "all_in" if raises is None and to_call < _chips_to_act(state):
-                return Refused("illegal_move", "You may not raise now.")
+                return Refusal("illegal_move", "You may not raise now.")
         return act(state, hand, _CODES[name])
 
     def timeout_move(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Move:
         return Move("fold" if state.betting.facing.to_call else "check")
 
-    def void(self, state: HoldemTable, options: Options, seats: Sequence[SeatIndex]) -> Outcome[HoldemTable] | Refused:
+    def void(self, state: HoldemTable, options: Options, seats: Sequence[SeatIndex]) -> Outcome[HoldemTable] | Refusal:
         """All bets go back, nobody's cards are shown, and the button moves on."""
         hand = state.running
         if hand is None:
-            return Refused("illegal_move", "No hand is being played.")
+            return Refusal("illegal_move", "No hand is being played.")
         return call_off(state, hand, seats)
 
     # What is shown
@@ -248,14 +248,14 @@ def _with_seat(state: HoldemTable, changed: HoldemSeat) -> HoldemTable:
     return _with_seats(state, [changed if seat.index == changed.index else seat for seat in state.seats])
 
 
-def _set_sitting_out(state: HoldemTable, index: SeatIndex, out: bool) -> Outcome[HoldemTable] | Refused:
+def _set_sitting_out(state: HoldemTable, index: SeatIndex, out: bool) -> Outcome[HoldemTable] | Refusal:
     seat = state.seat(index)
     if seat is None:
-        return Refused("not_seated", "Nobody sits there.")
+        return Refusal("not_seated", "Nobody sits there.")
     if seat.leaving:
-        return Refused("hand_in_progress", "This player leaves as soon as the hand has ended.")
+        return Refusal("hand_in_progress", "This player leaves as soon as the hand has ended.")
     if seat.sitting_out == out:
-        return Refused("illegal_move", "You sit out already." if out else "You do not sit out.")
+        return Refusal("illegal_move", "You sit out already." if out else "You do not sit out.")
     return Outcome(_with_seat(state, replace(seat, sitting_out=out)))
 
 
@@ -280,10 +280,10 @@ def _may_show(state: HoldemTable, hand: Hand, index: SeatIndex) -> bool:
     return seat is not None and seat.dealt and may_show(hand, index)
 
 
-def _expose(state: HoldemTable, index: SeatIndex, name: str) -> Outcome[HoldemTable] | Refused:
+def _expose(state: HoldemTable, index: SeatIndex, name: str) -> Outcome[HoldemTable] | Refusal:
     hand = state.hand
     if hand is None or hand.ending is None or not _may_show(state, hand, index):
-        return Refused("illegal_move", f"You have no cards to {name} now.")
+        return Refusal("illegal_move", f"You have no cards to {name} now.")
     ending = hand.ending
     if name == "show":
         ending = replace(ending, shown=(*ending.shown, index))

@@ -87,7 +87,7 @@ class Bot(Generic[P, E]):
         client.on_back = table.came_back
 
     async def enter(self, room_id: str, seats: Iterable[int]) -> None:
-        """Follows the room and takes the first of `seats` that is free, or watches. Raises Refused."""
+        """Follows the room and takes the first of `seats` that is free, or watches. Raises RequestRefused."""
         self.room = await self.client.join(room_id, self)
         if self.room.view.my_seat is None:
             if await self._take_one_of(seats):

@@ -69,7 +69,7 @@ class BotTable:
         """Somebody has let his turn run out since then."""
 
     async def open(self) -> None:
-        """Makes a room and fills it. On return every bot follows it and has its seat. Raises Refused, OSError."""
+        """Makes a room and fills it. On return every bot follows it and has a seat. Raises RequestRefused, OSError."""
         api, scenario = self._api, self._house.scenario
         names = [f"Bot {self.number}.{index}" for index in range(scenario.bots + scenario.spectators)]
         identities = await asyncio.gather(*(api.sign_in(name) for name in names))

@@ -51,7 +51,7 @@ class _ErrorBody(msgspec.Struct):
 
 
 class ApiClient:
-    """Calls as this or that identity. What is refused "for now" is asked again; everything else raises Refused.
+    """Calls as this or that identity. What is refused "for now" is asked again; everything else raises RequestRefused.
 
     A command carries an `Idempotency-Key`, so it may be asked again whatever became of the first time.
     """
@@ -73,7 +73,7 @@ class ApiClient:
                     raise RequestRefused(refused.status, refused.code, UNLIMITED) from None
 
     async def renew(self, identity: ClientIdentity) -> ClientIdentity:
-        """The same user with a fresh token. Raises Refused when the session is no longer known."""
+        """The same user with a fresh token. Raises RequestRefused when the session is no longer known."""
         headers = {"X-Requested-With": "tavola"}
         if identity.session:
             headers["Cookie"] = f"{COOKIE}={identity.session}"

@@ -126,7 +126,7 @@ class Client(Generic[P, E]):
             await self._task
 
     async def join(self, room_id: str, audience: Audience[P, E] | None = None) -> JoinedRoom[P, E]:
-        """Follows a room; on return its view is there. Raises Refused."""
+        """Follows a room; on return its view is there. Raises RequestRefused."""
         if self.forbidden is not None:
             raise RequestRefused(0, "forbidden", f"the server closed the connection for good ({self.forbidden})")
         room: JoinedRoom[P, E] = JoinedRoom(self, room_id, self._depth, audience or Stream())

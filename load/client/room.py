@@ -103,7 +103,7 @@ class JoinedRoom(Generic[P, E]):
         return self.follower.seq
 
     async def command(self, kind: str, **fields: Any) -> Ack:
-        """Sends a command and waits for its answer, across reconnections. Raises Refused."""
+        """Sends a command and waits for its answer, across reconnections. Raises RequestRefused."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer, _: Unanswered) -> None:

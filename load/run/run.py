@@ -88,7 +88,7 @@ class Run:
             recorder.heard(message)
 
     async def run(self) -> Report:
-        """Plays and shows how far it is. Raises Refused or OSError when a table cannot be opened."""
+        """Plays and shows how far it is. Raises RequestRefused or OSError when a table cannot be opened."""
         shown = RunProgress(self.stats, self.verdict, self.scenario.tables, self.resent, lambda: self.faults())
         progress = asyncio.create_task(shown.run())
         try:
@@ -99,7 +99,7 @@ class Run:
                 await progress
 
     async def play(self) -> RunOutcome:
-        """Raises Refused or OSError when a table cannot be opened."""
+        """Raises RequestRefused or OSError when a table cannot be opened."""
         scenario = self.scenario
         processes = Processes(self._roots or (lambda: roots_of(scenario.data_dir, scenario.urls)))
         async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:

@@ -34,7 +34,8 @@ from tavola.actors.wire.commands import (
     UserId,
 )
 from tavola.actors.wire.messages import Committed, GetView, Ok, ReportPresence, Submit, ViewAt
-from tavola.games.base import Outcome, Refused, SeatIndex
+from tavola.actors.wire.refusals import GAME_ERROR
+from tavola.games.base import Outcome, Refusal, SeatIndex
 from tavola.games.registry import GAMES
 from tavola.games.tictactoe import Options, TicTacToe
 from tavola.storage.postgres import Database
@@ -123,8 +124,8 @@ async def test_a_move_that_fails_is_refused(database_url: str) -> None:
         before = await stored(database, two.room)
         with capture_logs() as logs:
             refused = [await two.mark("host", 8) for _ in range(5)]
-        assert refused == [mistakes.GAME_ERROR] * 5
-        assert mistakes.GAME_ERROR.retry_after_ms is None, "the same would come of it"
+        assert refused == [GAME_ERROR] * 5
+        assert GAME_ERROR.retry_after_ms is None, "the same would come of it"
         [told] = _told(logs)
         assert (told["room"], told["seq"], told["game"]) == (two.room, before["seq"], "broken")
         assert (told["doing"], told["command"], told["error"]) == ("decide", "mark 8", "ValueError")
@@ -221,7 +222,7 @@ async def test_what_cannot_be_stored_is_refused_and_spoils_no_batch(database_url
             refused = table.deliver(two.epoch, "host", Start(id="start", room=two.room))
             with_it = table.deliver(two.epoch, "host", Chat(id="chat", room=two.room, text="begin!"))
             begun = table.deliver(sound.epoch, "host", Start(id="start", room=sound.room))
-            assert (await refused, await with_it) == (mistakes.GAME_ERROR, mistakes.GAME_ERROR)
+            assert (await refused, await with_it) == (GAME_ERROR, GAME_ERROR)
             assert isinstance(await begun, Committed)
         [told] = _told(logs)
         assert (told["room"], told["doing"]) == (two.room, "store")
@@ -236,9 +237,9 @@ async def test_what_cannot_be_shown_ends_nobody(database_url: str, monkeypatch: 
         await two.begin()
         monkeypatch.setattr(broken.Moody, "fails", True)
         with capture_logs() as logs:
-            assert await table.ask(GetView(two.epoch, sender("stranger"), two.room)) == mistakes.GAME_ERROR
-            assert await two.mark("host", 4) == mistakes.GAME_ERROR
-            assert await table.ask(GetView(two.epoch, sender("host"), two.room)) == mistakes.GAME_ERROR
+            assert await table.ask(GetView(two.epoch, sender("stranger"), two.room)) == GAME_ERROR
+            assert await two.mark("host", 4) == GAME_ERROR
+            assert await table.ask(GetView(two.epoch, sender("host"), two.room)) == GAME_ERROR
         assert {told["doing"] for told in _told(logs)} == {"show", "decide"}
         await _others_play(two)
         monkeypatch.setattr(broken.Moody, "fails", False)
@@ -309,6 +310,6 @@ def test_a_game_with_chips_that_says_nothing_of_it_is_not_guessed_at() -> None:
     options = Options()
     state = game.open(options)
     sat = game.sit(state, options, SeatIndex(0), None)
-    assert not isinstance(sat, Refused)
-    assert isinstance(game.void(sat.state, options, [SeatIndex(0)]), Refused)
+    assert not isinstance(sat, Refusal)
+    assert isinstance(game.void(sat.state, options, [SeatIndex(0)]), Refusal)
     assert isinstance(game.void(sat.state, options, []), Outcome)

@@ -21,11 +21,12 @@ from tavola.actors.room import archive
 from tavola.actors.room.codec import restore, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
+from tavola.actors.wire.refusals import REPLAY_BUSY
 from tavola.edge.identity.operators import GUESSES, Operator
 from tavola.edge.rest import admin_api, pages
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import RestRouter, not_there
-from tavola.edge.rest.rewind import BUSY, ROWS_LIMIT, Rewind
+from tavola.edge.rest.rewind import ROWS_LIMIT, Rewind
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.connection import Services
 from tavola.edge.ws.fanout import Fanout
@@ -329,7 +330,7 @@ async def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: st
         rewind = Rewind(database)
         first, second = await asyncio.gather(rewind.room_at(it.room, it.seq), rewind.room_at(it.room, it.seq))
         assert isinstance(first, Room)
-        assert second == BUSY
+        assert second == REPLAY_BUSY
         assert (await client.get(path)).status_code == 200
         await changed(database_url, "UPDATE game_states SET seq = seq + $2 WHERE room_id = $1", it.room, ROWS_LIMIT)
         assert code_of(await client.get(path)) == (400, "invalid_message")

@@ -24,17 +24,10 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.limits import REJOIN_MS
-from tavola.edge.identity.auth import EXPIRED, INVALID, Identities
-from tavola.edge.identity.reconnection import (
-    CONNECTION_MS,
-    NOT_SEATED,
-    Holder,
-    Membership,
-    ReconnectionTokens,
-    RoomPass,
-)
+from tavola.edge.identity.auth import Identities
+from tavola.edge.identity.reconnection import CONNECTION_MS, Holder, Membership, ReconnectionTokens, RoomPass
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens, fresh
 from tavola.edge.ws.gap_reader import TOGETHER, GapReader
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -146,10 +139,10 @@ async def test_a_token_that_was_never_given(database_url: str) -> None:
         identities = Identities(SECRET)
         identity = identities.token(identities.known(ANN, "Ann", 0))
         for token in (fresh(), "", "\0", "x" * 30_000, identity, seated["seat_token"]):
-            assert await here.returns.by_rejoin(token) is INVALID
-            assert await here.returns.holder(token) is INVALID
+            assert await here.returns.by_rejoin(token) is TOKEN_INVALID
+            assert await here.returns.holder(token) is TOKEN_INVALID
         for token in (fresh(), "", identity, seated["rejoin_token"]):
-            assert await here.returns.by_seat(token) is INVALID
+            assert await here.returns.by_seat(token) is TOKEN_INVALID
 
 
 async def test_a_fresh_one_replaces_it_and_both_are_good_for_a_while(database_url: str) -> None:
@@ -162,8 +155,8 @@ async def test_a_fresh_one_replaces_it_and_both_are_good_for_a_while(database_ur
         again = (await here.back(old)).rejoin_token
         assert again not in (old, new), "a client that lost the answer is given one more"
         here.goes_by(REJOIN_MS - 1000)
-        assert await here.returns.by_rejoin(old) is EXPIRED, "its second use did not put it off"
-        assert await here.returns.by_rejoin(new) is EXPIRED
+        assert await here.returns.by_rejoin(old) is TOKEN_EXPIRED, "its second use did not put it off"
+        assert await here.returns.by_rejoin(new) is TOKEN_EXPIRED
         await here.back(again)
 
 
@@ -173,8 +166,8 @@ async def test_it_expires(database_url: str) -> None:
         here.goes_by(REJOIN_MS - 1)
         assert isinstance(await here.returns.holder(token), Holder)
         here.goes_by(1)
-        assert await here.returns.by_rejoin(token) is EXPIRED
-        assert await here.returns.holder(token) is EXPIRED
+        assert await here.returns.by_rejoin(token) is TOKEN_EXPIRED
+        assert await here.returns.holder(token) is TOKEN_EXPIRED
 
 
 async def test_a_hand_keeps_a_players_token_good_and_nobody_elses(database_url: str) -> None:
@@ -182,16 +175,16 @@ async def test_a_hand_keeps_a_players_token_good_and_nobody_elses(database_url: 
         watching, playing = await here.joins("bob"), await here.joins("ann")
         token = (await here.back(playing)).rejoin_token
         here.goes_by(REJOIN_MS + 60_000)
-        assert await here.returns.by_rejoin(watching) is EXPIRED
+        assert await here.returns.by_rejoin(watching) is TOKEN_EXPIRED
         new = (await here.back(token)).rejoin_token
         here.goes_by(REJOIN_MS)
-        assert await here.returns.by_rejoin(token) is EXPIRED, "a hand does not keep one that was replaced"
+        assert await here.returns.by_rejoin(token) is TOKEN_EXPIRED, "a hand does not keep one that was replaced"
         await here.sql("UPDATE hands SET ended_at = $1", here.table.time())
-        assert await here.returns.by_rejoin(new) is EXPIRED, "the hand is over"
+        assert await here.returns.by_rejoin(new) is TOKEN_EXPIRED, "the hand is over"
         here.goes_by(1)
         await here.sql("INSERT INTO hands (room_id, game, number, started_at, record) VALUES ($1, 1, 2, $2, '{}')",
                        here.room, here.table.time())  # fmt: skip
-        assert await here.returns.by_rejoin(new) is EXPIRED, "another hand is not the one that ran"
+        assert await here.returns.by_rejoin(new) is TOKEN_EXPIRED, "another hand is not the one that ran"
 
 
 @pytest.mark.parametrize("how", ["kicked", "left"])
@@ -207,11 +200,11 @@ async def test_who_is_out_cannot_come_back(database_url: str, how: str) -> None:
         else:
             await here.does("ann", Leave(id="leave", room=here.room))
         assert await here.sql("SELECT 1 FROM room_seats WHERE user_id = 'ann'"), "he is in the hand yet"
-        assert await here.returns.by_rejoin(part.rejoin_token) is INVALID
-        assert await here.returns.by_seat(part.seat_token) is INVALID
-        assert await here.returns.holder(connection.token) is INVALID
+        assert await here.returns.by_rejoin(part.rejoin_token) is TOKEN_INVALID
+        assert await here.returns.by_seat(part.seat_token) is TOKEN_INVALID
+        assert await here.returns.holder(connection.token) is TOKEN_INVALID
         assert await here.returns.member(here.room, ANN) is None
-        assert await here.returns.connection_token(here.room, ANN) is NOT_SEATED
+        assert await here.returns.connection_token(here.room, ANN) is NO_SEAT
         assert not await here.sql("SELECT 1 FROM rejoin_tokens WHERE user_id = 'ann'")
 
 
@@ -222,10 +215,10 @@ async def test_signing_out_ends_what_was_given_before(database_url: str) -> None
         connection = await here.returns.connection_token(here.room, ANN)
         assert isinstance(connection, RoomPass)
         await here.signs_out("ann")
-        assert await here.returns.by_rejoin(seated["rejoin_token"]) is INVALID
-        assert await here.returns.by_seat(seated["seat_token"]) is INVALID
-        assert await here.returns.holder(seated["rejoin_token"]) is INVALID
-        assert await here.returns.holder(connection.token) is INVALID
+        assert await here.returns.by_rejoin(seated["rejoin_token"]) is TOKEN_INVALID
+        assert await here.returns.by_seat(seated["seat_token"]) is TOKEN_INVALID
+        assert await here.returns.holder(seated["rejoin_token"]) is TOKEN_INVALID
+        assert await here.returns.holder(connection.token) is TOKEN_INVALID
         here.goes_by(1)
         part = await here.returns.member(here.room, ANN)
         assert part is not None
@@ -246,7 +239,7 @@ async def test_a_holder_keeps_ten(database_url: str) -> None:
             given.append(part.rejoin_token)
         [[kept]] = await here.sql("SELECT count(*) FROM rejoin_tokens WHERE user_id = 'ann'")
         assert kept == 10
-        assert await here.returns.by_rejoin(first) is INVALID
+        assert await here.returns.by_rejoin(first) is TOKEN_INVALID
         await here.back(given[-1])
         [[others]] = await here.sql("SELECT count(*) FROM rejoin_tokens WHERE user_id = 'bob'")
         assert others == 1
@@ -288,14 +281,14 @@ async def test_a_seat_token_ends_with_the_seat(database_url: str) -> None:
         await here.joins("ann")
         old = (await here.sits("ann", 1))["seat_token"]
         await here.does("ann", LeaveSeat(id="leave", room=here.room))
-        assert await here.returns.by_seat(old) is INVALID
+        assert await here.returns.by_seat(old) is TOKEN_INVALID
         new = (await here.sits("ann", 1, "sit again"))["seat_token"]
-        assert await here.returns.by_seat(old) is INVALID, "the same seat, another grant"
+        assert await here.returns.by_seat(old) is TOKEN_INVALID, "the same seat, another grant"
         assert isinstance(await here.returns.by_seat(new), Membership)
         await here.does("ann", LeaveSeat(id="leave again", room=here.room))
         await here.joins("bob")
         await here.sits("bob", 1)
-        assert await here.returns.by_seat(new) is INVALID, "somebody else's by now"
+        assert await here.returns.by_seat(new) is TOKEN_INVALID, "somebody else's by now"
 
 
 @pytest.mark.parametrize("changed", ["room", "user", "index", "grant"])
@@ -313,7 +306,7 @@ async def test_a_seat_token_for_what_was_not_given(database_url: str, changed: s
         lies: dict[str, Any] = {"room": other, "user": UserId("host"), "index": 0, "grant": others}
         for value in (lies[changed], *(("",) if changed == "grant" else ())):
             token = here.tokens.seat(**{**says, changed: value}, now=now)
-            assert await here.returns.by_seat(token) is INVALID
+            assert await here.returns.by_seat(token) is TOKEN_INVALID
 
 
 # Connection tokens
@@ -330,7 +323,7 @@ async def test_a_connection_token_is_used_once(database_url: str) -> None:
             assert await here.returns.holder(made.token) == Holder(ANN, "ann", here.room, True)
         used = await asyncio.gather(*(here.returns.use(made.token) for _ in range(5)))
         assert sorted(used) == [False] * 4 + [True]
-        assert await here.returns.holder(made.token) is INVALID
+        assert await here.returns.holder(made.token) is TOKEN_INVALID
 
 
 async def test_a_connection_token_expires(database_url: str) -> None:
@@ -342,22 +335,22 @@ async def test_a_connection_token_expires(database_url: str) -> None:
         here.goes_by(CONNECTION_MS - 1)
         assert isinstance(await here.returns.holder(made.token), Holder)
         here.goes_by(1)
-        assert await here.returns.holder(made.token) is EXPIRED
+        assert await here.returns.holder(made.token) is TOKEN_EXPIRED
         assert not await here.returns.use(made.token)
 
 
 async def test_a_connection_token_is_a_players_and_ends_with_his_seat(database_url: str) -> None:
     async with scene(database_url) as here:
         assert await here.returns.connection_token(RoomId("r_none"), ANN) is NO_ROOM
-        assert await here.returns.connection_token(here.room, ANN) is NOT_SEATED
+        assert await here.returns.connection_token(here.room, ANN) is NO_SEAT
         await here.joins("ann")
-        assert await here.returns.connection_token(here.room, ANN) is NOT_SEATED
+        assert await here.returns.connection_token(here.room, ANN) is NO_SEAT
         await here.sits("ann", 1)
         made = await here.returns.connection_token(here.room, ANN)
         assert isinstance(made, RoomPass)
         await here.does("ann", LeaveSeat(id="leave", room=here.room))
         await here.sits("ann", 1, "sit again")
-        assert await here.returns.holder(made.token) is INVALID, "what it was for is gone"
+        assert await here.returns.holder(made.token) is TOKEN_INVALID, "what it was for is gone"
         assert not await here.returns.use(made.token)
 
 

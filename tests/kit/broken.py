@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refused, SeatIndex
+from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.registry import GAMES
 from tavola.games.tictactoe import Options, State, TicTacToe
 
@@ -19,7 +19,7 @@ class Broken(TicTacToe):
 
     def play(
         self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refused:
+    ) -> Outcome[State] | Refusal:
         if move.arguments.get("cell") == 8:
             raise ValueError(f"{SECRET}: {state}")
         return super().play(state, options, seat, move, entropy)
@@ -47,7 +47,7 @@ class TimeoutChangesNothing(TicTacToe):
 
     def play(
         self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refused:
+    ) -> Outcome[State] | Refusal:
         return Outcome(state) if move.name == "wait" else super().play(state, options, seat, move, entropy)
 
 
@@ -65,21 +65,21 @@ class TimeoutCannotBeShown(TicTacToe):
 class VoidFails(TimeoutFails):
     kind = "void_fails"
 
-    def void(self, state: State, options: Options, seats: Sequence[SeatIndex]) -> Outcome[State] | Refused:
+    def void(self, state: State, options: Options, seats: Sequence[SeatIndex]) -> Outcome[State] | Refusal:
         raise RuntimeError(SECRET)
 
 
 class DealFails(TicTacToe):
     kind = "deal_fails"
 
-    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refused:
+    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refusal:
         raise ZeroDivisionError(SECRET)
 
 
 class StandFails(TicTacToe):
     kind = "stand_fails"
 
-    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refused:
+    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refusal:
         raise ZeroDivisionError(SECRET)
 
 

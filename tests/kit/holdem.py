@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.games.base import Entropy, Event, Move, Outcome, Refused, SeatIndex
+from tavola.games.base import Entropy, Event, Move, Outcome, Refusal, SeatIndex
 from tavola.games.cards import DECK
 from tavola.games.holdem.game import Holdem
 from tavola.games.holdem.state import HoldemSeat, HoldemTable, Options
@@ -63,9 +63,9 @@ class Story:
             self.state = HoldemTable(self.state.seats, self.state.number, hand)
         return outcome
 
-    def tries(self, seat: int, move: str, amount: object = None) -> Refused:
+    def tries(self, seat: int, move: str, amount: object = None) -> Refusal:
         outcome = GAME.play(self.state, self.options, SeatIndex(seat), _move(move, amount), ENTROPY)
-        assert isinstance(outcome, Refused), outcome
+        assert isinstance(outcome, Refusal), outcome
         return outcome
 
     def does(self, seat: int, move: str, amount: int | None = None) -> Outcome[HoldemTable]:
@@ -162,7 +162,7 @@ class Story:
             for pot in distributed["pots"]
         ]
 
-    def _between(self, outcome: Outcome[HoldemTable] | Refused) -> Outcome[HoldemTable]:
+    def _between(self, outcome: Outcome[HoldemTable] | Refusal) -> Outcome[HoldemTable]:
         assert isinstance(outcome, Outcome), outcome
         assert (outcome.events, outcome.new_turn) == ((), False), "the room tells of it"
         return self._take(outcome)

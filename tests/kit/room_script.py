@@ -45,7 +45,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Wake,
 )
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 PEOPLE = ("host", "u1", "u2", "u3", "u4", "u5")
 ONLOOKER = "nobody"
@@ -65,7 +65,7 @@ class Step(NamedTuple):
     before: Room
     user: str
     command: AnyCommand
-    verdict: Decision | Refused | Nothing
+    verdict: Decision | Refusal | Nothing
     after: Room
 
 

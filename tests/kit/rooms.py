@@ -32,7 +32,7 @@ from tavola.actors.wire.commands import (
     Wake,
 )
 from tavola.actors.wire.update import Audience, Update
-from tavola.games.base import Entropy, Refused
+from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
 
 START_MS = 1_760_000_000_000
@@ -121,7 +121,7 @@ class Live:
         self.viewers = {UserId(user): Viewer(self.room, UserId(user)) for user in viewers}
         self.rows = Rows(self.room)
 
-    def send(self, user: str, command: AnyCommand) -> Decision | Refused | Nothing:
+    def send(self, user: str, command: AnyCommand) -> Decision | Refusal | Nothing:
         """Decide; what is accepted is shown to every viewer. Nothing is written yet."""
         chance = entropy(len(self.log) + 1)
         verdict = decide(self.room, sender(user), command, self.now, chance)
@@ -149,7 +149,7 @@ class Live:
     def id(self) -> CommandId:
         return CommandId(f"c{len(self.log)}")
 
-    def wake(self) -> Decision | Refused | Nothing:
+    def wake(self) -> Decision | Refusal | Nothing:
         """Let time pass to the room's alarm, and ring it."""
         due = clock.alarm(self.room)
         if due is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from kit.rooms import HOST, ROOM, Live, info
 from tavola.actors.room.state import Decision, RoomEvent
 from tavola.actors.wire.commands import Approve, RequestJoin, UserId
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 PEOPLE = ("host", "ann", "bob", "guest")
 
@@ -24,7 +24,7 @@ def accepted(live: Live, user: str, kind: Any, **fields: Any) -> Decision:
 
 def refused(live: Live, user: str, kind: Any, **fields: Any) -> str:
     verdict = live.send(user, kind(id=live.id(), room=ROOM, **fields))
-    assert isinstance(verdict, Refused), verdict
+    assert isinstance(verdict, Refusal), verdict
     return verdict.code
 
 

@@ -20,7 +20,7 @@ from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
 
 from kit.example_counts import PROFILE, examples
 from kit.holdem import GAME, encode, on_view, stored
-from tavola.games.base import Entropy, Move, Outcome, Refused, SeatIndex
+from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.cards import DECK
 from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
 
@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
     before: HoldemTable
     after: Outcome[HoldemTable]
-    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused]
+    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]
     seat: SeatIndex | None = None
     move: Move | None = None
     entropy: Entropy | None = None
@@ -94,7 +94,7 @@ def steps(script: Script, hands: int = 3) -> Iterator[Step]:
                     state = step.after.state
             chance = entropy(number * 256 + len(script.happens))
             if GAME.advance_after_ms(state, options) is None:
-                assert isinstance(GAME.advance(state, options, chance), Refused)
+                assert isinstance(GAME.advance(state, options, chance), Refusal)
                 if byte is None:
                     return
                 continue
@@ -108,17 +108,17 @@ def steps(script: Script, hands: int = 3) -> Iterator[Step]:
             state = step.after.state
 
 
-def _step(state: HoldemTable, what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused], **more: Any) -> Step:
+def _step(state: HoldemTable, what: Callable[[HoldemTable], Outcome[HoldemTable] | Refusal], **more: Any) -> Step:
     outcome = what(state)
     assert isinstance(outcome, Outcome), (more, outcome)
     return Step(state, outcome, what, **more)
 
 
-def _advanced(state: HoldemTable, options: Options, chance: Entropy) -> Outcome[HoldemTable] | Refused:
+def _advanced(state: HoldemTable, options: Options, chance: Entropy) -> Outcome[HoldemTable] | Refusal:
     return GAME.advance(state, options, chance)
 
 
-def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[HoldemTable], Outcome[HoldemTable] | Refused]:
+def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]:
     return lambda state: GAME.play(state, options, seat, move, Entropy(b""))
 
 
@@ -150,7 +150,7 @@ def _comes_or_goes(state: HoldemTable, script: Script, kind: int, byte: int) -> 
     options, index = script.options, SeatIndex(byte % script.options.seats)
     seat, amount = state.seat(index), 1 + byte % 50
     brought = 0
-    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused]
+    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]
     if seat is None:
         what, brought = (lambda table: GAME.sit(table, options, index, amount)), amount
     elif kind & 7 == 0 and script.leaving:
@@ -165,7 +165,7 @@ def _comes_or_goes(state: HoldemTable, script: Script, kind: int, byte: int) -> 
     else:
         what = lambda table: GAME.sit_out(table, options, index)  # noqa: E731
     outcome = what(state)
-    return None if isinstance(outcome, Refused) else Step(state, outcome, what, brought=brought)
+    return None if isinstance(outcome, Refusal) else Step(state, outcome, what, brought=brought)
 
 
 def public(state: HoldemTable, options: Options) -> bytes:
@@ -263,7 +263,7 @@ def test_legal_is_what_play_accepts(script: Script) -> None:
                     outcome = GAME.play(state, options, seat, Move(name, {"amount": amount}), Entropy(b""))
                     wanted = name in legal and (not takes_amount(legal, name) or least <= amount <= most)
                     assert isinstance(outcome, Outcome) == wanted, (name, amount, legal, outcome)
-                    if isinstance(outcome, Refused):
+                    if isinstance(outcome, Refusal):
                         assert outcome.code in ("illegal_move", "not_your_turn")
                     if name not in ("bet", "raise"):
                         break
@@ -322,7 +322,7 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
             assert GAME.legal(other, options, at) == GAME.legal(state, options, at)
             for move in (Move("raise", {"amount": 1}), Move("show"), Move("check"), Move("bet")):
                 here, there = (GAME.play(table, options, at, move, Entropy(b"")) for table in (state, other))
-                if isinstance(here, Refused):
+                if isinstance(here, Refusal):
                     assert here == there
         if step.move is None or step.seat is None:
             continue

@@ -24,7 +24,7 @@ from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, status_of
 from tavola.actors.wire.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
 from tavola.actors.wire.update import Update, frames
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 EXAMPLES = 120
 some = examples(EXAMPLES)
@@ -179,7 +179,7 @@ def test_these_games_are_played() -> None:
                 _nobody_came_in_by_himself(step)
                 if step.after.info.game == "holdem":
                     _chips_are_conserved(step)
-            elif isinstance(step.verdict, Refused):
+            elif isinstance(step.verdict, Refusal):
                 refused.add(step.verdict.code)
         rounds[script.info.game] += hands(live)
 

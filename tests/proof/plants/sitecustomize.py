@@ -39,23 +39,24 @@ def in_host(host: Any) -> None:
     commit, known, alarm = Host._commit, Host._known, Host._alarm
 
     async def _commit(self: Any, batch: list[Any]) -> None:
-        early = [entry for entry in batch if entry.update is not None]
+        early = [entry for entry in batch if isinstance(entry, host.Accepted)]
         for entry in early:
-            name, message = entry.slot.room.info.name, update.encode(entry.update)
+            pending = entry.pending
+            name, message = pending.slot.room.info.name, update.encode(entry.update)
             if name == name_of("acknowledged before committed"):
-                answer(entry.replies, host.Done(entry.update.seq, entry.verdict.give, message))
-                entry.replies.clear()
+                answer(pending.replies, host.Committed(entry.update.seq, entry.decision.give, message))
+                pending.replies.clear()
             elif name == name_of("published before committed"):
-                self._publisher.publish(entry.slot.id, entry.update.epoch, entry.update.seq, message)
+                self._publisher.publish(pending.slot.id, entry.update.epoch, entry.update.seq, message)
         await asyncio.sleep(SOON_S)
         await commit(self, batch)
 
-    def _known(self: Any, entry: Any) -> bool:
+    def _known(self: Any, pending: Any) -> bool:
         """The first answer to each move is lost, and what was answered is not remembered."""
-        if entry.slot.room.info.name != name_of("answers forgotten") or type(entry.command).__name__ != "Act":
-            return bool(known(self, entry))
-        if entry.slot.answered.get(entry.key) is None:
-            entry.replies[:] = [lambda _: None]
+        if pending.slot.room.info.name != name_of("answers forgotten") or type(pending.command).__name__ != "Act":
+            return bool(known(self, pending))
+        if pending.slot.answered.get(pending.key) is None:
+            pending.replies[:] = [lambda _: None]
         return False
 
     def _alarm(self: Any, slot: Any) -> None:

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[3]
 TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
-REFUSING, TELLING = {"Refusal", "Refused"}, {"Event", "RoomEvent", "_about"}
+REFUSING, TELLING = {"Refusal"}, {"Event", "RoomEvent", "_about"}
 OF_PATHS = "not_found"
 """The code of a path that there is not: no command's, so not in `STATUS`."""
 

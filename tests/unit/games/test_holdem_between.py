@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
-from tavola.games.base import Outcome, Refused, SeatIndex
+from tavola.games.base import Outcome, Refusal, SeatIndex
 from tavola.games.holdem.game import MOST_CHIPS
 from tavola.games.holdem.state import HoldemTable, Options
 
@@ -34,8 +34,8 @@ def hands(table: Story, count: int) -> None:
         table.all_fold()
 
 
-def code(outcome: Outcome[HoldemTable] | Refused) -> str:
-    assert isinstance(outcome, Refused), outcome
+def code(outcome: Outcome[HoldemTable] | Refusal) -> str:
+    assert isinstance(outcome, Refusal), outcome
     return outcome.code
 
 
@@ -315,7 +315,7 @@ def test_the_host_gives_and_takes_between_hands() -> None:
 @pytest.mark.parametrize("amount", [-1001, 0, True, 1.0, "5", None, MOST_CHIPS - 999, 10**30])
 def test_what_the_host_cannot_give_or_take(amount: Any) -> None:
     refused = GAME.adjust_chips(table_of(0).state, Options(), SeatIndex(0), amount)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert (refused.code, refused.details) == ("illegal_move", {"min": -1000, "max": MOST_CHIPS - 1000})
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
-from tavola.games.base import Clock, Outcome, Refused, SeatIndex
+from tavola.games.base import Clock, Outcome, Refusal, SeatIndex
 from tavola.games.holdem.state import HoldemTable, Options
 
 
@@ -76,32 +76,32 @@ def test_sitting_down() -> None:
     assert table.chips(0, 2) == [400, 1000]
     assert table.hand["phase"] == "waiting"
     taken = GAME.sit(table.state, table.options, SeatIndex(2), None)
-    assert isinstance(taken, Refused)
+    assert isinstance(taken, Refusal)
     assert taken.code == "seat_taken"
 
 
 @pytest.mark.parametrize("buy_in", [399, 2001, -1, 10**30, True, 500.0, "500"])
 def test_a_buy_in_has_limits(buy_in: Any) -> None:
     refused = GAME.sit(HoldemTable(), Options(), SeatIndex(0), buy_in)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.details == {"min": 400, "max": 2000}
 
 
 @pytest.mark.parametrize("seat", [-1, 6, 100])
 def test_there_are_only_so_many_seats(seat: int) -> None:
-    assert isinstance(GAME.sit(HoldemTable(), Options(), SeatIndex(seat), None), Refused)
+    assert isinstance(GAME.sit(HoldemTable(), Options(), SeatIndex(seat), None), Refusal)
 
 
 def test_a_hand_is_dealt_when_two_can_play() -> None:
     table = Story({0: 1000})
     assert GAME.advance_after_ms(table.state, table.options) is None
-    assert isinstance(GAME.advance(table.state, table.options, ENTROPY), Refused)
+    assert isinstance(GAME.advance(table.state, table.options, ENTROPY), Refusal)
     table.sits(1)
     assert GAME.advance_after_ms(table.state, table.options) == 3000
     table.deal()
     assert GAME.advance_after_ms(table.state, table.options) is None
     refused = GAME.advance(table.state, table.options, ENTROPY)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.code == "illegal_move"
     table.all_fold()
     assert GAME.advance_after_ms(table.state, table.options) == 3000
@@ -359,7 +359,7 @@ def test_leaving_twice_is_refused() -> None:
     table = four()
     table.leaves(0)
     refused = GAME.stand(table.state, table.options, SeatIndex(0))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.code == "hand_in_progress"
 
 
@@ -477,7 +477,7 @@ def test_a_leaver_has_nothing_to_play() -> None:
 
 def test_nobody_leaves_a_seat_that_is_empty() -> None:
     refused = GAME.stand(HoldemTable(), Options(), SeatIndex(0))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.code == "not_seated"
 
 
@@ -496,7 +496,7 @@ def test_the_next_player_in_the_seat_gets_nothing_of_the_last_one() -> None:
 # Chips
 
 
-def rebuy(table: Story, seat: int, amount: Any) -> Outcome[HoldemTable] | Refused:
+def rebuy(table: Story, seat: int, amount: Any) -> Outcome[HoldemTable] | Refusal:
     return GAME.rebuy(table.state, table.options, SeatIndex(seat), amount)
 
 
@@ -514,7 +514,7 @@ def test_a_rebuy_brings_a_broke_player_back() -> None:
 @pytest.mark.parametrize("amount", [399, 2001, 0, -5, True, 500.0, None, 10**30])
 def test_a_rebuy_has_the_limits_of_a_buy_in(amount: Any) -> None:
     refused = rebuy(Story({0: 0}), 0, amount)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.details == {"min": 400, "max": 2000}
 
 
@@ -522,7 +522,7 @@ def test_a_rebuy_waits_for_the_end_of_the_hand() -> None:
     table = Story({0: 1000, 1: 1000, 2: 0})
     table.deal()
     refused = rebuy(table, 0, 100)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.code == "hand_in_progress"
     outcome = rebuy(table, 2, 400)
     assert isinstance(outcome, Outcome), "he is not in this hand"
@@ -534,9 +534,9 @@ def test_a_rebuy_waits_for_the_end_of_the_hand() -> None:
 
 def test_a_rebuy_cannot_pass_the_limit_and_is_no_move() -> None:
     table = Story({0: 2500, 1: 1000})
-    assert isinstance(rebuy(table, 0, 1), Refused)
-    assert isinstance(rebuy(table, 5, 1), Refused)
-    assert isinstance(rebuy(table, 1, True), Refused)
+    assert isinstance(rebuy(table, 0, 1), Refusal)
+    assert isinstance(rebuy(table, 5, 1), Refusal)
+    assert isinstance(rebuy(table, 1, True), Refusal)
     assert isinstance(rebuy(table, 1, 1), Outcome)
     assert table.tries(1, "rebuy", 500).code == "illegal_move"
 

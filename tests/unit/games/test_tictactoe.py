@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tavola.games.base import Entropy, Move, Outcome, Refused, SeatIndex
+from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.tictactoe import Options, State, TicTacToe
 
 GAME = TicTacToe()
@@ -12,7 +12,7 @@ X, O = SeatIndex(0), SeatIndex(1)
 CHANCE = Entropy(bytes(32))
 
 
-def accepted(outcome: Outcome[State] | Refused) -> Outcome[State]:
+def accepted(outcome: Outcome[State] | Refusal) -> Outcome[State]:
     assert isinstance(outcome, Outcome), outcome
     return outcome
 
@@ -37,7 +37,7 @@ def test_a_game_begins_by_itself_when_both_seats_are_taken() -> None:
     state = GAME.open(OPTIONS)
     assert GAME.advance_after_ms(state, OPTIONS) is None
     state = accepted(GAME.sit(state, OPTIONS, O, None)).state
-    assert isinstance(GAME.advance(state, OPTIONS, CHANCE), Refused)
+    assert isinstance(GAME.advance(state, OPTIONS, CHANCE), Refusal)
     state = accepted(GAME.sit(state, OPTIONS, X, None)).state
     assert GAME.advance_after_ms(state, OPTIONS) == 3000
     outcome = accepted(GAME.advance(state, OPTIONS, CHANCE))
@@ -46,15 +46,15 @@ def test_a_game_begins_by_itself_when_both_seats_are_taken() -> None:
     assert [(r.number, r.ended) for r in outcome.rounds] == [(1, False)]
     assert GAME.turn(outcome.state) == X
     assert GAME.advance_after_ms(outcome.state, OPTIONS) is None
-    assert isinstance(GAME.advance(outcome.state, OPTIONS, CHANCE), Refused)
+    assert isinstance(GAME.advance(outcome.state, OPTIONS, CHANCE), Refusal)
 
 
 def test_seats() -> None:
     state = begun()
     taken = GAME.sit(state, OPTIONS, X, None)
-    assert isinstance(taken, Refused)
+    assert isinstance(taken, Refusal)
     assert taken.code == "seat_taken"
-    assert isinstance(GAME.sit(state, OPTIONS, SeatIndex(2), None), Refused)
+    assert isinstance(GAME.sit(state, OPTIONS, SeatIndex(2), None), Refusal)
     assert GAME.seats(OPTIONS) == 2
 
 
@@ -91,7 +91,7 @@ def test_who_leaves_in_the_middle_forfeits() -> None:
     assert outcome.vacated == (X,)
     assert outcome.result == {"winner": 1, "line": []}
     assert GAME.advance_after_ms(outcome.state, OPTIONS) is None
-    assert isinstance(GAME.stand(outcome.state, OPTIONS, X), Refused)
+    assert isinstance(GAME.stand(outcome.state, OPTIONS, X), Refusal)
 
 
 def test_who_leaves_between_games_just_leaves() -> None:
@@ -103,7 +103,7 @@ def test_who_leaves_between_games_just_leaves() -> None:
 def test_only_a_free_cell_can_be_marked(cell: Any) -> None:
     state = play(begun(), [4]).state
     refused = GAME.play(state, OPTIONS, O, Move("mark", {"cell": cell}), CHANCE)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.code == "illegal_move"
     assert refused.details == {"choices": [0, 1, 2, 3, 5, 6, 7, 8]}
 
@@ -112,9 +112,9 @@ def test_other_refusals() -> None:
     state = begun()
     for seat, move, code in ((O, Move("mark", {"cell": 0}), "not_your_turn"), (X, Move("fold"), "illegal_move")):
         refused = GAME.play(state, OPTIONS, seat, move, CHANCE)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, Refusal)
         assert refused.code == code
-    assert isinstance(GAME.play(state, OPTIONS, X, Move("mark"), CHANCE), Refused)
+    assert isinstance(GAME.play(state, OPTIONS, X, Move("mark"), CHANCE), Refusal)
 
 
 def test_legal_is_what_play_accepts_and_the_timeout_move_is_legal() -> None:
@@ -147,6 +147,6 @@ def test_between_games_the_table_may_be_changed_and_nobody_sits_out() -> None:
         GAME.rebuy(over, OPTIONS, X, 5),
         GAME.adjust_chips(over, OPTIONS, X, 5),
     ):
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, Refusal)
         assert refused.code == "illegal_move"
     assert not GAME.sits_out(over, X)

@@ -15,8 +15,9 @@ import pytest
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import NAME_LIMIT, clean
+from tavola.actors.wire.refusals import TOKEN_INVALID
 from tavola.config.keys import Secrets
-from tavola.edge.identity.auth import ALGORITHM, AUDIENCE, INVALID, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
+from tavola.edge.identity.auth import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
 
 SECRET = bytes(range(64))
 """Long enough for HS512 too."""
@@ -65,10 +66,10 @@ def test_what_was_issued_before_a_sign_out_is_no_good() -> None:
     def issued(user: str, at: int) -> Identity | Refusal:
         return identities.verify(identities.token(identities.known(UserId(user), "Ann", at)))
 
-    assert issued("u_1", signed_out_at) == issued("u_1", signed_out_at - 1) == INVALID
+    assert issued("u_1", signed_out_at) == issued("u_1", signed_out_at - 1) == TOKEN_INVALID
     assert isinstance(issued("u_1", signed_out_at + 1), Identity), "a sign-in in the same second"
     assert isinstance(issued("u_2", signed_out_at), Identity)
-    assert identities.verify(token(iat=None)) == INVALID, "one that does not say when it was issued"
+    assert identities.verify(token(iat=None)) == TOKEN_INVALID, "one that does not say when it was issued"
 
 
 def test_expired() -> None:

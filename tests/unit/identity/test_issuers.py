@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import ISSUER_AWAY, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
-from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identities, Identity
-from tavola.edge.identity.issuers import AWAY, OLDEST_S, Issuer, KeysUnavailable, OneKey, issuer_of
+from tavola.edge.identity.auth import GUEST, LEEWAY_S, Identities, Identity
+from tavola.edge.identity.issuers import OLDEST_S, Issuer, KeysUnavailable, OneKey, issuer_of
 
 NAME = "https://project.supabase.co/auth/v1"
 AUDIENCE = "authenticated"
@@ -76,23 +77,23 @@ def test_the_public_key_is_no_shared_secret(algorithm: str, size: int) -> None:
         head = {"alg": f"HS{size}", "typ": "JWT"}
         signed = f"{_encoded(head)}.{_encoded(claims())}"
         signature = hmac.new(secret.encode(), signed.encode(), getattr(hashlib, f"sha{size}")).digest()
-        assert verified(f"{signed}.{_base64(signature)}", issuer(algorithm)) == INVALID
+        assert verified(f"{signed}.{_base64(signature)}", issuer(algorithm)) == TOKEN_INVALID
         lying = f"{_encoded({'alg': algorithm})}.{_encoded(claims())}"
         signature = hmac.new(secret.encode(), lying.encode(), getattr(hashlib, f"sha{size}")).digest()
-        assert verified(f"{lying}.{_base64(signature)}", issuer(algorithm)) == INVALID
+        assert verified(f"{lying}.{_base64(signature)}", issuer(algorithm)) == TOKEN_INVALID
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None])
 def test_unsigned(algorithm: str | None) -> None:
     signed = f"{_encoded({'alg': algorithm, 'typ': 'JWT'})}.{_encoded(claims())}"
-    assert verified(f"{signed}.") == verified(f"{signed}.{token().rpartition('.')[2]}") == INVALID
-    assert verified(f"{_encoded({'typ': 'JWT'})}.{_encoded(claims())}.") == INVALID
+    assert verified(f"{signed}.") == verified(f"{signed}.{token().rpartition('.')[2]}") == TOKEN_INVALID
+    assert verified(f"{_encoded({'typ': 'JWT'})}.{_encoded(claims())}.") == TOKEN_INVALID
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
 def test_its_own_key_by_another_algorithm(algorithm: str) -> None:
     assert isinstance(verified(token("RS256"), issuer("RS256")), Identity)
-    assert verified(token(algorithm, PRIVATE["RS256"]), issuer("RS256")) == INVALID
+    assert verified(token(algorithm, PRIVATE["RS256"]), issuer("RS256")) == TOKEN_INVALID
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,11 @@ def test_its_own_key_by_another_algorithm(algorithm: str) -> None:
     ],
 )
 def test_signed_with_another_key(algorithm: str, key: Any) -> None:
-    assert verified(token(algorithm, key), issuer(algorithm)) == INVALID
+    assert verified(token(algorithm, key), issuer(algorithm)) == TOKEN_INVALID
     if algorithm in ASYMMETRIC:
         jwk = json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key()))
         for header in ({"jwk": jwk}, {"jku": "https://mallory.example/keys"}, {"x5u": "https://mallory.example/"}):
-            assert verified(token(algorithm, key, {**header, "kid": "mine"}), issuer(algorithm)) == INVALID
+            assert verified(token(algorithm, key, {**header, "kid": "mine"}), issuer(algorithm)) == TOKEN_INVALID
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_signed_with_another_key(algorithm: str, key: Any) -> None:
 def test_not_a_token_for_us(changed: dict[str, Any]) -> None:
     assert isinstance(verified(_by_hand(claims()), issuer("HS256")), Identity)
     wrong = {key: value for key, value in (claims() | changed).items() if value is not None}
-    assert verified(_by_hand(wrong), issuer("HS256")) == INVALID
+    assert verified(_by_hand(wrong), issuer("HS256")) == TOKEN_INVALID
 
 
 def test_among_several_audiences() -> None:
@@ -147,8 +148,8 @@ def test_among_several_audiences() -> None:
 
 def test_expired_and_old() -> None:
     now = int(time.time())
-    assert verified(token(exp=now - LEEWAY_S - 1)) == EXPIRED
-    assert verified(token(iat=now - OLDEST_S - 1)) == EXPIRED
+    assert verified(token(exp=now - LEEWAY_S - 1)) == TOKEN_EXPIRED
+    assert verified(token(iat=now - OLDEST_S - 1)) == TOKEN_EXPIRED
     assert isinstance(verified(token(iat=now - OLDEST_S + 60)), Identity)
 
 
@@ -184,19 +185,19 @@ def test_names(named: dict[str, Any], name: str) -> None:
     ids=range(9),
 )
 def test_no_token_at_all(forged: str) -> None:
-    assert verified(forged) == INVALID
+    assert verified(forged) == TOKEN_INVALID
     assert issuer_of(forged) is None
 
 
 def test_a_token_beyond_measure() -> None:
-    assert verified(token(extra="x" * 20_000)) == INVALID
+    assert verified(token(extra="x" * 20_000)) == TOKEN_INVALID
 
 
 def test_routed_by_who_says_to_have_issued_it() -> None:
     ours = Identities(Secrets(PRIVATE["HS256"].encode()))
     assert issuer_of(ours.token(ours.guest("Ann"))) == "tavola"
     assert issuer_of(token()) == NAME
-    assert ours.verify(token("HS256")) == INVALID, "the same secret does not make it ours"
+    assert ours.verify(token("HS256")) == TOKEN_INVALID, "the same secret does not make it ours"
 
 
 def test_keys_that_cannot_be_read_are_not_the_bearers_fault() -> None:
@@ -204,7 +205,7 @@ def test_keys_that_cannot_be_read_are_not_the_bearers_fault() -> None:
         async def key(self, kid: object) -> Any:
             raise KeysUnavailable
 
-    assert verified(token(), Issuer(NAME, AUDIENCE, "ES256", Nowhere())) == AWAY
+    assert verified(token(), Issuer(NAME, AUDIENCE, "ES256", Nowhere())) == ISSUER_AWAY
 
 
 def _by_hand(payload: dict[str, Any]) -> str:

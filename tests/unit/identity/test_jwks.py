@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from test_issuers import AUDIENCE, NAME, claims
 
 from kit.waiting import Pulse
+from tavola.actors.wire.refusals import ISSUER_AWAY, TOKEN_INVALID
 from tavola.edge.identity import jwks as module
-from tavola.edge.identity.auth import INVALID, Identity
-from tavola.edge.identity.issuers import AWAY, Issuer, KeysUnavailable
+from tavola.edge.identity.auth import Identity
+from tavola.edge.identity.issuers import Issuer, KeysUnavailable
 from tavola.edge.identity.jwks import AFTER_FAILURE_S, AGAIN_S, FRESH_S, KEPT_S, Jwks
 
 KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("one", "two")}
@@ -97,7 +98,7 @@ async def test_keys_are_read_once_and_again_when_they_are_old() -> None:
         await at.pulse.until(lambda: at.asked == 2)
         while keys._reading is not None:
             await asyncio.wait([keys._reading])
-        assert await by.verify(token()) == INVALID, "it was taken back"
+        assert await by.verify(token()) == TOKEN_INVALID, "it was taken back"
         assert isinstance(await by.verify(token("two", "two")), Identity)
 
 
@@ -105,10 +106,10 @@ async def test_an_unknown_name_is_asked_for_but_not_often() -> None:
     clock = Clock()
     async with site(published("one")) as at:
         by = Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", clock))
-        assert await by.verify(token("two", "two")) == INVALID
+        assert await by.verify(token("two", "two")) == TOKEN_INVALID
         at.answer = json.dumps(published("one", "two")).encode()
         for name in ("two", "three", "four"):
-            assert await by.verify(token(name, "two")) == INVALID
+            assert await by.verify(token(name, "two")) == TOKEN_INVALID
         assert at.asked == 1
         clock.now += AGAIN_S
         assert isinstance(await by.verify(token("two", "two")), Identity)
@@ -124,21 +125,21 @@ async def test_a_name_that_is_none_of_its_keys(kid: str | None) -> None:
     async with site(published("one")) as at:
         by = Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", Clock()))
         assert isinstance(await by.verify(token()), Identity)
-        assert await by.verify(token(kid)) == INVALID
+        assert await by.verify(token(kid)) == TOKEN_INVALID
         assert at.asked == 1
 
 
 async def test_another_of_its_keys() -> None:
     async with site(published("one", "two")) as at:
         by = Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", Clock()))
-        assert await by.verify(token("two", "one")) == INVALID
+        assert await by.verify(token("two", "one")) == TOKEN_INVALID
 
 
 async def test_a_token_by_another_algorithm_does_not_even_ask() -> None:
     async with site(published("one")) as at:
         by = Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", Clock()))
         forged = jwt.encode(claims(), "s" * 64, algorithm="HS256", headers={"kid": "one"})
-        assert await by.verify(forged) == INVALID
+        assert await by.verify(forged) == TOKEN_INVALID
         assert at.asked == 0
 
 
@@ -165,7 +166,7 @@ async def test_keys_for_something_else_are_left_out() -> None:
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"keys": []}', b'{"keys": 7}', b"\xff", b"[" * 100_000])
 async def test_what_is_no_list_of_keys(answer: bytes) -> None:
     async with site(answer) as at:
-        assert await Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", Clock())).verify(token()) == AWAY
+        assert await Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", Clock())).verify(token()) == ISSUER_AWAY
         assert at.asked == 1
 
 
@@ -182,9 +183,9 @@ async def test_who_cannot_be_reached_is_tried_again_but_not_at_once() -> None:
     clock = Clock()
     async with site(b"") as at:
         by = Issuer(NAME, AUDIENCE, "ES256", Jwks(at.url, "ES256", clock))
-        assert await by.verify(token()) == AWAY
+        assert await by.verify(token()) == ISSUER_AWAY
         at.answer = json.dumps(published("one")).encode()
-        assert await by.verify(token()) == AWAY
+        assert await by.verify(token()) == ISSUER_AWAY
         assert at.asked == 1
         clock.now += AFTER_FAILURE_S
         assert isinstance(await by.verify(token()), Identity)
@@ -204,7 +205,7 @@ async def test_known_keys_go_on_for_a_while_without_their_issuer() -> None:
         while keys._reading is not None:
             await asyncio.wait([keys._reading])
         clock.now += AFTER_FAILURE_S
-        assert await by.verify(token()) == AWAY
+        assert await by.verify(token()) == ISSUER_AWAY
         assert at.asked == 3
 
 
@@ -216,9 +217,9 @@ async def test_nobody_waits_for_an_issuer_that_does_not_answer(monkeypatch: pyte
         keys = Jwks(at.url, "ES256", clock)
         keys._client = jwt.PyJWKClient(at.url, cache_jwk_set=False, timeout=60)
         by = Issuer(NAME, AUDIENCE, "ES256", keys)
-        assert await asyncio.gather(*(by.verify(token()) for _ in range(20))) == [AWAY] * 20
+        assert await asyncio.gather(*(by.verify(token()) for _ in range(20))) == [ISSUER_AWAY] * 20
         clock.now += AGAIN_S
-        assert await by.verify(token()) == AWAY
+        assert await by.verify(token()) == ISSUER_AWAY
         assert at.asked == 1, "one reading at a time"
         assert keys._reading is not None
         at.answer = json.dumps(published("one")).encode()
@@ -230,7 +231,7 @@ async def test_nobody_waits_for_an_issuer_that_does_not_answer(monkeypatch: pyte
 async def test_keys_in_a_file(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "keys.json"
     by = Issuer(NAME, AUDIENCE, "ES256", Jwks(str(path), "ES256", clock))
-    assert await by.verify(token()) == AWAY
+    assert await by.verify(token()) == ISSUER_AWAY
     path.write_text(json.dumps(published("one")))
     clock.now += AFTER_FAILURE_S
     assert isinstance(await by.verify(token()), Identity)

@@ -13,8 +13,9 @@ import pytest
 from tavola.actors.room.grants import GrantSigner, digest
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
-from tavola.edge.identity.auth import EXPIRED, INVALID, LEEWAY_S, Identities, Identity
+from tavola.edge.identity.auth import LEEWAY_S, Identities, Identity
 from tavola.edge.identity.issued_tokens import RENEW_MS, IssuedTokens
 from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
@@ -53,8 +54,8 @@ def test_a_seat_token_says_whose_seat_it_is() -> None:
 def test_a_seat_token_expires() -> None:
     expires_at = NOW + SEAT_LIFE_S * 1000
     assert isinstance(read(seat(), expires_at), SeatClaim), "clocks differ a little"
-    assert read(seat(), expires_at + LEEWAY_S * 1000) is EXPIRED
-    assert TOKENS.read_seat(signed({}, OTHER), expires_at * 2) is INVALID, "whose it is comes first"
+    assert read(seat(), expires_at + LEEWAY_S * 1000) is TOKEN_EXPIRED
+    assert TOKENS.read_seat(signed({}, OTHER), expires_at * 2) is TOKEN_INVALID, "whose it is comes first"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_seat_token_expires() -> None:
 )
 def test_a_seat_token_that_is_not_right(changes: dict[str, Any]) -> None:
     assert isinstance(read(forged({})), SeatClaim), "the forger can make a good one"
-    assert read(forged(changes)) is INVALID
+    assert read(forged(changes)) is TOKEN_INVALID
 
 
 def forged(changes: dict[str, Any]) -> str:
@@ -98,28 +99,28 @@ def _b64(data: bytes) -> str:
 
 
 def test_a_seat_token_of_another_hand() -> None:
-    assert read(signed({}, OTHER)) is INVALID
-    assert read(signed({}, SECRET * 2, "HS512")) is INVALID
+    assert read(signed({}, OTHER)) is TOKEN_INVALID
+    assert read(signed({}, SECRET * 2, "HS512")) is TOKEN_INVALID
     unsigned = f"{_b64(json.dumps({'alg': 'none'}).encode())}.{seat().split('.')[1]}."
-    assert read(unsigned) is INVALID
+    assert read(unsigned) is TOKEN_INVALID
     head, _, signature = seat().split(".")
     other = _b64(json.dumps({**claims(), "seat_index": 4}).encode())
-    assert read(f"{head}.{other}.{signature}") is INVALID
+    assert read(f"{head}.{other}.{signature}") is TOKEN_INVALID
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "x", "a.b.c", "\0", "é", "x" * 30_000, "[" * 9_000])
 def test_what_is_no_token(token: str) -> None:
-    assert read(token) is INVALID
+    assert read(token) is TOKEN_INVALID
 
 
 def test_no_token_passes_for_another() -> None:
     identities = Identities(Secrets(SECRET))
     identity = identities.token(identities.guest("Ann"))
     rejoin = TOKENS.rejoin(ROOM, ANN, GRANT)
-    assert read(identity) is INVALID
-    assert read(rejoin) is INVALID
-    assert identities.verify(seat(now=4_000_000_000_000)) is INVALID
-    assert identities.verify(rejoin) is INVALID
+    assert read(identity) is TOKEN_INVALID
+    assert read(rejoin) is TOKEN_INVALID
+    assert identities.verify(seat(now=4_000_000_000_000)) is TOKEN_INVALID
+    assert identities.verify(rejoin) is TOKEN_INVALID
 
 
 def test_a_rejoin_token_is_its_grants_alone() -> None:
@@ -226,9 +227,11 @@ def test_while_one_secret_takes_the_place_of_another() -> None:
         assert isinstance(Tokens(other).read_seat(token, NOW), SeatClaim)
         told = Tokens(one).rejoin(ROOM, ANN, GRANT)
         assert digest(told) in GrantSigner(*before.all).digests(ROOM, ANN, GRANT)
-    assert Tokens(Secrets(OTHER)).read_seat(Tokens(before).seat(ROOM, ANN, 3, GRANT, NOW), NOW) is INVALID
+    assert Tokens(Secrets(OTHER)).read_seat(Tokens(before).seat(ROOM, ANN, 3, GRANT, NOW), NOW) is TOKEN_INVALID
     for one, other in ((before, after), (after, before)):
         token = Identities(one).token(Identities(one).guest("Ann"))
         assert isinstance(Identities(other).verify(token), Identity)
-    assert Identities(Secrets(OTHER)).verify(Identities(before).token(Identities(before).guest("Ann"))) == INVALID
-    assert Identities(after).verify(Identities(Secrets(b"x" * 32)).token(Identities(after).guest("Ann"))) == INVALID
+    assert Identities(Secrets(OTHER)).verify(Identities(before).token(Identities(before).guest("Ann"))) == TOKEN_INVALID
+    assert (
+        Identities(after).verify(Identities(Secrets(b"x" * 32)).token(Identities(after).guest("Ann"))) == TOKEN_INVALID
+    )

@@ -14,9 +14,10 @@ from starlette.requests import Request
 
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import TOKEN_INVALID, UNAUTHENTICATED
 from tavola.edge.common.addresses import party
 from tavola.edge.common.limits import PerMinute, Rates
-from tavola.edge.identity.auth import INVALID, UNAUTHENTICATED, Identity
+from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.rest import (
     ADDRESS_BURST,
     USER_BURST,
@@ -84,7 +85,7 @@ class Looked:
         _, _, token = request.headers.get("authorization", "").partition(" ")
         if not token:
             return UNAUTHENTICATED
-        return INVALID if token == "bad" else Identity(UserId(token), token, 0)
+        return TOKEN_INVALID if token == "bad" else Identity(UserId(token), token, 0)
 
 
 class Time:

@@ -35,7 +35,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     UserId,
 )
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 FIELDS: dict[str, dict[str, Any]] = {
     "Approve": {"user_id": "ann"},
@@ -394,7 +394,7 @@ def test_what_the_host_can_do_is_what_he_is_shown_that_he_can() -> None:
             fork = live.forked()
             verdict = fork.send(HOST, kind(id="try", room=ROOM, **fields))
             assert isinstance(verdict, Decision) is controls[name], (name, verdict)
-            assert isinstance(verdict, Decision | Refused)
+            assert isinstance(verdict, Decision | Refusal)
 
     live = room("holdem", auto_start=False)
     live.sit("ann", 1)

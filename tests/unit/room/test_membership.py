@@ -22,7 +22,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 
 def test_who_asks_waits_for_the_host() -> None:
@@ -76,9 +76,9 @@ def test_who_was_rejected_may_ask_again_after_a_while() -> None:
     accepted(live, HOST, Reject, user_id="ann")
     live.now += ASK_AGAIN_MS - 1
     verdict = live.send("ann", RequestJoin(id=live.id(), room=ROOM, display_name="Ann"))
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, Refusal)
     assert verdict.code == "already_requested"
-    assert verdict.details == {"retry_after_ms": 1}
+    assert (verdict.details, verdict.retry_after_ms) == (None, 1)
     live.now += 1
     assert asks(live, "ann").give == {"status": "pending"}
 

@@ -11,7 +11,7 @@ from kit.rooms import HOST, ROOM, Live, info
 from kit.stories import accepted, asks
 from tavola.actors.room.state import Decision
 from tavola.actors.wire.commands import Approve, ClientCommand, Kick, Reject, Spectate
-from tavola.games.base import Refused
+from tavola.games.base import Refusal
 
 COMMANDS = ClientCommand.__args__
 
@@ -45,6 +45,6 @@ def test_who_may_and_who_may_not(live: Live, kind: Any, who: Who) -> None:
     if VERDICTS[kind][who] == OK:
         assert isinstance(verdict, Decision), verdict
     else:
-        assert isinstance(verdict, Refused), verdict
+        assert isinstance(verdict, Refusal), verdict
         assert verdict.code == VERDICTS[kind][who]
         assert room.room is live.room
