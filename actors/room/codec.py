@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.state import SCHEMA, Info, Member, Room, Table
+from tavola.actors.room.state import SCHEMA, Info, Member, Room, RoomSettings, Table
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.registry import GAMES
@@ -27,7 +27,7 @@ def room_of(row: Row) -> Room:
     if game is None:
         raise Corrupted(row["id"], row["seq"], f"there is no game {row['game']!r}")
     try:
-        options = msgspec.json.decode(row["options"], type=game.options_type)
+        settings = msgspec.json.decode(row["settings"], type=RoomSettings[game.options_type])  # type: ignore[name-defined]
         table = msgspec.json.decode(row["state"], type=Table[game.state_type])  # type: ignore[name-defined]
         rows = msgspec.json.decode(row["members"], type=dict[UserId, tuple[str, str, int, bool, bool]])
         members = {user: msgspec.convert(fields, Member) for user, fields in rows.items()}
@@ -38,14 +38,10 @@ def room_of(row: Row) -> Room:
     info = Info(
         id=RoomId(row["id"]),
         code=row["code"],
-        name=row["name"],
         game=row["game"],
-        options=options,
         host=UserId(row["host_id"]),
-        approval=row["approval"],
-        visibility=row["visibility"],
-        max_spectators=row["max_spectators"],
         status=row["status"],
+        **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
 

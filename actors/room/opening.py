@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.actors.room.decide import open_room
 from tavola.actors.room.rows import dump
-from tavola.actors.room.state import Approval, Info, Visibility
+from tavola.actors.room.state import CommonSettings, Info
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.names import visible
 from tavola.actors.wire.refusals import BAD_ROOM_NAME
@@ -21,24 +21,22 @@ CODE_SIZE = 10
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """A new room's rows: options, state and checkpoint as JSON."""
+    """A new room's rows: settings, options (which are among them), state and checkpoint as JSON."""
 
     game: str
+    settings: str
     options: str
     max_players: int
     state: str
     checkpoint: str
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What a client says of the room that he wants."""
+class Request(CommonSettings, frozen=True):
+    """What a client says of the room that they want."""
 
     game: str
     name: str | None = None
-    options: dict[str, Any] = {}
-    visibility: Visibility = "public"
-    approval: Approval = "host"
-    max_spectators: int = 100
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 def open_rows(
@@ -59,22 +57,13 @@ def open_rows(
         options = msgspec.convert(request.options, game.options_type)
     except msgspec.ValidationError as error:
         return Refusal("invalid_options", f"{error}.")
-    if not 0 <= request.max_spectators <= 10_000:
-        return Refusal("invalid_options", "max_spectators is 0 to 10000.")
-    info = Info(
-        id=room,
-        code=code,
-        name=name,
-        game=request.game,
-        options=options,
-        host=host,
-        approval=request.approval,
-        visibility=request.visibility,
-        max_spectators=request.max_spectators,
-    )
+    if (wrong := request.wrong()) is not None:
+        return Refusal("invalid_options", wrong)
+    info = Info(id=room, code=code, name=name, game=request.game, options=options, host=host, **request.settings())
     opened = open_room(info, host_name, now)
     return Opening(
         game=request.game,
+        settings=msgspec.json.encode(info.stored_settings()).decode(),
         options=msgspec.json.encode(options).decode(),
         max_players=game.seats(options),
         state=msgspec.json.encode(opened.table).decode(),

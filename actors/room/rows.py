@@ -61,12 +61,8 @@ def _summary(room: Room) -> dict[str, Any]:
         "players": len(room.table.seats),
         "spectators": room.spectators,
         "current_game_id": game_id(room) if room.table.games else None,
-        "name": info.name,
-        "approval": info.approval,
-        "visibility": info.visibility,
-        "max_spectators": info.max_spectators,
         "max_players": game_of(room).seats(info.options),
-        "options": info.options,
+        "settings": info.stored_settings(),
         "closed_at": room.table.at if info.status == "closed" else None,
     }
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import Approval, Decision, Room, RoomEvent, Visibility
-from tavola.actors.wire.commands import UpdateSettings
+from tavola.actors.room.state import CommonSettings, Decision, Room, RoomEvent
+from tavola.actors.wire.commands import Name, UpdateSettings
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS
 from tavola.games.base import Entropy, Refusal
 
-MaxSpectators = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
-
-class RoomSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is left out stays as it is. `options` holds some of the game's own."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
-    approval: Approval | None = None
-    visibility: Visibility | None = None
-    max_spectators: MaxSpectators | None = None
+    name: Name | None = None
     options: dict[str, Any] | None = None
+
+
+Asked: Any = msgspec.defstruct(
+    "Asked",
+    [(setting.name, setting.type | None, None) for setting in msgspec.structs.fields(CommonSettings)],
+    bases=(_Asked,),
+    frozen=True,
+    kw_only=True,
+)
+"""As `_Asked`, with every one of `CommonSettings`."""
 
 
 def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -34,7 +39,7 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
         return HAND_IN_PROGRESS
     options = info.options
     try:
-        asked = msgspec.convert(command.settings, RoomSettings)
+        asked: _Asked = msgspec.convert(command.settings, Asked)
         if asked.options is not None:
             unknown = sorted(asked.options.keys() - {field.encode_name for field in msgspec.structs.fields(options)})
             if unknown:
@@ -52,13 +57,9 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
     outcome = game.change_options(table.game, info.options, options)
     if isinstance(outcome, Refusal):
         return outcome
-    changed = replace(
-        info,
-        name=name,
-        approval=asked.approval or info.approval,
-        visibility=asked.visibility or info.visibility,
-        max_spectators=info.max_spectators if asked.max_spectators is None else asked.max_spectators,
-        options=options,
-    )
+    given = {name: value for name in CommonSettings.__struct_fields__ if (value := getattr(asked, name)) is not None}
+    changed = replace(info, name=name, options=options, **given)
+    if (wrong := changed.wrong()) is not None:
+        return Refusal("invalid_options", wrong)
     event = RoomEvent("settings_changed", {"settings": msgspec.to_builtins(asked)})
     return absorb(replace(room, info=changed), outcome, now, entropy, (event,))

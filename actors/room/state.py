@@ -23,24 +23,50 @@ Approval = Literal["host", "auto"]
 Visibility = Literal["public", "private"]
 
 S = TypeVar("S")
+O = TypeVar("O")
 
 SCHEMA = 1
 """The version of `Table`'s JSON."""
 
 
-class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """What a room is, apart from what happens in it. `options` is the game's own struct."""
+class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What its host may set of any room: asked for at its opening, changed by `update_settings`, shown in its summary.
 
-    id: RoomId
-    code: str
-    name: str
-    game: str
-    options: Any
-    host: UserId
+    A new one is a field here, with its default for the rooms that are there; where it takes effect, whoever decides
+    there reads it from `room.info`."""
+
     approval: Approval = "host"
     visibility: Visibility = "public"
     max_spectators: int = 100
+
+    def settings(self) -> dict[str, Any]:
+        """These alone, of whatever has more."""
+        return {name: getattr(self, name) for name in CommonSettings.__struct_fields__}
+
+    def wrong(self) -> str | None:
+        """What is wrong with them, if anything is."""
+        return None if 0 <= self.max_spectators <= 10_000 else "max_spectators is 0 to 10000."
+
+
+class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
+    """The column `rooms.settings`. `options` is the game's own struct."""
+
+    name: str
+    options: O
+
+
+class Info(RoomSettings[Any], frozen=True, kw_only=True):
+    """What a room is, apart from what happens in it."""
+
+    id: RoomId
+    code: str
+    game: str
+    host: UserId
     status: Status = "open"
+
+    def stored_settings(self) -> dict[str, Any]:
+        """What `rooms.settings` holds, before it is JSON."""
+        return {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -48,12 +48,10 @@ def summary(room: Room) -> View:
         "game": info.game,
         "status": info.status,
         "host_id": info.host,
-        "approval": info.approval,
-        "visibility": info.visibility,
+        **info.settings(),
         "options": _dense(msgspec.to_builtins(info.options)),
         "players": len(room.table.seats),
         "max_players": game_of(room).seats(info.options),
-        "max_spectators": info.max_spectators,
     }
 
 

@@ -124,7 +124,7 @@ class AdjustChips(Command, frozen=True, kw_only=True):
 
 
 class UpdateSettings(Command, frozen=True, kw_only=True):
-    """`settings`: any of `name`, `approval`, `visibility`, `max_spectators` and, under `options`, the game's own."""
+    """`settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own."""
 
     settings: dict[str, Any]
 

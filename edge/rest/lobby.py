@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
+from tavola.actors.room.state import CommonSettings
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.mistakes import Mistakes
@@ -25,7 +26,7 @@ PAGE_LIMIT = 100
 MINUTE_MS = 60_000
 
 
-class RoomSummary(msgspec.Struct, frozen=True):
+class RoomSummary(CommonSettings, frozen=True, kw_only=True):
     """What anybody may know of a room."""
 
     id: str
@@ -34,10 +35,7 @@ class RoomSummary(msgspec.Struct, frozen=True):
     game: str
     options: dict[str, Any]
     status: str
-    visibility: str
-    approval: str
     host_id: str
-    max_spectators: int
     players: int
     max_players: int
     spectators: int
@@ -99,13 +97,9 @@ class Lobby:
             "create_room",
             new.room,
             new.code,
-            new.name,
             new.rows.game,
-            new.rows.options,
-            new.request.visibility,
-            new.request.approval,
+            new.rows.settings,
             new.host.user,
-            new.request.max_spectators,
             new.rows.max_players,
             new.at,
             creation_id,
@@ -194,8 +188,8 @@ def _code() -> str:
 
 
 def _summary(row: Row) -> RoomSummary:
-    fields = {**dict(row), "options": msgspec.json.decode(row["options"]), "created_at": iso(row["created_at"])}
-    return RoomSummary(**fields)
+    fields = {**dict(row), **msgspec.json.decode(row["settings"]), "created_at": iso(row["created_at"])}
+    return msgspec.convert(fields, RoomSummary)
 
 
 def iso(ms: int) -> str:

@@ -14,22 +14,21 @@ SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = $1 AND status <>
 -- name: create_room
 -- One room with its host admitted and its first state. Nothing when this creation was made before (rooms_created_once).
 WITH made AS (
-    INSERT INTO rooms (id, code, name, game, options, visibility, approval, host_id, opened_by, max_spectators,
-                       max_players, created_at, creation_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12)
+    INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id)
+    VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)
     ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
     RETURNING id
 ), admitted AS (
     INSERT INTO room_players (room_id, user_id, display_name, status, changed_at)
-    SELECT id, $8, $13, 'approved', $11 FROM made
+    SELECT id, $5, $9, 'approved', $7 FROM made
 ), kept AS (
-    INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, $15, $11 FROM made
+    INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, $11, $7 FROM made
 ), state AS (
-    INSERT INTO game_states (room_id, state, updated_at) SELECT id, $14, $11 FROM made
+    INSERT INTO game_states (room_id, state, updated_at) SELECT id, $10, $7 FROM made
 ), session AS (
     -- Who opens a room is no passer-by any more.
     UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
-    FROM made WHERE user_id = $8 AND life < 604800000 AND expire > $11
+    FROM made WHERE user_id = $5 AND life < 604800000 AND expire > $7
 )
 SELECT id FROM made
 
@@ -40,16 +39,13 @@ WHERE r.host_id = $1 AND r.creation_id = $2
 
 -- name: room_summary
 -- By id or by code.
-SELECT id, code, name, game, options, status, visibility, approval, host_id, max_spectators, players, max_players,
-       spectators, created_at
-FROM rooms WHERE id = $1 OR code = $2
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at FROM rooms
+WHERE id = $1 OR code = $2
 ORDER BY id = $1 DESC LIMIT 1
 
 -- name: lobby
 -- Public rooms, newest first, from the cursor (created_at, id) on.
-SELECT id, code, name, game, options, status, visibility, approval, host_id, max_spectators, players, max_players,
-       spectators, created_at
-FROM rooms
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at FROM rooms
 WHERE visibility = 'public' AND status <> 'closed'
   AND ($1::text IS NULL OR game = $1)
   AND ($2::text IS NULL OR status = $2)
@@ -118,8 +114,7 @@ WITH held AS (
 UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = $3
 
 -- name: load_room
-SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
-       r.actor, r.alarm_at, g.epoch, g.seq, g.state,
+SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_array(p.display_name, p.status, p.changed_at,
                                                                     s.user_id IS NOT NULL, p.banned)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
@@ -129,8 +124,7 @@ WHERE r.id = $1
 
 -- name: load_glimpse
 -- As `load_room`, with no member but user $2: all that it takes to show the room to somebody who has no part in it.
-SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
-       g.epoch, g.seq, g.state,
+SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, g.epoch, g.seq, g.state,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_array(p.display_name, p.status, p.changed_at,
                                                                     s.user_id IS NOT NULL, p.banned)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)

@@ -4,13 +4,11 @@
 -- part: rooms
 summaries AS (
     UPDATE rooms r SET status = s.status, host_id = s.host_id, alarm_at = s.alarm_at, players = s.players,
-                       spectators = s.spectators, current_game_id = s.current_game_id, name = s.name,
-                       approval = s.approval, visibility = s.visibility, max_spectators = s.max_spectators,
-                       max_players = s.max_players, options = s.options, closed_at = s.closed_at
+                       spectators = s.spectators, current_game_id = s.current_game_id,
+                       max_players = s.max_players, settings = s.settings, closed_at = s.closed_at
     FROM json_to_recordset($rows::json)
         AS s (room_id text, status text, host_id text, alarm_at bigint, players integer, spectators integer,
-              current_game_id text, name text, approval text, visibility text, max_spectators integer,
-              max_players integer, options json, closed_at bigint)
+              current_game_id text, max_players integer, settings json, closed_at bigint)
     JOIN held ON held.room_id = s.room_id
     WHERE r.id = s.room_id
 )

@@ -59,6 +59,11 @@ TABLES = (
     "rejoin_tokens",
 )  # fmt: skip
 """All that is written of a room, parents first."""
+WRITTEN = """\
+SELECT string_agg(attname, ', ') FROM pg_attribute
+WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+"""The columns of a table that are not computed from others."""
 APART = ("at", "stale", "recent", "me.rejoin_token", "seats.*.status")
 
 
@@ -99,10 +104,9 @@ class Backup:
                     key = "id" if table == "rooms" else "room_id"
                     await connection.execute(f"DELETE FROM {table} WHERE {key} = $1", self._room)
                 for table in TABLES:
-                    await connection.execute(
-                        f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, $1::json)",
-                        self._rows[table],
-                    )
+                    columns = await connection.fetchval(WRITTEN, table)
+                    rows = f"SELECT {columns} FROM json_populate_recordset(null::{table}, $1::json)"
+                    await connection.execute(f"INSERT INTO {table} ({columns}) {rows}", self._rows[table])
         finally:
             await self._database.give_back(connection)
         assert before is not None

@@ -126,7 +126,7 @@ async def test_codes_are_long_and_a_short_one_cannot_become_private(database_url
         await _put(database_url, "code = 'KXGFZC'", old["id"])
         hide = {"settings": {"visibility": "private"}}
         assert await at.refused("POST", f"/api/rooms/{old['id']}/settings", ann, hide) == "invalid_options"
-        await _put(database_url, "visibility = 'private'", old["id"])
+        await _put(database_url, "settings = jsonb_set(settings::jsonb, '{visibility}', '\"private\"')", old["id"])
         assert (await at.ok("GET", "/api/rooms/kxgfzc"))["id"] == old["id"], "one that there is stays good"
 
 

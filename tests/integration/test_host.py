@@ -734,7 +734,7 @@ async def test_a_view_is_what_is_committed_not_what_is_decided(database_url: str
         "UPDATE game_states SET state = replace(state, '\"v\":1', '\"v\":2') WHERE room_id = $1",
         "UPDATE game_states SET state = replace(state, '\"seated\":[0,1]', '\"seated\":1') WHERE room_id = $1",
         "UPDATE rooms SET game = 'whist' WHERE id = $1",
-        "UPDATE rooms SET options = '{\"turn_seconds\": -1}' WHERE id = $1",
+        "UPDATE rooms SET settings = jsonb_set(settings::jsonb, '{options}', '{\"turn_seconds\": -1}') WHERE id = $1",
         "UPDATE actions SET private = '{\"ann\": 7}' WHERE room_id = $1",
         "UPDATE actions SET outside = 'what' WHERE room_id = $1",
         "UPDATE actions SET answer = '' WHERE room_id = $1",

@@ -76,8 +76,8 @@ async def test_a_room_that_is_not_for_all_is_no_match(database_url: str) -> None
         await execute(database_url, "UPDATE matches SET expires_at = 0")
         before = await _standing(database, room)
         for change in (
-            "visibility = 'private'",
-            "approval = 'host'",
+            "settings = jsonb_set(settings::jsonb, '{visibility}', '\"private\"')",
+            "settings = jsonb_set(settings::jsonb, '{approval}', '\"host\"')",
             "status = 'paused'",
             "status = 'closed'",
             "players = max_players",
@@ -102,7 +102,7 @@ async def test_a_room_that_is_not_for_all_is_no_match(database_url: str) -> None
 async def _standing(database: Database, room: str) -> str:
     row = await database.row("room_summary", room, "")
     assert row is not None
-    return ", ".join(f"{name} = '{row[name]}'" for name in ("visibility", "approval", "status", "players"))
+    return ", ".join(f"{name} = $${row[name]}$$" for name in ("settings", "status", "players"))
 
 
 async def test_a_promise_holds_until_it_is_kept_or_old(database_url: str) -> None:

@@ -150,8 +150,8 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
     rows = open_rows(wish, room, f"C{number:05d}", "A table", UserId(host), name, START_MS)
     assert isinstance(rows, Opening), rows
     made = await database.row(
-        "create_room", room, f"C{number:05d}", "A table", rows.game, rows.options, wish.visibility, wish.approval, host,
-        wish.max_spectators, rows.max_players, at, None, name, rows.state, rows.checkpoint,
+        "create_room", room, f"C{number:05d}", rows.game, rows.settings, host, rows.max_players, at, None, name,
+        rows.state, rows.checkpoint,
     )  # fmt: skip
     assert made is not None
     return room

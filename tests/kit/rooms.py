@@ -206,7 +206,7 @@ class Rows:
         out, alarm = records(self.written, decisions, self.room["alarm_at"], MINT)
         self.written, self.seq = decisions[-1][1].room, Seq(decisions[-1][0])
         for row in out.rooms:
-            self.room |= {**row, "options": msgspec.json.encode(row["options"]).decode()}
+            self.room |= {**row, "settings": msgspec.json.encode(row["settings"]).decode()}
         assert self.room["alarm_at"] == alarm
         for table, key, rows, gone in (
             (self.players, "user_id", out.players, "status"),
@@ -239,9 +239,8 @@ class Rows:
             for user, row in sorted(self.players.items())
         }
         return {
-            **{name: getattr(room.info, name) for name in ("id", "code", "name", "game", "approval", "visibility")},
-            "options": msgspec.json.encode(room.info.options).decode(),
-            "max_spectators": room.info.max_spectators,
+            **{name: getattr(room.info, name) for name in ("id", "code", "game")},
+            "settings": msgspec.json.encode(room.info.stored_settings()).decode(),
             "actor": "actor",
             "epoch": 1,
             "seq": self.seq,

@@ -294,7 +294,8 @@ def test_settings_change_what_they_name_and_nothing_else() -> None:
     assert info.options.seats == before.options.seats
     assert last_view(live, "guest")["room"]["options"]["big_blind"] == 20
     live.write()
-    assert (live.rows.room["name"], live.rows.room["approval"]) == ("New name", "host")
+    stored = msgspec.json.decode(live.rows.room["settings"])
+    assert (stored["name"], stored["approval"]) == ("New name", "host")
 
 
 @pytest.mark.parametrize(
