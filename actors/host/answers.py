@@ -7,11 +7,10 @@ one integer: half of what the same would take as objects.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
+from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal
 from tavola.actors.wire.refusals import ID_REUSED
 
@@ -32,12 +31,12 @@ class Answered(msgspec.Struct, frozen=True):
     """What a command that was committed at `seq` was given. `mark` tells it from another one of the same id."""
 
     seq: Seq
-    give: dict[str, Any]
+    give: Given
     mark: int
 
     def again(self, command: AnyCommand) -> Committed | Refusal:
         """What is answered to `command`, which came under the same id."""
-        return Committed(self.seq, self.give) if marked(command) == self.mark else ID_REUSED
+        return Committed(self.seq, record_of(self.give)) if marked(command) == self.mark else ID_REUSED
 
 
 def mark_of(text: bytes) -> int:
@@ -64,11 +63,12 @@ class Answers:
         given = self._given.get(_word(key))
         if given is None or isinstance(given, Answered):
             return given
-        return Answered(Seq(given >> MARK_BITS), {}, given & (1 << MARK_BITS) - 1)
+        return Answered(Seq(given >> MARK_BITS), NOTHING_GIVEN, given & (1 << MARK_BITS) - 1)
 
     def remember(self, key: Key, answered: Answered) -> bool:
         """Whether the oldest was forgotten for it."""
-        self._given[_word(key)] = answered if answered.give else answered.seq << MARK_BITS | answered.mark
+        nothing = isinstance(answered.give, NothingGiven)
+        self._given[_word(key)] = answered.seq << MARK_BITS | answered.mark if nothing else answered
         if len(self._given) <= REMEMBERED:
             return False
         del self._given[next(iter(self._given))]

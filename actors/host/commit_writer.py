@@ -17,6 +17,7 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.wire.commands import CommandId, Epoch, UserId
+from tavola.actors.wire.given import record_of
 from tavola.storage.commits import commit
 from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, StateRow
@@ -162,7 +163,7 @@ def _log_row(entry: Accepted) -> LogRow:
         user_name=pending.sender.name,
         command_id=pending.command.id,
         command=entry.text.decode(),
-        answer=_json(entry.decision.give).decode(),
+        answer=_json(record_of(entry.decision.give)).decode(),
         events=events,
         patch=patch,
         outside=outside,

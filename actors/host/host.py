@@ -28,6 +28,7 @@ from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.outside_view import has_part
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
+from tavola.actors.wire.given import record_of
 from tavola.actors.wire.messages import (
     Activate,
     Committed,
@@ -322,7 +323,7 @@ class Host:
         for entry, message in zip(entries, messages, strict=True):
             match entry:
                 case Accepted():
-                    _answer(entry.pending.replies, Committed(entry.update.seq, entry.decision.give, message))
+                    _answer(entry.pending.replies, Committed(entry.update.seq, record_of(entry.decision.give), message))
                     self._set_alarm(entry.pending.slot)
                 case WithoutEffect():
                     self._answer_alone(entry)
@@ -458,4 +459,4 @@ def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
 
 
 def _unchanged(slot: LoadedRoom, verdict: Unchanged) -> Committed:
-    return Committed(slot.seq, {**verdict.give, "unchanged": True})
+    return Committed(slot.seq, record_of(verdict.give, unchanged=True))

@@ -17,12 +17,15 @@ from tavola.actors.room.state import Decision, Room, Unchanged
 from tavola.actors.room.view import Projection
 from tavola.actors.wire import update
 from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
+from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
 from tavola.games.base import Entropy, Refusal
 from tavola.storage.rows import Row
 
 Reply = Callable[[Answer], None]
+
+_given_of = msgspec.json.Decoder(GivenRecord).decode
 
 
 class Pending(msgspec.Struct):
@@ -141,4 +144,4 @@ class LoadedRoom:
 def answered_of(room: Room, row: Row) -> Answered:
     """What a command in a row of the log was given. Its mark is that of the command as it would be logged today."""
     command = trimmed(room, codec.command_of(row["command"]))
-    return Answered(Seq(row["seq"]), msgspec.json.decode(row["answer"]), marked(command))
+    return Answered(Seq(row["seq"]), _given_of(row["answer"]).read(), marked(command))

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import Decision, Member, Role, Room, RoomEvent, Seat
+from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
+from tavola.actors.wire.given import NOTHING_GIVEN, Admission, Given, JoinStatus, SeatGrant, WatchGrant
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
@@ -29,9 +30,9 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
         case "kicked" if member and member.banned:
             return Refusal("banned", "You may not join this room.")
         case "approved":
-            return _changed(room, now, (), {"status": "approved"})
+            return _changed(room, now, (), JoinStatus("approved"))
         case "pending" if room.info.host:
-            return _changed(room, now, (), {"status": "pending"})
+            return _changed(room, now, (), JoinStatus("pending"))
         case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
             return Refusal("already_requested", "The host said no; ask again later.", retry_after_ms=wait)
@@ -45,11 +46,13 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
         if not room.info.host:
             room = room.hosted_by(sender.user)
             events += (RoomEvent("host_changed", {"user_id": sender.user}),)
-        return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
+        granted = grant(sender.user, "approved", None, entropy)
+        return _granted(_changed(room, now, events), granted, Admission(granted.id))
     if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
         return Refusal("room_full", "Too many are waiting to be let in.", retry_after_ms=ASK_AGAIN_MS)
     asked = _about("player_join_requested", room, sender.user, display_name=name)
-    return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
+    room = _with_member(room, sender.user, Member(name, "pending", now))
+    return _changed(room, now, (asked,), JoinStatus("pending"))
 
 
 def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -92,8 +95,8 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         table = room.table
         events += (RoomEvent("host_changed", {"user_id": sender.user}),)
     room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
-    decision = absorb(room, outcome, now, entropy, events)
-    return _granted(replace(decision, give={"seat_index": index}), sender.user, "player", index, entropy)
+    granted = grant(sender.user, "player", index, entropy)
+    return _granted(absorb(room, outcome, now, entropy, events), granted, SeatGrant(index, granted.id))
 
 
 def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -120,7 +123,8 @@ def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: E
     name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
     joined = RoomEvent("spectator_joined", {"user_id": sender.user, "display_name": name})
-    return _granted(_changed(room, now, (joined,)), sender.user, "spectator", None, entropy)
+    granted = grant(sender.user, "spectator", None, entropy)
+    return _granted(_changed(room, now, (joined,)), granted, WatchGrant(granted.id))
 
 
 def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refusal:
@@ -175,10 +179,9 @@ def _claim(room: Room, user: UserId, member: Member) -> tuple[int, int]:
     return (1 if member.watching else 2), member.at
 
 
-def _granted(decision: Decision, user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Decision:
+def _granted(decision: Decision, granted: Grant, give: Given) -> Decision:
     """The decision, with what its sender may come back with."""
-    granted = grant(user, role, seat, entropy)
-    return replace(decision, give={**decision.give, "grant": granted.id}, grants=(granted,))
+    return replace(decision, give=give, grants=(granted,))
 
 
 def _with_member(room: Room, user: UserId, member: Member) -> Room:
@@ -190,5 +193,5 @@ def _about(kind: str, room: Room, user: UserId, **fields: str) -> RoomEvent:
     return RoomEvent(kind, {"user_id": user, **fields}, only=(room.info.host, user))
 
 
-def _changed(room: Room, now: int, events: tuple[RoomEvent, ...], give: dict[str, object] | None = None) -> Decision:
-    return Decision(replace(room, table=replace(room.table, at=now)), events, give or {})
+def _changed(room: Room, now: int, events: tuple[RoomEvent, ...], give: Given = NOTHING_GIVEN) -> Decision:
+    return Decision(replace(room, table=replace(room.table, at=now)), events, give)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tavola.actors.room import clock
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
+from tavola.actors.wire.given import NOTHING_GIVEN
 from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
 from tavola.games.base import Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
@@ -183,7 +184,7 @@ def _absorb_once(
         advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
-    return Decision(room.then(info, members, after), tuple(events), {}, outcome.rounds, outcome.result)
+    return Decision(room.then(info, members, after), tuple(events), NOTHING_GIVEN, outcome.rounds, outcome.result)
 
 
 def _begun(room: Room) -> Room:

@@ -12,6 +12,7 @@ from tavola.actors.room.decide import decide
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection
 from tavola.actors.wire.commands import Epoch, Sender, Seq, UserId
+from tavola.actors.wire.given import record_of
 from tavola.games.base import Entropy
 
 
@@ -41,7 +42,7 @@ def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
         ):
             if not _same(logged, replayed):
                 return Difference(seq, what)
-        if not _same(row["answer"], msgspec.json.encode(verdict.give).decode()):
+        if not _same(row["answer"], msgspec.json.encode(record_of(verdict.give)).decode()):
             return Difference(seq, "answer")
         room = verdict.room
     return room

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.given import NOTHING_GIVEN, Given
 from tavola.games.base import Round, SeatIndex
 
 Standing = Literal["pending", "approved", "rejected", "kicked"]
@@ -204,7 +205,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     room: Room
     events: tuple[RoomEvent, ...]
-    give: dict[str, Any] = {}
+    give: Given = NOTHING_GIVEN
     rounds: tuple[Round, ...] = ()
     result: dict[str, Any] | None = None
     grants: tuple[Grant, ...] = ()
@@ -219,4 +220,4 @@ class Nothing(msgspec.Struct, frozen=True):
 class Unchanged(msgspec.Struct, frozen=True):
     """An accepted command that finds everything as it wants it: no update, no commit, and what its sender is given."""
 
-    give: dict[str, Any] = {}
+    give: Given = NOTHING_GIVEN

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Sender, Seq, UserId
+from tavola.actors.wire.given import NO_RECORD, GivenRecord
 from tavola.actors.wire.update import Audience
 from tavola.games.base import Refusal as Refusal
 
@@ -68,7 +69,7 @@ class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     for a command that changed nothing (`give` says `unchanged` then)."""
 
     seq: Seq
-    give: dict[str, Any] = {}
+    give: GivenRecord = NO_RECORD
     update: bytes = b""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.given import Given, SeatGrant
 from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
+from tavola.edge.identity.told import Told
 
 RENEW_MS = SEAT_LIFE_S * 1000 // 2
 """A seat token that was given so long ago is given anew with the next heartbeat."""
@@ -36,14 +37,14 @@ class IssuedTokens:
         """Whether a rejoin token for the room was given here."""
         return room in self._rooms
 
-    def answer(self, room: RoomId, user: UserId, give: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, room: RoomId, user: UserId, given: Given) -> Told:
         """What an `ack` tells of what a command gave."""
-        if "grant" not in give:
-            return give
-        self._rooms.add(room)
-        if "seat_index" in give:
-            self.sits(room, give["seat_index"], give["grant"])
-        return self._tokens.given(room, user, give, self._now())
+        told = self._tokens.told(room, user, given, self._now())
+        if told.rejoin_token:
+            self._rooms.add(room)
+        if isinstance(given, SeatGrant):
+            self.sits(room, given.seat_index, given.grant)
+        return told
 
     def beside(self, room: RoomId, user: UserId, grant: str) -> bytes:
         """What an `update` tells of a grant."""

@@ -7,17 +7,19 @@ rejoin token is made of it, and for a seat the seat token, whose `jti` it is.
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import assert_never
 
 import jwt
 import msgspec
 
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.given import Admission, Given, JoinStatus, NothingGiven, SeatGrant, WatchGrant
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
 from tavola.edge.identity.auth import ALGORITHM, ISSUER, LEEWAY_S, decode
+from tavola.edge.identity.told import NOTHING_TOLD, Told
 
 SEAT_AUDIENCE = "tavola:seat"
 SEAT_LIFE_S = 7200
@@ -91,15 +93,24 @@ class Tokens:
             return TOKEN_INVALID
         return claim if now < claim.expires_at + LEEWAY_S * 1000 else TOKEN_EXPIRED
 
-    def given(self, room: RoomId, user: UserId, give: dict[str, Any], now: int) -> dict[str, Any]:
-        """What a client is told of what a command gave him: tokens in place of the grant."""
-        if "grant" not in give:
-            return give
-        told = {name: value for name, value in give.items() if name != "grant"}
-        told["rejoin_token"] = self.rejoin(room, user, give["grant"])
-        if "seat_index" in give:
-            told["seat_token"] = self.seat(room, user, give["seat_index"], give["grant"], now)
-        return told
+    def told(self, room: RoomId, user: UserId, given: Given, now: int) -> Told:
+        """What a client is told of what a command gave them."""
+        match given:
+            case NothingGiven():
+                return NOTHING_TOLD
+            case JoinStatus(status):
+                return Told(status=status)
+            case Admission(grant):
+                return Told(status="approved", rejoin_token=self.rejoin(room, user, grant))
+            case WatchGrant(grant):
+                return Told(rejoin_token=self.rejoin(room, user, grant))
+            case SeatGrant(index, ""):
+                return Told(seat_index=index)
+            case SeatGrant(index, grant):
+                rejoin, seat = self.rejoin(room, user, grant), self.seat(room, user, index, grant, now)
+                return Told(seat_index=index, rejoin_token=rejoin, seat_token=seat)
+            case _ as never:
+                assert_never(never)
 
     def beside(self, room: RoomId, user: UserId, grant: str) -> bytes:
         """The member of an `update` frame that tells `user` what he is given, with a comma before it."""

@@ -30,8 +30,10 @@ from tavola.actors.wire.commands import (
     TransferHost,
     UpdateSettings,
 )
+from tavola.actors.wire.given import Given, JoinStatus
 from tavola.actors.wire.messages import Committed, Refusal, Submit
 from tavola.actors.wire.refusals import NO_SERVER
+from tavola.edge.identity.told import Told
 from tavola.edge.rest.rest import Answer, Call, Endpoint, Handler
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
@@ -87,28 +89,35 @@ class Approval(msgspec.Struct, frozen=True):
     approved: bool = True
 
 
+class CommandDone(msgspec.Struct, frozen=True):
+    """A command that is durable: what it gave, and what its sender is told of that."""
+
+    seq: int
+    unchanged: bool
+    given: Given
+    told: Told
+
+
 class RestMapping(msgspec.Struct, frozen=True):
     """How a command is sent by REST where its name alone does not say it, and what is answered."""
 
     method: str = "POST"
     path: str | None = None
     gives: type[msgspec.Struct] = Changed
-    answer: Callable[[Any, Committed], msgspec.Struct] = lambda command, done: Changed(
-        done.seq, done.give.get("unchanged", False)
-    )
+    answer: Callable[[Any, CommandDone], msgspec.Struct] = lambda command, done: Changed(done.seq, done.unchanged)
     refusals: tuple[str, ...] = ()
 
 
-def _joined(command: RequestJoin, done: Committed) -> Joined:
-    status = done.give["status"]
-    return Joined(status, status == "pending", done.seq, done.give.get("rejoin_token"))
+def _joined(command: RequestJoin, done: CommandDone) -> Joined:
+    waits = done.given == JoinStatus("pending")
+    return Joined("pending" if waits else "approved", waits, done.seq, done.told.rejoin_token or None)
 
 
-def _seated(command: TakeSeat, done: Committed) -> Seated:
-    return Seated(**done.give, seq=done.seq)
+def _seated(command: TakeSeat, done: CommandDone) -> Seated:
+    return Seated(command.seat_index, done.told.seat_token, done.told.rejoin_token, done.seq)
 
 
-def _decided(command: Approve | Reject, done: Committed) -> Decided:
+def _decided(command: Approve | Reject, done: CommandDone) -> Decided:
     return Decided(isinstance(command, Approve), command.user_id, done.seq)
 
 
@@ -128,7 +137,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     LeaveSeat: RestMapping("DELETE", "seat", refusals=("not_seated", *_GAME)),
     Spectate: RestMapping(
         gives=Watching,
-        answer=lambda command, done: Watching(done.seq, done.give.get("rejoin_token")),
+        answer=lambda command, done: Watching(done.seq, done.told.rejoin_token or None),
         refusals=("not_approved", "already_seated", "room_full"),
     ),
     StopSpectating: RestMapping("DELETE", "spectate"),
@@ -216,9 +225,9 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: RestMapping) -
         done = command if isinstance(command, Refusal) else await deliver(services, call, command)
         if isinstance(done, Refusal):
             return done
-        returns = services.returns
-        give = returns.tokens.given(call.room, call.identity.user, done.give, returns.now())
-        return way.answer(command, msgspec.structs.replace(done, give=give))
+        returns, given = services.returns, done.give.read()
+        told = returns.tokens.told(call.room, call.identity.user, given, returns.now())
+        return way.answer(command, CommandDone(done.seq, done.give.unchanged, given, told))
 
     return handle
 

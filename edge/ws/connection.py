@@ -392,7 +392,8 @@ class Connection:
             try:
                 if answer.update:
                     self._services.fanout.heard(room, answer.update)
-                self.send(protocol.ack(id, room, answer.seq, self.keyring.answer(room, self.sender.user, answer.give)))
+                told = self.keyring.answer(room, self.sender.user, answer.give.read())
+                self.send(protocol.ack(id, room, answer.seq, told, unchanged=answer.give.unchanged))
             finally:
                 self._held = None
                 self.write(b"".join(held))

@@ -11,6 +11,7 @@ import msgspec
 
 from tavola.actors.wire.commands import Act, ClientCommand, Id, UpdateSettings, snake
 from tavola.actors.wire.messages import Refusal
+from tavola.edge.identity.told import NOTHING_TOLD, Told
 
 FRAME_LIMIT = 32 * 1024
 SUBPROTOCOL = "tavola.v1"
@@ -188,9 +189,29 @@ def updates(room: str, frames: list[bytes]) -> bytes:
     return b'{"type":"updates","room":%b,"updates":[%b]}' % (_encode(room), b",".join(frames))
 
 
-def ack(id: str, room: str, seq: int, give: dict[str, Any]) -> bytes:
-    """`give` is what the client is told of what the command gave him."""
-    return _encode({**give, "type": "ack", "id": id, "room": room, "seq": seq})
+class _Ack(Told, frozen=True, kw_only=True, omit_defaults=True):
+    unchanged: bool = False
+    type: str
+    id: str
+    room: str
+    seq: int
+
+
+def ack(id: str, room: str, seq: int, told: Told = NOTHING_TOLD, *, unchanged: bool = False) -> bytes:
+    """`unchanged`: the command found everything as it wants it."""
+    return _encode(
+        _Ack(
+            status=told.status,
+            seat_index=told.seat_index,
+            rejoin_token=told.rejoin_token,
+            seat_token=told.seat_token,
+            unchanged=unchanged,
+            type="ack",
+            id=id,
+            room=room,
+            seq=seq,
+        )
+    )
 
 
 def error(no: Refusal, id: str | None = None, room: str | None = None) -> bytes:

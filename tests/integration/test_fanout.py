@@ -339,14 +339,14 @@ async def test_what_is_given_comes_with_the_update_however_it_comes(database_url
         ask = RequestJoin(id="join", room=room.id, display_name="Ann")
         done = await room.table.does(room.epoch, "ann", ask)
         room.hears(done.seq)
-        given = f"for {done.give['grant']}"
+        given = f"for {done.give.grant}"
         assert live.payloads[-1]["rejoin_token"] == given
         assert live.payloads[-1]["seq"] == done.seq
         assert "rejoin_token" not in other.payloads[-1], "his own alone"
         assert other.payloads[-1]["seq"] == done.seq
         sat = await room.table.does(room.epoch, "ann", TakeSeat(id="sit", room=room.id, seat_index=1))
         await live.has(sat.seq)
-        assert live.payloads[-1]["rejoin_token"] == f"for {sat.give['grant']}", "read from the log"
+        assert live.payloads[-1]["rejoin_token"] == f"for {sat.give.grant}", "read from the log"
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["told", "read from the log"])

@@ -26,6 +26,7 @@ from kit.rooms import sender
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.room import clock
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
+from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer, Committed, Moved, Ok, Refusal, Submit, ViewAt
 from tavola.storage.postgres import Database
 
@@ -101,7 +102,7 @@ async def test_a_repeated_command_is_answered_as_it_was(database_url: str) -> No
         first = await table.does(epoch, "host", sit(room, 0, "sit"))
         again = await table.does(epoch, "host", sit(room, 0, "sit"))
         assert (again.seq, again.give) == (first.seq, first.give)
-        assert (first.seq, first.give["seat_index"]) == (1, 0)
+        assert (first.seq, first.give.seat_index) == (1, 0)
         assert ids(await log_of(database, room)) == ["sit"]
 
 
@@ -284,7 +285,7 @@ async def test_what_changes_nothing_waits_for_what_it_was_decided_on(database_ur
         proxy.release()
         first, second = await joined, await again
         assert isinstance(first, Committed)
-        assert second == Committed(first.seq, {"status": "approved", "unchanged": True})
+        assert second == Committed(first.seq, GivenRecord(status="approved", unchanged=True))
         for number in range(REMEMBERED + 1):
             await table.does(epoch, "host", chat(room, f"c{number}"))
         once_more = await table.does(epoch, "ann", join(room, "asked first"))
@@ -311,7 +312,7 @@ async def test_a_refusal_is_not_given_for_what_never_happened(database_url: str)
         proxy.release()
         assert isinstance(await sat, Moved)
         assert isinstance(await refused, Moved)
-        assert (await other.does(newer, "host", sit(room, 0, "maybe"))).give["seat_index"] == 0
+        assert (await other.does(newer, "host", sit(room, 0, "maybe"))).give.seat_index == 0
 
 
 async def test_a_refusal_falls_with_the_move_beside_it_in_the_batch(database_url: str) -> None:
@@ -324,7 +325,7 @@ async def test_a_refusal_falls_with_the_move_beside_it_in_the_batch(database_url
         refused = old.deliver(epoch, "host", sit(room, 0, "maybe"))
         assert isinstance(await sat, Moved)
         assert isinstance(await refused, Moved)
-        assert (await new.does(newer, "host", sit(room, 0, "maybe"))).give["seat_index"] == 0
+        assert (await new.does(newer, "host", sit(room, 0, "maybe"))).give.seat_index == 0
 
 
 async def test_a_host_that_was_replaced_writes_and_publishes_nothing(database_url: str) -> None:
@@ -408,8 +409,8 @@ async def test_a_commit_whose_answer_is_lost(database_url: str, fault: Fault, ha
         proxy.lose(fault, "unknown")
         answers = await asyncio.gather(*(table.does(epochs[room], "host", sit(room, 0, "unknown")) for room in rooms))
         assert (proxy.lost_replies, proxy.lost_requests) == ((1, 0) if happened else (0, 1))
-        assert [(answer.seq, answer.give["seat_index"]) for answer in answers] == [(2, 0)] * 3
-        assert len({answer.give["grant"] for answer in answers}) == 3
+        assert [(answer.seq, answer.give.seat_index) for answer in answers] == [(2, 0)] * 3
+        assert len({answer.give.grant for answer in answers}) == 3
         for room in rooms:
             log = await log_of(direct, room)
             assert ids(log) == ["warm", "unknown"]
@@ -564,7 +565,7 @@ async def test_an_outcome_that_stays_unknown_is_refused_and_told_when_asked_agai
         assert table.published.seqs(room) == [1]
         proxy.come_back()
         again = await table.does(epoch, "host", sit(room, 0, "doubtful"))
-        assert (again.seq, again.give["seat_index"]) == (2, 0)
+        assert (again.seq, again.give.seat_index) == (2, 0)
         assert ids(await log_of(direct, room)) == ["warm", "doubtful"]
         assert (await stored(direct, room))["epoch"] > epoch
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place
@@ -47,7 +48,8 @@ class Scene:
     async def does(self, user: str, command: Any) -> dict[str, Any]:
         """What the client is told of what it gave."""
         done = await self.table.does(self.epoch, user, command)
-        return self.tokens.given(self.room, UserId(user), done.give, self.table.time())
+        told = self.tokens.told(self.room, UserId(user), done.give.read(), self.table.time())
+        return dict(msgspec.to_builtins(told))
 
     async def joins(self, user: str) -> str:
         """His rejoin token."""

@@ -8,10 +8,12 @@ import json
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 
 from tavola.actors.room.grants import GrantSigner, digest
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.given import NOTHING_GIVEN, Admission, JoinStatus, SeatGrant, WatchGrant
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets
@@ -19,6 +21,7 @@ from tavola.edge.identity.auth import LEEWAY_S, Identities, Identity
 from tavola.edge.identity.issued_tokens import RENEW_MS, IssuedTokens
 from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
+from tavola.edge.identity.told import NOTHING_TOLD, Told
 
 SECRET = b"a secret of tests, 32 bytes long"
 OTHER = b"another secret, of 32 bytes also"
@@ -145,20 +148,23 @@ def test_tokens_have_256_bits() -> None:
 
 
 def test_a_grant_becomes_tokens() -> None:
-    told = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW)
-    assert told.keys() == {"seat_index", "rejoin_token", "seat_token"}
-    assert told["rejoin_token"] == TOKENS.rejoin(ROOM, ANN, GRANT)
-    assert read(told["seat_token"]) == read(seat())
-    admitted = TOKENS.given(ROOM, ANN, {"status": "approved", "grant": GRANT}, NOW)
-    assert admitted == {"status": "approved", "rejoin_token": told["rejoin_token"]}
-    assert TOKENS.given(ROOM, ANN, {"status": "pending"}, NOW) == {"status": "pending"}
+    told = TOKENS.told(ROOM, ANN, SeatGrant(3, GRANT), NOW)
+    assert msgspec.to_builtins(told).keys() == {"seat_index", "rejoin_token", "seat_token"}
+    assert told.rejoin_token == TOKENS.rejoin(ROOM, ANN, GRANT)
+    assert read(told.seat_token) == read(seat())
+    admitted = TOKENS.told(ROOM, ANN, Admission(GRANT), NOW)
+    assert admitted == Told(status="approved", rejoin_token=told.rejoin_token)
+    assert TOKENS.told(ROOM, ANN, JoinStatus("pending"), NOW) == Told(status="pending")
+    assert TOKENS.told(ROOM, ANN, WatchGrant(GRANT), NOW) == Told(rejoin_token=told.rejoin_token)
+    assert TOKENS.told(ROOM, ANN, SeatGrant(3, ""), NOW) == Told(seat_index=3), "from before there were grants"
+    assert TOKENS.told(ROOM, ANN, NOTHING_GIVEN, NOW) == NOTHING_TOLD
 
 
 def test_the_same_grant_is_told_alike_later() -> None:
-    once = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW)
-    again = TOKENS.given(ROOM, ANN, {"seat_index": 3, "grant": GRANT}, NOW + 60_000)
-    assert once["rejoin_token"] == again["rejoin_token"]
-    later = read(again["seat_token"])
+    once = TOKENS.told(ROOM, ANN, SeatGrant(3, GRANT), NOW)
+    again = TOKENS.told(ROOM, ANN, SeatGrant(3, GRANT), NOW + 60_000)
+    assert once.rejoin_token == again.rejoin_token
+    later = read(again.seat_token)
     assert isinstance(later, SeatClaim)
     assert (later.grant, later.issued_at) == (GRANT, NOW + 60_000)
 
@@ -185,7 +191,7 @@ def part(index: int | None, grant: str = GRANT) -> Membership:
 
 def test_a_socket_knows_for_which_rooms_it_was_given_a_token() -> None:
     for give in (
-        lambda ring: ring.answer(ROOM, ANN, {"grant": GRANT}),
+        lambda ring: ring.answer(ROOM, ANN, WatchGrant(GRANT)),
         lambda ring: ring.beside(ROOM, ANN, GRANT),
         lambda ring: ring.take(part(None, "")),
     ):
@@ -195,7 +201,7 @@ def test_a_socket_knows_for_which_rooms_it_was_given_a_token() -> None:
         assert ring.has(ROOM)
         assert not ring.has(RoomId("r_2"))
     ring = IssuedTokens(TOKENS, Clock())
-    assert ring.answer(ROOM, ANN, {"status": "pending"}) == {"status": "pending"}
+    assert ring.answer(ROOM, ANN, JoinStatus("pending")) == Told(status="pending")
     assert not ring.has(ROOM)
 
 
@@ -203,7 +209,7 @@ def test_a_seat_token_is_renewed_after_half_its_life() -> None:
     clock = Clock()
     ring = IssuedTokens(TOKENS, clock)
     assert ring.renewed(ANN) == {}
-    ring.answer(ROOM, ANN, {"seat_index": 3, "grant": GRANT})
+    ring.answer(ROOM, ANN, SeatGrant(3, GRANT))
     clock.ms += RENEW_MS
     assert ring.renewed(ANN) == {}
     clock.ms += 1

@@ -22,13 +22,14 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
+from tavola.actors.wire.given import Admission, JoinStatus, SeatGrant
 from tavola.games.base import Refusal
 
 
 def test_who_asks_waits_for_the_host() -> None:
     live = room(approval="host")
     decision = asks(live, "ann")
-    assert decision.give == {"status": "pending"}
+    assert decision.give == JoinStatus("pending")
     assert kinds(decision.events) == ["player_join_requested"]
     assert role(live, "ann") == "guest"
     assert refused(live, "ann", TakeSeat, seat_index=0) == "not_approved"
@@ -41,9 +42,9 @@ def test_asking_twice_says_how_it_stands_and_tells_nobody() -> None:
     live = room(approval="host")
     asks(live, "ann")
     again = asks(live, "ann")
-    assert (again.give, again.events) == ({"status": "pending"}, ())
+    assert (again.give, again.events) == (JoinStatus("pending"), ())
     accepted(live, HOST, Approve, user_id="ann")
-    assert asks(live, "ann").give["status"] == "approved"
+    assert asks(live, "ann").give == JoinStatus("approved")
 
 
 def test_only_the_host_and_who_asked_learn_of_a_request() -> None:
@@ -58,7 +59,7 @@ def test_only_the_host_and_who_asked_learn_of_a_request() -> None:
 
 
 def test_where_no_approval_is_needed_one_is_in_at_once() -> None:
-    assert asks(room(approval="auto"), "ann").give["status"] == "approved"
+    assert isinstance(asks(room(approval="auto"), "ann").give, Admission)
 
 
 def test_only_the_host_admits() -> None:
@@ -80,7 +81,7 @@ def test_who_was_rejected_may_ask_again_after_a_while() -> None:
     assert verdict.code == "already_requested"
     assert (verdict.details, verdict.retry_after_ms) == (None, 1)
     live.now += 1
-    assert asks(live, "ann").give == {"status": "pending"}
+    assert asks(live, "ann").give == JoinStatus("pending")
 
 
 @pytest.mark.parametrize("name", ["\u0000", " \t ", "\u200b"])
@@ -91,7 +92,9 @@ def test_a_name_needs_something_to_see(name: str) -> None:
 def test_seats() -> None:
     live = room()
     asks(live, "ann")
-    assert accepted(live, "ann", TakeSeat, seat_index=1).give["seat_index"] == 1
+    given = accepted(live, "ann", TakeSeat, seat_index=1).give
+    assert isinstance(given, SeatGrant)
+    assert given.seat_index == 1
     assert refused(live, "ann", TakeSeat, seat_index=0) == "already_seated"
     assert refused(live, "ann", Spectate) == "already_seated"
     asks(live, "bob")
@@ -141,7 +144,7 @@ def test_without_players_the_next_who_comes_in_is_host() -> None:
     accepted(live, HOST, Leave)
     assert live.room.info.host == ""
     decision = asks(live, "bob")
-    assert decision.give["status"] == "approved"
+    assert isinstance(decision.give, Admission)
     assert kinds(decision.events) == ["player_approved", "host_changed"]
     assert live.room.info.host == "bob"
     accepted(live, "bob", Approve, user_id="ann")
@@ -151,7 +154,7 @@ def test_who_waited_for_a_host_that_left_is_let_in_when_he_asks_again() -> None:
     live = room(approval="host")
     asks(live, "ann")
     accepted(live, HOST, Leave)
-    assert asks(live, "ann").give["status"] == "approved"
+    assert isinstance(asks(live, "ann").give, Admission)
     assert live.room.info.host == "ann"
 
 
@@ -176,7 +179,7 @@ def test_asking_to_come_back_while_the_hand_still_runs_admits_nobody() -> None:
     live = mid_hand("ann", "bob")
     leaver = next(user for user in ("ann", "bob") if user != live.to_act())
     accepted(live, leaver, Leave)
-    assert asks(live, leaver).give == {"status": "pending"}
+    assert asks(live, leaver).give == JoinStatus("pending")
     until_the_hand_ends(live)
     assert live.room.members[UserId(leaver)].standing == "pending"
     assert role(live, leaver) == "guest"
@@ -237,7 +240,7 @@ def test_without_players_somebody_who_was_admitted_is_host_before_any_stranger()
     assert live.room.info.host == "bob"
     accepted(live, "bob", Leave)
     assert live.room.info.host == "ann"
-    assert asks(live, "guest").give == {"status": "pending"}
+    assert asks(live, "guest").give == JoinStatus("pending")
 
 
 def test_who_stands_up_where_enough_are_watching_watches_not() -> None:

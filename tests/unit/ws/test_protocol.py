@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tavola.actors.wire.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal, Submit
+from tavola.edge.identity.told import Told
 from tavola.edge.ws import protocol
 from tavola.edge.ws.protocol import Bad, decode
 
@@ -203,7 +204,7 @@ def test_mutated_frames(frame: dict[str, Any], data: st.DataObject) -> None:
 
 def test_frames_to_clients() -> None:
     read = msgspec.json.decode
-    assert read(protocol.ack("1", "r", 3, {"seat_index": 2})) == {
+    assert read(protocol.ack("1", "r", 3, Told(seat_index=2))) == {
         "type": "ack", "id": "1", "room": "r", "seq": 3, "seat_index": 2,
     }  # fmt: skip
     assert read(protocol.error(Refusal("x", "y", None, 5), "1")) == {
@@ -233,9 +234,23 @@ def test_who_is_welcomed_is_told_no_more_than_there_is() -> None:
     assert msgspec.json.decode(protocol.authenticated(msgspec.structs.replace(known, **there))) == told | there
 
 
-def test_what_a_command_gives_cannot_pass_for_another_frame() -> None:
-    found = msgspec.json.decode(protocol.ack("1", "r", 3, {"type": "error", "id": "2", "seq": 9}))
-    assert (found["type"], found["id"], found["seq"]) == ("ack", "1", 3)
+@pytest.mark.parametrize(
+    ("told", "unchanged", "members"),
+    [
+        (Told(), False, b""),
+        (Told(), True, b'"unchanged":true,'),
+        (Told(status="approved"), True, b'"status":"approved","unchanged":true,'),
+        (Told(status="approved", rejoin_token="a"), False, b'"status":"approved","rejoin_token":"a",'),
+        (
+            Told(seat_index=0, rejoin_token="a", seat_token="b"),
+            False,
+            b'"seat_index":0,"rejoin_token":"a","seat_token":"b",',
+        ),
+    ],
+)
+def test_an_ack_is_byte_for_byte_what_it_was(told: Told, unchanged: bool, members: bytes) -> None:
+    frame = protocol.ack("1", "r", 3, told, unchanged=unchanged)
+    assert frame == b'{%b"type":"ack","id":"1","room":"r","seq":3}' % members
 
 
 def test_the_schema_names_every_frame() -> None:
