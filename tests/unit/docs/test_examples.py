@@ -5,29 +5,35 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import click
 import pytest
 import typer
 
-from kit.examples import ROOT, example, examples
+from kit.examples import ROOT, Example, example, examples
 from tavola.cli import app
 from tavola.config.settings import Settings
 from tavola.load.cli import app as load
 from tavola.rooms import app as operator
 
 PROGRAMS = {
-    ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial.py",
+    ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial_played.py",
     ("docs/howto/client.md", "import httpx"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "stale_turn"): "tests/browser/test_docs.py",
     ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
+    ("docs/howto/proxy-and-tls.md", "proxy_pass"): "tests/faults/test_front_door.py",
+    ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
+    ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
+    ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
+    ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }
 PICTURES = ("──▶", '"seq": 142')
 """What is in blocks that show something and are for nobody to run."""
-COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|for) ?(.*)$")
+COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:
@@ -83,8 +89,17 @@ def take(taker: typer.Typer, arguments: list[str]) -> None:
         command.commands[name].make_context(name, rest)
 
 
-def test_the_settings_of_a_cluster_are_ours_or_rays() -> None:
-    names = re.findall(r"^(\w+)=", example("docs/howto/cluster.md", "DATABASE_URL="), re.MULTILINE)
-    ours = {field.alias for field in Settings.model_fields.values()}
-    assert len(names) == 6
+SETTINGS = [each for each in examples() if each.language == "sh"]
+
+
+@pytest.mark.parametrize("each", SETTINGS, ids=lambda each: each.page)
+def test_settings_are_ours_or_rays(each: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {str(field.alias) for field in Settings.model_fields.values()}
+    names = set(re.findall(r"^(\w+)=", each.text, re.MULTILINE))
+    assert names
     assert {name for name in names if not name.startswith("RAY_")} <= ours
+    for name in ours:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".env").write_text(each.text)
+    monkeypatch.chdir(tmp_path)
+    assert Settings() != Settings(_env_file=None)

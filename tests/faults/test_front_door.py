@@ -1,0 +1,159 @@
+"""howto/proxy-and-tls.md and supabase.md, done as they say: nginx with TLS in front, and another issuer's users."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from jwt.algorithms import ECAlgorithm
+from websockets.asyncio.client import connect
+
+from kit.examples import ROOT, example
+from kit.stack import PATIENCE_S, Stack
+
+PROXY, SUPABASE = "docs/howto/proxy-and-tls.md", "docs/howto/supabase.md"
+NGINX, NODE, OPENSSL = (shutil.which(name) for name in ("nginx", "node", "openssl"))
+
+
+@pytest.fixture(scope="module")
+def key() -> EllipticCurvePrivateKey:
+    return generate_private_key(SECP256R1())
+
+
+@pytest.fixture(scope="module")
+def issuer() -> dict[str, str]:
+    """The page's settings of the first kind, by name."""
+    return dict(re.findall(r"^(\w+)='(.*)'$", example(SUPABASE, "TAVOLA_TRUSTED_ISSUER="), re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, key: EllipticCurvePrivateKey, issuer: dict[str, str]
+) -> Iterator[Stack]:
+    """An edge that trusts a proxy on this machine, and the page's issuer, whose keys are in a file."""
+    folder = tmp_path_factory.mktemp("front")
+    jwks = folder / "jwks.json"
+    public = json.loads(ECAlgorithm.to_jwk(key.public_key()))
+    jwks.write_text(json.dumps({"keys": [{**public, "kid": "1", "alg": issuer["TAVOLA_TRUSTED_ALGORITHM"]}]}))
+    settings = {**issuer, "TAVOLA_TRUSTED_JWKS": str(jwks), "TAVOLA_TRUSTED_PROXIES": "127.0.0.1"}
+    stack = Stack(folder / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="100", **settings)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def proxy(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """The page's nginx: its address. Names, port, certificate and edges are the test's."""
+    if NGINX is None or OPENSSL is None:
+        pytest.skip("no nginx on this machine")
+    pair = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", *pair],
+        check=True,
+        capture_output=True,
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    page = example(PROXY, "proxy_pass")
+    for there, here in (
+        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        ("play.example.org;", "localhost;"),
+        ("/etc/ssl/play.example.org.pem", str(tmp_path / "cert.pem")),
+        ("/etc/ssl/play.example.org.key", str(tmp_path / "key.pem")),
+        ("10.0.0.11:8000", stack.urls[0].removeprefix("http://")),
+        ("10.0.0.12:8000", stack.urls[1].removeprefix("http://")),
+    ):
+        assert there in page
+        page = page.replace(there, here)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    folders = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/errors;\n"
+        f"events {{}}\nhttp {{ access_log off; {folders}\n{page}\n}}\n"
+    )
+    process = subprocess.Popen([NGINX, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"])
+    try:
+        _listens(port, process)
+        yield f"localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def _listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        assert process.poll() is None
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+async def test_people_come_by_tls_through_nginx(stack: Stack, proxy: str, tmp_path: Path) -> None:
+    tls = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    async with httpx.AsyncClient(base_url=f"https://{proxy}", verify=tls) as http:
+        assert (await http.get("/readyz")).status_code == 200
+        signed_in = await http.post("/api/session", json={"display_name": "Ann"})
+        assert signed_in.headers["set-cookie"].endswith("; Secure")
+        for hidden in ("/metrics", "/admin", "/api/admin/rooms"):
+            assert (await http.get(hidden)).status_code == 404
+    token = signed_in.json()["token"]
+    address = {"uri": f"wss://{proxy}/ws", "ssl": tls, "subprotocols": ["tavola.v1"]}
+    async with connect(**address, origin=f"https://{proxy}") as ws:  # type: ignore[arg-type]
+        await ws.send(json.dumps({"type": "authenticate", "token": token}))
+        assert json.loads(await ws.recv())["type"] == "authenticated"
+    async with connect(**address, origin="https://elsewhere.example") as ws:  # type: ignore[arg-type]
+        await ws.wait_closed()
+        assert ws.close_code == 4403
+
+
+async def test_without_the_proxys_name_the_cookie_is_not_secure(stack: Stack) -> None:
+    """The test above can fail: what is asked without the headers is answered without."""
+    async with httpx.AsyncClient(base_url=stack.urls[0]) as http:
+        reply = await http.post("/api/session", json={"display_name": "Ann"})
+    assert "Secure" not in reply.headers["set-cookie"]
+
+
+def test_somebody_with_another_issuers_token_is_known(
+    stack: Stack, tmp_path: Path, key: EllipticCurvePrivateKey, issuer: dict[str, str]
+) -> None:
+    if NODE is None:
+        pytest.skip("no node on this machine")
+    now = int(time.time())
+    claims = {"sub": "7d3f", "email": "ann@example.org", "iat": now, "exp": now + 600, "role": "authenticated"}
+    named = {"iss": issuer["TAVOLA_TRUSTED_ISSUER"], "aud": issuer["TAVOLA_TRUSTED_AUDIENCE"]}
+    token = jwt.encode({**claims, **named}, key, algorithm="ES256", headers={"kid": "1"})
+    shutil.copy(ROOT / "edge" / "static" / "tavola.js", tmp_path / "tavola.mjs")
+    made, ours = "new Tavola({ token", f"new Tavola({{ url: {json.dumps(stack.urls[0])}, token"
+    page = example(SUPABASE, "getSession")
+    assert made in page
+    (tmp_path / "program.mjs").write_text(
+        'import { Tavola } from "./tavola.mjs";\n'
+        f"const session = {{ access_token: {json.dumps(token)} }};\n"
+        "const supabase = { auth: { getSession: async () => ({ data: { session } }) } };\n"
+        + page.replace(made, ours)
+        + "\nawait new Promise((open) => client.on('connection', ({ state }) => state === 'open' && open()));\n"
+        "const { user_id, display_name } = await client.request('GET', '/api/session');\n"
+        "console.log(user_id, display_name);\nprocess.exit(0);\n"
+    )
+    command = [NODE, "--experimental-websocket", "program.mjs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stdout) == (0, "7d3f ann\n"), done.stderr
