@@ -60,9 +60,10 @@ def proxy(stack: Stack, tmp_path: Path) -> Iterator[str]:
     """The page's nginx: its address. Names, port, certificate and edges are the test's."""
     if NGINX is None or OPENSSL is None:
         pytest.skip("no nginx on this machine")
+    san = ["-addext", "subjectAltName=DNS:localhost"]
     pair = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
     subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", *pair],
+        [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", *san, *pair],
         check=True,
         capture_output=True,
     )
