@@ -38,72 +38,74 @@ class WriteOutcome(msgspec.Struct):
     """Their rows could not be made: the game has made a mistake."""
 
 
-async def write(database: Database, lane: PinnedConnection, mint: GrantSigner, entries: list[Accepted]) -> WriteOutcome:
+async def write(
+    database: Database, connection: PinnedConnection, signer: GrantSigner, entries: list[Accepted]
+) -> WriteOutcome:
     """Commit `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
-    by_slot: dict[LoadedRoom, list[Accepted]] = {}
+    by_room: dict[LoadedRoom, list[Accepted]] = {}
     for entry in entries:
-        slot = entry.pending.slot
-        mine = by_slot.setdefault(slot, [])
-        prior = slot.told if not mine and slot.told != slot.epoch else None
+        loaded = entry.pending.loaded
+        mine = by_room.setdefault(loaded, [])
+        prior = loaded.seq_epoch if not mine and loaded.seq_epoch != loaded.epoch else None
         # The epoch may have been raised after this was decided, to learn of an earlier commit.
-        if entry.update.epoch != slot.epoch or entry.update.prior != prior:
-            entry.update = replace(entry.update, epoch=slot.epoch, prior=prior)
+        if entry.update.epoch != loaded.epoch or entry.update.prior != prior:
+            entry.update = replace(entry.update, epoch=loaded.epoch, prior=prior)
         mine.append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[LoadedRoom, int | None] = {}
     broken: dict[LoadedRoom, Exception] = {}
-    for slot, mine in by_slot.items():
+    for loaded, mine in by_room.items():
         try:
-            state, log_rows, more, alarms[slot] = _rows(slot, mine, mint)
+            state, log_rows, more, alarms[loaded] = _rows(loaded, mine, signer)
         except Exception as error:
-            broken[slot] = error
+            broken[loaded] = error
             continue
         states.append(state)
         rows += log_rows
         if more is not NOTHING:
             for ours, theirs in zip(out.lists(), more.lists(), strict=True):
                 ours.extend(theirs)
-    for slot in broken:
-        del by_slot[slot]
-    if not by_slot:
+    for loaded in broken:
+        del by_room[loaded]
+    if not by_room:
         return WriteOutcome(broken=broken)
     try:
-        written = await commit(lane, states, rows, out)
+        written = await commit(connection, states, rows, out)
     except StorageUnavailable as error:
         if not error.unknown:
             raise
-        log.warning("commit.unknown", rooms=len(by_slot), reason=str(error))
-        outcome = await _resolve(database, by_slot)
+        log.warning("commit.unknown", rooms=len(by_room), reason=str(error))
+        outcome = await _resolve(database, by_room)
     else:
         outcome = WriteOutcome()
-        for slot in by_slot:
-            (outcome.written if slot.id in written else outcome.fenced).add(slot)
-    for slot in outcome.written:
-        slot.stored_alarm = alarms[slot]
+        for loaded in by_room:
+            (outcome.written if loaded.id in written else outcome.fenced).add(loaded)
+    for loaded in outcome.written:
+        loaded.stored_alarm = alarms[loaded]
     outcome.broken = broken
     return outcome
 
 
-def rehearse(before: Room, decision: Decision, mint: GrantSigner) -> None:
+def rehearse(before: Room, decision: Decision, signer: GrantSigner) -> None:
     """Raises what writing `decision` would."""
     _json(decision.room.table)
-    _encodable(records(before, [(0, decision)], None, mint)[0])
+    _encodable(records(before, [(0, decision)], None, signer)[0])
 
 
 def _rows(
-    slot: LoadedRoom, mine: list[Accepted], mint: GrantSigner
+    loaded: LoadedRoom, mine: list[Accepted], signer: GrantSigner
 ) -> tuple[StateRow, list[LogRow], Records, int | None]:
     """What `mine`, decided for one room, write, and the room's stored alarm afterwards."""
     last = mine[-1]
     state = _json(last.decision.room.table).decode()
     decisions = [(entry.update.seq, entry.decision) for entry in mine]
-    more, alarm = records(slot.room, decisions, slot.stored_alarm, mint)
+    more, alarm = records(loaded.room, decisions, loaded.stored_alarm, signer)
     _encodable(more)
-    row = StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, state, last.update.at)
+    row = StateRow(loaded.id, loaded.epoch, loaded.seq, last.update.seq, state, last.update.at)
     return row, [_log_row(entry) for entry in mine], more, alarm
 
 
-async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[Accepted]]) -> WriteOutcome:
+async def _resolve(database: Database, by_room: dict[LoadedRoom, list[Accepted]]) -> WriteOutcome:
     """Find out whether a commit of unknown outcome happened: raise the epoch first, so that it cannot any more.
 
     Should an answer to the raise be lost too, the next one finds nothing at our epoch and the room counts as fenced:
@@ -111,38 +113,38 @@ async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[Accepted]]
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + HELD_S
-    slots = {slot.id: slot for slot in by_slot}
+    by_id = {loaded.id: loaded for loaded in by_room}
     outcome = WriteOutcome()
     while True:
         try:
-            found = await database.rows("raise_epochs", list(slots), [slot.epoch for slot in slots.values()])
+            found = await database.rows("raise_epochs", list(by_id), [loaded.epoch for loaded in by_id.values()])
             break
         except StorageUnavailable as error:
             if loop.time() > give_up_at:
-                log.warning("commit.doubtful", rooms=len(slots), reason=str(error))
-                outcome.doubtful = set(by_slot)
+                log.warning("commit.doubtful", rooms=len(by_id), reason=str(error))
+                outcome.doubtful = set(by_room)
                 return outcome
             await asyncio.sleep(RETRY_S)
     seen = {row["room_id"]: row for row in found}
-    for slot, mine in by_slot.items():
-        row = seen.get(slot.id)
+    for loaded, mine in by_room.items():
+        row = seen.get(loaded.id)
         if row is None:
-            outcome.fenced.add(slot)
+            outcome.fenced.add(loaded)
             continue
-        slot.epoch = Epoch(row["epoch"])
+        loaded.epoch = Epoch(row["epoch"])
         happened = row["seq"] == mine[-1].update.seq
-        log.info("commit.resolved", room=slot.id, happened=happened, seq=row["seq"], epoch=slot.epoch)
+        log.info("commit.resolved", room=loaded.id, happened=happened, seq=row["seq"], epoch=loaded.epoch)
         if happened:
-            outcome.written.add(slot)
+            outcome.written.add(loaded)
     return outcome
 
 
 async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[tuple[str, Key], Answered]:
     """What was answered to those of these commands that are in the log already, by room and key."""
     clients = [pending for pending in asked if pending.sender.user]
-    keys = [(pending.slot.id, *pending.key) for pending in clients]
+    keys = [(pending.loaded.id, *pending.key) for pending in clients]
     rows = await database.rows("answers", *(list(column) for column in zip(*keys, strict=True))) if keys else []
-    rooms = {pending.slot.id: pending.slot.room for pending in clients}
+    rooms = {pending.loaded.id: pending.loaded.room for pending in clients}
     return {
         (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(
             rooms[row["room_id"]], row

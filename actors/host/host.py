@@ -76,7 +76,7 @@ class HostDeps(NamedTuple):
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     crash: Callable[[Point], None]
-    mint: GrantSigner
+    signer: GrantSigner
     grace: Grace
 
 
@@ -90,18 +90,18 @@ class Host:
         name: str,
         database: Database,
         publisher: UpdatePublisher,
-        means: HostDeps,
+        deps: HostDeps,
     ) -> None:
         """`name` is the actor's in `room_actors`."""
         self.rooms = Rooms(name, database)
         self._mistakes = Mistakes()
-        self._looks = ViewReader(self.rooms, database, self._mistakes)
-        self._refusals = RefusalCheck(database)
+        self._view_reader = ViewReader(self.rooms, database, self._mistakes)
+        self._refusal_check = RefusalCheck(database)
         self._database = database
-        self._lane = database.lane()
+        self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._mint, grace = means
+        self._now, self._crash, self._signer, grace = deps
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
@@ -119,8 +119,8 @@ class Host:
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._looks.run(self.handle))
-            tasks.create_task(self._refusals.run())
+            tasks.create_task(self._view_reader.run(self.handle))
+            tasks.create_task(self._refusal_check.run())
             tasks.create_task(self._evict_idle())
             tasks.create_task(self._mind_presence())
             tasks.create_task(self._tell_the_held_up())
@@ -136,62 +136,62 @@ class Host:
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Take a request; `reply` is called once with its answer, now or later."""
-        if len(self._gathered) + self.rooms.queued + len(self._looks) + len(self._refusals) >= LIMIT:
+        if len(self._gathered) + self.rooms.queued + len(self._view_reader) + len(self._refusal_check) >= LIMIT:
             reply(CROWDED)
             return
-        slot = self.rooms.get(request.room, request.epoch)
-        if slot is None:
+        loaded = self.rooms.get(request.room, request.epoch)
+        if loaded is None:
             self.rooms.load(request, reply, self._loaded)
             return
         match request:
             case Submit():
-                slot.used_at = self._loop.time()
-                self._deliver(slot, request, reply)
+                loaded.used_at = self._loop.time()
+                self._submit(loaded, request, reply)
             case GetView():
-                if has_part(slot.room, request.sender.user):
-                    slot.used_at = self._loop.time()
-                self._looks.add(slot, request, reply)
+                if has_part(loaded.room, request.sender.user):
+                    loaded.used_at = self._loop.time()
+                self._view_reader.add(loaded, request, reply)
             case Activate():
-                slot.used_at = self._loop.time()
-                self._set_alarm(slot)
-                self.presence.doubt(slot)
+                loaded.used_at = self._loop.time()
+                self._set_alarm(loaded)
+                self.presence.doubt(loaded)
                 reply(Ok())
             case ReportPresence():
-                self._set_alarm(slot)
-                self.presence.attend(slot, request)
+                self._set_alarm(loaded)
+                self.presence.report(loaded, request)
                 reply(Ok())
             case Evict():
-                self.rooms.drop(slot)
+                self.rooms.drop(loaded)
                 reply(Ok())
             case _ as never:
                 assert_never(never)
 
     def _loaded(self, request: Request, reply: Reply) -> None:
         """A request whose room has just been loaded."""
-        slot = self.rooms.get(request.room, request.epoch)
-        if slot is None:
+        loaded = self.rooms.get(request.room, request.epoch)
+        if loaded is None:
             reply(Moved())
             return
-        slot.used_at = self._loop.time()
-        if slot.recover:
-            self._recover(slot)
-        self.presence.loaded(slot)
+        loaded.used_at = self._loop.time()
+        if loaded.recover:
+            self._recover(loaded)
+        self.presence.loaded(loaded)
         self.handle(request, reply)
 
-    def _deliver(self, slot: LoadedRoom, asked: Submit, reply: Reply) -> None:
-        command = trimmed(slot.room, asked.command)
-        pending = Pending(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
+    def _submit(self, loaded: LoadedRoom, request: Submit, reply: Reply) -> None:
+        command = trimmed(loaded.room, request.command)
+        pending = Pending(loaded, request.sender, command, [reply], self._loop.time() + HELD_S, request.code)
         if not self._known(pending):
             self._decide(pending)
 
     def _known(self, pending: Pending) -> bool:
         """Whether a command of this id was here before. If it is the same, it is answered as it was, or waits for the
         same commit; another one is refused."""
-        answered = pending.slot.answered.get(pending.key)
+        answered = pending.loaded.answered.get(pending.key)
         if answered is not None:
             _answer(pending.replies, answered.again(pending.command))
             return True
-        waiting = pending.slot.waiting.get(pending.key)
+        waiting = pending.loaded.waiting.get(pending.key)
         if waiting is None:
             return False
         if waiting.pending.command == pending.command:
@@ -202,34 +202,34 @@ class Host:
 
     def _decide(self, pending: Pending) -> Decided | Nothing | None:
         """What came of it: None if the game has made a mistake."""
-        slot = pending.slot
-        if slot.recover:
-            self._recover(slot)
+        loaded = pending.loaded
+        if loaded.recover:
+            self._recover(loaded)
         try:
             decided = self._judged(pending)
         except Exception as error:  # A game's mistake must not take the other rooms with it.
-            self._mistake(slot, error, "decide", command=pending.command.id)
+            self._mistake(loaded, error, "decide", command=pending.command.id)
             _answer(pending.replies, GAME_ERROR)
             return None
         if isinstance(decided, Nothing):
             return decided
-        if isinstance(decided, WithoutEffect) and not slot.waiting:
+        if isinstance(decided, WithoutEffect) and not loaded.waiting:
             self._answer_alone(decided)
             return decided
-        slot.waiting[pending.key] = decided
+        loaded.waiting[pending.key] = decided
         self._gathered.append(decided)
         self._ready.set()
         return decided
 
     def _judged(self, pending: Pending) -> Decided | Nothing:
         """What the command does on top of what is decided already. Raises whatever the game does."""
-        slot, entropy = pending.slot, self._entropy.draw()
-        verdict = judged(slot.tip, pending.sender, pending.command, pending.code, self._now(), entropy)
+        loaded, entropy = pending.loaded, self._entropy.draw()
+        verdict = judged(loaded.tip, pending.sender, pending.command, pending.code, self._now(), entropy)
         match verdict:
             case Decision():
                 if not pending.sender.user:
-                    rehearse(slot.tip, verdict, self._mint)
-                return slot.put(pending, verdict, entropy)
+                    rehearse(loaded.tip, verdict, self._signer)
+                return loaded.put(pending, verdict, entropy)
             case Refusal() | Unchanged():
                 return WithoutEffect(pending, verdict)
             case Nothing():
@@ -237,25 +237,25 @@ class Host:
             case _ as never:
                 assert_never(never)
 
-    def _mistake(self, slot: LoadedRoom, error: Exception | Refusal, doing: Doing, **about: str) -> None:
-        self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
+    def _mistake(self, loaded: LoadedRoom, error: Exception | Refusal, doing: Doing, **about: str) -> None:
+        self._mistakes.tell(error, doing, loaded.room.info.game, room=loaded.id, seq=loaded.tip_seq, **about)
 
     def _answer_alone(self, decided: WithoutEffect) -> None:
         pending, verdict = decided.pending, decided.verdict
-        answer = verdict if isinstance(verdict, Refusal) else _unchanged(pending.slot, verdict)
-        if pending.slot.forgetful and pending.sender.user:
-            self._refusals.add(pending, answer)
+        answer = verdict if isinstance(verdict, Refusal) else _unchanged(pending.loaded, verdict)
+        if pending.loaded.forgetful and pending.sender.user:
+            self._refusal_check.add(pending, answer)
         else:
             _answer(pending.replies, answer)
 
-    def _recover(self, slot: LoadedRoom) -> None:
-        slot.recover = False
-        self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
-        self._set_alarm(slot)
+    def _recover(self, loaded: LoadedRoom) -> None:
+        loaded.recover = False
+        self._system(loaded, Recover(id=f"recover.{loaded.tip_seq + 1}", room=loaded.id))
+        self._set_alarm(loaded)
 
-    def _system(self, slot: LoadedRoom, command: AnyCommand, *replies: Reply) -> Decided | Nothing | None:
+    def _system(self, loaded: LoadedRoom, command: AnyCommand, *replies: Reply) -> Decided | Nothing | None:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
-        return self._decide(Pending(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
+        return self._decide(Pending(loaded, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
@@ -268,7 +268,7 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._lane, self._mint, accepted)
+            outcome = await write(self._database, self._connection, self._signer, accepted)
         except StorageUnavailable as error:
             self._say_failed(batch, error)
             self._again(batch)
@@ -279,17 +279,17 @@ class Host:
             return
         self._crash("commit.after")
         # A refusal stands with the moves that it was decided on: those of its room in this batch, if there are any.
-        unwritten = {entry.pending.slot for entry in accepted} - outcome.written
-        self._settle([entry for entry in batch if entry.pending.slot not in unwritten])
-        for slot in unwritten & (outcome.fenced | outcome.doubtful):
-            self._lose(slot, doubtful=slot in outcome.doubtful)
-        for slot, mistake in outcome.broken.items():
-            self._mistake(slot, mistake, "store")
-            self._refuse_all(slot, GAME_ERROR)
-            slot.roll_back()
-            self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
+        unwritten = {entry.pending.loaded for entry in accepted} - outcome.written
+        self._settle([entry for entry in batch if entry.pending.loaded not in unwritten])
+        for loaded in unwritten & (outcome.fenced | outcome.doubtful):
+            self._lose(loaded, doubtful=loaded in outcome.doubtful)
+        for loaded, mistake in outcome.broken.items():
+            self._mistake(loaded, mistake, "store")
+            self._refuse_all(loaded, GAME_ERROR)
+            loaded.roll_back()
+            self._ring(loaded, self._loop.time() + ALARM_AGAIN_S)
         redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
-        self._again([entry for entry in batch if entry.pending.slot in redo])
+        self._again([entry for entry in batch if entry.pending.loaded in redo])
 
     def _say_failed(self, batch: list[Decided], error: StorageUnavailable) -> None:
         """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
@@ -312,9 +312,9 @@ class Host:
         """The one order of effects, after the commit: swap memory, publish, answer."""
         messages = []
         for entry in entries:
-            slot = entry.pending.slot
-            slot.waiting.pop(entry.pending.key, None)
-            messages.append(slot.settle(entry) if isinstance(entry, Accepted) else b"")
+            loaded = entry.pending.loaded
+            loaded.waiting.pop(entry.pending.key, None)
+            messages.append(loaded.settle(entry) if isinstance(entry, Accepted) else b"")
         for entry, message in zip(entries, messages, strict=True):
             if isinstance(entry, Accepted):
                 update = entry.update
@@ -324,7 +324,7 @@ class Host:
             match entry:
                 case Accepted():
                     _answer(entry.pending.replies, Committed(entry.update.seq, record_of(entry.decision.give), message))
-                    self._set_alarm(entry.pending.slot)
+                    self._set_alarm(entry.pending.loaded)
                 case WithoutEffect():
                     self._answer_alone(entry)
                 case _ as never:
@@ -332,12 +332,12 @@ class Host:
 
     def _again(self, entries: list[Decided]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
-        slots = {entry.pending.slot for entry in entries}
-        redo = [*entries, *(entry for entry in self._gathered if entry.pending.slot in slots)]
-        self._gathered = [entry for entry in self._gathered if entry.pending.slot not in slots]
-        for slot in slots:
-            slot.roll_back()
-            slot.recover = True
+        rooms = {entry.pending.loaded for entry in entries}
+        redo = [*entries, *(entry for entry in self._gathered if entry.pending.loaded in rooms)]
+        self._gathered = [entry for entry in self._gathered if entry.pending.loaded not in rooms]
+        for loaded in rooms:
+            loaded.roll_back()
+            loaded.recover = True
         for pending in (entry.pending for entry in redo):
             if not pending.sender.user:
                 continue
@@ -345,28 +345,28 @@ class Host:
                 _answer(pending.replies, STORAGE_AWAY)
             elif not self._known(pending):
                 self._decide(pending)
-        for slot in slots:
-            self._set_alarm(slot)
-            self.presence.doubt(slot)
+        for loaded in rooms:
+            self._set_alarm(loaded)
+            self.presence.doubt(loaded)
 
-    def _lose(self, slot: LoadedRoom, *, doubtful: bool) -> None:
+    def _lose(self, loaded: LoadedRoom, *, doubtful: bool) -> None:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
-        log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
-        self.rooms.drop(slot)
-        self._refuse_all(slot, STORAGE_AWAY if doubtful else Moved())
+        log.info("room.doubtful" if doubtful else "room.fenced", room=loaded.id, epoch=loaded.epoch, seq=loaded.seq)
+        self.rooms.drop(loaded)
+        self._refuse_all(loaded, STORAGE_AWAY if doubtful else Moved())
 
-    def _refuse_all(self, slot: LoadedRoom, answer: Refusal | Moved) -> None:
+    def _refuse_all(self, loaded: LoadedRoom, answer: Refusal | Moved) -> None:
         """Nothing comes of what was decided for the room and is not committed."""
-        self._gathered = [entry for entry in self._gathered if entry.pending.slot is not slot]
-        for entry in slot.waiting.values():
+        self._gathered = [entry for entry in self._gathered if entry.pending.loaded is not loaded]
+        for entry in loaded.waiting.values():
             _answer(entry.pending.replies, answer)
-        slot.waiting.clear()
+        loaded.waiting.clear()
 
     async def _conflicted(self, batch: list[Decided], error: Conflict) -> None:
         """A constraint refused the batch. A command from before our memory is answered from the log; any other room
         that the database will not have is given up alone, so that the rest of the batch goes on.
         """
-        slots = {entry.pending.slot for entry in batch}
+        rooms = {entry.pending.loaded for entry in batch}
         try:
             before = await answered_before(self._database, [entry.pending for entry in batch])
         except StorageUnavailable:
@@ -374,66 +374,66 @@ class Host:
             await asyncio.sleep(RETRY_S)
             return
         for pending in (entry.pending for entry in batch):
-            if (answered := before.get((pending.slot.id, pending.key))) is not None:
-                pending.slot.remember(pending.key, answered)
+            if (answered := before.get((pending.loaded.id, pending.key))) is not None:
+                pending.loaded.remember(pending.key, answered)
         if before:
             self._again(batch)
             return
-        if len(slots) > 1:
-            for slot in slots:
-                await self._commit([entry for entry in batch if entry.pending.slot is slot])
+        if len(rooms) > 1:
+            for loaded in rooms:
+                await self._commit([entry for entry in batch if entry.pending.loaded is loaded])
             return
-        for slot in slots:
-            log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
-            self.rooms.drop(slot)
-            self._refuse_all(slot, BROKEN)
+        for loaded in rooms:
+            log.error("room.refused_by_database", room=loaded.id, seq=loaded.seq, constraint=error.constraint)
+            self.rooms.drop(loaded)
+            self._refuse_all(loaded, BROKEN)
 
     # Alarms and idleness
 
-    def _set_alarm(self, slot: LoadedRoom) -> None:
+    def _set_alarm(self, loaded: LoadedRoom) -> None:
         """See that the room's alarm rings. A timer that rings too early is set again: most moves only put it off."""
-        due = self._due(slot)
-        if due is None or not self.rooms.holds(slot):
+        due = self._due(loaded)
+        if due is None or not self.rooms.holds(loaded):
             return
         at = self._loop.time() + max(0.0, (due - self._now()) / 1000)
-        if slot.timer is not None and slot.rings_at <= at + 0.001:
+        if loaded.timer is not None and loaded.rings_at <= at + 0.001:
             return
-        self._ring(slot, at)
+        self._ring(loaded, at)
 
-    def _due(self, slot: LoadedRoom) -> int | None:
+    def _due(self, loaded: LoadedRoom) -> int | None:
         """The room's alarm; where the game cannot say, it is asked again later."""
         try:
-            return clock.alarm(slot.room)
+            return clock.alarm(loaded.room)
         except Exception as error:
-            self._mistake(slot, error, "set a clock")
+            self._mistake(loaded, error, "set a clock")
             return self._now() + int(ALARM_AGAIN_S * 1000)
 
-    def _ring(self, slot: LoadedRoom, at: float) -> None:
-        slot.stop_timer()
-        slot.timer, slot.rings_at = self._loop.call_at(at, self._alarm, slot), at
+    def _ring(self, loaded: LoadedRoom, at: float) -> None:
+        loaded.stop_timer()
+        loaded.timer, loaded.rings_at = self._loop.call_at(at, self._alarm, loaded), at
 
-    def _alarm(self, slot: LoadedRoom) -> None:
-        slot.timer = None
-        due = self._due(slot)
-        if due is None or not self.rooms.holds(slot):
+    def _alarm(self, loaded: LoadedRoom) -> None:
+        loaded.timer = None
+        due = self._due(loaded)
+        if due is None or not self.rooms.holds(loaded):
             return
-        if due <= self._now() and not slot.waiting:
-            self._wake(slot)
-            if not slot.waiting:
-                log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
-                self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
+        if due <= self._now() and not loaded.waiting:
+            self._wake(loaded)
+            if not loaded.waiting:
+                log.error("room.alarm_in_vain", room=loaded.id, seq=loaded.seq)
+                self._ring(loaded, self._loop.time() + ALARM_AGAIN_S)
         elif due > self._now():
-            self._set_alarm(slot)
+            self._set_alarm(loaded)
 
-    def _wake(self, slot: LoadedRoom) -> None:
+    def _wake(self, loaded: LoadedRoom) -> None:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
         for kind in (Wake, GiveUp, Halt):
-            command = kind(id=f"{snake(kind.__name__)}.{slot.tip_seq + 1}", room=slot.id)
-            decided = self._system(slot, command, lambda _: self.presence.woken(slot))
-            if slot.waiting or (isinstance(decided, Nothing) and kind is Wake):
+            command = kind(id=f"{snake(kind.__name__)}.{loaded.tip_seq + 1}", room=loaded.id)
+            decided = self._system(loaded, command, lambda _: self.presence.woken(loaded))
+            if loaded.waiting or (isinstance(decided, Nothing) and kind is Wake):
                 return
             if isinstance(decided, WithoutEffect) and isinstance(decided.verdict, Refusal):
-                self._mistake(slot, decided.verdict, "decide", command=command.id)
+                self._mistake(loaded, decided.verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
         while True:
@@ -443,14 +443,14 @@ class Host:
     async def _evict_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_S / 10)
-            for slot in self.rooms.all():
-                idle = self._loop.time() - slot.used_at > IDLE_S
-                needed = slot.waiting or self._due(slot) is not None or self.presence.anybody(slot)
+            for loaded in self.rooms.all():
+                idle = self._loop.time() - loaded.used_at > IDLE_S
+                needed = loaded.waiting or self._due(loaded) is not None or self.presence.anybody(loaded)
                 if idle and not needed:
                     try:
-                        await self.rooms.release(slot)
+                        await self.rooms.release(loaded)
                     except StorageUnavailable as error:
-                        log.warning("room.release_failed", room=slot.id, reason=str(error))
+                        log.warning("room.release_failed", room=loaded.id, reason=str(error))
 
 
 def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
@@ -458,5 +458,5 @@ def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
         reply(answer)
 
 
-def _unchanged(slot: LoadedRoom, verdict: Unchanged) -> Committed:
-    return Committed(slot.seq, record_of(verdict.give, unchanged=True))
+def _unchanged(loaded: LoadedRoom, verdict: Unchanged) -> Committed:
+    return Committed(loaded.seq, record_of(verdict.give, unchanged=True))

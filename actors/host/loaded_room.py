@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked, text_of
-from tavola.actors.host.whereabouts import RoomPresence
+from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
 from tavola.actors.room.outside_view import RECENT
@@ -31,7 +31,7 @@ _given_of = msgspec.json.Decoder(GivenRecord).decode
 class Pending(msgspec.Struct):
     """A command on its way, of which nothing is decided."""
 
-    slot: LoadedRoom
+    loaded: LoadedRoom
     sender: Sender
     command: AnyCommand
     replies: list[Reply]
@@ -76,7 +76,7 @@ class LoadedRoom:
         self.id = RoomId(row["id"])
         self.epoch = Epoch(row["epoch"])
         self.seq = Seq(row["seq"])
-        self.told = Epoch(recent[-1]["epoch"] if recent else 0)
+        self.seq_epoch = Epoch(recent[-1]["epoch"] if recent else 0)
         """The epoch at which `seq` was committed."""
         self.room: Room = codec.room_of(row)
         self.stored_alarm: int | None = row["alarm_at"]
@@ -93,7 +93,7 @@ class LoadedRoom:
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
-        self.whereabouts = RoomPresence()
+        self.presence = RoomPresence()
 
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)
@@ -123,7 +123,7 @@ class LoadedRoom:
         """`accepted` is committed: it becomes what Postgres has. Its update, encoded."""
         shown, pending = accepted.update, accepted.pending
         self.room, self.seq, self.projection = accepted.decision.room, shown.seq, accepted.projection
-        self.told = shown.epoch
+        self.seq_epoch = shown.epoch
         message = update.encode(shown)
         self.recent.append(message)
         if pending.sender.user:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
+from tavola.actors.host.room_presence import BY_REQUEST, UNANNOUNCED, Status
 from tavola.actors.host.rooms import Rooms
-from tavola.actors.host.whereabouts import BY_REQUEST, UNANNOUNCED, Status
 from tavola.actors.room import attendance
 from tavola.actors.room.clock import MERCY_MS, Grace
 from tavola.actors.room.state import Room
@@ -60,55 +60,55 @@ class PresenceTracker:
 
     # What is heard
 
-    def loaded(self, slot: LoadedRoom) -> None:
+    def loaded(self, loaded: LoadedRoom) -> None:
         """The room was loaded: nobody has said yet who is there. Who was away is so until he is said to be back.
 
         Said again, it changes nothing."""
-        if slot.whereabouts.begun:
+        if loaded.presence.begun:
             return
-        slot.whereabouts.begun = True
-        room, until = slot.room, self._now() + MERCY_MS
+        loaded.presence.begun = True
+        room, until = loaded.room, self._now() + MERCY_MS
         for user, index in room.seated.items():
-            status = slot.whereabouts.told[user] = _status(slot, index)
+            status = loaded.presence.told[user] = _status(loaded, index)
             if status == "active":
-                self._stays(slot, user, UNANNOUNCED, until)
+                self._stays(loaded, user, UNANNOUNCED, until)
             else:
-                slot.whereabouts.leaves(user, UNANNOUNCED)
-        for user in {*_watching(slot), *_expected(room)} - room.seated.keys():
-            self._stays(slot, user, UNANNOUNCED, until)
+                loaded.presence.leaves(user, UNANNOUNCED)
+        for user in {*_watching(loaded), *_expected(room)} - room.seated.keys():
+            self._stays(loaded, user, UNANNOUNCED, until)
 
-    def attend(self, slot: LoadedRoom, request: ReportPresence) -> None:
+    def report(self, loaded: LoadedRoom, request: ReportPresence) -> None:
         for user in request.here:
-            slot.whereabouts.arrives(user, request.edge)
-            self._judge(slot, user)
+            loaded.presence.arrives(user, request.edge)
+            self._judge(loaded, user)
         for user, ms in request.lately:
-            self._stays(slot, user, BY_REQUEST, self._now() + ms)
-            self._judge(slot, user)
+            self._stays(loaded, user, BY_REQUEST, self._now() + ms)
+            self._judge(loaded, user)
         for user in request.gone:
-            slot.whereabouts.leaves(user, request.edge)
-            self._judge(slot, user)
+            loaded.presence.leaves(user, request.edge)
+            self._judge(loaded, user)
 
     def lost(self, edge: str) -> None:
         """The line of that edge was cut."""
         until = self._now() + EDGE_LOST_MS
-        for slot in self._rooms.all():
-            for user in slot.whereabouts.lose(edge, until):
-                self._remind(slot, user, until)
+        for loaded in self._rooms.all():
+            for user in loaded.presence.lose(edge, until):
+                self._remind(loaded, user, until)
 
-    def doubt(self, slot: LoadedRoom) -> None:
+    def doubt(self, loaded: LoadedRoom) -> None:
         """What was decided for the room came to nothing, or somebody wonders: look at it again."""
-        self._doubtful.add(slot)
+        self._doubtful.add(loaded)
 
-    def woken(self, slot: LoadedRoom) -> None:
+    def woken(self, loaded: LoadedRoom) -> None:
         """The room's alarm has rung: somebody's grace may have ended."""
-        for index, seat in slot.room.table.seats.items():
-            if seat.away is not None and slot.room.seat_of(seat.user) == index:
-                self._say(slot, seat.user, _status(slot, index))
+        for index, seat in loaded.room.table.seats.items():
+            if seat.away is not None and loaded.room.seat_of(seat.user) == index:
+                self._say(loaded, seat.user, _status(loaded, index))
 
-    def anybody(self, slot: LoadedRoom) -> bool:
+    def anybody(self, loaded: LoadedRoom) -> bool:
         """Whether somebody is there who has a part in the room."""
-        users = {*slot.room.seated, *_watching(slot), slot.room.info.host}
-        return any(map(slot.whereabouts.here, users))
+        users = {*loaded.room.seated, *_watching(loaded), loaded.room.info.host}
+        return any(map(loaded.presence.here, users))
 
     # What is done now and then
 
@@ -116,80 +116,80 @@ class PresenceTracker:
         """Look at those whose time is over, at the rooms in doubt, and at some of the others."""
         now = self._now()
         while self._due and self._due[0][0] <= now:
-            _, _, slot, user = heapq.heappop(self._due)
-            if self._rooms.holds(slot):
-                slot.whereabouts.expire(user, now)
-                self._judge(slot, user)
+            _, _, loaded, user = heapq.heappop(self._due)
+            if self._rooms.holds(loaded):
+                loaded.presence.expire(user, now)
+                self._judge(loaded, user)
         doubtful, self._doubtful = self._doubtful, set()
-        for slot in doubtful:
-            self._look_at(slot)
+        for loaded in doubtful:
+            self._look_at(loaded)
         if not self._round:
             self._round = self._rooms.all()
             self._share = len(self._round) // ROUND_TICKS + 1
-        for slot in self._round[-self._share :]:
-            self._look_at(slot)
+        for loaded in self._round[-self._share :]:
+            self._look_at(loaded)
         del self._round[-self._share :]
 
-    def _look_at(self, slot: LoadedRoom) -> None:
-        if not self._rooms.holds(slot) or slot.room.info.status == "closed":
+    def _look_at(self, loaded: LoadedRoom) -> None:
+        if not self._rooms.holds(loaded) or loaded.room.info.status == "closed":
             return
-        expected = _expected(slot.tip)
+        expected = _expected(loaded.tip)
         for user in expected:
-            if user not in slot.whereabouts:
+            if user not in loaded.presence:
                 # He sat down by a request and has shown himself nowhere yet.
-                self._stays(slot, user, BY_REQUEST, self._now() + SILENT_MS)
-            self._judge(slot, user)
-        watching = set(_watching(slot))
+                self._stays(loaded, user, BY_REQUEST, self._now() + SILENT_MS)
+            self._judge(loaded, user)
+        watching = set(_watching(loaded))
         for user in watching:
-            if user in slot.whereabouts:
-                self._judge(slot, user)
-        slot.whereabouts.forget(watching.union(expected))
+            if user in loaded.presence:
+                self._judge(loaded, user)
+        loaded.presence.forget(watching.union(expected))
 
     # What follows
 
-    def _judge(self, slot: LoadedRoom, user: UserId) -> None:
+    def _judge(self, loaded: LoadedRoom, user: UserId) -> None:
         """See that the room says of `user` what is so."""
-        room, here = slot.tip, slot.whereabouts.here(user)
+        room, here = loaded.tip, loaded.presence.here(user)
         if room.info.status == "closed":
             return
         index = room.seat_of(user)
         if index is None and user != room.info.host:
-            if (member := slot.room.members.get(user)) is not None and member.watching:
-                self._say(slot, user, "active" if here else "away")
+            if (member := loaded.room.members.get(user)) is not None and member.watching:
+                self._say(loaded, user, "active" if here else "away")
             return
         if here and attendance.noted(room, user):
-            back = Connected(id=f"attended.{slot.tip_seq + 1}", room=slot.id, user_id=user)
-            self._system(slot, back, lambda answer: self._done(slot, user, answer))
+            back = Connected(id=f"attended.{loaded.tip_seq + 1}", room=loaded.id, user_id=user)
+            self._system(loaded, back, lambda answer: self._done(loaded, user, answer))
         elif not here and attendance.unnoted(room, user):
             gone = Disconnected(
-                id=f"deserted.{slot.tip_seq + 1}",
-                room=slot.id,
+                id=f"deserted.{loaded.tip_seq + 1}",
+                room=loaded.id,
                 user_id=user,
                 disconnected_ms=self._grace.disconnected_ms,
                 freed_ms=self._grace.freed_ms,
                 turn_ms=self._grace.turn_ms,
             )
-            self._system(slot, gone, lambda answer: self._done(slot, user, answer))
-        elif index is not None and slot.room.seat_of(user) == index:
-            self._say(slot, user, _status(slot, index))
+            self._system(loaded, gone, lambda answer: self._done(loaded, user, answer))
+        elif index is not None and loaded.room.seat_of(user) == index:
+            self._say(loaded, user, _status(loaded, index))
 
-    def _done(self, slot: LoadedRoom, user: UserId, answer: Answer) -> None:
-        index = slot.room.seat_of(user)
+    def _done(self, loaded: LoadedRoom, user: UserId, answer: Answer) -> None:
+        index = loaded.room.seat_of(user)
         if isinstance(answer, Committed) and index is not None:
-            self._say(slot, user, _status(slot, index))
+            self._say(loaded, user, _status(loaded, index))
 
-    def _say(self, slot: LoadedRoom, user: UserId, status: Status) -> None:
-        if slot.whereabouts.told.get(user, "active") != status:
-            slot.whereabouts.told[user] = status
-            self._tell(_json(PresenceAt(slot.id, user, status)))
+    def _say(self, loaded: LoadedRoom, user: UserId, status: Status) -> None:
+        if loaded.presence.told.get(user, "active") != status:
+            loaded.presence.told[user] = status
+            self._tell(_json(PresenceAt(loaded.id, user, status)))
 
-    def _stays(self, slot: LoadedRoom, user: UserId, place: str, until: int) -> None:
-        slot.whereabouts.stays(user, place, until)
-        self._remind(slot, user, until)
+    def _stays(self, loaded: LoadedRoom, user: UserId, place: str, until: int) -> None:
+        loaded.presence.stays(user, place, until)
+        self._remind(loaded, user, until)
 
-    def _remind(self, slot: LoadedRoom, user: UserId, due: int) -> None:
+    def _remind(self, loaded: LoadedRoom, user: UserId, due: int) -> None:
         self._numbered += 1
-        heapq.heappush(self._due, (due, self._numbered, slot, user))
+        heapq.heappush(self._due, (due, self._numbered, loaded, user))
 
 
 def _expected(room: Room) -> set[UserId]:
@@ -200,13 +200,13 @@ def _expected(room: Room) -> set[UserId]:
     return users
 
 
-def _status(slot: LoadedRoom, index: SeatIndex) -> Status:
+def _status(loaded: LoadedRoom, index: SeatIndex) -> Status:
     """What is stored of who sits there."""
-    away = slot.room.table.seats[index].away
+    away = loaded.room.table.seats[index].away
     if away is None:
         return "active"
     return "away" if away.step == "away" else "disconnected"
 
 
-def _watching(slot: LoadedRoom) -> Iterable[UserId]:
-    return (user for user, member in slot.tip.members.items() if member.watching)
+def _watching(loaded: LoadedRoom) -> Iterable[UserId]:
+    return (user for user, member in loaded.tip.members.items() if member.watching)

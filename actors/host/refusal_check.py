@@ -48,7 +48,7 @@ class RefusalCheck:
                     _answer(pending, STORAGE_AWAY)
                 continue
             for pending, answer in gathered:
-                answered = before.get((pending.slot.id, pending.key))
+                answered = before.get((pending.loaded.id, pending.key))
                 _answer(pending, answer if answered is None else answered.again(pending.command))
 
 

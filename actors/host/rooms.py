@@ -23,12 +23,12 @@ HELD_S = 5.0
 
 
 class Rooms:
-    """Slots by room. A room is loaded when it is asked for and the directory says that it is this actor's."""
+    """Loaded rooms, by id. A room is loaded when it is asked for and the directory says that it is this actor's."""
 
     def __init__(self, actor: str, database: Database) -> None:
         self._actor = actor
         self._database = database
-        self._slots: dict[RoomId, LoadedRoom] = {}
+        self._loaded: dict[RoomId, LoadedRoom] = {}
         self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
         self._dropped = Epoch(-1)
         """The highest epoch at which a room was let go of here."""
@@ -37,33 +37,33 @@ class Rooms:
         """Requests that wait for a room to be loaded."""
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._loaded)
 
     def all(self) -> list[LoadedRoom]:
-        return list(self._slots.values())
+        return list(self._loaded.values())
 
-    def holds(self, slot: LoadedRoom) -> bool:
-        return self._slots.get(slot.id) is slot
+    def holds(self, loaded: LoadedRoom) -> bool:
+        return self._loaded.get(loaded.id) is loaded
 
     def get(self, room: RoomId, epoch: Epoch) -> LoadedRoom | None:
         """The room, unless it must be loaded: it is not here, or was placed again since (then it is dropped)."""
-        slot = self._slots.get(room)
-        if slot is not None and slot.epoch < epoch:
-            self.drop(slot)
+        loaded = self._loaded.get(room)
+        if loaded is not None and loaded.epoch < epoch:
+            self.drop(loaded)
             return None
-        return slot
+        return loaded
 
-    def drop(self, slot: LoadedRoom) -> None:
+    def drop(self, loaded: LoadedRoom) -> None:
         """Forget a room. What is under way for it will be fenced or answered by the commit that it is in.
 
         Should it be loaded here again at an epoch at which it may have been here, that epoch is raised first. So a
         commit that is still on its way is refused, edges learn that the room was loaded afresh and knows of nobody's
         presence, and no two loads give the same numbers at the same epoch, whatever the database has forgotten
         between them."""
-        slot.stop_timer()
-        self._dropped = max(self._dropped, slot.epoch)
-        if self.holds(slot):
-            del self._slots[slot.id]
+        loaded.stop_timer()
+        self._dropped = max(self._dropped, loaded.epoch)
+        if self.holds(loaded):
+            del self._loaded[loaded.id]
 
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
@@ -116,17 +116,17 @@ class Rooms:
             return Moved()
         recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)
         try:
-            slot = LoadedRoom(row, recent)
+            loaded = LoadedRoom(row, recent)
         except Corrupted as error:
             log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
             details = {"room": room, "version": error.seq, "found": error.found}
             return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)
-        self._slots[room] = slot
-        log.info("room.loaded", room=room, epoch=slot.epoch, seq=slot.seq)
+        self._loaded[room] = loaded
+        log.info("room.loaded", room=room, epoch=loaded.epoch, seq=loaded.seq)
         return None
 
-    async def release(self, slot: LoadedRoom) -> None:
+    async def release(self, loaded: LoadedRoom) -> None:
         """Evict an idle room: nobody owns it until somebody asks for it."""
-        self.drop(slot)
-        await self._database.rows("release_room", slot.id, slot.epoch, self._actor)
-        log.info("room.evicted", room=slot.id, seq=slot.seq)
+        self.drop(loaded)
+        await self._database.rows("release_room", loaded.id, loaded.epoch, self._actor)
+        log.info("room.evicted", room=loaded.id, seq=loaded.seq)

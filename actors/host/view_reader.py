@@ -34,8 +34,8 @@ class ViewReader:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def add(self, slot: LoadedRoom, look: GetView, reply: Reply) -> None:
-        self._asked.append((slot, look, reply))
+    def add(self, loaded: LoadedRoom, request: GetView, reply: Reply) -> None:
+        self._asked.append((loaded, request, reply))
         self._ready.set()
 
     async def run(self, handle: Callable[[Request, Reply], None]) -> None:
@@ -44,35 +44,35 @@ class ViewReader:
             await self._ready.wait()
             self._ready.clear()
             asked, self._asked = self._asked, []
-            known = {slot: slot.seq for slot, _, _ in asked}
+            known = {loaded: loaded.seq for loaded, _, _ in asked}
             try:
-                rooms = list({slot.id for slot, _, _ in asked})
+                rooms = list({loaded.id for loaded, _, _ in asked})
                 rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
-                for slot, look, reply in asked:
-                    reply(self._seen(slot, look, stale=True))
+                for loaded, request, reply in asked:
+                    reply(self._seen(loaded, request, stale=True))
                 continue
             stored = {row["room_id"]: row for row in rows}
-            for slot, look, reply in asked:
-                row = stored.get(slot.id)
-                if row is not None and row["epoch"] == slot.epoch and known[slot] <= row["seq"] <= slot.seq:
-                    reply(self._seen(slot, look, stale=False))
-                elif slot.waiting and row is not None and row["epoch"] == slot.epoch:
-                    self.add(slot, look, reply)
+            for loaded, request, reply in asked:
+                row = stored.get(loaded.id)
+                if row is not None and row["epoch"] == loaded.epoch and known[loaded] <= row["seq"] <= loaded.seq:
+                    reply(self._seen(loaded, request, stale=False))
+                elif loaded.waiting and row is not None and row["epoch"] == loaded.epoch:
+                    self.add(loaded, request, reply)
                 else:
-                    log.info("look.outdated", room=slot.id, epoch=slot.epoch, seq=slot.seq)
-                    self._rooms.drop(slot)
-                    handle(look, reply)
+                    log.info("look.outdated", room=loaded.id, epoch=loaded.epoch, seq=loaded.seq)
+                    self._rooms.drop(loaded)
+                    handle(request, reply)
 
-    def _seen(self, slot: LoadedRoom, look: GetView, *, stale: bool) -> Answer:
+    def _seen(self, loaded: LoadedRoom, request: GetView, *, stale: bool) -> Answer:
         try:
-            return _seen(slot, look, stale=stale)
+            return _seen(loaded, request, stale=stale)
         except Exception as error:  # A game's mistake must not take the other rooms with it.
-            self._mistakes.tell(error, "show", slot.room.info.game, room=slot.id, seq=slot.seq)
+            self._mistakes.tell(error, "show", loaded.room.info.game, room=loaded.id, seq=loaded.seq)
             return GAME_ERROR
 
 
-def _seen(slot: LoadedRoom, look: GetView, *, stale: bool) -> Answer:
-    recent = [codec.decode(message) for message in slot.recent]
-    return seen(slot.room, slot.seq, slot.told, recent, look, stale=stale)
+def _seen(loaded: LoadedRoom, request: GetView, *, stale: bool) -> Answer:
+    recent = [codec.decode(message) for message in loaded.recent]
+    return seen(loaded.room, loaded.seq, loaded.seq_epoch, recent, request, stale=stale)

@@ -22,7 +22,7 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, mint: GrantSigner
+    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, signer: GrantSigner
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -48,7 +48,7 @@ def records(
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
         _seats(before, after, out)
-    _tokens(before, decisions, mint, out)
+    _tokens(before, decisions, signer, out)
     _history(before, decisions, out)
     return out, stored_alarm
 
@@ -121,7 +121,7 @@ def _seat_rows(room: Room) -> Rows:
     return rows
 
 
-def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: GrantSigner, out: Records) -> None:
+def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: GrantSigner, out: Records) -> None:
     """Who is admitted no more loses his tokens; what was granted is stored as its hash."""
     after = decisions[-1][1].room
     room_id = after.info.id
@@ -136,7 +136,7 @@ def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: Grant
             if member is None or member.standing != "approved":
                 continue
             at = decision.room.table.at
-            for hashed in mint.digests(room_id, granted.user, granted.id):
+            for hashed in signer.digests(room_id, granted.user, granted.id):
                 out.tokens.append({
                     "room_id": room_id,
                     "user_id": granted.user,

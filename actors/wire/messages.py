@@ -91,7 +91,7 @@ class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """A `Activate`, an `Evict` or an `ReportPresence` has been carried out."""
+    """An `Activate`, an `Evict` or a `ReportPresence` has been carried out."""
 
 
 class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):

@@ -46,11 +46,11 @@ class Tokens:
     def __init__(self, secrets: Secrets) -> None:
         """Each has at least 32 bytes; a shorter one is refused by the first use."""
         self._secrets = secrets
-        self._mint = GrantSigner(*secrets.all)
+        self._signer = GrantSigner(*secrets.all)
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def rejoin(self, room: RoomId, user: UserId, grant: str) -> str:
-        return self._mint.rejoin(room, user, grant)
+        return self._signer.rejoin(room, user, grant)
 
     def seat(self, room: RoomId, user: UserId, index: int, grant: str, now: int) -> str:
         """A seat token, good for `SEAT_LIFE_S` from `now` (ms) while the seat is held by that grant."""

@@ -482,8 +482,8 @@ async def test_one_actor_gives_no_number_twice_under_one_epoch(database_url: str
         backup = await Backup(database, room).take()
         lost = await a.does(epoch, "host", chat(room, "lost"))
         assert (await log_of(database, room))[-1]["epoch"] == epoch
-        [slot] = a.host.rooms.all()
-        await a.host.rooms.release(slot)
+        [loaded] = a.host.rooms.all()
+        await a.host.rooms.release(loaded)
         await backup.put_back()
         row = await stored(database, room)
         assert (row["actor"], row["epoch"]) == ("a", epoch)

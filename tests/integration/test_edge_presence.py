@@ -397,7 +397,7 @@ async def test_the_steward_asks_after_those_of_whom_nobody_hears(database_url: s
             for late, loaded in ((-20_000, []), (0, [room])):
                 other.table.time.ms = now + 100_000 + late
                 await steward.ask_after_the_unheard()
-                assert [slot.id for slot in other.host.rooms.all()] == loaded
+                assert [loaded.id for loaded in other.host.rooms.all()] == loaded
             other.table.time.ms += 10_000
             other.host.presence.tick()
             await other.table.published.pulse.until(lambda: other.table.published.messages)

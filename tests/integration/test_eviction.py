@@ -35,8 +35,8 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         row = await database.row("locate", idle)
         while row is not None and row["name"] is not None:
             row = await database.row("locate", idle)
-        assert not any(slot.id == idle for slot in table.host.rooms.all())
-        assert any(slot.id == busy for slot in table.host.rooms.all()), "its game is about to begin"
+        assert not any(loaded.id == idle for loaded in table.host.rooms.all())
+        assert any(loaded.id == busy for loaded in table.host.rooms.all()), "its game is about to begin"
         again = await _place(database, idle)
         assert again > epoch
         more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))

@@ -642,9 +642,9 @@ async def test_the_stored_alarm_is_never_later_than_the_real_one(database_url: s
             time.ms += 1000
             await table.does(epoch, user, Act(id=f"m{cell}", room=room, move="mark", arguments={"cell": cell}))
             row = await stored(database, room)
-            slot = table.host.rooms.get(room, epoch)
-            assert slot is not None
-            real = clock.alarm(slot.room)
+            loaded = table.host.rooms.get(room, epoch)
+            assert loaded is not None
+            real = clock.alarm(loaded.room)
             assert real is not None
             assert row["alarm_at"] is not None
             assert row["alarm_at"] <= real

@@ -312,7 +312,7 @@ async def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
             row = await database.row("locate", room.id)
             while row is not None and row["name"] is not None:
                 row = await database.row("locate", room.id)
-        assert [slot.id for slot in table.host.rooms.all()] == [watched.id]
+        assert [loaded.id for loaded in table.host.rooms.all()] == [watched.id]
 
 
 async def rows(database: Database, name: str, room: RoomId) -> list[Any]:

@@ -42,29 +42,29 @@ def in_host(host: Any) -> None:
         early = [entry for entry in batch if isinstance(entry, host.Accepted)]
         for entry in early:
             pending = entry.pending
-            name, message = pending.slot.room.info.name, update.encode(entry.update)
+            name, message = pending.loaded.room.info.name, update.encode(entry.update)
             if name == name_of("acknowledged before committed"):
                 answer(pending.replies, host.Committed(entry.update.seq, entry.decision.give, message))
                 pending.replies.clear()
             elif name == name_of("published before committed"):
-                self._publisher.publish(pending.slot.id, entry.update.epoch, entry.update.seq, message)
+                self._publisher.publish(pending.loaded.id, entry.update.epoch, entry.update.seq, message)
         await asyncio.sleep(SOON_S)
         await commit(self, batch)
 
     def _known(self: Any, pending: Any) -> bool:
         """The first answer to each move is lost, and what was answered is not remembered."""
-        if pending.slot.room.info.name != name_of("answers forgotten") or type(pending.command).__name__ != "Act":
+        if pending.loaded.room.info.name != name_of("answers forgotten") or type(pending.command).__name__ != "Act":
             return bool(known(self, pending))
-        if pending.slot.answered.get(pending.key) is None:
+        if pending.loaded.answered.get(pending.key) is None:
             pending.replies[:] = [lambda _: None]
         return False
 
-    def _alarm(self: Any, slot: Any) -> None:
-        turn = host.clock.running(slot.room)
-        alarm(self, slot)
-        if slot.room.info.name == name_of("timer fires twice") and turn is not None and slot.waiting:
+    def _alarm(self: Any, loaded: Any) -> None:
+        turn = host.clock.running(loaded.room)
+        alarm(self, loaded)
+        if loaded.room.info.name == name_of("timer fires twice") and turn is not None and loaded.waiting:
             with hasty(host.clock, 60_000):
-                self._system(slot, host.Wake(id=f"again.{slot.tip_seq + 1}", room=slot.id))
+                self._system(loaded, host.Wake(id=f"again.{loaded.tip_seq + 1}", room=loaded.id))
 
     Host._commit, Host._known, Host._alarm = _commit, _known, _alarm
 
