@@ -121,7 +121,7 @@ def _decided(command: Approve | Reject, done: CommandDone) -> Decided:
     return Decided(isinstance(command, Approve), command.user_id, done.seq)
 
 
-_GAME = ("illegal_move", "hand_in_progress", "game_over")
+_GAME = ("illegal_move", "hand_in_progress")
 WAYS: dict[type[msgspec.Struct], RestMapping] = {
     RequestJoin: RestMapping(
         path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full")
