@@ -117,7 +117,9 @@ async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[RoomEntry]
     outcome = WriteOutcome()
     while True:
         try:
-            found = await database.rows("raise_epochs", list(slots), [slot.epoch for slot in slots.values()])
+            found = await database.rows(
+                "raise_epochs", rooms=list(slots), epochs=[slot.epoch for slot in slots.values()]
+            )
             break
         except StorageUnavailable as error:
             if loop.time() > give_up_at:
@@ -143,7 +145,10 @@ async def _resolve(database: Database, by_slot: dict[LoadedRoom, list[RoomEntry]
 async def answered_before(database: Database, entries: list[RoomEntry]) -> dict[tuple[str, Key], Answered]:
     """What was answered to those of these commands that are in the log already, by room and key."""
     asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
-    rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
+    if not asked:
+        return {}
+    names, users, commands = (list(column) for column in zip(*asked, strict=True))
+    rows = await database.rows("answers", rooms=names, users=users, commands=commands)
     rooms = {entry.slot.id: entry.slot.room for entry in entries}
     return {
         (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(

@@ -107,15 +107,15 @@ class Rooms:
                 return BROKEN
 
     async def _read(self, room: RoomId) -> Answer | None:
-        row = await self._database.row("load_room", room)
+        row = await self._database.row("load_room", room_id=room)
         if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
-            await self._database.rows("raise_epochs", [room], [row["epoch"]])
-            row = await self._database.row("load_room", room)
+            await self._database.rows("raise_epochs", rooms=[room], epochs=[row["epoch"]])
+            row = await self._database.row("load_room", room_id=room)
         if row is None:
             return Refusal("room_not_found", "There is no such room.")
         if row["actor"] != self._actor:
             return Moved()
-        recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)
+        recent = await self._database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
         try:
             slot = LoadedRoom(row, recent)
         except Corrupted as error:
@@ -129,5 +129,5 @@ class Rooms:
     async def release(self, slot: LoadedRoom) -> None:
         """Evict an idle room: nobody owns it until somebody asks for it."""
         self.drop(slot)
-        await self._database.rows("release_room", slot.id, slot.epoch, self._actor)
+        await self._database.rows("release_room", room_id=slot.id, epoch=slot.epoch, actor=self._actor)
         log.info("room.evicted", room=slot.id, seq=slot.seq)

@@ -46,7 +46,7 @@ class ViewReader:
             known = {slot: slot.seq for slot, _, _ in asked}
             try:
                 rooms = list({slot.id for slot, _, _ in asked})
-                rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
+                rows = await self._database.rows("positions", rooms=rooms, within_s=VERIFY_TIMEOUT_S)
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for slot, look, reply in asked:
