@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
-from tavola.storage.postgres import QUERIES, Database, PinnedConnection
+from tavola.storage.postgres import QUERIES, Database, PinnedConnection, Query
 from tavola.storage.rows import LogRow, Records, StateRow
 
 _json = msgspec.json.Encoder().encode
@@ -24,28 +27,34 @@ async def commit(
     """
     tables = {table: rows for table in _TABLES if (rows := getattr(records, table))}
     if len(log) == 1:
-        query = "commit_one"
-        _, _, *fields, _ = _fields(log[0])
-        arguments = [*_fields(states[0]), *fields]
+        kind = "commit_one"
+        arguments = [*_fields(states[0]), *_fields(log[0])]
     else:
-        query = "commit"
+        kind = "commit"
         arguments = [list(column) for column in zip(*map(_fields, states), strict=True)]
         arguments += [list(column) for column in zip(*map(_fields, log), strict=True)]
-    if tables:
-        query = _with_records(query, tuple(tables), len(arguments))
-        arguments += [_json(rows).decode() for rows in tables.values()]
-    return {row[0] for row in await database.rows(query, *arguments)}
+    arguments += [_json(rows).decode() for rows in tables.values()]
+    query, ordered = _statement(kind, tuple(tables))
+    return {row["room_id"] for row in await database.fetch(query, ordered(arguments))}
 
 
 @cache
-def _with_records(query: str, tables: tuple[str, ...], arguments: int) -> str:
-    """The name of a query that does what `query` does with its `arguments`, and writes the rows of these tables: only
-    of these, for Postgres prepares for all that a statement could do, each time that it is run."""
-    head, end, rest = QUERIES[query].rpartition("\n)\n")
+def _statement(kind: str, tables: tuple[str, ...]) -> tuple[str, Callable[[Sequence[Any]], Sequence[Any]]]:
+    """The query that writes these tables too, and what puts into its order a state's values, a log row's and those
+    tables' rows. Names are looked up here, once, and at no commit."""
+    query = _with_records(kind, tables) if tables else kind
+    given = (*_STATE, *_LOG, *tables)
+    return query, itemgetter(*(given.index(name) for name in QUERIES[query].names))
+
+
+def _with_records(query: str, tables: tuple[str, ...]) -> str:
+    """The name of a query that does what `query` does, and writes the rows of these tables: only of these, for Postgres
+    prepares for all that a statement could do, each time that it is run."""
+    head, end, rest = QUERIES[query].source.rpartition("\n)\n")
     assert rest.startswith(("SELECT room_id FROM held", "INSERT INTO actions")), "the parts come before what is last"
-    parts = [_PARTS[table].replace("$rows", f"${number}") for number, table in enumerate(tables, arguments + 1)]
+    parts = [_PARTS[table] for table in tables]
     name = "+".join((query, *tables))
-    QUERIES[name] = f"{', '.join((head + end.rstrip(), *parts))}\n{rest}"
+    QUERIES[name] = Query(f"{', '.join((head + end.rstrip(), *parts))}\n{rest}")
     return name
 
 
@@ -58,4 +67,6 @@ def _read_parts() -> dict[str, str]:
 _PARTS = _read_parts()
 _TABLES = Records.__struct_fields__
 assert _PARTS.keys() == set(_TABLES)
+_STATE = tuple(f"state_{field}" for field in StateRow.__struct_fields__)
+_LOG = tuple(f"log_{field}" for field in LogRow.__struct_fields__)
 _fields = msgspec.structs.astuple

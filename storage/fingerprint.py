@@ -116,7 +116,9 @@ async def admit(database: Database, secrets: Secrets) -> Admitted:
         verdict = judge(turns, secrets)
         if isinstance(verdict, Secrets):
             return Admitted(verdict, turns[-1].turn, turns[-1].fits(verdict))
-        if await database.row("take_secret_turn", verdict.turn, verdict.salt, verdict.newest, verdict.other):
+        if await database.row(
+            "take_secret_turn", turn=verdict.turn, salt=verdict.salt, newest=verdict.newest, other=verdict.other
+        ):
             log.info("secret.turn_begun", turn=verdict.turn, older_accepted=verdict.other is not None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
 from typing import Any
@@ -51,14 +51,46 @@ class Conflict(Exception):
         self.constraint = constraint
 
 
-def _read_queries() -> dict[str, str]:
-    queries: dict[str, str] = {}
+_TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|::|:([a-z]\w*)")
+"""Comments, strings and casts, in which a colon names nothing, and a parameter's name."""
+
+
+class Query:
+    """A query with its parameters by name (`:room_id`), and as Postgres takes it: `text`, with `$1` for the first of
+    `names`, and so on."""
+
+    __slots__ = ("names", "source", "text")
+
+    def __init__(self, source: str) -> None:
+        numbers: dict[str, int] = {}
+
+        def numbered(token: re.Match[str]) -> str:
+            name = token[1]
+            return token[0] if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
+
+        self.source = source
+        self.text = _TOKEN.sub(numbered, source)
+        self.names = tuple(numbers)
+
+    def arguments(self, given: dict[str, Any]) -> list[Any]:
+        """The values of `given` in Postgres's order. Raises `TypeError` unless it has each parameter, and no other."""
+        if len(given) == len(self.names):
+            try:
+                return [given[name] for name in self.names]
+            except KeyError:
+                pass  # as many as there should be, and not the same
+        missing, unknown = sorted(set(self.names) - given.keys()), sorted(given.keys() - set(self.names))
+        raise TypeError(f"missing parameters: {missing}, unknown ones: {unknown}")
+
+
+def _read_queries() -> dict[str, Query]:
+    queries: dict[str, Query] = {}
     for file in sorted(files("tavola.storage").joinpath("sql").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
             parts = re.split(r"^-- name: (\w+)\n", file.read_text(), flags=re.MULTILINE)[1:]
             for name, body in zip(parts[::2], parts[1::2], strict=True):
                 assert name not in queries, f"two queries are named {name}"
-                queries[name] = body.strip()
+                queries[name] = Query(body.strip())
     return queries
 
 
@@ -125,29 +157,39 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
-        """The rows of a named query."""
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
+        """The rows of a named query; its parameters are given by name, or `TypeError` is raised."""
+        return await self.fetch(query, QUERIES[query].arguments(given), within_s)
+
+    async def fetch(self, query: str, arguments: Sequence[Any], within_s: float | None = None) -> list[Row]:
+        """As `rows`, for who has put the arguments in the order of the query's names already."""
         connection = await self.take()
         try:
             with _translated():
-                rows: list[Row] = await connection.fetch(QUERIES[query], *arguments, timeout=within_s)
+                rows: list[Row] = await connection.fetch(QUERIES[query].text, *arguments, timeout=within_s)
                 return rows
         finally:
             await self.give_back(connection)
 
-    async def row(self, query: str, *arguments: Any, within_s: float | None = None) -> Row | None:
+    async def row(self, query: str, /, *, within_s: float | None = None, **given: Any) -> Row | None:
         """The only row of a named query, or None."""
-        found = await self.rows(query, *arguments, within_s=within_s)
+        found = await self.rows(query, within_s=within_s, **given)
         return found[0] if found else None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Callable[..., Awaitable[list[Row]]]]:
         """Named queries that are durable together on leaving, or not at all. Each sees what was committed before it."""
         connection = await self.take()
+
+        async def rows(query: str, /, **given: Any) -> list[Row]:
+            named = QUERIES[query]
+            found: list[Row] = await connection.fetch(named.text, *named.arguments(given))
+            return found
+
         try:
             with _translated():
                 async with connection.transaction():
-                    yield lambda query, *arguments: connection.fetch(QUERIES[query], *arguments)
+                    yield rows
         finally:
             await self.give_back(connection)
 
@@ -178,15 +220,19 @@ class PinnedConnection:
         self._connection: Any = None
         self._prepared: dict[str, Any] = {}
 
-    async def rows(self, query: str, *arguments: Any, within_s: float | None = None) -> list[Row]:
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
         """As `Database.rows`; not to be called again before it has returned."""
+        return await self.fetch(query, QUERIES[query].arguments(given), within_s)
+
+    async def fetch(self, query: str, arguments: Sequence[Any], within_s: float | None = None) -> list[Row]:
+        """As `Database.fetch`; not to be called again before it has returned."""
         if not self._usable():
             await self._renew()
         try:
             with _translated():
                 statement = self._prepared.get(query)
                 if statement is None:
-                    statement = self._prepared[query] = await self._connection.prepare(QUERIES[query])
+                    statement = self._prepared[query] = await self._connection.prepare(QUERIES[query].text)
                 rows: list[Row] = await statement.fetch(*arguments, timeout=within_s)
                 return rows
         except StorageUnavailable:

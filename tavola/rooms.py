@@ -39,7 +39,7 @@ class Action(enum.StrEnum):
 @app.command()
 def rooms(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Every room: where it is and how far."""
-    rows = _run(lambda database, _: database.rows("all_rooms", None))
+    rows = _run(lambda database, _: database.rows("all_rooms", named=None))
     listed = [{column: row[column] for column in COLUMNS} for row in rows]
     if json:
         typer.echo(jsons.dumps(listed, indent=2))
@@ -101,7 +101,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
 
 
 async def _find(database: Database, named: str) -> Row:
-    row = await database.row("all_rooms", named)
+    row = await database.row("all_rooms", named=named)
     if row is None:
         raise Failure(f"there is no room {named!r}")
     return row
@@ -109,7 +109,7 @@ async def _find(database: Database, named: str) -> Row:
 
 async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
-    stored = await database.row("load_room", row["id"])
+    stored = await database.row("load_room", room_id=row["id"])
     assert stored is not None
     members = {
         user: {"display_name": name, "status": status, "watching": watching, "banned": banned}
@@ -134,7 +134,7 @@ async def _show(database: Database, named: str, json: bool) -> None:
 
 async def _log(database: Database, named: str, after: int, json: bool) -> None:
     room = (await _find(database, named))["id"]
-    while rows := await database.rows("log_commands", room, after, PAGE):
+    while rows := await database.rows("log_commands", room_id=room, after=after, most=PAGE):
         for row in rows:
             events = jsons.loads(row["events"])
             kind = jsons.loads(row["command"])["type"]
@@ -155,14 +155,14 @@ def _told(event: dict[str, Any]) -> str:
 async def _verify(database: Database, named: str, json: bool) -> None:
     """Replay from the room's first checkpoint; the updates and the state must come out as they are stored."""
     room = (await _find(database, named))["id"]
-    stored = await database.row("load_room", room)
-    start = await database.row("checkpoint_first", room)
+    stored = await database.row("load_room", room_id=room)
+    start = await database.row("checkpoint_first", room_id=room)
     if stored is None or start is None:
         raise Failure(f"room {room} has no checkpoint to replay from")
     replayed, after = codec.restore(start["state"]), start["seq"]
     problem: str | None = None
     while problem is None and after < stored["seq"]:
-        rows = await database.rows("log_commands", room, after, PAGE)
+        rows = await database.rows("log_commands", room_id=room, after=after, most=PAGE)
         if [row["seq"] for row in rows] != list(range(after + 1, after + 1 + len(rows))) or not rows:
             problem = f"the log has a hole after {after}"
             break
@@ -185,7 +185,7 @@ async def _verify(database: Database, named: str, json: bool) -> None:
 
 async def _evict(database: Database, settings: Settings, named: str) -> None:
     room = RoomId((await _find(database, named))["id"])
-    row = await database.row("locate", room)
+    row = await database.row("locate", room_id=room)
     if row is None or row["name"] is None:
         typer.echo(f"{room} is in no actor's memory")
         return

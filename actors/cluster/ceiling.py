@@ -42,7 +42,7 @@ def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:
 
 async def with_room(database: Database, nodes: list[Node], most: Mapping[str, int]) -> list[Node]:
     """The nodes where one more may be started. Raises `Full` if there are none."""
-    live = {row["node"]: row["actors"] for row in await database.rows("live_actors", SUSPECTS)}
+    live = {row["node"]: row["actors"] for row in await database.rows("live_actors", suspects=SUSPECTS)}
     found = [node for node in nodes if live.get(node.address, 0) < most[node.address]]
     if not found:
         raise Full(f"there are {sum(live.values())} room actors, and no node carries more")
@@ -55,8 +55,8 @@ async def register(
     """Put an actor on the list, from which it is given rooms. Raises `Full` if there are `most` on its node, however
     many others are just being started there."""
     async with database.transaction() as rows:
-        await rows("node_lock", node)
-        live = {row["node"]: row["actors"] for row in await rows("live_actors", SUSPECTS)}
+        await rows("node_lock", node=node)
+        live = {row["node"]: row["actors"] for row in await rows("live_actors", suspects=SUSPECTS)}
         if most is not None and live.get(node, 0) >= most:
             raise Full(f"there are {most} room actors on {node}")
-        await rows("register_actor", name, node, pid, address, capacity)
+        await rows("register_actor", name=name, node=node, pid=pid, address=address, capacity=capacity)

@@ -48,7 +48,7 @@ class Directory:
 
     async def locate(self, room: RoomId) -> Place | Epoch:
         """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom`, `StorageUnavailable`."""
-        row = await self._database.row("locate", room)
+        row = await self._database.row("locate", room_id=room)
         if row is None:
             raise NoSuchRoom(room)
         epoch = Epoch(row["epoch"])
@@ -62,7 +62,7 @@ class Directory:
     async def take_over(self, lost: Place) -> Place:
         """Place the room away from an actor that does not answer, unless somebody has done so already."""
         log.info("room.take_over", room=lost.room, epoch=lost.epoch, away_from=lost.actor)
-        await self._database.rows("suspect_actor", lost.actor)
+        await self._database.rows("suspect_actor", name=lost.actor)
         return await self.place(lost.room, lost.epoch, lost.actor)
 
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
@@ -70,7 +70,7 @@ class Directory:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PLACE_WITHIN_S
         while loop.time() < give_up_at:
-            row = await self._database.row("place", room, epoch, avoid)
+            row = await self._database.row("place", room_id=room, epoch=epoch, avoid=avoid)
             if row is not None:
                 log.info("room.placed", room=room, epoch=row["epoch"], actor=row["name"])
                 return Place(room, Epoch(row["epoch"]), row["name"], row["address"])
@@ -80,7 +80,7 @@ class Directory:
                     return found
             else:
                 epoch = found
-            free = await self._database.row("has_room", avoid)
+            free = await self._database.row("has_room", avoid=avoid)
             if free is not None and free[0]:
                 # Another placement filled the actor that was chosen.
                 await asyncio.sleep(random.uniform(0.001, 0.01))

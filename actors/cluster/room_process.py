@@ -46,14 +46,14 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.error("actor.stuck", actor=name)
             return
         try:
-            row = await database.row("beat_actor", name)
+            row = await database.row("beat_actor", name=name)
             if row is None:
                 log.warning("actor.given_up", actor=name)
                 return
             if await replaced(database, admitted, row["turn"], loop.time() - began):
                 log.info("actor.secret_replaced", actor=name)
                 await asyncio.sleep(random.uniform(0.0, REPLACED_WITHIN_S))
-                await database.rows("forget_actor", name)
+                await database.rows("forget_actor", name=name)
                 return
         except StorageUnavailable as error:
             log.warning("actor.beat_failed", reason=str(error))

@@ -99,7 +99,7 @@ class Steward:
         """Have every room loaded whose alarm has passed while its actor was gone."""
         if asyncio.get_running_loop().time() < self._full_until:
             return
-        rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
+        rows = await self._database.rows("overdue", before=self._now() - OVERDUE_MS, most=ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 tasks.create_task(self._rouse(RoomId(row["id"]), dead=True))
@@ -107,7 +107,7 @@ class Steward:
     async def ask_after_the_unheard(self) -> None:
         """Have every room loaded in which a player counts as there without anybody saying so. His edge is gone, and his
         room's actor with it, or it was never told: once the room is loaded, it waits for him as for everybody."""
-        rows = await self._database.rows("unheard", self._now() - UNHEARD_MS, ROUSE_AT_ONCE)
+        rows = await self._database.rows("unheard", since=self._now() - UNHEARD_MS, most=ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 tasks.create_task(self._rouse(RoomId(row["id"]), dead=False))
@@ -144,20 +144,20 @@ class Steward:
     async def clear_away(self) -> None:
         """Delete what has expired: so much of each kind at once."""
         for query, after_ms in EXPIRED_FOR_MS.items():
-            await self._database.rows(query, self._now() - after_ms, CLEARED_AT_ONCE)
+            await self._database.rows(query, before=self._now() - after_ms, most=CLEARED_AT_ONCE)
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended."""
-        for row in await self._database.rows("dead_actors", DEAD_AFTER_S):
+        for row in await self._database.rows("dead_actors", after_s=DEAD_AFTER_S):
             log.info("actor.buried", actor=row["name"], pid=row["pid"])
             await self._actors.end_actor(row["name"])
-            await self._database.rows("forget_actor", row["name"])
+            await self._database.rows("forget_actor", name=row["name"])
         await self._database.rows("recount_actors")
 
     async def keep_spares(self) -> None:
         """As many empty actors as are wanted, and not many more; none for want of room on the nodes."""
         row = await self._database.row("spare_actors")
-        spares = int(row[0]) if row else 0
+        spares = int(row["spares"]) if row else 0
         if spares < self._settings.spares:
             with suppress(Full):
                 await self._actors.start_actor()

@@ -117,7 +117,9 @@ async def _resolve(database: Database, by_room: dict[LoadedRoom, list[Accepted]]
     outcome = WriteOutcome()
     while True:
         try:
-            found = await database.rows("raise_epochs", list(by_id), [loaded.epoch for loaded in by_id.values()])
+            found = await database.rows(
+                "raise_epochs", rooms=list(by_id), epochs=[loaded.epoch for loaded in by_id.values()]
+            )
             break
         except StorageUnavailable as error:
             if loop.time() > give_up_at:
@@ -142,8 +144,11 @@ async def _resolve(database: Database, by_room: dict[LoadedRoom, list[Accepted]]
 async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[tuple[str, Key], Answered]:
     """What was answered to those of these commands that are in the log already, by room and key."""
     clients = [pending for pending in asked if pending.sender.user]
+    if not clients:
+        return {}
     keys = [(pending.loaded.id, *pending.key) for pending in clients]
-    rows = await database.rows("answers", *(list(column) for column in zip(*keys, strict=True))) if keys else []
+    names, users, commands = (list(column) for column in zip(*keys, strict=True))
+    rows = await database.rows("answers", rooms=names, users=users, commands=commands)
     rooms = {pending.loaded.id: pending.loaded.room for pending in clients}
     return {
         (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(

@@ -106,15 +106,15 @@ class Rooms:
                 return BROKEN
 
     async def _read(self, room: RoomId) -> Answer | None:
-        row = await self._database.row("load_room", room)
+        row = await self._database.row("load_room", room_id=room)
         if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
-            await self._database.rows("raise_epochs", [room], [row["epoch"]])
-            row = await self._database.row("load_room", room)
+            await self._database.rows("raise_epochs", rooms=[room], epochs=[row["epoch"]])
+            row = await self._database.row("load_room", room_id=room)
         if row is None:
             return NO_ROOM
         if row["actor"] != self._actor:
             return Moved()
-        recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)
+        recent = await self._database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
         try:
             loaded = LoadedRoom(row, recent)
         except Corrupted as error:
@@ -128,5 +128,5 @@ class Rooms:
     async def release(self, loaded: LoadedRoom) -> None:
         """Evict an idle room: nobody owns it until somebody asks for it."""
         self.drop(loaded)
-        await self._database.rows("release_room", loaded.id, loaded.epoch, self._actor)
+        await self._database.rows("release_room", room_id=loaded.id, epoch=loaded.epoch, actor=self._actor)
         log.info("room.evicted", room=loaded.id, seq=loaded.seq)

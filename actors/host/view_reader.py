@@ -47,7 +47,7 @@ class ViewReader:
             known = {loaded: loaded.seq for loaded, _, _ in asked}
             try:
                 rooms = list({loaded.id for loaded, _, _ in asked})
-                rows = await self._database.rows("positions", rooms, within_s=VERIFY_TIMEOUT_S)
+                rows = await self._database.rows("positions", rooms=rooms, within_s=VERIFY_TIMEOUT_S)
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for loaded, request, reply in asked:

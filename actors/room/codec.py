@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.state import SCHEMA, Info, Member, Room, RoomSettings, Table
+from tavola.actors.room.state import SCHEMA, Info, Member, Room, RoomSettings, Standing, Table
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.registry import GAMES
@@ -29,8 +29,7 @@ def room_of(row: Row) -> Room:
     try:
         settings = msgspec.json.decode(row["settings"], type=RoomSettings[game.options_type])  # type: ignore[name-defined]
         table = msgspec.json.decode(row["state"], type=Table[game.state_type])  # type: ignore[name-defined]
-        rows = msgspec.json.decode(row["members"], type=dict[UserId, tuple[str, str, int, bool, bool]])
-        members = {user: msgspec.convert(fields, Member) for user, fields in rows.items()}
+        members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
     except msgspec.MsgspecError as error:
         raise Corrupted(row["id"], row["seq"], str(error)) from error
     if table.v != SCHEMA:
@@ -44,6 +43,22 @@ def room_of(row: Row) -> Room:
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
+
+
+class _MemberRow(msgspec.Struct, frozen=True):
+    """A row of `room_players`, and whether `room_spectators` has one too."""
+
+    display_name: str
+    status: Standing
+    changed_at: int
+    watching: bool
+    banned: bool
+
+    def read(self) -> Member:
+        return Member(self.display_name, self.status, self.changed_at, self.watching, self.banned)
+
+
+_decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode
 
 
 def restore(text: str) -> Room:

@@ -84,7 +84,9 @@ class ReconnectionTokens:
     async def by_rejoin(self, token: str) -> Membership | Refusal:
         """Whose rejoin token it is; he is given a fresh one, and this one stays good for `REJOIN_MS`."""
         now, new = self.now(), fresh()
-        row = await self._database.row("valid_rejoin_token", digest(token), now, digest(new), REJOIN_MS)
+        row = await self._database.row(
+            "valid_rejoin_token", hash=digest(token), now=now, fresh=digest(new), life=REJOIN_MS
+        )
         return TOKEN_INVALID if row is None else self._part(row, new, now) if row["good"] else TOKEN_EXPIRED
 
     async def by_seat(self, token: str) -> Membership | Refusal:
@@ -93,8 +95,17 @@ class ReconnectionTokens:
         claim = self.tokens.read_seat(token, now)
         if isinstance(claim, Refusal):
             return claim
-        held = (claim.room, claim.index, claim.user, claim.grant, claim.issued_at)
-        row = await self._database.row("valid_seat_token", *held, digest(new), now, REJOIN_MS)
+        row = await self._database.row(
+            "valid_seat_token",
+            room_id=claim.room,
+            seat_index=claim.index,
+            user_id=claim.user,
+            grant=claim.grant,
+            issued_at=claim.issued_at,
+            fresh=digest(new),
+            now=now,
+            life=REJOIN_MS,
+        )
         if row is None:
             return TOKEN_INVALID
         return msgspec.structs.replace(self._part(row, new, now), expires_at=claim.expires_at)
@@ -102,7 +113,9 @@ class ReconnectionTokens:
     async def member(self, room: RoomId, user: UserId) -> Membership | None:
         """The part of a known user, with tokens for it; None for a guest."""
         now, new = self.now(), fresh()
-        row = await self._database.row("issue_rejoin_token", room, user, digest(new), now, REJOIN_MS)
+        row = await self._database.row(
+            "issue_rejoin_token", room_id=room, user_id=user, fresh=digest(new), now=now, life=REJOIN_MS
+        )
         return None if row is None else self._part(row, new, now)
 
     # By REST
@@ -110,7 +123,9 @@ class ReconnectionTokens:
     async def connection_token(self, room: RoomId, user: UserId) -> RoomPass | Refusal:
         """A token with which the player may take his seat up again, once."""
         now, new = self.now(), fresh()
-        row = await self._database.row("issue_connection_token", room, user, digest(new), now, CONNECTION_MS)
+        row = await self._database.row(
+            "issue_connection_token", room_id=room, user_id=user, fresh=digest(new), now=now, life=CONNECTION_MS
+        )
         if row is None:
             return NO_ROOM
         return NO_SEAT if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
@@ -118,17 +133,17 @@ class ReconnectionTokens:
     async def holder(self, token: str) -> Holder | Refusal:
         """Whose connection or rejoin token it is. Nothing is used up."""
         now, hashed = self.now(), digest(token)
-        row = await self._database.row("valid_connection_token", hashed, now, CONNECTION_MS)
+        row = await self._database.row("valid_connection_token", hash=hashed, now=now, life=CONNECTION_MS)
         once = row is not None
         if row is None:
-            row = await self._database.row("valid_rejoin_token", hashed, now, None, REJOIN_MS)
+            row = await self._database.row("valid_rejoin_token", hash=hashed, now=now, fresh=None, life=REJOIN_MS)
         if row is None:
             return TOKEN_INVALID
         return Holder(row["user_id"], row["display_name"], row["room_id"], once) if row["good"] else TOKEN_EXPIRED
 
     async def use(self, token: str) -> bool:
         """Whether it is a connection token that nobody has used. Nobody will."""
-        return await self._database.row("use_connection_token", digest(token), self.now()) is not None
+        return await self._database.row("use_connection_token", hash=digest(token), now=self.now()) is not None
 
     def _part(self, row: Row, rejoin: str, now: int) -> Membership:
         room, user, index = RoomId(row["room_id"]), UserId(row["user_id"]), row["seat_index"]

@@ -73,7 +73,9 @@ class Sessions:
         age = now - cached.renewed_at if cached is not None else LIFE_MS
         if cached is None or age >= min(RENEWED_EVERY_MS, cached.life_ms // SHARE):
             try:
-                row = await self._database.row("session", sid, now, RENEWED_EVERY_MS, SHARE)
+                row = await self._database.row(
+                    "session", sid=sid, now=now, renewed_within=RENEWED_EVERY_MS, share=SHARE
+                )
             except StorageUnavailable:
                 if cached is None or age >= min(KEPT_MS, cached.life_ms):
                     raise
@@ -88,7 +90,15 @@ class Sessions:
     async def open(self, user: UserId, name: str) -> Opened:
         """A session for a user who was never here before. On return it is durable."""
         cookie = _cookie()
-        (row,) = await self._database.rows("open_session", digest(cookie), user, name, 0, self._now(), PASSING_MS)
+        (row,) = await self._database.rows(
+            "open_session",
+            sid=digest(cookie),
+            user_id=user,
+            display_name=name,
+            begins_at=0,
+            now=self._now(),
+            life=PASSING_MS,
+        )
         session = _session(row)
         await self._cache.put(row["sid"], session, session.life_ms)
         return Opened(cookie, session, session.created_at)
@@ -100,21 +110,28 @@ class Sessions:
         user, now = identity.user, self._now()
         gone: list[Row] = []
         async with self._database.transaction() as ask:
-            await ask("lock_user", user)
-            (standing,) = await ask("user_standing", user)
+            await ask("lock_user", user_id=user)
+            (standing,) = await ask("user_standing", user_id=user)
             if identity.issued_at <= standing["signed_out_at"]:
                 return None
             cookie = cookie or ""
-            rows = await ask("renew_session", digest(cookie), user, now)
+            rows = await ask("renew_session", sid=digest(cookie), user_id=user, now=now)
             if not rows:
                 cookie, begins_at = _cookie(), standing["now"]
                 life = standing["life"] or (PASSING_MS if user.startswith(GUEST) else LIFE_MS)
-                given = digest(cookie), user, name or identity.name, begins_at, now, life
-                rows = await ask("open_session", *given)
-                gone = await ask("oldest_sessions", user, A_USER - 1, rows[0]["sid"])
+                rows = await ask(
+                    "open_session",
+                    sid=digest(cookie),
+                    user_id=user,
+                    display_name=name or identity.name,
+                    begins_at=begins_at,
+                    now=now,
+                    life=life,
+                )
+                gone = await ask("oldest_sessions", user_id=user, most=A_USER - 1, sid=rows[0]["sid"])
             sid = rows[0]["sid"]
             if name:
-                rows = await ask("rename_sessions", user, name, now, sid)
+                rows = await ask("rename_sessions", user_id=user, display_name=name, now=now, sid=sid)
         await self._cache.drop([row["sid"] for row in gone])
         for row in rows:
             await self._cache.put(row["sid"], _session(row), row["expire"] - now)
@@ -126,9 +143,9 @@ class Sessions:
         `StorageUnavailable` it may be: do it again. Gives the number of sessions.
         """
         async with self._database.transaction() as ask:
-            await ask("lock_user", user)
-            gone = await ask("delete_sessions", user)
-            (out,) = await ask("record_sign_out", user)
+            await ask("lock_user", user_id=user)
+            gone = await ask("delete_sessions", user_id=user)
+            (out,) = await ask("record_sign_out", user_id=user)
         self._sign_outs.tell(user, out["at"])
         await self._cache.drop([row["sid"] for row in gone])
         return len(gone)

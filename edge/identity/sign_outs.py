@@ -50,7 +50,7 @@ class SignOuts:
         """The same, reaching back as far as Postgres does. Raises `StorageUnavailable`."""
         if self.covers(user, issued_at) or issued_at >= self._now() - KEPT_MS:
             return self.covers(user, issued_at)
-        standing = await self._database.row("user_standing", user)
+        standing = await self._database.row("user_standing", user_id=user)
         return bool(issued_at <= standing["signed_out_at"])  # type: ignore[index]
 
     def tell(self, user: UserId, at: int) -> None:
@@ -64,7 +64,7 @@ class SignOuts:
         """Read what is new. Raises `StorageUnavailable`."""
         oldest = self._now() - KEPT_MS
         rows = await self._database.rows(
-            "sign_outs_after", max(self._latest - OVERLAP_MS, oldest), within_s=LOOK_WITHIN_S
+            "sign_outs_after", after=max(self._latest - OVERLAP_MS, oldest), within_s=LOOK_WITHIN_S
         )
         for row in rows:
             self._latest = max(self._latest, row["at"])

@@ -183,11 +183,11 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         named = call.query.named
         if named is not None and not named.isprintable():
             return PlacedRooms([], 0)
-        rows = await database.rows("operator_rooms", named, call.query.limit)
+        rows = await database.rows("operator_rooms", named=named, most=call.query.limit)
         return PlacedRooms([_placed(row) for row in rows], rows[0]["total"] if rows else 0)
 
     async def actors(call: Call) -> Answer:
-        rows = await database.rows("operator_actors", LIMIT)
+        rows = await database.rows("operator_actors", most=LIMIT)
         listed = [_fields(RoomActorRow, row, started_at=iso(row["started_at"])) for row in rows]
         return RoomActors(listed, rows[0]["total"] if rows else 0)
 
@@ -195,7 +195,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         now = time.time_ns() // 1_000_000
         boards = await online.boards(now)
         told, people = boards or Boards({}, [], 0), _connected(services, boards, now)
-        known = await database.rows("names_of", list(people))
+        known = await database.rows("names_of", users=list(people))
         names = {row["user_id"]: row["display_name"] for row in known} | _names_here(services)
         return Edges(
             boards is not None,
@@ -206,8 +206,8 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         )
 
     async def room(call: Call) -> Answer:
-        stored = await database.row("load_room", call.room)
-        rows = await database.rows("operator_rooms", call.room, 1)
+        stored = await database.row("load_room", room_id=call.room)
+        rows = await database.rows("operator_rooms", named=call.room, most=1)
         if stored is None or not rows:
             return NO_ROOM
         try:
@@ -216,9 +216,9 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
             return corrupted(error)
 
     async def log(call: Call) -> Answer:
-        if await database.row("locate", call.room) is None:
+        if await database.row("locate", room_id=call.room) is None:
             return NO_ROOM
-        rows = await database.rows("operator_log", call.room, call.query.after, call.query.limit)
+        rows = await database.rows("operator_log", room_id=call.room, after=call.query.after, most=call.query.limit)
         return LogPage([
             Logged(
                 row["seq"], row["epoch"], iso(row["at"]), row["user_id"], row["user_name"], row["command"],
@@ -228,7 +228,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         ])  # fmt: skip
 
     async def view(call: Call) -> Answer:
-        stands = await database.rows("positions", [call.room])
+        stands = await database.rows("positions", rooms=[call.room])
         if not stands:
             return NO_ROOM
         last: int = stands[0]["seq"]

@@ -58,7 +58,7 @@ class Restored(msgspec.Struct, frozen=True):
 
 def endpoints(database: Database) -> list[Endpoint]:
     async def owned(call: Call) -> Row | Refusal:
-        row = await database.row("owned_room", call.room)
+        row = await database.row("owned_room", room_id=call.room)
         if row is None:
             return NO_ROOM
         if row["host_id"] == call.identity.user:
@@ -69,7 +69,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         room = await owned(call)
         if isinstance(room, Refusal):
             return room
-        row = await database.row("load_room", call.room)
+        row = await database.row("load_room", room_id=call.room)
         if row is None:
             return NO_ROOM
         try:
@@ -77,7 +77,14 @@ def endpoints(database: Database) -> list[Endpoint]:
         except Corrupted as error:
             return corrupted(error)
         now = time.time_ns() // 1_000_000
-        kept = await database.row("keep_checkpoint", call.room, row["seq"], state, now, call.body.force_overwrite)
+        kept = await database.row(
+            "keep_checkpoint",
+            room_id=call.room,
+            seq=row["seq"],
+            state=state,
+            at=now,
+            overwrite=call.body.force_overwrite,
+        )
         assert kept is not None
         return Persisted(True, iso(kept["at"]), row["seq"])
 
@@ -85,7 +92,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         room = await owned(call)
         if isinstance(room, Refusal):
             return room
-        kept = await database.row("kept_checkpoint", call.room, call.query.version)
+        kept = await database.row("kept_checkpoint", room_id=call.room, seq=call.query.version)
         if kept is None:
             return NO_VERSION
         try:
@@ -97,7 +104,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         room = await owned(call)
         if isinstance(room, Refusal):
             return room
-        if await database.row("remove_kept", call.room) is None:
+        if await database.row("remove_kept", room_id=call.room) is None:
             return Refusal("hand_in_progress", "What is kept of a game can be removed when its room is closed.")
         return Removed(True, room["seq"])
 

@@ -13,19 +13,21 @@ async def past(
     services: Services, room: RoomId, identity: Identity, after: Seq, limit: int
 ) -> tuple[list[bytes] | None, int]:
     """The updates after `after` as this user saw them, and the room's seq. None: no such room."""
-    stands = await services.database.row("audience_of", room, identity.user)
+    stands = await services.database.row("audience_of", room_id=room, user_id=identity.user)
     if stands is None or stands["seq"] is None:
         return None, 0
     seq = stands["seq"]
     audience: Audience = "inside" if stands["inside"] else "outside"
     page = [
         update_of(room, row)
-        for row in await services.database.rows("log_after", room, after, max(0, min(limit, seq - after)))
+        for row in await services.database.rows(
+            "log_after", room_id=room, after=after, most=max(0, min(limit, seq - after))
+        )
     ]
     last = after + len(page)
     while last < seq and not any((part := u.users.get(identity.user)) and part.was for u in page):
         # Where he stood at the page's end is told by the next update that moved him, if there is one.
-        row = await services.database.row("moved_after", room, last, identity.user)
+        row = await services.database.row("moved_after", room_id=room, after=last, user_id=identity.user)
         if row is None:
             break
         update = update_of(room, row)

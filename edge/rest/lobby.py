@@ -91,28 +91,30 @@ class Lobby:
         """
         no = await self._too_many(new, rows)
         if no is not None:
-            before = await rows("created_room", new.host.user, creation_id)
+            before = await rows("created_room", host_id=new.host.user, creation_id=creation_id)
             return no if not before else False
         made = await rows(
             "create_room",
-            new.room,
-            new.code,
-            new.rows.game,
-            new.rows.settings,
-            new.host.user,
-            new.rows.max_players,
-            new.at,
-            creation_id,
-            new.host.name,
-            new.rows.state,
-            new.rows.checkpoint,
+            room_id=new.room,
+            code=new.code,
+            game=new.rows.game,
+            settings=new.rows.settings,
+            host_id=new.host.user,
+            max_players=new.rows.max_players,
+            at=new.at,
+            creation_id=creation_id,
+            host_name=new.host.name,
+            state=new.rows.state,
+            checkpoint=new.rows.checkpoint,
         )
         return bool(made)
 
     async def _too_many(self, new: NewRoom, rows: Queries) -> Refusal | None:
         hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
-        await rows("opening_lock", new.host.user)
-        (has,) = await rows("opened_rooms", new.host.user, hosted, new.at - MINUTE_MS, opened)
+        await rows("opening_lock", user_id=new.host.user)
+        (has,) = await rows(
+            "opened_rooms", user_id=new.host.user, most_hosted=hosted, since=new.at - MINUTE_MS, most_opened=opened
+        )
         if hosted and has["hosted"] >= hosted:
             said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
             return Refusal("too_many_rooms", said, {"limit": hosted})
@@ -138,7 +140,7 @@ class Lobby:
             if isinstance(made, Refusal):
                 return made
             if not made:
-                before = await self._database.row("created_room", host.user, creation_id)
+                before = await self._database.row("created_room", host_id=host.user, creation_id=creation_id)
                 assert before is not None
                 if before["state"] is not None and not _alike(request, new.rows.checkpoint, before["state"]):
                     return ID_REUSED
@@ -149,7 +151,7 @@ class Lobby:
 
     async def summary(self, room_or_code: str) -> RoomSummary | None:
         """What anybody may know of a room, by its id or its code."""
-        row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
+        row = await self._database.row("room_summary", room_id=room_or_code, code=room_or_code.upper())
         return _summary(row) if row is not None else None
 
     async def find(self, code: str) -> tuple[RoomId, bool] | None:
@@ -159,7 +161,7 @@ class Lobby:
 
     async def knows(self, room: RoomId, user: UserId) -> bool:
         """Whether `user` has asked to join that room, or is its host."""
-        row = await self._database.row("membership", room, user)
+        row = await self._database.row("membership", room_id=room, user_id=user)
         return row is not None and (row["status"] is not None or row["host_id"] == user)
 
     async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
@@ -171,7 +173,9 @@ class Lobby:
             if not (after and 0 <= created_at <= BIGINT):
                 raise ValueError(cursor)
         limit = max(1, min(limit, PAGE_LIMIT))
-        rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
+        rows = await self._database.rows(
+            "lobby", game=game, status=status, open_only=open_only, created_at=created_at, after=after, most=limit + 1
+        )
         more = rows[limit - 1] if len(rows) > limit else None
         return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
 

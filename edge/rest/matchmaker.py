@@ -48,18 +48,16 @@ class Matchmaker:
 
     async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | Refusal:
         now = time.time_ns() // 1_000_000
-        kind = (new.rows.game, new.rows.options)
+        seat = {"user_id": who.user, "at": now, "game": new.rows.game, "options": new.rows.options}
         async with self._database.transaction() as rows:
-            await rows("match_lock", table)
-            found = await rows("match_again", who.user, key, now, *kind) or await rows(
-                "match_room", *kind, now, who.user
-            )
+            await rows("match_lock", table=table)
+            found = await rows("match_again", key=key, **seat) or await rows("match_room", **seat)
             if found:
-                room = RoomId(found[0][0])
+                room = RoomId(found[0]["room_id"])
             else:
                 made = await self._lobby.create(new, None, rows)
                 if isinstance(made, Refusal):
                     return made
                 room = new.room
-            await rows("match_kept", room, who.user, now + PROMISED_MS, key)
+            await rows("match_kept", room_id=room, user_id=who.user, until=now + PROMISED_MS, key=key)
         return room

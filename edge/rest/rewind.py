@@ -35,7 +35,7 @@ class Rewind:
             return await self._replayed(room, seq)
 
     async def _replayed(self, room: RoomId, seq: int) -> Room | Refusal:
-        start = await self._database.row("checkpoint_before", room, seq)
+        start = await self._database.row("checkpoint_before", room_id=room, seq=seq)
         if start is None:
             return NOT_KEPT
         at: int = start["seq"]
@@ -43,7 +43,7 @@ class Rewind:
             return TOO_FAR
         found = archive.opened(room, at, start["state"])
         while at < seq:
-            rows = await self._database.rows("log_commands", room, at, min(PAGE, seq - at))
+            rows = await self._database.rows("log_commands", room_id=room, after=at, most=min(PAGE, seq - at))
             if not rows:
                 return NOT_KEPT
             found = archive.forward(found, at, rows)

@@ -11,4 +11,4 @@ from tavola.storage.postgres import Database
 
 async def hidden(database: Database, call: Call) -> bool:
     """Whether there is no such room for the caller: it is private, and they have neither its code nor a part in it."""
-    return not call.code and await database.row("hidden", call.room, call.identity.user) is not None
+    return not call.code and await database.row("hidden", room_id=call.room, user_id=call.identity.user) is not None

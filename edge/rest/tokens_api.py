@@ -74,7 +74,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         if part is not None:
             tokens = (part.rejoin_token, part.seat_token)
             return MembershipReply("approved", part.role, part.is_host, part.name, part.seat_index, *tokens)
-        row = await services.database.row("membership", call.room, user)
+        row = await services.database.row("membership", room_id=call.room, user_id=user)
         if row is None or await hidden(services.database, call):
             return NO_ROOM
         return MembershipReply(row["status"] or "none", "guest", row["host_id"] == user, row["display_name"])

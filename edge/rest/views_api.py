@@ -97,12 +97,12 @@ def endpoints(services: Services) -> list[Endpoint]:
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user
-        stands = await services.database.row("membership", call.room, user)
+        stands = await services.database.row("membership", room_id=call.room, user_id=user)
         if stands is None or await hidden(services.database, call):
             return NO_ROOM
         if stands["seat_index"] is None and not stands["watching"] and stands["host_id"] != user:
             return Refusal("not_approved", "Only those at the table may see who is watching.")
-        rows = await services.database.rows("spectators", call.room)
+        rows = await services.database.rows("spectators", room_id=call.room)
         return Spectators([Spectator(**dict(row)) for row in rows])
 
     return [

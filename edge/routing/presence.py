@@ -212,7 +212,9 @@ class EdgePresence:
         kept, enough = now + REJOIN_MS + 2 * BEATS_MS, now + REJOIN_MS + BEATS_MS
         async for pairs in _unhurried(list(self._pairs())):
             rooms, users = zip(*pairs, strict=True)
-            await self._database.rows("heartbeat", list(rooms), list(users), now, kept, enough)
+            await self._database.rows(
+                "heartbeat", rooms=list(rooms), users=list(users), at=now, good_until=kept, enough_until=enough
+            )
 
     def _forget(self) -> None:
         """Forget requests of long ago, and the parts of who is no longer here."""

@@ -36,10 +36,10 @@ class ViewLookup:
     async def _asleep(self, look: GetView) -> ViewAt | Refusal | None:
         """What is seen from outside; None for who has a part in the room."""
         try:
-            row = await self._database.row("load_glimpse", look.room, look.sender.user)
+            row = await self._database.row("load_glimpse", room_id=look.room, user_id=look.sender.user)
             if row is None:
                 return NO_ROOM
-            last = await self._database.rows("log_last", look.room, row["seq"], RECENT)
+            last = await self._database.rows("log_last", room_id=look.room, seq=row["seq"], most=RECENT)
             return from_outside(row, last, look)
         except StorageUnavailable:
             return STORAGE_AWAY

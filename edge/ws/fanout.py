@@ -395,7 +395,7 @@ class Fanout:
             read = PAGE
             while read >= PAGE and self._feeds.get(feed.room) is feed:
                 shown = feed.shown
-                rows = await self._database.rows("log_from", feed.room, shown.seq, PAGE + 1)
+                rows = await self._database.rows("log_from", room_id=feed.room, seq=shown.seq, most=PAGE + 1)
                 if not shown.is_in(rows):
                     self._lose(feed, shown, rows)
                     return
@@ -430,7 +430,7 @@ class Fanout:
         shown = Shown(follower.seq, follower.epoch)
         missed: list[Update] = []
         try:
-            rows = await self._database.rows("log_from", feed.room, shown.seq, PAGE + 1)
+            rows = await self._database.rows("log_from", room_id=feed.room, seq=shown.seq, most=PAGE + 1)
         except StorageUnavailable as error:
             log.warning("gap.not_repaired", room=feed.room, reason=str(error))
             await asyncio.sleep(POLL_S)
@@ -464,7 +464,8 @@ class Fanout:
             return
         asked = [(feed.room, feed.seq, self._expected(feed)) for feed in feeds if feed.seq >= 0]
         try:
-            found = await self._database.rows("behind", *(list(column) for column in zip(*asked, strict=True)))
+            rooms, seqs, epochs = (list(column) for column in zip(*asked, strict=True))
+            found = await self._database.rows("behind", rooms=rooms, seqs=seqs, epochs=epochs)
         except StorageUnavailable:
             return
         for row in found:

@@ -52,7 +52,9 @@ class GapReader:
         rooms, users, afters, _ = (list(column) for column in zip(*batch, strict=True))
         found: list[list[Row]] = [[] for _ in batch]
         try:
-            for row in await self._database.rows("gap", rooms, users, afters, protocol.GAP_LIMIT):
+            for row in await self._database.rows(
+                "gap", rooms=rooms, users=users, afters=afters, most=protocol.GAP_LIMIT
+            ):
                 found[row["number"] - 1].append(row)
         except Exception as error:  # Whatever it is, it is the answer of all who wait for this query.
             if isinstance(error, StorageUnavailable):

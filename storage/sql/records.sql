@@ -1,12 +1,12 @@
 -- What a commit writes beside states and log, by table: for each kind of `Records` that has rows, its part joins `commit` (in
--- queries.sql) after `logged`, with its rows as a JSON array in place of `$rows`. A part writes for rooms that are `held`.
+-- queries.sql) after `logged`, with its rows as a JSON array in the parameter of its name. A part writes for rooms that are `held`.
 
 -- part: rooms
 summaries AS (
     UPDATE rooms r SET status = s.status, host_id = s.host_id, alarm_at = s.alarm_at, players = s.players,
                        spectators = s.spectators, current_game_id = s.current_game_id,
                        max_players = s.max_players, settings = s.settings, closed_at = s.closed_at
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:rooms::json)
         AS s (room_id text, status text, host_id text, alarm_at bigint, players integer, spectators integer,
               current_game_id text, max_players integer, settings json, closed_at bigint)
     JOIN held ON held.room_id = s.room_id
@@ -16,12 +16,12 @@ summaries AS (
 -- part: players
 players_gone AS (
     DELETE FROM room_players p
-    USING json_to_recordset($rows::json) AS x (room_id text, user_id text, status text) JOIN held USING (room_id)
+    USING json_to_recordset(:players::json) AS x (room_id text, user_id text, status text) JOIN held USING (room_id)
     WHERE x.status IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), players_here AS (
     INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned)
     SELECT x.room_id, x.user_id, x.display_name, x.status, x.changed_at, x.banned
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:players::json)
         AS x (room_id text, user_id text, display_name text, status text, changed_at bigint, banned boolean)
     JOIN held USING (room_id)
     WHERE x.status IS NOT NULL
@@ -31,7 +31,7 @@ players_gone AS (
 ), sessions_kept AS (
     -- Who has been let in, or asks to be, is no passer-by any more.
     UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000
-    FROM json_to_recordset($rows::json) AS x (room_id text, user_id text, status text, changed_at bigint)
+    FROM json_to_recordset(:players::json) AS x (room_id text, user_id text, status text, changed_at bigint)
     JOIN held USING (room_id)
     WHERE x.status IN ('pending', 'approved') AND a.user_id = x.user_id AND a.life < 604800000
       AND a.expire > x.changed_at
@@ -40,12 +40,12 @@ players_gone AS (
 -- part: spectators
 spectators_gone AS (
     DELETE FROM room_spectators p
-    USING json_to_recordset($rows::json) AS x (room_id text, user_id text, display_name text) JOIN held USING (room_id)
+    USING json_to_recordset(:spectators::json) AS x (room_id text, user_id text, display_name text) JOIN held USING (room_id)
     WHERE x.display_name IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), spectators_here AS (
     INSERT INTO room_spectators (room_id, user_id, display_name, joined_at, last_seen_at)
     SELECT x.room_id, x.user_id, x.display_name, x.joined_at, x.joined_at
-    FROM json_to_recordset($rows::json) AS x (room_id text, user_id text, display_name text, joined_at bigint)
+    FROM json_to_recordset(:spectators::json) AS x (room_id text, user_id text, display_name text, joined_at bigint)
     JOIN held USING (room_id)
     WHERE x.display_name IS NOT NULL
     ON CONFLICT (room_id, user_id) DO UPDATE
@@ -55,14 +55,14 @@ spectators_gone AS (
 -- part: seats
 seats_gone AS (
     DELETE FROM room_seats p
-    USING json_to_recordset($rows::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
+    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
     WHERE x.user_id IS NULL AND p.room_id = x.room_id AND p.seat_index = x.seat_index
 ), seats_here AS (
     INSERT INTO room_seats (room_id, seat_index, user_id, display_name, chips, seated_at, status, away_since,
                             seat_token, last_seen_at, last_heartbeat_at)
     SELECT x.room_id, x.seat_index, x.user_id, x.display_name, x.chips, x.seated_at, x.status, x.away_since,
            coalesce(x.seat_token, ''), x.seated_at, x.seated_at
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:seats::json)
         AS x (room_id text, seat_index integer, user_id text, display_name text, chips bigint, seated_at bigint,
               status text, away_since bigint, seat_token text)
     JOIN held USING (room_id)
@@ -73,7 +73,7 @@ seats_gone AS (
         seat_token = CASE WHEN excluded.seat_token = '' THEN room_seats.seat_token ELSE excluded.seat_token END
 ), connections_gone AS (
     DELETE FROM connection_tokens c
-    USING json_to_recordset($rows::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
+    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
     WHERE c.room_id = x.room_id AND c.seat_index = x.seat_index AND c.user_id IS DISTINCT FROM x.user_id
 )
 
@@ -81,7 +81,7 @@ seats_gone AS (
 games_here AS (
     INSERT INTO games (id, room_id, number, kind, status, started_at, ended_at, result)
     SELECT x.id, x.room_id, x.number, x.kind, x.status, x.started_at, x.ended_at, x.result
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:games::json)
         AS x (id text, room_id text, number integer, kind text, status text, started_at bigint, ended_at bigint,
               result json)
     JOIN held USING (room_id)
@@ -93,7 +93,7 @@ hands_here AS (
     INSERT INTO hands (room_id, game, number, started_at, ended_at, board, pots, winners, commitment, record)
     SELECT x.room_id, x.game, x.number, x.started_at, x.ended_at, x.record -> 'board', x.record -> 'pots',
            x.record -> 'winners', x.record ->> 'commitment', x.record
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:hands::json)
         AS x (room_id text, game integer, number integer, started_at bigint, ended_at bigint, record json)
     JOIN held USING (room_id)
     ON CONFLICT (room_id, game, number) DO UPDATE
@@ -106,7 +106,7 @@ hands_here AS (
 kept AS (
     INSERT INTO checkpoints (room_id, seq, state, at)
     SELECT x.room_id, x.seq, x.state, x.at
-    FROM json_to_recordset($rows::json) AS x (room_id text, seq bigint, state text, at bigint)
+    FROM json_to_recordset(:checkpoints::json) AS x (room_id text, seq bigint, state text, at bigint)
     JOIN held USING (room_id)
     ON CONFLICT DO NOTHING
 )
@@ -114,12 +114,12 @@ kept AS (
 -- part: tokens
 tokens_gone AS (
     DELETE FROM rejoin_tokens t
-    USING json_to_recordset($rows::json) AS x (room_id text, user_id text, hash text) JOIN held USING (room_id)
+    USING json_to_recordset(:tokens::json) AS x (room_id text, user_id text, hash text) JOIN held USING (room_id)
     WHERE x.hash IS NULL AND t.room_id = x.room_id AND t.user_id = x.user_id
 ), tokens_here AS (
     INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
     SELECT decode(x.hash, 'hex'), x.room_id, x.user_id, x.role, x.seat_index, x.issued_at, x.expires_at
-    FROM json_to_recordset($rows::json)
+    FROM json_to_recordset(:tokens::json)
         AS x (room_id text, user_id text, hash text, role text, seat_index integer, issued_at bigint,
               expires_at bigint)
     JOIN held USING (room_id)

@@ -9,5 +9,5 @@ SELECT max(turn) AS turn FROM deployment_secrets
 
 -- name: take_secret_turn
 -- No row: somebody else was first.
-INSERT INTO deployment_secrets (turn, salt, newest, other) VALUES ($1, $2, $3, $4)
+INSERT INTO deployment_secrets (turn, salt, newest, other) VALUES (:turn, :salt, :newest, :other)
 ON CONFLICT (turn) DO NOTHING RETURNING turn

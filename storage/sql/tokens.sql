@@ -1,45 +1,45 @@
 -- What members come back with: rejoin tokens, seat tokens (by the grant in room_seats), connection tokens. Only hashes.
 
 -- name: valid_rejoin_token
--- Who holds the token with hash $1 and what his part is; `good` at $2 (ms) says whether it may still be used: while it has
+-- Who holds the token with hash :hash and what his part is; `good` at :now (ms) says whether it may still be used: while it has
 -- not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its holder has his seat.
--- No row: there is none, its holder is admitted no more, or he has signed out since. With $3, the hash of a fresh token
--- good for $4 ms, that one replaces it; so that a client that never heard of it can come again, the old one is good for as
+-- No row: there is none, its holder is admitted no more, or he has signed out since. With :fresh, the hash of a fresh token
+-- good for :life ms, that one replaces it; so that a client that never heard of it can come again, the old one is good for as
 -- long. A holder keeps his newest 10.
 WITH found AS (
     SELECT t.hash, m.*,
-           t.expires_at > $2
+           t.expires_at > :now
            OR (t.replaced_at IS NULL AND m.seat_index IS NOT NULL
                AND EXISTS (SELECT 1 FROM hands h
                            WHERE h.room_id = t.room_id AND h.started_at <= t.expires_at AND h.ended_at IS NULL)) AS good
     FROM rejoin_tokens t JOIN admitted m ON m.room_id = t.room_id AND m.user_id = t.user_id
-    WHERE t.hash = $1
+    WHERE t.hash = :hash
       AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = t.user_id AND o.at >= t.issued_at)
 ), rotating AS (
-    SELECT * FROM found WHERE good AND $3::bytea IS NOT NULL
+    SELECT * FROM found WHERE good AND :fresh::bytea IS NOT NULL
 ), replaced AS (
-    UPDATE rejoin_tokens t SET replaced_at = $2, expires_at = $2 + $4
+    UPDATE rejoin_tokens t SET replaced_at = :now, expires_at = :now + :life
     FROM rotating WHERE t.hash = rotating.hash AND t.replaced_at IS NULL
 ), made AS (
     INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
-    SELECT $3, room_id, user_id, role, seat_index, $2, $2 + $4 FROM rotating
+    SELECT :fresh, room_id, user_id, role, seat_index, :now, :now + :life FROM rotating
 ), trimmed AS (
     DELETE FROM rejoin_tokens WHERE hash IN (
         SELECT t.hash FROM rejoin_tokens t JOIN rotating USING (room_id, user_id)
-        WHERE t.hash <> $1 ORDER BY t.replaced_at IS NULL DESC, t.issued_at DESC, t.hash OFFSET 8)
+        WHERE t.hash <> :hash ORDER BY t.replaced_at IS NULL DESC, t.issued_at DESC, t.hash OFFSET 8)
 )
 SELECT * FROM found
 
 -- name: valid_seat_token
--- The part of user $3, if he sits in seat $2 of room $1 by grant $4 and has not signed out since the token was issued, at
--- $5 (ms). He is given a rejoin token with hash $6, issued at $7 and good for $8 ms.
+-- The part of user :user_id, if he sits in seat :seat_index of room :room_id by grant :grant and has not signed out since the token was issued, at
+-- :issued_at (ms). He is given a rejoin token with hash :fresh, issued at :now and good for :life ms.
 WITH found AS (
     SELECT m.* FROM admitted m
-    WHERE m.room_id = $1 AND m.user_id = $3 AND m.seat_index = $2 AND m.seat_token = $4 AND $4 <> ''
-      AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = $3 AND o.at >= $5)
+    WHERE m.room_id = :room_id AND m.user_id = :user_id AND m.seat_index = :seat_index AND m.seat_token = :grant AND :grant <> ''
+      AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = :user_id AND o.at >= :issued_at)
 ), made AS (
     INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
-    SELECT $6, room_id, user_id, role, seat_index, $7::bigint, $7 + $8::bigint FROM found
+    SELECT :fresh, room_id, user_id, role, seat_index, :now::bigint, :now + :life::bigint FROM found
 ), trimmed AS (
     DELETE FROM rejoin_tokens WHERE hash IN (
         SELECT t.hash FROM rejoin_tokens t JOIN found USING (room_id, user_id)
@@ -48,12 +48,12 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_rejoin_token
--- The part of user $2 in room $1, if he has one. He is given a rejoin token with hash $3, issued at $4, good for $5 ms.
+-- The part of user :user_id in room :room_id, if he has one. He is given a rejoin token with hash :fresh, issued at :now, good for :life ms.
 WITH found AS (
-    SELECT * FROM admitted WHERE room_id = $1 AND user_id = $2
+    SELECT * FROM admitted WHERE room_id = :room_id AND user_id = :user_id
 ), made AS (
     INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
-    SELECT $3::bytea, room_id, user_id, role, seat_index, $4::bigint, $4 + $5::bigint FROM found
+    SELECT :fresh::bytea, room_id, user_id, role, seat_index, :now::bigint, :now + :life::bigint FROM found
 ), trimmed AS (
     DELETE FROM rejoin_tokens WHERE hash IN (
         SELECT t.hash FROM rejoin_tokens t JOIN found USING (room_id, user_id)
@@ -62,28 +62,28 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_connection_token
--- A connection token with hash $3, issued at $4 and good for $5 ms, for the seat of user $2 in room $1: `seat_index` is
+-- A connection token with hash :fresh, issued at :now and good for :life ms, for the seat of user :user_id in room :room_id: `seat_index` is
 -- null when he has none. A holder keeps his newest 10. No row: no such room.
 WITH made AS (
     INSERT INTO connection_tokens (hash, room_id, user_id, seat_index, expires_at)
-    SELECT $3::bytea, room_id, user_id, seat_index, $4::bigint + $5::bigint FROM admitted
-    WHERE room_id = $1 AND user_id = $2 AND seat_index IS NOT NULL
+    SELECT :fresh::bytea, room_id, user_id, seat_index, :now::bigint + :life::bigint FROM admitted
+    WHERE room_id = :room_id AND user_id = :user_id AND seat_index IS NOT NULL
     RETURNING seat_index
 ), trimmed AS (
     DELETE FROM connection_tokens WHERE hash IN (
-        SELECT hash FROM connection_tokens WHERE room_id = $1 AND user_id = $2 AND EXISTS (SELECT 1 FROM made)
+        SELECT hash FROM connection_tokens WHERE room_id = :room_id AND user_id = :user_id AND EXISTS (SELECT 1 FROM made)
         ORDER BY expires_at DESC, hash OFFSET 9)
 )
-SELECT rooms.id, made.seat_index FROM rooms LEFT JOIN made ON true WHERE rooms.id = $1
+SELECT rooms.id, made.seat_index FROM rooms LEFT JOIN made ON true WHERE rooms.id = :room_id
 
 -- name: valid_connection_token
--- Whose token has hash $1, and his part; `good` at $2 (ms) says whether it has not expired. $3 ms is how long such a token
+-- Whose token has hash :hash, and his part; `good` at :now (ms) says whether it has not expired. :life ms is how long such a token
 -- lives. No row: there is none, or none any more.
-SELECT m.*, c.expires_at > $2 AS good
+SELECT m.*, c.expires_at > :now AS good
 FROM connection_tokens c JOIN admitted m ON m.room_id = c.room_id AND m.user_id = c.user_id
-WHERE c.hash = $1 AND m.seat_index = c.seat_index
-  AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = c.user_id AND o.at >= c.expires_at - $3)
+WHERE c.hash = :hash AND m.seat_index = c.seat_index
+  AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = c.user_id AND o.at >= c.expires_at - :life)
 
 -- name: use_connection_token
--- Whoever is told the row has used the token with hash $1, and nobody else has.
-DELETE FROM connection_tokens WHERE hash = $1 AND expires_at > $2 RETURNING user_id
+-- Whoever is told the row has used the token with hash :hash, and nobody else has.
+DELETE FROM connection_tokens WHERE hash = :hash AND expires_at > :now RETURNING user_id

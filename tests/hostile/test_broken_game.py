@@ -94,7 +94,7 @@ class Two:
 
     async def log_is_replayed(self) -> list[str]:
         """Byte by byte; the ids of the commands in it."""
-        row = await self.database.row("checkpoint_first", self.room)
+        row = await self.database.row("checkpoint_first", room_id=self.room)
         assert row is not None
         rows = await log_of(self.database, self.room)
         again = replay.replay(codec.restore(row["state"]), rows)

@@ -96,7 +96,7 @@ class Backup:
 
     async def put_back(self) -> None:
         """On return the database has gone back: it was further, and what came after is gone."""
-        before = await self._database.row("positions", [self._room])
+        before = await self._database.row("positions", rooms=[self._room])
         connection = await self._database.take()
         try:
             async with connection.transaction():
@@ -523,9 +523,9 @@ async def test_the_log_of_a_closed_room_is_removed_and_nobody_is_alarmed(databas
         host = await one.follows("host", room)
         closed = await a.does(epoch, "host", CloseRoom(id="close", room=room))
         await host.has(lambda: host.follower.seq == closed.seq)
-        assert await database.rows("remove_kept", room)
+        assert await database.rows("remove_kept", room_id=room)
         assert await log_of(database, room) == []
-        [raised] = await database.rows("raise_epochs", [room], [epoch])
+        [raised] = await database.rows("raise_epochs", rooms=[room], epochs=[epoch])
         async with asyncio.timeout(20):
             while one.services.fanout.presence.epoch(room) != raised["epoch"]:
                 await database.rows("ping")  # until the edge has asked where the room is

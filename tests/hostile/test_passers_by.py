@@ -19,7 +19,7 @@ DAY_MS = 24 * HOUR_MS
 
 async def stored(database: Database, now: int) -> set[str]:
     """Whose sessions are left when the steward has cleared away."""
-    await database.rows("clear_sessions", now, 5000)
+    await database.rows("clear_sessions", before=now, most=5000)
     connection = await database.take()
     try:
         return {row["user_id"] for row in await connection.fetch("SELECT user_id FROM app_sessions")}

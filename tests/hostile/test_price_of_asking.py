@@ -43,9 +43,9 @@ def asked(database: Database) -> list[str]:
     queries: list[str] = []
     rows = database.rows
 
-    async def noted(query: str, *arguments: Any, within_s: float | None = None) -> list[Any]:
+    async def noted(query: str, /, **given: Any) -> list[Any]:
         queries.append(query)
-        return await rows(query, *arguments, within_s=within_s)
+        return await rows(query, **given)
 
     database.rows = noted  # type: ignore[method-assign]
     return queries

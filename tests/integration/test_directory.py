@@ -33,7 +33,7 @@ class Nobody:
 
 
 async def register(database: Database, name: str, capacity: int) -> None:
-    await database.rows("register_actor", name, "node", 1, f"127.0.0.1:{name}", capacity)
+    await database.rows("register_actor", name=name, node="node", pid=1, address=f"127.0.0.1:{name}", capacity=capacity)
 
 
 async def rooms_of(database: Database) -> dict[str, int]:
@@ -81,7 +81,7 @@ async def test_two_who_take_over_at_once_raise_the_epoch_once(database_url: str)
             assert len(set(places)) == 1
             assert (places[0].epoch > lost.epoch, places[0].actor == lost.actor) == (True, False)
             assert await directories[1].take_over(lost) == places[0], "who comes late learns the winner"
-            await one.rows("beat_actor", lost.actor)
+            await one.rows("beat_actor", name=lost.actor)
 
 
 async def test_an_actor_under_suspicion_gets_no_rooms_until_it_beats(database_url: str) -> None:
@@ -93,7 +93,7 @@ async def test_an_actor_under_suspicion_gets_no_rooms_until_it_beats(database_ur
         await directory.take_over(lost)
         assert starter.started == 1
         assert (await directory.find(await open_room(database))).actor != "a"
-        await database.rows("beat_actor", "a")
+        await database.rows("beat_actor", name="a")
         assert (await directory.find(await open_room(database))).actor == "a"
 
 
@@ -137,9 +137,9 @@ async def test_a_room_that_was_let_go_is_placed_at_a_higher_epoch(database_url: 
         room = await open_room(database)
         directory = Directory(database, Nobody())
         place = await directory.find(room)
-        await database.rows("release_room", room, place.epoch + 1, "a")
+        await database.rows("release_room", room_id=room, epoch=place.epoch + 1, actor="a")
         assert await directory.locate(room) == place, "only its owner at its epoch lets it go"
-        await database.rows("release_room", room, place.epoch, "a")
+        await database.rows("release_room", room_id=room, epoch=place.epoch, actor="a")
         assert await directory.locate(room) == place.epoch
         assert (await directory.find(room)).epoch > place.epoch
 
@@ -150,8 +150,8 @@ async def test_a_buried_actor_has_no_rooms(database_url: str) -> None:
         room = await open_room(database)
         directory = Directory(database, Nobody())
         place = await directory.find(room)
-        await database.rows("forget_actor", "a")
+        await database.rows("forget_actor", name="a")
         assert await directory.locate(room) == place.epoch
-        assert await database.row("beat_actor", "a") is None
+        assert await database.row("beat_actor", name="a") is None
         await register(database, "b", 5)
         assert (await directory.find(room)).actor == "b"

@@ -32,9 +32,9 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         for seat, user in enumerate(("host", "ann")):
             await table.does(kept, user, TakeSeat(id="sit", room=busy, seat_index=seat))
         done = await table.does(epoch, "host", Spectate(id="watch", room=idle))
-        row = await database.row("locate", idle)
+        row = await database.row("locate", room_id=idle)
         while row is not None and row["name"] is not None:
-            row = await database.row("locate", idle)
+            row = await database.row("locate", room_id=idle)
         assert not any(loaded.id == idle for loaded in table.host.rooms.all())
         assert any(loaded.id == busy for loaded in table.host.rooms.all()), "its game is about to begin"
         again = await _place(database, idle)

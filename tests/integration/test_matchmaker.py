@@ -100,7 +100,7 @@ async def test_a_room_that_is_not_for_all_is_no_match(database_url: str) -> None
 
 
 async def _standing(database: Database, room: str) -> str:
-    row = await database.row("room_summary", room, "")
+    row = await database.row("room_summary", room_id=room, code="")
     assert row is not None
     return ", ".join(f"{name} = $${row[name]}$$" for name in ("settings", "status", "players"))
 

@@ -130,7 +130,7 @@ async def _play_to_the_end(table: Table, epoch: Epoch) -> None:
 
 async def _replayed(database: Database, room: RoomId) -> Room:
     """The room as its whole log makes it, from its opening on; nothing in it comes out otherwise."""
-    first = await database.row("checkpoint_first", room)
+    first = await database.row("checkpoint_first", room_id=room)
     assert first is not None
     assert first["seq"] == 0
     outcome = replay(restore(first["state"]), await log_of(database, room))
@@ -139,7 +139,7 @@ async def _replayed(database: Database, room: RoomId) -> Room:
 
 
 async def _loaded(database: Database, room: RoomId) -> Room:
-    row = await database.row("load_room", room)
+    row = await database.row("load_room", room_id=room)
     assert row is not None
     return room_of(row)
 

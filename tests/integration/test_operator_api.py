@@ -204,7 +204,7 @@ async def test_rooms_and_actors_are_listed_as_they_are(database_url: str, redis_
         assert await asked(client, "/rooms") == {"rooms": [], "total": 0}
         async with played(database) as it:
             other = await open_room(database)
-            [row] = await database.rows("all_rooms", it.room)
+            [row] = await database.rows("all_rooms", named=it.room)
             listed = {each["id"]: each for each in (await asked(client, "/rooms"))["rooms"]}
             assert listed.keys() == {it.room, other}
             for field in ("id", "code", "game", "status", "seq", "members", "actor", "node", "pid", "epoch"):
@@ -266,7 +266,7 @@ async def test_the_log_is_told_and_nothing_secret_of_it(database_url: str, redis
         asking(database, redis_url) as client,
         played(database) as it,
     ):
-        rows = await database.rows("log_commands", it.room, 0, 1000)
+        rows = await database.rows("log_commands", room_id=it.room, after=0, most=1000)
         log = (await asked(client, f"/rooms/{it.room}/log", limit=200))["log"]
         assert [line["seq"] for line in log] == [row["seq"] for row in rows]
         assert [line["events"] for line in log] == [json.loads(row["events"]) for row in rows]

@@ -184,9 +184,9 @@ async def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: 
         raised = (await stored(database, room.id))["epoch"]
         assert raised > room.epoch
         seq = (await stored(database, room.id))["seq"]
-        [behind] = await database.rows("behind", [room.id], [seq], [room.epoch])
+        [behind] = await database.rows("behind", rooms=[room.id], seqs=[seq], epochs=[room.epoch])
         assert behind["epoch"] == raised
-        assert await database.rows("behind", [room.id], [seq], [raised]) == []
+        assert await database.rows("behind", rooms=[room.id], seqs=[seq], epochs=[raised]) == []
 
 
 async def test_a_player_by_request_alone(database_url: str) -> None:
@@ -309,9 +309,9 @@ async def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
         await left.attend(gone="host")
         await passed.attend("gus")
         for room in (left, passed):
-            row = await database.row("locate", room.id)
+            row = await database.row("locate", room_id=room.id)
             while row is not None and row["name"] is not None:
-                row = await database.row("locate", room.id)
+                row = await database.row("locate", room_id=room.id)
         assert [loaded.id for loaded in table.host.rooms.all()] == [watched.id]
 
 

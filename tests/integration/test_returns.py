@@ -366,7 +366,7 @@ async def test_a_gap_is_what_was_missed(database_url: str) -> None:
             await here.does("host", chat(here.room, f"say {number}"))
 
         async def gap(user: str, after: int, limit: int = 200) -> tuple[list[int], int, bool, int | None]:
-            rows = await here.database.rows("gap", [here.room], [user], [after], limit)
+            rows = await here.database.rows("gap", rooms=[here.room], users=[user], afters=[after], most=limit)
             seqs = [int(update_of(here.room, row).seq) for row in rows if row["seq"] is not None]
             return seqs, rows[0]["stands"], rows[0]["inside"], rows[0]["seat_index"]
 
@@ -376,7 +376,7 @@ async def test_a_gap_is_what_was_missed(database_url: str) -> None:
         assert await gap("host", 200) == ([], 102, True, 0)
         assert (await gap("host", 2, 100))[0] == list(range(3, 103))
         assert await gap("host", 1, 100) == ([], 102, True, 0), "too long"
-        assert await here.database.rows("gap", ["r_none"], ["host"], [0], 200) == []
+        assert await here.database.rows("gap", rooms=["r_none"], users=["host"], afters=[0], most=200) == []
         await here.joins("ann")
         assert (await gap("ann", 103))[2] is False
         await here.does("ann", Spectate(id="watch", room=here.room))
@@ -392,9 +392,9 @@ async def test_gaps_of_a_crowd_are_read_together(database_url: str) -> None:
         asked: list[tuple[Any, ...]] = []
         read = here.database.rows
 
-        async def rows(query: str, *arguments: Any, within_s: float | None = None) -> list[Any]:
-            asked.append((query, *arguments))
-            return await read(query, *arguments, within_s=within_s)
+        async def rows(query: str, /, **given: Any) -> list[Any]:
+            asked.append((query, *given.values()))
+            return await read(query, **given)
 
         here.database.rows = rows  # type: ignore[method-assign]
         gaps = GapReader(here.database)

@@ -141,10 +141,10 @@ class _Nobody:
 def _listen(database: Database, edge: Edge) -> None:
     asked = database.rows
 
-    async def rows(query: str, *arguments: Any, within_s: float | None = None) -> list[Any]:
+    async def rows(query: str, /, **given: Any) -> list[Any]:
         edge.queries.append(query)
         edge.pulse.beat()
-        return await asked(query, *arguments, within_s=within_s)
+        return await asked(query, **given)
 
     database.rows = rows  # type: ignore[method-assign]
 

@@ -36,7 +36,7 @@ def state(room: str, epoch: int, prev: int, seq: int) -> StateRow:
 
 
 async def registered(database: Database, name: str, capacity: int = 100) -> None:
-    await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)
+    await database.rows("register_actor", name=name, node="node", pid=1, address="127.0.0.1:1", capacity=capacity)
 
 
 async def admin(url: str, statement: str) -> Any:
@@ -75,9 +75,9 @@ async def test_a_commit_writes_rooms_at_their_epoch_and_seq_and_no_others(databa
         )
         assert await commit(database, states, rows, records) == {good}
         for room, seqs in ((good, [1, 2]), (old_epoch, []), (ahead, []), (behind, [1])):
-            found = await database.rows("log_commands", room, 0, 10)
+            found = await database.rows("log_commands", room_id=room, after=0, most=10)
             assert [row["seq"] for row in found] == seqs
-            stands = await database.row("membership", room, "u")
+            stands = await database.row("membership", room_id=room, user_id="u")
             assert stands is not None
             assert (stands["seat_index"] == 0) == (stands["status"] is not None) == (room == good)
 
@@ -122,7 +122,7 @@ async def test_raising_epochs_leaves_out_what_is_not_ours(database_url: str) -> 
         ours, theirs = [await open_room(database) for _ in range(2)]
         at, gone = [await place(database, room) for room in (ours, theirs)]
         await place(database, theirs)
-        [raised] = await database.rows("raise_epochs", [ours, theirs], [at, gone])
+        [raised] = await database.rows("raise_epochs", rooms=[ours, theirs], epochs=[at, gone])
         assert (raised["room_id"], raised["epoch"] > at, raised["seq"]) == (ours, True, 0)
         assert (await stored(database, ours))["actor"] == "a"
         assert await commit(database, [state(ours, at, 0, 1)], [log_row(ours, 1)], Records()) == set()
@@ -149,9 +149,9 @@ async def test_what_is_overdue(database_url: str) -> None:
                 f"WHERE id = '{room}'",
             )
         await admin(database_url, "UPDATE room_actors SET alive_at = now() - interval '1 minute' WHERE name = 'silent'")
-        assert [row["id"] for row in await database.rows("overdue", 200, 10)] == [silent, due]
-        assert [row["id"] for row in await database.rows("overdue", 200, 1)] == [silent]
-        assert [row["name"] for row in await database.rows("dead_actors", 15.0)] == ["silent"]
+        assert [row["id"] for row in await database.rows("overdue", before=200, most=10)] == [silent, due]
+        assert [row["id"] for row in await database.rows("overdue", before=200, most=1)] == [silent]
+        assert [row["name"] for row in await database.rows("dead_actors", after_s=15.0)] == ["silent"]
 
 
 async def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
@@ -200,7 +200,7 @@ async def test_a_statement_that_takes_too_long_is_of_unknown_outcome(database_ur
         await transaction.start()
         await blocker.execute("UPDATE game_states SET seq = seq WHERE room_id = $1", room)
         with pytest.raises(StorageUnavailable) as lost:
-            await database.rows("raise_epochs", [room], [0], within_s=0.1)
+            await database.rows("raise_epochs", rooms=[room], epochs=[0], within_s=0.1)
         assert lost.value.unknown
         await transaction.rollback()
         await blocker.close()
@@ -209,7 +209,7 @@ async def test_a_statement_that_takes_too_long_is_of_unknown_outcome(database_ur
 async def test_numbers_that_are_no_bigint_harm_nobody(database_url: str) -> None:
     async with connected(database_url) as database:
         with pytest.raises((StorageUnavailable, Conflict)):
-            await database.rows("log_after", "r", 2**70, 1)
+            await database.rows("log_after", room_id="r", after=2**70, most=1)
         assert await database.rows("ping")
 
 

@@ -131,7 +131,7 @@ class Doors:
         return socket
 
     async def log(self, room: str) -> list[Any]:
-        rows: list[Any] = await self.database.rows("log_commands", room, 0, 100_000)
+        rows: list[Any] = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
         return rows
 
 
@@ -150,7 +150,7 @@ async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
         host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
-        await database.rows("register_actor", "a", "node", 1, address, 1000)
+        await database.rows("register_actor", name="a", node="node", pid=1, address=address, capacity=1000)
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs, online = (

@@ -121,7 +121,7 @@ async def hosting(
     host = Host(name, database, published, HostDeps(time, reached.append, GrantSigner(*SECRET.all), GRACE))
     table = Table(host, name, time, published)
     table.reached = reached
-    await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)
+    await database.rows("register_actor", name=name, node="node", pid=1, address="127.0.0.1:1", capacity=capacity)
     running = asyncio.create_task(host.run())
     try:
         yield table
@@ -150,9 +150,19 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
     rows = open_rows(wish, room, f"C{number:05d}", "A table", UserId(host), name, START_MS)
     assert isinstance(rows, Opening), rows
     made = await database.row(
-        "create_room", room, f"C{number:05d}", rows.game, rows.settings, host, rows.max_players, at, None, name,
-        rows.state, rows.checkpoint,
-    )  # fmt: skip
+        "create_room",
+        room_id=room,
+        code=f"C{number:05d}",
+        game=rows.game,
+        settings=rows.settings,
+        host_id=host,
+        max_players=rows.max_players,
+        at=at,
+        creation_id=None,
+        host_name=name,
+        state=rows.state,
+        checkpoint=rows.checkpoint,
+    )
     assert made is not None
     return room
 
@@ -164,7 +174,7 @@ class _NoStarter:
 
 async def place(database: Database, room: RoomId, avoid: str | None = None) -> Epoch:
     """Place the room, with whoever is not `avoid`, as an edge does; returns its new epoch."""
-    row = await database.row("locate", room)
+    row = await database.row("locate", room_id=room)
     assert row is not None
     placed = await Directory(database, _NoStarter()).place(room, Epoch(row["epoch"]), avoid)
     assert placed.epoch > row["epoch"]
@@ -173,12 +183,12 @@ async def place(database: Database, room: RoomId, avoid: str | None = None) -> E
 
 async def log_of(database: Database, room: RoomId) -> list[Row]:
     """The whole log of a room, as (seq, epoch, user_id, command_id, …)."""
-    rows: list[Row] = await database.rows("log_commands", room, 0, 100_000)
+    rows: list[Row] = await database.rows("log_commands", room_id=room, after=0, most=100_000)
     return rows
 
 
 async def stored(database: Database, room: RoomId) -> Row:
-    row = await database.row("load_room", room)
+    row = await database.row("load_room", room_id=room)
     assert row is not None
     return row
 

@@ -235,7 +235,10 @@ class Rows:
         """The row of `load_room`. Members come in an order of the database's own."""
         room = self.written
         members = {
-            user: [row["display_name"], row["status"], row["changed_at"], user in self.spectators, row["banned"]]
+            user: {
+                **{name: row[name] for name in ("display_name", "status", "changed_at", "banned")},
+                "watching": user in self.spectators,
+            }
             for user, row in sorted(self.players.items())
         }
         return {

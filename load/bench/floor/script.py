@@ -14,6 +14,13 @@ from typing import Any
 import msgspec
 
 EPOCH = 1
+STATE = ("room_id", "epoch", "prev", "seq", "state", "at")
+LOG = (
+    *("room_id", "seq", "game", "hand", "user_id", "user_name", "command_id", "command", "answer", "events", "patch"),
+    *("outside", "private", "entropy", "at"),
+)
+PARAMETERS = (*(f"state_{name}" for name in STATE), *(f"log_{name}" for name in LOG))
+"""Of our commit. In this order they are numbered, those that a statement has."""
 _COMMAND_ID = "lpad(:seq::text, 32, '0')"
 
 
@@ -77,8 +84,12 @@ def _text(value: Any) -> str:
 
 
 def query(name: str) -> str:
-    """One of storage's statements, without its comments."""
+    """One of storage's statements, without its comments, its parameters as `$1`, `$2` and so on."""
     text = files("tavola.storage").joinpath("sql", "queries.sql").read_text()
     found = re.search(rf"^-- name: {name}\n(.*?)(?=^-- name: |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     assert found is not None, f"storage has no query {name}"
-    return re.sub(r"^--.*\n", "", found[1], flags=re.MULTILINE).strip()
+    text = re.sub(r"^--.*\n", "", found[1], flags=re.MULTILINE).strip()
+    named = re.compile(r"(?<!:):([a-z]\w*)")
+    used = set(named.findall(text))
+    numbers = {name: number for number, name in enumerate((name for name in PARAMETERS if name in used), 1)}
+    return named.sub(lambda token: f"${numbers[token[1]]}", text)

@@ -129,22 +129,23 @@ def in_postgres(postgres: Any) -> None:
         " user_id = excluded.user_id, command_id = excluded.command_id, command = excluded.command, at = excluded.at"
     )
     for name in ("commit", "commit_one"):
-        sql = before = postgres.QUERIES[name]
+        sql = before = postgres.QUERIES[name].source
         sql = sql.replace(
             "AND g.epoch = i.epoch AND g.seq = i.prev",
             f"AND (g.epoch = i.epoch AND g.seq = i.prev OR {unless.format('g.room_id')})",
         )
         sql = sql.replace(
-            "WHERE room_id = $1 AND epoch = $2 AND seq = $3",
-            f"WHERE room_id = $1 AND (epoch = $2 AND seq = $3 OR {unless.format('$1')})",
+            "WHERE room_id = :state_room_id AND epoch = :state_epoch AND seq = :state_prev",
+            "WHERE room_id = :state_room_id AND (epoch = :state_epoch AND seq = :state_prev"
+            f" OR {unless.format(':state_room_id')})",
         )
         fenceless = sql
         joined = "JOIN held ON held.room_id = l.room_id"
         sql = sql.replace(f"{joined}\n)", f"{joined} {overwrite}\n)", 1)
         sql = sql.replace("FROM held\nRETURNING room_id", f"FROM held {overwrite}\nRETURNING room_id")
         assert before != fenceless != sql, f"{name} is not what it was when this was written"
-        postgres.QUERIES[name] = sql
-    postgres.QUERIES["name_of_room"] = "SELECT name FROM rooms WHERE id = $1"
+        postgres.QUERIES[name] = postgres.Query(sql)
+    postgres.QUERIES["name_of_room"] = postgres.Query("SELECT name FROM rooms WHERE id = :room_id")
 
 
 def in_fanout(fanout: Any) -> None:
@@ -152,7 +153,7 @@ def in_fanout(fanout: Any) -> None:
     withheld: set[str] = set()
 
     async def _begin(self: Any, follower: Any, room: str) -> None:
-        row = await self._database.row("name_of_room", room)
+        row = await self._database.row("name_of_room", room_id=room)
         if row is not None and row["name"] == name_of("update withheld"):
             withheld.add(room)
         await begin(self, follower, room)
