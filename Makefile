@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test long check soak proof peers clean
+.PHONY: help dev test long check types soak proof peers clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell $(p) -c \
 	'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -25,10 +25,14 @@ dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS
 test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x')
 	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),tests/run)
 
-check: .venv/installed ## lint, format and types
+check: .venv/installed ## lint, format and types of the Python and, with Node 20, of the JavaScript
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@tests/javascript/check
+
+types: ## write tavola.d.ts from its source, tavola.js
+	@tests/javascript/check --write
 
 long: .venv/installed ## what `make test` leaves out for time: planted bugs, dying stacks, properties on 2,000 random games each (ARGS=tests/property: 5 to 7 minutes)
 	@$(BIN)/python -m pytest -m long --hypothesis-profile=long $(ARGS)
@@ -43,5 +47,5 @@ peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node
 	@$(BIN)/python -m tavola.load.bench.peers $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build tests/javascript/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.tavola/*' -prune -exec rm -rf {} +
