@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * tavola.js: the client of a Tavola server, one ES module without dependencies.
  *
