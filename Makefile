@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test long check docs soak proof peers clean another
+.PHONY: help dev test watch long check types docs soak proof peers clean another
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13 python3.14,$(shell $(p) -c \
 	'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
@@ -38,10 +38,19 @@ dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS
 test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x'; PYTHON=python3.13)
 	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),tests/run)
 
-check: .venv/installed ## lint, format and types
+watch: .venv/installed ## at each change, run the tests that it touches (ARGS=tests/unit/edge; the first run learns)
+	@exec $(BIN)/watchfiles --filter python --ignore-paths .venv,tests/javascript/node_modules \
+		'$(BIN)/python -m pytest --testmon -q $(or $(ARGS),tests/unit)' actors edge games load storage tavola tests
+
+check: .venv/installed ## lint, format, types and dead code of the Python and, with Node 20, of the JavaScript
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/vulture
 	@$(BIN)/mypy
+	@tests/javascript/check
+
+types: ## write tavola.d.ts from its source, tavola.js
+	@tests/javascript/check --write
 
 docs: .venv/installed ## the references from the code, and all of docs as a site in build/site; a dead link fails
 	@$(BIN)/python docs/generate.py
@@ -60,5 +69,5 @@ peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node
 	@$(BIN)/python -m tavola.load.bench.peers $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build tests/javascript/node_modules *.egg-info .testmondata* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.tavola/*' -prune -exec rm -rf {} +

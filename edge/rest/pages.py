@@ -72,7 +72,7 @@ class File(NamedTuple):
 
 
 def load(*audiences: Audience) -> dict[str, File]:
-    """The files of these folders, of all without one, by name. Raises `KeyError` for a kind that is not served."""
+    """The files of these folders (of all without one), by name. Raises `KeyError` for a kind that is not served."""
     files: dict[str, File] = {}
     for path in sorted(path for audience in audiences or get_args(Audience) for path in (FOLDER / audience).iterdir()):
         plain = path.read_bytes()

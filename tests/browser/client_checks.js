@@ -124,7 +124,7 @@ async function rejected(promise, type, what) {
     await promise;
   } catch (error) {
     if (error instanceof type) return error;
-    throw new Error(`${what}: threw ${error}`);
+    throw new Error(`${what}: threw ${error}`, { cause: error });
   }
   throw new Error(`${what}: did not throw`);
 }

@@ -31,6 +31,10 @@ export function cardText(cards) {
   return cards.map((card) => (card === "??" ? "?" : (card[0] === "T" ? "10" : card[0]) + SIGNS[card[1]])).join(" ");
 }
 
+/**
+ * @param {string} code
+ * @param {{ key?: string, dim?: boolean }} [props]
+ */
 export function card(code, { key, dim = false } = {}) {
   if (code === "??") return h("span", { class: "card back", key, role: "img", "aria-label": "hidden card" });
   const [rank, suit] = code;
@@ -42,6 +46,10 @@ export function card(code, { key, dim = false } = {}) {
   );
 }
 
+/**
+ * @param {string[]} codes
+ * @param {{ label?: string, key?: string, dim?: boolean }} [props]
+ */
 export function cards(codes, { label, key, dim } = {}) {
   return h(
     "span",
@@ -55,7 +63,11 @@ const numbers = new Intl.NumberFormat("en");
 /** 12500 → `12,500`. */
 export const amount = (chips) => numbers.format(chips);
 
-/** A stack of chips with its worth. */
+/**
+ * A stack of chips with its worth.
+ * @param {number} worth
+ * @param {{ key?: string, label?: string }} [props]
+ */
 export function chips(worth, { key, label } = {}) {
   const size = worth >= 1000 ? "large" : worth >= 100 ? "middle" : "small";
   return h(

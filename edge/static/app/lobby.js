@@ -132,7 +132,8 @@ export class LobbyPage {
 
   /** Saves the name in its field. Throws what is refused. */
   async #save() {
-    const name = document.getElementById("name")?.value.trim();
+    const field = /** @type {HTMLInputElement | null} */ (document.getElementById("name"));
+    const name = field?.value.trim();
     if (name && name !== this.#app.client.session?.display_name) await this.#app.rename(name);
   }
 

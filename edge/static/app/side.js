@@ -235,15 +235,16 @@ function statusText(seat, presence) {
   return status === "active" ? null : h("span", { class: `badge status-${status}` }, status.replaceAll("_", " "));
 }
 
-/** Follows what is added at the end, unless somebody is reading further up. */
+/**
+ * Follows what is added at the end, unless somebody is reading further up.
+ * @param {HTMLElement} element
+ */
 function keepAtEnd(element) {
   const toEnd = () => (element.scrollTop = element.scrollHeight);
   toEnd();
   new MutationObserver((changes) => {
-    const grown = changes.reduce(
-      (sum, change) => sum + [...change.addedNodes].reduce((each, node) => each + (node.offsetHeight ?? 0), 0),
-      0,
-    );
+    const added = /** @type {HTMLElement[]} */ (changes.flatMap((change) => [...change.addedNodes]));
+    const grown = added.reduce((sum, node) => sum + (node.offsetHeight ?? 0), 0);
     if (element.scrollHeight - element.scrollTop - element.clientHeight - grown < 40) toEnd();
   }).observe(element, { childList: true });
 }

@@ -1,8 +1,24 @@
-/** Types of tavola.js, the client of a Tavola server. Wire: docs/reference/protocol.md; use: docs/howto/client.md. */
+/**
+ * tavola.js: the client of a Tavola server, one ES module without dependencies.
+ *
+ * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
+ * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
+ * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is
+ * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
+ * `make types`.
+ *
+ *     const client = new Tavola();
+ *     await client.signIn("Ann");
+ *     client.connect();
+ *     const room = client.room("r_0123456789abcdef");
+ *     room.on("view", (view) => draw(view));
+ *     await room.act("raise", { amount: 40 });
+ */
+/** What goes over the wire, as docs/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Every refusal's code: protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
+/** Every refusal's code: docs/protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options"
   | "unauthenticated" | "token_expired" | "token_invalid"
@@ -10,29 +26,9 @@ export type RefusalCode =
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "message_too_large" | "corrupted_state" | "rate_limited"
+  | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "unavailable";
-
-/** The root of everything that this module throws. */
-export class TavolaError extends Error {}
-
-/** The server said no; nothing happened. */
-export class Refused extends TavolaError {
-  code: RefusalCode;
-  details?: { [name: string]: Json };
-  retry_after_ms?: number;
-  id?: string;
-  room?: string;
-}
-
-/** No answer came: whether it had an effect is not known. Sent again with the same `id`, it takes effect once. */
-export class Unanswered extends TavolaError {
-  id: string;
-}
-
-/** A REST request did not reach the server. */
-export class Unreachable extends TavolaError {}
 
 export type Role = "guest" | "approved" | "spectator" | "player";
 export type Status = "active" | "away" | "disconnected" | "sitting_out";
@@ -68,7 +64,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: protocol.md section 4. What is null on the server is absent. */
+/** What this user may see of a room: docs/protocol.md section 4. What is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;
@@ -116,124 +112,321 @@ export interface Ack {
   seq: number;
   [name: string]: any;
 }
-
-export interface Connection {
-  state: "idle" | "connecting" | "open" | "waiting" | "closed";
-  /** Attempts that failed since it was last open. */
-  attempt: number;
-  /** While waiting: when the next attempt is made, by this machine's clock, and the close code that led here. */
-  retry_at?: number;
-  code?: number;
-  /** When closed: `signed_out`, `refused`, `too_many`, `protocol`, or what `close` was called with. */
-  reason?: string;
+export type Session = {
+    user_id: string;
+    display_name: string;
+    expires_at?: string;
+};
+export type Connection = {
+    state: "idle" | "connecting" | "open" | "waiting" | "closed";
+    /**
+     * Attempts that failed since it was last open.
+     */
+    attempt: number;
+    /**
+     * While waiting: when the next attempt is made, by this machine's clock.
+     */
+    retry_at?: number;
+    /**
+     * While waiting: the close code that led here.
+     */
+    code?: number;
+    /**
+     * When closed: `signed_out`, `refused`, `too_many`, `protocol`, or what `close` was given.
+     */
+    reason?: string;
+};
+export type Times = {
+    [Name in keyof typeof TIMES]: number;
+};
+export type Options = {
+    /**
+     * The server's address; by default the page's own.
+     */
+    url?: string;
+    /**
+     * An identity token, where there is no session cookie.
+     */
+    token?: string;
+    /**
+     * Whether the session cookie may say who this is; by default in a page, and not elsewhere.
+     */
+    cookie?: boolean;
+    /**
+     * Where tokens are kept between visits; by default
+     * `localStorage`, where there is one.
+     */
+    storage?: Pick<Storage, "getItem" | "setItem"> | null;
+    WebSocket?: new (url: string, protocols: string[]) => any;
+    fetch?: typeof fetch;
+    random?: () => number;
+    times?: Partial<Times>;
+};
+export type RoomEvents = {
+    /**
+     * The view is another one; with the events that made it so (none for a full view).
+     */
+    view: [View, Event[]];
+    /**
+     * An update was applied. Each number comes once, in order.
+     */
+    update: [Update, View];
+    presence: [{
+        user_id: string;
+        status: Exclude<Status, "sitting_out">;
+    }];
+    /**
+     * The room cannot answer just now (the refusal's code, or `stale`), or can again.
+     */
+    trouble: [string | null];
+    /**
+     * A command was refused, or the room cannot be followed.
+     */
+    refused: [Refused];
+};
+export type ClientEvents = {
+    connection: [Connection];
+    /**
+     * The server refused something that belongs to no command and no room.
+     */
+    refused: [Refused];
+};
+export type Refusal = {
+    code: RefusalCode;
+    message?: string;
+    details?: {
+        [name: string]: Json;
+    };
+    retry_after_ms?: number;
+    id?: string;
+    room?: string;
+};
+export type Tokens = {
+    rejoin_token?: string;
+    seat_token?: string;
+};
+export type Kept = Tokens & {
+    user_id?: string;
+    code?: string;
+    seq?: number;
+    kept_at: number;
+};
+export type Frame = {
+    [name: string]: any;
+};
+export type Timer = ReturnType<typeof setTimeout>;
+export type Pending = {
+    frame: Frame;
+    until: number;
+    again?: Timer;
+    late?: Timer;
+    done: (ack: any) => void;
+    fail: (error: TavolaError) => void;
+};
+export declare const TIMES: Readonly<{
+    heartbeat_ms: 30000;
+    /** Silence after a heartbeat that means that the connection is dead. */
+    silence_ms: 10000;
+    /** The same, when there is a reason to ask: the page is seen again, the network came back. */
+    probe_ms: 4000;
+    /** From the first byte to `authenticated`. */
+    connect_ms: 10000;
+    backoff_ms: 250;
+    backoff_limit_ms: 10000;
+    /** After a close for flooding. */
+    flood_ms: 5000;
+    /** Before a missing number is asked for again. */
+    gap_ms: 3000;
+    /** What a token has left when a new one is asked for. */
+    renew_ms: 600000;
+    /** How long a command is tried. */
+    command_ms: 30000;
+}>;
+/** The root of everything that this module throws. */
+export declare class TavolaError extends Error {
+    /** @param {string} message */
+    constructor(message: string);
 }
-
-export interface Session {
-  user_id: string;
-  display_name: string;
-  expires_at?: string;
+/** The server said no: `code` is one of protocol.md section 5. The command had no effect. */
+export declare class Refused extends TavolaError {
+    code: RefusalCode;
+    details: {
+        [name: string]: Json;
+    } | undefined;
+    retry_after_ms: number | undefined;
+    id: string | undefined;
+    room: string | undefined;
+    /** @param {Refusal} error */
+    constructor({ code, message, details, retry_after_ms, id, room }: Refusal);
 }
-
-/** Milliseconds; see the source for what each is. */
-export interface Times {
-  heartbeat_ms: number;
-  silence_ms: number;
-  probe_ms: number;
-  connect_ms: number;
-  backoff_ms: number;
-  backoff_limit_ms: number;
-  flood_ms: number;
-  gap_ms: number;
-  renew_ms: number;
-  command_ms: number;
+/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+export declare class Unanswered extends TavolaError {
+    id: string;
+    /**
+     * @param {string} id
+     * @param {string} [reason]
+     */
+    constructor(id: string, reason?: string);
 }
-
-export const TIMES: Readonly<Times>;
-
-export interface Options {
-  /** The server's address; by default the page's own. */
-  url?: string;
-  /** An identity token, where there is no session cookie. */
-  token?: string;
-  /** Whether the session cookie may say who this is; by default in a page, and not elsewhere. */
-  cookie?: boolean;
-  /** Where tokens are kept between visits; by default `localStorage`, where there is one. */
-  storage?: Pick<Storage, "getItem" | "setItem"> | null;
-  WebSocket?: new (url: string, protocols: string[]) => any;
-  fetch?: typeof fetch;
-  random?: () => number;
-  times?: Partial<Times>;
+/** A request did not reach the server. */
+export declare class Unreachable extends TavolaError {
 }
-
-/** The JSON merge patch of RFC 7396. */
-export function merge(target: any, patch: any): any;
-
-declare class Emitter<Events extends { [name: string]: any[] }> {
-  /** Calls `listener` at each event; gives back what ends that. */
-  on<Name extends keyof Events>(name: Name, listener: (...detail: Events[Name]) => void): () => void;
+/**
+ * The JSON merge patch of RFC 7396. `target` stays as it is; what did not change is shared with it.
+ * @param {any} target
+ * @param {any} patch
+ * @returns {any}
+ */
+export declare function merge(target: any, patch: any): any;
+/**
+ * Events, and with what each calls its listeners. A listener that throws harms nobody else.
+ * @template {{ [Name in keyof Events]: any[] }} Events
+ */
+declare class Emitter<Events extends {
+    [Name in keyof Events]: any[];
+}> {
+    #private;
+    /**
+     * Calls `listener` at each event; gives back what ends that.
+     * @template {keyof Events} Name
+     * @param {Name} name
+     * @param {(...detail: Events[Name]) => void} listener
+     * @returns {() => void}
+     */
+    on<Name extends keyof Events>(name: Name, listener: (...detail: Events[Name]) => void): () => void;
 }
-
-interface RoomEvents {
-  [name: string]: any[];
-  /** The view is another one; with the events that made it so (none for a full view). */
-  view: [View, Event[]];
-  /** An update was applied. Each number comes once, in order. */
-  update: [Update, View];
-  presence: [{ user_id: string; status: Exclude<Status, "sitting_out"> }];
-  /** The room cannot answer just now (the refusal's code, or `stale`), or can again (null). */
-  trouble: [string | null];
-  /** A command was refused, or the room cannot be followed. */
-  refused: [Refused];
+/**
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * @extends {Emitter<RoomEvents>}
+ */
+export declare class Room extends Emitter<RoomEvents> {
+    #private;
+    id: string;
+    code: string | undefined;
+    /**
+     * Fulfilled with the first view; rejected when the room cannot be followed.
+     * @type {Promise<View>}
+     */
+    ready: Promise<View>;
+    /** @type {View | null} */
+    view: View | null;
+    seq: number;
+    /**
+     * The name of the history that `seq` is a number of, as it came with it.
+     * @type {number | undefined}
+     */
+    epoch: number | undefined;
+    /**
+     * Every update known of the past, oldest first.
+     * @type {Update[]}
+     */
+    history: Update[];
+    /**
+     * User → `active`, `away` or `disconnected`, as far as was told.
+     * @type {Map<string, Status>}
+     */
+    presence: Map<string, Status>;
+    /**
+     * The code of what keeps the room from answering just now, or null.
+     * @type {string | null}
+     */
+    trouble: string | null;
+    /**
+     * Sends a command until it is answered. Gives its `ack`; throws `Refused` or `Unanswered`.
+     * @param {string} type
+     * @param {{ [name: string]: Json | undefined }} [fields]
+     * @param {string} [id]
+     * @returns {Promise<Ack>}
+     */
+    command(type: string, fields?: {
+        [name: string]: Json | undefined;
+    }, id?: string): Promise<Ack>;
+    /**
+     * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+     * @param {string} move
+     * @param {{ [name: string]: Json | undefined }} [args]
+     * @param {number} [turn]
+     */
+    act(move: string, args?: {
+        [name: string]: Json | undefined;
+    }, turn?: number): Promise<Ack>;
+    /** @param {string} text */
+    chat(text: string): Promise<Ack>;
+    /** Stops following. Seat and membership stay. */
+    unfollow(): void;
 }
-
-export class Room extends Emitter<RoomEvents> {
-  private constructor();
-  readonly id: string;
-  readonly view: View | null;
-  readonly seq: number;
-  readonly epoch: number | undefined;
-  history: Update[];
-  readonly presence: Map<string, Status>;
-  readonly trouble: string | null;
-  readonly ready: Promise<View>;
-  /** Sends a command until it is answered. Throws `Refused` or `Unanswered`. */
-  command(type: string, fields?: { [name: string]: Json }, id?: string): Promise<Ack>;
-  /** Makes a move in the turn that the view shows, or in `turn`. */
-  act(move: string, args?: { [name: string]: Json }, turn?: number): Promise<Ack>;
-  chat(text: string): Promise<Ack>;
-  /** Stops following; seat and membership stay. */
-  unfollow(): void;
+/**
+ * The connection of one user to a Tavola server, over whatever happens to it.
+ * @extends {Emitter<ClientEvents>}
+ */
+export declare class Tavola extends Emitter<ClientEvents> {
+    #private;
+    /** @type {Times} */
+    times: Times;
+    url: string;
+    /**
+     * Who this is; null while that is not known.
+     * @type {Session | null}
+     */
+    session: Session | null;
+    /**
+     * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back).
+     * @type {Connection}
+     */
+    connection: Connection;
+    /**
+     * Rooms that are followed, by id.
+     * @type {Map<string, Room>}
+     */
+    rooms: Map<string, Room>;
+    /** @param {Options} [options] */
+    constructor(options?: Options);
+    /** The server's time in milliseconds, as near as is known. */
+    now(): number;
+    /**
+     * The session that this browser has already, or null.
+     * @returns {Promise<Session | null>}
+     */
+    resume(): Promise<Session | null>;
+    /**
+     * Signs in: the same user again if there is one, with another name if one is given; else a new guest.
+     * @param {string | null} [display_name]
+     */
+    signIn(display_name?: string | null): Promise<{
+        user_id: string;
+        display_name: string;
+        expires_at?: string;
+    }>;
+    /** Ends the session, everywhere. */
+    signOut(): Promise<void>;
+    /**
+     * One REST request. Gives the answer's JSON; throws `Refused` or `Unreachable`. `id` makes it safe to repeat.
+     * @param {string} method
+     * @param {string} path
+     * @param {Json} [body]
+     * @param {string} [id]
+     * @returns {Promise<any>}
+     */
+    request(method: string, path: string, body?: Json, id?: string): Promise<any>;
+    /** Connects, and stays connected until `close`. */
+    connect(): void;
+    /** Disconnects for good. Commands without an answer throw `Unanswered`. */
+    close(reason?: string): void;
+    /** Asks at once whether the connection is alive, or for a new one: for when there is a reason to doubt. */
+    probe(): void;
+    /**
+     * The room of that id, followed from now on. The same object for the same id.
+     * @param {string} id
+     * @param {{ code?: string }} [options]
+     * @returns {Room}
+     */
+    room(id: string, { code }?: {
+        code?: string;
+    }): Room;
+    /**
+     * Whether tokens are kept for the room of that id or code from an earlier visit.
+     * @param {string | undefined} named
+     */
+    remembers(named: string | undefined): boolean;
 }
-
-interface ClientEvents {
-  [name: string]: any[];
-  connection: [Connection];
-  /** The server refused something that belongs to no command and no room. */
-  refused: [Refused];
-}
-
-export class Tavola extends Emitter<ClientEvents> {
-  constructor(options?: Options);
-  readonly session: Session | null;
-  readonly connection: Connection;
-  readonly rooms: Map<string, Room>;
-  readonly times: Times;
-  readonly url: string;
-  /** The session there is, or null. */
-  resume(): Promise<Session | null>;
-  /** The same user again, or a new guest; under that name, if one is given. */
-  signIn(display_name?: string | null): Promise<Session>;
-  /** Ends the session everywhere. */
-  signOut(): Promise<void>;
-  connect(): void;
-  close(reason?: string): void;
-  /** Makes sure at once that the connection is alive. */
-  probe(): void;
-  /** The server's time in milliseconds. */
-  now(): number;
-  /** One REST request; throws `Refused` or `Unreachable`. */
-  request(method: string, path: string, body?: Json, id?: string): Promise<any>;
-  /** The room of that id, followed from now on. */
-  room(id: string, options?: { code?: string }): Room;
-  remembers(named: string | undefined): boolean;
-}
+export {};

@@ -4,7 +4,8 @@
  * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
  * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
  * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is
- * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts.
+ * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
+ * `make types`.
  *
  *     const client = new Tavola();
  *     await client.signIn("Ann");
@@ -12,6 +13,71 @@
  *     const room = client.room("r_0123456789abcdef");
  *     room.on("view", (view) => draw(view));
  *     await room.act("raise", { amount: 40 });
+ */
+
+/** @import { Ack, Event, Json, RefusalCode, Status, Update, View } from "./wire.d.ts" */
+
+/**
+ * @typedef {object} Session
+ * @property {string} user_id
+ * @property {string} display_name
+ * @property {string} [expires_at]
+ */
+/**
+ * @typedef {object} Connection
+ * @property {"idle" | "connecting" | "open" | "waiting" | "closed"} state
+ * @property {number} attempt Attempts that failed since it was last open.
+ * @property {number} [retry_at] While waiting: when the next attempt is made, by this machine's clock.
+ * @property {number} [code] While waiting: the close code that led here.
+ * @property {string} [reason] When closed: `signed_out`, `refused`, `too_many`, `protocol`, or what `close` was given.
+ */
+/** @typedef {{ [Name in keyof typeof TIMES]: number }} Times Milliseconds. */
+/**
+ * @typedef {object} Options
+ * @property {string} [url] The server's address; by default the page's own.
+ * @property {string} [token] An identity token, where there is no session cookie.
+ * @property {boolean} [cookie] Whether the session cookie may say who this is; by default in a page, and not elsewhere.
+ * @property {Pick<Storage, "getItem" | "setItem"> | null} [storage] Where tokens are kept between visits; by default
+ *   `localStorage`, where there is one.
+ * @property {new (url: string, protocols: string[]) => any} [WebSocket]
+ * @property {typeof fetch} [fetch]
+ * @property {() => number} [random]
+ * @property {Partial<Times>} [times]
+ */
+/**
+ * @typedef {object} RoomEvents
+ * @property {[View, Event[]]} view The view is another one; with the events that made it so (none for a full view).
+ * @property {[Update, View]} update An update was applied. Each number comes once, in order.
+ * @property {[{ user_id: string, status: Exclude<Status, "sitting_out"> }]} presence
+ * @property {[string | null]} trouble The room cannot answer just now (the refusal's code, or `stale`), or can again.
+ * @property {[Refused]} refused A command was refused, or the room cannot be followed.
+ */
+/**
+ * @typedef {object} ClientEvents
+ * @property {[Connection]} connection
+ * @property {[Refused]} refused The server refused something that belongs to no command and no room.
+ */
+/**
+ * @typedef {object} Refusal
+ * @property {RefusalCode} code
+ * @property {string} [message]
+ * @property {{ [name: string]: Json }} [details]
+ * @property {number} [retry_after_ms]
+ * @property {string} [id]
+ * @property {string} [room]
+ */
+/** @typedef {{ rejoin_token?: string, seat_token?: string }} Tokens */
+/** @typedef {Tokens & { user_id?: string, code?: string, seq?: number, kept_at: number }} Kept */
+/** @typedef {{ [name: string]: any }} Frame */
+/** @typedef {ReturnType<typeof setTimeout>} Timer */
+/**
+ * @typedef {object} Pending
+ * @property {Frame} frame
+ * @property {number} until
+ * @property {Timer} [again]
+ * @property {Timer} [late]
+ * @property {(ack: any) => void} done
+ * @property {(error: TavolaError) => void} fail
  */
 
 const SUBPROTOCOL = "tavola.v1";
@@ -48,6 +114,7 @@ export const TIMES = Object.freeze({
 
 /** The root of everything that this module throws. */
 export class TavolaError extends Error {
+  /** @param {string} message */
   constructor(message) {
     super(message);
     this.name = this.constructor.name;
@@ -56,14 +123,23 @@ export class TavolaError extends Error {
 
 /** The server said no: `code` is one of protocol.md section 5. The command had no effect. */
 export class Refused extends TavolaError {
+  /** @param {Refusal} error */
   constructor({ code, message, details, retry_after_ms, id, room }) {
     super(message ?? code);
-    Object.assign(this, { code, details, retry_after_ms, id, room });
+    this.code = code;
+    this.details = details;
+    this.retry_after_ms = retry_after_ms;
+    this.id = id;
+    this.room = room;
   }
 }
 
 /** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
 export class Unanswered extends TavolaError {
+  /**
+   * @param {string} id
+   * @param {string} [reason]
+   */
   constructor(id, reason) {
     super(reason ?? "No answer came in time.");
     this.id = id;
@@ -73,9 +149,15 @@ export class Unanswered extends TavolaError {
 /** A request did not reach the server. */
 export class Unreachable extends TavolaError {}
 
-/** The JSON merge patch of RFC 7396. `target` stays as it is; what did not change is shared with it. */
+/**
+ * The JSON merge patch of RFC 7396. `target` stays as it is; what did not change is shared with it.
+ * @param {any} target
+ * @param {any} patch
+ * @returns {any}
+ */
 export function merge(target, patch) {
   if (!isObject(patch)) return patch;
+  /** @type {Frame} */
   const merged = isObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete merged[key];
@@ -84,18 +166,36 @@ export function merge(target, patch) {
   return merged;
 }
 
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+/** @returns {value is Frame} */
+const isObject = (/** @type {unknown} */ value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Events: `on` gives back what ends it. A listener that throws harms nobody else. */
+/**
+ * Events, and with what each calls its listeners. A listener that throws harms nobody else.
+ * @template {{ [Name in keyof Events]: any[] }} Events
+ */
 class Emitter {
+  /** @type {Map<keyof Events, Set<(...detail: any[]) => void>>} */
   #listeners = new Map();
 
+  /**
+   * Calls `listener` at each event; gives back what ends that.
+   * @template {keyof Events} Name
+   * @param {Name} name
+   * @param {(...detail: Events[Name]) => void} listener
+   * @returns {() => void}
+   */
   on(name, listener) {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
-    return () => listeners.delete(listener);
+    return () => void listeners.delete(listener);
   }
 
+  /**
+   * @internal
+   * @template {keyof Events} Name
+   * @param {Name} name
+   * @param {Events[Name]} detail
+   */
   emit(name, ...detail) {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
@@ -113,10 +213,12 @@ class Emitter {
 class Keep {
   #storage;
 
+  /** @param {Options["storage"]} storage */
   constructor(storage) {
     this.#storage = storage;
   }
 
+  /** @returns {{ [room: string]: Kept }} */
   all() {
     try {
       const kept = JSON.parse(this.#storage?.getItem(KEPT) ?? "{}");
@@ -126,10 +228,18 @@ class Keep {
     }
   }
 
+  /**
+   * @param {string} room
+   * @returns {Kept | undefined}
+   */
   get(room) {
     return this.all()[room];
   }
 
+  /**
+   * @param {string} room
+   * @param {Partial<Kept>} fields
+   */
   set(room, fields) {
     if (!this.#storage) return;
     const kept = this.all();
@@ -138,11 +248,13 @@ class Keep {
     this.#write(Object.fromEntries(newest.slice(0, KEPT_LIMIT)));
   }
 
+  /** @param {string} room */
   forget(room) {
     const { [room]: _, ...others } = this.all();
     this.#write(others);
   }
 
+  /** @param {{ [room: string]: Kept }} kept */
   #write(kept) {
     try {
       this.#storage?.setItem(KEPT, JSON.stringify(kept));
@@ -152,44 +264,84 @@ class Keep {
   }
 }
 
-/** One room that this client follows. `view` is what the server would give now, as far as is known. */
+/**
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * @extends {Emitter<RoomEvents>}
+ */
 export class Room extends Emitter {
+  /** @type {View | null} */
   view = null;
   seq = 0;
-  /** The name of the history that `seq` is a number of, as it came with it. */
+  /**
+   * The name of the history that `seq` is a number of, as it came with it.
+   * @type {number | undefined}
+   */
   epoch = undefined;
-  /** Every update known of the past, oldest first. */
+  /**
+   * Every update known of the past, oldest first.
+   * @type {Update[]}
+   */
   history = [];
-  /** User → `active`, `away` or `disconnected`, as far as was told. */
+  /**
+   * User → `active`, `away` or `disconnected`, as far as was told.
+   * @type {Map<string, Status>}
+   */
   presence = new Map();
-  /** The code of what keeps the room from answering just now, or null. */
+  /**
+   * The code of what keeps the room from answering just now, or null.
+   * @type {string | null}
+   */
   trouble = null;
 
   #client;
+  /** @type {Map<number, Update>} */
   #ahead = new Map();
+  /** @type {Timer | undefined} */
   #asking;
+  /** @type {{ resolve(view: View): void, reject(refused: Refused): void } | undefined} */
   #settle;
 
+  /**
+   * @internal
+   * @param {Tavola} client
+   * @param {string} id
+   * @param {string} [code]
+   */
   constructor(client, id, code) {
     super();
     this.#client = client;
     this.id = id;
     this.code = code;
-    /** Fulfilled with the first view; rejected when the room cannot be followed. */
+    /**
+     * Fulfilled with the first view; rejected when the room cannot be followed.
+     * @type {Promise<View>}
+     */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.ready.catch(() => {}); // Whoever waits for it is told; nobody need wait.
   }
 
-  /** Sends a command until it is answered. Gives its `ack`; throws `Refused` or `Unanswered`. */
+  /**
+   * Sends a command until it is answered. Gives its `ack`; throws `Refused` or `Unanswered`.
+   * @param {string} type
+   * @param {{ [name: string]: Json | undefined }} [fields]
+   * @param {string} [id]
+   * @returns {Promise<Ack>}
+   */
   command(type, fields = {}, id = undefined) {
     return this.#client._command(this, type, fields, id);
   }
 
-  /** Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one. */
+  /**
+   * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+   * @param {string} move
+   * @param {{ [name: string]: Json | undefined }} [args]
+   * @param {number} [turn]
+   */
   act(move, args = {}, turn = this.view?.turn?.number) {
     return this.command("act", { ...args, move, ...(turn === undefined ? {} : { turn }) });
   }
 
+  /** @param {string} text */
   chat(text) {
     return this.command("chat", { text });
   }
@@ -202,8 +354,13 @@ export class Room extends Emitter {
 
   // What the client tells it. Not for others.
 
+  /**
+   * @internal
+   * @param {Frame} frame
+   */
   _hydrated({ seq, epoch, at, view, stale }) {
     if (this.view && seq < this.seq && stale) return; // Only older than what was merged meanwhile.
+    /** @type {Update[]} */
     const recent = view.recent ?? [];
     if (this.view && !this.#goesOn({ seq, epoch }, recent)) {
       // The server's database went back: what was shown beyond that never was, and its numbers are given again.
@@ -212,17 +369,21 @@ export class Room extends Emitter {
     }
     this.seq = seq;
     this.epoch = epoch;
-    this.view = { ...view, seq, at };
+    const shown = (this.view = { ...view, seq, at });
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of recent) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
     this._token(view.me);
     this._troubled(stale ? "stale" : null);
-    this.#settle.resolve(this.view);
-    this.emit("view", this.view, []);
+    this.#settle?.resolve(shown);
+    this.emit("view", shown, []);
     this.#drain();
   }
 
+  /**
+   * @internal
+   * @param {Update} update
+   */
   _updated(update) {
     if (!this.view || update.seq <= this.seq) return;
     if (update.seq > this.seq + 1) {
@@ -234,11 +395,19 @@ export class Room extends Emitter {
     this.#drain();
   }
 
+  /**
+   * @internal
+   * @param {Frame} frame
+   */
   _present({ user_id, status }) {
     this.presence.set(user_id, status);
     this.emit("presence", { user_id, status });
   }
 
+  /**
+   * @internal
+   * @param {Tokens & { [name: string]: any } | undefined} fields
+   */
   _token(fields) {
     const { rejoin_token, seat_token } = fields ?? {};
     if (rejoin_token || seat_token) {
@@ -246,49 +415,67 @@ export class Room extends Emitter {
     }
   }
 
+  /**
+   * @internal
+   * @param {string | null} code
+   */
   _troubled(code) {
     if (code === this.trouble) return;
     this.trouble = code;
     this.emit("trouble", code);
   }
 
-  /** The server will not let it be followed. */
+  /**
+   * The server will not let it be followed.
+   * @internal
+   * @param {Refused} refused
+   */
   _refused(refused) {
-    this.#settle.reject(refused);
+    this.#settle?.reject(refused);
     this.emit("refused", refused);
   }
 
-  /** Whether a full view is of the history that was shown, as far as can be told. */
+  /**
+   * Whether a full view is of the history that was shown, as far as can be told.
+   * @param {{ seq: number, epoch: number }} view
+   * @param {Update[]} recent
+   */
   #goesOn(view, recent) {
     const there = [view, ...recent].find((update) => update.seq === this.seq);
     return view.seq >= this.seq && (there === undefined || there.epoch === this.epoch);
   }
 
-  /** What the server needs to know to send no more than is missing. */
+  /**
+   * What the server needs to know to send no more than is missing.
+   * @internal
+   * @returns {{ after?: number, epoch?: number }}
+   */
   get _seen() {
     if (!this.view) return {};
     return { after: this.seq, ...(this.epoch === undefined ? {} : { epoch: this.epoch }) };
   }
 
+  /** @param {Update} update */
   #apply(update) {
     const { seq, epoch, at, events = [], patch } = update;
-    const recent = [...(this.view.recent ?? []), { seq, epoch, at, events }].slice(-20);
+    const recent = [...(this.view?.recent ?? []), { seq, epoch, at, events }].slice(-20);
     this.seq = seq;
     this.epoch = epoch;
-    this.view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
+    /** @type {View} */
+    const view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
+    this.view = view;
     this.history = [...this.history, update].slice(-HISTORY_LIMIT);
     this._token(update);
     this._token(patch?.me);
     this._troubled(null);
-    this.emit("update", update, this.view);
-    this.emit("view", this.view, events);
+    this.emit("update", update, view);
+    this.emit("view", view, events);
   }
 
   /** Applies what had to wait, as far as it now fits. */
   #drain() {
-    for (const seq of [...this.#ahead.keys()].sort((a, b) => a - b)) {
+    for (const [seq, update] of [...this.#ahead].sort(([a], [b]) => a - b)) {
       if (seq > this.seq + 1) break;
-      const update = this.#ahead.get(seq);
       this.#ahead.delete(seq);
       if (seq === this.seq + 1) this.#apply(update);
     }
@@ -308,40 +495,60 @@ export class Room extends Emitter {
   }
 }
 
-/** The connection of one user to a Tavola server, over whatever happens to it. */
+/**
+ * The connection of one user to a Tavola server, over whatever happens to it.
+ * @extends {Emitter<ClientEvents>}
+ */
 export class Tavola extends Emitter {
-  /** Who this is: `user_id`, `display_name`; null while that is not known. */
+  /**
+   * Who this is; null while that is not known.
+   * @type {Session | null}
+   */
   session = null;
-  /** `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back). */
+  /**
+   * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back).
+   * @type {Connection}
+   */
   connection = { state: "idle", attempt: 0 };
-  /** Rooms that are followed, by id. */
+  /**
+   * Rooms that are followed, by id.
+   * @type {Map<string, Room>}
+   */
   rooms = new Map();
 
   #options;
   #token;
   #keep;
+  /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {Map<string, Pending>} */
   #pending = new Map();
   #credential = 0;
   #attempt = 0;
+  /** @type {Frame | null} */
   #closing = null;
+  /** @type {{ [name in "retry" | "beat" | "dead"]: Timer | undefined }} */
   #timers = { retry: undefined, beat: undefined, dead: undefined };
+  /** @type {{ round: number, offset: number } | null} */
   #clock = null;
   #asked_at = 0;
   #count = 0;
 
+  /** @param {Options} [options] */
   constructor(options = {}) {
     super();
+    /** @type {Location | undefined} */
     const page = globalThis.location;
     this.#options = {
       url: page?.origin,
       cookie: page !== undefined,
       WebSocket: globalThis.WebSocket,
-      fetch: (...request) => globalThis.fetch(...request),
+      fetch: (/** @type {Parameters<typeof fetch>} */ ...request) => globalThis.fetch(...request),
       random: Math.random,
       storage: storageOf(globalThis),
       ...options,
     };
+    /** @type {Times} */
     this.times = { ...TIMES, ...options.times };
     this.url = String(this.#options.url ?? "").replace(/\/+$/, "");
     this.#token = options.token;
@@ -358,7 +565,10 @@ export class Tavola extends Emitter {
 
   // Who
 
-  /** The session that this browser has already, or null. */
+  /**
+   * The session that this browser has already, or null.
+   * @returns {Promise<Session | null>}
+   */
   async resume() {
     try {
       return this.#known(await this.request("GET", "/api/session"));
@@ -368,7 +578,10 @@ export class Tavola extends Emitter {
     }
   }
 
-  /** Signs in: the same user again if there is one, with another name if one is given; else a new guest. */
+  /**
+   * Signs in: the same user again if there is one, with another name if one is given; else a new guest.
+   * @param {string | null} [display_name]
+   */
   async signIn(display_name) {
     return this.#known(await this.request("POST", "/api/session", display_name ? { display_name } : {}));
   }
@@ -382,14 +595,23 @@ export class Tavola extends Emitter {
     this.close("signed_out");
   }
 
+  /** @param {Session & { token?: string }} known */
   #known({ token, ...session }) {
     if (token && !this.#options.cookie) this.#token = token; // A page needs none: scripts cannot read the cookie.
     this.session = session;
     return session;
   }
 
-  /** One REST request. Gives the answer's JSON; throws `Refused` or `Unreachable`. `id` makes it safe to repeat. */
+  /**
+   * One REST request. Gives the answer's JSON; throws `Refused` or `Unreachable`. `id` makes it safe to repeat.
+   * @param {string} method
+   * @param {string} path
+   * @param {Json} [body]
+   * @param {string} [id]
+   * @returns {Promise<any>}
+   */
   async request(method, path, body = undefined, id = undefined) {
+    /** @type {{ [name: string]: string }} */
     const headers = { Accept: "application/json", "X-Requested-With": "tavola" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
@@ -442,7 +664,7 @@ export class Tavola extends Emitter {
     const socket = new WebSocket(`${this.url.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
     this.#socket = socket;
     this.#closing = null;
-    const mine = (handle) => (event) => this.#socket === socket && handle(event);
+    const mine = (/** @type {(event: any) => void} */ handle) => (/** @type {any} */ event) => this.#socket === socket && handle(event);
     socket.onopen = mine(() => this.#authenticate());
     socket.onmessage = mine(({ data }) => this.#frame(data));
     socket.onclose = mine(({ code }) => this.#closed(code));
@@ -454,13 +676,14 @@ export class Tavola extends Emitter {
   #abandon() {
     const socket = this.#socket;
     this.#socket = null;
-    for (const timer of Object.keys(this.#timers)) clearTimeout(this.#timers[timer]);
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     for (const command of this.#pending.values()) clearTimeout(command.again);
     if (socket && socket.readyState < 2) socket.close(1000);
   }
 
   /** What may say who we are, best first: a token we were given, the cookie, and what the rooms gave us. */
   #credentials() {
+    /** @type {{ token?: string, seat_token?: string, rejoin_token?: string }[]} */
     const ways = [];
     if (this.#token) ways.push({ token: this.#token });
     if (this.#options.cookie) ways.push({});
@@ -473,7 +696,9 @@ export class Tavola extends Emitter {
   }
 
   #authenticate() {
+    /** @type {{ [room: string]: number | undefined }} */
     const after = {};
+    /** @type {{ [room: string]: number | undefined }} */
     const epochs = {};
     for (const [id, { _seen }] of this.rooms) {
       if ("after" in _seen) after[id] = _seen.after;
@@ -483,6 +708,7 @@ export class Tavola extends Emitter {
     this._send({ type: "authenticate", ...(this.#credentials()[this.#credential] ?? {}), after, epochs });
   }
 
+  /** @param {Frame} frame */
   #authenticated(frame) {
     clearTimeout(this.#timers.dead);
     this.#attempt = this.#credential = 0;
@@ -496,13 +722,14 @@ export class Tavola extends Emitter {
     this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
   }
 
+  /** @param {Room} room */
   #join(room) {
     const { id, code } = room;
     this._send({ type: "join_room", room: id, ...room._seen, ...(code && { code }) });
   }
 
   #beat(patience = this.times.silence_ms) {
-    if (this.#token && Date.parse(this.session?.expires_at) - this.now() < this.times.renew_ms) {
+    if (this.#token && Date.parse(this.session?.expires_at ?? "") - this.now() < this.times.renew_ms) {
       this.signIn().catch(() => {}); // The token still holds; the next beat tries again.
     }
     clearTimeout(this.#timers.beat);
@@ -513,12 +740,14 @@ export class Tavola extends Emitter {
     this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
   }
 
+  /** @param {number} server_time */
   #told_time(server_time) {
     const round = Date.now() - this.#asked_at;
     if (this.#clock && round > this.#clock.round * 2 + 20) return; // A slow answer says less than what is known.
     this.#clock = { round, offset: server_time + round / 2 - Date.now() };
   }
 
+  /** @param {number} code */
   #closed(code) {
     const { reconnect_after_ms } = this.#closing ?? {};
     this.#abandon();
@@ -526,12 +755,17 @@ export class Tavola extends Emitter {
       if (++this.#credential < this.#credentials().length) return this.#open();
       return this.close("signed_out");
     }
+    /** @type {{ [code: number]: string }} */
     const reasons = { 4400: "protocol", 4403: "refused", 4409: "too_many" };
     if (reasons[code]) return this.close(reasons[code]);
     this.#wait(code, this.#delay(code, reconnect_after_ms));
   }
 
-  /** How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at once. */
+  /**
+   * How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at once.
+   * @param {number} code
+   * @param {number} [asked_ms]
+   */
   #delay(code, asked_ms) {
     const { backoff_ms, backoff_limit_ms, flood_ms } = this.times;
     const chance = this.#options.random();
@@ -541,12 +775,17 @@ export class Tavola extends Emitter {
     return Math.min(backoff_limit_ms, backoff_ms * 2 ** this.#attempt) * (0.5 + chance / 2);
   }
 
+  /**
+   * @param {number} code
+   * @param {number} delay
+   */
   #wait(code, delay) {
     this.#attempt += 1;
     this.#timers.retry = setTimeout(() => this.#open(), delay);
     this.#say({ state: "waiting", attempt: this.#attempt, code, retry_at: Date.now() + delay });
   }
 
+  /** @param {Connection} connection */
   #say(connection) {
     this.connection = connection;
     this.emit("connection", connection);
@@ -554,6 +793,7 @@ export class Tavola extends Emitter {
 
   // Frames
 
+  /** @param {string} data */
   #frame(data) {
     const frame = parsed(data);
     if (!frame) return;
@@ -565,7 +805,7 @@ export class Tavola extends Emitter {
       case "hydrated":
         return room?._hydrated(frame);
       case "update":
-        return room?._updated(frame);
+        return room?._updated(/** @type {any} */ (frame));
       case "updates":
         for (const update of frame.updates) room?._updated(update);
         return undefined;
@@ -590,6 +830,10 @@ export class Tavola extends Emitter {
     }
   }
 
+  /**
+   * @param {any} frame
+   * @param {Room | undefined} room
+   */
   #refused(frame, room) {
     const refused = new Refused(frame);
     const command = this.#pending.get(frame.id);
@@ -618,7 +862,12 @@ export class Tavola extends Emitter {
 
   // Rooms and commands
 
-  /** The room of that id, followed from now on. The same object for the same id. */
+  /**
+   * The room of that id, followed from now on. The same object for the same id.
+   * @param {string} id
+   * @param {{ code?: string }} [options]
+   * @returns {Room}
+   */
   room(id, { code } = {}) {
     let room = this.rooms.get(id);
     if (!room) {
@@ -629,42 +878,67 @@ export class Tavola extends Emitter {
     return room;
   }
 
-  /** Whether tokens are kept for the room of that id or code from an earlier visit. */
+  /**
+   * Whether tokens are kept for the room of that id or code from an earlier visit.
+   * @param {string | undefined} named
+   */
   remembers(named) {
     const kept = this.#keep.all();
-    return named in kept || Object.values(kept).some(({ code }) => code === named);
+    return named !== undefined && (named in kept || Object.values(kept).some(({ code }) => code === named));
   }
 
+  /**
+   * @internal
+   * @param {Room} room
+   */
   _unfollow(room) {
     if (this.rooms.get(room.id) !== room) return;
     this.rooms.delete(room.id);
     this._send({ type: "leave_room", room: room.id });
   }
 
+  /**
+   * @internal
+   * @param {Room} room
+   * @param {Tokens} tokens
+   */
   _keep(room, tokens) {
     this.#keep.set(room.id, { user_id: this.session?.user_id, code: room.view?.room.code, seq: room.seq, ...tokens });
   }
 
+  /**
+   * @internal
+   * @param {Frame} frame
+   */
   _send(frame) {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
   }
 
+  /**
+   * @internal
+   * @param {Room} room
+   * @param {string} type
+   * @param {{ [name: string]: Json | undefined }} fields
+   * @param {string} [id]
+   * @returns {Promise<Ack>}
+   */
   _command(room, type, fields, id = this.#id()) {
     const frame = { ...fields, type, id, room: room.id };
     const limit = this.times.command_ms;
     return new Promise((resolve, reject) => {
-      const no = (code, message) => reject(new Refused({ code, message, id, room: room.id }));
+      const no = (/** @type {RefusalCode} */ code, /** @type {string} */ message) => reject(new Refused({ code, message, id, room: room.id }));
       if (this.connection.state === "closed") return reject(new Unanswered(id, "The connection is closed."));
       if (this.#pending.size >= PENDING_LIMIT) return no("overloaded", "Too many commands wait for an answer.");
       if (new TextEncoder().encode(JSON.stringify(frame)).length > FRAME_LIMIT) {
         return no("message_too_large", "A message has at most 32 KiB.");
       }
-      const settled = (settle) => (value) => {
+      const settled = (/** @type {(value: any) => void} */ settle) => (/** @type {any} */ value) => {
         this.#pending.delete(id);
         clearTimeout(command.again);
         clearTimeout(command.late);
         settle(value);
       };
+      /** @type {Pending} */
       const command = {
         frame,
         until: Date.now() + limit,
@@ -692,9 +966,16 @@ export class Tavola extends Emitter {
   }
 }
 
-/** Refusals that say "not now" rather than "no". */
-const mayPass = ({ retry_after_ms }) => retry_after_ms !== undefined;
+/**
+ * Refusals that say "not now" rather than "no".
+ * @returns {refused is Refused & { retry_after_ms: number }}
+ */
+const mayPass = (/** @type {Refused} */ refused) => refused.retry_after_ms !== undefined;
 
+/**
+ * @param {string} text
+ * @returns {Frame | null}
+ */
 function parsed(text) {
   try {
     const value = JSON.parse(text);
@@ -704,7 +985,10 @@ function parsed(text) {
   }
 }
 
-/** `localStorage`, where there is one that may be used. */
+/**
+ * `localStorage`, where there is one that may be used.
+ * @param {typeof globalThis} scope
+ */
 function storageOf(scope) {
   try {
     return scope.localStorage ?? null;
