@@ -89,13 +89,33 @@ def _present_heir(room: Room) -> UserId | None:
 
 def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
     """What is due for the first player whose grace is over."""
+    found = _first_overdue(room, now)
+    if found is None:
+        return Nothing()
+    index, seat, away = found
+    if away.step == "away":
+        return _disconnect(room, index, seat, away, now, entropy)
+    return _free(room, index, away, now, entropy)
+
+
+def given_up(room: Room, now: int) -> Decision | Nothing:
+    """The same without asking the game, which failed when it was asked: a player is disconnected without sitting out,
+    and keeps the seat until the game frees it."""
+    found = _first_overdue(room, now)
+    if found is None:
+        return Nothing()
+    index, seat, away = found
+    if away.step == "away":
+        gone = _with_away(room, index, replace(away, step="disconnected"), now)
+        return Decision(gone, (_about("player_disconnected", index, seat.user),))
+    return Decision(_with_away(room, index, replace(away, step="leaving"), now), ())
+
+
+def _first_overdue(room: Room, now: int) -> tuple[SeatIndex, Seat, Away] | None:
     for index, seat in room.table.seats.items():
-        if seat.away is None or (due := clock.due_for(seat.away)) is None or now < due:
-            continue
-        if seat.away.step == "away":
-            return _disconnect(room, index, seat, seat.away, now, entropy)
-        return _free(room, index, seat.away, now, entropy)
-    return Nothing()
+        if seat.away is not None and (due := clock.due_for(seat.away)) is not None and now >= due:
+            return index, seat, seat.away
+    return None
 
 
 def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, entropy: Entropy) -> Decision:

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
 import signal
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import ray
 import structlog
+from ray.job_config import JobConfig
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors import ceiling
+from actors.ceiling import Full, Node
 from actors.directory import ClusterUnavailable
 from actors.remote import RoomActor, StewardActor
+from storage.postgres import Database
 from tavola.settings import Settings
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 START_TIMEOUT_S = 30.0
 STARTS_AT_ONCE = 4
 """Actors that one process starts at a time, where each carries one room."""
+FULL_S = 1.0
+"""For how long a cluster that was found full is not asked again."""
 STEWARD = "steward"
 _OPTIONS: dict[str, Any] = {
     "lifetime": "detached",
@@ -53,6 +63,8 @@ def join(settings: Settings) -> None:
         ray.init(
             address=settings.ray_address,
             namespace=settings.namespace,
+            # A job of one's own makes the workers look for modules in this process' working folder before all others.
+            job_config=JobConfig(_client_job=True),
             log_to_driver=False,
             configure_logging=False,
         )
@@ -61,13 +73,16 @@ def join(settings: Settings) -> None:
 class Cluster:
     """The cluster's actors, for one process that has joined it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings.for_actors()
+        self._database = database
         self._starting: set[asyncio.Task[None]] = set()
         self._at_once = STARTS_AT_ONCE if settings.rooms_per_actor == 1 else 1
+        self._full_until = 0.0
 
     async def start_actor(self) -> None:
-        """Start a room actor; on return one more listens. Who finds enough of them starting waits for one of those."""
+        """Start a room actor; on return one more listens. Who finds enough of them starting waits for one of those.
+        Raises `Full` when every node has as many as it carries; then nothing was started."""
         if len(self._starting) < self._at_once:
             task = asyncio.create_task(self._start())
             self._starting.add(task)
@@ -79,14 +94,29 @@ class Cluster:
                 task.result()
 
     async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._full_until:
+            raise Full("no node carries another room actor")
         name = f"room-actor-{secrets.token_hex(6)}"
-        log.info("actor.starting", actor=name)
-        await _in_thread(self._start_blocking, name)
+        try:
+            nodes = await _in_thread(_nodes)
+            most = ceiling.ceilings(nodes, self._settings.room_actors_per_node)
+            roomy = await ceiling.with_room(self._database, nodes, most)
+            where = None if len(roomy) == len(nodes) else random.choice(roomy)
+            log.info("actor.starting", actor=name)
+            await _in_thread(self._start_blocking, name, most, where)
+        except Full as full:
+            self._full_until = loop.time() + FULL_S
+            log.warning("actors.full", reason=str(full))
+            raise
 
-    def _start_blocking(self, name: str) -> None:
+    def _start_blocking(self, name: str, most: Mapping[str, int], where: Node | None) -> None:
+        """Wherever Ray likes, unless some nodes are full."""
         options = {**_OPTIONS, "name": name, "namespace": self._settings.namespace}
+        if where is not None:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(where.id, soft=True)
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
-        ray.get(actor.start.remote(), timeout=START_TIMEOUT_S)
+        ray.get(actor.start.remote(most), timeout=START_TIMEOUT_S)
 
     async def end_actor(self, name: str) -> None:
         """End a room actor, if it still runs. Its rooms are safe."""
@@ -96,19 +126,30 @@ class Cluster:
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=self._settings.namespace))
 
-    async def ensure_steward(self) -> None:
-        """On return the steward runs."""
-        await _in_thread(self._ensure_blocking)
 
-    def _ensure_blocking(self) -> None:
-        options = {**_OPTIONS, "name": STEWARD, "namespace": self._settings.namespace, "get_if_exists": True}
-        steward: Any = ray.remote(StewardActor).options(**options).remote(self._settings)
-        ray.get(steward.start.remote(), timeout=START_TIMEOUT_S)
+async def ensure_steward(settings: Settings) -> None:
+    """On return the steward runs, in the cluster that this process has joined."""
+    await _in_thread(_ensure_blocking, settings)
 
 
-async def _in_thread(call: Any, *arguments: Any) -> None:
+def _ensure_blocking(settings: Settings) -> None:
+    options = {**_OPTIONS, "name": STEWARD, "namespace": settings.namespace, "get_if_exists": True}
+    steward: Any = ray.remote(StewardActor).options(**options).remote(settings)
+    ray.get(steward.start.remote(), timeout=START_TIMEOUT_S)
+
+
+def _nodes() -> list[Node]:
+    return [
+        Node(node["NodeID"], node["NodeManagerAddress"], int(node["Resources"].get("memory", 0)))
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
+
+
+async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
     try:
         async with asyncio.timeout(START_TIMEOUT_S + 5):
-            await asyncio.to_thread(call, *arguments)
+            return await asyncio.to_thread(call, *arguments)
     except (ray.exceptions.RayError, TimeoutError, ConnectionError) as error:
-        raise ClusterUnavailable(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+        kind = Full if isinstance(error, Full) else ClusterUnavailable
+        raise kind(f"{type(error).__name__}: {error}".splitlines()[0]) from error

@@ -161,6 +161,16 @@ class Wake(Command, frozen=True, kw_only=True):
     """The room's alarm: whatever is due by now is done. Sent by the runtime alone."""
 
 
+class GiveUp(Command, frozen=True, kw_only=True):
+    """`Wake` could not be carried out, by a mistake of the game's: what is due is settled without asking the game for a
+    move. The runtime's alone."""
+
+
+class Halt(Command, frozen=True, kw_only=True):
+    """`GiveUp` could not be carried out either: the room stands still until its host lets it go on. The runtime's
+    alone."""
+
+
 class Recover(Command, frozen=True, kw_only=True):
     """The room was loaded away from an actor that died: players get back the time that passed. The runtime's alone."""
 
@@ -193,7 +203,7 @@ ClientCommand = (
 HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
 """What only the host may send."""
 
-AnyCommand = ClientCommand | Attended | Deserted | Wake | Recover
+AnyCommand = ClientCommand | Attended | Deserted | Wake | GiveUp | Halt | Recover
 
 STATUS: dict[str, int] = {
     "invalid_message": 400,
@@ -220,10 +230,13 @@ STATUS: dict[str, int] = {
     "room_paused": 409,
     "room_closed": 409,
     "already_requested": 409,
+    "id_reused": 409,
+    "too_many_rooms": 409,
     "game_over": 410,
     "message_too_large": 413,
     "corrupted_state": 422,
     "rate_limited": 429,
+    "game_error": 500,
     "storage_unavailable": 503,
     "room_unavailable": 503,
     "overloaded": 503,

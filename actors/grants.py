@@ -32,11 +32,20 @@ def digest(token: str) -> bytes:
 class Mint:
     """Makes tokens of grants."""
 
-    def __init__(self, secret: bytes) -> None:
-        """`secret` is the deployment's; the key is derived from it and used for nothing else."""
-        self._key = hmac.digest(secret, b"tavola rejoin token 1", "sha256")
+    def __init__(self, *secrets: bytes) -> None:
+        """`secrets` are the deployment's, the newest first; the keys derived from them are used for nothing else."""
+        self._keys = [hmac.digest(secret, b"tavola rejoin token 1", "sha256") for secret in secrets]
 
     def rejoin(self, room: RoomId, user: UserId, grant: str) -> str:
         """The rejoin token: 256 bits, in characters that a header or a URL may hold."""
-        bits = hmac.digest(self._key, b"\0".join((room.encode(), user.encode(), grant.encode())), "sha256")
-        return base64.urlsafe_b64encode(bits).rstrip(b"=").decode()
+        return _token(self._keys[0], room, user, grant)
+
+    def digests(self, room: RoomId, user: UserId, grant: str) -> list[bytes]:
+        """What is stored of a grant. While one secret takes the place of another, whoever tells the token may use
+        either: so the tokens of both are good."""
+        return [digest(_token(key, room, user, grant)) for key in self._keys]
+
+
+def _token(key: bytes, room: RoomId, user: UserId, grant: str) -> str:
+    bits = hmac.digest(key, b"\0".join((room.encode(), user.encode(), grant.encode())), "sha256")
+    return base64.urlsafe_b64encode(bits).rstrip(b"=").decode()

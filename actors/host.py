@@ -14,39 +14,47 @@ from typing import NamedTuple, Protocol, assert_never
 import structlog
 
 from actors import clock
+from actors.answers import ID_REUSED
 from actors.clock import Grace
-from actors.commands import SYSTEM, AnyCommand, Recover, Sender, Wake
+from actors.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
 from actors.crash import Point
 from actors.entropy import Source
+from actors.glimpse import has_part
 from actors.grants import Mint
 from actors.looks import Looks
 from actors.messages import Attend, Deliver, Done, Evict, Look, Moved, No, Ready, Request, Rouse
+from actors.mistakes import GAME_ERROR, Doing, Mistakes
 from actors.presence import TICK_S, Presence
 from actors.refusals import Refusals
-from actors.room import decide
 from actors.rooms import AWAY, BROKEN, HELD_S, RETRY_S, Rooms
+from actors.screen import Verdict, judged, trimmed
 from actors.slot import Entry, Reply, Slot
-from actors.state import Decision, Nothing
-from actors.writing import answered_before, write
+from actors.state import Decision, Nothing, Unchanged
+from actors.writing import answered_before, rehearse, write
 from games.base import Refused
 from storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
 IDLE_S = 300.0
-"""A room without a clock running that nobody has asked for in this time is evicted."""
+"""A room without a clock running that nobody has used in this time is evicted. Looking at it from outside is no use."""
 ALARM_AGAIN_S = 5.0
 """After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
 """Requests in hand at once; one more is refused `overloaded`."""
 BATCH = 500
 """Entries in one commit at most."""
+NEVER = float("inf")
+TELL_S = 0.5
+"""How often it is looked whether a commit hangs."""
+SAY_AGAIN_S = 1.0
+"""How often it is logged, at the most, that commits fail."""
 CROWDED = No("overloaded", "This table's server has too much to do.", None, 500)
 
 
 class Publisher(Protocol):
-    def publish(self, room: str, message: bytes) -> None:
-        """Send without waiting. May be lost: edges find gaps by themselves."""
+    def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
+        """Send an encoded `Update` without waiting. May be lost: edges find gaps by themselves."""
 
     def publish_presence(self, message: bytes) -> None:
         """Send an encoded `Present` without waiting. May be lost."""
@@ -76,7 +84,8 @@ class Host:
     ) -> None:
         """`name` is the actor's in `room_actors`."""
         self.rooms = Rooms(name, database)
-        self._looks = Looks(self.rooms, database)
+        self._mistakes = Mistakes()
+        self._looks = Looks(self.rooms, database, self._mistakes)
         self._refusals = Refusals(database)
         self._database = database
         self._lane = database.lane()
@@ -87,6 +96,15 @@ class Host:
         self._gathered: list[Entry] = []
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._in_hand: list[Entry] = []
+        """What the commit that is under way will settle."""
+        self._committing_since = NEVER
+        self._said_failed_at = -NEVER
+
+    @property
+    def held_up_s(self) -> float:
+        """For how long the commit that is under way has taken; below zero when there is none."""
+        return self._loop.time() - self._committing_since
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""
@@ -95,12 +113,14 @@ class Host:
             tasks.create_task(self._refusals.run())
             tasks.create_task(self._evict_idle())
             tasks.create_task(self._mind_presence())
+            tasks.create_task(self._tell_the_held_up())
             while True:
                 await self._ready.wait()
                 self._ready.clear()
                 while self._gathered:
-                    batch, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
-                    await self._commit(batch)
+                    self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
+                    await self._commit(self._in_hand)
+                self._in_hand, self._committing_since = [], NEVER
 
     # What comes in
 
@@ -113,13 +133,16 @@ class Host:
         if slot is None:
             self.rooms.load(request, reply, self._loaded)
             return
-        slot.used_at = self._loop.time()
         match request:
             case Deliver():
-                self._deliver(slot, request.sender, request.command, reply)
+                slot.used_at = self._loop.time()
+                self._deliver(slot, request, reply)
             case Look():
+                if has_part(slot.room, request.sender.user):
+                    slot.used_at = self._loop.time()
                 self._looks.add(slot, request, reply)
             case Rouse():
+                slot.used_at = self._loop.time()
                 self._set_alarm(slot)
                 self.presence.doubt(slot)
                 reply(Ready())
@@ -139,65 +162,81 @@ class Host:
         if slot is None:
             reply(Moved())
             return
+        slot.used_at = self._loop.time()
         if slot.recover:
             self._recover(slot)
         self.presence.loaded(slot)
         self.handle(request, reply)
 
-    def _deliver(self, slot: Slot, sender: Sender, command: AnyCommand, reply: Reply) -> None:
-        entry = Entry(slot, sender, command, [reply], self._loop.time() + HELD_S)
+    def _deliver(self, slot: Slot, asked: Deliver, reply: Reply) -> None:
+        command = trimmed(slot.room, asked.command)
+        entry = Entry(slot, asked.sender, command, [reply], self._loop.time() + HELD_S, asked.code)
         if not self._known(entry):
             self._decide(entry)
 
     def _known(self, entry: Entry) -> bool:
-        """Whether this command was here before; it is then answered as it was, or waits for the same commit."""
+        """Whether a command of this id was here before. If it is the same, it is answered as it was, or waits for the
+        same commit; another one is refused."""
         answered = entry.slot.answered.get(entry.key)
         if answered is not None:
-            _answer(entry.replies, Done(answered.seq, answered.give))
+            _answer(entry.replies, answered.again(entry.command))
             return True
         waiting = entry.slot.waiting.get(entry.key)
-        if waiting is not None:
+        if waiting is None:
+            return False
+        if waiting.command == entry.command:
             waiting.replies += entry.replies
-        return waiting is not None
+        else:
+            _answer(entry.replies, ID_REUSED)
+        return True
 
-    def _decide(self, entry: Entry) -> None:
+    def _decide(self, entry: Entry) -> Verdict | None:
+        """What came of it: None if the game has made a mistake."""
         slot = entry.slot
         if slot.recover:
             self._recover(slot)
         entry.entropy = self._entropy.draw()
         try:
-            verdict = decide(slot.tip, entry.sender, entry.command, self._now(), entry.entropy)
+            verdict = judged(slot.tip, entry.sender, entry.command, entry.code, self._now(), entry.entropy)
             if isinstance(verdict, Decision):
+                if not entry.sender.user:
+                    rehearse(slot.tip, verdict, self._mint)
                 slot.put(entry, verdict)
-        except Exception:  # A game's mistake must not take the other rooms with it.
-            log.exception("room.decide_failed", room=slot.id, seq=slot.tip_seq, command=entry.command.id)
-            _answer(entry.replies, BROKEN)
-            return
+        except Exception as error:  # A game's mistake must not take the other rooms with it.
+            self._mistake(slot, error, "decide", command=entry.command.id)
+            _answer(entry.replies, GAME_ERROR)
+            return None
         if not isinstance(verdict, Decision):
             if isinstance(verdict, Nothing):
-                return
+                return verdict
             if not slot.waiting:
-                self._refuse(entry, verdict)
-                return
+                self._answer_alone(entry, verdict)
+                return verdict
         entry.verdict = verdict
         slot.waiting[entry.key] = entry
         self._gathered.append(entry)
         self._ready.set()
+        return verdict
 
-    def _refuse(self, entry: Entry, refused: Refused) -> None:
+    def _mistake(self, slot: Slot, error: Exception | Refused, doing: Doing, **about: str) -> None:
+        self._mistakes.tell(error, doing, slot.room.info.game, room=slot.id, seq=slot.tip_seq, **about)
+
+    def _answer_alone(self, entry: Entry, verdict: Refused | Unchanged) -> None:
+        """Answer what has no effect."""
+        answer = _no(verdict) if isinstance(verdict, Refused) else _unchanged(entry.slot, verdict)
         if entry.slot.forgetful and entry.sender.user:
-            self._refusals.add(entry, _no(refused))
+            self._refusals.add(entry, answer)
         else:
-            _answer(entry.replies, _no(refused))
+            _answer(entry.replies, answer)
 
     def _recover(self, slot: Slot) -> None:
         slot.recover = False
         self._system(slot, Recover(id=f"recover.{slot.tip_seq + 1}", room=slot.id))
         self._set_alarm(slot)
 
-    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> None:
+    def _system(self, slot: Slot, command: AnyCommand, *replies: Reply) -> Verdict | None:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
-        self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
+        return self._decide(Entry(slot, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
     # What goes out
 
@@ -207,10 +246,11 @@ class Host:
             self._settle(batch)
             return
         self._crash("commit.before")
+        self._committing_since = self._loop.time()
         try:
             outcome = await write(self._database, self._lane, self._mint, batch)
         except StorageUnavailable as error:
-            log.warning("commit.failed", entries=len(batch), reason=str(error))
+            self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
             return
@@ -223,8 +263,30 @@ class Host:
         self._settle([entry for entry in batch if entry.slot not in unwritten])
         for slot in unwritten & (outcome.fenced | outcome.doubtful):
             self._lose(slot, doubtful=slot in outcome.doubtful)
-        redo = unwritten - outcome.fenced - outcome.doubtful
+        for slot, mistake in outcome.broken.items():
+            self._mistake(slot, mistake, "store")
+            self._refuse_all(slot, GAME_ERROR)
+            slot.roll_back()
+            self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
+        redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
         self._again([entry for entry in batch if entry.slot in redo])
+
+    def _say_failed(self, batch: list[Entry], error: StorageUnavailable) -> None:
+        """Now and then: commits are tried ten times a second for as long as storage is away, which may be for days."""
+        if self._loop.time() > self._said_failed_at + SAY_AGAIN_S:
+            self._said_failed_at = self._loop.time()
+            log.warning("commit.failed", entries=len(batch), reason=str(error))
+
+    async def _tell_the_held_up(self) -> None:
+        """While a commit hangs, whoever has waited for long enough is told to come again: it may yet take effect, and
+        under the same id it does so once."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            if self.held_up_s > HELD_S:
+                for entry in (*self._in_hand, *self._gathered):
+                    if entry.sender.user and self._loop.time() > entry.give_up_at:
+                        replies, entry.replies = entry.replies, []
+                        _answer(replies, AWAY)
 
     def _settle(self, entries: list[Entry]) -> None:
         """The one order of effects, after the commit: swap memory, publish, answer."""
@@ -237,15 +299,15 @@ class Host:
             entry.slot.settle(entry)
             messages.append(entry.slot.recent[-1])
         for entry, message in zip(entries, messages, strict=True):
-            if message:
-                self._publisher.publish(entry.slot.id, message)
+            if message and (update := entry.update) is not None:
+                self._publisher.publish(update.room, update.epoch, update.seq, message)
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
             if entry.update is not None and isinstance(entry.verdict, Decision):
                 _answer(entry.replies, Done(entry.update.seq, entry.verdict.give, message))
                 self._set_alarm(entry.slot)
-            elif isinstance(entry.verdict, Refused):
-                self._refuse(entry, entry.verdict)
+            elif isinstance(entry.verdict, Refused | Unchanged):
+                self._answer_alone(entry, entry.verdict)
 
     def _again(self, entries: Iterable[Entry]) -> None:
         """Nothing of these was written: decide them again, and what was decided on top of them; refuse the too old."""
@@ -271,9 +333,13 @@ class Host:
         """The room is somebody else's, or its last commit may still be on its way: forget it, and say so."""
         log.info("room.doubtful" if doubtful else "room.fenced", room=slot.id, epoch=slot.epoch, seq=slot.seq)
         self.rooms.drop(slot)
+        self._refuse_all(slot, AWAY if doubtful else Moved())
+
+    def _refuse_all(self, slot: Slot, answer: No | Moved) -> None:
+        """Nothing comes of what was decided for the room and is not committed."""
         self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
         for entry in slot.waiting.values():
-            _answer(entry.replies, AWAY if doubtful else Moved())
+            _answer(entry.replies, answer)
         slot.waiting.clear()
 
     async def _conflicted(self, batch: list[Entry], error: Conflict) -> None:
@@ -300,39 +366,54 @@ class Host:
         for slot in slots:
             log.error("room.refused_by_database", room=slot.id, seq=slot.seq, constraint=error.constraint)
             self.rooms.drop(slot)
-            self._gathered = [entry for entry in self._gathered if entry.slot is not slot]
-            for entry in slot.waiting.values():
-                _answer(entry.replies, BROKEN)
-            slot.waiting.clear()
+            self._refuse_all(slot, BROKEN)
 
     # Alarms and idleness
 
     def _set_alarm(self, slot: Slot) -> None:
         """See that the room's alarm rings. A timer that rings too early is set again: most moves only put it off."""
-        due = clock.alarm(slot.room)
+        due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
             return
         at = self._loop.time() + max(0.0, (due - self._now()) / 1000)
         if slot.timer is not None and slot.rings_at <= at + 0.001:
             return
-        slot.stop_timer()
         self._ring(slot, at)
 
+    def _due(self, slot: Slot) -> int | None:
+        """The room's alarm; where the game cannot say, it is asked again later."""
+        try:
+            return clock.alarm(slot.room)
+        except Exception as error:
+            self._mistake(slot, error, "set a clock")
+            return self._now() + int(ALARM_AGAIN_S * 1000)
+
     def _ring(self, slot: Slot, at: float) -> None:
+        slot.stop_timer()
         slot.timer, slot.rings_at = self._loop.call_at(at, self._alarm, slot), at
 
     def _alarm(self, slot: Slot) -> None:
         slot.timer = None
-        due = clock.alarm(slot.room)
+        due = self._due(slot)
         if due is None or not self.rooms.holds(slot):
             return
         if due <= self._now() and not slot.waiting:
-            self._system(slot, Wake(id=f"wake.{slot.tip_seq + 1}", room=slot.id), lambda _: self.presence.woken(slot))
+            self._wake(slot)
             if not slot.waiting:
                 log.error("room.alarm_in_vain", room=slot.id, seq=slot.seq)
                 self._ring(slot, self._loop.time() + ALARM_AGAIN_S)
         elif due > self._now():
             self._set_alarm(slot)
+
+    def _wake(self, slot: Slot) -> None:
+        """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
+        for kind in (Wake, GiveUp, Halt):
+            command = kind(id=f"{snake(kind.__name__)}.{slot.tip_seq + 1}", room=slot.id)
+            verdict = self._system(slot, command, lambda _: self.presence.woken(slot))
+            if slot.waiting or (isinstance(verdict, Nothing) and kind is Wake):
+                return
+            if isinstance(verdict, Refused):
+                self._mistake(slot, verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
         while True:
@@ -344,7 +425,7 @@ class Host:
             await asyncio.sleep(IDLE_S / 10)
             for slot in self.rooms.all():
                 idle = self._loop.time() - slot.used_at > IDLE_S
-                needed = slot.waiting or clock.alarm(slot.room) is not None or slot.whereabouts.anybody
+                needed = slot.waiting or self._due(slot) is not None or self.presence.anybody(slot)
                 if idle and not needed:
                     try:
                         await self.rooms.release(slot)
@@ -355,6 +436,10 @@ class Host:
 def _answer(replies: list[Reply], answer: Done | No | Moved) -> None:
     for reply in replies:
         reply(answer)
+
+
+def _unchanged(slot: Slot, verdict: Unchanged) -> Done:
+    return Done(slot.seq, {**verdict.give, "unchanged": True})
 
 
 def _no(refused: Refused) -> No:

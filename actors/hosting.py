@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from actors import clock
 from actors.commands import AdjustChips, Kick, TransferHost, UserId
-from actors.play import PAUSED, absorb, game_of, status_at, turn_started
+from actors.play import GAME_ERROR, PAUSED, absorb, game_of, status_at, turn_started
 from actors.sitting import chips_after, touched
-from actors.state import Decision, Event, Member, Room
+from actors.state import Decision, Event, Member, Nothing, Room
 from games.base import Entropy, Refused
 
 HAND_IN_PROGRESS = Refused("hand_in_progress", "That can be done when the hand has ended.")
@@ -24,8 +24,21 @@ def pause(room: Room, now: int) -> Decision | Refused:
     """Every clock stands still from now on, the turn's, the pauses' and the graces'."""
     if room.table.paused_at is not None:
         return PAUSED
+    return _paused(room, now, {"user_id": room.info.host})
+
+
+def halt(room: Room, now: int) -> Decision | Nothing:
+    """As a pause, which nobody asked for: something is due, and the game cannot do it. Nothing of it is lost, and it is
+    tried again when the host lets play go on: by then the mistake may have been mended."""
+    due = clock.alarm(room)
+    if room.table.paused_at is not None or due is None or now < due:
+        return Nothing()
+    return _paused(room, now, {"reason": GAME_ERROR})
+
+
+def _paused(room: Room, now: int, why: dict[str, Any]) -> Decision:
     paused = replace(room, info=replace(room.info, status="paused"), table=replace(room.table, at=now, paused_at=now))
-    return Decision(paused, (Event("room_paused", {"user_id": room.info.host}),))
+    return Decision(paused, (Event("room_paused", why),))
 
 
 def resume(room: Room, now: int) -> Decision | Refused:

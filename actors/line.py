@@ -2,36 +2,54 @@
 
 Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
 list of (number, request) one way and of (number, answer) the other; while the actor has much to do already, an edge
-gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way. Before anything else both ends
-prove that they know the cluster's secret, and the actor that it is the one that was meant: a port may belong to
-somebody else by now.
+gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way.
+
+Before anything else both ends prove that they know the deployment's secret, and for which line: a port may belong to
+somebody else by now, and whoever is there may hand on what one says to the other. So each proof covers the actor that
+was meant, the edge, and a random number of each end. From then on every message is sealed with AES-256-GCM, under a
+key of this line and this direction, its place in the order as the nonce: nobody reads one, and one that was changed,
+left out, repeated or put elsewhere does not open, and cuts the line.
+
+    actor → edge    HELLO, the actor's number
+    edge → actor    HELLO, the edge's number, how many proofs, a proof for each secret that the edge accepts, its id
+    actor → edge    the actor's proof, by the secret of theirs that it accepts, its newest if it may be
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
-import secrets
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
+from secrets import token_bytes
 from typing import Any, cast
 
 import msgspec
 import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from actors.messages import Answer, Request
+from tavola.keys import Purpose, Secrets, derive
 
 log = structlog.get_logger()
 
 BEAT_S = 0.5
 HELLO_S = 2.0
+UNANSWERED_S = 20.0
+"""An actor that owes an answer for so long is as good as silent, whatever else it says. While storage is away it holds
+requests, but not for as long as this."""
 EDGE_SILENT_S = 10.0
 """A line on which an edge has said nothing for so long is cut by the actor."""
 MESSAGE_LIMIT = 64 * 1024 * 1024
+HELLO = Purpose.LINE.value
+"""What either end says first. A later version has another number; the first said nothing of the kind."""
 HELLO_LIMIT = 1024
 """Bytes of a message from somebody who has proved nothing yet."""
+NUMBER_BYTES = 16
+PROOF_BYTES = 32
+NONCE_BYTES = 12
 BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written to the other end; more, and the line is cut."""
 IN_FLIGHT_LIMIT = 20_000
@@ -46,7 +64,11 @@ TOGETHER = 64
 _encode = msgspec.msgpack.Encoder().encode
 _decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request]]).decode
 _decode_answers = msgspec.msgpack.Decoder(list[tuple[int, Answer]]).decode
-_BEAT = (1).to_bytes(4, "big") + _encode([])
+_BEAT = _encode([])
+
+
+Seal = Callable[[bytes, bytes | bytearray, bytes | None], bytes]
+"""Nonce, message, associated data → the other form of the message."""
 
 
 class LineLost(Exception):
@@ -61,8 +83,36 @@ class LineFull(Exception):
     """Too many requests wait on this line; this one was not sent."""
 
 
-def _proof(secret: bytes, *parts: bytes) -> bytes:
-    return hmac.new(secret, b"\0".join((b"tavola line 1", *parts)), hashlib.sha256).digest()
+class _NotOurs(Exception):
+    """What came is not what the other end of this line would say. `str` says why."""
+
+
+class _Parties(msgspec.Struct, frozen=True, array_like=True):
+    """Who is on a line, and its two random numbers. Whoever agrees on this, and knows the secret, is on the same
+    line: its encoding goes into each proof and each key."""
+
+    actor: str
+    edge: str
+    actors_number: bytes
+    edges_number: bytes
+
+    def proof(self, key: bytes, role: bytes) -> bytes:
+        return hmac.digest(key, _encode((HELLO, role, self)), "sha256")
+
+    def cipher(self, key: bytes, sender: bytes) -> AESGCM:
+        """What `sender` seals with on this line, and nobody else anywhere."""
+        return AESGCM(derive(key, _encode((HELLO, b"sealed by", sender, self))))
+
+
+def _no_cipher(nonce: bytes, data: bytes | bytearray, associated: bytes | None) -> bytes:
+    raise AssertionError("the line is not open")
+
+
+def _said(message: bytes) -> bytes:
+    """What stands after HELLO, which begins with a number. Raises _NotOurs."""
+    if not message.startswith(HELLO) or len(message) < len(HELLO) + NUMBER_BYTES:
+        raise _NotOurs("speaks another version of the line")
+    return message[len(HELLO) :]
 
 
 class _End(asyncio.Protocol):
@@ -77,6 +127,10 @@ class _End(asyncio.Protocol):
         self._beat_due = 0.0
         self.heard_at = self._loop.time()
         self.open = False
+        self._encrypt: Seal = _no_cipher
+        self._decrypt: Seal = _no_cipher
+        self._sent = self._taken = 0
+        """Messages since the line is open: the nonces."""
         self.went_silent = False
         """It was cut because the other end said nothing any more."""
 
@@ -103,7 +157,6 @@ class _End(asyncio.Protocol):
         self._beat_in(HELLO_S)
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self._loop.time()
         buffer = self._received
         buffer += data
         start, end = 0, len(buffer)
@@ -114,13 +167,18 @@ class _End(asyncio.Protocol):
                 return
             if end - start - 4 < size:
                 break
-            message = bytes(buffer[start + 4 : start + 4 + size])
+            message = buffer[start + 4 : start + 4 + size]
             start += 4 + size
             try:
                 if self.open:
-                    self._take(message)
+                    text = self._unsealed(message)
+                    self.heard_at = self._loop.time()
+                    self._take(text)
                 else:
-                    self._hello(message)
+                    self._hello(bytes(message))
+            except _NotOurs as error:
+                self._refused(str(error))
+                return
             except msgspec.MsgspecError as error:
                 self.cut(f"not our messages: {error}")
                 return
@@ -147,15 +205,36 @@ class _End(asyncio.Protocol):
             self._write(_encode(gathered))
 
     def _write(self, message: bytes) -> None:
+        """On an open line the message leaves sealed."""
         if self._transport is None:
             return
+        if self.open:
+            message = self._encrypt(self._sent.to_bytes(NONCE_BYTES, "big"), message, None)
+            self._sent += 1
         self._transport.write(len(message).to_bytes(4, "big") + message)
         if self._transport.get_write_buffer_size() > BUFFER_LIMIT:
             self.cut("the other end does not read")
 
-    def _opened(self) -> None:
+    def _unsealed(self, message: bytearray) -> bytes:
+        """What the other end sealed, if this is what it sealed next. Raises _NotOurs."""
+        try:
+            text = self._decrypt(self._taken.to_bytes(NONCE_BYTES, "big"), message, None)
+        except InvalidTag:
+            raise _NotOurs("a message that the other end did not send, or not now") from None
+        self._taken += 1
+        return text
+
+    def _opened(self, ours: AESGCM, theirs: AESGCM) -> None:
+        """Both ends have proved who they are: from now on everything is sealed."""
+        self._encrypt, self._decrypt = ours.encrypt, theirs.decrypt
+        self.heard_at = self._loop.time()
         self.open = True
         self._beat_in(BEAT_S)
+
+    def _refused(self, reason: str) -> None:
+        """Somebody who is not the other end is there, or between. Whoever operates this wants to know."""
+        log.warning("line.refused", reason=reason)
+        self.cut(reason)
 
     def _beat_in(self, seconds: float) -> None:
         if self._beat is not None:
@@ -173,9 +252,8 @@ class _End(asyncio.Protocol):
             self.went_silent = True
             self.cut(f"silent for {now - self.heard_at:.1f} s")
             return
-        if self._transport is not None:
-            self._transport.write(_BEAT)
         self._beat_in(BEAT_S)
+        self._write(_BEAT)
 
     def cut(self, reason: str) -> None:
         """Close at once; both ends learn of it. Cutting twice is cutting once."""
@@ -192,21 +270,24 @@ class _End(asyncio.Protocol):
 class Line(_End):
     """The edge's end. Ask many things at once; when the line is lost, each answer that is owed is `LineLost`."""
 
-    def __init__(self, actor: str, secret: bytes, silent_s: float, edge: str) -> None:
+    def __init__(self, actor: str, secrets: Secrets, silent_s: float, edge: str) -> None:
         super().__init__()
         self.actor = actor
         self.edge = edge
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the line is cut."""
-        self._secret = secret
+        self._keys = secrets.keys(Purpose.LINE)
         self._silent = silent_s
-        self._nonce = secrets.token_bytes(16)
+        self._parties: _Parties | None = None
+        """Once the actor has said its number."""
         self._numbered = 0
         self._owed: dict[int, Callable[[Answer | LineLost], None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._oldest, self._oldest_beats = 0, 0
+        """The number of the request that was owed longest at the last beat, and at how many beats it was so."""
 
     @classmethod
-    async def connect(cls, actor: str, address: str, secret: bytes, silent_s: float, edge: str = "") -> Line:
+    async def connect(cls, actor: str, address: str, secrets: Secrets, silent_s: float, edge: str = "") -> Line:
         """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if he has one.
 
         Raises `LineLost` when it is not there, or is not that actor.
@@ -215,7 +296,7 @@ class Line(_End):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(HELLO_S, silent_s)):
-                _, line = await loop.create_connection(lambda: cls(actor, secret, silent_s, edge), host, int(port))
+                _, line = await loop.create_connection(lambda: cls(actor, secrets, silent_s, edge), host, int(port))
                 try:
                     await line._ready
                 except BaseException:
@@ -259,17 +340,20 @@ class Line(_End):
             self._loop.call_soon(self._flush)
 
     def _hello(self, message: bytes) -> None:
-        if self._nonce:
-            edge = self.edge.encode()
-            self._write(self._nonce + _proof(self._secret, b"edge", message, self._nonce, edge) + edge)
-            self._expected = _proof(self._secret, b"actor", self._nonce, self.actor.encode())
-            self._nonce = b""
-        elif hmac.compare_digest(message, self._expected):
-            self._opened()
-            if not self._ready.done():
-                self._ready.set_result(None)
-        else:
-            self.cut("another actor answers at that address")
+        if self._parties is None:
+            parties = self._parties = _Parties(
+                self.actor, self.edge, _said(message)[:NUMBER_BYTES], token_bytes(NUMBER_BYTES)
+            )
+            proofs = [parties.proof(key, b"edge") for key in self._keys]
+            self._write(b"".join((HELLO, parties.edges_number, bytes([len(proofs)]), *proofs, self.edge.encode())))
+            return
+        for key in self._keys:
+            if hmac.compare_digest(message, self._parties.proof(key, b"actor")):
+                self._opened(self._parties.cipher(key, b"edge"), self._parties.cipher(key, b"actor"))
+                if not self._ready.done():
+                    self._ready.set_result(None)
+                return
+        raise _NotOurs("another actor answers at that address")
 
     def _take(self, message: bytes) -> None:
         for number, answer in _decode_answers(message):
@@ -288,6 +372,20 @@ class Line(_End):
     def _silent_s(self) -> float:
         return self._silent
 
+    def _on_beat(self) -> None:
+        if self._owes_for_too_long():
+            self.went_silent = True
+            self.cut(f"no answer for {UNANSWERED_S:.0f} s")
+        else:
+            super()._on_beat()
+
+    def _owes_for_too_long(self) -> bool:
+        """Counted in beats: where we were held up ourselves, answers wait unread."""
+        oldest = next(iter(self._owed), 0)
+        self._oldest_beats = self._oldest_beats + 1 if oldest and oldest == self._oldest else 0
+        self._oldest = oldest
+        return self._oldest_beats * BEAT_S > UNANSWERED_S
+
     def _closed(self, reason: str) -> None:
         self.lost.set_result(reason)
         if not self._ready.done():
@@ -303,23 +401,31 @@ class _ActorEnd(_End):
     def __init__(self, server: LineServer) -> None:
         super().__init__()
         self._server = server
-        self._nonce = secrets.token_bytes(16)
+        self._number = token_bytes(NUMBER_BYTES)
         self.edge = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._server.ends.add(self)
-        self._write(self._nonce)
+        self._write(HELLO + self._number)
 
     def _hello(self, message: bytes) -> None:
-        theirs, proof, edge = message[:16], message[16:48], message[48:]
-        if not hmac.compare_digest(proof, _proof(self._server.secret, b"edge", self._nonce, theirs, edge)):
-            log.warning("line.refused")
-            self.cut("does not know the secret")
-            return
-        self.edge = edge.decode()
-        self._write(_proof(self._server.secret, b"actor", theirs, self._server.name.encode()))
-        self._opened()
+        said = _said(message)
+        number, count, rest = said[:NUMBER_BYTES], said[NUMBER_BYTES : NUMBER_BYTES + 1], said[NUMBER_BYTES + 1 :]
+        size = PROOF_BYTES * int.from_bytes(count, "big")
+        proofs = [rest[at : at + PROOF_BYTES] for at in range(0, size, PROOF_BYTES)]
+        try:
+            parties = _Parties(self._server.name, rest[size:].decode(), self._number, number)
+        except UnicodeDecodeError:
+            raise _NotOurs("is no edge") from None
+        for key in self._server.keys:
+            expected = parties.proof(key, b"edge")
+            if any(hmac.compare_digest(proof, expected) for proof in proofs):
+                self.edge = parties.edge
+                self._write(parties.proof(key, b"actor"))
+                self._opened(parties.cipher(key, b"actor"), parties.cipher(key, b"edge"))
+                return
+        raise _NotOurs("does not know the secret, or means another actor")
 
     def _take(self, message: bytes) -> None:
         for number, request in _decode_requests(message):
@@ -341,12 +447,12 @@ class LineServer:
     def __init__(
         self,
         name: str,
-        secret: bytes,
+        secrets: Secrets,
         handle: Callable[[Request, Callable[[Answer], None]], None],
         lost: Callable[[str], None],
     ) -> None:
         self.name = name
-        self.secret = secret
+        self.keys = secrets.keys(Purpose.LINE)
         self.handle = handle
         self.lost = lost
         self.ends: set[_ActorEnd] = set()

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from actors import update as codec
-from actors.messages import Answer, Look, Request, Seen
+from actors.glimpse import seen
+from actors.messages import Answer, Look, Request
+from actors.mistakes import GAME_ERROR, Mistakes
 from actors.rooms import Rooms
 from actors.slot import Reply, Slot
-from actors.update import audience_before
-from actors.view import audience, watched, whole
 from storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
-
-_json = msgspec.json.Encoder().encode
 
 VERIFY_TIMEOUT_S = 1.0
 
@@ -26,8 +23,9 @@ VERIFY_TIMEOUT_S = 1.0
 class Looks:
     """Gathers the views that are asked for and verifies them together: one query for however many."""
 
-    def __init__(self, rooms: Rooms, database: Database) -> None:
+    def __init__(self, rooms: Rooms, database: Database, mistakes: Mistakes) -> None:
         self._rooms = rooms
+        self._mistakes = mistakes
         self._database = database
         self._asked: list[tuple[Slot, Look, Reply]] = []
         self._ready = asyncio.Event()
@@ -52,13 +50,13 @@ class Looks:
             except StorageUnavailable as error:
                 log.warning("look.unverified", reason=str(error))
                 for slot, look, reply in asked:
-                    reply(_seen(slot, look, stale=True))
+                    reply(self._seen(slot, look, stale=True))
                 continue
             stored = {row["room_id"]: row for row in rows}
             for slot, look, reply in asked:
                 row = stored.get(slot.id)
                 if row is not None and row["epoch"] == slot.epoch and known[slot] <= row["seq"] <= slot.seq:
-                    reply(_seen(slot, look, stale=False))
+                    reply(self._seen(slot, look, stale=False))
                 elif slot.waiting and row is not None and row["epoch"] == slot.epoch:
                     self.add(slot, look, reply)
                 else:
@@ -66,23 +64,14 @@ class Looks:
                     self._rooms.drop(slot)
                     handle(look, reply)
 
+    def _seen(self, slot: Slot, look: Look, *, stale: bool) -> Answer:
+        try:
+            return _seen(slot, look, stale=stale)
+        except Exception as error:  # A game's mistake must not take the other rooms with it.
+            self._mistakes.tell(error, "show", slot.room.info.game, room=slot.id, seq=slot.seq)
+            return GAME_ERROR
+
 
 def _seen(slot: Slot, look: Look, *, stale: bool) -> Answer:
-    user = look.sender.user
-    room = slot.room
-    stands = audience(room, user)
     recent = [codec.decode(message) for message in slot.recent]
-    told, saw = [], audience_before(recent, user, stands)
-    for update in recent:
-        saw = update.audience_after(user, saw)
-        events = update.shared(saw)[0] if look.as_spectator else update.shown_to(user, saw)[0]
-        told.append({"seq": update.seq, "epoch": update.epoch, "at": update.at, "events": msgspec.Raw(events)})
-    view = {
-        "seq": slot.seq,
-        "epoch": slot.told,
-        "at": room.table.at,
-        "stale": stale,
-        **(watched(room, user) if look.as_spectator else whole(room, user)),
-        "recent": told,
-    }
-    return Seen(slot.seq, slot.told, room.table.at, stands, _json(view), stale)
+    return seen(slot.room, slot.seq, slot.told, recent, look, stale=stale)

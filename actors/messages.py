@@ -11,11 +11,13 @@ from actors.update import Audience
 
 
 class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Decide this command. `epoch` is where the edge believes the room to be."""
+    """Decide this command. `epoch` is where the edge believes the room to be, `code` the room's code, where the sender
+    named it: a private room knows no stranger without."""
 
     epoch: Epoch
     sender: Sender
     command: AnyCommand
+    code: str = ""
 
     @property
     def room(self) -> RoomId:
@@ -23,13 +25,14 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Give the whole view of the room as `sender` may see it; with `as_spectator`, what a spectator in his place sees
-    (never more than his own)."""
+    """Give the whole view of the room as `sender` may see it; with `as_spectator`, what a spectator in their place sees
+    (never more than their own). `code` as in `Deliver`."""
 
     epoch: Epoch
     sender: Sender
     room: RoomId
     as_spectator: bool = False
+    code: str = ""
 
 
 class Rouse(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -60,7 +63,8 @@ class Attend(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Durable at `seq`. `update` is the encoded `actors.update.Update`, or empty for an answer given before."""
+    """Durable at `seq`. `update` is the encoded `actors.update.Update`, or empty for an answer given before and for a
+    command that changed nothing (`give` says `unchanged` then)."""
 
     seq: Seq
     give: dict[str, Any] = {}
@@ -81,7 +85,8 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`."""
+    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
+    viewer sits, watches, or is the host."""
 
     seq: Seq
     epoch: Epoch
@@ -89,6 +94,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag=4):
     audience: Audience
     view: bytes
     stale: bool = False
+    has_part: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=5):

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 NAME_LIMIT = 50
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+"""Letters and symbols to Unicode that nobody sees: fillers of Hangul, Braille without a dot, a note without a head."""
 
 
 def clean(name: str) -> str:
     """`name` without control characters and runs of blanks, cut to its limit."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:NAME_LIMIT]
+
+
+def visible(name: str) -> bool:
+    """Whether something is to be seen in `name` (a letter, number, sign or symbol), and no blank passes for one."""
+    shown = clean(name)
+    return BLANK.isdisjoint(shown) and any(category(c)[0] in "LNPS" for c in shown)

@@ -7,11 +7,16 @@ from typing import Any
 import msgspec
 
 from actors.commands import RoomId, UserId
+from actors.names import visible
 from actors.records import dump
 from actors.room import open_room
 from actors.state import Approval, Info, Visibility
 from games import GAMES
 from games.base import Refused
+
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+CODE_SIZE = 10
+"""Letters in a room's code: fifty bits. Who knows a private room's code may come in; nobody guesses one."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -47,6 +52,8 @@ def open_rows(
     )
     if unknown:
         return Refused("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
+    if request.name and not visible(request.name):
+        return Refused("invalid_options", "A name needs at least one visible character, and no invisible ones.")
     try:
         options = msgspec.convert(request.options, game.options_type)
     except msgspec.ValidationError as error:

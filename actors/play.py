@@ -9,14 +9,16 @@ from msgspec.structs import replace
 
 from actors import clock
 from actors.commands import Act, Sender, UserId
-from actors.state import Decision, Event, Member, Nothing, Room, Seat, Status, Turn
+from actors.state import Decision, Event, Member, Nothing, Room, Seat, Status, Table, Turn
 from games import GAMES
-from games.base import Entropy, Game, Move, Outcome, Refused, SeatIndex
+from games.base import Entropy, Game, Move, Outcome, Refused, Round, SeatIndex
 from games.base import Event as GameEvent
 
 AnyGame = Game[Any, Any]
 
 NOT_SEATED = Refused("not_seated", "You are not seated at this table.")
+GAME_ERROR = "game_error"
+"""Why a round was called off, or a room halted, that nobody asked for."""
 PAUSED = Refused("room_paused", "The host has paused this room.")
 
 
@@ -53,15 +55,40 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing
     turn = clock.running(room)
     if turn is not None and now >= clock.fires_at(turn):
         move = game.timeout_move(table.game, info.options, turn.seat)
-        outcome = game.play(table.game, info.options, turn.seat, move, entropy)
+        outcome = _gone_on(table, game.play(table.game, info.options, turn.seat, move, entropy))
         if isinstance(outcome, Refused):
             return outcome
         marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
         return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=True)
     if table.advance_at is not None and now >= table.advance_at:
-        outcome = game.advance(table.game, info.options, entropy)
+        outcome = _gone_on(table, game.advance(table.game, info.options, entropy))
         return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
     return Nothing()
+
+
+def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refused) -> Outcome[Any] | Refused:
+    """What leaves the game as it was would be due again at once, and for ever."""
+    if isinstance(outcome, Outcome) and outcome.state == table.game:
+        return Refused("illegal_move", "The game does not go on.")
+    return outcome
+
+
+def void(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
+    had when it began. Whoever has no part in their seat any more is out of it."""
+    game, info, table = game_of(room), room.info, room.table
+    turn = clock.running(room)
+    if turn is None or now < clock.fires_at(turn):
+        return Nothing()
+    staying = tuple(sorted(room.seated.values()))
+    outcome = game.void(table.game, info.options, staying)
+    if isinstance(outcome, Refused):
+        return outcome
+    gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
+    rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
+    outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
+    voided = Event("round_voided", {"number": table.hand, "reason": GAME_ERROR})
+    return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
 
 
 def recover(room: Room, now: int) -> Decision | Nothing:

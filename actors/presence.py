@@ -42,7 +42,7 @@ class Presence:
         rooms: Rooms,
         now: Callable[[], int],
         grace: Grace,
-        system: Callable[[Slot, AnyCommand, Reply], None],
+        system: Callable[[Slot, AnyCommand, Reply], object],
         tell: Callable[[bytes], None],
     ) -> None:
         """`now` in ms. `system` decides a command of our own and replies if something came of it; `tell` takes
@@ -105,6 +105,11 @@ class Presence:
         for index, seat in slot.room.table.seats.items():
             if seat.away is not None and slot.room.seat_of(seat.user) == index:
                 self._say(slot, seat.user, _status(slot, index))
+
+    def anybody(self, slot: Slot) -> bool:
+        """Whether somebody is there who has a part in the room."""
+        users = {*slot.room.seated, *_watching(slot), slot.room.info.host}
+        return any(map(slot.whereabouts.here, users))
 
     # What is done now and then
 

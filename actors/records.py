@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actors import clock
-from actors.grants import REJOIN_MS, Mint, digest
+from actors.grants import REJOIN_MS, Mint
 from actors.play import game_of
 from actors.state import Decision, Room
 from actors.view import status_of
@@ -139,15 +139,16 @@ def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: Mint,
             if member is None or member.standing != "approved":
                 continue
             at = decision.room.table.at
-            out.tokens.append({
-                "room_id": room_id,
-                "user_id": granted.user,
-                "hash": digest(mint.rejoin(room_id, granted.user, granted.id)).hex(),
-                "role": granted.role,
-                "seat_index": granted.seat,
-                "issued_at": at,
-                "expires_at": at + REJOIN_MS,
-            })  # fmt: skip
+            for hashed in mint.digests(room_id, granted.user, granted.id):
+                out.tokens.append({
+                    "room_id": room_id,
+                    "user_id": granted.user,
+                    "hash": hashed.hex(),
+                    "role": granted.role,
+                    "seat_index": granted.seat,
+                    "issued_at": at,
+                    "expires_at": at + REJOIN_MS,
+                })  # fmt: skip
             for row in out.seats:
                 if row["seat_index"] == granted.seat and row.get("user_id") == granted.user:
                     row["seat_token"] = granted.id

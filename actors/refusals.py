@@ -1,7 +1,7 @@
-"""Refusals where memory does not reach back to a room's first command.
+"""What has no effect, where memory does not reach back to a room's first command.
 
-Sent again after long, a command that was accepted may well be refused now (who sits may not sit down again). So before
-such a "no" is said, the log is asked: one query for however many.
+Sent again after long, a command that was accepted may well be refused now (who sits may not sit down again), or change
+nothing. So before such an answer is given, the log is asked: one query for however many.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ log = structlog.get_logger()
 
 
 class Refusals:
-    """Gathers refusals until the log has been asked about their commands."""
+    """Gathers such answers until the log has been asked about their commands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gathered: list[tuple[Entry, No]] = []
+        self._gathered: list[tuple[Entry, Done | No]] = []
         self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._gathered)
 
-    def add(self, entry: Entry, no: No) -> None:
-        self._gathered.append((entry, no))
+    def add(self, entry: Entry, answer: Done | No) -> None:
+        self._gathered.append((entry, answer))
         self._ready.set()
 
     async def run(self) -> None:
-        """Say no, or what was answered before, until cancelled."""
+        """Answer so, or as it was answered before, until cancelled."""
         while True:
             await self._ready.wait()
             self._ready.clear()
@@ -47,9 +47,9 @@ class Refusals:
                 for entry, _ in gathered:
                     _answer(entry, AWAY)
                 continue
-            for entry, no in gathered:
+            for entry, answer in gathered:
                 answered = before.get((entry.slot.id, entry.key))
-                _answer(entry, no if answered is None else Done(answered.seq, answered.give))
+                _answer(entry, answer if answered is None else answered.again(entry.command))
 
 
 def _answer(entry: Entry, answer: Done | No) -> None:

@@ -20,6 +20,8 @@ from actors.commands import (
     Chat,
     CloseRoom,
     Deserted,
+    GiveUp,
+    Halt,
     HostCommand,
     Kick,
     Leave,
@@ -108,6 +110,10 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return attendance.attended(room, command, now, entropy)
         case Deserted():
             return attendance.deserted(room, command, now)
+        case GiveUp():
+            return _give_up(room, now, entropy)
+        case Halt():
+            return hosting.halt(room, now)
         case Recover():
             return play.recover(room, now)
         case _ as never:
@@ -122,6 +128,14 @@ def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothin
         return Nothing()
     verdict = play.wake(room, now, entropy)
     return attendance.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
+
+
+def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """What of the game is due by now, and is not to be had of the game."""
+    if room.table.paused_at is not None:
+        return Nothing()
+    verdict = play.void(room, now, entropy)
+    return attendance.given_up(room, now) if isinstance(verdict, Nothing) else verdict
 
 
 def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refused:

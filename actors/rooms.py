@@ -119,7 +119,7 @@ class Rooms:
         try:
             slot = Slot(row, recent)
         except Corrupted as error:
-            log.error("room.corrupted", room=room, seq=error.seq, found=error.found)
+            log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
             details = {"room": room, "version": error.seq, "found": error.found}
             return No("corrupted_state", "What is stored of this room cannot be read.", details)
         self._slots[room] = slot

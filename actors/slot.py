@@ -9,10 +9,12 @@ from collections.abc import Callable
 import msgspec
 
 from actors import load, update
-from actors.answers import Answered, Answers, Key
+from actors.answers import Answered, Answers, Key, mark_of, marked
 from actors.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
+from actors.glimpse import RECENT
 from actors.messages import Answer
-from actors.state import Decision, Room
+from actors.screen import trimmed
+from actors.state import Decision, Room, Unchanged
 from actors.update import Update
 from actors.view import Projection
 from actors.whereabouts import Whereabouts
@@ -20,12 +22,10 @@ from games.base import Entropy, Refused
 from storage.postgres import Row
 
 Reply = Callable[[Answer], None]
-RECENT = 20
-"""How many updates a view shows under `recent`."""
 
 
 class Entry(msgspec.Struct):
-    """A command on its way: decided, waiting for its commit. A refusal waits too, for what it was decided on."""
+    """A command on its way: decided, waiting for its commit. One without effect waits too, for those before it."""
 
     slot: Slot
     sender: Sender
@@ -33,8 +33,12 @@ class Entry(msgspec.Struct):
     replies: list[Reply]
     give_up_at: float
     """When (on the loop's clock) it is refused if storage has not answered."""
+    code: str = ""
+    """The room's, if the sender named it."""
     entropy: Entropy = Entropy(b"")
-    verdict: Decision | Refused | None = None
+    text: bytes = b""
+    """The command as it is logged, once it is."""
+    verdict: Decision | Unchanged | Refused | None = None
     update: Update | None = None
     projection: Projection | None = None
 
@@ -80,7 +84,7 @@ class Slot:
         """There may have been commands that are not in `answered`."""
         for r in recent:
             if r["user_id"]:
-                self.remember((r["user_id"], r["command_id"]), Answered(r["seq"], msgspec.json.decode(r["answer"])))
+                self.remember((r["user_id"], r["command_id"]), answered_of(self.room, r))
 
     def remember(self, key: Key, answered: Answered) -> None:
         if self.answered.remember(key, answered):
@@ -101,7 +105,7 @@ class Slot:
         self.told = entry.update.epoch
         self.recent.append(update.encode(entry.update))
         if entry.sender.user:
-            self.remember(entry.key, Answered(self.seq, entry.verdict.give))
+            self.remember(entry.key, Answered(self.seq, entry.verdict.give, mark_of(entry.text)))
 
     def roll_back(self) -> None:
         """Forget what was decided beyond the last commit."""
@@ -112,3 +116,9 @@ class Slot:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+
+def answered_of(room: Room, row: Row) -> Answered:
+    """What a command in a row of the log was given. Its mark is that of the command as it would be logged today."""
+    command = trimmed(room, load.command_of(row["command"]))
+    return Answered(Seq(row["seq"]), msgspec.json.decode(row["answer"]), marked(command))

@@ -188,3 +188,9 @@ class Decision(msgspec.Struct, frozen=True):
 
 class Nothing(msgspec.Struct, frozen=True):
     """An alarm that found nothing due: no update, no commit."""
+
+
+class Unchanged(msgspec.Struct, frozen=True):
+    """An accepted command that finds everything as it wants it: no update, no commit, and what its sender is given."""
+
+    give: dict[str, Any] = {}

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
+from actors.ceiling import Full
 from actors.commands import RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineLost
 from actors.messages import Rouse
 from storage.postgres import Database, StorageUnavailable
+from tavola.keys import Secrets
 from tavola.settings import Settings
 
 log = structlog.get_logger()
@@ -45,6 +48,8 @@ EXPIRED_FOR_MS = {
 """What is cleared away, by query, and how long after its time."""
 ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
+FULL_S = 2.0
+"""For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
 
 class Actors(Protocol):
@@ -57,14 +62,21 @@ class Actors(Protocol):
 
 class Steward:
     def __init__(
-        self, settings: Settings, database: Database, directory: Directory, actors: Actors, now: Callable[[], int]
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        database: Database,
+        directory: Directory,
+        actors: Actors,
+        now: Callable[[], int],
     ) -> None:
         self._settings = settings
-        self._secret = settings.jwt_secret.get_secret_value().encode()
+        self._secrets = secrets
         self._database = database
         self._directory = directory
         self._actors = actors
         self._now = now
+        self._full_until = 0.0
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -85,6 +97,8 @@ class Steward:
 
     async def ring_alarms(self) -> None:
         """Have every room loaded whose alarm has passed while its actor was gone."""
+        if asyncio.get_running_loop().time() < self._full_until:
+            return
         rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
@@ -115,11 +129,13 @@ class Steward:
                     place = await self._directory.take_over(place)
                     await self._ask(Rouse(place.epoch, room), place)
                 log.info("room.roused", room=room, actor=place.actor)
+        except Full:
+            self._full_until = asyncio.get_running_loop().time() + FULL_S
         except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
     async def _ask(self, request: Rouse, place: Place) -> None:
-        line = await Line.connect(place.actor, place.address, self._secret, ROUSE_WITHIN_S)
+        line = await Line.connect(place.actor, place.address, self._secrets, ROUSE_WITHIN_S)
         try:
             await line.ask(request)
         finally:
@@ -139,11 +155,12 @@ class Steward:
         await self._database.rows("recount_actors")
 
     async def keep_spares(self) -> None:
-        """As many empty actors as are wanted, and not many more."""
+        """As many empty actors as are wanted, and not many more; none for want of room on the nodes."""
         row = await self._database.row("spare_actors")
         spares = int(row[0]) if row else 0
         if spares < self._settings.spares:
-            await self._actors.start_actor()
+            with suppress(Full):
+                await self._actors.start_actor()
         elif spares > self._settings.spares + 1:
             retired = await self._database.row("retire_spare")
             if retired is not None:

@@ -8,6 +8,7 @@ JSON merge patch (RFC 7396) can say everything.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hmac import compare_digest
 from typing import Any
 
 import msgspec
@@ -28,6 +29,13 @@ _NOTHING = Part()
 
 def audience(room: Room, user: UserId) -> Audience:
     return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
+
+
+def hidden(room: Room, user: UserId, code: str) -> bool:
+    """Whether there is no such room for `user`: it is private, they never had a part in it, and `code` is not its."""
+    info = room.info
+    stranger = info.visibility == "private" and user != info.host and user not in room.members
+    return stranger and not compare_digest(code.encode(), info.code.encode())
 
 
 def summary(room: Room) -> View:

@@ -37,10 +37,6 @@ class Whereabouts:
     def here(self, user: UserId) -> bool:
         return bool(self._places.get(user))
 
-    @property
-    def anybody(self) -> bool:
-        return any(self._places.values())
-
     def arrives(self, user: UserId, edge: str) -> None:
         """He has a socket there: from now on its end is what counts, and no request before it."""
         places = self._places.setdefault(user, {})

@@ -8,14 +8,14 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from actors.answers import Answered, Key
+from actors.answers import Answered, Key, text_of
 from actors.commands import CommandId, Epoch, UserId
 from actors.grants import Mint
 from actors.load import update_texts
 from actors.records import NOTHING, records
 from actors.rooms import HELD_S, RETRY_S
-from actors.slot import Entry, Slot
-from actors.state import Decision
+from actors.slot import Entry, Slot, answered_of
+from actors.state import Decision, Room
 from storage.commits import LogRow, Records, StateRow, commit
 from storage.postgres import Database, Lane, StorageUnavailable
 
@@ -31,6 +31,8 @@ class Outcome(msgspec.Struct):
     fenced: set[Slot] = msgspec.field(default_factory=set)
     doubtful: set[Slot] = msgspec.field(default_factory=set)
     """The commit may still be on its way, and the database does not answer."""
+    broken: dict[Slot, Exception] = msgspec.field(default_factory=dict)
+    """Their rows could not be made: the game has made a mistake."""
 
 
 async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]) -> Outcome:
@@ -46,20 +48,22 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
             mine.append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[Slot, int | None] = {}
+    broken: dict[Slot, Exception] = {}
     for slot, mine in by_slot.items():
-        last = mine[-1]
-        assert isinstance(last.verdict, Decision)
-        assert last.update is not None
-        room = last.verdict.room
-        states.append(
-            StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, _json(room.table).decode(), last.update.at)
-        )
-        rows += [_log_row(entry) for entry in mine]
-        decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
-        more, alarms[slot] = records(slot.room, decisions, slot.stored_alarm, mint)
+        try:
+            state, log_rows, more, alarms[slot] = _rows(slot, mine, mint)
+        except Exception as error:
+            broken[slot] = error
+            continue
+        states.append(state)
+        rows += log_rows
         if more is not NOTHING:
             for ours, theirs in zip(out.lists(), more.lists(), strict=True):
                 ours.extend(theirs)
+    for slot in broken:
+        del by_slot[slot]
+    if not by_slot:
+        return Outcome(broken=broken)
     try:
         written = await commit(lane, states, rows, out)
     except StorageUnavailable as error:
@@ -73,7 +77,27 @@ async def write(database: Database, lane: Lane, mint: Mint, entries: list[Entry]
             (outcome.written if slot.id in written else outcome.fenced).add(slot)
     for slot in outcome.written:
         slot.stored_alarm = alarms[slot]
+    outcome.broken = broken
     return outcome
+
+
+def rehearse(before: Room, decision: Decision, mint: Mint) -> None:
+    """Raises what writing `decision` would."""
+    _json(decision.room.table)
+    _encodable(records(before, [(0, decision)], None, mint)[0])
+
+
+def _rows(slot: Slot, mine: list[Entry], mint: Mint) -> tuple[StateRow, list[LogRow], Records, int | None]:
+    """What `mine`, decided for one room, write, and the room's stored alarm afterwards."""
+    last = mine[-1]
+    assert isinstance(last.verdict, Decision)
+    assert last.update is not None
+    state = _json(last.verdict.room.table).decode()
+    decisions = [(e.update.seq, e.verdict) for e in mine if e.update and isinstance(e.verdict, Decision)]
+    more, alarm = records(slot.room, decisions, slot.stored_alarm, mint)
+    _encodable(more)
+    row = StateRow(slot.id, slot.epoch, slot.seq, last.update.seq, state, last.update.at)
+    return row, [_log_row(entry) for entry in mine], more, alarm
 
 
 async def _resolve(database: Database, by_slot: dict[Slot, list[Entry]]) -> Outcome:
@@ -115,9 +139,10 @@ async def answered_before(database: Database, entries: list[Entry]) -> dict[tupl
     """What was answered to those of these commands that are in the log already, by room and key."""
     asked = [(entry.slot.id, *entry.key) for entry in entries if entry.sender.user]
     rows = await database.rows("answers", *(list(column) for column in zip(*asked, strict=True))) if asked else []
+    rooms = {entry.slot.id: entry.slot.room for entry in entries}
     return {
-        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): Answered(
-            row["seq"], msgspec.json.decode(row["answer"])
+        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(
+            rooms[row["room_id"]], row
         )
         for row in rows
     }
@@ -127,6 +152,7 @@ def _log_row(entry: Entry) -> LogRow:
     assert entry.update is not None
     assert isinstance(entry.verdict, Decision)
     update, table = entry.update, entry.verdict.room.table
+    entry.text = text_of(entry.command)
     events, patch, outside, private = update_texts(update)
     return LogRow(
         room_id=update.room,
@@ -136,7 +162,7 @@ def _log_row(entry: Entry) -> LogRow:
         user_id=entry.sender.user,
         user_name=entry.sender.name,
         command_id=entry.command.id,
-        command=_json(entry.command).decode(),
+        command=entry.text.decode(),
         answer=_json(entry.verdict.give).decode(),
         events=events,
         patch=patch,
@@ -145,3 +171,9 @@ def _log_row(entry: Entry) -> LogRow:
         entropy=entry.entropy,
         at=update.at,
     )
+
+
+def _encodable(more: Records) -> None:
+    """Raises what encoding these rows would: one room's mistake shall not be the whole batch's."""
+    if more is not NOTHING:
+        _json(more)

@@ -15,12 +15,12 @@ from actors.load import Corrupted, room_of
 from actors.messages import No
 from actors.state import Room
 from edge.auth import USER_LIMIT
+from edge.connection import Services
 from edge.games_api import corrupted
-from edge.http import Answer, Call, Endpoint
 from edge.lobby import iso
+from edge.rest import Answer, Call, Endpoint
 from edge.rewind import NOT_KEPT, Rewind
 from edge.router import NO_ROOM
-from edge.socket import Services
 from storage.online import Boards, Online
 from storage.postgres import BIGINT
 

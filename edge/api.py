@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 
 import msgspec
 from starlette.routing import Route
@@ -18,11 +18,12 @@ from edge import (
     tokens_api,
     views_api,
 )
-from edge.http import Answer, Call, Door, Endpoint
+from edge.connection import Services
+from edge.limits import Limits
 from edge.lobby import Lobby
 from edge.matchmaker import Matchmaker
-from edge.operator import Operator
-from edge.socket import Services
+from edge.operators import Operator
+from edge.rest import Answer, Call, Door, Endpoint
 from edge.who import Who
 from storage.online import Online
 
@@ -35,15 +36,22 @@ class Api:
     """The routes of one edge. Without an `operator` it has none for him, and its document knows of none."""
 
     def __init__(
-        self, services: Services, who: Who, lobby: Lobby, online: Online, operator: Operator | None = None
+        self,
+        services: Services,
+        who: Who,
+        lobby: Lobby,
+        online: Online,
+        limits: Limits,
+        operator: Operator | None = None,
     ) -> None:
         self._who = who
         self._lobby = lobby
+        self._guesses = services.guesses
         self._operator = operator
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
-            *session_api.endpoints(who),
+            *session_api.endpoints(who, limits),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
@@ -53,14 +61,20 @@ class Api:
         ]
 
     def routes(self) -> list[Route]:
-        routes = Door(self._who.of_request, self._lobby).routes(each for each in self.endpoints if not each.operator)
+        door = Door(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
+        routes = door.routes(each for each in self.endpoints if not each.operator)
         if self._operator is not None:
-            his = Door(self._operator.of_request, self._lobby)
-            routes += his.routes(each for each in self.endpoints if each.operator)
+            theirs = Door(self._operator.of_request, self._lobby)
+            routes += theirs.routes(each for each in self.endpoints if each.operator)
         return routes
 
-    async def _openapi(self, call: Call) -> Answer:
+    @cached_property
+    def _document(self) -> bytes:
+        """The published document. To make it takes a hundred times as long as anything else that is asked here."""
         return msgspec.json.encode(openapi.document(self.endpoints))
+
+    async def _openapi(self, call: Call) -> Answer:
+        return self._document
 
 
 @cache

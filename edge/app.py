@@ -14,47 +14,56 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from actors.cluster import Cluster, join
+from actors.cluster import Cluster, ensure_steward, join
 from actors.commands import UserId
 from actors.directory import ClusterUnavailable, Directory
 from edge import pages
+from edge.addresses import Doorman
 from edge.api import Api
 from edge.auth import Identities
+from edge.bounded_http import bounded_http
+from edge.connection import Connection, Services
 from edge.fanout import Fanout
-from edge.http import not_there
 from edge.issuers import Issuer, OneKey
 from edge.jwks import Jwks
+from edge.limits import Limits
 from edge.lobby import Lobby
 from edge.metrics import CONTENT_TYPE
-from edge.operator import Operator
+from edge.moment import Moment
+from edge.operators import Operator
 from edge.origins import Origins
 from edge.presence import Presence
 from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
+from edge.rest import hung_up, not_there
 from edge.returns import Returns
 from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.websocket import EXTENSION, DirectWebSocket
 from edge.who import COOKIE, Who
 from storage.online import Online
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
+from storage.sealing import Opener, Sealer
 from tavola import logs
 from tavola.collector import relax
+from tavola.fingerprint import admitted_at
+from tavola.keys import Purpose, Secrets
 from tavola.settings import Settings
 
 log = structlog.get_logger()
 
 JSON = "application/json"
 STEWARD_LOOK_S = 5.0
+READY_FOR_S = 1.0
+"""How old what is said of Postgres may be."""
 DRAIN_S = 5
 MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
@@ -63,14 +72,17 @@ MESSAGE_LIMIT = FRAME_LIMIT * 4
 class Edge:
     """One edge's parts, while it runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        """`secrets` are those that the database admits."""
         self._settings = settings
+        self._secrets = secrets
         self._origins = Origins(settings.allowed_origins)
         admin_secret = settings.admin_secret.get_secret_value()
         self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: Presence | None = None
+        self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self.draining = False
 
     @property
@@ -83,21 +95,24 @@ class Edge:
         """The parts, connected and at work."""
         settings = self._settings
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
-        cluster = Cluster(settings)
-        secret = settings.jwt_secret.get_secret_value().encode()
+        cluster = Cluster(settings, database)
+        secrets = self._secrets
+        redis_keys = secrets.keys(Purpose.REDIS)
+        sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
         edge = token_hex(8)
         presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
-        fanout = Fanout(database, settings.redis_url, presence)
-        router = Router(Directory(database, cluster), secret, settings.room_timeout_ms / 1000, presence)
+        fanout = Fanout(database, settings.redis_url, opener, presence)
+        router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
-        cache = SessionCache(settings.redis_url)
-        identities, sessions = Identities(secret, sign_outs.covers), Sessions(database, cache, sign_outs)
+        cache = SessionCache(settings.redis_url, sealer, opener)
+        identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
-        returns = Returns(database, Tokens(secret), now_ms)
-        services = self._services = Services(who, returns, router, fanout, database)
+        returns, limits = Returns(database, Tokens(secrets), now_ms), _limits(settings)
+        services = self._services = Services(who, returns, router, fanout, database, limits)
         online = Online(settings.redis_url)
-        app.router.routes.extend(Api(services, who, Lobby(database), online, self._operator).routes())
+        lobby = Lobby(database, limits)
+        app.router.routes.extend(Api(services, who, lobby, online, limits, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -105,7 +120,7 @@ class Edge:
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
                 ("sign-outs", sign_outs.run()),
-                ("steward", _keep_steward(cluster)),
+                ("steward", _keep_steward(settings)),
             )
         ]
         for task in tasks:
@@ -152,15 +167,21 @@ class Edge:
         if self._services is None or self._database is None or self.draining:
             away.append("edge")
         else:
-            try:
-                await self._database.rows("ping", within_s=2.0)
-            except StorageUnavailable:
+            if not await self._answers.get():
                 away.append("postgres")
             if not self._services.fanout.redis_up:
                 away.append("redis")
         ready = not set(away) & {"edge", "postgres"}
         body = msgspec.json.encode({"status": "ready" if ready else "not_ready", "away": away})
         return Response(body, 200 if ready else 503, media_type=JSON)
+
+    async def _postgres_answers(self) -> bool:
+        assert self._database is not None
+        try:
+            await self._database.rows("ping", within_s=2.0)
+        except StorageUnavailable:
+            return False
+        return True
 
     async def metrics(self, request: Request) -> Response:
         """For Prometheus."""
@@ -178,6 +199,10 @@ class Edge:
                 connection.drain(random.randrange(0, 1000))
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.rooms_per_user, settings.rooms_opened_per_minute, settings.guests_per_minute)
+
+
 def _issuer(settings: Settings) -> Issuer | None:
     """The other issuer whose tokens are taken, if the deployment names one."""
     if not settings.trusted_issuer:
@@ -192,15 +217,17 @@ def _part_ended(task: asyncio.Task[None]) -> None:
     """An edge that lost a part is no edge: its clients are better off with another one."""
     if not task.cancelled():
         error = task.exception()
-        log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _keep_steward(cluster: Cluster) -> None:
+async def _keep_steward(settings: Settings) -> None:
     """See that the steward runs, now and then, until cancelled."""
     while True:
         try:
-            await cluster.ensure_steward()
+            await ensure_steward(settings)
         except ClusterUnavailable as error:
             log.warning("steward.not_ensured", reason=str(error))
         await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
@@ -216,7 +243,7 @@ def application(edge: Edge) -> Starlette:
             *pages.routes(operator=edge.operated),
         ],
         lifespan=edge.running,
-        exception_handlers={404: not_there, 405: not_there},
+        exception_handlers={404: not_there, 405: not_there, ClientDisconnect: hung_up},
     )
 
 
@@ -232,24 +259,32 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
-def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT."""
-    logs.configure()
-    join(settings)
-    edge = Edge(settings)
-    config = uvicorn.Config(
-        application(edge),
+def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """How an edge listens."""
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=bounded_http(Doorman(settings.connections_per_address, settings.trusted_proxies)),
         ws=DirectWebSocket,
         ws_max_size=MESSAGE_LIMIT,
         ws_ping_interval=None,
         ws_per_message_deflate=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         access_log=False,
+        log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=DRAIN_S,
         backlog=4096,
     )
-    _Server(config, edge).run()
+
+
+def serve(settings: Settings) -> None:
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret."""
+    logs.configure(settings.data_dir)
+    admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
+    join(settings)
+    edge = Edge(settings, admitted.secrets)
+    _Server(configured(application(edge), settings), edge).run()

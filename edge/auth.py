@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ import msgspec
 from actors.commands import UserId
 from actors.messages import No
 from actors.names import clean
+from tavola.keys import Secrets
 
 AUDIENCE = "tavola"
 ISSUER = "tavola"
@@ -44,12 +46,12 @@ class Identities:
     """Issues and verifies identity tokens."""
 
     def __init__(
-        self, secret: bytes, signed_out: Callable[[UserId, int], bool] = lambda user, issued_at: False
+        self, secrets: Secrets, signed_out: Callable[[UserId, int], bool] = lambda user, issued_at: False
     ) -> None:
-        """`secret` has at least 32 bytes; a shorter one is refused by the first use. `signed_out` says of a user and a
-        moment (ms) whether what was issued to him then is no good any more.
+        """Each secret has at least 32 bytes; a shorter one is refused by the first use. `signed_out` says of a user and
+        a moment (ms) whether what was issued to them then is no good any more.
         """
-        self._secret = secret
+        self._secrets = secrets
         self._signed_out = signed_out
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
@@ -72,17 +74,16 @@ class Identities:
             "iat": identity.issued_at / 1000,
             "exp": identity.expires_at,
         }
-        return self._jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
     def verify(self, token: str) -> Identity | No:
         """Who the token says the bearer is; or why it says nothing."""
         try:
-            claims: dict[str, Any] = self._jwt.decode(
+            claims = decode(
+                self._jwt,
                 token,
-                self._secret,
-                algorithms=[ALGORITHM],
+                self._secrets,
                 audience=AUDIENCE,
-                issuer=ISSUER,
                 leeway=LEEWAY_S,
                 # `iat` is told by the database's clock, and compared with nothing but sign-outs, which are too.
                 options={"require": ["sub", "exp", "aud", "iss"], "verify_iat": False},
@@ -97,6 +98,19 @@ class Identities:
         named = clean(name if isinstance(name, str) else "") or user
         identity = Identity(UserId(user), named, int(claims["exp"]), round(issued_at * 1000))
         return INVALID if self._signed_out(identity.user, identity.issued_at) else identity
+
+
+def decode(reader: jwt.PyJWT, token: str, secrets: Secrets, **asked: Any) -> dict[str, Any]:
+    """The claims of a token of ours, signed with any of the secrets. Raises what PyJWT raises."""
+    for secret in secrets.all[:-1]:
+        with suppress(jwt.InvalidSignatureError):
+            return _decode(reader, token, secret, asked)
+    return _decode(reader, token, secrets.all[-1], asked)
+
+
+def _decode(reader: jwt.PyJWT, token: str, secret: bytes, asked: dict[str, Any]) -> dict[str, Any]:
+    claims: dict[str, Any] = reader.decode(token, secret, algorithms=[ALGORITHM], issuer=ISSUER, **asked)
+    return claims
 
 
 def fit(user: object) -> bool:

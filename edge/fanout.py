@@ -28,6 +28,7 @@ from edge.presence import Presence
 from edge.websocket import text_frame
 from storage.postgres import Database, Row, StorageUnavailable
 from storage.redis import Subscriber
+from storage.sealing import Opener
 
 log = structlog.get_logger()
 
@@ -61,13 +62,15 @@ class Follower:
     """One socket's part in a room: which audience it is in, and, until it is in step with the feed, its last number and
     the epoch of that."""
 
-    __slots__ = ("audience", "epoch", "joining", "present", "seq", "socket", "user")
+    __slots__ = ("audience", "epoch", "has_part", "joining", "present", "seq", "socket", "user")
 
     def __init__(self, socket: Sink, user: UserId) -> None:
         self.socket = socket
         self.user = user
         self.seq, self.epoch = Seq(-1), Epoch(0)
         self.audience: Audience = "outside"
+        self.has_part = False
+        """Its user sits, watches, or is the host."""
         self.present = False
         """It counts as its user's presence in the room."""
         self.joining = asyncio.Lock()
@@ -87,7 +90,8 @@ class Follower:
         if part is None:
             self.socket.write(text_frame(update.frame_for(self.user, self.audience)))
             return
-        self.audience = part.audience or self.audience
+        if part.audience is not None:
+            self.audience, self.has_part = part.audience, part.audience == "inside"
         extra = self.socket.given(update.room, part.grant) if part.grant else b""
         self.socket.write(text_frame(update.frame_for(self.user, self.audience, extra)))
         if part.out:
@@ -162,8 +166,8 @@ class Feed:
         self.strays.discard(follower)
         self.joining.pop(follower, None)
 
-    def deliver(self, update: Update) -> None:
-        """The next number: to everybody in step, each as he may see it."""
+    def deliver(self, update: Update) -> list[Follower]:
+        """The next number: to everybody in step, each as they may see it. Gives those who changed their audience."""
         self.seq, self.epoch = update.seq, update.epoch
         for waiting in self.joining.values():
             waiting.append(update)
@@ -179,9 +183,10 @@ class Feed:
             for follower in [f for f in self.ahead if f.seq <= self.seq]:
                 self.ahead.discard(follower)
                 self.meet(follower)
+        return moved
 
     def meet(self, follower: Follower) -> None:
-        """He was sent as much as the others: from here on it is the same for all, if it was until now."""
+        """They were sent as much as the others: from here on it is the same for all, if it was until now."""
         if follower.epoch == self.epoch:
             self.put(follower)
         else:
@@ -205,11 +210,11 @@ class Feed:
 class Fanout:
     """All the rooms that this edge follows."""
 
-    def __init__(self, database: Database, redis_url: str, presence: Presence) -> None:
+    def __init__(self, database: Database, redis_url: str, opener: Opener, presence: Presence) -> None:
         self._database = database
         self.presence = presence
         self._feeds: dict[str, Feed] = {}
-        self._subscriber = Subscriber(redis_url, self.heard, self.heard_presence)
+        self._subscriber = Subscriber(redis_url, opener, self)
         self._repairs: set[asyncio.Task[None]] = set()
         self.lost = 0
         """How often a room's history, as it was shown here, turned out to be gone."""
@@ -218,6 +223,11 @@ class Fanout:
     @property
     def redis_up(self) -> bool:
         return self._subscriber.up
+
+    @property
+    def not_opened(self) -> int:
+        """Messages in Redis that nobody of ours has sealed. They were ignored."""
+        return self._subscriber.not_opened
 
     async def run(self) -> None:
         """Hear and look, until cancelled."""
@@ -244,16 +254,22 @@ class Fanout:
             self.presence.came(room, follower.user)
         await self._subscriber.follow(room)
 
-    def place(self, follower: Follower, room: RoomId, seq: Seq, epoch: Epoch, audience: Audience) -> None:
+    def place(
+        self, follower: Follower, room: RoomId, seq: Seq, epoch: Epoch, audience: Audience, *, has_part: bool
+    ) -> None:
         """`follower` has been sent everything up to `seq`, committed at `epoch`, as one of `audience`: the rest follows
         by itself."""
         feed = self._feeds.get(room)
         if feed is None or follower not in feed.joining:
             return
-        follower.seq, follower.epoch, follower.audience = seq, epoch, audience
+        follower.seq, follower.epoch, follower.audience, follower.has_part = seq, epoch, audience, has_part
+        self._place(feed, follower)
+        self._stands(feed, follower)
+
+    def _place(self, feed: Feed, follower: Follower) -> None:
         waiting = feed.joining.pop(follower)
         if feed.seq < 0:
-            feed.seq, feed.epoch = seq, epoch
+            feed.seq, feed.epoch = follower.seq, follower.epoch
             feed.put(follower)
             for update in waiting:
                 self._next(feed, update)
@@ -288,8 +304,13 @@ class Fanout:
 
     # Hearing
 
+    def wanted(self, room: str, seq: int) -> bool:
+        """Whether somebody here follows the room and has not been sent that update."""
+        feed = self._feeds.get(room)
+        return feed is not None and seq > feed.seq
+
     def heard(self, room: str, message: bytes) -> None:
-        """An encoded `Update`, from whichever side. Old ones, and ones from nobody of ours, are ignored."""
+        """An encoded `Update`, from whichever side. Old ones are ignored."""
         feed = self._feeds.get(room)
         if feed is None:
             return
@@ -339,11 +360,15 @@ class Fanout:
     def _deliver(self, feed: Feed, update: Update) -> None:
         """The next number, if it goes on from what was shown. If not, one of the two is of a history that is gone."""
         if update.follows == feed.epoch:
-            feed.deliver(update)
+            for follower in feed.deliver(update):
+                self._stands(feed, follower)
         else:
             feed.doubtful = True
         if feed.doubtful:
             self._repair_soon(feed)
+
+    def _stands(self, feed: Feed, follower: Follower) -> None:
+        self.presence.stands(feed.room, follower.user, follower.has_part)
 
     def _doubt(self, feed: Feed) -> None:
         feed.doubtful = True
@@ -416,7 +441,7 @@ class Fanout:
         for update in missed:
             if follower.goes_on(update) and update.seq <= feed.seq:
                 follower.catch_up(update)
-        self.place(follower, feed.room, follower.seq, follower.epoch, follower.audience)
+        self.place(follower, feed.room, follower.seq, follower.epoch, follower.audience, has_part=follower.has_part)
 
     async def _poll(self) -> None:
         waiting: list[Feed] = []

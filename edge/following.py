@@ -9,15 +9,17 @@ from typing import Any, Protocol
 
 from actors.commands import Epoch, RoomId, Sender, Seq
 from actors.load import update_of
-from actors.messages import Look, No, Seen
+from actors.messages import No, Seen
 from actors.update import Audience, frames
 from edge import protocol
 from edge.fanout import Fanout, Follower, Sink
 from edge.gaps import Gaps
+from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.history import Held
 from edge.keyring import Keyring
+from edge.looking import Looking
 from edge.returns import Part, Returns
-from edge.router import NOBODY, Router
+from edge.router import NO_ROOM, NOBODY
 from storage.postgres import StorageUnavailable
 
 LIMIT = 100
@@ -41,23 +43,30 @@ class Socket(Sink, Protocol):
 
 
 class Following:
-    def __init__(self, socket: Socket, router: Router, fanout: Fanout, gaps: Gaps, returns: Returns) -> None:
+    def __init__(
+        self, socket: Socket, looking: Looking, fanout: Fanout, gaps: Gaps, returns: Returns, guesses: Guesses
+    ) -> None:
         self._socket = socket
-        self._router = router
+        self._guesses = guesses
+        self._looking = looking
         self._fanout = fanout
         self._gaps = gaps
         self._returns = returns
         self._rooms: dict[RoomId, Follower] = {}
+        self.codes: dict[str, str] = {}
+        """By which code the client has come to a room that is followed, if by one."""
 
-    def follow(self, room: RoomId, held: Held | None, part: Part | None = None) -> None:
+    def follow(self, room: RoomId, held: Held | None, part: Part | None = None, code: str | None = None) -> None:
         """Send what the client misses after what it holds, or everything; what happens from now on follows by itself.
-        `part`: what is known of him there already."""
+        `part`: what is known of them there already; `code`: the room's, as they know it."""
         follower = self._rooms.get(room)
         if follower is None:
             if len(self._rooms) >= LIMIT:
                 self._socket.send(protocol.error(No("overloaded", "This socket follows too many rooms."), None, room))
                 return
             follower = self._rooms[room] = Follower(self._socket, self._socket.sender.user)
+        if code:
+            self.codes[room] = code.upper()
         self._socket.start(self._join(room, follower, held, part))
 
     def start_over(self, room: RoomId) -> None:
@@ -67,7 +76,7 @@ class Following:
             self._socket.start(self._join(room, follower, None, None))
 
     def leave(self, room: RoomId) -> None:
-        follower = self._rooms.pop(room, None)
+        follower = self._forget(room)
         if follower is not None:
             self._fanout.end(follower, room)
 
@@ -76,6 +85,11 @@ class Following:
         for room, follower in self._rooms.items():
             self._fanout.end(follower, room)
         self._rooms.clear()
+        self.codes.clear()
+
+    def _forget(self, room: RoomId) -> Follower | None:
+        self.codes.pop(room, None)
+        return self._rooms.pop(room, None)
 
     async def _join(self, room: RoomId, follower: Follower, held: Held | None, part: Part | None) -> None:
         """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
@@ -91,9 +105,9 @@ class Following:
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
                 if await self._replay(room, follower, held):
                     return
-        no = await self._hydrate(room, follower)
+        no = await self._hydrate(room, follower, has_part=part is not None and part.counts)
         if no is not None and self._rooms.get(room) is follower:
-            del self._rooms[room]
+            self._forget(room)
             self._socket.send(protocol.error(no, None, room))
 
     async def _replay(self, room: RoomId, follower: Follower, held: Held) -> bool:
@@ -112,14 +126,20 @@ class Following:
             self._socket.keyring.sits(room, rows[0]["seat_index"], grant)
         self._socket.send(protocol.updates(room, frames(missed, follower.user, audience, self._socket.given)))
         epoch = missed[-1].epoch if missed else Epoch(rows[0]["held"] or 0)
-        self._fanout.place(follower, room, stands, epoch, audience)
+        self._fanout.place(follower, room, stands, epoch, audience, has_part=rows[0]["has_part"])
         return True
 
-    async def _hydrate(self, room: RoomId, follower: Follower) -> No | None:
-        sender = self._socket.sender
+    async def _hydrate(self, room: RoomId, follower: Follower, *, has_part: bool) -> No | None:
+        sender, code = self._socket.sender, self.codes.get(room, "")
+        may_guess = self._guesses.allowed(sender.user)
+        tried = code if may_guess else ""
         answer, part = await asyncio.gather(
-            self._router.ask(room, lambda epoch: Look(epoch, sender, room)), self._issue(room, sender)
+            self._looking.look(room, sender, code=tried, has_part=has_part), self._issue(room, sender)
         )
+        if code and isinstance(answer, No) and answer.code == NO_ROOM.code:
+            if not may_guess:
+                return TOO_MANY_GUESSES
+            self._guesses.wrong(sender.user)
         if self._rooms.get(room) is not follower:
             return None
         if not isinstance(answer, Seen):
@@ -129,7 +149,7 @@ class Following:
             self._socket.keyring.take(part)
             view = protocol.with_rejoin_token(view, part.rejoin_token)
         self._socket.send(protocol.hydrated(room, answer.seq, answer.epoch, answer.at, view, answer.stale))
-        self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience)
+        self._fanout.place(follower, room, answer.seq, answer.epoch, answer.audience, has_part=answer.has_part)
         return None
 
     async def _issue(self, room: RoomId, sender: Sender) -> Part | None:

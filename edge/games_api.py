@@ -10,9 +10,10 @@ import msgspec
 from actors import archive
 from actors.load import Corrupted
 from actors.messages import No
-from edge.http import Answer, Call, Endpoint
 from edge.lobby import iso
+from edge.rest import Answer, Call, Endpoint
 from edge.router import NO_ROOM
+from edge.strangers import hidden
 from storage.postgres import BIGINT, Database, Row
 
 GAME = "/api/game/{room}"
@@ -60,7 +61,9 @@ def endpoints(database: Database) -> list[Endpoint]:
         row = await database.row("owned_room", call.room)
         if row is None:
             return NO_ROOM
-        return row if row["host_id"] == call.identity.user else NOT_HOST
+        if row["host_id"] == call.identity.user:
+            return row
+        return NO_ROOM if await hidden(database, call) else NOT_HOST
 
     async def persist(call: Call) -> Answer:
         room = await owned(call)

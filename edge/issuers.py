@@ -13,7 +13,7 @@ import jwt
 
 from actors.commands import UserId
 from actors.messages import No
-from actors.names import clean
+from actors.names import clean, visible
 from edge.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identity, fit
 
 OLDEST_S = 7 * 86_400
@@ -100,4 +100,4 @@ def _name(claims: dict[str, Any]) -> str:
         metadata.get("full_name") if isinstance(metadata, dict) else None,
         email.partition("@")[0] if isinstance(email, str) else None,
     )
-    return next((found for name in names if isinstance(name, str) and (found := clean(name))), "")
+    return next((clean(name) for name in names if isinstance(name, str) and visible(name)), "")

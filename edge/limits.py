@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a deployment lets one client have; settings of the same names. 0: any number."""
+
+    rooms_per_user: int = 0
+    rooms_opened_per_minute: int = 0
+    guests_per_minute: int = 0
+
+
+NO_LIMITS = Limits()
+
 
 class Bucket:
     """A token bucket: `rate` a second on average, `burst` at once. Time is given in seconds, by any steady clock."""
@@ -53,3 +66,16 @@ class Rates:
         """Whether `take` would allow `who` one more now."""
         bucket = self._buckets.get(who)
         return bucket is None or bucket.would(now)
+
+
+class PerMinute:
+    """So many a minute for each of many, all of them at once if they like; 0: any number."""
+
+    def __init__(self, count: int) -> None:
+        self._rates = Rates(count / 60, count) if count else None
+        self.again_after_ms = -(-60_000 // count) if count else 0
+        """How long it takes until one more is allowed."""
+
+    def take(self, who: str, now: float) -> bool:
+        """Whether `who` is allowed one more now, in seconds by any steady clock."""
+        return self._rates is None or self._rates.take(who, now)

@@ -10,17 +10,19 @@ from typing import Any
 
 import msgspec
 
+from actors.answers import ID_REUSED
 from actors.commands import RoomId, UserId
 from actors.messages import No
+from actors.mistakes import GAME_ERROR, Mistakes
 from actors.names import clean
-from actors.opening import Opening, Request, open_rows
+from actors.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
 from edge.auth import Identity
+from edge.limits import NO_LIMITS, Limits
 from games.base import Refused
 from storage.postgres import BIGINT, Conflict, Database, Row
 
-CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-CODE_SIZE = 6
 PAGE_LIMIT = 100
+MINUTE_MS = 60_000
 
 
 class RoomSummary(msgspec.Struct, frozen=True):
@@ -62,25 +64,37 @@ class NewRoom(msgspec.Struct, frozen=True):
 
 
 Queries = Callable[..., Awaitable[list[Row]]]
-"""What runs a named query: the database, or a transaction."""
+"""What runs a named query, in a transaction."""
 
 
 class Lobby:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits = NO_LIMITS) -> None:
         self._database = database
+        self._mistakes = Mistakes()
+        self._limits = limits
 
     def drawn(self, request: Request, host: Identity) -> NewRoom | No:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
         now = time.time_ns() // 1_000_000
         name = clean(request.name or "") or f"{host.name}'s table"
-        rows = open_rows(request, room, code, name, host.user, host.name, now)
+        try:
+            rows = open_rows(request, room, code, name, host.user, host.name, now)
+        except Exception as error:
+            self._mistakes.tell(error, "open", request.game)
+            return GAME_ERROR
         if isinstance(rows, Refused):
             return No(rows.code, rows.message, rows.details)
         return NewRoom(room, code, name, now, host, request, rows)
 
-    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool:
-        """Store it, by `rows`. False: this creation was made before."""
+    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | No:
+        """Store it, by `rows` of a transaction. False: this creation was made before. Refused to who has, or opens, as
+        many rooms as they may: however many requests, at however many edges, are asked at once.
+        """
+        no = await self._too_many(new, rows)
+        if no is not None:
+            before = await rows("created_room", new.host.user, creation_id)
+            return no if not before else False
         made = await rows(
             "create_room",
             new.room,
@@ -101,22 +115,39 @@ class Lobby:
         )
         return bool(made)
 
+    async def _too_many(self, new: NewRoom, rows: Queries) -> No | None:
+        hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
+        await rows("opening_lock", new.host.user)
+        (has,) = await rows("opened_rooms", new.host.user, hosted, new.at - MINUTE_MS, opened)
+        if hosted and has["hosted"] >= hosted:
+            said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
+            return No("too_many_rooms", said, {"limit": hosted})
+        if opened and has["opened_at"] is not None:
+            wait_ms = max(1, has["opened_at"] + MINUTE_MS - new.at)
+            return No("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
+        return None
+
     async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | No:
-        """A new room's summary. The same `creation_id` from the same host opens one room only."""
+        """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
         while True:
             new = self.drawn(request, host)
             if isinstance(new, No):
                 return new
             room = new.room
             try:
-                made = await self.create(new, creation_id, self._database.rows)
+                async with self._database.transaction() as rows:
+                    made = await self.create(new, creation_id, rows)
             except Conflict as error:
                 if error.constraint == "rooms_code_unique":
                     continue
                 raise
+            if isinstance(made, No):
+                return made
             if not made:
                 before = await self._database.row("created_room", host.user, creation_id)
                 assert before is not None
+                if before["state"] is not None and not _alike(request, new.rows.checkpoint, before["state"]):
+                    return ID_REUSED
                 room = RoomId(before["id"])
             summary = await self.summary(room)
             assert summary is not None
@@ -127,10 +158,10 @@ class Lobby:
         row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
         return _summary(row) if row is not None else None
 
-    async def find(self, code: str) -> RoomId | None:
-        """The room of a code."""
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
         found = await self.summary(code)
-        return RoomId(found.id) if found is not None else None
+        return (RoomId(found.id), found.visibility == "private") if found is not None else None
 
     async def knows(self, room: RoomId, user: UserId) -> bool:
         """Whether `user` has asked to join that room, or is its host."""
@@ -149,6 +180,13 @@ class Lobby:
         rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
         more = rows[limit - 1] if len(rows) > limit else None
         return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
+
+
+def _alike(request: Request, new: str, before: str) -> bool:
+    """Whether `request` asks for a room as the one that was opened: both as their first checkpoints."""
+    asked, opened = (msgspec.json.decode(text)["info"] for text in (new, before))
+    drawn = {"id", "code"} if request.name else {"id", "code", "name"}
+    return all(asked[field] == opened.get(field) for field in asked.keys() - drawn)
 
 
 def _code() -> str:

@@ -9,9 +9,9 @@ import msgspec
 from actors import opening
 from actors.commands import Id
 from actors.messages import No
-from edge.http import Answer, Call, Endpoint
 from edge.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
 from edge.matchmaker import Matchmaker
+from edge.rest import Answer, Call, Endpoint
 from edge.router import NO_ROOM
 
 
@@ -45,8 +45,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
+    known = Games([GameKind(**game) for game in opening.games()])
+
     async def games(call: Call) -> Answer:
-        return Games([GameKind(**game) for game in opening.games()])
+        return known
 
     async def rooms(call: Call) -> Answer:
         wanted: Wanted = call.query
@@ -63,7 +65,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     async def summary(call: Call) -> Answer:
         found = await lobby.summary(call.room)
-        if found is None or (found.visibility == "private" and not call.by_code and not await _knows(call)):
+        if found is None or (found.visibility == "private" and not call.code and not await _knows(call)):
             return NO_ROOM
         return found
 
@@ -82,7 +84,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             RoomSummary,
             body=opening.Request,
             status=201,
-            refusals=("unknown_game", "invalid_options"),
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
         Endpoint(
             "POST",
@@ -91,7 +93,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             "A public room with a free seat, which is kept for the caller for 30 s",
             RoomSummary,
             body=Match,
-            refusals=("unknown_game", "invalid_options"),
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
         Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
     ]

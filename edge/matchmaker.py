@@ -7,6 +7,7 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
+from actors.answers import ID_REUSED
 from actors.commands import RoomId
 from actors.messages import No
 from actors.opening import Request
@@ -28,7 +29,8 @@ class Matchmaker:
     async def match(self, game: str, options: dict[str, Any], who: Identity, key: str | None) -> RoomSummary | No:
         """A public room with a seat that is promised to `who` for a while: one that there is, or a new one.
 
-        Asked again, with the same `key` or while the promise holds, it is the same room.
+        Asked again, with the same `key` or while the promise holds, it is the same room; for another game, a `key` that
+        was used is refused.
         """
         wish = Request(game, options=options, approval="auto")
         new = self._lobby.drawn(wish, who)
@@ -38,11 +40,13 @@ class Matchmaker:
         lock = self._queues.setdefault(table, asyncio.Lock())
         async with lock:
             room = await self._promise(table, new, who, key)
+        if isinstance(room, No):
+            return room
         summary = await self._lobby.summary(room)
         assert summary is not None
-        return summary
+        return summary if summary.game == game else ID_REUSED
 
-    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId:
+    async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | No:
         now = time.time_ns() // 1_000_000
         kind = (new.rows.game, new.rows.options)
         async with self._database.transaction() as rows:
@@ -53,7 +57,9 @@ class Matchmaker:
             if found:
                 room = RoomId(found[0][0])
             else:
-                await self._lobby.create(new, None, rows)
+                made = await self._lobby.create(new, None, rows)
+                if isinstance(made, No):
+                    return made
                 room = new.room
             await rows("match_kept", room, who.user, now + PROMISED_MS, key)
         return room

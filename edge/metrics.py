@@ -22,10 +22,17 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics(Collector):
     """Counted here by plain numbers, and told when asked: a command costs well under a microsecond."""
 
-    def __init__(self, sockets: Callable[[], int], rooms: Callable[[], int], lost: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        sockets: Callable[[], int],
+        rooms: Callable[[], int],
+        lost: Callable[[], int],
+        not_opened: Callable[[], int],
+    ) -> None:
         self._sockets = sockets
         self._rooms = rooms
         self._lost = lost
+        self._not_opened = not_opened
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -56,6 +63,8 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "tavola_histories_lost", "Rooms whose database went back behind what was shown of them here", self._lost()
         )
+        unsealed = "Messages in Redis that nobody of ours had sealed: ignored"
+        yield CounterMetricFamily("tavola_redis_not_opened", unsealed, self._not_opened())
         commands = CounterMetricFamily("tavola_commands", "Commands answered", labels=["command", "outcome"])
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)

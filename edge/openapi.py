@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from actors.commands import STATUS
-from edge.http import CHANGES, JSON, Endpoint
+from edge.rest import CHANGES, JSON, Endpoint
 
 Document = dict[str, Any]
 

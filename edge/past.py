@@ -6,7 +6,7 @@ from actors.commands import RoomId, Seq
 from actors.load import update_of
 from actors.update import Audience, frames
 from edge.auth import Identity
-from edge.socket import Services
+from edge.connection import Services
 
 
 async def past(

@@ -3,6 +3,9 @@
 Actors are told what changed, by room: whose first socket in it has come, whose last has gone; several tabs are one
 user. What could not be said is said later, as it is then. Everybody is announced again when a room's epoch was raised
 (whoever owns it now knows of nobody) and when the line to its actor was cut.
+
+A room that has no actor is given one only to hear of those who have a part in it (`stands`). It hears of the others
+when it has an actor again.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import structlog
 from actors.commands import Epoch, RoomId, UserId
 from actors.messages import Answer, Attend, No
 from actors.presence import REQUEST_MS
-from edge.router import NO_ROOM, Router
+from edge.router import ASLEEP, NO_ROOM, Router
 from storage.postgres import Database, StorageUnavailable
 from storage.redis import Board
 
@@ -54,10 +57,14 @@ class Presence:
         """How many sockets of each user follow each room."""
         self._lately: dict[RoomId, dict[UserId, float]] = {}
         """Until when (on the loop's clock) the requests of those without a socket count."""
+        self._parts: dict[RoomId, set[UserId]] = {}
+        """Of these, who has a part in the room: sits, watches, or is its host."""
         self._epochs: dict[RoomId, Epoch] = {}
         """At which epoch a room's actor was last told."""
         self._moved: dict[RoomId, Epoch] = {}
         """Rooms that were seen to be at another epoch, until whoever owns them now has been told."""
+        self._asleep: set[RoomId] = set()
+        """Rooms that had no actor to be told."""
         self._changed: dict[RoomId, set[UserId]] = {}
         self._untold: dict[RoomId, set[UserId]] = {}
         self._news = asyncio.Event()
@@ -85,6 +92,7 @@ class Presence:
             del self._people[room]
             self._epochs.pop(room, None)
             self._moved.pop(room, None)
+            self._asleep.discard(room)
         self._change(room, user)
 
     def touch(self, room: RoomId, user: UserId) -> None:
@@ -92,7 +100,18 @@ class Presence:
         lately, now = self._lately.setdefault(room, {}), self._loop.time()
         if user not in self._people.get(room, {}) and lately.get(user, now) - now < LATELY_S:
             lately[user] = now + LATELY_S + TOUCH_S
+            self._parts.setdefault(room, set()).add(user)
             self._change(room, user)
+
+    def stands(self, room: RoomId, user: UserId, has_part: bool) -> None:
+        """Whether a user who follows the room, or followed it lately, has a part in it."""
+        parts = self._parts.setdefault(room, set())
+        if has_part and user not in parts:
+            parts.add(user)
+            if room in self._asleep:
+                self._change(room, user)
+        elif not has_part:
+            parts.discard(user)
 
     def renew(self, room: RoomId) -> None:
         """Whoever owns the room now has to be told of everybody."""
@@ -135,7 +154,8 @@ class Presence:
             for room, users in changed.items():
                 if (epoch := self._moved.pop(room, None)) is not None:
                     router.moved(room, epoch)
-                router.send(room, partial(self._attend, room, users), partial(self._told, room, users))
+                rouse = not users.isdisjoint(self._parts.get(room, ()))
+                router.send(room, partial(self._attend, room, users), partial(self._told, room, users), rouse=rouse)
 
     def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> Attend:
         """What is so of these users now: the request may have waited."""
@@ -147,8 +167,20 @@ class Presence:
         return Attend(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
 
     def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
-        if isinstance(answer, No) and answer.code != NO_ROOM.code:
+        self._asleep.discard(room)
+        if answer is ASLEEP:
+            self._slept(room, users)
+        elif isinstance(answer, No) and answer.code != NO_ROOM.code:
             self._untold.setdefault(room, set()).update(users)
+
+    def _slept(self, room: RoomId, users: set[UserId]) -> None:
+        """Nobody could be told of these users. Whoever owns the room next has a higher epoch, and is told then."""
+        if room not in self._people:
+            return
+        self._asleep.add(room)
+        self._epochs.setdefault(room, Epoch(0))
+        for user in users & self._parts.get(room, set()):
+            self._change(room, user)
 
     async def _tell_again(self) -> None:
         while True:
@@ -184,13 +216,17 @@ class Presence:
             await self._database.rows("heartbeat", list(rooms), list(users), now, kept, enough)
 
     def _forget(self) -> None:
-        """Forget requests of long ago."""
+        """Forget requests of long ago, and the parts of who is no longer here."""
         now = self._loop.time()
         for room, lately in list(self._lately.items()):
             for user in [user for user, until in lately.items() if until <= now]:
                 del lately[user]
             if not lately:
                 del self._lately[room]
+        for room, parts in list(self._parts.items()):
+            parts &= self._people.get(room, {}).keys() | self._lately.get(room, {}).keys()
+            if not parts:
+                del self._parts[room]
 
     def _pairs(self) -> Iterator[tuple[RoomId, UserId]]:
         for where in (self._people, self._lately):

@@ -46,6 +46,7 @@ class JoinRoom(_Frame, frozen=True, kw_only=True):
     room: Id
     after: After | None = None
     epoch: AtEpoch | None = None
+    code: Id | None = None
 
 
 class LeaveRoom(_Frame, frozen=True, kw_only=True):

@@ -45,6 +45,11 @@ class Part(msgspec.Struct, frozen=True):
     expires_at: int
 
     @property
+    def counts(self) -> bool:
+        """Whether he sits, watches, or is the host."""
+        return self.is_host or self.role in ("player", "spectator")
+
+    @property
     def identity(self) -> Identity:
         """Who he is, as far as that room is concerned."""
         return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)

@@ -32,17 +32,18 @@ from actors.commands import (
 )
 from actors.messages import Deliver, Done, No
 from edge import protocol
-from edge.http import Answer, Call, Endpoint, Handler
+from edge.connection import Services
+from edge.rest import Answer, Call, Endpoint, Handler
 from edge.router import NOBODY
-from edge.socket import Services
 
 ROOM = "/api/rooms/{room}"
 
 
-class Changed(msgspec.Struct, frozen=True):
-    """It is durable, as the update of that number."""
+class Changed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """It is durable, as the update of that number. `unchanged`: there was nothing to do, and that was the last one."""
 
     seq: int
+    unchanged: bool = False
 
 
 class Joined(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,13 +93,10 @@ class Way(msgspec.Struct, frozen=True):
     method: str = "POST"
     path: str | None = None
     gives: type[msgspec.Struct] = Changed
-    answer: Callable[[Any, Done], msgspec.Struct] = lambda command, done: Changed(done.seq)
+    answer: Callable[[Any, Done], msgspec.Struct] = lambda command, done: Changed(
+        done.seq, done.give.get("unchanged", False)
+    )
     refusals: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    """What of the command's gifts `answer` cannot do without: if it is missing, the id was another command's."""
-
-
-ID_USED = No("invalid_message", "That Idempotency-Key was given to another command.")
 
 
 def _joined(command: RequestJoin, done: Done) -> Joined:
@@ -116,9 +114,7 @@ def _decided(command: Approve | Reject, done: Done) -> Decided:
 
 _GAME = ("illegal_move", "hand_in_progress", "game_over")
 WAYS: dict[type[msgspec.Struct], Way] = {
-    RequestJoin: Way(
-        path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested"), needs=("status",)
-    ),
+    RequestJoin: Way(path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full")),
     Approve: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
     Reject: Way(gives=Decided, answer=_decided, refusals=("user_not_found",)),
     TakeSeat: Way(
@@ -126,7 +122,6 @@ WAYS: dict[type[msgspec.Struct], Way] = {
         gives=Seated,
         answer=_seated,
         refusals=("not_approved", "already_seated", "seat_taken", "room_full", *_GAME),
-        needs=("seat_index", "seat_token", "rejoin_token"),
     ),
     LeaveSeat: Way("DELETE", "seat", refusals=("not_seated", *_GAME)),
     Spectate: Way(
@@ -199,7 +194,7 @@ def endpoints(services: Services) -> list[Endpoint]:
 
 def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
     way = way_of(kind)
-    refusals = {"room_closed", "corrupted_state", "forbidden", *way.refusals}
+    refusals = {"room_closed", "corrupted_state", "forbidden", "id_reused", *way.refusals}
     if kind in get_args(HostCommand):
         refusals.add("not_host")
     return Endpoint(
@@ -221,8 +216,6 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: Way) -> Handle
             return done
         returns = services.returns
         give = returns.tokens.given(call.room, call.identity.user, done.give, returns.now())
-        if not give.keys() >= set(way.needs):
-            return ID_USED
         return way.answer(command, msgspec.structs.replace(done, give=give))
 
     return handle
@@ -235,7 +228,7 @@ async def deliver(services: Services, call: Call, command: ClientCommand) -> Don
         return no
     clock = asyncio.get_running_loop().time
     since = clock()
-    answer = await services.router.ask(call.room, lambda epoch: Deliver(epoch, sender, command))
+    answer = await services.router.ask(call.room, lambda epoch: Deliver(epoch, sender, command, call.code))
     services.metrics.answered(command, answer, clock() - since)
     if isinstance(answer, Done):
         services.fanout.presence.touch(call.room, sender.user)

@@ -14,11 +14,13 @@ from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 
+from actors.ceiling import Full
 from actors.commands import Epoch, RoomId
 from actors.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from actors.line import Line, LineFull, LineLost
 from actors.messages import Answer, Done, Moved, No, Request
 from storage.postgres import StorageUnavailable
+from tavola.keys import Secrets
 
 log = structlog.get_logger()
 
@@ -37,6 +39,9 @@ NO_ROOM = No("room_not_found", "There is no such room.")
 AWAY = No("storage_unavailable", "The database is away; nothing was lost.", None, 1000)
 NOBODY = No("room_unavailable", "This room has no server just now; try again.", None, 1000)
 CROWDED = No("overloaded", "This server has too much to do.", None, 500)
+ASLEEP = No("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
+"""The answer to what must not rouse a room, from one that has no actor."""
+FULL = No("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
 
 
 class Present(Protocol):
@@ -50,14 +55,18 @@ class Present(Protocol):
         all."""
 
 
+class _Asleep(Exception):
+    """The room has no actor that lives, and shall not be roused."""
+
+
 class Router:
     """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
 
-    def __init__(self, directory: Directory, secret: bytes, silent_s: float, present: Present) -> None:
+    def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: Present) -> None:
         """An actor that is silent for `silent_s` is replaced."""
         self._present = present
         self._directory = directory
-        self._secret = secret
+        self._secrets = secrets
         self._silent_s = silent_s
         self._places: dict[RoomId, Place] = {}
         self._lines: dict[str, Line] = {}
@@ -67,22 +76,36 @@ class Router:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
-    def send(self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]) -> None:
-        """Have `request` (made for the epoch at which the room is) answered; `answered` is called once."""
+    def reaches(self, room: RoomId) -> bool:
+        """Whether there is an open line to where the room is believed to be."""
+        place = self._places.get(room)
+        line = self._lines.get(place.actor) if place is not None else None
+        return line is not None and line.open
+
+    def send(
+        self,
+        room: RoomId,
+        request: Callable[[Epoch], Request],
+        answered: Callable[[Answer], None],
+        *,
+        rouse: bool = True,
+    ) -> None:
+        """Have `request` (made for the epoch at which the room is) answered; `answered` is called once. Without `rouse`
+        the room is given no actor for it: one that has none that lives is answered for by `ASLEEP` itself."""
         place = self._places.get(room)
         line = self._lines.get(place.actor) if place is not None else None
         if place is not None and line is not None and line.open:
             try:
-                line.put(request(place.epoch), partial(self._answered, room, place, request, answered))
+                line.put(request(place.epoch), partial(self._answered, room, place, request, answered, rouse))
             except LineFull:
                 answered(CROWDED)
         else:
-            self._search(room, request, answered)
+            self._search(room, request, answered, rouse)
 
-    async def ask(self, room: RoomId, request: Callable[[Epoch], Request]) -> Answer:
+    async def ask(self, room: RoomId, request: Callable[[Epoch], Request], *, rouse: bool = True) -> Answer:
         """As `send`, awaited."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send(room, request, lambda got: None if answer.done() else answer.set_result(got))
+        self.send(room, request, lambda got: None if answer.done() else answer.set_result(got), rouse=rouse)
         return await answer
 
     def moved(self, room: RoomId, epoch: Epoch) -> None:
@@ -102,6 +125,7 @@ class Router:
         place: Place,
         request: Callable[[Epoch], Request],
         answered: Callable[[Answer], None],
+        rouse: bool,
         answer: Answer | LineLost,
     ) -> None:
         if type(answer) is Done or not isinstance(answer, Moved | LineLost):
@@ -109,18 +133,20 @@ class Router:
             return
         if isinstance(answer, Moved) and self._places.get(room) is place:
             del self._places[room]
-        self._search(room, request, answered)
+        self._search(room, request, answered, rouse)
 
-    def _search(self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]) -> None:
+    def _search(
+        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None], rouse: bool
+    ) -> None:
         if len(self._searches) >= WAITING_LIMIT:
             answered(CROWDED)
             return
-        task = asyncio.get_running_loop().create_task(self._find_and_ask(room, request, answered))
+        task = asyncio.get_running_loop().create_task(self._find_and_ask(room, request, answered, rouse))
         self._searches.add(task)
         task.add_done_callback(self._searches.discard)
 
     async def _find_and_ask(
-        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None]
+        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None], rouse: bool
     ) -> None:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + ANSWER_WITHIN_S
@@ -130,10 +156,16 @@ class Router:
             tries += 1
             try:
                 async with asyncio.timeout_at(give_up_at):
-                    line, place = await self._reach(room)
+                    line, place = await self._reach(room, rouse)
                     got = await line.ask(request(place.epoch))
             except NoSuchRoom:
                 answer = NO_ROOM
+                break
+            except _Asleep:
+                answer = ASLEEP
+                break
+            except Full:
+                answer = FULL
                 break
             except StorageUnavailable as error:
                 log.warning("room.not_found_yet", room=room, reason=str(error))
@@ -151,11 +183,15 @@ class Router:
                 await asyncio.sleep(random.uniform(0.01, 0.05) * min(tries, 10))
         answered(answer)
 
-    async def _reach(self, room: RoomId) -> tuple[Line, Place]:
-        """An open line to the room's actor; the room is placed, or taken over, if need be."""
+    async def _reach(self, room: RoomId, rouse: bool) -> tuple[Line, Place]:
+        """An open line to the room's actor; the room is placed, or taken over, if need be. Raises `_Asleep` instead of
+        either if it shall not be roused."""
         place = self._places.get(room)
         if place is None:
-            place = await self._once(("find", room), lambda: self._directory.find(room))
+            if rouse:
+                place = await self._once(("find", room), lambda: self._directory.find(room))
+            else:
+                place = await self._once(("locate", room), lambda: self._located(room))
             if len(self._places) >= PLACES_LIMIT:
                 self._places.clear()
             self._places[room] = place
@@ -169,10 +205,18 @@ class Router:
                 return await self._once(("open", known.actor), lambda: self._open(known)), known
             except LineLost as error:
                 log.info("line.not_opened", actor=place.actor, reason=error.reason)
+        if not rouse:
+            raise _Asleep
         lost = place
         found = await self._once(("take over", room), lambda: self._take_over(lost))
         self._places[room] = found
         return await self._once(("open", found.actor), lambda: self._open(found)), found
+
+    async def _located(self, room: RoomId) -> Place:
+        found = await self._directory.locate(room)
+        if not isinstance(found, Place):
+            raise _Asleep
+        return found
 
     async def _take_over(self, lost: Place) -> Place:
         async with self._take_overs:
@@ -181,7 +225,7 @@ class Router:
     async def _open(self, place: Place) -> Line:
         line = self._lines.get(place.actor)
         if line is None or not line.open:
-            line = await Line.connect(place.actor, place.address, self._secret, self._silent_s, self._present.edge)
+            line = await Line.connect(place.actor, place.address, self._secrets, self._silent_s, self._present.edge)
             self._lines[place.actor] = line
             line.lost.add_done_callback(lambda _: self._rouse(place.actor))
         return line

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import msgspec
 
 from actors.commands import UserId
 from actors.messages import No
-from actors.names import clean
+from actors.names import clean, visible
 from edge.auth import INVALID, Identity
-from edge.http import Answer, Call, Endpoint, Reply
+from edge.limits import Limits, PerMinute
 from edge.lobby import iso
+from edge.rest import Answer, Call, Endpoint, Reply, address_of
 from edge.sessions import LIFE_MS
 from edge.who import COOKIE, Who
+
+BAD_NAME = No("invalid_message", "A name needs at least one visible character, and no invisible ones.")
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -37,12 +43,19 @@ class SignedOut(msgspec.Struct, frozen=True):
     sessions: int
 
 
-def endpoints(who: Who) -> list[Endpoint]:
+def endpoints(who: Who, limits: Limits, clock: Callable[[], float] = time.monotonic) -> list[Endpoint]:
     identities, sessions = who.identities, who.sessions
+    guests = PerMinute(limits.guests_per_minute)
+    crowd = No("rate_limited", "Too many new guests come from your address.", None, guests.again_after_ms)
 
     async def sign_in(call: Call) -> Answer:
-        name = clean(call.body.display_name or "")
+        given = call.body.display_name or ""
+        if given and not visible(given):
+            return BAD_NAME
+        name = clean(given)
         if isinstance(call.who, No):
+            if not guests.take(address_of(call.request), clock()):
+                return crowd
             guest = identities.guest(name)
             opened = await sessions.open(guest.user, guest.name)
         else:

@@ -1,5 +1,6 @@
 """Sessions in Redis, under `sess:{SHA-256 of the cookie}`. A cache: what is not there, or not said within a quarter of
-a second, is read from Postgres, and after a failure Redis is left alone for a second.
+a second, is read from Postgres, and after a failure Redis is left alone for a second. What is there is sealed, each
+under its own name: whoever can write to Redis makes nobody a session.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from storage.sealing import NotOpened, Opener, Sealer
 
 log = structlog.get_logger()
 
@@ -30,6 +33,8 @@ class Session(msgspec.Struct, frozen=True):
     created_at: int
     renewed_at: int
     """When its end was put off last, which is also when Postgres was last known to have it."""
+    life_ms: int
+    """How long after that it ends."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -43,7 +48,8 @@ def key(sid: bytes) -> str:
 class SessionCache:
     """Never raises, never waits for longer than `WITHIN_S`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sealer: Sealer, opener: Opener) -> None:
+        self._sealer, self._opener = sealer, opener
         self._redis = redis.asyncio.Redis(
             connection_pool=redis.asyncio.BlockingConnectionPool.from_url(
                 url,
@@ -58,15 +64,20 @@ class SessionCache:
 
     async def get(self, sid: bytes) -> Session | None:
         found = await self._tried(lambda: self._redis.get(key(sid)))
+        if found is None:
+            return None
         try:
-            return _decode(found) if found is not None else None
-        except msgspec.DecodeError:
+            return _decode(self._opener.open(key(sid), found))
+        except (NotOpened, msgspec.DecodeError):
+            log.warning("sessions.not_opened")
+            await self.drop([sid])  # It would stand in the way of the true one.
             return None
 
     async def put(self, sid: bytes, session: Session, life_ms: int, *, only_new: bool = False) -> None:
         """Keep it for `life_ms`; with `only_new`, unless there is one already."""
         if life_ms > 0:
-            await self._tried(lambda: self._redis.set(key(sid), _encode(session), px=life_ms, nx=only_new))
+            sealed = self._sealer.seal(key(sid), _encode(session))
+            await self._tried(lambda: self._redis.set(key(sid), sealed, px=life_ms, nx=only_new))
 
     async def drop(self, sids: Iterable[bytes]) -> None:
         if keys := [key(sid) for sid in sids]:

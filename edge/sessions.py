@@ -1,6 +1,10 @@
 """Sessions: who a browser's cookie stands for. The cookie holds 256 random bits; their SHA-256 is the session's id, in
 Redis and, which is what counts, in Postgres.
 
+A guest's session lasts for an hour after each use, until they ask to join a room or open one: then it is a week, as
+the statement writes that lets them in (`players` in storage/records.sql, `create_room`). So nobody fills a table with
+guests who were never here.
+
 A session that was read from Postgres within the last hour is believed when Redis has it. So what was deleted cannot
 come back out of Redis for longer than that, and for that long `SignOuts` knows of it: a put-back that races with
 signing out, or a Redis that was away meanwhile, brings nobody in again.
@@ -18,14 +22,20 @@ import msgspec
 
 from actors.commands import UserId
 from actors.grants import digest
-from edge.auth import Identity
+from edge.auth import GUEST, Identity
 from edge.session_cache import Session, SessionCache
 from edge.signouts import KEPT_MS, SignOuts, now_ms
 from storage.postgres import Database, Row, StorageUnavailable
 
 LIFE_MS = 7 * 86_400_000
+PASSING_MS = 3_600_000
+"""How long the session lasts of a guest who has done nothing yet."""
 RENEWED_EVERY_MS = 3_600_000
 """A session in use is put off, and looked up in Postgres, this often; in between nothing is written."""
+A_USER = 32
+"""Sessions of one user; of more, those go that were used longest ago."""
+SHARE = 4
+"""A short one, so many times in its life."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -60,11 +70,11 @@ class Sessions:
         sid, now = digest(cookie), self._now()
         cached = await self._cache.get(sid)
         age = now - cached.renewed_at if cached is not None else LIFE_MS
-        if cached is None or age >= RENEWED_EVERY_MS:
+        if cached is None or age >= min(RENEWED_EVERY_MS, cached.life_ms // SHARE):
             try:
-                row = await self._database.row("session", sid, now, now + LIFE_MS, RENEWED_EVERY_MS)
+                row = await self._database.row("session", sid, now, RENEWED_EVERY_MS, SHARE)
             except StorageUnavailable:
-                if cached is None or age >= KEPT_MS:
+                if cached is None or age >= min(KEPT_MS, cached.life_ms):
                     raise
             else:
                 found = _session(row) if row is not None else None
@@ -76,10 +86,10 @@ class Sessions:
 
     async def open(self, user: UserId, name: str) -> Opened:
         """A session for a user who was never here before. On return it is durable."""
-        cookie, now = _cookie(), self._now()
-        (row,) = await self._database.rows("open_session", digest(cookie), user, name, 0, now + LIFE_MS)
+        cookie = _cookie()
+        (row,) = await self._database.rows("open_session", digest(cookie), user, name, 0, self._now(), PASSING_MS)
         session = _session(row)
-        await self._cache.put(row["sid"], session, LIFE_MS)
+        await self._cache.put(row["sid"], session, session.life_ms)
         return Opened(cookie, session, session.created_at)
 
     async def renew(self, identity: Identity, cookie: str | None, name: str | None) -> Opened | None:
@@ -87,20 +97,24 @@ class Sessions:
         it from now on. On return this is durable. None: what he is known by was signed out.
         """
         user, now = identity.user, self._now()
+        gone: list[Row] = []
         async with self._database.transaction() as ask:
             await ask("lock_user", user)
             (standing,) = await ask("user_standing", user)
             if identity.issued_at <= standing["signed_out_at"]:
                 return None
             cookie = cookie or ""
-            rows = await ask("renew_session", digest(cookie), user, now, now + LIFE_MS)
+            rows = await ask("renew_session", digest(cookie), user, now)
             if not rows:
                 cookie, begins_at = _cookie(), standing["now"]
-                given = digest(cookie), user, name or identity.name, begins_at, now + LIFE_MS
+                life = standing["life"] or (PASSING_MS if user.startswith(GUEST) else LIFE_MS)
+                given = digest(cookie), user, name or identity.name, begins_at, now, life
                 rows = await ask("open_session", *given)
+                gone = await ask("oldest_sessions", user, A_USER - 1, rows[0]["sid"])
             sid = rows[0]["sid"]
             if name:
                 rows = await ask("rename_sessions", user, name, now, sid)
+        await self._cache.drop([row["sid"] for row in gone])
         for row in rows:
             await self._cache.put(row["sid"], _session(row), row["expire"] - now)
         mine = next(_session(row) for row in rows if row["sid"] == sid)
@@ -123,8 +137,8 @@ class Sessions:
         if found is None:
             if cached is not None:
                 await self._cache.drop([sid])
-        elif cached is None or found.renewed_at > cached.renewed_at:
-            life = found.renewed_at + LIFE_MS - self._now()
+        elif cached is None or found.renewed_at > cached.renewed_at or found.life_ms > cached.life_ms:
+            life = found.renewed_at + found.life_ms - self._now()
             await self._cache.put(sid, found, life, only_new=cached is None)
 
 
@@ -134,4 +148,4 @@ def _cookie() -> str:
 
 def _session(row: Row) -> Session:
     kept = msgspec.json.decode(row["sess"], type=_Kept)
-    return Session(kept.user_id, kept.display_name, kept.created_at, row["expire"] - LIFE_MS)
+    return Session(kept.user_id, kept.display_name, kept.created_at, row["expire"] - row["life"], row["life"])

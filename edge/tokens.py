@@ -15,7 +15,8 @@ import msgspec
 from actors.commands import RoomId, UserId
 from actors.grants import Mint
 from actors.messages import No
-from edge.auth import ALGORITHM, EXPIRED, INVALID, ISSUER, LEEWAY_S
+from edge.auth import ALGORITHM, EXPIRED, INVALID, ISSUER, LEEWAY_S, decode
+from tavola.keys import Secrets
 
 SEAT_AUDIENCE = "tavola:seat"
 SEAT_LIFE_S = 7200
@@ -36,12 +37,13 @@ class SeatClaim(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Makes tokens of grants, with the deployment's secret."""
+    """Makes tokens of grants, with the deployment's secret. Seat tokens are read that were made with any of those
+    that are accepted."""
 
-    def __init__(self, secret: bytes) -> None:
-        """`secret` has at least 32 bytes; a shorter one is refused by the first use."""
-        self._secret = secret
-        self._mint = Mint(secret)
+    def __init__(self, secrets: Secrets) -> None:
+        """Each has at least 32 bytes; a shorter one is refused by the first use."""
+        self._secrets = secrets
+        self._mint = Mint(*secrets.all)
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def rejoin(self, room: RoomId, user: UserId, grant: str) -> str:
@@ -59,19 +61,18 @@ class Tokens:
             "iat": now / 1000,
             "exp": now // 1000 + SEAT_LIFE_S,
         }
-        return self._jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
     def read_seat(self, token: str, now: int) -> SeatClaim | No:
         """What a seat token says at `now` (ms), or why it says nothing. Whether the seat is still held by that grant is
         not known.
         """
         try:
-            claims: dict[str, Any] = self._jwt.decode(
+            claims = decode(
+                self._jwt,
                 token,
-                self._secret,
-                algorithms=[ALGORITHM],
+                self._secrets,
                 audience=SEAT_AUDIENCE,
-                issuer=ISSUER,
                 options={"require": CLAIMS, "verify_iat": False, "verify_exp": False},
             )
         except (jwt.PyJWTError, RecursionError):

@@ -11,13 +11,14 @@ from actors.messages import Look, No, Seen
 from actors.state import Role, Standing
 from edge import protocol
 from edge.auth import INVALID, Identity
-from edge.http import Answer, Call, Endpoint
+from edge.connection import Services
 from edge.lobby import iso
 from edge.past import past
+from edge.rest import Answer, Call, Endpoint
 from edge.returns import Holder
 from edge.rooms_api import ROOM
 from edge.router import NO_ROOM, NOBODY
-from edge.socket import Services
+from edge.strangers import hidden
 from edge.views_api import PAGE_LIMIT, Update, View
 from storage.postgres import BIGINT
 
@@ -74,14 +75,16 @@ def endpoints(services: Services) -> list[Endpoint]:
             tokens = (part.rejoin_token, part.seat_token)
             return Membership("approved", part.role, part.is_host, part.name, part.seat_index, *tokens)
         row = await services.database.row("membership", call.room, user)
-        if row is None:
+        if row is None or await hidden(services.database, call):
             return NO_ROOM
         return Membership(row["status"] or "none", "guest", row["host_id"] == user, row["display_name"])
 
     async def connection_token(call: Call) -> Answer:
         user = call.identity.user
         made = await returns.connection_token(call.room, user)
-        return made if isinstance(made, No) else ConnectionToken(made.token, iso(made.expires_at), user)
+        if isinstance(made, No):
+            return NO_ROOM if await hidden(services.database, call) else made
+        return ConnectionToken(made.token, iso(made.expires_at), user)
 
     async def reconnect(call: Call) -> Answer:
         asked: Return = call.body

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.commands import Sender, Seq
-from actors.messages import Look, No, Seen
-from edge.http import Answer, Call, Endpoint
+from actors.messages import No, Seen
+from edge.connection import Services
 from edge.past import past
+from edge.rest import Answer, Call, Endpoint
 from edge.rooms_api import ROOM
 from edge.router import NO_ROOM, NOBODY
-from edge.socket import Services
+from edge.strangers import hidden
 from storage.postgres import BIGINT
 
 PAGE_LIMIT = 200
@@ -76,7 +77,7 @@ def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
         as_spectator = call.query.role == "spectator"
-        answer = await services.router.ask(call.room, lambda epoch: Look(epoch, sender, call.room, as_spectator))
+        answer = await services.looking.look(call.room, sender, code=call.code, as_spectator=as_spectator)
         if isinstance(answer, Seen):
             if answer.audience == "inside":
                 services.fanout.presence.touch(call.room, sender.user)
@@ -85,6 +86,8 @@ def endpoints(services: Services) -> list[Endpoint]:
 
     async def events(call: Call) -> Answer:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
+        if await hidden(services.database, call):
+            return NO_ROOM
         missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
         if missed is None:
             return NO_ROOM
@@ -95,7 +98,7 @@ def endpoints(services: Services) -> list[Endpoint]:
     async def spectators(call: Call) -> Answer:
         user = call.identity.user
         stands = await services.database.row("membership", call.room, user)
-        if stands is None:
+        if stands is None or await hidden(services.database, call):
             return NO_ROOM
         if stands["seat_index"] is None and not stands["watching"] and stands["host_id"] != user:
             return No("not_approved", "Only those at the table may see who is watching.")

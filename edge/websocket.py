@@ -11,6 +11,8 @@ The application may return once it has attached a handler: the socket stays open
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -29,7 +31,17 @@ EARLY_LIMIT = 64 * 1024
 PONG_LIMIT = 64 * 1024
 """Bytes that wait for a client, above which his pings are not answered."""
 
+TURN = 64
+"""Frames of one socket that are taken before the others have their turn."""
+AFTER_CLOSE_LIMIT = 128 * 1024
+"""Bytes in which a client's answer to our goodbye is looked for."""
+
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
+_WHOLE, _MASKED, _RESERVED, _OPCODE, _SIZE = 0x80, 0x80, 0x70, 0x0F, 0x7F
+_WHOLE_TEXT = _WHOLE | _TEXT
+_CONTROL_LIMIT = 125
+_NOT_SENT = frozenset((1004, 1005, 1006, 1015))
+"""Close codes that mean something, but never in a frame (section 7.4.1)."""
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -61,7 +73,10 @@ _NOWHERE: Any = _Nowhere()
 
 class Handler(Protocol):
     def message(self, data: bytes, is_text: bool) -> None:
-        """A whole message came in."""
+        """A whole message came in; text is UTF-8."""
+
+    def aside(self) -> bool:
+        """A frame came in that is no message: a ping, say, or a part that others follow. Whether it may be answered."""
 
     def gone(self) -> None:
         """The connection is closed; nothing more comes or goes."""
@@ -70,12 +85,20 @@ class Handler(Protocol):
 class DirectWebSocket(WebSocketsSansIOProtocol):
     """`attach` a handler once the application has accepted; what the client sent meanwhile comes first."""
 
+    when_lost: Callable[[], None] | None = None
+    """Called when the connection is gone."""
     _handler: Handler | None = None
     _upgraded = False
-    _bytes = b""
+    _unread: bytearray | None = None
+    """The beginning of a frame; before a handler is there, everything."""
+    _awaited = 0
+    """Bytes of `unread` that make the frame whole, where its head told."""
     _message: bytearray | None = None
     """A message that comes in several frames, so far."""
-    _message_is_text = True
+    _decoder: codecs.IncrementalDecoder | None = None
+    """Of that message, if it is text."""
+    _skip, _to_look_at = 0, AFTER_CLOSE_LIMIT
+    """After our goodbye: what is left of a frame that nobody wants, and how much is still looked at."""
     _backed_up = False
     """The transport holds bytes that the client has not read."""
 
@@ -116,79 +139,157 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if not self._upgraded:
             super().data_received(data)
-            return
-        buffer = self._bytes + data if self._bytes else data
-        if self._handler is None and not self.close_sent:
-            self._bytes = buffer
-            if len(buffer) > EARLY_LIMIT:
-                self.transport.abort()
-            return
-        start, end = 0, len(buffer)
+        elif self.close_sent:
+            self._look_for_goodbye(data)
+        elif self._handler is None:
+            self._keep_early(data)
+        elif self._unread is None:
+            self._read(data)
+        else:
+            self._unread += data
+            if len(self._unread) >= self._awaited:
+                data, self._unread, self._awaited = bytes(self._unread), None, 0
+                self._read(data)
+
+    def _keep_early(self, data: bytes) -> None:
+        self._unread = (self._unread or bytearray()) + data
+        if len(self._unread) > EARLY_LIMIT:
+            self.transport.abort()
+
+    def _read(self, data: bytes) -> None:
+        """Takes the whole frames in `data` and keeps the rest. What is wrong with a frame is seen as soon as its head
+        is there."""
+        handler, start, end, left = self._handler, 0, len(data), TURN
+        assert handler is not None
         while end - start >= 2:
-            first, second = buffer[start], buffer[start + 1]
-            size, body = second & 0x7F, start + 2
-            if size == 126:
-                size, body = int.from_bytes(buffer[body : body + 2], "big"), body + 2
-            elif size == 127:
-                size, body = int.from_bytes(buffer[body : body + 8], "big"), body + 8
-            if end < body + 4:
+            first, second = data[start], data[start + 1]
+            ordinary = first == _WHOLE_TEXT and second >= _MASKED and self._message is None
+            if not ordinary and (wrong := _wrong(first, second, self._message is not None)):
+                self.close(1002, wrong)
                 break
-            if first & 0x70 or not second & 0x80:
-                self.close(1002, "not the WebSocket protocol")
-                return
-            if size > self.config.ws_max_size:
-                self.close(1009, "message too big")
-                return
-            if end < body + 4 + size:
+            size, body = second & _SIZE, start + 6
+            if size > _CONTROL_LIMIT:
+                body += 2 if size == 126 else 8
+                if end < body - 4:
+                    break
+                size = int.from_bytes(data[start + 2 : body - 4], "big")
+                if self._refuses(size, second):
+                    break
+            stop = body + size
+            if stop > end:
+                self._awaited = stop - start
                 break
-            start = body + 4 + size
-            payload = apply_mask(buffer[body + 4 : start], buffer[body : body + 4])
-            self._frame(first & 0x0F, bool(first & 0x80), payload)
-            if self.transport.is_closing():
-                return
-        self._bytes = buffer[start:] if start < end else b""
+            payload = apply_mask(data[body:stop], data[body - 4 : body])
+            start = stop
+            if not ordinary:
+                self._frame(first & _OPCODE, first >= _WHOLE, payload)
+            elif payload.isascii() or _is_utf8(payload):
+                handler.message(payload, True)
+            else:
+                self.close(1007, "text is UTF-8")
+            left -= 1
+            if self.close_sent or not left:
+                break
+        if self.close_sent:
+            self._look_for_goodbye(data[start:])
+        elif start < end:
+            self._unread = bytearray(data[start:])
+            if not left:
+                self.transport.pause_reading()
+                self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.data_received(b"")
+
+    def _refuses(self, size: int, second: int) -> bool:
+        """Whether a frame of that size, which its head writes in two bytes or eight, is the end of the connection."""
+        if size < 126 or (second & _SIZE == 127 and not 0xFFFF < size < 1 << 63):
+            self.close(1002, "a length is not written as it should be")
+        elif size + len(self._message or b"") > self.config.ws_max_size:
+            self.close(1009, "message too big")
+        return self.close_sent
 
     def _frame(self, opcode: int, whole: bool, payload: bytes) -> None:
-        if opcode in (_TEXT, _BINARY):
-            if self._message is not None:
-                self.close(1002, "a message within a message")
-            elif whole:
-                self._deliver(payload, opcode == _TEXT)
-            else:
-                self._message, self._message_is_text = bytearray(payload), opcode == _TEXT
-        elif opcode == _CONTINUED:
-            if self._message is None:
-                self.close(1002, "nothing to continue")
-                return
-            self._message += payload
-            if len(self._message) > self.config.ws_max_size:
-                self.close(1009, "message too big")
-            elif whole:
-                message, self._message = bytes(self._message), None
-                self._deliver(message, self._message_is_text)
-        elif len(payload) > 125 or not whole:
-            self.close(1002, "a control frame too big")
-        elif opcode == _PING:
-            # One answer will do for all the pings of a client who does not read (RFC 6455 section 5.5.3).
-            if self.unsent < PONG_LIMIT:
-                self.write(frame(_PONG, payload))
+        """A frame whose head is as it should be, but for a message that is whole and text."""
+        assert self._handler is not None
+        if opcode <= _BINARY and whole and self._message is None:
+            self._handler.message(payload, False)
+        elif opcode <= _BINARY:
+            self._part(opcode, whole, payload)
         elif opcode == _CLOSE:
-            self.write(frame(_CLOSE, payload[:2]))
-            self.close_sent = True
-            self.transport.close()
-        elif opcode != _PONG:
-            self.close(1002, "an unknown frame")
+            self._goodbye(payload)
+        elif self._handler.aside() and opcode == _PING and self.unsent < PONG_LIMIT:
+            # One answer will do for all the pings of a client who does not read (RFC 6455 section 5.5.3).
+            self.write(frame(_PONG, payload))
 
-    def _deliver(self, payload: bytes, is_text: bool) -> None:
-        if self._handler is not None:
-            self._handler.message(payload, is_text)
+    def _part(self, opcode: int, whole: bool, payload: bytes) -> None:
+        """One frame of a message that comes in several. Text that is no UTF-8 is known by the part that breaks it."""
+        if opcode != _CONTINUED:
+            self._message, self._decoder = bytearray(), _Utf8() if opcode == _TEXT else None
+        assert self._handler is not None
+        assert self._message is not None
+        self._message += payload
+        if len(self._message) > self.config.ws_max_size:
+            self.close(1009, "message too big")
+        elif self._decoder is not None and not _continues(self._decoder, payload, whole):
+            self.close(1007, "text is UTF-8")
+        elif not whole:
+            self._handler.aside()
+        else:
+            message, is_text = bytes(self._message), self._decoder is not None
+            self._message = self._decoder = None
+            self._handler.message(message, is_text)
+
+    def _goodbye(self, payload: bytes) -> None:
+        """The client says it first. Who does not read the answer is not waited for."""
+        if wrong := _wrong_goodbye(payload):
+            self.close(1002, wrong)
+            return
+        self._end(frame(_CLOSE, payload[:2]))
+        self.transport.close()
+
+    def _look_for_goodbye(self, data: bytes) -> None:
+        """After ours nothing but the client's counts; nothing else is kept, and of what does not end not much is read.
+        The connection is cut in time, whatever comes."""
+        if self.transport.is_closing():
+            return
+        self._to_look_at -= len(data)
+        if self._to_look_at < 0:
+            self.transport.pause_reading()
+            return
+        data = bytes(self._unread or b"") + data
+        start, end, self._unread = self._skip, len(data), None
+        while end - start >= 2:
+            first, second = data[start], data[start + 1]
+            if first & _OPCODE == _CLOSE:
+                self.transport.close()
+                return
+            size, body = second & _SIZE, start + (6 if second & _MASKED else 2)
+            if size > _CONTROL_LIMIT:
+                length = 2 if size == 126 else 8
+                if end - start < 2 + length:
+                    break
+                size, body = int.from_bytes(data[start + 2 : start + 2 + length], "big"), body + length
+            start = body + size
+        self._skip = max(0, start - end)
+        self._unread = bytearray(data[start:]) or None
 
     def shutdown(self) -> None:
-        self.close(1012, "the server restarts")
+        if self._upgraded:
+            self.close(1012, "the server restarts")
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._let_go()
+        if self.when_lost is not None:
+            self.when_lost()
+
+    def _let_go(self) -> None:
+        """What was held of the client's, and the handler."""
+        self._unread = self._message = self._decoder = None
         self._detach()
 
     def _detach(self) -> None:
@@ -218,8 +319,57 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         """Say goodbye with `code`; the client may answer it, then the connection is closed."""
         if self.close_sent or self.disconnected:
             return
-        self.transport.write(frame(_CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
+        self._end(frame(_CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
+
+    def _end(self, goodbye: bytes) -> None:
+        self.transport.write(goodbye)
         self.close_sent = True
-        self._bytes, self._message = b"", None
         self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.abort)
-        self._detach()
+        if self._awaited:
+            self._skip = self._awaited - len(self._unread or b"")
+        self._let_go()
+
+
+_Utf8 = codecs.getincrementaldecoder("utf-8")
+
+
+def _wrong(first: int, second: int, within: bool) -> str:
+    """What is wrong with a frame that begins with these two bytes, `within` a message of several frames or not."""
+    opcode = first & _OPCODE
+    if first & _RESERVED:
+        return "a reserved bit is set"
+    if second < _MASKED:
+        return "a client's frame is not masked"
+    if _BINARY < opcode < _CLOSE or opcode > _PONG:
+        return "an unknown frame"
+    if opcode >= _CLOSE:
+        return "" if first >= _WHOLE and second & _SIZE <= _CONTROL_LIMIT else "a control frame is short and whole"
+    if within:
+        return "a message within a message" if opcode else ""
+    return "" if opcode else "nothing to continue"
+
+
+def _wrong_goodbye(payload: bytes) -> str:
+    """What is wrong with the payload of a close frame (RFC 6455 section 7.4)."""
+    if not payload:
+        return ""
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or not (1000 <= code < 1016 or 3000 <= code < 5000) or code in _NOT_SENT:
+        return "no close code"
+    return "" if _is_utf8(payload[2:]) else "a reason is UTF-8"
+
+
+def _continues(decoder: codecs.IncrementalDecoder, part: bytes, last: bool) -> bool:
+    try:
+        decoder.decode(part, last)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

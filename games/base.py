@@ -11,7 +11,7 @@ To write one, subclass `Game`, name its two types (options and state), and fill 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, NewType, TypeVar
 
 import msgspec
@@ -38,7 +38,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What a player asks for: a name and the move's own arguments, exactly as they came from the client (unchecked)."""
+    """What a player asks for: a name and the move's own arguments, those that `Game.moves` names. Their values are as
+    they came from the client (unchecked)."""
 
     name: str
     arguments: Mapping[str, Json] = {}
@@ -102,6 +103,8 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    moves: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Every move's name, and the names of its arguments. What a client sends besides reaches neither game nor log."""
 
     # The table
 
@@ -157,10 +160,28 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def timeout_move(self, state: S, options: O, seat: SeatIndex) -> Move:
-        """What is played for `seat`, whose turn it is, when its time has run out. It is always legal.
+        """What is played for `seat`, whose turn it is, when its time has run out. It is always legal, and the game goes
+        on by it; should it not be so, the round is called off (`void`).
 
         The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
         """
+
+    def void(self, state: S, options: O, seats: Sequence[SeatIndex]) -> Outcome[S] | Refused:
+        """The round that runs is called off because of a mistake in the game: the players of `seats` have what they had
+        when it began, and nobody else has a seat any more. The room tells of it and records it.
+
+        A game without chips need not say anything here: its players sit down at a fresh table. One with chips must; if
+        it refuses, or fails, the room stands still until its host lets it go on.
+        """
+        if any(self.chips(state, seat) for seat in seats):
+            return Refused("illegal_move", "This game does not know what everybody had.")
+        fresh = self.open(options)
+        for seat in seats:
+            sat = self.sit(fresh, options, seat, None)
+            if isinstance(sat, Refused):
+                return sat
+            fresh = sat.state
+        return Outcome(fresh, result={"voided": True})
 
     # Between rounds
 

@@ -16,11 +16,14 @@ dead-button rule's (`games/holdem_button.py`), what is shown is in `games/holdem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from msgspec.structs import replace
 
 from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, SeatIndex
 from games.holdem_button import next_places
-from games.holdem_play import act, start
+from games.holdem_play import act, call_off, start
 from games.holdem_rules import MISSED_BIG_BLIND
 from games.holdem_state import Hand, Options, Seat, Table
 from games.holdem_view import hand_view, hole_cards, may_show, seat_view
@@ -29,6 +32,7 @@ MOST_CHIPS = 10**12
 """What a host may bring a stack to."""
 BETTING_MOVES = frozenset(("fold", "check", "call", "bet", "raise", "all_in"))
 _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
+_ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
 
 
 class Holdem(Game[Table, Options]):
@@ -38,6 +42,7 @@ class Holdem(Game[Table, Options]):
     title = "No-limit hold'em"
     options_type = Options
     state_type = Table
+    moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
 
     # The table
 
@@ -203,6 +208,13 @@ class Holdem(Game[Table, Options]):
 
     def timeout_move(self, state: Table, options: Options, seat: SeatIndex) -> Move:
         return Move("fold" if state.betting.facing.to_call else "check")
+
+    def void(self, state: Table, options: Options, seats: Sequence[SeatIndex]) -> Outcome[Table] | Refused:
+        """All bets go back, nobody's cards are shown, and the button moves on."""
+        hand = state.running
+        if hand is None:
+            return Refused("illegal_move", "No hand is being played.")
+        return call_off(state, hand, seats)
 
     # What is shown
 

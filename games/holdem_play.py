@@ -5,6 +5,8 @@ Each function takes a `Table` and gives an `Outcome`. What the betting did on th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 from pokerkit import AntePosting, BlindOrStraddlePosting
 
@@ -119,6 +121,22 @@ def _close(
         vacated=tuple(seat.index for seat in table.seats if seat.leaving),
         carried={seat.index: chips[seat.index] for seat in table.seats if seat.leaving},
     )
+
+
+def call_off(table: Table, hand: Hand, staying: Sequence[SeatIndex]) -> Outcome[Table]:
+    """The hand has no winner: all have what they had when it began. Those who are not `staying`, or were to leave when
+    it ends, take it with them. What somebody had bet whose seat is free already is shared by the others who were dealt
+    in, an odd chip going to the first to the left of the button."""
+    here = [seat for seat in hand.players if any(taken.index == seat and taken.dealt for taken in table.seats)]
+    players = zip(hand.players, hand.stacks, table.betting.stacks, strict=True)
+    share, odd = divmod(sum(had - left for seat, had, left in players if seat not in here), len(here))
+    more = {seat: share + (place < odd) for place, seat in enumerate(here)}
+    back = [replace(seat, chips=seat.chips + more.get(seat.index, 0)) for seat in table.seats]
+    ending = Ending(holding=(), shown=(), last_moves=("",) * len(hand.players))
+    over = replace(hand, cards=hand.cards[: 4 * len(hand.players)], stacks=(), moves="", ending=ending, posts=())
+    seats = tuple(seat for seat in back if seat.index in staying and not seat.leaving)
+    gone = {seat.index: seat.chips for seat in back if seat not in seats}
+    return Outcome(Table(seats, table.number, over), vacated=tuple(gone), carried=gone)
 
 
 # Events

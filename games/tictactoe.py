@@ -6,7 +6,7 @@ leaves in the middle of a game forfeits it.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +41,7 @@ class TicTacToe(Game[State, Options]):
     title = "Tic-tac-toe"
     options_type = Options
     state_type = State
+    moves: ClassVar = {"mark": ("cell",)}
 
     # The table
 

@@ -11,4 +11,5 @@ its promises. `client` is also the example for writing a bot of your own.
     memory   by table and by socket    limits     sockets a process may have    edge_kill  an edge dies
     proof    recording, and a verdict over what was recorded: see docs/load.md
     faults   what is broken meanwhile  page       a run as one HTML file
+    floods   what players notice while an edge is flooded
 """

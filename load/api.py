@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
 from load.frames import Json, encode
-from load.http import Http, Reply
+from load.http_client import Http, Reply
 
 COOKIE = "tavola_session"
 TRIES = 6
+GUESTS_WITHIN_S = 60.0
+"""How long a server is asked again that takes no more new guests from here for now."""
+UNLIMITED = "start the server with TAVOLA_GUESTS_PER_MINUTE=0 to have so many players from one address"
 
 
 class Refused(Exception):
@@ -57,8 +61,16 @@ class Api:
 
     async def sign_in(self, display_name: str) -> Identity:
         """A new guest."""
-        reply = await self._call("POST", "/api/session", None, {"display_name": display_name})
-        return self._identity(reply, "")
+        give_up_at = time.monotonic() + GUESTS_WITHIN_S
+        while True:
+            try:
+                reply = await self._call("POST", "/api/session", None, {"display_name": display_name})
+                return self._identity(reply, "")
+            except Refused as refused:
+                if refused.code != "rate_limited":
+                    raise
+                if time.monotonic() > give_up_at:
+                    raise Refused(refused.status, refused.code, UNLIMITED) from None
 
     async def renew(self, identity: Identity) -> Identity:
         """The same user with a fresh token. Raises Refused when the session is no longer known."""

@@ -44,7 +44,7 @@ from load.frames import (
 )
 from load.proof.recorder import Pen
 from load.room import Depth, Room, Stream
-from load.socket import Socket, connect
+from load.websocket import Socket, connect
 
 P = TypeVar("P")
 E = TypeVar("E")

@@ -15,7 +15,7 @@ import msgspec
 from load.api import Api, Identity, Refused
 from load.checks import Verdict
 from load.frames import Json
-from load.http import Http
+from load.http_client import Http
 from load.limits import RESIDENTS
 from load.scenario import Scenario
 from load.stats import Stats

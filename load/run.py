@@ -18,7 +18,7 @@ from load.checked import CheckedBot
 from load.checks import Verdict
 from load.churn import Churn, reconnect_at_rest
 from load.edge_kill import EdgeKilled, kill_edge
-from load.http import Http
+from load.http_client import Http
 from load.memory import Memory, Moment
 from load.outcome import Outcome
 from load.processes import Processes, Usage, read_stack, roots_of

@@ -7,18 +7,25 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from load.http import Http
+from load.http_client import Http
 from load.processes import Stack, read_stack
+from tavola.processes import PYTHON
 
 READY_S = 90.0
 STOP_S = 20.0
 POLL_S = 0.1
+LIMITS = {
+    "TAVOLA_GUESTS_PER_MINUTE": "0",
+    "TAVOLA_ROOMS_PER_USER": "0",
+    "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
+    "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
+}
+"""Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 
 
 class DidNotStart(Exception):
@@ -33,11 +40,13 @@ class DidNotStart(Exception):
 async def own_stack(
     edges: int, rooms_per_actor: int, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Stack, Path]]:
-    """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart."""
+    """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart.
+
+    Its players come from one address, so how many connections one may have is not limited."""
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
     log = data_dir / "load.log"
-    argv = [sys.executable, "-m", "tavola", "dev", "--port", "0", "--data-dir", str(data_dir)]
+    argv = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", str(data_dir)]
     argv += ["--edges", str(edges)] if edges > 1 else []
     with log.open("wb") as out:
         # A session of its own: Ctrl-C is for us, and the server goes on until we have said goodbye.
@@ -47,13 +56,17 @@ async def own_stack(
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env={**os.environ, "TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), **(environment or {})},
+            env={**os.environ, **LIMITS, **_settings(rooms_per_actor), **(environment or {})},
         )
     try:
         yield await _ready(process, data_dir, log), data_dir
     finally:
         await asyncio.shield(_stop(process))
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _settings(rooms_per_actor: int) -> dict[str, str]:
+    return {"TAVOLA_ROOMS_PER_ACTOR": str(rooms_per_actor), "TAVOLA_CONNECTIONS_PER_ADDRESS": "0"}
 
 
 async def _ready(process: Process, data_dir: Path, log: Path) -> Stack:

@@ -78,7 +78,7 @@ class Table:
         if scenario.record is not None and scenario.checked(self.number):
             self._recorder = Recorder(scenario.record, self.room, scenario.game(self.number))
             self._house.recorders[self.room] = self._recorder
-        await asyncio.gather(*(self._join(identity) for identity in identities[1:]))
+        await asyncio.gather(*(self._join(identity, room["code"]) for identity in identities[1:]))
         await self.fill(identities, room)
 
     async def fill(self, identities: list[Identity], room: Json) -> None:
@@ -189,9 +189,10 @@ class Table:
 
         return CheckedBot(self, full, chance, witness, fetch)
 
-    async def _join(self, identity: Identity) -> None:
+    async def _join(self, identity: Identity, code: str) -> None:
+        """By the room's code, for it is private."""
         command_id = uuid4().hex
-        await self._api.join(self.room, identity, command_id)
+        await self._api.join(code, identity, command_id)
         if (pen := self._pen(identity)) is not None:
             sent = {"type": "request_join", "id": command_id, "display_name": identity.display_name}
             pen.write("rest", encode({**sent, "answered": True}))

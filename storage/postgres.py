@@ -72,7 +72,8 @@ _NOT_RUN = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
-    asyncpg.InsufficientResourcesError,
+    asyncpg.InsufficientResourcesError,  # a full disk, among others
+    asyncpg.PostgresSystemError,  # a disk that fails
     asyncpg.ReadOnlySQLTransactionError,
 )
 # What leaves us without knowing.

@@ -1,11 +1,22 @@
 -- All SQL but the migrations. Each query follows its name; storage.postgres reads them.
 
+-- name: opening_lock
+-- For the rest of the transaction nobody else opens a room for user $1: what is counted meanwhile stays true.
+SELECT pg_advisory_xact_lock(hashtextextended('opens ' || $1, 0))
+
+-- name: opened_rooms
+-- How many open rooms user $1 hosts, up to $2; and, of the last $4 that they opened after $3 (ms), when the first was.
+-- It is null if there were not so many.
+SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = $1 AND status <> 'closed' LIMIT $2) hosted) AS hosted,
+       (SELECT created_at FROM rooms WHERE opened_by = $1 AND created_at > $3
+        ORDER BY created_at DESC OFFSET greatest($4 - 1, 0) LIMIT 1) AS opened_at
+
 -- name: create_room
 -- One room with its host admitted and its first state. Nothing when this creation was made before (rooms_created_once).
 WITH made AS (
-    INSERT INTO rooms (id, code, name, game, options, visibility, approval, host_id, max_spectators, max_players,
-                       created_at, creation_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    INSERT INTO rooms (id, code, name, game, options, visibility, approval, host_id, opened_by, max_spectators,
+                       max_players, created_at, creation_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12)
     ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
     RETURNING id
 ), admitted AS (
@@ -15,11 +26,17 @@ WITH made AS (
     INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, $15, $11 FROM made
 ), state AS (
     INSERT INTO game_states (room_id, state, updated_at) SELECT id, $14, $11 FROM made
+), session AS (
+    -- Who opens a room is no passer-by any more.
+    UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
+    FROM made WHERE user_id = $8 AND life < 604800000 AND expire > $11
 )
 SELECT id FROM made
 
 -- name: created_room
-SELECT id FROM rooms WHERE host_id = $1 AND creation_id = $2
+-- What a host's creation of that id made, and the room as it was opened (null when its history was removed).
+SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AND c.seq = 0
+WHERE r.host_id = $1 AND r.creation_id = $2
 
 -- name: room_summary
 -- By id or by code.
@@ -110,6 +127,17 @@ SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approv
 FROM rooms r JOIN game_states g ON g.room_id = r.id
 WHERE r.id = $1
 
+-- name: load_glimpse
+-- As `load_room`, with no member but user $2: all that it takes to show the room to somebody who has no part in it.
+SELECT r.id, r.code, r.name, r.game, r.options, r.status, r.visibility, r.approval, r.host_id, r.max_spectators,
+       g.epoch, g.seq, g.state,
+       (SELECT coalesce(json_object_agg(p.user_id, json_build_array(p.display_name, p.status, p.changed_at,
+                                                                    s.user_id IS NOT NULL, p.banned)), '{}')
+        FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
+        WHERE p.room_id = r.id AND p.user_id = $2) AS members
+FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.id = $1
+
 -- name: positions
 -- (epoch, seq) of each of these rooms.
 SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY($1::text[])
@@ -146,7 +174,7 @@ WHERE room_id = $1 AND seq > $2 AND strpos(private, $3) > 0 AND strpos(private, 
 -- name: log_last
 -- The last $3 updates of room $1 up to seq $2, oldest first, with what is needed to answer a repeated command.
 SELECT * FROM (
-    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, answer FROM actions
+    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, command, answer FROM actions
     WHERE room_id = $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3
 ) last ORDER BY seq
 
@@ -158,7 +186,7 @@ FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: answers
 -- What was answered to commands that were committed before.
-SELECT a.room_id, a.user_id, a.command_id, a.seq, a.answer
+SELECT a.room_id, a.user_id, a.command_id, a.seq, a.command, a.answer
 FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (room_id, user_id, command_id)
 JOIN actions a ON a.room_id = asked.room_id AND a.user_id = asked.user_id AND a.command_id = asked.command_id
 WHERE a.user_id <> ''
@@ -179,6 +207,12 @@ LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = $2
 LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = $2
 LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = $2
 WHERE r.id = $1
+
+-- name: hidden
+-- A row if room $1 is private and user $2 never had a part in it.
+SELECT id FROM rooms r
+WHERE r.id = $1 AND r.visibility = 'private' AND r.host_id <> $2
+  AND NOT EXISTS (SELECT 1 FROM room_players p WHERE p.room_id = r.id AND p.user_id = $2)
 
 -- name: spectators
 SELECT user_id, display_name FROM room_spectators WHERE room_id = $1 ORDER BY joined_at, user_id
@@ -225,12 +259,23 @@ RETURNING room_id
 -- The oldest checkpoint of room $1.
 SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq LIMIT 1
 
+-- name: live_actors
+-- How many actors live on each node. Of those that did not answer somebody, $1 count as gone: they may be, and their rooms
+-- need another one now.
+SELECT node, count(*) - least(count(suspect_at), $1::integer) AS actors FROM room_actors
+WHERE alive_at > now() - interval '6 seconds' GROUP BY node
+
+-- name: node_lock
+-- For the rest of the transaction no other actor is registered on node $1.
+SELECT pg_advisory_xact_lock(hashtextextended('node ' || $1, 0))
+
 -- name: register_actor
 INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ($1, $2, $3, $4, $5)
 
 -- name: beat_actor
--- No row: the actor was given up for dead.
-UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = $1 RETURNING rooms
+-- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = $1
+RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.

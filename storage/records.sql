@@ -30,6 +30,13 @@ players_gone AS (
     ON CONFLICT (room_id, user_id) DO UPDATE
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
         banned = excluded.banned
+), sessions_kept AS (
+    -- Who has been let in, or asks to be, is no passer-by any more.
+    UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000
+    FROM json_to_recordset($rows::json) AS x (room_id text, user_id text, status text, changed_at bigint)
+    JOIN held USING (room_id)
+    WHERE x.status IN ('pending', 'approved') AND a.user_id = x.user_id AND a.life < 604800000
+      AND a.expire > x.changed_at
 )
 
 -- part: spectators

@@ -57,10 +57,12 @@ def steward() -> None:
     from tavola.settings import load
 
     settings = load()
-    from actors.cluster import Cluster, join
+    from actors.cluster import ensure_steward, join
+    from tavola.fingerprint import admitted_at
 
+    asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
-    asyncio.run(Cluster(settings).ensure_steward())
+    asyncio.run(ensure_steward(settings))
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
@@ -93,7 +95,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] =
 @app.command(context_settings=FORWARD, add_help_option=False)
 def rooms(context: typer.Context) -> None:
     """The rooms."""
-    from tavola.operator import app as operator
+    from tavola.rooms import app as operator
 
     operator(["rooms", *context.args], prog_name="tavola")
 
@@ -101,7 +103,7 @@ def rooms(context: typer.Context) -> None:
 @app.command(context_settings=FORWARD, add_help_option=False)
 def room(context: typer.Context) -> None:
     """One room: show it, its log; verify, evict."""
-    from tavola.operator import app as operator
+    from tavola.rooms import app as operator
 
     operator(["room", *context.args], prog_name="tavola")
 

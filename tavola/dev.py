@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -17,20 +18,27 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from rich.text import Text
+
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
 from tavola.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.failures import Failure
 from tavola.local_ray import LocalRay
-from tavola.processes import STACK_MARK, end, exit_code, free_port, marked, raise_open_files
+from tavola.logs import games_log
+from tavola.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
 from tavola.progress import Progress
 from tavola.server import NotStarted, Server
 from tavola.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
+from tavola.tail import Tail
 
 _LOCK_WITHIN = 1.0
 _LEFTOVER_STEPS = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a part that died is started again; the first of them for one that had lived for _STEADY_AFTER."""
+_STORAGE_BACK_OFF = (0.0, 0.5, 1.0)
+"""The same for Postgres and Redis, for which everybody waits. They may have died of a full disk: play goes on soon
+after there is space."""
 _STEADY_AFTER = 30.0
 _PLAYERS_FIRST = 3.0
 """Seconds before an edge that died is started again while another is up: a start takes a core for more than a second,
@@ -53,6 +61,8 @@ class Stack:
             "TAVOLA_HOST": settings.host,
             "TAVOLA_JWT_SECRET": settings.jwt_secret.get_secret_value() or kept_secret(folder / "jwt-secret"),
         }
+        if other := settings.jwt_secret_other.get_secret_value():
+            self._environment["TAVOLA_JWT_SECRET_OTHER"] = other
         self._postgres = EmbeddedPostgres(folder / "postgres")
         self._redis = EmbeddedRedis(folder / "redis")
         self._ray = LocalRay(folder / "ray")
@@ -61,7 +71,7 @@ class Stack:
         for number in range(1, edges + 1):
             port = near_port(port + 1 if number > 1 else port, settings.host)
             log = self._logs / f"edge-{number}.log"
-            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment))
+            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment, self._ray.told))
         self._bots = bots
         self._parts: dict[str, list[Server]] = {}
         """Kind → what runs, in the order in which it was started."""
@@ -89,8 +99,9 @@ class Stack:
         self._write()
 
     async def keep(self) -> None:
-        """Starts again what dies, until cancelled."""
+        """Starts again what dies, and tells of the mistakes that games make, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_mistakes())
             for kind, parts in self._parts.items():
                 for part in parts:
                     tasks.create_task(self._keep(kind, part))
@@ -118,10 +129,14 @@ class Stack:
 
     async def _start_database(self) -> None:
         from storage.postgres import migrate
+        from tavola.fingerprint import OTHER, SETTING, admitted_at
+        from tavola.keys import Secrets
 
         await self._start_unless_given("postgres", self._postgres, "DATABASE_URL", self._settings.database_url)
         with self._progress.step("migrations"):
             await migrate(self._environment["DATABASE_URL"])
+            secrets = (self._environment.get(name, "").encode() for name in (SETTING, OTHER))
+            await admitted_at(self._environment["DATABASE_URL"], Secrets(*secrets))
 
     async def _start_unless_given(self, kind: str, server: Server, variable: str, given: str) -> None:
         self._environment[variable] = given or await self._start(kind, server)
@@ -133,6 +148,11 @@ class Stack:
         with self._progress.step(server.name):
             return await server.start()
 
+    async def _tell_mistakes(self) -> None:
+        file = games_log(self._settings.data_dir)
+        async for text in Tail(file).follow():
+            self._progress.say(Text(f"\n{text.strip()}\n  ! a game has made a mistake, see {_from_here(file)}", "red"))
+
     async def _keep(self, kind: str, part: Server) -> None:
         variable = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "ray": "RAY_ADDRESS"}.get(kind)
         failures = 0
@@ -140,26 +160,37 @@ class Stack:
             began = time.monotonic()
             code = await exit_code(part.process)
             failures = 0 if time.monotonic() - began > _STEADY_AFTER else failures + 1
-            self._progress.say(f"  ! {part.name} ended ({_reason(code)}), starting it again")
+            self._progress.say(f"  ! {part.name} ended ({how_ended(code)}), starting it again")
             await asyncio.sleep(self._grace_s(part))
             url = await self._start_again(part, failures)
             if variable and (kind == "ray" or url != self._environment[variable]):
                 # An edge does not outlive the Ray that it joined, nor does it look for a new address.
                 self._environment[variable] = url
                 await asyncio.gather(*(edge.stop() for edge in self._edges))
-            self._write()
+            await self._write_down()
+
+    async def _write_down(self) -> None:
+        """On return it is written how to join; while it cannot be, it is tried again."""
+        while True:
+            try:
+                self._write()
+                return
+            except OSError as error:
+                self._progress.say(f"  ! {self._file} cannot be written: {error.strerror}")
+                await asyncio.sleep(_BACK_OFF[-1])
 
     def _grace_s(self, part: Server) -> float:
         others_up = any(edge.runs for edge in self._edges if edge is not part)
         return _PLAYERS_FIRST if part in self._edges and others_up else 0.0
 
     async def _start_again(self, part: Server, failures: int) -> str:
+        waits = _STORAGE_BACK_OFF if part in (self._postgres, self._redis) else _BACK_OFF
         while True:
-            await asyncio.sleep(_BACK_OFF[min(failures, len(_BACK_OFF) - 1)])
+            await asyncio.sleep(waits[min(failures, len(waits) - 1)])
             try:
                 with self._progress.step(part.name):
                     return await part.start()
-            except NotStarted as failure:
+            except (NotStarted, OSError) as failure:
                 failures += 1
                 self._progress.say(f"  ! {failure}")
 
@@ -183,6 +214,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _demand_ours(settings.data_dir)
     progress = Progress()
     with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
@@ -190,6 +222,16 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         # Whoever we start in passing is known as ours too.
         os.environ[STACK_MARK] = stack.mark
         asyncio.run(_run(stack, settings, progress))
+
+
+def _demand_ours(folder: Path) -> None:
+    """Raises SettingsError for a data folder in which others can put a secret that they know. Root may work in another
+    user's, such as a container's volume."""
+    found = folder.stat()
+    if found.st_mode & stat.S_IWOTH:
+        raise SettingsError("TAVOLA_DATA_DIR", f"everybody may write to {folder}: chmod o-w, or give another")
+    if os.geteuid() not in (0, found.st_uid):
+        raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user")
 
 
 async def _run(stack: Stack, settings: Settings, progress: Progress) -> None:
@@ -243,7 +285,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _show(stack: Stack, settings: Settings, progress: Progress) -> None:
-    command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -m tavola"
+    command = _from_here(Path(sys.argv[0])) if sys.argv[0].endswith("tavola") else f"{sys.executable} -P -m tavola"
     if settings.data_dir != Path.cwd() / ".tavola":
         command = f"TAVOLA_DATA_DIR={shlex.quote(str(settings.data_dir))} {command}"
     progress.say()
@@ -266,7 +308,3 @@ def _first(failures: BaseExceptionGroup[Failure]) -> BaseException:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
-
-
-def _reason(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

@@ -4,14 +4,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tavola.processes import free_port, spawn
+from tavola.processes import PYTHON, free_port, spawn
 from tavola.server import Server
 
 _NEAR = 100
@@ -23,13 +22,23 @@ class EdgeProcess(Server):
     # As long as an edge takes to say goodbye, and no longer.
     stop_steps = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0))
 
-    def __init__(self, number: int, host: str, port: int, log: Path, environment: Mapping[str, str]) -> None:
-        """`port` is taken if it is free at the first start, else the next free one; then it stays."""
+    def __init__(
+        self,
+        number: int,
+        host: str,
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        others: Callable[[], Iterable[Path]],
+    ) -> None:
+        """`port` is taken if it is free at the first start, else the next free one; then it stays. `others` gives the
+        logs of what an edge waits for when it starts."""
         self.name = f"edge {number}"
         self.log = log
         self.port = port
         self._host = host
         self._environment = environment
+        self._others = others
         self._known = False
 
     @property
@@ -42,13 +51,16 @@ class EdgeProcess(Server):
         self._known = True
         return self.url
 
+    def _logs(self) -> Iterable[Path]:
+        return (self.log, *self._others())
+
     def _other_port(self, port: int) -> int:
         self.port = port if self._known else near_port(port, self._host)
         return self.port
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         return spawn(
-            [sys.executable, "-m", "tavola", "edge"],
+            [*PYTHON, "-m", "tavola", "edge"],
             log=self.log,
             env={**os.environ, **self._environment, "TAVOLA_PORT": str(port)},
             when_we_die=signal.SIGTERM,
@@ -82,7 +94,7 @@ class BotsProcess(Server):
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         return spawn(
-            [sys.executable, "-m", "tavola", *self._arguments],
+            [*PYTHON, "-m", "tavola", *self._arguments],
             log=self.log,
             env={**os.environ, **self._environment},
             when_we_die=signal.SIGTERM,

@@ -1,4 +1,4 @@
-"""What a command line ends with when it is not a bug: one line for the user, no traceback."""
+"""What a command line ends with when it is not a bug: a line or a few for the user, no traceback."""
 
 
 class Failure(Exception):

@@ -6,15 +6,25 @@ to the node's fork server, which forks; the child is the worker, and shares what
 writes to it. The first worker starts the server, which ends with the raylet; nothing is lost with it, for the next
 worker starts another one. Where none answers, this process becomes the worker itself, as Ray meant it.
 
-It runs as a script in each worker, so at the top of it stands only what costs nothing.
+Whoever holds the server's socket is handed what is in a worker's environment, and whoever reaches it has a program run
+as us. So the socket lies in a folder that only we may enter, and each end asks the kernel who the other one is.
+
+It runs as a script in each worker, so at the top of it stands only what costs nothing. Python puts a script's folder
+first on `sys.path`, before the standard library, and ours has modules of all kinds of names: it is removed before
+anything is imported.
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
 
 import os
 import socket
-import sys
+import stat
 
+FOLDER = "TAVOLA_FORKS"
+"""The environment variable that names the folder of the socket. It is the node's own, and private (`is_private`)."""
 ANSWER_WITHIN_S = 20.0
 """Longer than the server takes to import everything on a busy machine."""
 ASKED_WITHIN_S = 1.0
@@ -33,23 +43,32 @@ PRELOADED = (
 """What a worker with one of our actors has imported. No module of these may start a thread: it would not be there
 after a fork."""
 _WORKER = "ray._private.workers.default_worker"
-_STORE = "--object-store-name="
+_LONGEST_REQUEST = 8 << 20
+"""More than the kernel lets a process have of arguments and environment."""
+_USER_OF_PEER = slice(4, 8)
+"""In `struct ucred`: pid, uid, gid."""
 
 
 def main(arguments: list[str]) -> None:
     """Have the worker forked, or be it."""
-    del sys.path[0]  # This folder: its modules are not to be found under their bare names.
-    store = next(each for each in arguments if each.startswith(_STORE)).removeprefix(_STORE)
-    if not _have_forked(f"{os.path.dirname(store)}/forks", arguments):
+    if not _have_forked(os.environ.get(FOLDER, ""), arguments):
         _work(arguments)
 
 
-def _have_forked(path: str, arguments: list[str]) -> bool:
-    import marshal
+def is_private(folder: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder of ours that nobody else may enter. Raises OSError where there is none."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
-    request = marshal.dumps((arguments, dict(os.environ), os.getcwd()))
+
+def _have_forked(folder: str, arguments: list[str]) -> bool:
+    import json
+
+    request = json.dumps((arguments, dict(os.environ), os.getcwd())).encode()
     try:
-        with _reach(path) as line:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(ANSWER_WITHIN_S)
+            _reach(line, folder)
             socket.send_fds(line, [len(request).to_bytes(4, "big")], [0, 1, 2])
             line.sendall(request)
             return bool(line.recv(1))
@@ -58,26 +77,34 @@ def _have_forked(path: str, arguments: list[str]) -> bool:
         return False
 
 
-def _reach(path: str) -> socket.socket:
-    """A line to the server at `path`. It is started if there is none; whoever comes meanwhile waits at its door."""
+def _reach(line: socket.socket, folder: str) -> None:
+    """Connects to the folder's server. It is started if there is none; whoever comes meanwhile waits at its door."""
     import fcntl
 
-    line = socket.socket(socket.AF_UNIX)
-    line.settimeout(ANSWER_WITHIN_S)
-    with open(f"{path}.lock", "wb") as lock:
+    if not is_private(folder):
+        raise PermissionError(f"others may enter {folder}")
+    path = f"{folder}/forks"
+    with open(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             line.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             _start(path)
             line.connect(path)
-    return line
+    _demand_us(line)
+
+
+def _demand_us(line: socket.socket) -> None:
+    """Raises PermissionError if another user is at the other end."""
+    peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[_USER_OF_PEER]
+    if int.from_bytes(peer, sys.byteorder) != os.geteuid():
+        raise PermissionError("another user is at the other end")
 
 
 def _start(path: str) -> None:
     import subprocess
 
-    if os.path.exists(path):
+    if os.path.lexists(path):
         os.unlink(path)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
@@ -126,21 +153,41 @@ def preload() -> None:
 
 
 def _read(line: socket.socket) -> tuple[list[str], dict[str, str], str, list[int]] | None:
-    """The arguments, environment, folder and files of a worker that is to be; None when whoever asked has gone."""
-    import marshal
-
+    """The arguments, environment, folder and files of a worker that is to be; None when whoever asked has gone, or is
+    not one of ours, or asked in another way."""
     line.settimeout(ASKED_WITHIN_S)
     files: list[int] = []
     try:
-        size, files, _, _ = socket.recv_fds(line, 4, 3)
+        _demand_us(line)
+        head, files, _, _ = socket.recv_fds(line, 4, 3)
+        size = int.from_bytes(head, "big")
         with line.makefile("rb") as stream:
-            arguments, environment, folder = marshal.loads(stream.read(int.from_bytes(size, "big")))
+            told = stream.read(min(size, _LONGEST_REQUEST))
+        if len(told) != size or len(files) != 3:
+            raise ValueError("not all that a worker sends")
+        arguments, environment, folder = _parsed(told)
         line.sendall(b"1")
-    except (OSError, EOFError):
+    except (OSError, ValueError) as error:
+        print(f"not forked: {type(error).__name__}: {error}", file=sys.stderr)
         for file in files:
             os.close(file)
         return None
     return arguments, environment, folder, files
+
+
+def _parsed(told: bytes) -> tuple[list[str], dict[str, str], str]:
+    """Raises ValueError for all that `_have_forked` does not send."""
+    import json
+
+    try:
+        match json.loads(told):
+            case [list() as arguments, dict() as environment, str() as folder] if all(
+                isinstance(part, str) for part in (*arguments, *environment.values())
+            ):
+                return arguments, environment, folder
+    except RecursionError:
+        pass
+    raise ValueError("not what a worker asks")
 
 
 def _become(arguments: list[str], environment: dict[str, str], folder: str, files: list[int]) -> None:

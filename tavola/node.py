@@ -1,5 +1,5 @@
-"""A node of a Ray cluster whose workers are forked: `ray start`, told of our fork server, for which it has no option;
-and the end of it, for `ray stop` ends every Ray on the machine.
+"""A node of a Ray cluster whose workers are forked: `ray start`, told of our fork server, for which it has no option,
+in a folder that only we may enter; and the end of it, for `ray stop` ends every Ray on the machine.
 
 The parameter is private to Ray: constraints.txt names the release for which this was written.
 """
@@ -8,22 +8,39 @@ import asyncio
 import contextlib
 import os
 import signal
+import tempfile
 from functools import partialmethod
+from getpass import getuser
+from hashlib import sha256
 from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 
+from tavola import fork_server
 from tavola.failures import Failure
+from tavola.local_ray import private_folder
 from tavola.processes import STACK_MARK, end, marked
+from tavola.settings import without_secrets
 
 _STOP = ["node", "stop"]
 _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
 """An edge takes up to 5 s to say goodbye, and Ray 2 s to end; where its head has gone, it would wait for that."""
 _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
+_DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
+"""Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
+and a move waits for one of them."""
+_LONGEST_SOCKET = "/ray/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
 
 
 class NotMarked(Failure):
     """Nobody can say which processes are meant."""
+
+    exit_code = 2
+
+
+class Exposed(Failure):
+    """Another user of the machine could put something in our way."""
 
     exit_code = 2
 
@@ -37,15 +54,31 @@ def run(arguments: list[str]) -> None:
 
 
 def start(arguments: list[str]) -> None:
+    if any(each.partition("=")[0] == "--temp-dir" for each in arguments):
+        raise Exposed("--temp-dir: Ray would open the folder to everybody; RAY_TMPDIR says where a private one is made")
+    if any(each.startswith("--autoscaling-config") for each in arguments):
+        _hold_ssh_folder()
+    folder = private_folder(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), _LONGEST_SOCKET)
+    kept = without_secrets(os.environ)
+    os.environ.clear()
+    os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, fork_server.FOLDER: folder})
+    # Not before: Ray reads its environment when it is imported.
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start
 
-    from tavola import fork_server
-
-    # Ray's workers would yield to everything else on the machine, and a move waits for one of them.
-    os.environ.setdefault("RAY_worker_niceness", "0")
     RayParams.__init__ = partialmethod(RayParams.__init__, worker_path=fork_server.__file__)  # type: ignore[assignment]
-    ray_start.main(arguments, prog_name="tavola node")
+    ray_start.main([*arguments, f"--temp-dir={folder}/ray"], prog_name="tavola node")
+
+
+def _hold_ssh_folder() -> None:
+    """The head's autoscaler has ssh share its connections in a folder whose name anybody can tell. Raises Exposed if
+    somebody else has made it."""
+    folder = Path(f"/tmp/ray_ssh_{sha256(getuser().encode()).hexdigest()[:10]}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid == os.geteuid():
+        folder.chmod(0o700)  # Ray lets others in.
+    if not fork_server.is_private(folder):
+        raise Exposed(f"{folder}: was made by another user; ssh would use what lies there")
 
 
 def stop() -> None:

@@ -14,6 +14,7 @@ import os
 import resource
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from tavola.failures import Failure
 STACK_MARK = "TAVOLA_STACK"
 """The environment variable that names the stack to which a process belongs."""
 
+PYTHON = (sys.executable, "-P")
+"""The interpreter for programs of ours. It looks for no module in the folder that it happens to work in: a project may
+have a package that is called like one of ours or of the standard library."""
 _LOG_BYTES = 8 << 20
 _OPEN_FILES = 65536
 _PR_SET_PDEATHSIG = 1
@@ -128,6 +132,10 @@ async def exit_code(process: subprocess.Popen[bytes]) -> int:
             loop.remove_reader(handle)
             os.close(handle)
     return process.wait()
+
+
+def how_ended(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else Signals(-code).name
 
 
 def server_environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What `tavola dev` says while it works: a line a step, with its time. On a terminal the steps at work turn a wheel."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from tavola.logs import unfailing
+
 
 class Progress:
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(file=unfailing(sys.stdout), highlight=False, markup=False, soft_wrap=True)
         self._begun = time.monotonic()
         self._at_work: dict[str, Spinner] = {}
         self._live = Live(console=self._console, refresh_per_second=12, transient=True)

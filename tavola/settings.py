@@ -9,10 +9,12 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -20,9 +22,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tavola.failures import Failure
 
+if TYPE_CHECKING:
+    from tavola.keys import Secrets
+
 STACK_FILE = "stack.json"
 _SECRET_BYTES = 32
 _ADMIN_BYTES = 16
+_PRIVATE_FILE = stat.S_IFREG | 0o600
 _OUR_ISSUER = "tavola"
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -35,7 +41,11 @@ class SettingsError(Failure):
 
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
-        self.setting = setting
+        self.setting, self.problem = setting, problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An actor that may not start says so to another process.
+        return type(self), (self.setting, self.problem)
 
 
 class Settings(BaseSettings):
@@ -51,6 +61,8 @@ class Settings(BaseSettings):
     """Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
     """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    jwt_secret_other: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET_OTHER")
+    """Accepted as well, while one secret takes the place of another. Empty: none is."""
     admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
     """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
@@ -65,8 +77,20 @@ class Settings(BaseSettings):
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
     disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
+    rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
+    """Open rooms of which one user may be the host before they open another. 0: any number."""
+    rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)
+    """Rooms that one user may open in a minute, and that they may have started by a command. 0: any number."""
+    room_actors_per_node: int = Field(0, alias="TAVOLA_ROOM_ACTORS_PER_NODE", ge=0)
+    """0: as many as the node's memory is for (`actors.ceiling`)."""
+    guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
+    """New guests that one address may make in a minute, at each edge. 0: any number."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Separated by commas or blanks. Empty: the edge's own origin."""
+    connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
+    """To one edge, sockets among them. 0: any number."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
+    """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count."""
     trusted_issuer: str = Field("", alias="TAVOLA_TRUSTED_ISSUER")
     """The `iss` of another issuer whose identity tokens are taken, such as a Supabase project's. Empty: none."""
     trusted_audience: str = Field("tavola", alias="TAVOLA_TRUSTED_AUDIENCE", min_length=1)
@@ -82,6 +106,17 @@ class Settings(BaseSettings):
     redis_port: int = Field(6379, alias="REDIS_PORT", ge=1, le=65535, exclude=True, repr=False)
     redis_password: SecretStr = Field(SecretStr(""), alias="REDIS_PASSWORD", exclude=True, repr=False)
     redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
+
+    def for_actors(self) -> Self:
+        """Without the secrets that only edges need."""
+        return self.model_copy(update={"admin_secret": SecretStr(""), "trusted_key": SecretStr("")})
+
+    @property
+    def secrets(self) -> "Secrets":
+        """Those of the deployment. There must be one."""
+        from tavola.keys import Secrets
+
+        return Secrets(*(each.get_secret_value().encode() for each in (self.jwt_secret, self.jwt_secret_other)))
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -115,11 +150,11 @@ class Settings(BaseSettings):
             raise ValueError("is a Ray Client address; give the cluster's own, such as 10.0.0.1:6379")
         return address
 
-    @field_validator("jwt_secret", "admin_secret")
+    @field_validator("jwt_secret", "jwt_secret_other", "admin_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr, field: ValidationInfo) -> SecretStr:
         size = len(secret.get_secret_value().encode())
-        least = _SECRET_BYTES if field.field_name == "jwt_secret" else _ADMIN_BYTES
+        least = _ADMIN_BYTES if field.field_name == "admin_secret" else _SECRET_BYTES
         if 0 < size < least:
             raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret
@@ -139,6 +174,17 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if not parts.scheme or not parts.netloc or parts.path or parts.query:
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
+        return listed
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _addresses(cls, proxies: object) -> object:
+        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
+        for proxy in listed if isinstance(listed, tuple) else ():
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return listed
 
     @field_validator("trusted_key")
@@ -173,6 +219,19 @@ class Settings(BaseSettings):
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
+
+
+_SECRET = {
+    str(field.alias).upper()
+    for field in Settings.model_fields.values()
+    if field.annotation is SecretStr or not field.repr
+}
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the settings that hold a secret, or an address with one. Actors need none of it: they are
+    given their settings."""
+    return {name: value for name, value in environment.items() if name.upper() not in _SECRET}
 
 
 def _check_trusted(settings: Settings) -> None:
@@ -270,7 +329,10 @@ def kept_secret(path: Path) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces a file in one step with one that only we may read."""
+    """Replaces a file in one step with one that only we may read. One that says so already is left as it is: a disk on
+    which there is no more space keeps nobody from starting again."""
+    if path.exists() and path.lstat().st_mode == _PRIVATE_FILE and path.read_text() == text:
+        return
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

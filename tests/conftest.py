@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
+from storage.embedded_roles import ROLE
 
 # For `make long`; tests/property/kit_examples.py says who follows it.
 settings.register_profile("long", max_examples=2000)
@@ -21,12 +22,23 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server without any table of ours."""
+def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    yield asyncio.run(server.start())
+    yield asyncio.run(server.start()), server.superuser_url
     asyncio.run(server.stop())
     shutil.rmtree(server.folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(_postgres: tuple[str, str]) -> str:
+    """The URL of a server without any table of ours, with the role that a stack has."""
+    return _postgres[0]
+
+
+@pytest.fixture(scope="session")
+def superuser_url(_postgres: tuple[str, str]) -> str:
+    """Of the same server, for who makes databases. They are to be owned by `ROLE`."""
+    return _postgres[1]
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +50,22 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: str) -> str:
+def template(postgres_server: str, superuser_url: str) -> str:
     """The name of a database with all migrations applied and nothing in it."""
     from storage.postgres import migrate
 
-    asyncio.run(_execute(postgres_server, "CREATE DATABASE template_tavola"))
+    asyncio.run(_execute(superuser_url, f"CREATE DATABASE template_tavola OWNER {ROLE}"))
     asyncio.run(migrate(_database(postgres_server, "template_tavola")))
     return "template_tavola"
 
 
 @pytest.fixture
-def database_url(postgres_server: str, template: str) -> Iterator[str]:
+def database_url(postgres_server: str, superuser_url: str, template: str) -> Iterator[str]:
     """A migrated, empty database of the test's own."""
     name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    asyncio.run(_execute(superuser_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}"))
     yield _database(postgres_server, name)
-    asyncio.run(_execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(_execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ PURE = {
     "actors." + name
     for name in (
         "attendance", "clock", "commands", "grants", "hosting", "membership", "messages", "names", "opening", "play",
-        "records", "room", "settings", "sitting", "state", "update", "view",
+        "records", "room", "screen", "settings", "sitting", "state", "update", "view",
     )
 }  # fmt: skip
 IMPURE = {
@@ -48,13 +49,15 @@ RAY = {
 FOR_LOAD = {
     "storage.embedded_postgres",
     "storage.embedded_redis",
+    "storage.sealing",
     "tavola.failures",
+    "tavola.keys",
     "tavola.local_ray",
     "tavola.processes",
     "tavola.server",
 }
-"""What of the server's code `load` imports: the servers from wheels, to break them, and what starts and ends programs.
-Of the wire it needs nothing."""
+"""What of the server's code `load` imports: the servers from wheels, to break them, what starts and ends programs, and
+what opens the messages in Redis. Of the wire it needs nothing."""
 
 
 def modules(*packages: str) -> list[str]:
@@ -102,9 +105,17 @@ def ours(module: str) -> set[str]:
 
 def test_the_imports_are_read() -> None:
     """This test can fail: it sees what is there."""
-    assert "actors.room" in ours("actors.host")
+    assert "actors.screen" in ours("actors.host")
     assert "ray" in set(imports("actors.remote"))
     assert "games.base" in ours("actors.play")
+
+
+def test_no_module_bears_a_name_of_the_standard_library() -> None:
+    """A module's folder stands first on `sys.path` when a file beside it is run as a script."""
+    names = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    names |= {part for module in modules(*OURS) for part in module.split(".")}
+    assert {"connection", "kit_stack", "games"} <= names, "the test sees them"
+    assert names & sys.stdlib_module_names == set()
 
 
 def test_ray_is_imported_where_it_may_be() -> None:
@@ -139,12 +150,12 @@ def test_the_vocabulary_knows_nothing() -> None:
 @pytest.mark.parametrize("module", modules("actors"))
 def test_actors_know_no_edge(module: str) -> None:
     assert not {top(name) for name in ours(module)} & {"edge", "load"}
-    if any(top(name) == "tavola" for name in ours(module)):
+    if any(top(name) == "tavola" for name in ours(module) - {"tavola.keys"}):
         assert module in ("actors.cluster", "actors.remote", "actors.steward"), "settings are read at the root"
 
 
 def test_the_line_knows_neither_storage_nor_games() -> None:
-    assert ours("actors.line") == {"actors.messages"}
+    assert ours("actors.line") == {"actors.messages", "tavola.keys"}
 
 
 def test_the_host_knows_no_ray() -> None:
@@ -163,7 +174,7 @@ def test_the_host_knows_no_ray() -> None:
 @pytest.mark.parametrize("module", modules("storage"))
 def test_storage_knows_rows_and_bytes(module: str) -> None:
     allowed = {"storage"} | ({"tavola"} if module.startswith("storage.embedded") else set())
-    assert {top(name) for name in ours(module)} <= allowed
+    assert {top(name) for name in ours(module) - {"tavola.keys"}} <= allowed
     assert "ray" not in {top(name) for name in imports(module)}
 
 
@@ -192,7 +203,8 @@ def test_load_is_a_client() -> None:
 
 
 def test_settings_are_a_leaf() -> None:
-    assert ours("tavola.settings") <= {"tavola.failures"}
+    assert ours("tavola.settings") <= {"tavola.failures", "tavola.keys"}
+    assert ours("tavola.keys") == set()
     assert ours("tavola.failures") == set()
 
 

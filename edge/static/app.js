@@ -26,6 +26,7 @@ class App {
   #signed = false;
   #notice = null;
   #spoken = "";
+  #renaming = Promise.resolve();
   #lost_at = null;
   #root = document.getElementById("app");
 
@@ -61,9 +62,10 @@ class App {
     return this.client.remembers(location.pathname.match(/^\/room\/([^/]+)$/)?.[1]);
   }
 
-  async rename(name) {
-    await this.client.signIn(name);
-    localStorage.setItem(NAME, name);
+  /** The page that comes next waits for it. */
+  rename(name) {
+    this.#renaming = this.client.signIn(name).then(() => localStorage.setItem(NAME, name));
+    return this.#renaming;
   }
 
   // Pages
@@ -81,6 +83,8 @@ class App {
     this.#notice = null;
     this.redraw();
     scrollTo(0, 0);
+    await this.#renaming.catch(() => {}); // Whoever asked for it is told.
+    if (page !== this.#page) return;
     try {
       await page.enter();
     } catch (error) {

@@ -59,11 +59,13 @@ export class LobbyPage {
     this.#look();
   }
 
+  /** Goes to the room that `work` gives, under the name in its field. */
   async #go(work, sit) {
     if (this.#busy) return;
     this.#busy = true;
     this.#app.redraw();
     try {
+      await this.#save();
       const room = await work();
       this.#app.go(`/room/${room.code}`, { sit });
     } catch (error) {
@@ -89,7 +91,7 @@ export class LobbyPage {
       this.#go(() => client.request("POST", "/api/matchmake", { game }, `match.${crypto.randomUUID()}`), true);
     const byCode = (event) => {
       event.preventDefault();
-      const code = event.target.elements.namedItem("code").value.trim().toUpperCase();
+      const code = event.target.elements.namedItem("code").value.replace(/[\s-]/g, "").toUpperCase();
       if (code) this.#go(() => client.request("GET", `/api/rooms/${encodeURIComponent(code)}`));
     };
     return h(
@@ -116,28 +118,32 @@ export class LobbyPage {
         h("input", {
           id: "code",
           name: "code",
-          maxlength: 12,
-          size: 8,
+          maxlength: 20,
+          size: 12,
           autocomplete: "off",
           autocapitalize: "characters",
           spellcheck: "false",
-          placeholder: "KXGFZC",
+          placeholder: "KXGFZCM2QP",
         }),
         h("button", { class: "quiet" }, "Go"),
       ),
     );
   }
 
+  /** Saves the name in its field. Throws what is refused. */
+  async #save() {
+    const name = document.getElementById("name")?.value.trim();
+    if (name && name !== this.#app.client.session?.display_name) await this.#app.rename(name);
+  }
+
   #name() {
     const { client } = this.#app;
     const submit = async (event) => {
       event.preventDefault();
-      const box = event.target.elements.namedItem("name");
-      const name = box.value.trim();
-      if (!name || name === client.session?.display_name) return;
+      const { session } = client;
       try {
-        await this.#app.rename(name);
-        this.#app.notice(`You are ${client.session.display_name} now.`);
+        await this.#save();
+        if (client.session !== session) this.#app.notice(`You are ${client.session.display_name} now.`);
       } catch (error) {
         this.#app.notice(error.message);
       }
@@ -228,7 +234,7 @@ export class LobbyPage {
   // A table of one's own
 
   #make() {
-    this.#making = { game: this.#games[0]?.game, id: `open.${crypto.randomUUID()}` };
+    this.#making = { game: this.#games[0]?.game };
     this.#app.redraw();
   }
 
@@ -255,6 +261,9 @@ export class LobbyPage {
         options: filled(form, chosen.options, { prefix: "option-" }),
       };
       if (value("room-name").trim()) body.name = value("room-name").trim();
+      // Pressed again it opens no second room like it.
+      const asked = JSON.stringify(body);
+      if (asked !== making.asked) Object.assign(making, { asked, id: `open.${crypto.randomUUID()}` });
       this.#go(() => this.#app.client.request("POST", "/api/rooms", body, making.id), true);
     };
     const choice = (name, label, options) =>

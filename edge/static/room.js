@@ -53,10 +53,10 @@ export class RoomPage {
   }
 
   async enter() {
-    const id = this.#named.startsWith("r_")
-      ? this.#named
-      : (await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`)).id;
-    this.room = this.client.room(id);
+    const { id, code } = this.#named.startsWith("r_")
+      ? { id: this.#named }
+      : await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`);
+    this.room = this.client.room(id, { code });
     this.client.connect();
     this.#side = new Side(this);
     this.#ends = [

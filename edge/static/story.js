@@ -117,7 +117,9 @@ export function tell(event, names) {
     case "chips_adjusted":
       return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
     case "room_paused":
-      return ["The host pauses the game."];
+      return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : "The host pauses the game."];
+    case "round_voided":
+      return ["The round is called off, by a mistake in the game: all have what they had before it."];
     case "room_resumed":
       return ["The game goes on."];
     case "room_closed":

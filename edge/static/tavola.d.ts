@@ -11,7 +11,7 @@ export type RefusalCode =
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
   | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited"
-  | "storage_unavailable" | "room_unavailable" | "overloaded"
+  | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "unavailable";
 
 /** The root of everything that this module throws. */
@@ -234,6 +234,6 @@ export class Tavola extends Emitter<ClientEvents> {
   /** One REST request; throws `Refused` or `Unreachable`. */
   request(method: string, path: string, body?: Json, id?: string): Promise<any>;
   /** The room of that id, followed from now on. */
-  room(id: string): Room;
+  room(id: string, options?: { code?: string }): Room;
   remembers(named: string | undefined): boolean;
 }

@@ -170,10 +170,11 @@ export class Room extends Emitter {
   #asking;
   #settle;
 
-  constructor(client, id) {
+  constructor(client, id, code) {
     super();
     this.#client = client;
     this.id = id;
+    this.code = code;
     /** Fulfilled with the first view; rejected when the room cannot be followed. */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.ready.catch(() => {}); // Whoever waits for it is told; nobody need wait.
@@ -496,7 +497,8 @@ export class Tavola extends Emitter {
   }
 
   #join(room) {
-    this._send({ type: "join_room", room: room.id, ...room._seen });
+    const { id, code } = room;
+    this._send({ type: "join_room", room: id, ...room._seen, ...(code && { code }) });
   }
 
   #beat(patience = this.times.silence_ms) {
@@ -617,10 +619,10 @@ export class Tavola extends Emitter {
   // Rooms and commands
 
   /** The room of that id, followed from now on. The same object for the same id. */
-  room(id) {
+  room(id, { code } = {}) {
     let room = this.rooms.get(id);
     if (!room) {
-      room = new Room(this, id);
+      room = new Room(this, id, code);
       this.rooms.set(id, room);
       if (this.connection.state === "open") this.#join(room);
     }

@@ -51,7 +51,7 @@ def logs_of(data_dir: Path) -> list[Text]:
     """What the processes of a stack wrote down."""
     files = [
         *(data_dir / "logs").glob("*.log"),
-        *((data_dir / "ray" / "data").resolve() / "s" / "logs").glob("worker-*"),
+        *((data_dir / "ray" / "data").resolve() / "r" / "s" / "logs").glob("worker-*"),
     ]
     return [Text(path.name, path.read_bytes()) for path in sorted(files) if path.is_file()]
 

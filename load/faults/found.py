@@ -39,7 +39,8 @@ class FoundServers:
             raise NoStack(data_dir)
         self.database_url = stack.environment["DATABASE_URL"]
         self.redis_url = stack.environment["REDIS_URL"]
-        self.secrets = {"the signing secret": stack.environment["TAVOLA_JWT_SECRET"]}
+        self.secret = stack.environment["TAVOLA_JWT_SECRET"]
+        self.secrets = {"the signing secret": self.secret}
 
     def pids(self) -> dict[str, list[int]]:
         """None that the stack's own file does not name."""

@@ -12,7 +12,7 @@ import redis.exceptions
 
 from load.faults.found import CannotBreak
 from load.faults.kinds import KINDS, Done
-from load.faults.site import Site
+from load.faults.targets import Site
 
 AT_ONCE = 3
 """Faults that may overlap; who has to wait is late, and nothing is left out for it."""

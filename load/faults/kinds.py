@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 import redis.asyncio
 
-from load.faults.site import Site, freeze, kill, thaw
+from load.faults.targets import Site, freeze, kill, thaw
 
 MOVE = b'"type":"act"'
 """Stands in every commit of a player's move, in the command that is logged with it."""

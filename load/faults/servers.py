@@ -28,7 +28,7 @@ class OwnServers:
     async def start(self) -> None:
         """On return both answer. Raises tavola.server.NotStarted."""
         self.database_url, self.redis_url = await asyncio.gather(self._postgres.start(), self._redis.start())
-        truth = Truth(self.database_url)
+        truth = Truth(self._postgres.superuser_url)
         await truth.rows("keep_commit_times")
         truth.close()
         await self.restart_postgres(0.0)
@@ -57,7 +57,8 @@ class OwnServers:
         """What must stand in no log, by name."""
         return {
             "the signing secret": self.secret,
-            "the database's password": self._postgres.password,
+            "the database's password": self._postgres.role_password,
+            "its superuser's password": self._postgres.password,
             "Redis's password": self._redis.password,
         }
 

@@ -5,5 +5,5 @@ echo          an ASGI application that sends six frames for one     move.json  a
 layout_edge   WebSockets by hand, before                            script     what pgbench is given
 layout_actor  an actor that commits, publishes and answers          program    a program that does one thing and ends
 postgres      pgbench with our statement, on our tables             ray        the call of ray_call, with what it costs
-ray_call      an empty call of a Ray actor
+ray_call      an empty call of a Ray actor                        sealing    what it costs that nobody can read along
 """

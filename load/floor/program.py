@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
 
 from load.peers.reports import NoResult
+from tavola.processes import PYTHON
 
 
 async def migrate(url: str, folder: Path) -> None:
     """On return our tables are there. `folder` is for what it leaves. Raises NoResult."""
-    await run("tavola migrate", [sys.executable, "-m", "tavola", "migrate"], _settings(url), folder)
+    await run("tavola migrate", [*PYTHON, "-m", "tavola", "migrate"], _settings(url), folder)
 
 
 async def run(name: str, argv: list[str], env: Mapping[str, str], folder: Path) -> None:

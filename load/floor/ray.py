@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from load.peers.cost import of_ray
 from load.peers.figure import Figure
@@ -11,6 +10,7 @@ from load.peers.install import ROOT
 from load.peers.reports import measured
 from load.peers.running import scratch
 from tavola.local_ray import LocalRay
+from tavola.processes import PYTHON
 
 NAME = "one empty Ray call"
 WARM_UP_S = 1.0
@@ -23,7 +23,7 @@ async def ray_call(seconds: float) -> Figure:
         async with ray as address:
             found = await measured(
                 NAME,
-                [sys.executable, "-m", "load.floor.ray_call", address, str(seconds)],
+                [*PYTHON, "-m", "load.floor.ray_call", address, str(seconds)],
                 roots=lambda: {"ray": of_ray(ray.folder)},
                 within_s=WARM_UP_S + seconds,
                 logs=[folder / "caller.log"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -22,6 +21,7 @@ from load.processes import roots_of
 from load.stack import own_stack
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.embedded_redis import EmbeddedRedis
+from tavola.processes import PYTHON
 from tavola.server import Server
 
 ROOMS_PER_ACTOR = 500
@@ -87,7 +87,7 @@ def _server(system: System, cache: Cache, env: dict[str, str], log: Path) -> Pee
 
 
 def _floor(program: str, env: dict[str, str], folder: Path) -> PeerServer:
-    argv = [sys.executable, "-m", f"load.floor.{program}"]
+    argv = [*PYTHON, "-m", f"load.floor.{program}"]
     return PeerServer(program, argv, dict(env), ROOT, folder / f"{program}.log")
 
 

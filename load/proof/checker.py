@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from load.proof import once, order, secrets, table, visible
+from load.proof import once, order, secrecy, table, visible
 from load.proof.evidence import Room, Text
 from load.proof.findings import Finding
 from load.proof.ledger import Ledger
@@ -45,7 +45,7 @@ def check_room(room: Room) -> list[Finding]:
     ledger = Ledger(room.log)
     found: list[Finding] = []
     kept: Counter[str] = Counter()
-    for judge in (visible.judge, once.judge, order.judge, table.judge, secrets.judge):
+    for judge in (visible.judge, once.judge, order.judge, table.judge, secrecy.judge):
         for finding in _readable(judge, room, ledger):
             kept[finding.promise] += 1
             if kept[finding.promise] <= SHOWN_OF_EACH:
@@ -62,10 +62,10 @@ def _readable(judge: Callable[[Room, Ledger], Iterator[Finding]], room: Room, le
         yield Finding("P6", room.id, ledger.last, f"log and frames make no sense to `{where}` ({type(error).__name__})")
 
 
-def check_texts(texts: list[Text], tokens: dict[str, str], known: Mapping[bytes, secrets.Mark]) -> list[Finding]:
+def check_texts(texts: list[Text], tokens: dict[str, str], known: Mapping[bytes, secrecy.Mark]) -> list[Finding]:
     """Whether a secret stands in something that was written down beside the game. `tokens` are by name, what is `known`
-    of the rooms as `secrets.marks` gives it."""
-    return list(secrets.judge_texts(texts, tokens, known))
+    of the rooms as `secrecy.marks` gives it."""
+    return list(secrecy.judge_texts(texts, tokens, known))
 
 
 def looked_at(room: Room) -> Looked:

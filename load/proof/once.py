@@ -27,6 +27,8 @@ class Sent(msgspec.Struct):
     acked_at: float | None = None
     refused: str | None = None
     """The code of a refusal that was final: one that does not ask to try again."""
+    idle: bool = False
+    """An ack said that there was nothing to do: it names no update."""
 
     @property
     def what(self) -> str:
@@ -34,7 +36,7 @@ class Sent(msgspec.Struct):
 
     @property
     def forgotten(self) -> bool:
-        return not self.acks and self.refused is None and "answered" not in self.frame
+        return not self.acks and not self.idle and self.refused is None and "answered" not in self.frame
 
 
 def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
@@ -84,7 +86,9 @@ def _may_concern(note: Note) -> bool:
 
 def _answered(command: Sent, frame: dict[str, object], at: float) -> None:
     seq, code = frame.get("seq"), frame.get("code")
-    if frame.get("type") == "ack" and isinstance(seq, int):
+    if frame.get("type") == "ack" and frame.get("unchanged") is True and command.frame.get("type") != "act":
+        command.idle = True
+    elif frame.get("type") == "ack" and isinstance(seq, int):
         command.acks.append(seq)
         command.acked_at = command.acked_at or at
     elif frame.get("type") == "error" and isinstance(code, str) and frame.get("retry_after_ms") is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from load.faults.found import CannotBreak, FoundServers
 from load.faults.injector import Injected, Injector, plan
 from load.faults.kinds import ON_THE_WIRE
 from load.faults.servers import own_servers
-from load.faults.site import Servers, Site
+from load.faults.targets import Servers, Site
 from load.processes import roots_of
 from load.progress import Judging
 from load.proof import once
@@ -29,7 +28,7 @@ from load.proof.evidence import Replay, Room
 from load.proof.findings import Finding
 from load.proof.recorder import SUFFIX, read
 from load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
-from load.proof.secrets import Mark, marks
+from load.proof.secrecy import Mark, marks
 from load.proof.tap import Tap
 from load.proof.truth import Truth
 from load.report import Report
@@ -38,6 +37,7 @@ from load.sampler import Sample, Sampler
 from load.scenario import Scenario
 from load.stack import own_stack
 from load.stats import Percentiles, percentiles
+from tavola.processes import PYTHON
 
 QUIET_S = 3.0
 """At the end of a run nothing is broken any more, so that what was is seen to recover."""
@@ -156,7 +156,7 @@ class Prover:
 
         run = self._run = Run(scenario, self._beside(injector), roots)
         run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
-        tap = Tap(servers.redis_url, run.heard)
+        tap = Tap(servers.redis_url, servers.secret, run.heard)
         sampler = Sampler(roots)
         beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
         began = time.time()
@@ -171,6 +171,7 @@ class Prover:
         self._say("judging …")
         assert scenario.record is not None
         found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
+        found += tap.found()
         truth.close()
         texts = bites.logs_of(data_dir)
         found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)
@@ -249,7 +250,7 @@ class Prover:
 async def replay(room: str, environment: dict[str, str]) -> Replay:
     """What the operator's own command says of a room's log."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tavola", "room", "verify", room, "--json"),
+        *(*PYTHON, "-m", "tavola", "room", "verify", room, "--json"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

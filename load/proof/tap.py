@@ -1,25 +1,33 @@
-"""Listening to the rooms' channels in Redis, as an eavesdropper would: whatever is on them was shown."""
+"""Listening to the rooms' channels in Redis, as an eavesdropper would who knows the deployment's secret: whatever is on
+them was shown, if only to edges. What is not sealed is heard as it is: anybody could read it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 
 import redis.asyncio
 import redis.exceptions
+
+from load.proof.findings import Finding
+from storage.sealing import NotOpened, Opener
+from tavola.keys import Purpose, Secrets
 
 CHANNELS = "room:*"
 TRY_AGAIN_S = 0.1
 
 
 class Tap:
-    """`heard(room, message)` is called with every message, as long as Redis is there; `count` counts them."""
+    """`heard(room, message)` is called with every message, opened, as long as Redis is there; `count` counts them."""
 
-    def __init__(self, url: str, heard: Callable[[str, bytes], None]) -> None:
+    def __init__(self, url: str, secret: str, heard: Callable[[str, bytes], None]) -> None:
         self._url = url
+        self._opener = Opener(Secrets(secret.encode()).keys(Purpose.REDIS))
         self._heard = heard
         self.count = 0
+        self._bare: Counter[str] = Counter()
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
@@ -40,4 +48,16 @@ class Tap:
         channel, data = message["channel"], message["data"]
         if message["type"] == "pmessage" and isinstance(channel, bytes) and isinstance(data, bytes):
             self.count += 1
-            self._heard(channel.decode().removeprefix("room:"), data)
+            name = channel.decode()
+            room = name.removeprefix("room:")
+            try:
+                data = self._opener.open(name, data)
+            except NotOpened:
+                self._bare[room] += 1
+            self._heard(room, data)
+
+    def found(self) -> list[Finding]:
+        """What could be read by whoever reads Redis, and was not ours to be believed."""
+        return [
+            Finding("P5", room, 0, f"{n} messages on the channel were not sealed") for room, n in self._bare.items()
+        ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from kit_browser import Balancer, person, robots_room
+from kit_browser import Balancer, Person, person, robots_room
 from kit_stack import Stack
 from playwright.async_api import Browser, expect
 
@@ -121,3 +121,75 @@ async def test_tic_tac_toe_has_its_board_and_any_game_its_form(browser: Browser,
         await ben.panel("hands")
         await expect(ben.page.locator(".story")).to_contain_text("Ann wins.")
         assert ann.troubles == ben.troubles == []
+
+
+async def test_play_is_pressed_once_and_carries_the_name(browser: Browser, balancer: Balancer) -> None:
+    """Straight from the field to the button, as slowly as people press."""
+    for name in ("Anna Bell", "Bea Bell"):
+        async with person(browser, "Ann") as ann:
+            await ann.open(balancer.url)
+            await ann.page.locator("#name").fill(name)
+            await ann.page.get_by_role("button", name="Play Tic-tac-toe").click(delay=100)
+            await ann.mine.wait_for()
+            await expect(ann.mine.locator("bdi")).to_have_text(name)
+            assert ann.troubles == []
+
+
+async def test_a_name_that_is_refused_starts_nothing(browser: Browser, balancer: Balancer) -> None:
+    async with person(browser, "Ann") as ann:
+        await ann.open(balancer.url)
+        await ann.page.locator("#name").fill("\u3164")
+        await ann.page.get_by_role("button", name="Play Tic-tac-toe").click(delay=100)
+        await expect(ann.banner).to_contain_text("visible character")
+        await expect(ann.page.locator("h1")).to_have_text("Take a seat")
+        await expect(ann.page.get_by_role("button", name="Play Tic-tac-toe")).to_be_enabled()
+
+
+async def test_a_notice_moves_nothing_and_is_in_nobodys_way(browser: Browser, balancer: Balancer) -> None:
+    async with person(browser, "Ann") as ann:
+        await ann.open(balancer.url)
+        button = ann.page.get_by_role("button", name="Play Tic-tac-toe")
+        before = await button.bounding_box()
+        await ann.page.locator("#name").fill("Anna")
+        await ann.page.keyboard.press("Enter")
+        await expect(ann.banner).to_contain_text("You are Anna now.")
+        assert await button.bounding_box() == before
+        await _nothing_in_the_way(ann)
+
+        await button.click()
+        await ann.mine.wait_for()
+        code = ann.page.locator(".code")
+        await ann.panel("host")
+        before = await code.bounding_box()
+        await ann.page.get_by_role("button", name="Pause", exact=True).click()
+        await expect(ann.banner).to_contain_text("paused")
+        assert await code.bounding_box() == before
+        await _nothing_in_the_way(ann)
+
+
+async def _nothing_in_the_way(who: Person) -> None:
+    under = "({x, y, width, height}) => document.elementFromPoint(x + width / 2, y + height / 2).closest('.banner')"
+    assert await who.page.evaluate(under, await who.banner.bounding_box()) is None
+
+
+async def test_a_private_table_and_a_friend_who_has_its_code(browser: Browser, balancer: Balancer) -> None:
+    async with person(browser, "Ann") as ann, person(browser, "Ben") as ben:
+        await ann.open(balancer.url)
+        await ann.page.get_by_role("button", name="Open a table").click()
+        await ann.page.locator("#game").select_option("tictactoe")
+        await ann.page.locator("#visibility").select_option("private")
+        await ann.page.locator("#approval").select_option("host")
+        await ann.page.locator("dialog").get_by_role("button", name="Open the table").click()
+        await ann.mine.wait_for()
+        code = re.sub("Code ", "", await ann.page.locator(".code").inner_text())
+        room = await ann.page.evaluate("fetch(`/api/rooms/${location.pathname.split('/')[2]}`).then((r) => r.json())")
+
+        await ben.open(f"{balancer.url}/room/{room['id']}")
+        await expect(ben.page.get_by_role("alert")).to_have_text("There is no such room.")
+        await ben.page.get_by_role("link", name="To the lobby").click()
+        await ben.page.locator("#code").fill(f"{code[:5].lower()}-{code[5:]}")
+        await ben.page.keyboard.press("Enter")
+        await ben.page.get_by_role("button", name="Ask to join").click()
+        await expect(ben.page.get_by_role("status").last).to_contain_text("has been asked")
+        await ben.page.reload()
+        await expect(ben.page.locator("main")).to_contain_text("has been asked")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,20 @@ PATIENCE_S = 40.0
 """How long a test waits for what must happen: only a failure takes so long."""
 ADMIN_SECRET = "what operators know, in tests"
 FOREIGN = ("DATABASE_URL", "REDIS_", "RAY_", "TAVOLA_")
+NO_LIMITS = {
+    "TAVOLA_GUESTS_PER_MINUTE": "0",
+    "TAVOLA_ROOMS_PER_USER": "0",
+    "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
+}
+"""All tests come from one address. Who tests the limits gives them."""
 
 
 class Stack:
     """One `tavola dev` on a data folder, with crash points that can be armed. Made once, it may be started again."""
+
+    program: Sequence[str | Path] = (sys.executable, "-m", "tavola")
+    cwd: Path | None = None
+    """Where the program is run."""
 
     def __init__(self, folder: Path, *, edges: int = 1, **settings: str) -> None:
         self.folder = folder
@@ -43,14 +53,15 @@ class Stack:
     def start(self) -> None:
         """On return it is ready."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        command = ["-m", "tavola", "dev", "--port", "0", "--edges", str(self._edges), "--data-dir", str(self.folder)]
+        command = [*self.program, "dev", "--port", "0", "--edges", str(self._edges), "--data-dir", str(self.folder)]
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                command,
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**environment, "TAVOLA_CRASH_DIR": str(self.crash), **self._settings},
+                env={**environment, **NO_LIMITS, "TAVOLA_CRASH_DIR": str(self.crash), **self._settings},
                 start_new_session=True,
             )
         deadline = time.monotonic() + READY_S
@@ -134,7 +145,7 @@ class Stack:
 
     def said_by(self, pid: int) -> str:
         """What one of Ray's workers wrote, an actor say."""
-        logs = (self.folder / "ray" / "data").resolve() / "s" / "logs"
+        logs = (self.folder / "ray" / "data").resolve() / "r" / "s" / "logs"
         return "".join(path.read_text() for path in sorted(logs.glob(f"worker-*-{pid}.*")))
 
     def steward(self) -> int:

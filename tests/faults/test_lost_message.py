@@ -17,6 +17,8 @@ from redis.asyncio import Redis
 from actors.commands import RoomId
 from actors.load import update_of
 from actors.update import Part, Update, encode
+from storage.sealing import Sealer
+from tavola.keys import Purpose, Secrets
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -79,22 +81,27 @@ async def test_duplicate_old_and_out_of_order_messages(stack: Stack) -> None:
     async with table(stack, edges=(0, 1)) as t:
         await t.move()
         async with no_messages(stack) as redis:
+            sealer = Sealer(Secrets(stack.secret.encode()).keys(Purpose.REDIS)[0])
 
             async def publish(message: bytes) -> None:
                 assert await redis.publish(f"room:{t.room}", message) == 2, "both edges listen"
 
+            async def publish_ours(update: Update) -> None:
+                await publish(sealer.seal(f"room:{t.room}", encode(update), update.epoch, update.seq))
+
             seq = (await t.owner()).seq
-            for forged in (seq, seq - 1, 1, 0, -1):
-                await publish(encode(_forged(t.room, forged)))
-            await publish(encode(_forged("r_another", seq + 1)))
+            for forged in (seq, seq - 1, 1, 0):
+                await publish_ours(_forged(t.room, forged))
+            await publish_ours(_forged("r_another", seq + 1))
+            await publish(encode(_forged(t.room, seq + 1)))
             await publish(b"FORGED")
             await publish(b"")
 
             said = [await t.players[0].command("chat", text="one"), await t.players[0].command("chat", text="two")]
             rows = await t.truth.rows("SELECT * FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq", t.room, seq)
-            one, two = (encode(update_of(RoomId(t.room), row)) for row in rows)
-            for message in (two, one, two, one):
-                await publish(message)
+            one, two = (update_of(RoomId(t.room), row) for row in rows)
+            for update in (two, one, two, one):
+                await publish_ours(update)
             await t.all_at(said[1]["seq"])
         assert not any("FORGED" in frame for each in t.everybody for frame in each.frames)
         await t.play_to_the_end()

@@ -272,18 +272,21 @@ async def test_against_the_rules(scene: Scene) -> None:
 
 
 async def test_an_id_is_used_once(scene: Scene) -> None:
-    """The same id again, whatever comes with it, by either door: the first answer again. Another's is another's."""
+    """The same again, by either door: the first answer again. Something else is refused. Another's is another's."""
     t = scene.t
     before = await t.owner()
     one, other = t.players[0], t.players[1]
     said = one.send("chat", id="mine", text="Once")
     t.note(one, await one.answer(said))
     async with Api(t.stack.urls[1]) as api:
-        for body in ({"text": "Once"}, {"move": "fold"}, {"move": "raise", "amount": 20}):
-            again = await one.answer(one.send("act" if "move" in body else "chat", id="mine", **body))
-            assert again == said.answers[0]
+        for body in ({"text": "Twice"}, {"move": "fold"}, {"move": "raise", "amount": 20}):
+            refused = await one.answer(one.send("act" if "move" in body else "chat", id="mine", **body))
+            assert refused["code"] == "id_reused"
+        assert await one.answer(one.send("chat", id="mine", text="Once")) == said.answers[0]
         reply = await api.request("POST", f"/api/rooms/{t.room}/actions", one.who, {"move": "fold"}, id="mine")
-        assert reply.json() == {"success": True, "seq": before.seq + 1}
+        assert (reply.status_code, reply.json()["error"]["code"]) == (409, "id_reused")
+        reply = await api.request("POST", f"/api/rooms/{t.room}/chat", one.who, {"text": "Once"}, id="mine")
+        assert reply.json() == {"seq": before.seq + 1}
     assert (await t.owner()).seq == before.seq + 1
     t.note(other, await other.answer(other.send("chat", id="mine", text="Mine too")))
     assert (await t.owner()).seq == before.seq + 2
@@ -540,8 +543,8 @@ async def test_talking_faster_than_anybody_can_read(scene: Scene) -> None:
         one.send_data()
         two.send_data()
         frames = [await heard(bare) for bare in (one, two) for _ in range(90)]
-        assert 40 <= sum(frame.get("code") == "rate_limited" for frame in frames) <= 80
-        assert sum(frame["type"] == "ack" for frame in frames) >= 100
+        assert 40 <= sum(frame.get("code") == "rate_limited" for frame in frames) <= 100
+        assert sum(frame["type"] == "ack" for frame in frames) >= 80, "what was asked before counts as well"
 
 
 @pytest.mark.usefixtures("nothing_changes")

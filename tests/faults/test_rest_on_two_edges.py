@@ -148,7 +148,7 @@ async def test_a_key_is_one_commands(crowd: Stack) -> None:
         assert said.json() == again.json()
         for path, body in (("seat", {"seat_index": 0}), ("join", {"display_name": "Ada"})):
             reply = await api.request("POST", f"{room}/{path}", host, body, id="key")
-            assert code_of(reply) == (400, "invalid_message"), path
+            assert code_of(reply) == (409, "id_reused"), path
 
 
 async def test_metrics_tell_no_names(crowd: Stack) -> None:

@@ -12,7 +12,21 @@ from typing import Any
 import msgspec
 import pytest
 from kit.followers import Sink
-from kit.hosts import SECRET, Published, Table, chat, connected, hosting, log_of, open_room, place, run, stored
+from kit.hosts import (
+    OPENER,
+    SEALER,
+    SECRET,
+    Published,
+    Table,
+    chat,
+    connected,
+    hosting,
+    log_of,
+    open_room,
+    place,
+    run,
+    stored,
+)
 from kit.proxy import proxied
 from kit.rooms import sender
 from structlog.testing import capture_logs
@@ -23,6 +37,7 @@ from actors.directory import ClusterUnavailable, Directory
 from actors.line import LineServer
 from actors.messages import Deliver, Evict, Moved
 from edge.auth import Identities, Identity
+from edge.connection import Connection, Services
 from edge.fanout import Fanout
 from edge.origins import Origins
 from edge.presence import Presence
@@ -31,7 +46,6 @@ from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import Connection, Services
 from edge.tokens import Tokens
 from edge.who import Who
 from load.follower import Fault, Follower
@@ -106,9 +120,9 @@ class Aloud(Published):
         super().__init__()
         self._redis = redis
 
-    def publish(self, room: str, message: bytes) -> None:
-        super().publish(room, message)
-        self._redis.publish(room, message)
+    def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
+        super().publish(room, epoch, seq, message)
+        self._redis.publish(room, epoch, seq, message)
 
 
 @asynccontextmanager
@@ -151,9 +165,9 @@ class Edge:
 @asynccontextmanager
 async def edge(database: Database, redis_url: str, name: str) -> AsyncIterator[Edge]:
     presence = Presence(name, database, Board(redis_url, name))
-    fanout = Fanout(database, redis_url, presence)
+    fanout = Fanout(database, redis_url, OPENER, presence)
     router = Router(Directory(database, _NoCluster()), SECRET, 5.0, presence)
-    cache, sign_outs = SessionCache(redis_url), SignOuts(database, lambda user, at: None)
+    cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
     identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
     who = Who(identities, sessions, sign_outs, Origins(()), None)
     services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
@@ -266,7 +280,7 @@ def test_everybody_is_given_the_board_that_is(database_url: str, redis_url: str,
         async with AsyncExitStack() as stack, AsyncExitStack() as mortal:
             database = await stack.enter_async_context(connected(database_url, most=6))
             proxy = await stack.enter_async_context(proxied(redis_url))
-            publisher = Publisher(proxy.url)
+            publisher = Publisher(proxy.url, SEALER)
             publishing = asyncio.create_task(publisher.run())
             stack.callback(publishing.cancel)
             if not redis:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import redis
 from kit.followers import Sink, follower
-from kit.hosts import SECRET, Table, connected, hosting, open_room, place, run, stored
+from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, run, stored
 from kit.waiting import Pulse
 
-from actors.commands import Epoch, RequestJoin, RoomId, Spectate, TakeSeat, UserId
+from actors import update as codec
+from actors.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
 from actors.directory import ClusterUnavailable, Directory
 from actors.line import LineServer
 from actors.messages import Answer, Attend, Request, Seen
@@ -83,7 +84,7 @@ class Edge:
     def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
         self.name = name
         self.presence = Presence(name, database, Board(redis_url, name))
-        self.fanout = Fanout(database, redis_url, self.presence)
+        self.fanout = Fanout(database, redis_url, OPENER, self.presence)
         self.router = Router(Directory(database, _NoCluster()), SECRET, 5.0, self.presence)
         self.sockets: dict[UserId, list[Sink]] = {}
 
@@ -92,7 +93,7 @@ class Edge:
         await self.fanout.begin(one, room)
         seen = await actor.table.look(epoch, user, room)
         assert isinstance(seen, Seen)
-        self.fanout.place(one, room, seen.seq, seen.epoch, seen.audience)
+        self.fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         return one, sink
 
 
@@ -258,6 +259,9 @@ def test_what_could_not_be_told_is_told_later_as_it_is_then(
         ):
             room = await open_room(database)
             epoch = await place(database, room)
+            for user in ("ann", "bob"):
+                await one.table.does(epoch, user, RequestJoin(id="join", room=room, display_name=user))
+                await one.table.does(epoch, user, Spectate(id="watch", room=room))
             ann, _ = await e.joins(one, "ann", room, epoch)
             await one.has(room, ({"ann"}, set(), set()))
             bob, _ = await e.joins(one, "bob", room, epoch)
@@ -292,7 +296,7 @@ def test_presence_is_shown_inside_and_only_there(database_url: str, redis_url: s
             actor(database, "a") as one,
             edge(database, redis_url) as e,
         ):
-            publisher = Publisher(redis_url)
+            publisher = Publisher(redis_url, SEALER)
             running = asyncio.create_task(publisher.run())
             room, elsewhere = await open_room(database), await open_room(database)
             epoch, there = await place(database, room), await place(database, elsewhere)
@@ -418,9 +422,9 @@ def test_the_steward_asks_after_those_of_whom_nobody_hears(database_url: str) ->
                 now = one.table.time.ms
             async with actor(database, "b") as other:
                 other.table.time.ms = now + 100_000
-                settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.decode())
+                settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
                 directory = Directory(database, _NoCluster())
-                steward = Steward(settings, database, directory, _NoCluster(), other.table.time)
+                steward = Steward(settings, SECRET, database, directory, _NoCluster(), other.table.time)
                 for late, loaded in ((-20_000, []), (0, [room])):
                     other.table.time.ms = now + 100_000 + late
                     await steward.ask_after_the_unheard()
@@ -465,14 +469,88 @@ def test_what_has_expired_is_cleared_away(database_url: str) -> None:
                 database, "INSERT INTO matches (room_id, user_id, expires_at) VALUES ($1, 'old', $2), ($1, 'kept', $3)",
                 room, now - 1, now + 1,
             )  # fmt: skip
-            settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.decode())
+            settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
             directory = Directory(database, _NoCluster())
-            await Steward(settings, database, directory, _NoCluster(), lambda: now).clear_away()
+            await Steward(settings, SECRET, database, directory, _NoCluster(), lambda: now).clear_away()
             for query in (
                 *("SELECT hash FROM rejoin_tokens", "SELECT hash FROM connection_tokens"),
                 *("SELECT sid FROM app_sessions", "SELECT user_id FROM sign_outs", "SELECT user_id FROM matches"),
             ):
                 assert [bytes(str(row[0]), "ascii") if isinstance(row[0], str) else row[0]
                         for row in await execute(database, query)] == [b"kept"], query  # fmt: skip
+
+    run(main())
+
+
+# Who has no part in a room
+
+
+async def _asleep(e: Edge, room: RoomId) -> None:
+    await _until(lambda: room in getattr(e.presence, "_asleep"))  # noqa: B009
+
+
+def test_a_guest_rouses_nobody_and_is_announced_when_somebody_else_does(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with (
+            connected(database_url) as database,
+            actor(database, "a") as one,
+            edge(database, redis_url) as e,
+        ):
+            room = await open_room(database)
+            epoch = await place(database, room)
+            await e.joins(one, "gus", room, epoch)
+            await one.has(room, ({"gus"}, set(), set()))
+            await one.server.stop()
+            await _asleep(e, room)
+            assert (await stored(database, room))["epoch"] == epoch
+            async with actor(database, "b") as two:
+                assert await place(database, room, avoid="a") > epoch
+                await two.has(room, ({"gus"}, set(), set()))
+
+    run(main())
+
+
+def test_a_guest_who_sits_down_is_announced_at_once(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with connected(database_url) as database, edge(database, redis_url) as e:
+            room = await open_room(database)
+            gus, _ = follower("gus")
+            await e.fanout.begin(gus, room)
+            await _asleep(e, room)
+            e.fanout.place(gus, room, Seq(0), Epoch(0), "outside", has_part=False)
+            async with actor(database, "a") as one:
+                epoch = await place(database, room)
+                await one.table.does(epoch, "gus", RequestJoin(id="join", room=room, display_name="Gus"))
+                await one.table.does(epoch, "gus", TakeSeat(id="sit", room=room, seat_index=0))
+                for _, update in one.table.published.messages:
+                    e.fanout.heard(room, codec.encode(update))
+                assert gus.has_part
+                await one.pulse.until(lambda: one.attends(room))
+                assert {user for here, gone, _ in one.attends(room) for user in here} == {"gus"}
+
+    run(main())
+
+
+def test_who_had_a_part_and_has_none_any_more_rouses_nobody(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with (
+            connected(database_url) as database,
+            actor(database, "a") as one,
+            edge(database, redis_url) as e,
+        ):
+            room = await open_room(database)
+            epoch = await place(database, room)
+            await one.table.does(epoch, "gus", RequestJoin(id="join", room=room, display_name="Gus"))
+            await one.table.does(epoch, "gus", Spectate(id="watch", room=room))
+            gus, _ = await e.joins(one, "gus", room, epoch)
+            await one.has(room, ({"gus"}, set(), set()))
+            assert gus.has_part
+            await one.table.does(epoch, "gus", StopSpectating(id="stop", room=room))
+            _, update = one.table.published.messages[-1]
+            e.fanout.heard(room, codec.encode(update))
+            assert not gus.has_part
+            await one.server.stop()
+            await _asleep(e, room)
+            assert (await stored(database, room))["epoch"] == epoch
 
     run(main())

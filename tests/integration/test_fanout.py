@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from kit.followers import Sink, follower
-from kit.hosts import Table, chat, connected, hosting, open_room, place, run
+from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place, run
 from kit.merge import merge
 from kit.proxy import proxied
 
@@ -27,7 +27,7 @@ from storage.redis import Board, Publisher
 
 @asynccontextmanager
 async def following(database: Database, redis_url: str) -> AsyncIterator[Fanout]:
-    fanout = Fanout(database, redis_url, Presence("edge", database, Board(redis_url, "edge")))
+    fanout = Fanout(database, redis_url, OPENER, Presence("edge", database, Board(redis_url, "edge")))
     running = asyncio.create_task(fanout.run())
     try:
         yield fanout
@@ -64,7 +64,7 @@ class Room:
         seen = await self.table.look(self.epoch, user, self.id)
         assert isinstance(seen, Seen)
         sink.payloads.append({"seq": seen.seq, "epoch": seen.epoch, "view": msgspec.json.decode(seen.view)})
-        self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience)
+        self.fanout.place(one, self.id, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
         return one, sink
 
 
@@ -197,7 +197,7 @@ def test_redis_carries_updates_to_every_edge(database_url: str, redis_url: str) 
             connected(database_url) as database,
             following(database, redis_url) as other,
         ):
-            publisher = Publisher(redis_url)
+            publisher = Publisher(redis_url, SEALER)
             publishing = asyncio.create_task(publisher.run())
             _, here = await room.joins("host")
             elsewhere = Room(room.table, room.id, room.epoch, other)
@@ -207,7 +207,7 @@ def test_redis_carries_updates_to_every_edge(database_url: str, redis_url: str) 
                     await asyncio.wait([publishing], timeout=0.01)
             await room.goes_on(3)
             for seq in (2, 3, 4):
-                publisher.publish(room.id, room.message(seq))
+                publisher.publish(room.id, room.epoch, seq, room.message(seq))
             await asyncio.gather(here.has(4), there.has(4))
             assert here.seqs == there.seqs == [1, 2, 3, 4]
             assert publisher.dropped == 0
@@ -313,7 +313,7 @@ def test_a_follower_ahead_of_the_others_and_one_behind(database_url: str, redis_
             late.payloads.append({"seq": 2})
             if heard:
                 room.hears(2, 3, 4, 5, 6)
-            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch), "inside")
+            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch), "inside", has_part=True)
             await asyncio.gather(first.has(6), late.has(6))
             await room.goes_on(1)
             room.hears(7)
@@ -360,7 +360,7 @@ def test_who_has_gone_hears_nothing_more(database_url: str, redis_url: str) -> N
             await room.fanout.begin(waits, room.id)
             room.fanout.end(goes, room.id)
             room.fanout.end(waits, room.id)
-            room.fanout.place(waits, room.id, Seq(1), Epoch(room.epoch), "inside")
+            room.fanout.place(waits, room.id, Seq(1), Epoch(room.epoch), "inside", has_part=True)
             await room.goes_on(1)
             room.hears(2)
             assert (sink.seqs, gone.seqs, never.payloads) == ([1, 2], [1], [])

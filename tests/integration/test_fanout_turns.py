@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from kit.followers import follower
-from kit.hosts import chat, connected, hosting, open_room, place, run
+from kit.hosts import OPENER, chat, connected, hosting, open_room, place, run
 from kit.proxy import proxied
 
 from actors.messages import Seen
@@ -32,7 +32,7 @@ def test_a_lost_message_is_found_in_every_room(
         ):
             if not redis:
                 proxy.go_away()
-            fanout = Fanout(database, proxy.url, Presence("edge", database, Board(proxy.url, "edge")))
+            fanout = Fanout(database, proxy.url, OPENER, Presence("edge", database, Board(proxy.url, "edge")))
             running = asyncio.create_task(fanout.run())
             sinks = []
             for _ in range(ROOMS):
@@ -43,7 +43,7 @@ def test_a_lost_message_is_found_in_every_room(
                 seen = await table.look(epoch, "host", room)
                 assert isinstance(seen, Seen)
                 sink.payloads.append({"seq": seen.seq})
-                fanout.place(one, room, seen.seq, seen.epoch, seen.audience)
+                fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
                 await table.does(epoch, "host", chat(room, "unheard"))
                 sinks.append((sink, seen.seq + 1))
             for sink, seq in sinks:

@@ -9,6 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 from kit.hosts import (
+    WITHIN_S,
+    Table,
     Time,
     chat,
     connected,
@@ -26,6 +28,7 @@ from actors import clock
 from actors.answers import REMEMBERED
 from actors.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from actors.messages import Answer, Deliver, Done, Moved, No, Ready, Seen
+from storage.postgres import Database
 
 
 def join(room: RoomId, user: str) -> RequestJoin:
@@ -117,7 +120,7 @@ def test_the_same_id_of_another_user_is_another_command(database_url: str) -> No
         async with connected(database_url) as database, hosting(database, "a") as table:
             room = await open_room(database)
             epoch = await place(database, room)
-            await table.does(epoch, "host", join(room, "x"))
+            await table.does(epoch, "host", sit(room, 0, "x"))
             await table.does(epoch, "ann", join(room, "x"))
             assert [row["user_id"] for row in await log_of(database, room)] == ["host", "ann"]
 
@@ -222,6 +225,48 @@ def test_an_ancient_command_takes_no_other_room_with_it(database_url: str) -> No
 
 
 # Fences
+
+
+def test_a_database_that_says_nothing_keeps_nobody_waiting(database_url: str) -> None:
+    """It neither answers nor hangs up. Whoever waits is told so in time, long before an edge would give the actor up;
+    what they asked for is done once all the same."""
+
+    async def main() -> None:
+        async with (
+            connected(database_url) as direct,
+            proxied(database_url) as proxy,
+            connected(proxy.url) as database,
+            hosting(database, "a") as table,
+        ):
+            room = await open_room(direct)
+            epoch = await place(direct, room)
+            await table.rouse(epoch, room)
+            proxy.lose("hold", "", times=1_000_000)
+            first = table.deliver(epoch, "host", chat(room, "first"))
+            await proxy.held.wait()
+            later = table.deliver(epoch, "host", chat(room, "later"))
+            async with asyncio.timeout(WITHIN_S):
+                assert [code(answer) for answer in await asyncio.gather(first, later)] == ["storage_unavailable"] * 2
+            proxy.lose("hold", "", times=0)
+            proxy.release()
+            again = await _until_done(table, direct, room, ["first", "later"])
+            assert sorted(ids(await log_of(direct, room))) == ["first", "later"]
+            assert sorted(done.seq for done in again) == [1, 2]
+
+    run(main())
+
+
+async def _until_done(table: Table, direct: Database, room: RoomId, wanted: list[str]) -> list[Done]:
+    """Each sent again until it is done."""
+    done: list[Done] = []
+    async with asyncio.timeout(4 * WITHIN_S):
+        for id in wanted:
+            answer: Answer = Moved()
+            while not isinstance(answer, Done):
+                row = await stored(direct, room)
+                answer = await table.deliver(row["epoch"], "host", chat(room, id))
+            done.append(answer)
+    return done
 
 
 def test_a_refusal_waits_for_what_it_was_decided_on(database_url: str) -> None:

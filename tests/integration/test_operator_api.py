@@ -14,7 +14,7 @@ import httpx
 import pytest
 import redis.asyncio
 from kit.cards import mentioned
-from kit.hosts import Table, connected, hosting, open_room, place, run, stored
+from kit.hosts import OPENER, Table, connected, hosting, open_room, place, run, stored
 from starlette.applications import Starlette
 
 from actors import archive
@@ -22,13 +22,13 @@ from actors.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectat
 from actors.load import restore, room_of
 from actors.state import Room
 from edge import admin_api, pages
+from edge.connection import Services
 from edge.fanout import Fanout
-from edge.http import Door, not_there
 from edge.lobby import Lobby
-from edge.operator import GUESSES, Operator
+from edge.operators import GUESSES, Operator
 from edge.presence import Presence
+from edge.rest import Door, not_there
 from edge.rewind import BUSY, ROWS_LIMIT, Rewind
-from edge.socket import Services
 from storage.online import Online
 from storage.postgres import Database
 from storage.redis import Board
@@ -52,7 +52,7 @@ class Time:
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
     presence = Presence(EDGE, database, Board(redis_url, EDGE))
-    fanout = Fanout(database, redis_url, presence)
+    fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
     online = Online(redis_url)
     door = Door(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())

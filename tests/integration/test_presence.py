@@ -331,19 +331,23 @@ def test_a_paused_room_notes_absence_and_its_clocks_stand(database_url: str) -> 
     run(main())
 
 
-def test_a_room_that_somebody_attends_is_not_evicted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("actors.host.IDLE_S", 0.1)
 
     async def main() -> None:
         async with connected(database_url) as database, hosting(database, "a") as table:
-            ids = [await open_room(database) for _ in range(2)]
-            watched, left = [Room(database, table, id, await place(database, id)) for id in ids]
+            ids = [await open_room(database) for _ in range(3)]
+            watched, left, passed = [Room(database, table, id, await place(database, id)) for id in ids]
             for room in (watched, left):
-                await room.attend("gus")
-            await left.attend(gone="gus")
-            row = await database.row("locate", left.id)
-            while row is not None and row["name"] is not None:
-                row = await database.row("locate", left.id)
+                await room.attend("host")
+            await left.attend(gone="host")
+            await passed.attend("gus")
+            for room in (left, passed):
+                row = await database.row("locate", room.id)
+                while row is not None and row["name"] is not None:
+                    row = await database.row("locate", room.id)
             assert [slot.id for slot in table.host.rooms.all()] == [watched.id]
 
     run(main())

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 
 import redis
-from kit.hosts import run
+from kit.hosts import OPENER, SEALER, run
 from kit.proxy import proxied
 from kit.waiting import Pulse
 
@@ -22,16 +22,21 @@ def fresh() -> str:
 
 
 class Heard:
+    """Who hears, and wants all of it."""
+
     def __init__(self) -> None:
         self.messages: list[tuple[str, bytes]] = []
         self.presences: list[bytes] = []
         self.pulse = Pulse()
 
-    def __call__(self, room: str, message: bytes) -> None:
+    def wanted(self, room: str, seq: int) -> bool:
+        return True
+
+    def heard(self, room: str, message: bytes) -> None:
         self.messages.append((room, message))
         self.pulse.beat()
 
-    def presence(self, message: bytes) -> None:
+    def heard_presence(self, message: bytes) -> None:
         self.presences.append(message)
         self.pulse.beat()
 
@@ -62,7 +67,7 @@ async def is_up(*links: Publisher | Subscriber, up: bool = True) -> None:
 @asynccontextmanager
 async def both(url: str) -> AsyncIterator[tuple[Publisher, Subscriber, Heard]]:
     heard = Heard()
-    publisher, subscriber = Publisher(url), Subscriber(url, heard, heard.presence)
+    publisher, subscriber = Publisher(url, SEALER), Subscriber(url, OPENER, heard)
     async with AsyncExitStack() as stack:
         for link in (publisher, subscriber):
             await stack.enter_async_context(kept(link))
@@ -75,9 +80,9 @@ def test_who_follows_hears_what_is_published(redis_url: str) -> None:
         async with both(redis_url) as (publisher, subscriber, heard):
             room, other = fresh(), fresh()
             await subscriber.follow(room)
-            publisher.publish(other, b"not followed")
+            publisher.publish(other, 1, 1, b"not followed")
             for message in (b"one", b"\x00\r\n$5\r\n", b"x" * 200_000, b""):
-                publisher.publish(room, message)
+                publisher.publish(room, 1, 1, message)
             messages = await heard.has(4)
             assert messages == [(room, b"one"), (room, b"\x00\r\n$5\r\n"), (room, b"x" * 200_000), (room, b"")]
             assert publisher.dropped == 0
@@ -92,7 +97,7 @@ def test_following_is_done_when_follow_returns(redis_url: str) -> None:
             await asyncio.gather(*(subscriber.follow(room) for room in rooms))
             with redis.Redis.from_url(redis_url) as client:
                 for room in rooms:
-                    assert client.publish(room_channel(room), b"x") == 1
+                    assert client.publish(room_channel(room), SEALER.seal(room_channel(room), b"x")) == 1
             assert len(await heard.has(50)) == 50
 
     run(main())
@@ -106,8 +111,8 @@ def test_who_follows_no_more_hears_no_more(redis_url: str) -> None:
             subscriber.unfollow(left)
             subscriber.unfollow("never followed")
             await subscriber.follow(fresh())
-            publisher.publish(left, b"x")
-            publisher.publish(kept_room, b"y")
+            publisher.publish(left, 1, 1, b"x")
+            publisher.publish(kept_room, 1, 1, b"y")
             assert await heard.has(1) == [(kept_room, b"y")]
 
     run(main())
@@ -121,14 +126,14 @@ def test_links_come_back_with_all_that_was_followed(redis_url: str) -> None:
             proxy.go_away()
             await is_up(publisher, subscriber, up=False)
             assert proxy.refused >= 2
-            publisher.publish(room, b"lost")
+            publisher.publish(room, 1, 1, b"lost")
             assert publisher.dropped == 1
             await subscriber.follow(meanwhile)
             proxy.come_back()
             await is_up(publisher, subscriber)
             await subscriber.follow(fresh())
-            publisher.publish(room, b"one")
-            publisher.publish(meanwhile, b"two")
+            publisher.publish(room, 1, 1, b"one")
+            publisher.publish(meanwhile, 1, 1, b"two")
             assert await heard.has(2) == [(room, b"one"), (meanwhile, b"two")]
 
     run(main())
@@ -137,12 +142,12 @@ def test_links_come_back_with_all_that_was_followed(redis_url: str) -> None:
 def test_without_redis_nothing_waits_and_nothing_fails() -> None:
     async def main() -> None:
         url = "redis://127.0.0.1:1/0"
-        publisher, subscriber = Publisher(url), Subscriber(url, Heard(), Heard().presence)
+        publisher, subscriber = Publisher(url, SEALER), Subscriber(url, OPENER, Heard())
         async with kept(publisher), kept(subscriber):
             async with asyncio.timeout(1):
                 await subscriber.follow("r")
                 subscriber.unfollow("r")
-                publisher.publish("r", b"x")
+                publisher.publish("r", 1, 1, b"x")
             assert publisher.dropped == 1
             assert not publisher.up
 
@@ -153,7 +158,8 @@ def test_a_wrong_password_is_no_link(redis_url: str) -> None:
     async def main() -> None:
         async with proxied(redis_url) as proxy:
             head, _, tail = proxy.url.rpartition("@")
-            publisher = Publisher(f"redis://:wrong@{tail}" if head else proxy.url.replace("://", "://:wrong@"))
+            wrong = f"redis://:wrong@{tail}" if head else proxy.url.replace("://", "://:wrong@")
+            publisher = Publisher(wrong, SEALER)
             async with kept(publisher):
                 await proxy.pulse.until(lambda: proxy.closed >= 2)
                 assert not publisher.up

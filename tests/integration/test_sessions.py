@@ -11,8 +11,8 @@ import asyncpg
 import jwt
 import pytest
 import redis
-from kit.browsers import Time, cookie_of, edges
-from kit.hosts import run
+from kit.browsers import Browser, TestEdge, Time, cookie_of, edges
+from kit.hosts import OPENER, connected, open_room, run
 from kit.proxy import proxied
 from kit.waiting import WITHIN_S
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from actors.commands import UserId
 from edge.auth import Identity
 from edge.issuers import Issuer, OneKey
-from edge.sessions import LIFE_MS, RENEWED_EVERY_MS
+from edge.sessions import LIFE_MS, PASSING_MS, RENEWED_EVERY_MS
 from edge.signouts import KEPT_MS
 
 SHARED = "a secret that both of them know, of 32 bytes at least"
@@ -35,7 +35,17 @@ def in_redis(url: str, cookie: str) -> dict[str, Any] | None:
     with redis.Redis.from_url(url) as client:
         found = client.get(f"sess:{sid(cookie).hex()}")
     assert found is None or isinstance(found, bytes)
-    return None if found is None else json.loads(found)
+    return None if found is None else json.loads(OPENER.open(f"sess:{sid(cookie).hex()}", found))
+
+
+async def signed_in(edge: TestEdge, database_url: str, redis_url: str) -> Browser:
+    """Somebody who has opened a room, and whom the edge knows by what is stored of that."""
+    who = await edge.sign_in()
+    async with connected(database_url) as database:
+        await open_room(database, host=who.user)
+    flush(redis_url)
+    assert await edge.knows(who.cookie) == who.user
+    return who
 
 
 def flush(url: str) -> None:
@@ -80,7 +90,7 @@ def test_who_signs_in_is_given_a_cookie_of_which_only_a_hash_is_kept(database_ur
             with redis.Redis.from_url(redis_url) as client:
                 (key,) = client.keys("*")
                 assert key == f"sess:{sid(cookie).hex()}".encode()
-                assert LIFE_MS - 60_000 < client.pttl(key) <= LIFE_MS
+                assert PASSING_MS - 60_000 < client.pttl(key) <= PASSING_MS
             who = (await edge.ask("GET", cookie)).json()
             assert (who["user_id"], who["display_name"]) == (told["user_id"], "Ann")
 
@@ -263,7 +273,7 @@ def test_without_postgres_redis_is_believed_for_as_long_as_sign_outs_are_known(
     async def main() -> None:
         now = Time()
         async with proxied(database_url) as proxy, edges(proxy.url, redis_url, now=now) as (edge,):
-            ann = await edge.sign_in()
+            ann = await signed_in(edge, database_url, redis_url)
             proxy.go_away()
             assert await edge.knows(ann.cookie) == ann.user
             now.ms += KEPT_MS - 1
@@ -316,9 +326,9 @@ async def writes(url: str) -> int:
 def test_a_session_in_use_lasts_and_is_written_once_an_hour(database_url: str, redis_url: str) -> None:
     async def main() -> None:
         now = Time()
-        await counted(database_url)
         async with edges(database_url, redis_url, redis_url, now=now) as (one, other):
-            ann = await one.sign_in()
+            ann = await signed_in(one, database_url, redis_url)
+            await counted(database_url)
             for _ in range(3):
                 now.ms += RENEWED_EVERY_MS // 3 - 1
                 assert await one.knows(ann.cookie) == ann.user

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 from kit.followers import Sink
-from kit.hosts import SECRET, chat, connected, hosting, open_room, place, run
+from kit.hosts import OPENER, SEALER, SECRET, chat, connected, hosting, open_room, place, run
 from kit.waiting import Pulse
 
 from actors.commands import RequestJoin, RoomId, TakeSeat, UserId
 from actors.directory import Directory
-from edge import arrival, socket
+from edge import arrival, connection
 from edge.auth import Identities, Identity
+from edge.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from edge.fanout import Fanout
 from edge.origins import Origins
 from edge.presence import Presence
@@ -26,7 +27,6 @@ from edge.router import Router
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts, now_ms
-from edge.socket import BEHIND_LIMIT, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from edge.tokens import SEAT_LIFE_S, Tokens
 from edge.who import Who
 from storage.postgres import Database
@@ -116,9 +116,9 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
         for number in range(100):
             await table.does(epoch, "ann", chat(room, f"say {number}"))
         presence = Presence("edge", database, Board(redis_url, "edge"))
-        fanout = Fanout(database, redis_url, presence)
+        fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
-        cache, sign_outs = SessionCache(redis_url), SignOuts(database, lambda user, at: None)
+        cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda *_: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Who(identities, sessions, sign_outs, Origins(()), None)
         services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
@@ -229,7 +229,7 @@ def test_by_a_seat_token_it_lasts_as_that(database_url: str, redis_url: str) -> 
 def test_a_sessions_socket_goes_with_the_session(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (arrival, socket):
+    for module in (arrival, connection):
         monkeypatch.setattr(module, "RECHECK_S", 10.0)
 
     async def main() -> None:
@@ -269,6 +269,39 @@ def test_what_may_wait_behind_an_authenticate_is_bounded(database_url: str, redi
             await client.wire.hears("authenticated")
             answered = [payload["id"] for payload in client.wire.payloads if payload.get("code") == "unknown_type"]
             assert answered == [str(number) for number in range(many - 3)], "all the others, in order"
+
+    run(main())
+
+
+def test_every_frame_of_a_socket_is_in_one_rate(database_url: str, redis_url: str) -> None:
+    """Pings and parts of messages as well: they have no answer beyond it, and then they end it."""
+
+    async def main() -> None:
+        async with an_edge(database_url, redis_url) as edge:
+            stranger = Client(edge.services)
+            answered = [stranger.connection.aside() for _ in range(int(FIRST_BURST))]
+            assert all(answered)
+            assert not any(stranger.connection.aside() for _ in range(100))
+            assert stranger.wire.code is None
+            while stranger.wire.code is None:
+                stranger.connection.aside()
+            assert stranger.wire.code == 4429
+            known = Client(edge.services)
+            await known.comes(token=edge.identity(lasts_s=600))
+            assert all(known.connection.aside() for _ in range(900)), "who says who they are has more"
+            known.say(*({"type": "heartbeat"} for _ in range(300)))
+            assert known.wire.payloads[-1]["code"] == "rate_limited", "messages are in it too"
+
+    run(main())
+
+
+def test_pings_do_not_keep_a_silent_socket_open(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with an_edge(database_url, redis_url) as edge:
+            stranger = Client(edge.services)
+            stranger.connection.aside()
+            stranger.after(11)
+            assert await stranger.wire.closed() == ("unauthenticated", 4401)
 
     run(main())
 

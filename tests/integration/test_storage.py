@@ -16,6 +16,7 @@ from actors.opening import Request
 from edge.auth import Identity
 from edge.lobby import Lobby, RoomSummary
 from storage.commits import LogRow, Records, StateRow, commit
+from storage.embedded_roles import ROLE
 from storage.postgres import Conflict, Database, StorageUnavailable, migrate
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
@@ -45,16 +46,16 @@ async def admin(url: str, statement: str) -> Any:
         await connection.close()
 
 
-def test_many_may_migrate_at_once(postgres_server: str) -> None:
+def test_many_may_migrate_at_once(postgres_server: str, superuser_url: str) -> None:
     async def main() -> None:
-        await admin(postgres_server, "CREATE DATABASE migrated_at_once")
+        await admin(superuser_url, f"CREATE DATABASE migrated_at_once OWNER {ROLE}")
         url = postgres_server.rpartition("/")[0] + "/migrated_at_once"
         applied = await asyncio.gather(*(migrate(url) for _ in range(6)))
         assert sorted(map(bool, applied)) == [False] * 5 + [True], "one did it all, the others found it done"
         assert await migrate(url) == []
         names = [row["name"] for row in await admin(url, "SELECT name FROM migrations ORDER BY name")]
         assert names == next(filter(None, applied))
-        await admin(postgres_server, "DROP DATABASE migrated_at_once WITH (FORCE)")
+        await admin(superuser_url, "DROP DATABASE migrated_at_once WITH (FORCE)")
 
     run(main())
 

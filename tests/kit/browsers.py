@@ -14,14 +14,15 @@ from starlette.applications import Starlette
 from actors.commands import RoomId, UserId
 from edge import session_api
 from edge.auth import Identities
-from edge.http import Door
 from edge.issuers import Issuer
+from edge.limits import NO_LIMITS, Limits
 from edge.origins import Origins
+from edge.rest import Door
 from edge.session_cache import SessionCache
 from edge.sessions import Sessions
 from edge.signouts import SignOuts
 from edge.who import COOKIE, Who
-from kit.hosts import SECRET
+from kit.hosts import OPENER, SEALER, SECRET
 from storage.postgres import Database
 
 OURS = {"X-Requested-With": "tavola"}
@@ -38,8 +39,11 @@ class Time:
 
 
 class NoRooms:
-    async def find(self, code: str) -> RoomId | None:
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
         return None
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        return False
 
 
 class TestEdge:
@@ -47,14 +51,27 @@ class TestEdge:
 
     __test__ = False
 
-    def __init__(self, database: Database, redis_url: str, now: Time, issuer: Issuer | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis_url: str,
+        now: Time,
+        issuer: Issuer | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
+        self.database = database
         self.closed: list[tuple[UserId, int]] = []
         self.sign_outs = SignOuts(database, lambda user, at: self.closed.append((user, at)), now)
-        self.cache = SessionCache(redis_url)
+        self.cache = SessionCache(redis_url, SEALER, OPENER)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
         self.who = Who(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
-        self.app = Starlette(routes=Door(self.who.of_request, NoRooms()).routes(session_api.endpoints(self.who)))
+
+        def clock() -> float:
+            return now() / 1000
+
+        door = Door(self.who.of_request, NoRooms(), clock, at_once=self.who.at_once)
+        self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, limits, clock)))
         # It keeps no cookie: a test says what it sends.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         transport = httpx.ASGITransport(self.app)
@@ -106,12 +123,16 @@ def cookie_of(reply: httpx.Response) -> str:
 
 @asynccontextmanager
 async def edges(
-    database_url: str, *redis_urls: str, now: Time | None = None, issuer: Issuer | None = None
+    database_url: str,
+    *redis_urls: str,
+    now: Time | None = None,
+    issuer: Issuer | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> AsyncIterator[list[TestEdge]]:
     """One edge for each URL of a Redis, each with a database connection pool of its own."""
     clock = now or Time()
     databases = [await Database.connect(database_url, most=8) for _ in redis_urls]
-    made = [TestEdge(database, url, clock, issuer) for database, url in zip(databases, redis_urls, strict=True)]
+    made = [TestEdge(database, url, clock, issuer, limits) for database, url in zip(databases, redis_urls, strict=True)]
     try:
         yield made
     finally:

@@ -22,15 +22,17 @@ class Sink:
         """The rooms that it was to be given whole views of."""
         self.pulse = Pulse()
 
-    def write(self, frame: bytes) -> None:
-        size, start = frame[1], 2
-        if size == 126:
-            size, start = int.from_bytes(frame[2:4], "big"), 4
-        elif size == 127:
-            size, start = int.from_bytes(frame[2:10], "big"), 10
-        assert frame[0] == 0x81
-        assert len(frame) == start + size, "one whole, unmasked text frame"
-        self.payloads.append(msgspec.json.decode(frame[start:]))
+    def write(self, frames: bytes) -> None:
+        while frames:
+            size, start = frames[1], 2
+            if size == 126:
+                size, start = int.from_bytes(frames[2:4], "big"), 4
+            elif size == 127:
+                size, start = int.from_bytes(frames[2:10], "big"), 10
+            assert frames[0] == 0x81
+            assert len(frames) >= start + size, "whole, unmasked text frames"
+            self.payloads.append(msgspec.json.decode(frames[start : start + size]))
+            frames = frames[start + size :]
         self.pulse.beat()
 
     def given(self, room: RoomId, grant: str) -> bytes:

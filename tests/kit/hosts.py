@@ -24,10 +24,13 @@ from actors.update import Update
 from kit.rooms import START_MS, sender
 from kit.waiting import Pulse
 from storage.postgres import Database, Row
+from storage.sealing import Opener, Sealer
+from tavola.keys import Purpose, Secrets
 
 _numbers = count(1)
 
-SECRET = b"a secret of tests, 32 bytes long"
+SECRET = Secrets(b"a secret of tests, 32 bytes long")
+SEALER, OPENER = Sealer(SECRET.keys(Purpose.REDIS)[0]), Opener(SECRET.keys(Purpose.REDIS))
 GRACE = Grace(disconnected_ms=300_000, freed_ms=600_000)
 WITHIN_S = 8.0
 """How long any single answer is waited for."""
@@ -56,8 +59,10 @@ class Published:
         self.presences: list[Present] = []
         self.pulse = Pulse()
 
-    def publish(self, room: str, message: bytes) -> None:
-        self.messages.append((room, codec.decode(message)))
+    def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
+        update = codec.decode(message)
+        assert (update.room, update.epoch, update.seq) == (room, epoch, seq)
+        self.messages.append((room, update))
         self.pulse.beat()
 
     def publish_presence(self, message: bytes) -> None:
@@ -118,7 +123,7 @@ async def hosting(
     """A host that runs, registered in `room_actors`."""
     time, published = time or Time(), published or Published()
     reached: list[str] = []
-    host = Host(name, database, published, Means(time, reached.append, Mint(SECRET), GRACE))
+    host = Host(name, database, published, Means(time, reached.append, Mint(*SECRET.all), GRACE))
     table = Table(host, name, time, published)
     table.reached = reached
     await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)
@@ -142,8 +147,8 @@ async def connected(url: str, **sizes: int) -> AsyncIterator[Database]:
 
 
 async def open_room(database: Database, game: str = "tictactoe", host: str = "host", **fields: Any) -> RoomId:
-    """A new room in the database, owned by nobody."""
-    number = next(_numbers)
+    """A new room in the database, owned by nobody; opened `at` (ms)."""
+    number, at = next(_numbers), fields.pop("at", START_MS)
     room = RoomId(f"r_{number:016x}")
     wish = Wish(game=game, approval=fields.pop("approval", "auto"), options=fields)
     name = sender(host).name
@@ -151,7 +156,7 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
     assert isinstance(rows, Opening), rows
     made = await database.row(
         "create_room", room, f"C{number:05d}", "A table", rows.game, rows.options, wish.visibility, wish.approval, host,
-        wish.max_spectators, rows.max_players, START_MS, None, name, rows.state, rows.checkpoint,
+        wish.max_spectators, rows.max_players, at, None, name, rows.state, rows.checkpoint,
     )  # fmt: skip
     assert made is not None
     return room

@@ -24,7 +24,7 @@ from kit_evidence import (
 from load.merge import merge
 from load.proof.checker import check_room, check_texts, looked_at
 from load.proof.evidence import Diary, Message, Note, Replay, Room, Text
-from load.proof.secrets import marks
+from load.proof.secrecy import marks
 
 Plant = Callable[[Room], int]
 """Breaks something; gives the seq at which it must be found."""

@@ -22,6 +22,8 @@ from actors.commands import (
     Chat,
     CloseRoom,
     Deserted,
+    GiveUp,
+    Halt,
     Kick,
     Leave,
     LeaveSeat,
@@ -249,7 +251,10 @@ def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, 
         case _:
             if detail in (0, 11):
                 return host, CloseRoom(id=id, room=ROOM)
-            return "", Wake(id="wake", room=ROOM)
+            if detail % 3:
+                return "", Wake(id="wake", room=ROOM)
+            live.now = max(live.now, alarm(room) or 0)
+            return "", (GiveUp if detail % 2 else Halt)(id="instead", room=ROOM)
 
 
 SETTINGS: tuple[dict[str, object], ...] = (

@@ -192,6 +192,7 @@ def test_these_games_are_played() -> None:
         "pot_distributed", "cards_shown", "game_complete", "player_left", "host_changed", "seat_freed", "player_away",
         "player_disconnected", "player_reconnected", "player_kicked", "room_paused", "room_resumed", "room_closed",
         "chips_added", "chips_adjusted", "settings_changed", "player_sat_out", "player_sat_in",
+        "round_voided",
     }  # fmt: skip
     assert refused >= {
         "already_requested", "already_seated", "forbidden", "illegal_move", "invalid_message", "not_approved",

@@ -13,9 +13,9 @@ def key(user: str, id: str) -> Key:
 def test_what_was_given_is_given_again() -> None:
     answers = Answers()
     given = {
-        key("ann", "1"): Answered(Seq(1), {"seat_index": 0, "grant": "g"}),
-        key("ann", "2"): Answered(Seq(2), {}),
-        key("bea", "1"): Answered(Seq(3), {}),
+        key("ann", "1"): Answered(Seq(1), {"seat_index": 0, "grant": "g"}, 7),
+        key("ann", "2"): Answered(Seq(2), {}, 8),
+        key("bea", "1"): Answered(Seq(3), {}, 9),
     }
     for each, answered in given.items():
         assert not answers.remember(each, answered)
@@ -25,14 +25,14 @@ def test_what_was_given_is_given_again() -> None:
 
 def test_no_two_commands_are_taken_for_one() -> None:
     answers = Answers()
-    answers.remember(key("ann 1", "2"), Answered(Seq(1), {}))
+    answers.remember(key("ann 1", "2"), Answered(Seq(1), {}, 7))
     assert answers.get(key("ann", "1 2")) is None
 
 
 def test_the_oldest_is_forgotten_and_it_is_said() -> None:
     answers = Answers()
-    forgot = [answers.remember(key("ann", str(n)), Answered(Seq(n), {})) for n in range(REMEMBERED + 2)]
+    forgot = [answers.remember(key("ann", str(n)), Answered(Seq(n), {}, 8)) for n in range(REMEMBERED + 2)]
     assert forgot == [False] * REMEMBERED + [True] * 2
     assert len(answers) == REMEMBERED
     assert answers.get(key("ann", "1")) is None
-    assert answers.get(key("ann", "2")) == Answered(Seq(2), {})
+    assert answers.get(key("ann", "2")) == Answered(Seq(2), {}, 8)

@@ -16,6 +16,7 @@ from actors.commands import UserId
 from actors.messages import No
 from actors.names import NAME_LIMIT, clean
 from edge.auth import ALGORITHM, AUDIENCE, INVALID, ISSUER, LEEWAY_S, LIFE_S, Identities, Identity
+from tavola.keys import Secrets
 
 SECRET = bytes(range(64))
 """Long enough for HS512 too."""
@@ -31,13 +32,13 @@ def token(secret: bytes = SECRET, algorithm: str = ALGORITHM, **changed: Any) ->
 
 
 def code(token: str) -> str:
-    found = Identities(SECRET).verify(token)
+    found = Identities(Secrets(SECRET)).verify(token)
     assert isinstance(found, No), found
     return found.code
 
 
 def test_our_own_token_is_good() -> None:
-    identities = Identities(SECRET)
+    identities = Identities(Secrets(SECRET))
     guest = identities.guest("Ann")
     assert identities.verify(identities.token(guest)) == guest
     assert guest.name == "Ann"
@@ -45,13 +46,13 @@ def test_our_own_token_is_good() -> None:
 
 
 def test_guests_are_different_people() -> None:
-    identities = Identities(SECRET)
+    identities = Identities(Secrets(SECRET))
     assert identities.guest(None).user != identities.guest(None).user
     assert identities.guest(None).name.startswith("Guest ")
 
 
 def test_the_moment_of_a_token_is_kept_to_the_millisecond_whatever_our_clock_says() -> None:
-    identities = Identities(SECRET)
+    identities = Identities(Secrets(SECRET))
     for issued_at in (1_760_000_000_123, 1_760_000_000_000, int(time.time() * 1000) + 3_600_001):
         token = identities.token(identities.known(UserId("u_1"), "Ann", issued_at))
         assert getattr(identities.verify(token), "issued_at", None) == issued_at
@@ -59,7 +60,7 @@ def test_the_moment_of_a_token_is_kept_to_the_millisecond_whatever_our_clock_say
 
 def test_what_was_issued_before_a_sign_out_is_no_good() -> None:
     signed_out_at = 1_760_000_000_500
-    identities = Identities(SECRET, lambda user, issued_at: user == "u_1" and issued_at <= signed_out_at)
+    identities = Identities(Secrets(SECRET), lambda user, issued_at: user == "u_1" and issued_at <= signed_out_at)
 
     def issued(user: str, at: int) -> Identity | No:
         return identities.verify(identities.token(identities.known(UserId(user), "Ann", at)))
@@ -130,17 +131,17 @@ def test_another_payload_under_a_good_signature() -> None:
 
 
 def test_a_short_secret_is_not_used() -> None:
-    identities = Identities(b"short")
+    identities = Identities(Secrets(b"short"))
     with pytest.raises(jwt.InvalidKeyError):
         identities.token(Identity(UserId("u_1"), "Ann", int(time.time()) + 60))
 
 
 def test_a_name_in_a_token_is_cleaned() -> None:
-    found = Identities(SECRET).verify(token(name=" A\u0000n\nn " + "x" * 100))
+    found = Identities(Secrets(SECRET)).verify(token(name=" A\u0000n\nn " + "x" * 100))
     assert isinstance(found, Identity)
     assert found.name.startswith("A n n x")
     assert len(found.name) == NAME_LIMIT
-    nameless = Identities(SECRET).verify(token(name=None))
+    nameless = Identities(Secrets(SECRET)).verify(token(name=None))
     assert isinstance(nameless, Identity)
     assert nameless.name == "u_1"
 

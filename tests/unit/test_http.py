@@ -15,9 +15,10 @@ from starlette.requests import Request
 
 from actors.commands import RoomId, UserId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import INVALID, UNAUTHENTICATED, Identity
-from edge.http import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
-from edge.limits import Rates
+from edge.limits import PerMinute, Rates
+from edge.rest import ADDRESS_BURST, USER_BURST, USER_RATE, Answer, Call, Door, Endpoint, Reply, not_there
 from storage.postgres import Conflict, StorageUnavailable
 
 ROOM = RoomId("r_1")
@@ -37,7 +38,7 @@ class Query(msgspec.Struct):
 class Told(msgspec.Struct):
     user: str | None = None
     room: str = ""
-    by_code: bool = False
+    code: str = ""
     key: str | None = None
     body: Body | None = None
     fields: list[str] = []
@@ -46,20 +47,35 @@ class Told(msgspec.Struct):
 
 async def tell(call: Call) -> Answer:
     user = None if isinstance(call.who, No) else call.who.user
-    return Told(user, call.room, call.by_code, call.key, call.body, sorted(call.fields), call.query)
+    return Told(user, call.room, call.code, call.key, call.body, sorted(call.fields), call.query)
 
 
 class Codes:
-    async def find(self, code: str) -> RoomId | None:
-        return ROOM if code.upper() == "CODE" else None
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        return {"CODE": (ROOM, False), "SECRET": (ROOM, True)}.get(code.upper())
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        return user == "bob"
 
 
-async def by_bearer(request: Request) -> Identity | No:
-    """The bearer's token is his name."""
-    _, _, token = request.headers.get("authorization", "").partition(" ")
-    if not token:
-        return UNAUTHENTICATED
-    return INVALID if token == "bad" else Identity(UserId(token), token, 0)
+def at_once(request: Request) -> Identity | None:
+    """The bearer's token is his name; a name without a bearer must be looked up."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return Identity(UserId(token), token, 0) if scheme == "Bearer" and token not in ("", "bad") else None
+
+
+class Looked:
+    """Looks up who they are, and counts how often it was asked to."""
+
+    def __init__(self) -> None:
+        self.up = 0
+
+    async def __call__(self, request: Request) -> Identity | No:
+        self.up += 1
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        if not token:
+            return UNAUTHENTICATED
+        return INVALID if token == "bad" else Identity(UserId(token), token, 0)
 
 
 class Time:
@@ -97,8 +113,8 @@ ENDPOINTS = [
 
 
 @asynccontextmanager
-async def client(clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    routes = Door(by_bearer, Codes(), clock or Time()).routes(ENDPOINTS)
+async def client(clock: Time | None = None, looked: Looked | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    routes = Door(looked or Looked(), Codes(), clock or Time(), at_once=at_once).routes(ENDPOINTS)
     app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://edge", headers={"Authorization": "Bearer ann"}
@@ -174,9 +190,32 @@ def test_rooms_by_id_and_by_code() -> None:
         async with client() as http:
             assert (await http.get("/rooms/r_7")).json()["room"] == "r_7"
             by_code = (await http.get("/rooms/code")).json()
-            assert (by_code["room"], by_code["by_code"]) == (ROOM, True)
+            assert (by_code["room"], by_code["code"]) == (ROOM, "CODE")
             for room in ("nocode", "%00", "r_%0a", "x" * 65):
                 assert code_of(await http.get(f"/rooms/{room}")) == (404, "room_not_found"), room
+
+    asyncio.run(main())
+
+
+def test_codes_are_not_found_by_trying() -> None:
+    """After twenty wrong ones a private room's code is answered as if it were one, by user and by address."""
+
+    async def main() -> None:
+        clock = Time()
+        async with client(clock) as http:
+            for number in range(20):
+                assert code_of(await http.get(f"/rooms/wrong{number}")) == (404, "room_not_found")
+            for named in ("wrong20", "secret"):
+                reply = await http.get(f"/rooms/{named}")
+                assert code_of(reply) == (429, "rate_limited")
+                assert reply.json()["error"]["retry_after_ms"] == 6000
+                other = await http.get(f"/rooms/{named}", headers={"Authorization": "Bearer cid"})
+                assert code_of(other) == (429, "rate_limited"), "from the same address"
+            assert (await http.get("/rooms/code")).json()["room"] == ROOM, "public rooms are in the lobby"
+            member = await http.get("/rooms/secret", headers={"Authorization": "Bearer bob"})
+            assert member.json()["room"] == ROOM, "who has a part in it may always come in"
+            clock.now += 6.1
+            assert (await http.get("/rooms/secret")).json()["code"] == "SECRET"
 
     asyncio.run(main())
 
@@ -233,6 +272,29 @@ def test_who_asks_too_often() -> None:
     asyncio.run(main())
 
 
+def test_an_address_is_judged_before_anybody_is_looked_up() -> None:
+    async def main() -> None:
+        time, looked = Time(), Looked()
+        async with client(time, looked) as http:
+            for n in range(int(ADDRESS_BURST) + 100):
+                kept = await http.get("/tell", headers={"Authorization": f"Session {n}"})
+            assert code_of(kept) == (429, "rate_limited")
+            assert looked.up == ADDRESS_BURST, "those of whom it is known that they ask too much cost no query"
+            assert (await http.get("/tell")).status_code == 200, "a token of ours needs no looking up"
+            time.now += 1
+            assert (await http.get("/tell", headers={"Authorization": "Session ann"})).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_so_many_a_minute_all_at_once_if_they_like() -> None:
+    three = PerMinute(3)
+    assert [three.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert three.again_after_ms == 20_000
+    assert [three.take("a", 20.0), three.take("a", 20.0), three.take("b", 20.0)] == [True, False, True]
+    assert all(PerMinute(0).take("a", 0.0) for _ in range(1000))
+
+
 def test_of_many_the_one_longest_ago_is_forgotten() -> None:
     rates = Rates(1.0, 1.0, limit=3)
     assert [rates.take(who, 0.0) for who in ("a", "b", "c", "a")] == [True, True, True, False]
@@ -240,3 +302,9 @@ def test_of_many_the_one_longest_ago_is_forgotten() -> None:
     assert len(rates) == 3
     assert not rates.take("a", 0.0), "who asked lately is remembered"
     assert rates.take("b", 0.0)
+
+
+def test_ipv6_is_counted_by_network() -> None:
+    assert party("2001:db8::1") == party("2001:db8::ffff:1") != party("2001:db8:0:1::1")
+    assert party("::ffff:192.0.2.1") == party("192.0.2.1") == "192.0.2.1"
+    assert party("testclient") == "testclient"

@@ -18,6 +18,7 @@ from kit.hosts import run
 from actors.messages import No
 from edge.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identities, Identity
 from edge.issuers import AWAY, OLDEST_S, Issuer, KeysUnavailable, OneKey, issuer_of
+from tavola.keys import Secrets
 
 NAME = "https://project.supabase.co/auth/v1"
 AUDIENCE = "authenticated"
@@ -192,7 +193,7 @@ def test_a_token_beyond_measure() -> None:
 
 
 def test_routed_by_who_says_to_have_issued_it() -> None:
-    ours = Identities(PRIVATE["HS256"].encode())
+    ours = Identities(Secrets(PRIVATE["HS256"].encode()))
     assert issuer_of(ours.token(ours.guest("Ann"))) == "tavola"
     assert issuer_of(token()) == NAME
     assert ours.verify(token("HS256")) == INVALID, "the same secret does not make it ours"

@@ -15,16 +15,18 @@ from actors import line as lines
 from actors.commands import Epoch, RoomId
 from actors.line import Line, LineFull, LineLost, LineServer
 from actors.messages import Answer, No, Ready, Request, Rouse
+from tavola.keys import Secrets
 
-SECRET = b"s" * 32
+SECRET = Secrets(b"s" * 32)
+ANOTHER = Secrets(b"t" * 32)
 SILENT_S = 5.0
 
 
 class Actor:
     """Takes requests and answers when it is told to."""
 
-    def __init__(self, name: str = "a", secret: bytes = SECRET) -> None:
-        self.server = LineServer(name, secret, self._handle, self._lost)
+    def __init__(self, name: str = "a", secrets: Secrets = SECRET) -> None:
+        self.server = LineServer(name, secrets, self._handle, self._lost)
         self.asked: list[tuple[Request, Callable[[Answer], None]]] = []
         self.lost: list[str] = []
         self.pulse = Pulse()
@@ -43,8 +45,8 @@ class Actor:
 
 
 @asynccontextmanager
-async def actor(name: str = "a", secret: bytes = SECRET) -> AsyncIterator[Actor]:
-    one = Actor(name, secret)
+async def actor(name: str = "a", secrets: Secrets = SECRET) -> AsyncIterator[Actor]:
+    one = Actor(name, secrets)
     one.address = await one.server.start("127.0.0.1")
     try:
         yield one
@@ -56,9 +58,9 @@ def rouse(number: int) -> Rouse:
     return Rouse(Epoch(1), RoomId(f"r_{number}"))
 
 
-async def reason(actor: str, address: str, secret: bytes = SECRET) -> str:
+async def reason(actor: str, address: str, secrets: Secrets = SECRET) -> str:
     with pytest.raises(LineLost) as lost:
-        await Line.connect(actor, address, secret, SILENT_S)
+        await Line.connect(actor, address, secrets, SILENT_S)
     return lost.value.reason
 
 
@@ -169,7 +171,7 @@ def test_an_answer_that_is_not_taken_costs_the_others_nothing() -> None:
 def test_an_edge_that_does_not_know_the_secret_is_let_in_nowhere() -> None:
     async def main() -> None:
         async with actor() as one:
-            assert await reason("a", one.address, b"t" * 32)
+            assert await reason("a", one.address, ANOTHER)
             assert one.asked == []
             assert not one.server.ends
 
@@ -178,7 +180,7 @@ def test_an_edge_that_does_not_know_the_secret_is_let_in_nowhere() -> None:
 
 def test_an_actor_that_does_not_know_the_secret_is_not_believed() -> None:
     async def main() -> None:
-        async with actor(secret=b"t" * 32) as one:
+        async with actor(secrets=ANOTHER) as one:
             assert await reason("a", one.address)
 
     run(main())
@@ -190,7 +192,7 @@ def test_the_actor_learns_which_edge_is_lost() -> None:
     async def main() -> None:
         async with actor() as one:
             lines = [await Line.connect("a", one.address, SECRET, SILENT_S, edge) for edge in ("e1", "e1", "e2", "")]
-            await reason("a", one.address, b"t" * 32)
+            await reason("a", one.address, ANOTHER)
             for line in (lines[3], lines[0], lines[2]):
                 line.cut("done")
             await one.pulse.until(lambda: one.lost and len(one.server.ends) == 1)
@@ -203,11 +205,12 @@ def test_the_actor_learns_which_edge_is_lost() -> None:
 
 
 def test_another_actor_at_the_address_is_noticed() -> None:
-    """A port may belong to somebody else by now."""
+    """A port may belong to somebody else by now: who was not meant does not open."""
 
     async def main() -> None:
         async with actor("b") as other:
-            assert await reason("a", other.address) == "another actor answers at that address"
+            assert await reason("a", other.address)
+            assert not other.server.ends
 
     run(main())
 
@@ -239,7 +242,7 @@ def test_garbage_is_cut_and_harms_nobody(said: bytes) -> None:
             line = await Line.connect("a", one.address, SECRET, SILENT_S)
             host, _, port = one.address.rpartition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
-            await reader.readexactly(4 + 16)
+            await reader.readexactly(4 + len(lines.HELLO) + 16)
             writer.write(said)
             async with asyncio.timeout(10):
                 assert await reader.read() == b"", "cut without a word"
@@ -327,6 +330,46 @@ def test_an_actor_that_says_nothing_more_is_given_up(monkeypatch: pytest.MonkeyP
     run(main())
 
 
+def test_an_actor_that_beats_and_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BEAT_S", 0.02)
+    monkeypatch.setattr(lines, "UNANSWERED_S", 0.2)
+
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            answered = line.ask(rouse(1))
+            owed = line.ask(rouse(2))
+            await one.has(2)
+            one.asked[0][1](Ready())
+            assert isinstance(await answered, Ready)
+            with pytest.raises(LineLost, match="no answer"):
+                await owed
+            assert line.went_silent, "its rooms are taken over at once"
+
+    run(main())
+
+
+def test_one_that_answers_however_slowly_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BEAT_S", 0.02)
+    monkeypatch.setattr(lines, "UNANSWERED_S", 0.4)
+
+    async def main() -> None:
+        async with actor() as one:
+            line = await Line.connect("a", one.address, SECRET, SILENT_S)
+            lost = asyncio.ensure_future(line.lost)
+            answers = [line.ask(rouse(number)) for number in range(50)]
+            await one.has(50)
+            for (_, reply), answer in zip(one.asked, answers, strict=True):
+                reply(Ready())
+                await answer
+                await asyncio.wait([lost], timeout=0.02)
+            assert line.open, "there was something owed all the time, but nothing for too long"
+            line.cut("done")
+            await lost
+
+    run(main())
+
+
 def test_beats_keep_a_line_open_on_which_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BEAT_S", 0.02)
 
@@ -362,7 +405,7 @@ def test_who_says_nothing_at_all_is_not_waited_for(monkeypatch: pytest.MonkeyPat
             host, _, number = one.address.rpartition(":")
             reader, writer = await asyncio.open_connection(host, int(number))
             async with asyncio.timeout(10):
-                assert len(await reader.read()) == 20, "its question, then the end"
+                assert (await reader.read())[4:].startswith(lines.HELLO), "its question, then the end"
             writer.close()
             assert not one.server.ends
 

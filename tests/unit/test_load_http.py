@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from load.api import Api, Identity, Refused
-from load.http import ConnectionDropped, Http
+from load.http_client import ConnectionDropped, Http
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Seen: yes\r\n\r\nhi"
 

@@ -14,7 +14,8 @@ from load.page import page
 from load.page.svg import Drawing, Scale, short
 from load.proof.checker import Looked
 from load.proof.evidence import Diary, Message, Note, Room
-from load.proof.once import Sent
+from load.proof.ledger import Ledger
+from load.proof.once import Sent, judge
 from load.proof.prove import Faults, Proof, no_evidence
 from load.proof.recorder import FLUSH_BYTES, Recorder, read
 from load.proof.recovery import back_after_s, felt_for_s, pulse
@@ -186,3 +187,13 @@ def test_faults_need_an_end_that_is_known() -> None:
     result = CliRunner().invoke(app, ["--tables", "2", "--hands", "5", "--faults", "all"])
     assert result.exit_code == 2
     assert "--fault-count" in result.output
+
+
+def test_nothing_to_do_is_no_effect_that_is_missing() -> None:
+    """An ack says so of any command but a move, of which something always comes."""
+    for kind in ("spectate", "act"):
+        frame = b'{"type":"%b","id":"1","room":"r"}' % kind.encode()
+        ack = b'{"unchanged":true,"type":"ack","id":"1","room":"r","seq":3}'
+        diary = Diary("u", "Ann", notes=[Note(1.0, "out", frame), Note(1.1, "in", ack), Note(90.0, "lost")])
+        found = [finding.promise for finding in judge(Room("r", "holdem", [diary]), Ledger([]))]
+        assert found == (["P3"] if kind == "act" else [])

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from load.socket import HandshakeRefused, Socket, client_frame, connect
+from load.websocket import HandshakeRefused, Socket, client_frame, connect
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 PROTOCOL = (("Sec-WebSocket-Protocol", "tavola.v1"),)

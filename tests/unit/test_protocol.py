@@ -163,7 +163,7 @@ def test_a_type_that_there_is_not(type: str) -> None:
 def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     ours = {kind.__struct_config__.tag for kind in AnyCommand.__args__}
     theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
-    assert ours - theirs == {"attended", "deserted", "wake", "recover"}
+    assert ours - theirs == {"attended", "deserted", "wake", "give_up", "halt", "recover"}
 
 
 numbers = st.one_of(st.integers(), st.floats(), st.sampled_from((2**53, 2**63, 2**64, -(2**63), 10**50, 1e308)))

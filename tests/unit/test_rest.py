@@ -9,7 +9,7 @@ import pytest
 
 from actors.commands import STATUS, ClientCommand
 from edge import frames, protocol, rooms_api
-from edge.http import Endpoint
+from edge.rest import Endpoint
 from edge.rooms_api import ROOM, WAYS, body_of
 
 COMMANDS = get_args(ClientCommand)

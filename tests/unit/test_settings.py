@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tavola.settings import Settings, SettingsError, kept_secret, load, lock, read_stack, write_private
+from tavola.settings import Settings, SettingsError, kept_secret, load, lock, read_stack, without_secrets, write_private
 
 SECRET = "s" * 32
 OURS = ("TAVOLA_", "DATABASE_", "REDIS_", "RAY_")
@@ -50,11 +51,14 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
+        ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
         ("TAVOLA_ADMIN_SECRET", "fifteen bytes..", {}),
         ("DATABASE_URL", "mysql://root:hunter2@db", {"TAVOLA_JWT_SECRET": SECRET}),
         ("REDIS_URL", "http://:hunter2@cache", {}),
         ("REDIS_PORT", "many", {}),
         ("RAY_ADDRESS", "ray://head:10001", {}),
+        ("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, proxy.example", {}),
+        ("TAVOLA_CONNECTIONS_PER_ADDRESS", "-1", {}),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -97,6 +101,12 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+
+
+def test_proxies_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().trusted_proxies == ()
+    monkeypatch.setenv("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16 ::1")
+    assert Settings().trusted_proxies == ("10.0.0.1", "192.168.0.0/16", "::1")
 
 
 def _public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
@@ -177,9 +187,11 @@ def test_nothing_secret_is_shown() -> None:
         database_url="postgresql://u:hunter2@db/tavola",
         redis_url="redis://:hunter2@cache",
         jwt_secret="hunter2" * 8,
+        jwt_secret_other="hunter2" * 9,
         admin_secret="hunter2" * 8,
     )
-    assert "hunter2" not in repr(settings) + str(settings)
+    assert "hunter2" not in repr(settings) + str(settings) + repr(settings.secrets)
+    assert settings.secrets.all == (b"hunter2" * 8, b"hunter2" * 9)
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
 
@@ -217,3 +229,28 @@ def test_a_kept_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert kept_secret(path) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["secret"]
+
+
+def test_an_actor_is_told_what_it_needs_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://tavola:known@db.example.org/tavola")
+    monkeypatch.setenv("TAVOLA_JWT_SECRET", SECRET)
+    monkeypatch.setenv("TAVOLA_ADMIN_SECRET", "for operators only")
+    told = Settings().for_actors()
+    assert told.database_url == "postgresql://tavola:known@db.example.org/tavola"
+    assert told.jwt_secret.get_secret_value() == SECRET
+    assert told.admin_secret.get_secret_value() == told.trusted_key.get_secret_value() == ""
+
+
+def test_an_environment_without_secrets_keeps_the_rest() -> None:
+    rest = {"PATH": "/bin", "TAVOLA_CRASH_DIR": "/tmp", "TAVOLA_SPARES": "1", "RAY_AUTH_TOKEN": "Ray's own"}
+    secrets = {
+        *("DATABASE_URL", "database_url", "REDIS_URL", "REDIS_PASSWORD"),
+        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_TRUSTED_KEY"),
+    }
+    assert without_secrets({**rest, **dict.fromkeys(secrets, "told to nobody")}) == rest
+
+
+def test_a_refusal_can_be_told_by_another_process() -> None:
+    """An actor that may not start tells whoever started it."""
+    told = pickle.loads(pickle.dumps(SettingsError("TAVOLA_JWT_SECRET", "is another")))
+    assert (str(told), told.setting) == ("TAVOLA_JWT_SECRET: is another", "TAVOLA_JWT_SECRET")

@@ -11,18 +11,19 @@ import jwt
 import pytest
 
 from actors.commands import RoomId, UserId
-from actors.grants import Mint
+from actors.grants import Mint, digest
 from actors.messages import No
-from edge.auth import EXPIRED, INVALID, LEEWAY_S, Identities
+from edge.auth import EXPIRED, INVALID, LEEWAY_S, Identities, Identity
 from edge.keyring import RENEW_MS, Keyring
 from edge.returns import Part
 from edge.tokens import SEAT_AUDIENCE, SEAT_LIFE_S, SeatClaim, Tokens, fresh
+from tavola.keys import Secrets
 
 SECRET = b"a secret of tests, 32 bytes long"
 OTHER = b"another secret, of 32 bytes also"
 ROOM, ANN, GRANT = RoomId("r_1"), UserId("ann"), "5eaf" * 6
 NOW = 1_700_000_000_000
-TOKENS = Tokens(SECRET)
+TOKENS = Tokens(Secrets(SECRET))
 
 
 def seat(now: int = NOW) -> str:
@@ -112,7 +113,7 @@ def test_what_is_no_token(token: str) -> None:
 
 
 def test_no_token_passes_for_another() -> None:
-    identities = Identities(SECRET)
+    identities = Identities(Secrets(SECRET))
     identity = identities.token(identities.guest("Ann"))
     rejoin = TOKENS.rejoin(ROOM, ANN, GRANT)
     assert read(identity) is INVALID
@@ -123,12 +124,12 @@ def test_no_token_passes_for_another() -> None:
 
 def test_a_rejoin_token_is_its_grants_alone() -> None:
     mine = TOKENS.rejoin(ROOM, ANN, GRANT)
-    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(SECRET).rejoin(ROOM, ANN, GRANT)
+    assert mine == Mint(SECRET).rejoin(ROOM, ANN, GRANT) == Tokens(Secrets(SECRET)).rejoin(ROOM, ANN, GRANT)
     others = {
         TOKENS.rejoin(RoomId("r_2"), ANN, GRANT),
         TOKENS.rejoin(ROOM, UserId("bob"), GRANT),
         TOKENS.rejoin(ROOM, ANN, "0" * 24),
-        Tokens(OTHER).rejoin(ROOM, ANN, GRANT),
+        Tokens(Secrets(OTHER)).rejoin(ROOM, ANN, GRANT),
     }
     assert len(others | {mine}) == 5
 
@@ -214,3 +215,20 @@ def test_a_seat_token_is_renewed_after_half_its_life() -> None:
     later = read(ring.renewed(ANN)[ROOM])
     assert isinstance(later, SeatClaim)
     assert (later.index, later.grant) == (4, "f00d" * 6), "the seat that he took last"
+
+
+def test_while_one_secret_takes_the_place_of_another() -> None:
+    """What was made with either is good; what is made is made with the newest; a grant's token is stored by both, for
+    whoever tells it may have them the other way round."""
+    before, after = Secrets(SECRET, OTHER), Secrets(OTHER, SECRET)
+    for one, other in ((before, after), (after, before), (Secrets(SECRET), after), (after, Secrets(OTHER))):
+        token = Tokens(one).seat(ROOM, ANN, 3, GRANT, NOW)
+        assert isinstance(Tokens(other).read_seat(token, NOW), SeatClaim)
+        told = Tokens(one).rejoin(ROOM, ANN, GRANT)
+        assert digest(told) in Mint(*before.all).digests(ROOM, ANN, GRANT)
+    assert Tokens(Secrets(OTHER)).read_seat(Tokens(before).seat(ROOM, ANN, 3, GRANT, NOW), NOW) is INVALID
+    for one, other in ((before, after), (after, before)):
+        token = Identities(one).token(Identities(one).guest("Ann"))
+        assert isinstance(Identities(other).verify(token), Identity)
+    assert Identities(Secrets(OTHER)).verify(Identities(before).token(Identities(before).guest("Ann"))) == INVALID
+    assert Identities(after).verify(Identities(Secrets(b"x" * 32)).token(Identities(after).guest("Ann"))) == INVALID

@@ -14,7 +14,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge.websocket import EXTENSION, DirectWebSocket, text_frame
-from load.socket import HandshakeRefused, connect
+from load.websocket import HandshakeRefused, connect
 
 WITHIN_S = 8.0
 
@@ -28,6 +28,9 @@ class Echo:
 
     def message(self, data: bytes, is_text: bool) -> None:
         self.direct.write(text_frame(data))
+
+    def aside(self) -> bool:
+        return True
 
     def gone(self) -> None:
         self.ended.set()

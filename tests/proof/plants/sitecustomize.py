@@ -46,7 +46,7 @@ def in_host(host: Any) -> None:
                 answer(entry.replies, host.Done(entry.update.seq, entry.verdict.give, message))
                 entry.replies.clear()
             elif name == name_of("published before committed"):
-                self._publisher.publish(entry.slot.id, message)
+                self._publisher.publish(entry.slot.id, entry.update.epoch, entry.update.seq, message)
         await asyncio.sleep(SOON_S)
         await commit(self, batch)
 

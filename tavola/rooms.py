@@ -189,9 +189,8 @@ async def _evict(database: Database, settings: Settings, named: str) -> None:
         typer.echo(f"{room} is in no actor's memory")
         return
     place = Place(room, row["epoch"], row["name"], row["address"])
-    secret = settings.jwt_secret.get_secret_value().encode()
     try:
-        line = await Line.connect(place.actor, place.address, secret, 2.0)
+        line = await Line.connect(place.actor, place.address, settings.secrets, 2.0)
         try:
             async with asyncio.timeout(5):
                 await line.ask(Evict(place.epoch, room))

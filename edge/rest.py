@@ -1,7 +1,8 @@
 """The REST door: what an endpoint is, and what is checked of a request before its handler sees it.
 
 An `Endpoint` is data: routes are made of it here, and the published document in `edge.openapi`. In this order a
-request is refused: how often its sender asks, who he is, its `Idempotency-Key`, its query, its body, its room.
+request is refused: how often its address asks, who its sender is (unless a token of ours says so, that is looked up),
+how often they ask, its `Idempotency-Key`, its query, its body, its room.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.commands import STATUS, Id, RoomId
+from actors.commands import STATUS, Id, RoomId, UserId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import Identity
+from edge.guesses import TOO_MANY_GUESSES, Guesses
 from edge.limits import Rates
 from edge.protocol import FRAME_LIMIT
 from edge.router import AWAY, NO_ROOM, NOBODY
@@ -38,7 +41,8 @@ CODE_LIMIT = 64
 USER_RATE, USER_BURST = 100.0, 500.0
 """Requests a second from one user, and at once."""
 ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
-"""The same for all who come from one address and are not signed in: a school's pupils may share one."""
+"""The same for all from one address without a token of ours, of whom it must be looked up who they are: a school's
+pupils may share one."""
 SLOW_DOWN = No("rate_limited", "Too many requests.", None, 1000)
 
 _encode = msgspec.json.Encoder().encode
@@ -69,8 +73,9 @@ class Call:
         self.fields: dict[str, Any] = {}
         """The whole body as it came, fields that `body` knows nothing of among them."""
         self.room = RoomId("")
-        """The room in the path, which may have been named by its code."""
-        self.by_code = False
+        """The room in the path."""
+        self.code = ""
+        """Its code, if it was named by that."""
 
     @property
     def identity(self) -> Identity:
@@ -120,27 +125,35 @@ class Endpoint(msgspec.Struct, frozen=True):
         if self.body is not None:
             codes.add("message_too_large")
         if "{room}" in self.path:
-            codes |= {"room_not_found", "room_unavailable", "overloaded"}
+            codes |= {"room_not_found", "room_unavailable", "game_error", "overloaded"}
         return tuple(code for code in STATUS if code in codes)
 
 
-class Named(Protocol):
-    """What finds rooms by their codes."""
+class Rooms(Protocol):
+    """What finds rooms by their codes, and knows who has a part in which."""
 
-    async def find(self, code: str) -> RoomId | None: ...
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
+
+    async def knows(self, room: RoomId, user: UserId) -> bool: ...
 
 
 class Door:
-    """Makes routes of endpoints. `who` says whose a request is; `rooms` knows the codes."""
+    """Makes routes of endpoints. `who` says whose a request is, and may have to look it up; `at_once` says it where
+    that costs nothing; `rooms` knows the codes, and `guesses` counts those that are none."""
 
     def __init__(
         self,
         who: Callable[[Request], Awaitable[Identity | No]],
-        rooms: Named,
+        rooms: Rooms,
         clock: Callable[[], float] = time.monotonic,
+        guesses: Guesses | None = None,
+        at_once: Callable[[Request], Identity | None] = lambda request: None,
     ) -> None:
         self._clock = clock
+        self._guesses = guesses or Guesses(clock)
         self._who = who
+        self._at_once = at_once
         self._rooms = rooms
         self._users = Rates(USER_RATE, USER_BURST)
         self._addresses = Rates(ADDRESS_RATE, ADDRESS_BURST)
@@ -165,8 +178,8 @@ class Door:
 
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | No:
         """The request, checked."""
-        who = await self._who(request)
-        if not self._allowed(request, who):
+        who = await self._allowed(request)
+        if who is SLOW_DOWN:
             return SLOW_DOWN
         if isinstance(who, No) and not (endpoint.open and who.code == "unauthenticated"):
             return who
@@ -191,11 +204,16 @@ class Door:
                 return call.body
         return await self._with_room(call) if "room" in request.path_params else call
 
-    def _allowed(self, request: Request, who: Identity | No) -> bool:
-        now = self._clock()
-        if isinstance(who, Identity):
-            return self._users.take(who.user, now)
-        return self._addresses.take(request.client.host if request.client else "", now)
+    async def _allowed(self, request: Request) -> Identity | No:
+        """Whose request it is; or `SLOW_DOWN`, before anything is looked up for an address that asks too much."""
+        who: Identity | No | None = self._at_once(request)
+        if who is None:
+            if not self._addresses.take(address_of(request), self._clock()):
+                return SLOW_DOWN
+            who = await self._who(request)
+        if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
+            return SLOW_DOWN
+        return who
 
     async def _with_room(self, call: Call) -> Call | No:
         named = call.request.path_params["room"]
@@ -205,10 +223,29 @@ class Door:
             call.room = RoomId(named)
             return call
         found = await self._rooms.find(named)
+        guesser = (_address(call.request), *((call.who.user,) if isinstance(call.who, Identity) else ()))
+        # A right code of a private room is answered as a wrong one, while there were too many of these.
+        if (found is None or found[1]) and not self._guesses.allowed(*guesser) and not await self._inside(call, found):
+            return TOO_MANY_GUESSES
         if found is None:
+            self._guesses.wrong(*guesser)
             return NO_ROOM
-        call.room, call.by_code = found, True
+        call.room, call.code = found[0], named.upper()
         return call
+
+    async def _inside(self, call: Call, found: tuple[RoomId, bool] | None) -> bool:
+        if found is None or isinstance(call.who, No):
+            return False
+        return await self._rooms.knows(found[0], call.who.user)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def address_of(request: Request) -> str:
+    """What is counted as one sender, of those who are not known."""
+    return party(_address(request))
 
 
 def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | No:
@@ -254,6 +291,12 @@ def refusal(no: No) -> Response:
     body = {"error": {key: value for key, value in fields.items() if value is not None}}
     headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
     return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)
+
+
+async def hung_up(request: Request, error: Exception) -> Response:
+    """The client has gone before all of its request was there; nobody hears what it is answered."""
+    log.info("api.broken_off", path=request.url.path[:CODE_LIMIT])
+    return Response(status_code=400)
 
 
 async def not_there(request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from actors.commands import UserId
 from actors.messages import No
+from edge.addresses import party
 from edge.auth import Identity
 from edge.limits import Rates
 
@@ -34,7 +35,7 @@ class Operator:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             return MISSING
-        address, now = request.client.host if request.client else "", self._clock()
+        address, now = party(request.client.host if request.client else ""), self._clock()
         if not self._guesses.would(address, now):
             return GUESSING
         # A header's bytes are read as Latin-1.

@@ -36,6 +36,7 @@ class Servers(Protocol):
 
     database_url: str
     redis_url: str
+    secret: str
 
     @property
     def database(self) -> Proxy | None: ...

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, get_args
 import msgspec
 import structlog
 
-from actors.commands import Chat, ClientCommand, RoomId, Sender, UserId
+from actors.commands import Act, ClientCommand, RoomId, Sender, UserId
 from actors.messages import Answer, Deliver, Done, No
 from edge import protocol
 from edge.arrival import RECHECK_S, Arrived, arrive, arrived
@@ -20,9 +20,11 @@ from edge.auth import EXPIRED, INVALID, UNAUTHENTICATED, Identity
 from edge.fanout import Fanout
 from edge.following import Following
 from edge.gaps import Gaps
+from edge.guesses import Guesses
 from edge.history import Held
 from edge.keyring import Keyring
-from edge.limits import Bucket, Rates
+from edge.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
+from edge.looking import Looking
 from edge.metrics import Metrics
 from edge.returns import Part, Returns
 from edge.router import AWAY, NOBODY, Router
@@ -37,17 +39,21 @@ OUTBOX_LIMIT = 1024 * 1024
 BEHIND_LIMIT = 256 * 1024
 """Bytes that may wait behind an `authenticate` that is being looked into; more are refused `rate_limited`."""
 RATE, BURST = 500.0, 1000.0
-"""Messages a second from one socket; beyond, they are refused `rate_limited`."""
+"""Frames a second from one socket, pings and parts of messages among them. Beyond, a message is refused `rate_limited`
+and any other frame has no answer."""
+FIRST_RATE, FIRST_BURST = 20.0, 200.0
+"""The same of a socket that has not said whose it is."""
 REFUSALS, FLOOD = 20.0, 1000.0
-"""Refusals for its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
-CHAT_RATE, CHAT_BURST = 5.0, 100.0
-"""What one user may say in a second, and at once: everybody in the room is sent it, and it is kept."""
+"""Frames beyond its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
+CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
+"""What one user may ask of one room in a second, and at once, moves apart (they have the turn): whatever comes of it is
+kept, and sent to everybody there."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = 75.0
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
-TOO_MUCH_TALK = No("rate_limited", "You are talking too fast.", None, 1000)
+TOO_MUCH = No("rate_limited", "You ask too much of this room at once.", None, 1000)
 SLOW_DOWN = No("rate_limited", "Too many messages.", None, 1000)
 _COMMANDS = frozenset(get_args(ClientCommand))
 ELSEWHERE = No("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
@@ -68,23 +74,40 @@ class Transport(Protocol):
 class Services:
     """What every connection of an edge works with."""
 
-    def __init__(self, who: Who, returns: Returns, router: Router, fanout: Fanout, database: Database) -> None:
+    def __init__(
+        self,
+        who: Who,
+        returns: Returns,
+        router: Router,
+        fanout: Fanout,
+        database: Database,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
         self.gaps = Gaps(database)
+        self.looking = Looking(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
-        self._talk = Rates(CHAT_RATE, CHAT_BURST)
-        self.metrics = Metrics(lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost)
+        self.guesses = Guesses()
+        self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
+        self._rousing = PerMinute(limits.rooms_opened_per_minute)
+        self.metrics = Metrics(
+            lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
+        )
 
     def too_much(self, user: UserId, command: ClientCommand) -> No | None:
-        """A refusal for who talks faster than anybody can read, over however many sockets and requests."""
-        if type(command) is not Chat or self._talk.take(user, asyncio.get_running_loop().time()):
-            return None
-        return TOO_MUCH_TALK
+        """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
+        anybody plays in."""
+        now = asyncio.get_running_loop().time()
+        if type(command) is not Act and not self._changes.take(f"{user} {command.room}", now):
+            return TOO_MUCH
+        if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
+            return No("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
+        return None
 
     async def sweep(self) -> None:
         """Close who does not say who he is, and who says nothing any more; until cancelled."""
@@ -112,10 +135,13 @@ class Connection:
         self._by_cookie = False
         self.sender = Sender(UserId(""), "")
         self.keyring = Keyring(services.returns.tokens, services.returns.now)
-        self._following = Following(self, services.router, services.fanout, services.gaps, services.returns)
+        self._following = Following(
+            self, services.looking, services.fanout, services.gaps, services.returns, services.guesses
+        )
+        self._codes = self._following.codes
         self._seen: dict[str, Held] = {}
         """What the client said, when it authenticated, that it has of rooms."""
-        self._bucket = Bucket(RATE, BURST, self._loop.time())
+        self._bucket = Bucket(FIRST_RATE, FIRST_BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._slow = False
         self._held: list[bytes] | None = None
@@ -138,7 +164,7 @@ class Connection:
             return
         if not self._bucket.take(now):
             if self._patience.take(now):
-                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+                self.send(protocol.error(SLOW_DOWN, *protocol.whose(data[: protocol.FRAME_LIMIT])))
             else:
                 self._transport.close(4429, "flooding")
             return
@@ -152,6 +178,15 @@ class Connection:
             self._bytes_behind += len(data)
         else:
             self.send(protocol.error(SLOW_DOWN, *protocol.whose(data)))
+
+    def aside(self) -> bool:
+        """Any other frame from the client. It says nothing, so it does not keep the socket open."""
+        now = self._loop.time()
+        if self._bucket.take(now):
+            return True
+        if not self._patience.take(now):
+            self._transport.close(4429, "flooding")
+        return False
 
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
@@ -179,7 +214,7 @@ class Connection:
             case protocol.JoinRoom():
                 told = self._seen.pop(frame.room, None)
                 held = told if frame.after is None else Held(frame.after, frame.epoch)
-                self._following.follow(RoomId(frame.room), held)
+                self._following.follow(RoomId(frame.room), held, code=frame.code)
             case protocol.Resync():
                 self._following.follow(RoomId(frame.room), Held(frame.after, frame.epoch))
             case command:
@@ -190,9 +225,10 @@ class Connection:
         if (no := self._services.too_much(sender.user, command)) is not None:
             self.send(protocol.error(no, command.id, command.room))
             return
+        code = self._codes.get(command.room, "")
         self._services.router.send(
             RoomId(command.room),
-            lambda epoch: Deliver(epoch, sender, command),
+            lambda epoch: Deliver(epoch, sender, command, code),
             partial(self._answered, command, self._heard_at),
         )
 
@@ -307,6 +343,8 @@ class Connection:
         part = found.part
         # A room's token neither confines nor prolongs what is known by better means.
         if part is None or self._identity is None or self._only is not None:
+            if self._identity is None:
+                self._bucket = Bucket(RATE, BURST, self._loop.time())
             self._only = None if part is None else {part.room, *(self._only or ())}
             self._identity, self.sender = found.identity, Sender(user, found.identity.name)
             self._by_cookie = part is None and frame.token is None

@@ -1,0 +1,48 @@
+"""`tavola dev` that cannot start says why: the log that holds the cause, and the last lines of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+from kit_stack import FOREIGN
+
+from tavola.local_ray import LocalRay
+from tavola.processes import PYTHON
+
+
+def test_a_database_that_does_not_start(tmp_path: Path) -> None:
+    """What is in the place of its data is none."""
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    told = failed(tmp_path)
+    log = tmp_path / "postgres" / "server.log"
+    first, named, *lines = told.splitlines()
+    assert first.startswith("tavola: PostgreSQL did not start: it ended with exit code ")
+    assert named == f"  {log} ends:"
+    assert lines
+    assert [line.strip() for line in lines] == [line.strip() for line in log.read_text().splitlines()[-len(lines) :]]
+
+
+def test_what_ray_wrote_can_be_read_after_its_stop(tmp_path: Path) -> None:
+    """Where the folder lies so deep that Ray works elsewhere, too."""
+    for name in ("short", "d" * 80):
+        ray = LocalRay(tmp_path / name)
+        asyncio.run(come_and_go(ray))
+        assert "raylet" in (ray.folder / "data/s/logs/raylet.out").read_text()
+        assert not ray.data.is_symlink()
+
+
+async def come_and_go(ray: LocalRay) -> None:
+    async with ray:
+        assert ray.data.is_symlink() is (len(ray.folder.name) > 50)
+
+
+def failed(folder: Path) -> str:
+    """What a `tavola dev` on this folder says at last."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    command: list[str | Path] = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", folder]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr

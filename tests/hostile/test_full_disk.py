@@ -1,0 +1,143 @@
+"""A disk fills up under a running stack: what cannot be written is refused, and once there is space, play goes on.
+
+The disk is a small tmpfs, below the database alone or below everything that the stack writes, its logs too. First the
+log's table cannot grow; then there is no room for a new segment of Postgres's write-ahead log, of which Postgres dies
+and cannot start again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+
+from kit_client import Api, Pending, Player
+from kit_stack import Stack, lives, until
+from kit_table import Table, table
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk"),
+]
+SIZE_MB = 256
+GOES_ON_WITHIN_S = 5.0
+SLOW_MACHINE = 2
+CHATS_A_USER = 90
+"""Fewer than one may say at once."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Disk:
+    """A small disk of the test's own, mounted at `place`."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._filler = place / "filler"
+
+    def fill(self) -> None:
+        """On return not a page is left."""
+        with self._filler.open("wb", buffering=0) as out:
+            try:
+                while True:
+                    out.write(bytes(1 << 16))
+            except OSError:
+                pass
+        assert os.statvfs(self.place).f_bavail == 0
+
+    def free(self) -> None:
+        self._filler.unlink()
+
+
+@contextmanager
+def mounted(place: Path) -> Iterator[Disk]:
+    place.mkdir(mode=0o700, parents=True)
+    size = f"size={SIZE_MB}m,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tavola-test", place], check=True)
+    try:
+        yield Disk(place)
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@pytest.mark.parametrize("below", ["postgres", ""], ids=["the database's", "everything's"])
+async def test_a_disk_that_is_full_for_a_while(below: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with mounted(folder / below) as disk:
+        stack = Stack(folder, edges=1)
+        try:
+            stack.start()
+            async with table(stack) as t:
+                await _filled_and_freed(t, disk)
+        finally:
+            stack.stop()
+
+
+async def _filled_and_freed(t: Table, disk: Disk) -> None:
+    await t.move()
+    actor, postgres = await t.owner(), t.stack.pid_of("postgres")
+    disk.fill()
+    said = await _chat_until_refused(t)
+    await _no_room_for_the_wal(t.stack.database_url)
+    await until(lambda: not lives(postgres), "Postgres has died of it")
+    player = await t.next_to_act()
+    move = player.send("act", **player.passive())
+    _refused_for_now(await player.first_answer(move))
+    async with Api(t.stack.urls[0]) as api:
+        reply = await api.request("POST", "/api/session", None, {"display_name": "Newcomer"})
+    assert reply.status_code == 503
+    _refused_for_now(reply.json()["error"])
+    freed_at = time.monotonic()
+    disk.free()
+    t.note(player, await player.answer(move))
+    took = time.monotonic() - freed_at
+    print(f"went on {took:.1f} s after there was space")
+    assert took < SLOW_MACHINE * GOES_ON_WITHIN_S
+    for each, pending in said:
+        t.note(each, await each.answer(pending))
+    await t.truth.connect()
+    await t.play_to_the_end()
+    await t.check()
+    assert (await t.owner()).pid == actor.pid, "no actor need die of it"
+
+
+async def _chat_until_refused(t: Table) -> list[tuple[Player, Pending]]:
+    """Players talk until nothing more can be written. What was refused is still to be said."""
+    for number in range(CHATS_A_USER):
+        for player in t.players:
+            pending = player.send("chat", text=f"{number} {os.urandom(200).hex()}")
+            answer = await player.first_answer(pending)
+            if answer["type"] == "error":
+                _refused_for_now(answer)
+                return [(player, pending)]
+            t.note(player, answer)
+    raise AssertionError("the disk was not full")
+
+
+def _refused_for_now(answer: dict[str, object]) -> None:
+    assert answer["code"] == "storage_unavailable", answer
+    assert answer["retry_after_ms"]
+
+
+async def _no_room_for_the_wal(url: str) -> None:
+    """Use up what is left of the write-ahead log's segment, whose successor cannot be made."""
+    try:
+        connection = await asyncpg.connect(url, ssl=False)
+        while True:
+            await connection.execute("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pass

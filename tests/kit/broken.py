@@ -1,0 +1,130 @@
+"""Games with mistakes: tic-tac-toe that goes wrong at one place. Each is registered by a test that wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from games import GAMES
+from games.base import Clock, Entropy, Json, Move, Outcome, Refused, SeatIndex
+from games.tictactoe import Options, State, TicTacToe
+
+SECRET = "the board that nobody may read in a log"
+
+
+class Broken(TicTacToe):
+    """A move that marks cell 8 fails."""
+
+    kind = "broken"
+
+    def play(
+        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[State] | Refused:
+        if move.arguments.get("cell") == 8:
+            raise ValueError(f"{SECRET}: {state}")
+        return super().play(state, options, seat, move, entropy)
+
+
+class TimeoutFails(TicTacToe):
+    kind = "timeout_fails"
+
+    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+        raise ValueError(f"{SECRET}: {state}")
+
+
+class TimeoutIllegal(TicTacToe):
+    kind = "timeout_illegal"
+
+    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+        return Move("mark", {"cell": 9})
+
+
+class TimeoutChangesNothing(TicTacToe):
+    kind = "timeout_changes_nothing"
+
+    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+        return Move("wait")
+
+    def play(
+        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[State] | Refused:
+        return Outcome(state) if move.name == "wait" else super().play(state, options, seat, move, entropy)
+
+
+class TimeoutCannotBeShown(TicTacToe):
+    """The move is made, and nobody can be told what the table looks like after it."""
+
+    kind = "timeout_cannot_be_shown"
+
+    def public(self, state: State, options: Options) -> dict[str, Json]:
+        if state.board.count(".") == 8:
+            raise KeyError(SECRET)
+        return super().public(state, options)
+
+
+class VoidFails(TimeoutFails):
+    kind = "void_fails"
+
+    def void(self, state: State, options: Options, seats: Sequence[SeatIndex]) -> Outcome[State] | Refused:
+        raise RuntimeError(SECRET)
+
+
+class DealFails(TicTacToe):
+    kind = "deal_fails"
+
+    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refused:
+        raise ZeroDivisionError(SECRET)
+
+
+class StandFails(TicTacToe):
+    kind = "stand_fails"
+
+    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refused:
+        raise ZeroDivisionError(SECRET)
+
+
+class CannotBeStored(TicTacToe):
+    """What its first round writes cannot be made."""
+
+    kind = "cannot_be_stored"
+
+    def chips(self, state: State, seat: SeatIndex) -> int:
+        if state.number:
+            raise OverflowError(SECRET)
+        return 0
+
+
+class Moody(TicTacToe):
+    """It fails now and then, which no game may: while `fails`, nothing about a table can be said."""
+
+    kind = "moody"
+    fails = False
+
+    def seats(self, options: Options) -> int:
+        if type(self).fails:
+            raise LookupError(SECRET)
+        return super().seats(options)
+
+    def clock(self, options: Options) -> Clock:
+        if type(self).fails:
+            raise LookupError(SECRET)
+        return super().clock(options)
+
+
+ALL: tuple[Any, ...] = (
+    Broken(),
+    TimeoutFails(),
+    TimeoutIllegal(),
+    TimeoutChangesNothing(),
+    TimeoutCannotBeShown(),
+    VoidFails(),
+    DealFails(),
+    StandFails(),
+    CannotBeStored(),
+    Moody(),
+)
+
+
+def register() -> None:
+    """Rooms of these games can be opened in this process from now on."""
+    GAMES.update({game.kind: game for game in ALL})
