@@ -325,6 +325,56 @@ def test_a_follower_ahead_of_the_others_and_one_behind(database_url: str, redis_
     run(main())
 
 
+@pytest.mark.parametrize("true", ["the others", "the one"])
+@pytest.mark.parametrize("ahead", [False, True])
+def test_views_of_two_histories_meet_at_one_number(database_url: str, redis_url: str, true: str, ahead: bool) -> None:
+    """Whose it is that is gone is for the log to say; they are given whole views, and nobody else is."""
+
+    async def main() -> None:
+        async with a_room(database_url, redis_url) as room:
+            gone = Epoch(room.epoch + 1)
+            first, shown = follower("host")
+            await room.fanout.begin(first, room.id)
+            await room.goes_on(2)
+            epoch = Epoch(room.epoch)
+            if ahead:
+                room.fanout.place(first, room.id, Seq(2), epoch, "inside", has_part=True)
+            else:
+                room.fanout.place(
+                    first, room.id, Seq(3), epoch if true == "the others" else gone, "inside", has_part=True
+                )
+            other, late = follower("host")
+            await room.fanout.begin(other, room.id)
+            room.fanout.place(
+                other, room.id, Seq(3), gone if true == "the others" or ahead else epoch, "inside", has_part=True
+            )
+            await late.pulse.until(lambda: late.started_over)
+            assert late.started_over == [room.id]
+            lost = true == "the one" and not ahead
+            assert shown.started_over == ([room.id] if lost else [])
+            assert room.fanout.lost == lost
+            assert late.payloads == [], "nothing is shown on top of what is gone"
+            if ahead:
+                assert shown.seqs == [3]
+
+    run(main())
+
+
+def test_who_is_behind_in_a_history_that_is_gone_is_not_brought_up(database_url: str, redis_url: str) -> None:
+    async def main() -> None:
+        async with a_room(database_url, redis_url) as room:
+            _, sink = await room.joins("host")
+            await room.goes_on(2)
+            room.hears(2, 3)
+            behind, late = follower("host")
+            await room.fanout.begin(behind, room.id)
+            room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch + 1), "inside", has_part=True)
+            await late.pulse.until(lambda: late.started_over)
+            assert (late.payloads, sink.seqs, sink.started_over) == ([], [1, 2, 3], [])
+
+    run(main())
+
+
 def test_who_changes_his_place_is_shown_it_on_all_his_sockets(database_url: str, redis_url: str) -> None:
     async def main() -> None:
         async with a_room(database_url, redis_url) as room:
