@@ -40,7 +40,7 @@ proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evi
 	@$(BIN)/tavola load --scenario load/scenarios/proof.toml --report $(or $(REPORT),report/proof.html) $(ARGS)
 
 peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours,colyseus-pg')
-	@$(BIN)/python -m load.peers $(ARGS)
+	@$(BIN)/python -m tavola.load.bench.peers $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Rooms: what they are, what they decide, who holds them, and where they live."""

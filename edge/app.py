@@ -19,44 +19,45 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from actors.cluster import Cluster, ensure_steward, join
-from actors.commands import UserId
-from actors.directory import ClusterUnavailable, Directory
-from edge import pages
-from edge.addresses import Doorman
-from edge.api import Api
-from edge.auth import Identities
-from edge.bounded_http import bounded_http
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.issuers import Issuer, OneKey
-from edge.jwks import Jwks
-from edge.limits import Limits
-from edge.lobby import Lobby
-from edge.metrics import CONTENT_TYPE
-from edge.moment import Moment
-from edge.operators import Operator
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.protocol import FRAME_LIMIT, SUBPROTOCOL
-from edge.rest import hung_up, not_there
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.websocket import EXTENSION, DirectWebSocket
-from edge.who import COOKIE, Who
-from storage.online import Online
-from storage.postgres import Database, StorageUnavailable
-from storage.redis import Board
-from storage.sealing import Opener, Sealer
-from tavola import logs
-from tavola.collector import relax
-from tavola.fingerprint import admitted_at
-from tavola.keys import Purpose, Secrets
-from tavola.settings import Settings
+from tavola.actors.cluster.control_plane import Cluster, join
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.cluster.steward_actor import ensure_steward
+from tavola.actors.wire.commands import UserId
+from tavola.config import logs
+from tavola.config.collector import relax
+from tavola.config.keys import Purpose, Secrets
+from tavola.config.settings import Settings
+from tavola.edge.common.addresses import Doorman
+from tavola.edge.common.limits import Limits
+from tavola.edge.common.metrics import CONTENT_TYPE
+from tavola.edge.common.moment import Moment
+from tavola.edge.identity.auth import Identities
+from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.issuers import Issuer, OneKey
+from tavola.edge.identity.jwks import Jwks
+from tavola.edge.identity.operators import Operator
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest import pages
+from tavola.edge.rest.bounded_http import bounded_http
+from tavola.edge.rest.endpoints import RestApi
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import hung_up, not_there
+from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
+from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.storage.fingerprint import admitted_at
+from tavola.storage.online import OnlineReader
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.redis import EdgeBoard
+from tavola.storage.sealing import Opener, Sealer
 
 log = structlog.get_logger()
 
@@ -81,7 +82,7 @@ class Edge:
         self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
-        self._presence: Presence | None = None
+        self._presence: EdgePresence | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self.draining = False
 
@@ -100,19 +101,19 @@ class Edge:
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
         edge = token_hex(8)
-        presence = self._presence = Presence(edge, database, Board(settings.redis_url, edge))
+        presence = self._presence = EdgePresence(edge, database, EdgeBoard(settings.redis_url, edge))
         fanout = Fanout(database, settings.redis_url, opener, presence)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Who(identities, sessions, sign_outs, self._origins, _issuer(settings))
-        returns, limits = Returns(database, Tokens(secrets), now_ms), _limits(settings)
+        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
-        online = Online(settings.redis_url)
+        online = OnlineReader(settings.redis_url)
         lobby = Lobby(database, limits)
-        app.router.routes.extend(Api(services, who, lobby, online, limits, self._operator).routes())
+        app.router.routes.extend(RestApi(services, who, lobby, online, limits, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (

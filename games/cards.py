@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
-from games.base import Entropy
+from tavola.games.base import Entropy
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, Round, SeatIndex
+from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refused, Round, SeatIndex
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from load.limits import RESIDENTS
+from tavola.load.measure.limits import RESIDENTS
 
 if TYPE_CHECKING:
-    from load.proof.prove import Faults
-    from load.scenario import Scenario
+    from tavola.load.measure.scenario import Scenario
+    from tavola.load.run.prove import Faults
 
 FULL_UP_TO = 20
 """Tables; with more, one in ten is checked in full unless asked otherwise."""
@@ -116,7 +116,7 @@ def load(
     ] = None,
 ) -> None:
     """Play at many tables over real sockets, check every frame, and say what it cost. Exit code 1 if a check failed."""
-    from load.start import measure, prove_it, reside
+    from tavola.load.run.start import measure, prove_it, reside
 
     urls = tuple(address.rstrip("/") for address in url or ())
     if bots:
@@ -174,9 +174,9 @@ def _scenario(
     """The options of a command line as a scenario. Raises ValueError, with the reason in words."""
     import msgspec
 
-    from load.churn import parse as parse_churn
-    from load.scenario import Scenario
-    from load.scenario import think as parse_think
+    from tavola.load.bots.churn import parse as parse_churn
+    from tavola.load.measure.scenario import Scenario
+    from tavola.load.measure.scenario import think as parse_think
 
     if check not in (None, "full", "sample"):
         raise ValueError("--check is full or sample")
@@ -212,9 +212,9 @@ def _faults(text: str, rate: float, count: int | None, *, found: bool) -> Faults
     """None without any; `all` is what can be done to a stack that was `found`. Raises ValueError."""
     if not text:
         return None
-    from load.faults.injector import parse
-    from load.faults.kinds import ON_THE_WIRE
-    from load.proof.prove import Faults
+    from tavola.load.faults.injector import parse
+    from tavola.load.faults.kinds import ON_THE_WIRE
+    from tavola.load.run.prove import Faults
 
     shares = parse(text)
     if found and text.strip() == "all":

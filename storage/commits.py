@@ -5,64 +5,18 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import msgspec
 
-from storage.postgres import QUERIES, Database, Lane
+from tavola.storage.postgres import QUERIES, Database, PinnedConnection
+from tavola.storage.rows import LogRow, Records, StateRow
 
 _json = msgspec.json.Encoder().encode
 
 
-class StateRow(msgspec.Struct, frozen=True):
-    """A room's state after the batch, to be written if its row still has `epoch` and `prev`."""
-
-    room_id: str
-    epoch: int
-    prev: int
-    seq: int
-    state: str
-    at: int
-
-
-class LogRow(msgspec.Struct, frozen=True):
-    """One row of `actions`; fields as its columns."""
-
-    room_id: str
-    seq: int
-    game: int
-    hand: int
-    user_id: str
-    user_name: str
-    command_id: str
-    command: str
-    answer: str
-    events: str
-    patch: str
-    outside: str
-    private: str
-    entropy: bytes
-    at: int
-
-
-class Records(msgspec.Struct):
-    """Rows of the other tables, as the recordsets in records.sql name their columns."""
-
-    rooms: list[dict[str, Any]] = []
-    players: list[dict[str, Any]] = []
-    spectators: list[dict[str, Any]] = []
-    seats: list[dict[str, Any]] = []
-    games: list[dict[str, Any]] = []
-    hands: list[dict[str, Any]] = []
-    checkpoints: list[dict[str, Any]] = []
-    tokens: list[dict[str, Any]] = []
-
-    def lists(self) -> tuple[list[dict[str, Any]], ...]:
-        people = (self.players, self.spectators, self.seats)
-        return (self.rooms, *people, self.games, self.hands, self.checkpoints, self.tokens)
-
-
-async def commit(database: Database | Lane, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
+async def commit(
+    database: Database | PinnedConnection, states: list[StateRow], log: list[LogRow], records: Records
+) -> set[str]:
     """Write a batch as one statement; returns the ids of the rooms that were written.
 
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On
@@ -96,7 +50,7 @@ def _with_records(query: str, tables: tuple[str, ...], arguments: int) -> str:
 
 
 def _read_parts() -> dict[str, str]:
-    text = files("storage").joinpath("records.sql").read_text()
+    text = files("tavola.storage").joinpath("sql", "records.sql").read_text()
     parts = re.split(r"^-- part: (\w+)\n", text, flags=re.MULTILINE)[1:]
     return {table: part.strip() for table, part in zip(parts[::2], parts[1::2], strict=True)}
 

@@ -1,4 +1,4 @@
-"""What edges write of themselves in Redis (`storage.redis.Board`), read for people to look at."""
+"""What edges write of themselves in Redis (`storage.redis.EdgeBoard`), read for people to look at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from storage.redis import ONLINE_MS
+from tavola.config.limits import SILENT_MS
 
 WITHIN_S = 1.0
 USERS_LIMIT = 200
@@ -32,7 +32,7 @@ class Boards(NamedTuple):
     online: int
 
 
-class Online:
+class OnlineReader:
     """Reads, in `WITHIN_S` at most."""
 
     def __init__(self, url: str) -> None:
@@ -63,7 +63,7 @@ class Online:
             for key, beat in zip(keys, beats, strict=True)
             if beat is not None
         }
-        since = now_ms - ONLINE_MS
+        since = now_ms - SILENT_MS
         online = await self._redis.zcount("online:users", since, "+inf")
         # The library's types do not know that scores were asked for.
         seen: Any = await self._redis.zrange(

@@ -7,12 +7,11 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
-Row: TypeAlias = Any
-"""An asyncpg.Record: fields by name or by position."""
+from tavola.storage.rows import Row
 
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
@@ -54,7 +53,7 @@ class Conflict(Exception):
 
 def _read_queries() -> dict[str, str]:
     queries: dict[str, str] = {}
-    for file in sorted(files("storage").iterdir(), key=lambda file: file.name):
+    for file in sorted(files("tavola.storage").joinpath("sql").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
             parts = re.split(r"^-- name: (\w+)\n", file.read_text(), flags=re.MULTILINE)[1:]
             for name, body in zip(parts[::2], parts[1::2], strict=True):
@@ -95,7 +94,7 @@ class Database:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._lanes: list[Lane] = []
+        self._lanes: list[PinnedConnection] = []
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
@@ -152,9 +151,9 @@ class Database:
         finally:
             await self.give_back(connection)
 
-    def lane(self) -> Lane:
+    def lane(self) -> PinnedConnection:
         """A connection of its own for somebody who asks one thing after the other, without pause."""
-        lane = Lane(self)
+        lane = PinnedConnection(self)
         self._lanes.append(lane)
         return lane
 
@@ -171,7 +170,7 @@ class Database:
             await self._pool.release(connection)
 
 
-class Lane:
+class PinnedConnection:
     """One connection kept, with its statements prepared: about a third of the cost of taking one for each query."""
 
     def __init__(self, database: Database) -> None:
@@ -243,7 +242,7 @@ def _kind(error: BaseException) -> str:
 
 async def migrate(url: str) -> list[str]:
     """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied."""
-    folder = files("storage").joinpath("migrations")
+    folder = files("tavola.storage").joinpath("migrations")
     scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)

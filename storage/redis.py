@@ -17,7 +17,8 @@ import hiredis
 import structlog
 from redis.connection import SSLConnection, parse_url
 
-from storage.sealing import NotOpened, Opener, Sealer, numbers
+from tavola.config.limits import SILENT_MS
+from tavola.storage.sealing import NotOpened, Opener, Sealer, numbers
 
 log = structlog.get_logger()
 
@@ -29,8 +30,6 @@ BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
 
 
-ONLINE_MS = 75_000
-"""Who was not seen for so long is online no more."""
 PRESENCE_CHANNEL = "presence:updates"
 
 
@@ -179,7 +178,7 @@ class _Link:
             log.error("redis.refused", link=self._purpose, reason=str(reply))
 
 
-class Publisher(_Link):
+class RedisPublisher(_Link):
     """Publishes a room's updates, and who is there, sealed. With Redis away a message is dropped."""
 
     def __init__(self, url: str, sealer: Sealer) -> None:
@@ -284,7 +283,7 @@ class Subscriber(_Link):
             log.warning("redis.not_opened", channel=channel.decode(errors="replace"), times=self.not_opened)
 
 
-class Board(_Link):
+class EdgeBoard(_Link):
     """Where an edge writes, now and then, who is connected to it: for people to look at, nothing of ours reads it."""
 
     def __init__(self, url: str, edge: str) -> None:
@@ -303,5 +302,5 @@ class Board(_Link):
             stream.write(_command("HSET", f"connections:{user}", self._edge, str(count)))
             stream.write(_command("EXPIRE", f"connections:{user}", "3600"))
             stream.write(_command("ZADD", "online:users", str(now_ms), user))
-        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - ONLINE_MS)))
+        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - SILENT_MS)))
         stream.write(_command("EXPIRE", "online:users", "3600"))

@@ -19,7 +19,7 @@ from struct import Struct
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tavola.keys import derive
+from tavola.config.keys import derive
 
 VERSION = 1
 SALT_BYTES = 16

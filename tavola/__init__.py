@@ -1,1 +1,1 @@
-"""Tavola on one machine and on the command line: settings, `tavola dev`, `tavola doctor`."""
+"""The program: the command line, and one roof over everything: `tavola.actors`, `tavola.edge`, …"""

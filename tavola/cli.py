@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from load.limits import RESIDENTS
-from tavola.failures import Failure
+from tavola.config.failures import Failure
+from tavola.load.measure.limits import RESIDENTS
 
 app = typer.Typer(
     name="tavola",
@@ -30,8 +30,8 @@ def dev(
     data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
 ) -> None:
     """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
-    from tavola.dev import run
-    from tavola.settings import Settings
+    from tavola.config.settings import Settings
+    from tavola.stack.dev import run
 
     given = {"port": port, "data_dir": data_dir}
     run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
@@ -40,13 +40,13 @@ def dev(
 @app.command()
 def edge() -> None:
     """One edge, until SIGTERM."""
-    from tavola.processes import raise_open_files
-    from tavola.settings import load
+    from tavola.config.settings import load
+    from tavola.stack.processes import raise_open_files
 
     # Before the edge is imported: Ray reads the environment when it is, and `load` completes that.
     settings = load()
     raise_open_files()
-    from edge.app import serve
+    from tavola.edge.app import serve
 
     serve(settings)
 
@@ -54,11 +54,12 @@ def edge() -> None:
 @app.command()
 def steward() -> None:
     """Sees to it that the cluster's steward runs. Edges do the same every few seconds."""
-    from tavola.settings import load
+    from tavola.config.settings import load
 
     settings = load()
-    from actors.cluster import ensure_steward, join
-    from tavola.fingerprint import admitted_at
+    from tavola.actors.cluster.control_plane import join
+    from tavola.actors.cluster.steward_actor import ensure_steward
+    from tavola.storage.fingerprint import admitted_at
 
     asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
@@ -77,8 +78,8 @@ def node(context: typer.Context) -> None:
 @app.command()
 def migrate() -> None:
     """Brings the database up to date."""
-    from storage.postgres import migrate
-    from tavola.settings import load
+    from tavola.config.settings import load
+    from tavola.storage.postgres import migrate
 
     for name in asyncio.run(migrate(load().database_url)):
         typer.echo(f"applied {name}")
@@ -111,7 +112,7 @@ def room(context: typer.Context) -> None:
 @app.command(context_settings=FORWARD, add_help_option=False)
 def load(context: typer.Context) -> None:
     """Bots at many tables, and a verdict."""
-    from load.cli import app as load
+    from tavola.load.cli import app as load
 
     load(context.args, prog_name="tavola load")
 

@@ -19,7 +19,7 @@ import httpx
 import redis.asyncio
 import redis.exceptions
 
-from tavola.settings import Settings, SettingsError, load, read_stack
+from tavola.config.settings import Settings, SettingsError, load, read_stack
 
 _TIMEOUT_S = 5.0
 _OPEN_FILES = 4096
@@ -34,7 +34,7 @@ _REDIS = (6, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class CheckResult:
     name: str
     fit: bool
     found: str
@@ -51,13 +51,13 @@ def run(*, as_json: bool) -> int:
     return 0 if fit else 1
 
 
-async def examine() -> list[Finding]:
+async def examine() -> list[CheckResult]:
     """All checks; one that fails does not keep the others from running."""
     machine = [_python(), _open_files()]
     try:
         settings = load()
     except SettingsError as error:
-        return [*machine, Finding(name="settings", fit=False, found=str(error))]
+        return [*machine, CheckResult(name="settings", fit=False, found=str(error))]
     urls = read_stack(settings.data_dir).get("urls") or [f"http://{settings.host}:{settings.port}"]
     reachable = await asyncio.gather(
         _guarded("postgres", _postgres(settings)),
@@ -74,17 +74,17 @@ async def examine() -> list[Finding]:
     ]
 
 
-async def _guarded(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+async def _guarded(name: str, check: Awaitable[list[CheckResult]]) -> list[CheckResult]:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             return await check
     except TimeoutError:
-        return [Finding(name=name, fit=False, found=f"no answer within {_TIMEOUT_S:.0f} s")]
+        return [CheckResult(name=name, fit=False, found=f"no answer within {_TIMEOUT_S:.0f} s")]
     except (OSError, asyncpg.PostgresError, redis.exceptions.RedisError, httpx.HTTPError) as error:
-        return [Finding(name=name, fit=False, found=f"{type(error).__name__}: {error}".splitlines()[0])]
+        return [CheckResult(name=name, fit=False, found=f"{type(error).__name__}: {error}".splitlines()[0])]
 
 
-async def _postgres(settings: Settings) -> list[Finding]:
+async def _postgres(settings: Settings) -> list[CheckResult]:
     connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
     try:
         number = int(await connection.fetchval("SHOW server_version_num"))
@@ -96,58 +96,58 @@ async def _postgres(settings: Settings) -> list[Finding]:
         await connection.close()
     skew = abs(theirs - ours) * 1000
     return [
-        Finding(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),
-        Finding(
+        CheckResult(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),
+        CheckResult(
             name="postgres durability",
             fit=durable["fsync"] == "on" and durable["synchronous_commit"] != "off",
             found=", ".join(f"{name} {value}" for name, value in durable.items()),
         ),
-        Finding(name="clock against postgres", fit=skew < _CLOCK_SKEW_MS, found=f"{skew:.1f} ms apart"),
+        CheckResult(name="clock against postgres", fit=skew < _CLOCK_SKEW_MS, found=f"{skew:.1f} ms apart"),
     ]
 
 
-async def _redis(settings: Settings) -> list[Finding]:
+async def _redis(settings: Settings) -> list[CheckResult]:
     client = redis.asyncio.Redis.from_url(settings.redis_url)
     try:
         found = str((await client.info("server"))["redis_version"])
     finally:
         await client.aclose()
     fit = tuple(map(int, found.split(".")[:2])) >= _REDIS
-    return [Finding(name="redis", fit=fit, found=f"version {found}")]
+    return [CheckResult(name="redis", fit=fit, found=f"version {found}")]
 
 
-async def _ray(settings: Settings) -> list[Finding]:
+async def _ray(settings: Settings) -> list[CheckResult]:
     host, _, port = settings.ray_address.rpartition(":")
     if not port.isdigit():
-        return [Finding(name="ray", fit=True, found=f"{settings.ray_address} (not looked at: no host:port)")]
+        return [CheckResult(name="ray", fit=True, found=f"{settings.ray_address} (not looked at: no host:port)")]
     _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     writer.close()
-    return [Finding(name="ray", fit=True, found=f"{settings.ray_address}, version here {version('ray')}")]
+    return [CheckResult(name="ray", fit=True, found=f"{settings.ray_address}, version here {version('ray')}")]
 
 
-async def _edge(url: str) -> list[Finding]:
+async def _edge(url: str) -> list[CheckResult]:
     async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S) as client:
         answer = await client.get(f"{url}/readyz")
-    return [Finding(name=f"edge {url}", fit=answer.status_code == 200, found=answer.text.strip()[:200])]
+    return [CheckResult(name=f"edge {url}", fit=answer.status_code == 200, found=answer.text.strip()[:200])]
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     found = f"{platform.python_version()}, tavola {version('tavola')}, {platform.system()} {platform.release()}"
-    return Finding(name="python", fit=sys.version_info >= (3, 11), found=found)
+    return CheckResult(name="python", fit=sys.version_info >= (3, 11), found=found)
 
 
-def _open_files() -> Finding:
+def _open_files() -> CheckResult:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     fit = most == resource.RLIM_INFINITY or most >= _OPEN_FILES
-    return Finding(name="open files", fit=fit, found=f"at most {most}, needs {_OPEN_FILES}")
+    return CheckResult(name="open files", fit=fit, found=f"at most {most}, needs {_OPEN_FILES}")
 
 
-def _space(folder: Path) -> Finding:
+def _space(folder: Path) -> CheckResult:
     free = shutil.disk_usage(folder).free
-    return Finding(name="disk space", fit=free >= _FREE_BYTES, found=f"{free / (1 << 30):.1f} GiB free at {folder}")
+    return CheckResult(name="disk space", fit=free >= _FREE_BYTES, found=f"{free / (1 << 30):.1f} GiB free at {folder}")
 
 
-def _fsync(folder: Path) -> Finding:
+def _fsync(folder: Path) -> CheckResult:
     """The median of a few writes of a page, as Postgres does them."""
     probe = folder / f".fsync-{os.getpid()}"
     try:
@@ -159,16 +159,16 @@ def _fsync(folder: Path) -> Finding:
                 os.fdatasync(out.fileno())
                 times.append((time.perf_counter() - begun) * 1000)
     except OSError as error:
-        return Finding(name="disk sync", fit=False, found=str(error))
+        return CheckResult(name="disk sync", fit=False, found=str(error))
     finally:
         probe.unlink(missing_ok=True)
     median = statistics.median(times)
-    return Finding(
+    return CheckResult(
         name="disk sync", fit=median < _FSYNC_MS, found=f"{median:.2f} ms at the median, {max(times):.2f} at most"
     )
 
 
-def _show(findings: list[Finding]) -> None:
+def _show(findings: list[CheckResult]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

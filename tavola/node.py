@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from tavola import fork_server
-from tavola.failures import Failure
-from tavola.local_ray import private_folder
-from tavola.processes import STACK_MARK, end, marked
-from tavola.settings import without_secrets
+from tavola.config.failures import Failure
+from tavola.config.settings import without_secrets
+from tavola.stack import fork_server
+from tavola.stack.local_ray import private_folder
+from tavola.stack.processes import STACK_MARK, end, marked
 
 _STOP = ["node", "stop"]
 _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))

@@ -13,15 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from actors import load, replay
-from actors.commands import RoomId
-from actors.directory import Place
-from actors.line import Line, LineLost
-from actors.messages import Evict
-from storage.postgres import Database, Row, StorageUnavailable
-from tavola.failures import Failure
-from tavola.settings import Settings
-from tavola.settings import load as load_settings
+from tavola.actors.cluster.directory import Place
+from tavola.actors.room import codec, replay
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.line import Line, LineLost
+from tavola.actors.wire.messages import Evict
+from tavola.config.failures import Failure
+from tavola.config.settings import Settings
+from tavola.config.settings import load as load_settings
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 COLUMNS = ("id", "code", "game", "status", "seq", "members", "actor", "node", "pid", "epoch")
@@ -114,7 +115,7 @@ async def _show(database: Database, named: str, json: bool) -> None:
         user: {"display_name": name, "status": status, "watching": watching, "banned": banned}
         for user, (name, status, _, watching, banned) in jsons.loads(stored["members"]).items()
     }
-    table = load.room_of(stored).table
+    table = codec.room_of(stored).table
     seats = {str(index): seat.user for index, seat in table.seats.items()}
     shown = {**{column: row[column] for column in COLUMNS}, "members": members, "seats": seats}
     shown |= {"name": row["name"], "alarm_at": row["alarm_at"], "updated_at": row["updated_at"]}
@@ -158,7 +159,7 @@ async def _verify(database: Database, named: str, json: bool) -> None:
     start = await database.row("checkpoint_first", room)
     if stored is None or start is None:
         raise Failure(f"room {room} has no checkpoint to replay from")
-    replayed, after = load.restore(start["state"]), start["seq"]
+    replayed, after = codec.restore(start["state"]), start["seq"]
     problem: str | None = None
     while problem is None and after < stored["seq"]:
         rows = await database.rows("log_commands", room, after, PAGE)

@@ -1,218 +1,282 @@
-"""The arrows: who may import whom, read from the source. Ray stays where it is, the pure stays pure."""
+"""The plan of the house, held: which folder may import which, directly and through others, and what is never loaded
+where.
+
+A folder is a layer. `MAY_IMPORT` is the plan, from the ground up; the first line of each folder's `__init__` says the
+same in words.
+"""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"games", "actors", "storage", "edge", "load", "tavola"}
-PURE = {
-    "actors." + name
-    for name in (
-        "attendance", "clock", "commands", "grants", "hosting", "membership", "messages", "names", "opening", "play",
-        "records", "room", "screen", "settings", "sitting", "state", "update", "view",
-    )
-}  # fmt: skip
-IMPURE = {
-    "asyncio",
-    "datetime",
-    "logging",
-    "os",
-    "random",
-    "secrets",
-    "socket",
-    "structlog",
-    "subprocess",
-    "threading",
-    "time",
-    "uuid",
-    "ray",
-    "asyncpg",
-    "redis",
-    "starlette",
-    "uvicorn",
+SOURCES = {
+    **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
+    **{name: ROOT / "tavola" / name for name in ("config", "stack")},
 }
-BY_NAME = {"import_module", "__import__"}
+
+CLIENTS = {"load.client", "load.checks", "load.measure", "load.evidence"}
+STARTERS = {"config", "stack"}
+"""What `load` needs of the server's code: what starts and ends programs, the servers from wheels among them."""
+MAY_IMPORT: dict[str, set[str]] = {
+    "config": set(),
+    "games": {"games.holdem"},
+    "games.holdem": {"games"},
+    "storage": {"config"},
+    "actors.wire": {"games", "config"},
+    "actors.room": {"actors.wire", "config", "games", "storage"},
+    "actors.host": {"actors.room", "actors.wire", "games", "storage", "config"},
+    "actors.cluster": {"actors.host", "actors.room", "actors.wire", "storage", "config"},
+    "edge.common": {"actors.wire", "config"},
+    "edge.routing": {"edge.common", "actors.cluster", "actors.room", "actors.wire", "storage", "config"},
+    "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
+    "edge.ws": {"edge.common", "edge.identity", "edge.routing", "actors.room", "actors.wire", "storage", "config"},
+    "edge.rest": {
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.room", "actors.wire", "games", "storage",
+        "config",
+    },
+    "edge": {
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",
+        "storage", "config",
+    },
+    "stack": {"config", "storage"},
+    "load.client": set(),
+    "load.evidence": {"config", "storage"},
+    "load.checks": {"load.client"},
+    "load.measure": {"load.client", "load.checks"},
+    "load.bots": {*CLIENTS},
+    "load.faults": {"load.evidence", "load.measure", *STARTERS},
+    "load.proof": {"load.client", "load.checks", "load.evidence"},
+    "load.report": {*CLIENTS, "load.faults", "load.proof"},
+    "load.run": {*CLIENTS, *STARTERS, "load.bots", "load.faults", "load.proof", "load.report"},
+    "load.bench.base": {"load.measure", *STARTERS},
+    "load.bench.floor": {"load.bench.base", "load.measure", "storage", *STARTERS},
+    "load.bench.floods": {*CLIENTS, "load.bots", "load.run", *STARTERS},
+    "load.bench.peers": {"load.bench.base", "load.bench.floor", "load.measure", "load.run", *STARTERS},
+    "load.bench.peers.python": set(),
+    "load": {*CLIENTS, *STARTERS, "load.bots", "load.faults", "load.proof", "load.report", "load.run"},
+}  # fmt: skip
+
+ROOM_MODULES = {"storage.rows"}
+"""What the pure room takes of storage."""
+IMPURE = {
+    "asyncio", "asyncpg", "datetime", "logging", "os", "random", "ray", "redis", "secrets", "socket", "starlette",
+    "structlog", "subprocess", "threading", "time", "uuid", "uvicorn",
+}  # fmt: skip
 RAY = {
-    "actors.cluster",
-    "actors.remote",
-    "tavola.local_ray",
+    "actors.cluster.control_plane",
+    "actors.cluster.room_actor",
+    "actors.cluster.steward_actor",
+    "stack.local_ray",
     "tavola.node",
-    "load.floor.ray_call",
+    "load.bench.floor.ray_call",
 }
 """Who imports Ray: what is built on it, what starts it, and what measures an empty call of it."""
-FOR_LOAD = {
-    "storage.embedded_postgres",
-    "storage.embedded_redis",
-    "storage.sealing",
-    "tavola.failures",
-    "tavola.keys",
-    "tavola.local_ray",
-    "tavola.processes",
-    "tavola.server",
-}
-"""What of the server's code `load` imports: the servers from wheels, to break them, what starts and ends programs, and
-what opens the messages in Redis. Of the wire it needs nothing."""
+BY_NAME = {"import_module", "__import__"}
+MOST_FILES = 18
 
 
-def modules(*packages: str) -> list[str]:
-    found = []
-    for package in packages:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
-            found.append(name.removesuffix(".__init__"))
-    assert found
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of ours by its name without `tavola.`, but the program's own, which keep it."""
+    found = {}
+    for name, folder in SOURCES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = (name, *path.relative_to(folder).with_suffix("").parts)
+            found[".".join(parts).removesuffix(".__init__")] = path
+    for path in sorted((ROOT / "tavola").glob("*.py")):
+        found[f"tavola.{path.stem}".removesuffix(".__init__")] = path
     return found
 
 
-def imports(module: str) -> Iterator[str]:
-    """What a module imports, wherever in it, as full names; `from a import b` is `a.b` where that is a module. What is
+def named(full: str) -> str | None:
+    """The module of ours that a full name means, if it is one."""
+    short = full.removeprefix("tavola.")
+    return short if short in modules() and full != short else full if full in modules() else None
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """What a module imports, wherever in it: ours by their names in `modules`, others by their full names. What is
     asked for by name counts as well."""
-    path = ROOT / (module.replace(".", "/") + ".py")
-    if not path.exists():
-        path = ROOT / module.replace(".", "/") / "__init__.py"
+    return frozenset(_imports(modules()[module]))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (named(alias.name) or alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: imports are absolute"
+            assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
             for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield full if _is_module(full) else node.module
+                yield named(f"{node.module}.{alias.name}") or named(node.module) or node.module
         elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in BY_NAME:
             names = [name.value for name in node.args if isinstance(name, ast.Constant)]
-            yield from (name for name in names if isinstance(name, str))
-
-
-def _is_module(name: str) -> bool:
-    path = ROOT / name.replace(".", "/")
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+            yield from (named(name) or name for name in names if isinstance(name, str))
 
 
 def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def ours(module: str) -> set[str]:
-    return {name for name in imports(module) if top(name) in OURS}
+def folder(module: str) -> str:
+    """`actors.room.play` → `actors.room`; a package is its own folder."""
+    return module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
+
+
+def closure(*start: str) -> set[str]:
+    """The modules, ours and others', that are reached from these."""
+    seen: set[str] = set()
+    todo = list(start)
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            if module in modules():
+                todo += imports(module)
+    return seen
+
+
+def inside(*folders: str) -> list[str]:
+    found = [module for module in modules() if folder(module) in folders]
+    assert found
+    return found
+
+
+def loaded(program: str) -> set[str]:
+    """What a fresh interpreter has loaded after importing a module."""
+    script = f"import sys, {program}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 def test_the_imports_are_read() -> None:
-    """This test can fail: it sees what is there."""
-    assert "actors.screen" in ours("actors.host")
-    assert "ray" in set(imports("actors.remote"))
-    assert "games.base" in ours("actors.play")
+    """This test can fail: it sees what is there, also through others."""
+    assert "actors.room.decide" in imports("actors.room.incoming")
+    assert "games.base" in imports("actors.room.play")
+    assert {"actors.room.decide", "asyncpg"} <= closure("actors.host.host")
+
+
+def test_a_module_that_is_asked_for_by_name_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "sly.py").write_text("import importlib\nray = importlib.import_module('ray')\n")
+    assert "ray" in set(_imports(tmp_path / "sly.py"))
+
+
+def test_every_folder_is_in_the_plan() -> None:
+    folders = {folder(module) for module in modules()} - {"tavola", "actors", "load.bench"}
+    assert folders == set(MAY_IMPORT)
+
+
+def test_every_folder_says_its_rule() -> None:
+    for module, path in modules().items():
+        if path.name == "__init__.py":
+            assert ast.get_docstring(ast.parse(path.read_text())), f"{module} says nothing of itself"
 
 
 def test_no_module_bears_a_name_of_the_standard_library() -> None:
     """A module's folder stands first on `sys.path` when a file beside it is run as a script."""
     names = {path.stem for path in (ROOT / "tests").rglob("*.py")}
-    names |= {part for module in modules(*OURS) for part in module.split(".")}
-    assert {"connection", "kit_stack", "games"} <= names, "the test sees them"
+    names |= {part for module in modules() for part in module.split(".")}
+    assert {"connection", "stack", "games"} <= names, "the test sees them"
     assert names & sys.stdlib_module_names == set()
 
 
-def test_ray_is_imported_where_it_may_be() -> None:
-    assert {module for module in modules(*OURS) if any(top(name) == "ray" for name in imports(module))} == RAY
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_no_arrow_runs_up(name: str) -> None:
+    found = {
+        (module, other)
+        for module in inside(name)
+        for other in imports(module)
+        if other in modules() and folder(other) not in {name, *MAY_IMPORT[name]}
+    }
+    assert not found
 
 
-def test_a_module_that_is_asked_for_by_name_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sly.py").write_text("import importlib\nray = importlib.import_module('ray')\n")
-    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
-    assert "ray" in set(imports("sly"))
+def test_the_plan_has_no_circle() -> None:
+    """But a game and its registry, which is there to know the games."""
+    order: list[str] = []
+    waiting = {
+        name: set(needs) - {"games.holdem"} if name == "games" else set(needs) for name, needs in MAY_IMPORT.items()
+    }
+    while waiting:
+        ready = [name for name, needs in waiting.items() if needs <= set(order)]
+        assert ready, f"a circle among {sorted(waiting)}"
+        for name in ready:
+            order.append(name)
+            del waiting[name]
 
 
-@pytest.mark.parametrize("module", modules("games"))
+def test_no_module_imports_itself_through_others() -> None:
+    for module in modules():
+        assert module not in closure(*imports(module)), module
+
+
+def test_folders_are_small() -> None:
+    for name in MAY_IMPORT:
+        files = [module for module in inside(name) if module != name]
+        assert len(files) <= MOST_FILES, (name, len(files))
+
+
+def test_the_room_is_pure() -> None:
+    reached = closure(*inside("actors.room"))
+    assert not {top(name) for name in reached if name not in modules()} & (IMPURE - {"random"})
+    assert {name for name in reached if name.startswith("storage")} <= ROOM_MODULES
+
+
+@pytest.mark.parametrize("module", sorted(name for name in modules() if top(name) == "games"))
 def test_games_know_nothing_but_games(module: str) -> None:
-    assert {top(name) for name in ours(module)} <= {"games"}
-    assert not {top(name) for name in imports(module)} & IMPURE
+    assert not {top(name) for name in imports(module) if name not in modules()} & IMPURE
     if module == "games.base":
-        assert ours(module) == set()
+        assert not imports(module) & modules().keys()
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
-def test_the_core_is_pure(module: str) -> None:
-    assert not {top(name) for name in imports(module)} & IMPURE
-    inner = {name for name in ours(module) if top(name) != "games"}
-    assert inner <= PURE | ({"storage.commits"} if module == "actors.records" else set())
-
-
-def test_the_vocabulary_knows_nothing() -> None:
-    assert ours("actors.commands") <= {"games.base"}
-
-
-@pytest.mark.parametrize("module", modules("actors"))
-def test_actors_know_no_edge(module: str) -> None:
-    assert not {top(name) for name in ours(module)} & {"edge", "load"}
-    if any(top(name) == "tavola" for name in ours(module) - {"tavola.keys"}):
-        assert module in ("actors.cluster", "actors.remote", "actors.steward"), "settings are read at the root"
-
-
-def test_the_line_knows_neither_storage_nor_games() -> None:
-    assert ours("actors.line") == {"actors.messages", "tavola.keys"}
+def test_ray_is_imported_where_it_may_be() -> None:
+    assert {module for module in modules() if any(top(name) == "ray" for name in imports(module))} == RAY
 
 
 def test_the_host_knows_no_ray() -> None:
-    seen: set[str] = set()
-    todo = ["actors.host"]
-    while todo:
-        module = todo.pop()
-        if module not in seen:
-            seen.add(module)
-            todo += [name for name in ours(module) if top(name) in OURS]
-    assert "actors.cluster" not in seen
-    assert "actors.remote" not in seen
-    assert not any(top(name) == "ray" for module in seen for name in imports(module))
+    assert "ray" not in closure(*inside("actors.host"))
 
 
-@pytest.mark.parametrize("module", modules("storage"))
-def test_storage_knows_rows_and_bytes(module: str) -> None:
-    allowed = {"storage"} | ({"tavola"} if module.startswith("storage.embedded") else set())
-    assert {top(name) for name in ours(module) - {"tavola.keys"}} <= allowed
-    assert "ray" not in {top(name) for name in imports(module)}
+def test_the_line_knows_neither_storage_nor_rooms() -> None:
+    assert not [
+        name for name in closure("actors.wire.line") if name.startswith(("storage", "actors.room", "actors.host"))
+    ]
 
 
-@pytest.mark.parametrize("module", modules("edge"))
-def test_an_edge_knows_no_game_and_no_host(module: str) -> None:
-    assert not {name for name in ours(module) if top(name) in ("games", "load")} - {"games.base"}
-    assert not ours(module) & {
-        "actors.host",
-        "actors.room",
-        "actors.play",
-        "actors.slot",
-        "actors.view",
-        "actors.remote",
-    }
-    if module != "edge.app":
-        assert "actors.cluster" not in ours(module)
-        assert "edge.app" not in ours(module)
+def test_an_edge_loads_no_host() -> None:
+    assert not [name for name in loaded("tavola.edge.app") if name.startswith("tavola.actors.host")]
 
 
 def test_the_protocol_touches_no_socket() -> None:
-    assert not {top(name) for name in imports("edge.protocol")} & {"starlette", "uvicorn", "asyncio", "ray", "storage"}
-
-
-def test_load_is_a_client() -> None:
-    assert {name for module in modules("load") for name in ours(module) if top(name) != "load"} == FOR_LOAD
+    outside = {"starlette", "uvicorn", "asyncio", "ray", "asyncpg", "redis"}
+    assert not {top(name) for name in closure("edge.ws.protocol")} & outside
 
 
 def test_settings_are_a_leaf() -> None:
-    assert ours("tavola.settings") <= {"tavola.failures", "tavola.keys"}
-    assert ours("tavola.keys") == set()
-    assert ours("tavola.failures") == set()
+    assert imports("config.settings") & modules().keys() <= {"config.failures", "config.keys"}
+
+
+def test_the_bare_names_are_not_importable() -> None:
+    """An installed Tavola has one name."""
+    names = ("actors", "edge", "games", "load", "storage")
+    script = f"import importlib.util as u, tavola; print([n for n in {names} if u.find_spec(n) is not None])"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == "[]"
 
 
 def test_sql_is_in_its_files() -> None:
     """Queries are named; nothing else speaks SQL."""
     words = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
-    for module in modules("actors", "edge", "games", "load"):
-        path = ROOT / (module.replace(".", "/") + ".py")
-        if path.exists():
+    for module, path in modules().items():
+        if top(module) in ("actors", "edge", "games", "load"):
             texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
             assert not [t for t in texts if isinstance(t, str) and t.lstrip().startswith(words)], module

@@ -10,8 +10,8 @@ import os
 import signal
 from pathlib import Path
 
-from load.faults.proxy import Proxy
-from load.processes import Stack, read_stack
+from tavola.load.faults.proxy import Proxy
+from tavola.load.measure.processes import RunningStack, read_stack
 
 BACK_WITHIN_S = 60.0
 LOOK_S = 0.1
@@ -70,5 +70,5 @@ class FoundServers:
         stack = self._stack()
         return stack.roots().get(kind, []) if stack is not None else []
 
-    def _stack(self) -> Stack | None:
+    def _stack(self) -> RunningStack | None:
         return read_stack(self._data_dir)

@@ -10,9 +10,9 @@ from random import Random
 import msgspec
 import redis.exceptions
 
-from load.faults.found import CannotBreak
-from load.faults.kinds import KINDS, Done
-from load.faults.targets import Site
+from tavola.load.faults.found import CannotBreak
+from tavola.load.faults.kinds import KINDS, FaultDone
+from tavola.load.faults.targets import Site
 
 AT_ONCE = 3
 """Faults that may overlap; who has to wait is late, and nothing is left out for it."""
@@ -117,7 +117,7 @@ class Injector:
     async def _break(self, kind: str) -> None:
         act, _ = KINDS[kind]
         at = time.time()
-        done: Done | None
+        done: FaultDone | None
         try:
             done = await act(self._site, self._chance)
         except (ProcessLookupError, redis.exceptions.ConnectionError):

@@ -10,14 +10,14 @@ from typing import TypeAlias
 import msgspec
 import redis.asyncio
 
-from load.faults.targets import Site, freeze, kill, thaw
+from tavola.load.faults.targets import Site, freeze, kill, thaw
 
 MOVE = b'"type":"act"'
 """Stands in every commit of a player's move, in the command that is logged with it."""
 MOVE_WITHIN_S = 5.0
 
 
-class Done(msgspec.Struct, frozen=True):
+class FaultDone(msgspec.Struct, frozen=True):
     """What was done. `rooms` are those that it concerned, at the epochs that they had; `hurt` counts what was certainly
     lost by it (connections, messages, keys), where that is known."""
 
@@ -28,11 +28,11 @@ class Done(msgspec.Struct, frozen=True):
     """Of the edge that it was done to."""
 
 
-Kind: TypeAlias = Callable[[Site, Random], Awaitable[Done | None]]
+Kind: TypeAlias = Callable[[Site, Random], Awaitable[FaultDone | None]]
 """None: there was nothing to break just now."""
 
 
-async def actor_kill(site: Site, chance: Random) -> Done | None:
+async def actor_kill(site: Site, chance: Random) -> FaultDone | None:
     """A room actor dies at once (SIGKILL)."""
     actors = await site.actors()
     if not actors:
@@ -40,10 +40,10 @@ async def actor_kill(site: Site, chance: Random) -> Done | None:
     pid = chance.choice(actors).pid
     rooms = await _rooms_of(site, pid)
     kill(pid)
-    return Done(f"killed actor {pid}", rooms)
+    return FaultDone(f"killed actor {pid}", rooms)
 
 
-async def actor_freeze(site: Site, chance: Random) -> Done | None:
+async def actor_freeze(site: Site, chance: Random) -> FaultDone | None:
     """A room actor stands still for longer than others wait for it, and then goes on as if nothing had been."""
     actors = await site.actors()
     if not actors:
@@ -55,84 +55,84 @@ async def actor_freeze(site: Site, chance: Random) -> Done | None:
         await asyncio.sleep(seconds)
     finally:
         thaw(pid)
-    return Done(f"froze actor {pid} for {seconds:.1f} s", rooms)
+    return FaultDone(f"froze actor {pid} for {seconds:.1f} s", rooms)
 
 
-async def edge_kill(site: Site, chance: Random) -> Done | None:
+async def edge_kill(site: Site, chance: Random) -> FaultDone | None:
     """An edge dies at once, while another one stands."""
     edges = site.edges()
     if len(edges) < max(2, site.edge_count()):
         return None
     pid = chance.choice(list(edges))
     kill(pid)
-    return Done(f"killed edge {pid}", url=edges[pid])
+    return FaultDone(f"killed edge {pid}", url=edges[pid])
 
 
-async def redis_restart(site: Site, chance: Random) -> Done:
+async def redis_restart(site: Site, chance: Random) -> FaultDone:
     away_s = chance.uniform(0.0, 1.5)
     await site.servers.restart_redis(away_s)
-    return Done(f"restarted Redis, away for {away_s:.1f} s")
+    return FaultDone(f"restarted Redis, away for {away_s:.1f} s")
 
 
-async def redis_flush(site: Site, chance: Random) -> Done:
+async def redis_flush(site: Site, chance: Random) -> FaultDone:
     """Everything in Redis is gone."""
     async with redis.asyncio.Redis.from_url(site.servers.redis_url) as client:
         keys = int(await client.dbsize())
         await client.flushall()
-    return Done(f"flushed {keys} keys of Redis", hurt=keys)
+    return FaultDone(f"flushed {keys} keys of Redis", hurt=keys)
 
 
-async def redis_cut(site: Site, chance: Random) -> Done | None:
+async def redis_cut(site: Site, chance: Random) -> FaultDone | None:
     """Every connection to Redis is cut, with what was on its way."""
     if site.servers.channel is None:
         return None
     cut = site.servers.channel.cut()
-    return Done(f"cut {cut} connections to Redis", hurt=cut)
+    return FaultDone(f"cut {cut} connections to Redis", hurt=cut)
 
 
-async def postgres_restart(site: Site, chance: Random) -> Done:
+async def postgres_restart(site: Site, chance: Random) -> FaultDone:
     away_s = chance.uniform(0.0, 1.0)
     await site.servers.restart_postgres(away_s)
-    return Done(f"restarted Postgres, away for {away_s:.1f} s")
+    return FaultDone(f"restarted Postgres, away for {away_s:.1f} s")
 
 
-async def postgres_crash(site: Site, chance: Random) -> Done:
+async def postgres_crash(site: Site, chance: Random) -> FaultDone:
     """Postgres dies at once (SIGKILL), and recovers from its write-ahead log."""
     await site.servers.crash_postgres(0.0)
-    return Done("killed Postgres")
+    return FaultDone("killed Postgres")
 
 
-async def postgres_terminate(site: Site, chance: Random) -> Done:
+async def postgres_terminate(site: Site, chance: Random) -> FaultDone:
     """The database ends sessions, whatever they are at: some of them, or all."""
     [row] = await site.truth.rows("terminate", chance.choice([0.3, 1.0]))
-    return Done(f"terminated {row[0]} sessions of Postgres", hurt=row[0])
+    return FaultDone(f"terminated {row[0]} sessions of Postgres", hurt=row[0])
 
 
-async def postgres_cut(site: Site, chance: Random) -> Done | None:
+async def postgres_cut(site: Site, chance: Random) -> FaultDone | None:
     """Every connection to Postgres is cut, with what was on its way: commits that happened, and some that did not."""
     if site.servers.database is None:
         return None
     cut = site.servers.database.cut()
-    return Done(f"cut {cut} connections to Postgres", hurt=cut)
+    return FaultDone(f"cut {cut} connections to Postgres", hurt=cut)
 
 
-async def commit_reply_lost(site: Site, chance: Random) -> Done | None:
+async def commit_reply_lost(site: Site, chance: Random) -> FaultDone | None:
     """A move is committed, and whoever committed it is not told."""
     wire = site.servers.database
     if wire is None or not await wire.lose("reply", MOVE, MOVE_WITHIN_S):
         return None
-    return Done("lost the answer to a commit", hurt=1)
+    return FaultDone("lost the answer to a commit", hurt=1)
 
 
-async def commit_lost(site: Site, chance: Random) -> Done | None:
+async def commit_lost(site: Site, chance: Random) -> FaultDone | None:
     """A commit is sent and never arrives, which looks just the same."""
     wire = site.servers.database
     if wire is None or not await wire.lose("request", MOVE, MOVE_WITHIN_S):
         return None
-    return Done("lost a commit", hurt=1)
+    return FaultDone("lost a commit", hurt=1)
 
 
-async def net_delay(site: Site, chance: Random) -> Done | None:
+async def net_delay(site: Site, chance: Random) -> FaultDone | None:
     """The way to Postgres, or to Redis, is slow for a while."""
     proxy, name = chance.choice([(site.servers.database, "Postgres"), (site.servers.channel, "Redis")])
     if proxy is None:
@@ -141,19 +141,19 @@ async def net_delay(site: Site, chance: Random) -> Done | None:
     async with proxy.slow(delay_s):
         await asyncio.sleep(seconds)
     what = f"delayed {name} by {delay_s * 1000:.0f} ms for {seconds:.1f} s"
-    return Done(what, hurt=proxy.delayed - before)
+    return FaultDone(what, hurt=proxy.delayed - before)
 
 
-async def client_drop(site: Site, chance: Random) -> Done:
+async def client_drop(site: Site, chance: Random) -> FaultDone:
     """Some players lose their connection."""
     dropped = site.drop_clients(chance.uniform(0.05, 0.3))
-    return Done(f"dropped {dropped} clients", hurt=dropped)
+    return FaultDone(f"dropped {dropped} clients", hurt=dropped)
 
 
-async def client_storm(site: Site, chance: Random) -> Done:
+async def client_storm(site: Site, chance: Random) -> FaultDone:
     """Everybody loses his connection at once."""
     dropped = site.drop_clients(1.0)
-    return Done(f"dropped all {dropped} clients", hurt=dropped)
+    return FaultDone(f"dropped all {dropped} clients", hurt=dropped)
 
 
 KINDS: dict[str, tuple[Kind, float]] = {

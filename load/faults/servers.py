@@ -8,10 +8,10 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from load.faults.proxy import Proxy
-from load.proof.truth import Truth
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
+from tavola.load.evidence.truth import Truth
+from tavola.load.faults.proxy import Proxy
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
 
 
 class OwnServers:
@@ -26,7 +26,7 @@ class OwnServers:
         self.channel: Proxy | None = None
 
     async def start(self) -> None:
-        """On return both answer. Raises tavola.server.NotStarted."""
+        """On return both answer. Raises tavola.stack.server.NotStarted."""
         self.database_url, self.redis_url = await asyncio.gather(self._postgres.start(), self._redis.start())
         truth = Truth(self._postgres.superuser_url)
         await truth.rows("keep_commit_times")

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import msgspec
 import psutil
 
-from load.faults.proxy import Proxy
-from load.processes import read_stack
-from load.proof.truth import Truth
+from tavola.load.evidence.truth import Truth
+from tavola.load.faults.proxy import Proxy
+from tavola.load.measure.processes import read_stack
 
 
 class Owner(msgspec.Struct, frozen=True):

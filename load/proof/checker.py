@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from load.proof import once, order, secrecy, table, visible
-from load.proof.evidence import Room, Text
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.evidence.evidence import RecordedRoom, Text
+from tavola.load.proof import once, order, secrecy, table, visible
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 SHOWN_OF_EACH = 20
 """Findings of one promise in one room that are kept; a single mistake may show in every frame."""
@@ -40,7 +40,7 @@ class Looked(msgspec.Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def check_room(room: Room) -> list[Finding]:
+def check_room(room: RecordedRoom) -> list[Finding]:
     """Everything that is wrong with one room."""
     ledger = Ledger(room.log)
     found: list[Finding] = []
@@ -53,7 +53,9 @@ def check_room(room: Room) -> list[Finding]:
     return found
 
 
-def _readable(judge: Callable[[Room, Ledger], Iterator[Finding]], room: Room, ledger: Ledger) -> Iterator[Finding]:
+def _readable(
+    judge: Callable[[RecordedRoom, Ledger], Iterator[Finding]], room: RecordedRoom, ledger: Ledger
+) -> Iterator[Finding]:
     """What a judge finds; a log in which he cannot find his way is a finding too."""
     try:
         yield from judge(room, ledger)
@@ -68,7 +70,7 @@ def check_texts(texts: list[Text], tokens: dict[str, str], known: Mapping[bytes,
     return list(secrecy.judge_texts(texts, tokens, known))
 
 
-def looked_at(room: Room) -> Looked:
+def looked_at(room: RecordedRoom) -> Looked:
     return Looked(
         rooms=1,
         clients=len(room.diaries),

@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from load.frames import Json
-from load.merge import merge
-from load.proof.evidence import Row
+from tavola.load.client.frames import Json
+from tavola.load.client.merge import merge
+from tavola.load.evidence.evidence import Row
 
 Audience = Literal["inside", "outside"]
 TOKENS = frozenset({"rejoin_token", "seat_token"})
 """Members that an edge adds for one viewer; the log holds none of them."""
 
 
-class Part(msgspec.Struct, frozen=True):
+class LedgerPart(msgspec.Struct, frozen=True):
     """What one viewer, or everybody outside, is shown of an update."""
 
     events: list[Json] | None = None
@@ -30,7 +30,7 @@ class Part(msgspec.Struct, frozen=True):
     audience: Audience | None = None
 
 
-class Entry:
+class LedgerEntry:
     """One row of the log, read."""
 
     def __init__(self, row: Row) -> None:
@@ -50,18 +50,18 @@ class Entry:
         return msgspec.json.decode(self.row.command, type=Json)
 
     @cached_property
-    def outside(self) -> Part:
-        return _part(msgspec.json.decode(self.row.outside)) if self.row.outside else Part()
+    def outside(self) -> LedgerPart:
+        return _part(msgspec.json.decode(self.row.outside)) if self.row.outside else LedgerPart()
 
     @cached_property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, LedgerPart]:
         if not self.row.private:
             return {}
         return {user: _part(fields) for user, fields in msgspec.json.decode(self.row.private).items()}
 
     def shown(self, user: str, audience: Audience) -> tuple[list[Json], Json]:
         """Events and patch for `user`, who is in `audience` after this update."""
-        part = self.parts.get(user, Part())
+        part = self.parts.get(user, LedgerPart())
         if part.audience is not None:
             return part.events or [], part.patch or {}
         if audience == "inside":
@@ -75,7 +75,7 @@ class Ledger:
     """All of a room's log. Nothing is assumed of it but that its rows can be read."""
 
     def __init__(self, log: list[Row]) -> None:
-        self.entries = {row.seq: Entry(row) for row in log}
+        self.entries = {row.seq: LedgerEntry(row) for row in log}
         self.last = max(self.entries, default=0)
         self._moves: dict[str, list[tuple[int, Audience]]] = {}
         for entry in self.entries.values():
@@ -93,7 +93,7 @@ class Ledger:
         """Raises KeyError when there is no such row."""
         return self.entries[seq].shown(user, self.audience(user, seq))
 
-    def tables(self) -> Iterator[tuple[Entry, Json, Json]]:
+    def tables(self) -> Iterator[tuple[LedgerEntry, Json, Json]]:
         """Each update with what those inside saw before it (`turn` alone) and after it (all; changed in place)."""
         view: Json = {}
         for seq in sorted(self.entries):
@@ -114,5 +114,5 @@ def without_tokens(value: Any) -> Any:
             return value
 
 
-def _part(fields: list[Any]) -> Part:
-    return Part(fields[0], fields[1], fields[2] if len(fields) > 2 else None)
+def _part(fields: list[Any]) -> LedgerPart:
+    return LedgerPart(fields[0], fields[1], fields[2] if len(fields) > 2 else None)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from load.proof.evidence import Note, Room, decoded
-from load.proof.findings import Finding
-from load.proof.ledger import Entry, Ledger
+from tavola.load.evidence.evidence import Note, RecordedRoom, decoded
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger, LedgerEntry
 
 COMMANDS_APART = frozenset({"authenticate", "join_room", "leave_room", "resync", "heartbeat"})
 """Frames of a client that are no commands."""
@@ -39,10 +39,10 @@ class Sent(msgspec.Struct):
         return not self.acks and not self.idle and self.refused is None and "answered" not in self.frame
 
 
-def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     sent = commands(room)
     ended = {diary.user: max((note.at for note in diary.notes), default=0.0) for diary in room.diaries}
-    effects: dict[tuple[str, str], list[Entry]] = {}
+    effects: dict[tuple[str, str], list[LedgerEntry]] = {}
     for entry in ledger.entries.values():
         if entry.row.user:
             effects.setdefault((entry.row.user, entry.row.command_id), []).append(entry)
@@ -59,7 +59,7 @@ def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
             yield Finding("P3", room.id, entries[0].seq, f"command {command_id} took effect, and nobody sent it")
 
 
-def commands(room: Room) -> dict[tuple[str, str], Sent]:
+def commands(room: RecordedRoom) -> dict[tuple[str, str], Sent]:
     """What was sent, by user and command id. Several connections of a user are one."""
     sent: dict[tuple[str, str], Sent] = {}
     notes = sorted(((note.at, diary, note) for diary in room.diaries for note in diary.notes), key=lambda each: each[0])
@@ -95,7 +95,7 @@ def _answered(command: Sent, frame: dict[str, object], at: float) -> None:
         command.refused = code
 
 
-def _told(room: Room, command: Sent, effects: list[Entry]) -> Iterator[Finding]:
+def _told(room: RecordedRoom, command: Sent, effects: list[LedgerEntry]) -> Iterator[Finding]:
     what = command.what
     for seq in dict.fromkeys(command.acks):
         if not effects:

@@ -8,18 +8,18 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from load.checks import APART
-from load.follower import Fault, Follower
-from load.frames import Hydrated, Json, Update, Updates, decode_full
-from load.merge import difference, merge
-from load.proof.evidence import Diary, Room, decoded, users
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.checks.verdict import APART
+from tavola.load.client.follower import Fault, Follower
+from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.merge import difference, merge
+from tavola.load.evidence.evidence import Diary, RecordedRoom, decoded, users
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 TOO_SLOW = b"4503"
 
 
-def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     for seq in range(1, ledger.last + 1):
         if seq not in ledger.entries:
             yield Finding("P4", room.id, seq, "the log has a hole")
@@ -60,7 +60,7 @@ class _Complaints:
         self.faults.append(fault)
 
 
-def _in_order(room: Room, diary: Diary) -> Iterator[Finding]:
+def _in_order(room: RecordedRoom, diary: Diary) -> Iterator[Finding]:
     """A client's frames, taken in as a client does."""
     complaints = _Complaints()
     follower: Follower[Json, list[Json]] = Follower(_Nothing(), complaints)
@@ -95,7 +95,7 @@ def _in_order(room: Room, diary: Diary) -> Iterator[Finding]:
         )
 
 
-def _views(room: Room, ledger: Ledger, user: str) -> Iterator[Finding]:
+def _views(room: RecordedRoom, ledger: Ledger, user: str) -> Iterator[Finding]:
     """All full views that a user was given, against the first of them with everything since merged into it."""
     fresh = sorted(_full_views(room, user), key=lambda view: int(view["seq"]))
     if not fresh:
@@ -114,7 +114,7 @@ def _views(room: Room, ledger: Ledger, user: str) -> Iterator[Finding]:
             held = copy.deepcopy(view)
 
 
-def _full_views(room: Room, user: str) -> Iterator[Json]:
+def _full_views(room: RecordedRoom, user: str) -> Iterator[Json]:
     for diary in room.diaries:
         if diary.user != user:
             continue

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from load.proof.evidence import Room
-from load.proof.once import Sent
+from tavola.load.evidence.evidence import RecordedRoom
+from tavola.load.proof.once import Sent
 
 
 class Pulse(msgspec.Struct):
@@ -20,7 +20,7 @@ class Pulse(msgspec.Struct):
     back: list[tuple[float, float]] = []
 
 
-def pulse(room: Room, commands: Iterable[Sent]) -> Pulse:
+def pulse(room: RecordedRoom, commands: Iterable[Sent]) -> Pulse:
     moves = sorted(
         (command.acked_at, command.at)
         for command in commands

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from load.frames import Json
-from load.holdem import cards_in, cards_of
-from load.proof.evidence import Diary, Room, Row, Text, decoded, users
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger
+from tavola.load.checks.holdem import cards_in, cards_of
+from tavola.load.client.frames import Json
+from tavola.load.evidence.evidence import Diary, RecordedRoom, Row, Text, decoded, users
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger
 
 K = TypeVar("K")
 RECENT = 20
@@ -36,14 +36,14 @@ class Mark(msgspec.Struct, frozen=True):
     what: str
 
 
-def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     yield from _tokens(room)
     yield from _entropy(room)
     if room.game == "holdem":
         yield from _cards(room, ledger)
 
 
-def marks(room: Room) -> dict[bytes, Mark]:
+def marks(room: RecordedRoom) -> dict[bytes, Mark]:
     """By what they are known in a text: the first digits of each entropy that was drawn here, and of each token that
     was given to somebody the end, which is its signature if it has one."""
     known = {_digits(row.entropy): Mark(room.id, row.seq, "the entropy that was drawn here") for row in _drawn(room)}
@@ -71,7 +71,7 @@ def judge_texts(texts: Iterable[Text], tokens: dict[str, str], known: Mapping[by
 # Tokens
 
 
-def _tokens(room: Room) -> Iterator[Finding]:
+def _tokens(room: RecordedRoom) -> Iterator[Finding]:
     """What was given to one user must not come to another."""
     held = {diary.user: _held(room, diary.user) for diary in room.diaries}
     for diary in room.diaries:
@@ -88,7 +88,7 @@ def _tokens(room: Room) -> Iterator[Finding]:
                 yield Finding("P5", room.id, 0, f"a token of user {user} was on the channel")
 
 
-def _held(room: Room, user: str) -> set[bytes]:
+def _held(room: RecordedRoom, user: str) -> set[bytes]:
     tokens: set[bytes] = set()
     for diary in room.diaries:
         if diary.user == user:
@@ -109,7 +109,7 @@ def _held(room: Room, user: str) -> set[bytes]:
 # Entropy
 
 
-def _entropy(room: Room) -> Iterator[Finding]:
+def _entropy(room: RecordedRoom) -> Iterator[Finding]:
     known = {_digits(row.entropy): row.seq for row in _drawn(room)}
     raw = {row.entropy[: _HEX // 2]: row.seq for row in _drawn(room)}
     if not known:
@@ -127,7 +127,7 @@ def _entropy(room: Room) -> Iterator[Finding]:
             yield Finding("P5", room.id, seq, "the entropy that was drawn here was on the channel")
 
 
-def _drawn(room: Room) -> list[Row]:
+def _drawn(room: RecordedRoom) -> list[Row]:
     return [row for row in room.log if len(row.entropy) >= _HEX // 2]
 
 
@@ -187,7 +187,7 @@ class _Known:
         return known
 
 
-def _cards(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def _cards(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     known = _Known(ledger)
     for entry in ledger.entries.values():
         public = entry.row.events.encode() + entry.row.patch.encode()
@@ -201,7 +201,7 @@ def _cards(room: Room, ledger: Ledger) -> Iterator[Finding]:
         yield from _cards_on_channel(room, known, message.data)
 
 
-def _cards_of_client(room: Room, known: _Known, diary: Diary) -> Iterator[Finding]:
+def _cards_of_client(room: RecordedRoom, known: _Known, diary: Diary) -> Iterator[Finding]:
     at = 0
     for note in diary.notes:
         if note.kind not in ("in", "fetched"):
@@ -221,7 +221,7 @@ def _cards_of_client(room: Room, known: _Known, diary: Diary) -> Iterator[Findin
             yield Finding("P5", room.id, last, f"{diary.name} was sent a card that he may not know, in `{kind}`")
 
 
-def _cards_on_channel(room: Room, known: _Known, data: bytes) -> Iterator[Finding]:
+def _cards_on_channel(room: RecordedRoom, known: _Known, data: bytes) -> Iterator[Finding]:
     """The channel carries each user's part; all that is for everybody must name no card that is not shown."""
     try:
         message = msgspec.msgpack.decode(data, type=list[Any])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from load.checks import Verdict, Witness
-from load.frames import Json
-from load.holdem import Chips
-from load.proof.evidence import Room
-from load.proof.findings import Finding
-from load.proof.ledger import Entry, Ledger
+from tavola.load.checks.holdem import Chips
+from tavola.load.checks.verdict import CheckRecorder, Verdict
+from tavola.load.client.frames import Json
+from tavola.load.evidence.evidence import RecordedRoom
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger, LedgerEntry
 
 
-def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     acted: dict[int, int] = {}
     view: Json = {}
     for entry, before, after in ledger.tables():
@@ -32,7 +32,7 @@ def _whole(turn: Json | None) -> Json | None:
     return turn if turn and turn.keys() >= {"number", "seat_index", "deadline_ms", "timebank_ms"} else None
 
 
-def _turn(room: Room, entry: Entry, turn: Json | None, acted: dict[int, int]) -> Iterator[Finding]:
+def _turn(room: RecordedRoom, entry: LedgerEntry, turn: Json | None, acted: dict[int, int]) -> Iterator[Finding]:
     """Each turn is used once, by its player, or by the clock when its time was over."""
     kind = entry.command.get("type")
     if turn is None or (kind != "act" and entry.row.user):
@@ -50,7 +50,7 @@ def _turn(room: Room, entry: Entry, turn: Json | None, acted: dict[int, int]) ->
             yield Finding("P6", room.id, entry.seq, f"an automatic action {over - entry.row.at} ms before it was due")
 
 
-def _clock(room: Room, entry: Entry, before: Json | None, after: Json | None) -> Iterator[Finding]:
+def _clock(room: RecordedRoom, entry: LedgerEntry, before: Json | None, after: Json | None) -> Iterator[Finding]:
     """Who had to act when a room was recovered has no less time afterwards."""
     if entry.command.get("type") != "recover" or before is None or after is None:
         return
@@ -59,7 +59,7 @@ def _clock(room: Room, entry: Entry, before: Json | None, after: Json | None) ->
         yield Finding("P6", room.id, entry.seq, f"a player was charged {lost_ms} ms for a crash")
 
 
-def _seats(room: Room, entry: Entry, view: Json) -> Iterator[Finding]:
+def _seats(room: RecordedRoom, entry: LedgerEntry, view: Json) -> Iterator[Finding]:
     if "seats" not in entry.patch:
         return
     seated = [seat["user_id"] for seat in (view.get("seats") or {}).values() if "user_id" in seat]
@@ -67,7 +67,7 @@ def _seats(room: Room, entry: Entry, view: Json) -> Iterator[Finding]:
         yield Finding("P6", room.id, entry.seq, f"user {user} sits in {seated.count(user)} seats")
 
 
-def _stored_seats(room: Room, ledger: Ledger, view: Json) -> Iterator[Finding]:
+def _stored_seats(room: RecordedRoom, ledger: Ledger, view: Json) -> Iterator[Finding]:
     if room.state is None:
         return
     shown = sorted((int(index), seat.get("user_id")) for index, seat in (view.get("seats") or {}).items())
@@ -75,7 +75,7 @@ def _stored_seats(room: Room, ledger: Ledger, view: Json) -> Iterator[Finding]:
         yield Finding("P6", room.id, ledger.last, f"seats as told: {shown}; as stored: {room.seats}")
 
 
-def _chips(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def _chips(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     verdict = Verdict()
     watch: Chips | None = None
     for entry, _, view in ledger.tables():
@@ -86,7 +86,7 @@ def _chips(room: Room, ledger: Ledger) -> Iterator[Finding]:
             brought = [seat["chips"] for seat in seats.values() if "chips" in seat]
             if not brought:
                 continue
-            watch = Chips(Witness(verdict, room.id, ""), brought[0])
+            watch = Chips(CheckRecorder(verdict, room.id, ""), brought[0])
         watch.updated(entry.seq, entry.events, view)
     for violation in verdict.violations:
         yield Finding("P6", room.id, violation.seq, violation.message)

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from load.proof.evidence import Diary, Note, Room, decoded
-from load.proof.findings import Finding
-from load.proof.ledger import Ledger, without_tokens
+from tavola.load.evidence.evidence import Diary, Note, RecordedRoom, decoded
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.ledger import Ledger, without_tokens
 
 
-def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     yield from _writers(room, ledger)
     for diary in room.diaries:
         for note in diary.notes:
@@ -22,7 +22,7 @@ def judge(room: Room, ledger: Ledger) -> Iterator[Finding]:
         yield from _message(room, ledger, message.at, message.data)
 
 
-def _writers(room: Room, ledger: Ledger) -> Iterator[Finding]:
+def _writers(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     epoch = 0
     for seq in sorted(ledger.entries):
         row = ledger.entries[seq].row
@@ -35,7 +35,7 @@ def _writers(room: Room, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("P2", room.id, ledger.last, f"the state is at {room.state.seq}, the log at {ledger.last}")
 
 
-def _frame(room: Room, ledger: Ledger, diary: Diary, note: Note) -> Iterator[Finding]:
+def _frame(room: RecordedRoom, ledger: Ledger, diary: Diary, note: Note) -> Iterator[Finding]:
     frame = decoded(note.data)
     who = diary.name
     match frame.get("type", "view"):
@@ -56,7 +56,7 @@ def _frame(room: Room, ledger: Ledger, diary: Diary, note: Note) -> Iterator[Fin
             yield from _too_soon(room, ledger, seq, note.at, f"in a view given to {who}")
 
 
-def _update(room: Room, ledger: Ledger, diary: Diary, at: float, frame: dict[str, Any]) -> Iterator[Finding]:
+def _update(room: RecordedRoom, ledger: Ledger, diary: Diary, at: float, frame: dict[str, Any]) -> Iterator[Finding]:
     seq, user, who = _seq(frame), diary.user, diary.name
     entry = ledger.entries.get(seq)
     if entry is None:
@@ -74,7 +74,7 @@ def _update(room: Room, ledger: Ledger, diary: Diary, at: float, frame: dict[str
         yield Finding("P1", room.id, seq, f"{who} was shown something else than was committed")
 
 
-def _message(room: Room, ledger: Ledger, at: float, data: bytes) -> Iterator[Finding]:
+def _message(room: RecordedRoom, ledger: Ledger, at: float, data: bytes) -> Iterator[Finding]:
     """A message on the channel: [room, seq, epoch, at, events, patch, outside, users]."""
     try:
         _, seq, epoch, made_at, events, patch, *_ = msgspec.msgpack.decode(data, type=list[Any])
@@ -93,7 +93,7 @@ def _message(room: Room, ledger: Ledger, at: float, data: bytes) -> Iterator[Fin
         yield Finding("P1", room.id, seq, "published something else than was committed")
 
 
-def _too_soon(room: Room, ledger: Ledger, seq: int, at: float, how: str) -> Iterator[Finding]:
+def _too_soon(room: RecordedRoom, ledger: Ledger, seq: int, at: float, how: str) -> Iterator[Finding]:
     entry = ledger.entries.get(seq)
     if entry is not None and entry.row.committed_at is not None and at < entry.row.committed_at:
         early_ms = (entry.row.committed_at - at) * 1000

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-
-from kit_browser import CHROMIUM, Balancer
-from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, async_playwright, expect
+
+from kit.browser import CHROMIUM, Balancer
+from kit.stack import ADMIN_SECRET, Stack
 
 expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
-async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+async def browser(anyio_backend: object) -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     async with async_playwright() as playwright:

@@ -15,11 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "faults"))
-
-from kit_browser import CHROMIUM, person, robots_room
-from kit_stack import Stack
 from playwright.async_api import Browser, Page, async_playwright
+
+from kit.browser import CHROMIUM, person, robots_room
+from kit.stack import Stack
 
 TIMES = 10
 LOBBY = ".quick button:not(:disabled)"

@@ -7,12 +7,10 @@ import json
 import re
 from typing import Any
 
-import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, Route, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import Balancer, Person, person, robots_room
+from kit.stack import ADMIN_SECRET, Stack
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit_stack import Stack
 from playwright.async_api import Browser, Route
+
+from kit.stack import Stack
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[1] / "edge" / "static" / "tavola.js"
@@ -40,10 +41,9 @@ def test_the_client_under_node() -> None:
     judge(node("run_checks.mjs"))
 
 
-@pytest.mark.anyio
 async def test_the_client_in_a_browser(browser: Browser) -> None:
     """At an address of nobody's, with the product's policy in force."""
-    from edge.pages import POLICY
+    from tavola.edge.rest.pages import POLICY
 
     files = {"/tavola.js": CLIENT.read_text(), "/client_checks.js": (HERE / "client_checks.js").read_text(), "/": ""}
 

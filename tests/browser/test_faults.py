@@ -7,11 +7,12 @@ from typing import Any
 
 import psutil
 import pytest
-from kit_browser import Balancer, Person, Room, person, robots_room
-from kit_stack import Stack, frozen, kill, lives, until
 from playwright.async_api import Browser, expect
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.browser import Balancer, Person, Room, person, robots_room
+from kit.stack import Stack, frozen, kill, lives, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUICK: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-import pytest
 from playwright.async_api import Browser, Route, expect
 
-from edge import pages
-
-pytestmark = pytest.mark.anyio
+from tavola.edge.rest import pages
 
 SCRIPT = """
 import { h, render } from "/static/dom.js";

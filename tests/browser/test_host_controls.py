@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_client import Api
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import Balancer, Person, person, robots_room
+from kit.client import Api
+from kit.stack import Stack, until
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&amp;\u202e{{7*7}}"
 

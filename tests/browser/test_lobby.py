@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-from kit_browser import Balancer, Person, person, robots_room
-from kit_stack import Stack
 from playwright.async_api import Browser, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import Balancer, Person, person, robots_room
+from kit.stack import Stack
 
 
 async def test_a_table_of_ones_own_and_a_friend_who_comes_by_its_code(browser: Browser, balancer: Balancer) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit_browser import DESKTOP, TELEPHONE, Balancer, Person, Room, person, robots_room
-from kit_stack import ADMIN_SECRET, Stack
 from playwright.async_api import Browser, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import DESKTOP, TELEPHONE, Balancer, Person, Room, person, robots_room
+from kit.stack import ADMIN_SECRET, Stack
 
 SERIOUS = {"serious", "critical"}
 

@@ -10,14 +10,14 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from edge import pages
+from tavola.edge.rest import pages
 
 LIMIT = 150 * 1024
 """Bytes over the wire for the whole application."""
 
 
 @pytest.fixture
-async def client(anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(anyio_backend: object) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(Starlette(routes=pages.routes(operator=True)))
     async with httpx.AsyncClient(transport=transport, base_url="http://tavola.test") as client:
         yield client
@@ -32,7 +32,6 @@ def test_the_whole_application_is_small() -> None:
         assert gzip.decompress(file.packed) == file.plain
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "path", ["/", "/room/ABCDEF", "/admin", "/static/app.js", "/static/table.css", "/static/tavola.d.ts"]
 )
@@ -48,7 +47,6 @@ async def test_the_policy_goes_with_everything(client: httpx.AsyncClient, path: 
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.anyio
 async def test_browsers_keep_what_they_have(client: httpx.AsyncClient) -> None:
     first = await client.get("/static/app.js")
     assert first.headers["cache-control"] == "no-cache"
@@ -62,7 +60,6 @@ async def test_browsers_keep_what_they_have(client: httpx.AsyncClient) -> None:
     assert plain.text == first.text
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/static/", "/static/none.js", "/static/../pages.py", "/static/%2e%2e/pages.py"])
 async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from kit_browser import CARD, Balancer, Person, Room, person, robots_room
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import CARD, Balancer, Person, Room, person, robots_room
+from kit.stack import Stack, until
 
 QUICK: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from kit_browser import Balancer, person, robots_room
-from kit_stack import Stack, until
 from playwright.async_api import Browser, expect
 
-pytestmark = pytest.mark.anyio
+from kit.browser import Balancer, person, robots_room
+from kit.stack import Stack, until
 
 SLOW: dict[str, Any] = {"turn_seconds": 300, "next_hand_seconds": 1}
 

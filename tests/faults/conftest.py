@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kit_stack import ADMIN_SECRET, Stack
 
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
+from kit.stack import ADMIN_SECRET, Stack
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from kit_stack import Stack, kill, until
-from kit_table import Table, table
+from kit.stack import Stack, kill, until
+from kit.table import Table, table
 
 KILLS = 21
 

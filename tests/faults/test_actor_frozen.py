@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from kit_client import Pending, Player
-from kit_stack import Owner, Stack, freeze, frozen, thaw, until
-from kit_table import HOLD_COMMITS, Table, table
 from redis.asyncio import Redis
 
-from actors.update import Update, decode
+from kit.client import Pending, Player
+from kit.stack import Owner, Stack, freeze, frozen, thaw, until
+from kit.table import HOLD_COMMITS, Table, table
+from tavola.actors.wire.update import Update, decode
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_a_command_in_its_line(stack: Stack) -> None:

@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from kit_client import Api, Player
-from kit_stack import Stack, kill, until
-from kit_table import Table, table
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from actors import update as codec
+from kit.client import Api, Player
+from kit.stack import Stack, kill, until
+from kit.table import Table, table
+from tavola.actors.wire import update as codec
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 POINTS = ("commit.before", "commit.after", "publish.after")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from kit.client import Api, Identity, Player
 from kit.roles import FIELDS, OK, VERDICTS, WHO, Who
-from kit_client import Api, Identity, Player
-from kit_stack import Stack
-from kit_table import open_room
+from kit.stack import Stack
+from kit.table import open_room
+from tavola.edge.rest.rooms_api import path_of, way_of
 
-from edge.rooms_api import path_of, way_of
-
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 
 async def test_whoever_it_is_not_for_is_refused_through_both_doors(stack: Stack) -> None:

@@ -1,6 +1,6 @@
 """cluster.yaml as an operator has it: Ray's own `ray up` starts a head and a worker with it, and people play there.
 
-Two folders stand for the machines (kit_door.py). The values that an operator fills in are filled in, the port of Ray is
+Two folders stand for the machines (door.py). The values that an operator fills in are filled in, the port of Ray is
 another one, and the machines have an installation already; all else is done as the file says.
 """
 
@@ -19,12 +19,13 @@ import psutil
 import pytest
 import ray
 import yaml  # type: ignore[import-untyped]
-from kit_client import Api, Player, reachable
-from kit_stack import FOREIGN, until
 
-from tavola.processes import STACK_MARK, free_port
+import kit.door
+from kit.client import Api, Player, reachable
+from kit.stack import FOREIGN, until
+from tavola.stack.processes import STACK_MARK, free_port
 
-pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 WORKER = "127.0.0.2"
@@ -49,7 +50,7 @@ class Machines:
         doors.mkdir()
         for name in ("ssh", "rsync"):
             door = doors / name
-            door.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("kit_door.py")} {name} "$@"\n')
+            door.write_text(f'#!/bin/sh\nexec {sys.executable} {kit.door.__file__} {name} "$@"\n')
             door.chmod(0o755)
         for machine in (self.head, WORKER):
             home = folder / machine

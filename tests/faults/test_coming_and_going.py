@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from kit_client import Json, Player, reachable
-from kit_stack import Stack, kill, until
-from kit_table import BUY_IN, Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.client import Json, Player, reachable
+from kit.stack import Stack, kill, until
+from kit.table import BUY_IN, Table, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ABSENCES = ("player_away", "player_reconnected", "player_disconnected", "seat_freed")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kit_stack import Stack
-from kit_table import table
 from redis.asyncio import Redis
 
-from tavola.local_ray import LocalRay
+from kit.stack import Stack
+from kit.table import table
+from tavola.stack.local_ray import LocalRay
 
-pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 SERVERS = {"postgres", "redis-server", "gcs_server", "raylet"}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit_client import Json, Player, reachable
-from kit_stack import Stack, kill, until
-from kit_table import HOLD_COMMITS, Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.client import Json, Player, reachable
+from kit.stack import Stack, kill, until
+from kit.table import HOLD_COMMITS, Table, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_with_a_command_under_way(stack: Stack) -> None:

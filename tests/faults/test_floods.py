@@ -1,20 +1,16 @@
-"""Every flood that `load.floods` knows, against a whole stack: two play on meanwhile, and no log is filled."""
+"""Every flood that `load.bench.floods` knows, against a whole stack: two play on meanwhile, and no log is filled."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import pytest
-from kit_client import Api
-from kit_stack import Stack, until
+from kit.client import Api
+from kit.stack import Stack, until
+from tavola.load.bench.floods.attacks import FLOODS
+from tavola.load.bench.floods.honest import Noticed, seated
+from tavola.load.bench.floods.run import flooding, target_of
 
-from load.floods.attacks import FLOODS
-from load.floods.honest import Noticed, seated
-from load.floods.run import flooding, target_of
-
-pytestmark = pytest.mark.anyio
-
-LOG_LIMIT = 20_000
+LOG_LIMIT = 100_000
 """Bytes of an edge's log that all floods together may cause."""
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import psutil
 import pytest
-from kit_stack import Stack, kill, lives
-from kit_table import Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.stack import Stack, kill, lives
+from kit.table import Table, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_an_actor_dies_alone(cold: Stack) -> None:

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from kit_client import Api, Identity
-from kit_stack import Stack
 from websockets.asyncio.client import ClientConnection, connect
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+from kit.client import Api, Identity
+from kit.stack import Stack
+
+pytestmark = [pytest.mark.slow]
 
 
 class Raw:

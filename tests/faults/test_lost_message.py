@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from kit_stack import Stack, frozen, kill, until
-from kit_table import table
 from redis.asyncio import Redis
 
-from actors.commands import RoomId
-from actors.load import update_of
-from actors.update import Part, Update, encode
-from storage.sealing import Sealer
-from tavola.keys import Purpose, Secrets
+from kit.stack import Stack, frozen, kill, until
+from kit.table import table
+from tavola.actors.room.codec import update_of
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.update import MemberView, Update, encode
+from tavola.config.keys import Purpose, Secrets
+from tavola.storage.sealing import Sealer
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROMISED_S = 0.3
 MARGIN = 5
@@ -158,4 +158,4 @@ async def _refused(redis: Redis) -> int:
 
 def _forged(room: str, seq: int) -> Update:
     lie = b'[{"kind":"chat","text":"FORGED"}]'
-    return Update(room, seq, 99, 0, lie, b'{"game":{"FORGED":true}}', Part(lie), {})  # type: ignore[arg-type]
+    return Update(room, seq, 99, 0, lie, b'{"game":{"FORGED":true}}', MemberView(lie), {})  # type: ignore[arg-type]

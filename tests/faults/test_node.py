@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tavola.processes import free_port
+from tavola.stack.processes import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -9,10 +9,11 @@ import sys
 from typing import Any
 
 import pytest
-from kit_stack import Stack
-from kit_table import table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+from kit.stack import Stack
+from kit.table import table
+
+pytestmark = [pytest.mark.slow]
 
 
 async def tavola(stack: Stack, *words: str) -> tuple[int, str]:

@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 import pytest
-from kit_client import Api, Identity, Player
-from kit_stack import Stack, until
-from kit_table import CARD, open_room, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+from kit.client import Api, Identity, Player
+from kit.stack import Stack, until
+from kit.table import CARD, open_room, table
+
+pytestmark = [pytest.mark.slow]
 
 
 async def _newcomer(player: Player, host: Player) -> None:

@@ -7,10 +7,11 @@ import time
 
 import psutil
 import pytest
-from kit_stack import Owner, Stack, frozen, lives, until
-from kit_table import table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.stack import Owner, Stack, frozen, lives, until
+from kit.table import table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])

@@ -16,14 +16,15 @@ import httpx
 import jwt
 import psutil
 import pytest
-from kit_client import Api, Identity, Json
-from kit_stack import Stack, until
-from kit_table import Table, open_room, table
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.client import Api, Identity, Json
+from kit.stack import Stack, until
+from kit.table import Table, open_room, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATIENCE_S = 40.0
 FRAME_LIMIT = 32 * 1024
@@ -549,13 +550,11 @@ async def test_talking_faster_than_anybody_can_read(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("nothing_changes")
 async def test_a_message_in_crumbs(scene: Scene) -> None:
-    """A hundred thousand frames of one byte each: whoever else is at the edge is answered meanwhile."""
+    """A hundred thousand frames of one byte each are too many: whoever else is at the edge is answered meanwhile."""
     async with raw(scene.url) as bare, raw(scene.url, scene.zoe) as other:
         bare.transport.write(_masked(0x01, b"x") + _masked(0x00, b"x") * 100_000)
-        await until(lambda: not bare.transport.get_write_buffer_size(), "all of it is sent")
         assert await alive(other)
-        bare.transport.write(_masked(0x00, b"") * 100_000 + _masked(0x00, b"x") * 100_000)
-        assert await closed(bare) == 1009
+        assert await closed(bare) == 4429
         assert await alive(other)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from kit_client import Api, Identity, Json
-from kit_stack import Stack
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.client import Api, Identity, Json
+from kit.stack import Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PEOPLE = 20
 

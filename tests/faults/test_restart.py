@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from kit_client import Api, Json
-from kit_stack import Stack
-from kit_table import HOLD_COMMITS, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+from kit.client import Api, Json
+from kit.stack import Stack
+from kit.table import HOLD_COMMITS, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 async def test_the_hand_goes_on(cold: Stack) -> None:

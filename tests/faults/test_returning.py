@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from kit_client import Api, Json, Player, reachable
-from kit_stack import Stack, kill, until
-from kit_table import Table, open_room, table
-from kit_tokens import Returning
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+from kit.client import Api, Json, Player, reachable
+from kit.stack import Stack, kill, until
+from kit.table import Table, open_room, table
+from kit.tokens import Returning
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def _lasting(view: Json) -> Any:

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from kit_client import Api, Identity, Json, Player
-from kit_stack import Stack
-from kit_table import open_room
-from kit_tokens import Returning, raw
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+from kit.client import Api, Identity, Json, Player
+from kit.stack import Stack
+from kit.table import open_room
+from kit.tokens import Returning, raw
+
+pytestmark = [pytest.mark.slow]
 
 
 class Scene:

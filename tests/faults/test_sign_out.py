@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from kit_client import Api
-from kit_stack import Stack
 from test_refusals import closed, heard, raw
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.client import Api
+from kit.stack import Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN_S = 10.0
 """Edges look once a second; tests run on busy machines."""

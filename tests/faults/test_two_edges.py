@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kit_stack import Stack, kill, until
-from kit_table import Table, table
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+from kit.stack import Stack, kill, until
+from kit.table import Table, table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_one_placement_wins(stack: Stack) -> None:

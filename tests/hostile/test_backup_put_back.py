@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +13,11 @@ import httpx
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+from kit.client import Player
+from kit.stack import Stack, frozen, kill, lives, until
+from kit.table import Table, table
 
-from kit_client import Player
-from kit_stack import Stack, frozen, kill, lives, until
-from kit_table import Table, table
-
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 import pytest
-from kit.doors import Doors, Person, doors
-from kit.hosts import run
 
-from edge.connection import CHANGE_BURST, CHANGE_RATE
+from kit.doors import Doors, Person, doors
+from tavola.edge.ws.connection import CHANGE_BURST, CHANGE_RATE
 
 
 async def _watcher(at: Doors) -> tuple[Person, Person, dict[str, Any]]:
@@ -21,46 +20,40 @@ async def _watcher(at: Doors) -> tuple[Person, Person, dict[str, Any]]:
     return ann, bob, room
 
 
-def test_coming_and_going_is_not_free(database_url: str, redis_url: str) -> None:
+async def test_coming_and_going_is_not_free(database_url: str, redis_url: str) -> None:
     """Over two sockets and REST, one user alternates between watching and not; a bystander is sent little of it."""
 
-    async def main() -> None:
-        async with doors(database_url, redis_url) as at:
-            began = time.monotonic()
-            ann, bob, room = await _watcher(at)
-            path = f"/api/rooms/{room['id']}/spectate"
-            bystander, one, two = await at.socket(ann), await at.socket(bob), await at.socket(bob)
-            await bystander.joins(room["id"])
-            answers: list[dict[str, Any]] = []
-            for number in range(100):
-                answers.append(await one.does("stop_spectating", room["id"], f"off{number}"))
-                answers.append(await two.does("spectate", room["id"], f"on{number}"))
-            waits = [frame["retry_after_ms"] for frame in answers if frame.get("code") == "rate_limited"]
-            assert min(waits) > 0
-            assert await at.refused("POST", path, bob, {}) == "rate_limited"
-            assert await at.refused("DELETE", path, bob) == "rate_limited"
-            most = CHANGE_BURST + CHANGE_RATE * (time.monotonic() - began)
-            assert len(answers) - len(waits) <= most
-            assert len(await at.log(room["id"])) <= most
-            assert sum(frame["type"] == "update" for frame in bystander.payloads) <= most
-            assert (await bystander.does("chat", room["id"], "me", text="I may"))["type"] == "ack", "nobody else waits"
-            other = await at.opened(bob)
-            assert "seq" in await at.ok("POST", f"/api/rooms/{other['id']}/pause", bob), "nor they in another room"
-
-    run(main())
+    async with doors(database_url, redis_url) as at:
+        began = time.monotonic()
+        ann, bob, room = await _watcher(at)
+        path = f"/api/rooms/{room['id']}/spectate"
+        bystander, one, two = await at.socket(ann), await at.socket(bob), await at.socket(bob)
+        await bystander.joins(room["id"])
+        answers: list[dict[str, Any]] = []
+        for number in range(100):
+            answers.append(await one.does("stop_spectating", room["id"], f"off{number}"))
+            answers.append(await two.does("spectate", room["id"], f"on{number}"))
+        waits = [frame["retry_after_ms"] for frame in answers if frame.get("code") == "rate_limited"]
+        assert min(waits) > 0
+        assert await at.refused("POST", path, bob, {}) == "rate_limited"
+        assert await at.refused("DELETE", path, bob) == "rate_limited"
+        most = CHANGE_BURST + CHANGE_RATE * (time.monotonic() - began)
+        assert len(answers) - len(waits) <= most
+        assert len(await at.log(room["id"])) <= most
+        assert sum(frame["type"] == "update" for frame in bystander.payloads) <= most
+        assert (await bystander.does("chat", room["id"], "me", text="I may"))["type"] == "ack", "nobody else waits"
+        other = await at.opened(bob)
+        assert "seq" in await at.ok("POST", f"/api/rooms/{other['id']}/pause", bob), "nor they in another room"
 
 
-def test_moves_have_the_turn_and_no_other_rate(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with doors(database_url, redis_url) as at:
-            ann, _, room = await _watcher(at)
-            socket = await at.socket(ann)
-            for number in range(int(CHANGE_BURST) + 20):
-                await socket.does("chat", room["id"], f"say{number}", text="x")
-            answer = await socket.does("act", room["id"], "move", move="mark", cell=0)
-            assert answer["code"] == "not_seated", "it was decided"
-
-    run(main())
+async def test_moves_have_the_turn_and_no_other_rate(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as at:
+        ann, _, room = await _watcher(at)
+        socket = await at.socket(ann)
+        for number in range(int(CHANGE_BURST) + 20):
+            await socket.does("chat", room["id"], f"say{number}", text="x")
+        answer = await socket.does("act", room["id"], "move", move="mark", cell=0)
+        assert answer["code"] == "not_seated", "it was decided"
 
 
 IDLE: list[tuple[str, dict[str, Any]]] = [
@@ -73,41 +66,35 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "fields"), IDLE, ids=lambda each: str(each))
-def test_what_changes_nothing_is_no_update(
+async def test_what_changes_nothing_is_no_update(
     kind: str, fields: dict[str, Any], database_url: str, redis_url: str
 ) -> None:
     """It is acknowledged at the last number, by either door, and once more under the same id."""
 
-    async def main() -> None:
-        async with doors(database_url, redis_url) as at:
-            ann = at.person("Ann")
-            room = await at.opened(ann, name="Ours")
-            await at.ok("POST", f"/api/rooms/{room['id']}/spectate", ann, {})
-            socket = await at.socket(ann)
-            await socket.joins(room["id"])
-            log = len(await at.log(room["id"]))
-            for _ in range(3):
-                ack = await socket.does(kind, room["id"], "idle", **fields)
-                assert (ack["type"], ack["seq"], ack["unchanged"]) == ("ack", log, True)
-            assert len(await at.log(room["id"])) == log
-            assert not [frame for frame in socket.payloads if frame["type"] == "update"]
-            said = await socket.does("chat", room["id"], "idle", text="An id that changed nothing is free.")
-            assert (said["seq"], said.get("unchanged")) == (log + 1, None)
-
-    run(main())
+    async with doors(database_url, redis_url) as at:
+        ann = at.person("Ann")
+        room = await at.opened(ann, name="Ours")
+        await at.ok("POST", f"/api/rooms/{room['id']}/spectate", ann, {})
+        socket = await at.socket(ann)
+        await socket.joins(room["id"])
+        log = len(await at.log(room["id"]))
+        for _ in range(3):
+            ack = await socket.does(kind, room["id"], "idle", **fields)
+            assert (ack["type"], ack["seq"], ack["unchanged"]) == ("ack", log, True)
+        assert len(await at.log(room["id"])) == log
+        assert not [frame for frame in socket.payloads if frame["type"] == "update"]
+        said = await socket.does("chat", room["id"], "idle", text="An id that changed nothing is free.")
+        assert (said["seq"], said.get("unchanged")) == (log + 1, None)
 
 
-def test_rest_says_so_too(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with doors(database_url, redis_url) as at:
-            ann = at.person("Ann")
-            room = await at.opened(ann, name="Ours")
-            path = f"/api/rooms/{room['id']}"
-            answer = await at.ok("POST", f"{path}/settings", ann, {"settings": {"name": "Ours"}})
-            assert answer == {"seq": 0, "unchanged": True}
-            joined = await at.ok("POST", f"{path}/join", ann, {"display_name": "Ann"})
-            assert joined == {"status": "approved", "waiting_for_approval": False, "seq": 0}
-            assert await at.ok("POST", f"{path}/settings", ann, {"settings": {"name": "Mine"}}) == {"seq": 1}
-            assert len(await at.log(room["id"])) == 1
-
-    run(main())
+async def test_rest_says_so_too(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as at:
+        ann = at.person("Ann")
+        room = await at.opened(ann, name="Ours")
+        path = f"/api/rooms/{room['id']}"
+        answer = await at.ok("POST", f"{path}/settings", ann, {"settings": {"name": "Ours"}})
+        assert answer == {"seq": 0, "unchanged": True}
+        joined = await at.ok("POST", f"{path}/join", ann, {"display_name": "Ann"})
+        assert joined == {"status": "approved", "waiting_for_approval": False, "seq": 0}
+        assert await at.ok("POST", f"{path}/settings", ann, {"settings": {"name": "Mine"}}) == {"seq": 1}
+        assert len(await at.log(room["id"])) == 1

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
+
 from kit.followers import Sink
 from kit.hosts import (
     OPENER,
@@ -24,36 +26,33 @@ from kit.hosts import (
     log_of,
     open_room,
     place,
-    run,
     stored,
 )
 from kit.proxy import proxied
 from kit.rooms import sender
-from structlog.testing import capture_logs
-
-from actors import update as codec
-from actors.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
-from actors.directory import ClusterUnavailable, Directory
-from actors.line import LineServer
-from actors.messages import Deliver, Evict, Moved
-from edge.auth import Identities, Identity
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.who import Who
-from load.follower import Fault, Follower
-from load.frames import Hydrated, Json, Update, Updates, decode_full
-from load.merge import difference
-from load.view import FullView
-from storage.postgres import Database
-from storage.redis import Board, Publisher
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
+from tavola.actors.wire.line import LineServer
+from tavola.actors.wire.messages import Evict, Moved, Submit
+from tavola.edge.identity.auth import Identities, Identity
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.load.client.follower import Fault, Follower
+from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.merge import difference
+from tavola.load.client.view import FullView
+from tavola.storage.postgres import Database
+from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 TABLES = (
     "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "actions", "hands", "checkpoints",
@@ -116,7 +115,7 @@ class Backup:
 class Aloud(Published):
     """What an actor publishes goes to Redis too."""
 
-    def __init__(self, redis: Publisher) -> None:
+    def __init__(self, redis: RedisPublisher) -> None:
         super().__init__()
         self._redis = redis
 
@@ -164,13 +163,13 @@ class Edge:
 
 @asynccontextmanager
 async def edge(database: Database, redis_url: str, name: str) -> AsyncIterator[Edge]:
-    presence = Presence(name, database, Board(redis_url, name))
+    presence = EdgePresence(name, database, EdgeBoard(redis_url, name))
     fanout = Fanout(database, redis_url, OPENER, presence)
     router = Router(Directory(database, _NoCluster()), SECRET, 5.0, presence)
     cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
     identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-    who = Who(identities, sessions, sign_outs, Origins(()), None)
-    services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
+    who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+    services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
     running = [asyncio.create_task(fanout.run()), asyncio.create_task(presence.run(router, services.by_user))]
     try:
         yield Edge(services)
@@ -274,316 +273,289 @@ async def same_view(table: Table, epoch: int, room: RoomId, *players: Player) ->
 
 @pytest.mark.parametrize("redis", [True, False], ids=["with Redis", "without"])
 @pytest.mark.parametrize("survives", [True, False], ids=["actor lives", "actor dies"])
-def test_everybody_is_given_the_board_that_is(database_url: str, redis_url: str, survives: bool, redis: bool) -> None:
+async def test_everybody_is_given_the_board_that_is(
+    database_url: str, redis_url: str, survives: bool, redis: bool
+) -> None:
     """Two edges; after the backup Ann has come to the table, which then never was. Nobody makes a move."""
 
-    async def main() -> None:
-        async with AsyncExitStack() as stack, AsyncExitStack() as mortal:
-            database = await stack.enter_async_context(connected(database_url, most=6))
-            proxy = await stack.enter_async_context(proxied(redis_url))
-            publisher = Publisher(proxy.url, SEALER)
-            publishing = asyncio.create_task(publisher.run())
-            stack.callback(publishing.cancel)
-            if not redis:
-                proxy.go_away()
-            a = await mortal.enter_async_context(actor(database, "a", Aloud(publisher)))
-            edges = [await stack.enter_async_context(edge(database, proxy.url, name)) for name in ("one", "two")]
-            room = await open_room(database)
-            epoch = await place(database, room)
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            players = [await edges[i % 2].follows(user, room) for i, user in enumerate(("host", "ann", "host", "gus"))]
-            backup = await Backup(database, room).take()
-            last = await sits(a, epoch, room, "ann", 1)
-            await asyncio.gather(*(player.has(lambda p=player: p.follower.seq == last) for player in players))
-            assert players[0].seated == {"0": "host", "1": "ann"}
-            b = await stack.enter_async_context(actor(database, "b", Aloud(publisher)))
-            if not survives:
-                await mortal.aclose()
-                await execute(database, "DELETE FROM room_actors WHERE name = 'a'")
-            with capture_logs() as logs:
-                await backup.put_back()
-                await asyncio.gather(*(player.has(lambda p=player: p.hydrations == 2) for player in players))
-            told = [entry for entry in logs if entry["event"] == "room.history_lost"]
-            assert [(entry["room"], entry["seq"], entry["found"]) for entry in told] == [(room, last, backup.seq)] * 2
-            for one in edges:
-                assert b"tavola_histories_lost_total 1.0" in one.services.metrics.text()
-            owner = await stored(database, room)
-            table = {"a": a, "b": b}[owner["actor"]]
-            assert (owner["actor"] == "a") == survives
-            assert players[0].seated == {"0": "host"}
-            await asyncio.gather(*(player.has(lambda p=player: p.follower.seq >= backup.seq) for player in players))
-            again = await sits(table, owner["epoch"], room, "bea", 1)
-            assert again > backup.seq
-            await asyncio.gather(*(player.has(lambda p=player: p.follower.seq == again) for player in players))
-            assert players[0].seated == {"0": "host", "1": "bea"}
-            await same_view(table, owner["epoch"], room, *players)
-            assert [player.hydrations for player in players] == [2] * 4, "and once is enough"
-            assert [[fault.kind for fault in player.faults] for player in players] == [["went_back"]] * 4
+    async with AsyncExitStack() as stack, AsyncExitStack() as mortal:
+        database = await stack.enter_async_context(connected(database_url, most=6))
+        proxy = await stack.enter_async_context(proxied(redis_url))
+        publisher = RedisPublisher(proxy.url, SEALER)
+        publishing = asyncio.create_task(publisher.run())
+        stack.callback(publishing.cancel)
+        if not redis:
+            proxy.go_away()
+        a = await mortal.enter_async_context(actor(database, "a", Aloud(publisher)))
+        edges = [await stack.enter_async_context(edge(database, proxy.url, name)) for name in ("one", "two")]
+        room = await open_room(database)
+        epoch = await place(database, room)
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        players = [await edges[i % 2].follows(user, room) for i, user in enumerate(("host", "ann", "host", "gus"))]
+        backup = await Backup(database, room).take()
+        last = await sits(a, epoch, room, "ann", 1)
+        await asyncio.gather(*(player.has(lambda p=player: p.follower.seq == last) for player in players))
+        assert players[0].seated == {"0": "host", "1": "ann"}
+        b = await stack.enter_async_context(actor(database, "b", Aloud(publisher)))
+        if not survives:
             await mortal.aclose()
-
-    run(main())
+            await execute(database, "DELETE FROM room_actors WHERE name = 'a'")
+        with capture_logs() as logs:
+            await backup.put_back()
+            await asyncio.gather(*(player.has(lambda p=player: p.hydrations == 2) for player in players))
+        told = [entry for entry in logs if entry["event"] == "room.history_lost"]
+        assert [(entry["room"], entry["seq"], entry["found"]) for entry in told] == [(room, last, backup.seq)] * 2
+        for one in edges:
+            assert b"tavola_histories_lost_total 1.0" in one.services.metrics.text()
+        owner = await stored(database, room)
+        table = {"a": a, "b": b}[owner["actor"]]
+        assert (owner["actor"] == "a") == survives
+        assert players[0].seated == {"0": "host"}
+        await asyncio.gather(*(player.has(lambda p=player: p.follower.seq >= backup.seq) for player in players))
+        again = await sits(table, owner["epoch"], room, "bea", 1)
+        assert again > backup.seq
+        await asyncio.gather(*(player.has(lambda p=player: p.follower.seq == again) for player in players))
+        assert players[0].seated == {"0": "host", "1": "bea"}
+        await same_view(table, owner["epoch"], room, *players)
+        assert [player.hydrations for player in players] == [2] * 4, "and once is enough"
+        assert [[fault.kind for fault in player.faults] for player in players] == [["went_back"]] * 4
+        await mortal.aclose()
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["heard of", "found by asking"])
-def test_equal_numbers_of_two_histories(database_url: str, redis_url: str, heard: bool) -> None:
+async def test_equal_numbers_of_two_histories(database_url: str, redis_url: str, heard: bool) -> None:
     """While an edge is cut off from it, the database goes back, and on again to the very number that was shown."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            proxied(database_url) as proxy,
-            connected(proxy.url) as distant,
-            actor(database, "a") as a,
-            actor(database, "b") as b,
-            edge(distant, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room, avoid="b")
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            host = await one.follows("host", room)
-            backup = await Backup(database, room).take()
-            last = await sits(a, epoch, room, "ann", 1)
-            await host.has(lambda: host.follower.seq == last)
-            shown = host.at
-            proxy.go_away()
-            await backup.put_back()
-            epoch = await place(database, room, avoid="a")
-            while (await stored(database, room))["seq"] < last - 2:
-                await b.does(epoch, "host", chat(room, f"on {len(b.published.messages)}"))
-            assert await sits(b, epoch, room, "bea", 1) >= last
-            [there] = [row for row in await log_of(database, room) if row["seq"] == last]
-            assert there["epoch"] != shown[1], "the number is another's"
-            if heard:
-                for where, update in b.published.messages:
-                    one.services.fanout.heard(where, codec.encode(update))
-                assert host.at == shown, "none of it was taken for what comes next"
-            proxy.come_back()
-            await host.has(lambda: host.hydrations == 2)
-            assert host.seated == {"0": "host", "1": "bea"}
-            assert {fault.kind for fault in host.faults} <= {"went_back"}
-            await same_view(b, epoch, room, host)
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as distant,
+        actor(database, "a") as a,
+        actor(database, "b") as b,
+        edge(distant, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room, avoid="b")
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        host = await one.follows("host", room)
+        backup = await Backup(database, room).take()
+        last = await sits(a, epoch, room, "ann", 1)
+        await host.has(lambda: host.follower.seq == last)
+        shown = host.at
+        proxy.go_away()
+        await backup.put_back()
+        epoch = await place(database, room, avoid="a")
+        while (await stored(database, room))["seq"] < last - 2:
+            await b.does(epoch, "host", chat(room, f"on {len(b.published.messages)}"))
+        assert await sits(b, epoch, room, "bea", 1) >= last
+        [there] = [row for row in await log_of(database, room) if row["seq"] == last]
+        assert there["epoch"] != shown[1], "the number is another's"
+        if heard:
+            for where, update in b.published.messages:
+                one.services.fanout.heard(where, codec.encode(update))
+            assert host.at == shown, "none of it was taken for what comes next"
+        proxy.come_back()
+        await host.has(lambda: host.hydrations == 2)
+        assert host.seated == {"0": "host", "1": "bea"}
+        assert {fault.kind for fault in host.faults} <= {"went_back"}
+        await same_view(b, epoch, room, host)
 
 
-def test_what_a_client_says_that_it_has_is_looked_at(database_url: str, redis_url: str) -> None:
+async def test_what_a_client_says_that_it_has_is_looked_at(database_url: str, redis_url: str) -> None:
     """A client comes back to an edge that was started since and knows of nothing."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            actor(database, "a") as a,
-            actor(database, "b") as b,
-            edge(database, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room, avoid="b")
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            rows = await log_of(database, room)
-            kept = (rows[-1]["seq"], rows[-1]["epoch"])
-            backup = await Backup(database, room).take()
-            for number in range(6):
-                await a.does(epoch, "host", chat(room, f"lost {number}"))
-            lost = [(row["seq"], row["epoch"]) for row in (await log_of(database, room))[-6:]]
-            await backup.put_back()
-            epoch = await place(database, room, avoid="a")
-            for number in range(2):
-                await b.does(epoch, "host", chat(room, f"true {number}"))
-            stands = (await stored(database, room))["seq"]
-            assert lost[0][0] < stands < lost[-1][0], "behind, at and beyond"
-            host = one.player("host")
-            for number, (seq, at) in enumerate(lost):
-                host.joins(room, seq, at)
-                await host.has(lambda number=number: host.hydrations == number + 1)
-                assert (host.payloads[-1]["type"], host.payloads[-1]["seq"]) == ("hydrated", stands)
-            host.joins(room, stands + 1)
-            await host.has(lambda: host.hydrations == len(lost) + 1)
-            assert {fault.kind for fault in host.faults} == {"went_back"}
-            host.faults.clear()
-            host.joins(room, *kept)
-            await host.has(lambda: host.payloads[-1]["type"] == "updates")
-            missed = host.payloads[-1]["updates"]
-            assert [update["seq"] for update in missed] == list(range(kept[0] + 1, stands + 1)), (
-                "this is of the history"
-            )
-            assert {update["epoch"] for update in missed} == {epoch}
-            again = one.player("host")
-            again.joins(room, kept[0])
-            await again.has(lambda: again.payloads[-1]["type"] == "updates")  # a client that knows of no epochs
-            assert host.faults == again.faults == []
-            early = one.player("host", after={room: lost[0][0]}, epochs={room: lost[0][1]})
-            early.say(type="join_room", room=room)
-            await early.has(lambda: early.hydrations == 1)
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        actor(database, "a") as a,
+        actor(database, "b") as b,
+        edge(database, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room, avoid="b")
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        rows = await log_of(database, room)
+        kept = (rows[-1]["seq"], rows[-1]["epoch"])
+        backup = await Backup(database, room).take()
+        for number in range(6):
+            await a.does(epoch, "host", chat(room, f"lost {number}"))
+        lost = [(row["seq"], row["epoch"]) for row in (await log_of(database, room))[-6:]]
+        await backup.put_back()
+        epoch = await place(database, room, avoid="a")
+        for number in range(2):
+            await b.does(epoch, "host", chat(room, f"true {number}"))
+        stands = (await stored(database, room))["seq"]
+        assert lost[0][0] < stands < lost[-1][0], "behind, at and beyond"
+        host = one.player("host")
+        for number, (seq, at) in enumerate(lost):
+            host.joins(room, seq, at)
+            await host.has(lambda number=number: host.hydrations == number + 1)
+            assert (host.payloads[-1]["type"], host.payloads[-1]["seq"]) == ("hydrated", stands)
+        host.joins(room, stands + 1)
+        await host.has(lambda: host.hydrations == len(lost) + 1)
+        assert {fault.kind for fault in host.faults} == {"went_back"}
+        host.faults.clear()
+        host.joins(room, *kept)
+        await host.has(lambda: host.payloads[-1]["type"] == "updates")
+        missed = host.payloads[-1]["updates"]
+        assert [update["seq"] for update in missed] == list(range(kept[0] + 1, stands + 1)), "this is of the history"
+        assert {update["epoch"] for update in missed} == {epoch}
+        again = one.player("host")
+        again.joins(room, kept[0])
+        await again.has(lambda: again.payloads[-1]["type"] == "updates")  # a client that knows of no epochs
+        assert host.faults == again.faults == []
+        early = one.player("host", after={room: lost[0][0]}, epochs={room: lost[0][1]})
+        early.say(type="join_room", room=room)
+        await early.has(lambda: early.hydrations == 1)
 
 
-def test_who_takes_over_an_unbroken_history_breaks_nothing(database_url: str, redis_url: str) -> None:
+async def test_who_takes_over_an_unbroken_history_breaks_nothing(database_url: str, redis_url: str) -> None:
     """Placed again and again, by death and by eviction: each number once, nobody is given another view, no alarm."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            actor(database, "a") as a,
-            actor(database, "b") as b,
-            edge(database, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room, avoid="b")
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            host = await one.follows("host", room)
-            epochs = {epoch}
-            with capture_logs() as logs:
-                for table, avoid in ((b, "a"), (a, "b"), (b, "a"), (a, "b")):
-                    await table.ask(Evict(epoch, room))
-                    epoch = await place(database, room, avoid=avoid)
-                    done = await table.does(epoch, "host", chat(room, f"on {epoch}"))
-                    await host.has(lambda seq=done.seq: host.follower.seq >= seq)
-                    epochs.add(epoch)
-            assert len(epochs) == 5
-            assert (host.hydrations, host.faults) == (1, [])
-            await same_view(a, epoch, room, host)
-            assert not [entry for entry in logs if entry["event"] == "room.history_lost"]
-            assert one.services.fanout.lost == 0
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        actor(database, "a") as a,
+        actor(database, "b") as b,
+        edge(database, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room, avoid="b")
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        host = await one.follows("host", room)
+        epochs = {epoch}
+        with capture_logs() as logs:
+            for table, avoid in ((b, "a"), (a, "b"), (b, "a"), (a, "b")):
+                await table.ask(Evict(epoch, room))
+                epoch = await place(database, room, avoid=avoid)
+                done = await table.does(epoch, "host", chat(room, f"on {epoch}"))
+                await host.has(lambda seq=done.seq: host.follower.seq >= seq)
+                epochs.add(epoch)
+        assert len(epochs) == 5
+        assert (host.hydrations, host.faults) == (1, [])
+        await same_view(a, epoch, room, host)
+        assert not [entry for entry in logs if entry["event"] == "room.history_lost"]
+        assert one.services.fanout.lost == 0
 
 
-def test_an_actor_of_the_lost_history_cannot_write_into_the_other(database_url: str) -> None:
+async def test_an_actor_of_the_lost_history_cannot_write_into_the_other(database_url: str) -> None:
     """As many placements and as many moves later, the row looks to it just as it left it."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            hosting(database, "a") as a,
-            hosting(database, "b") as b,
-            hosting(database, "c") as c,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room)
-            owner = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
-            await owner.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            backup = await Backup(database, room).take()
-            first = await place(database, room, avoid=owner.name)
-            lost = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
-            last = await sits(lost, first, room, "ann", 1)
-            await backup.put_back()
-            await execute(database, "UPDATE room_actors SET suspect_at = now() WHERE name = $1", lost.name)
-            second = await place(database, room, avoid=owner.name)
-            true = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
-            assert true is not lost
-            assert await sits(true, second, room, "bea", 1) == last
-            answer = await lost.ask(Deliver(first, sender("ann"), LeaveSeat(id="stand", room=room)))
-            assert answer == Moved(), "it was fenced"
-            assert [row["user_id"] for row in await execute(database, "SELECT user_id FROM room_seats ORDER BY 1")] == [
-                "bea",
-                "host",
-            ]
-            view = await true.view(second, "bea", room)
-            assert (view["seq"], view["seats"]["1"]["user_id"]) == (last, "bea")
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        hosting(database, "a") as a,
+        hosting(database, "b") as b,
+        hosting(database, "c") as c,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room)
+        owner = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
+        await owner.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        backup = await Backup(database, room).take()
+        first = await place(database, room, avoid=owner.name)
+        lost = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
+        last = await sits(lost, first, room, "ann", 1)
+        await backup.put_back()
+        await execute(database, "UPDATE room_actors SET suspect_at = now() WHERE name = $1", lost.name)
+        second = await place(database, room, avoid=owner.name)
+        true = {"a": a, "b": b, "c": c}[(await stored(database, room))["actor"]]
+        assert true is not lost
+        assert await sits(true, second, room, "bea", 1) == last
+        answer = await lost.ask(Submit(first, sender("ann"), LeaveSeat(id="stand", room=room)))
+        assert answer == Moved(), "it was fenced"
+        assert [row["user_id"] for row in await execute(database, "SELECT user_id FROM room_seats ORDER BY 1")] == [
+            "bea",
+            "host",
+        ]
+        view = await true.view(second, "bea", room)
+        assert (view["seq"], view["seats"]["1"]["user_id"]) == (last, "bea")
 
 
-def test_one_actor_gives_no_number_twice_under_one_epoch(database_url: str) -> None:
+async def test_one_actor_gives_no_number_twice_under_one_epoch(database_url: str) -> None:
     """It has let the room go, which the database forgets; by what that says the room is still where it was."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, hosting(database, "a") as a:
-            room = await open_room(database)
-            epoch = await place(database, room)
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            backup = await Backup(database, room).take()
-            lost = await a.does(epoch, "host", chat(room, "lost"))
-            assert (await log_of(database, room))[-1]["epoch"] == epoch
-            [slot] = a.host.rooms.all()
-            await a.host.rooms.release(slot)
-            await backup.put_back()
-            row = await stored(database, room)
-            assert (row["actor"], row["epoch"]) == ("a", epoch)
-            true = await a.does(epoch, "host", chat(room, "true"))
-            [there] = [row for row in await log_of(database, room) if row["seq"] == lost.seq]
-            assert true.seq >= lost.seq
-            assert there["epoch"] > epoch
-
-    run(main())
+    async with connected(database_url) as database, hosting(database, "a") as a:
+        room = await open_room(database)
+        epoch = await place(database, room)
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        backup = await Backup(database, room).take()
+        lost = await a.does(epoch, "host", chat(room, "lost"))
+        assert (await log_of(database, room))[-1]["epoch"] == epoch
+        [slot] = a.host.rooms.all()
+        await a.host.rooms.release(slot)
+        await backup.put_back()
+        row = await stored(database, room)
+        assert (row["actor"], row["epoch"]) == ("a", epoch)
+        true = await a.does(epoch, "host", chat(room, "true"))
+        [there] = [row for row in await log_of(database, room) if row["seq"] == lost.seq]
+        assert true.seq >= lost.seq
+        assert there["epoch"] > epoch
 
 
-def test_a_room_that_never_was(database_url: str, redis_url: str) -> None:
+async def test_a_room_that_never_was(database_url: str, redis_url: str) -> None:
     """It was opened after the backup: those at the table are told that there is none."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            actor(database, "a") as a,
-            edge(database, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room)
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            host = await one.follows("host", room)
-            await Backup(database, room).put_back()
-            await host.has(lambda: host.payloads[-1]["type"] == "error")
-            assert (host.payloads[-1]["code"], host.payloads[-1]["room"]) == ("room_not_found", room)
-            assert one.services.fanout.rooms() == []
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        actor(database, "a") as a,
+        edge(database, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room)
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        host = await one.follows("host", room)
+        await Backup(database, room).put_back()
+        await host.has(lambda: host.payloads[-1]["type"] == "error")
+        assert (host.payloads[-1]["code"], host.payloads[-1]["room"]) == ("room_not_found", room)
+        assert one.services.fanout.rooms() == []
 
 
-def test_the_log_of_a_closed_room_is_removed_and_nobody_is_alarmed(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            actor(database, "a") as a,
-            edge(database, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room)
-            await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
-            host = await one.follows("host", room)
-            closed = await a.does(epoch, "host", CloseRoom(id="close", room=room))
-            await host.has(lambda: host.follower.seq == closed.seq)
-            assert await database.rows("remove_kept", room)
-            assert await log_of(database, room) == []
-            [raised] = await database.rows("raise_epochs", [room], [epoch])
-            async with asyncio.timeout(20):
-                # Until the edge has asked where the room is, and has told whoever owns it now.
-                while [slot.epoch for slot in a.host.rooms.all()] != [raised["epoch"]]:
-                    await database.rows("ping")
-            assert (host.hydrations, one.services.fanout.lost) == (1, 0)
-
-    run(main())
+async def test_the_log_of_a_closed_room_is_removed_and_nobody_is_alarmed(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url, most=6) as database,
+        actor(database, "a") as a,
+        edge(database, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room)
+        await a.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        host = await one.follows("host", room)
+        closed = await a.does(epoch, "host", CloseRoom(id="close", room=room))
+        await host.has(lambda: host.follower.seq == closed.seq)
+        assert await database.rows("remove_kept", room)
+        assert await log_of(database, room) == []
+        [raised] = await database.rows("raise_epochs", [room], [epoch])
+        async with asyncio.timeout(20):
+            # Until the edge has asked where the room is, and has told whoever owns it now.
+            while [slot.epoch for slot in a.host.rooms.all()] != [raised["epoch"]]:
+                await database.rows("ping")
+        assert (host.hydrations, one.services.fanout.lost) == (1, 0)
 
 
-def test_a_database_of_the_version_before(database_url: str, redis_url: str) -> None:
+async def test_a_database_of_the_version_before(database_url: str, redis_url: str) -> None:
     """There epochs were counted: 1, 2, 3. What its log holds goes on, and clients that saw it too."""
 
-    async def main() -> None:
-        async with (
-            connected(database_url, most=6) as database,
-            actor(database, "a") as a,
-            actor(database, "b") as b,
-            edge(database, redis_url, "one") as one,
-        ):
-            room = await open_room(database)
-            epoch = await place(database, room, avoid="b")
-            last = await sits(a, epoch, room, "ann", 1)
-            await a.ask(Evict(epoch, room))
-            await execute(database, "UPDATE actions SET epoch = 1 + (seq > 1)::integer WHERE room_id = $1", room)
-            await execute(database, "UPDATE game_states SET epoch = 2 WHERE room_id = $1", room)
-            await execute(database, "UPDATE rooms SET epoch = 2, actor = NULL WHERE id = $1", room)
-            host = one.player("host")
-            host.joins(room, 1, 1)
-            await host.has(lambda: host.payloads[-1]["type"] == "updates")
-            assert [u["seq"] for u in host.payloads[-1]["updates"]] == list(range(2, last + 1))
-            ann = await one.follows("ann", room)
-            assert ann.at[0] >= last
-            epoch = (await stored(database, room))["epoch"]
-            assert 2**50 < epoch < 2**53
-            owner = {"a": a, "b": b}[(await stored(database, room))["actor"]]
-            done = await owner.does(epoch, "ann", chat(room, "on"))
-            await asyncio.gather(*(each.has(lambda p=each: p.follower.seq >= done.seq) for each in (host, ann)))
-            assert (ann.hydrations, host.hydrations, one.services.fanout.lost) == (1, 0, 0)
-            assert ann.faults == host.faults == []
-
-    run(main())
+    async with (
+        connected(database_url, most=6) as database,
+        actor(database, "a") as a,
+        actor(database, "b") as b,
+        edge(database, redis_url, "one") as one,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room, avoid="b")
+        last = await sits(a, epoch, room, "ann", 1)
+        await a.ask(Evict(epoch, room))
+        await execute(database, "UPDATE actions SET epoch = 1 + (seq > 1)::integer WHERE room_id = $1", room)
+        await execute(database, "UPDATE game_states SET epoch = 2 WHERE room_id = $1", room)
+        await execute(database, "UPDATE rooms SET epoch = 2, actor = NULL WHERE id = $1", room)
+        host = one.player("host")
+        host.joins(room, 1, 1)
+        await host.has(lambda: host.payloads[-1]["type"] == "updates")
+        assert [u["seq"] for u in host.payloads[-1]["updates"]] == list(range(2, last + 1))
+        ann = await one.follows("ann", room)
+        assert ann.at[0] >= last
+        epoch = (await stored(database, room))["epoch"]
+        assert 2**50 < epoch < 2**53
+        owner = {"a": a, "b": b}[(await stored(database, room))["actor"]]
+        done = await owner.does(epoch, "ann", chat(room, "on"))
+        await asyncio.gather(*(each.has(lambda p=each: p.follower.seq >= done.seq) for each in (host, ann)))
+        assert (ann.hydrations, host.hydrations, one.services.fanout.lost) == (1, 0, 0)
+        assert ann.faults == host.faults == []

@@ -7,10 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from kit_stack import FOREIGN
-
-from tavola.local_ray import LocalRay
-from tavola.processes import PYTHON
+from kit.stack import FOREIGN
+from tavola.stack.local_ray import LocalRay
+from tavola.stack.processes import PYTHON
 
 
 def test_a_database_that_does_not_start(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from kit.strangers import STRANGER, as_root, stranger
 
-from tavola import fork_server
+from kit.strangers import STRANGER, as_root, stranger
+from tavola.stack import fork_server
 
 NONSENSE = (
     marshal.dumps(([], {}, "/")),

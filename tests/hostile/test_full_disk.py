@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-
-from kit_client import Api, Pending, Player
-from kit_stack import Stack, lives, until
-from kit_table import Table, table
+from kit.client import Api, Pending, Player
+from kit.stack import Stack, frozen, kill, lives, until
+from kit.table import Table, table
 
 pytestmark = [
-    pytest.mark.anyio,
     pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk"),
@@ -37,11 +33,6 @@ CHATS_A_USER = 90
 """Fewer than one may say at once."""
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Disk:
     """A small disk of the test's own, mounted at `place`."""
 
@@ -50,17 +41,20 @@ class Disk:
         self._filler = place / "filler"
 
     def fill(self) -> None:
-        """On return not a page is left."""
-        with self._filler.open("wb", buffering=0) as out:
-            try:
-                while True:
-                    out.write(bytes(1 << 16))
-            except OSError:
-                pass
+        """On return not a page is left, nor a byte of the pages that logs have begun."""
+        _fill(self._filler, bytes(1 << 16))
+        for log in self.place.rglob("worker-*"):
+            _fill(log, b"\n")
         assert os.statvfs(self.place).f_bavail == 0
 
     def free(self) -> None:
         self._filler.unlink()
+
+
+def _fill(file: Path, piece: bytes) -> None:
+    with file.open("ab", buffering=0) as out, suppress(OSError):
+        while True:
+            out.write(piece)
 
 
 @contextmanager
@@ -83,6 +77,33 @@ async def test_a_disk_that_is_full_for_a_while(below: str, tmp_path: Path) -> No
             stack.start()
             async with table(stack) as t:
                 await _filled_and_freed(t, disk)
+        finally:
+            stack.stop()
+
+
+async def test_logs_without_space_stop_nobody(tmp_path: Path) -> None:
+    """Only the actors' logs lie on the full disk: what they have to say when Postgres dies is lost, and no more."""
+    folder = tmp_path / "data"
+    with mounted(folder / "ray") as disk:
+        stack = Stack(folder, edges=1)
+        try:
+            stack.start()
+            async with table(stack) as t:
+                await t.move()
+                actor, postgres = await t.owner(), stack.pid_of("postgres")
+                disk.fill()
+                said = stack.said_by(actor.pid)
+                player = await t.next_to_act()
+                with frozen(stack.pid):
+                    kill(postgres)
+                    move = player.send("act", **player.passive())
+                    _refused_for_now(await player.first_answer(move))
+                t.note(player, await player.answer(move))
+                assert stack.said_by(actor.pid) == said, "it had no space to say anything"
+                await t.truth.connect()
+                await t.play_to_the_end()
+                await t.check()
+                assert (await t.owner()).pid == actor.pid, "no actor need die of it"
         finally:
             stack.stop()
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from kit.wire import PING, PONG, Served, Wire, client_frame, serving
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.messages import No
-from edge import bounded_http
-from edge.rest import read, refusal
+from kit.wire import PING, PONG, Served, Wire, client_frame, serving
+from tavola.actors.wire.messages import Refusal
+from tavola.edge.rest import bounded_http
+from tavola.edge.rest.rest import read, refusal
 
 HEAD = b"GET /who HTTP/1.1\r\nhost: here\r\n"
 WHO = HEAD + b"\r\n"
@@ -33,7 +33,7 @@ async def large(request: Request) -> Response:
 
 async def body(request: Request) -> Response:
     found = await read(request)
-    return refusal(found) if isinstance(found, No) else Response("read")
+    return refusal(found) if isinstance(found, Refusal) else Response("read")
 
 
 ROUTES = (Route("/who", who), Route("/large", large), Route("/read", body, methods=["POST"]))

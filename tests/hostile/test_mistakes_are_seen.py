@@ -3,28 +3,20 @@ anything of what the players hold; the player is told whose mistake it was."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kit.broken import SECRET
+from kit.client import Api, Player
+from kit.stack import Stack, until
+from kit.table import open_room
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-
-from kit_client import Api, Player
-from kit_stack import Stack, until
-from kit_table import open_room
-
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 TESTS = Path(__file__).parents[1]
 AT_START = "from kit.broken import register\nregister()\n"
 """Python runs a `sitecustomize.py` on its path before anything else, in every process of the stack."""
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

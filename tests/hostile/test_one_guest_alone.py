@@ -5,24 +5,17 @@ at rooms starts nothing. Where a limit is tested that depends on the machine, th
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-
-from kit_client import Api, Identity, Player
-from kit_stack import Stack, Truth, kill, until
-
-from tavola.settings import Settings
-
-pytestmark = pytest.mark.anyio
+from kit.client import Api, Identity, Player
+from kit.stack import Stack, Truth, kill, until
+from tavola.config.settings import Settings
 
 MOST = 3
 """Room actors on the stack's node."""
@@ -31,11 +24,6 @@ PER_MINUTE: int = Settings.model_fields["rooms_opened_per_minute"].default
 GUESTS: int = Settings.model_fields["guests_per_minute"].default
 OPEN = {"game": "tictactoe", "approval": "auto"}
 LIVE = "SELECT count(*) FROM room_actors WHERE alive_at > now() - interval '6 seconds'"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from kit.strangers import as_root, stranger
 
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_roles import ROLE, SUPERUSER
-from storage.postgres import migrate
+from kit.strangers import as_root, stranger
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_roles import ROLE, SUPERUSER
+from tavola.storage.postgres import migrate
 
 LOOK = """
 for name in ("environ", "mem", "fd/0", "cwd"):
@@ -72,89 +72,72 @@ def test_another_nobody_cannot_look_into_it(tmp_path: Path) -> None:
 
 
 @as_root
-def test_two_at_once_are_two_users(tmp_path: Path) -> None:
-    async def story() -> None:
-        one, two = EmbeddedPostgres(tmp_path / "one"), EmbeddedPostgres(tmp_path / "two")
-        async with one, two:
-            assert _account(one).isdisjoint(_account(two))
-
-    asyncio.run(story())
+async def test_two_at_once_are_two_users(tmp_path: Path) -> None:
+    one, two = EmbeddedPostgres(tmp_path / "one"), EmbeddedPostgres(tmp_path / "two")
+    async with one, two:
+        assert _account(one).isdisjoint(_account(two))
 
 
 @as_root
-def test_an_id_that_somebody_else_has_taken_is_exchanged(tmp_path: Path) -> None:
-    async def story() -> None:
-        server = EmbeddedPostgres(tmp_path / "postgres")
+async def test_an_id_that_somebody_else_has_taken_is_exchanged(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    async with server as url:
+        await _ask(url, "CREATE TABLE t AS SELECT 42 AS a")
+        [before] = _account(server)
+    with _sleeper(before):
         async with server as url:
-            await _ask(url, "CREATE TABLE t AS SELECT 42 AS a")
-            [before] = _account(server)
-        with _sleeper(before):
-            async with server as url:
-                assert _account(server).isdisjoint({before, 0})
-                assert await _ask(url, "SELECT a FROM t") == 42
-
-    asyncio.run(story())
+            assert _account(server).isdisjoint({before, 0})
+            assert await _ask(url, "SELECT a FROM t") == 42
 
 
 @as_root
-def test_a_data_folder_of_nobody_is_handed_over(tmp_path: Path) -> None:
+async def test_a_data_folder_of_nobody_is_handed_over(tmp_path: Path) -> None:
     """As versions before left it."""
 
-    async def story() -> None:
-        server = EmbeddedPostgres(tmp_path / "postgres")
-        async with server as url:
-            await _ask(url, "CREATE TABLE t AS SELECT 42 AS a")
-        nobody = pwd.getpwnam("nobody")
-        for path in (server.data, *server.data.rglob("*")):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        async with server as url:
-            assert await _ask(url, "SELECT a FROM t") == 42
-            assert not _account(server) & {0, nobody.pw_uid, nobody.pw_gid}
-        left = {path.stat().st_uid for path in (server.data, *server.data.rglob("*"))}
-        assert not left & {0, nobody.pw_uid}
-
-    asyncio.run(story())
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    async with server as url:
+        await _ask(url, "CREATE TABLE t AS SELECT 42 AS a")
+    nobody = pwd.getpwnam("nobody")
+    for path in (server.data, *server.data.rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    async with server as url:
+        assert await _ask(url, "SELECT a FROM t") == 42
+        assert not _account(server) & {0, nobody.pw_uid, nobody.pw_gid}
+    left = {path.stat().st_uid for path in (server.data, *server.data.rglob("*"))}
+    assert not left & {0, nobody.pw_uid}
 
 
-def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with EmbeddedPostgres(tmp_path / "postgres") as url:
-            await migrate(url)
-            for forbidden in (
-                "CREATE ROLE other",
-                "CREATE DATABASE other",
-                "ALTER SYSTEM SET fsync = off",
-                "COPY pg_class TO PROGRAM 'true'",
-                "SELECT pg_read_file('postgresql.conf')",
-                "SELECT rolpassword FROM pg_authid",
-            ):
-                with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    await _ask(url, forbidden)
-
-    asyncio.run(story())
+async def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        await migrate(url)
+        for forbidden in (
+            "CREATE ROLE other",
+            "CREATE DATABASE other",
+            "ALTER SYSTEM SET fsync = off",
+            "COPY pg_class TO PROGRAM 'true'",
+            "SELECT pg_read_file('postgresql.conf')",
+            "SELECT rolpassword FROM pg_authid",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await _ask(url, forbidden)
 
 
-def test_a_database_of_the_superuser_is_handed_over(tmp_path: Path) -> None:
+async def test_a_database_of_the_superuser_is_handed_over(tmp_path: Path) -> None:
     """As versions before left it: one role, which owns everything."""
 
-    async def story() -> None:
-        server = EmbeddedPostgres(tmp_path / "postgres")
-        async with server:
-            superuser = server.superuser_url
-            await _ask(superuser, "DROP DATABASE tavola")
-            await _ask(superuser, f"DROP ROLE {ROLE}")
-            await _ask(superuser, "CREATE DATABASE tavola")
-            before = superuser.removesuffix("/postgres") + "/tavola"
-            assert await migrate(before)
-            await _ask(before, "CREATE TABLE numbered (id bigserial)")
-            assert (
-                await _ask(before, "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename = 'rooms'") == SUPERUSER
-            )
-        async with server as url:
-            assert await migrate(url) == []
-            owners = "SELECT string_agg(DISTINCT relowner::regrole::text, ',') FROM pg_class"
-            assert await _ask(url, f"{owners} WHERE relnamespace = 'public'::regnamespace") == ROLE
-            await _ask(url, "INSERT INTO numbered DEFAULT VALUES")
-            await _ask(url, "ALTER TABLE rooms ADD COLUMN of_the_next_version int")
-
-    asyncio.run(story())
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    async with server:
+        superuser = server.superuser_url
+        await _ask(superuser, "DROP DATABASE tavola")
+        await _ask(superuser, f"DROP ROLE {ROLE}")
+        await _ask(superuser, "CREATE DATABASE tavola")
+        before = superuser.removesuffix("/postgres") + "/tavola"
+        assert await migrate(before)
+        await _ask(before, "CREATE TABLE numbered (id bigserial)")
+        assert await _ask(before, "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename = 'rooms'") == SUPERUSER
+    async with server as url:
+        assert await migrate(url) == []
+        owners = "SELECT string_agg(DISTINCT relowner::regrole::text, ',') FROM pg_class"
+        assert await _ask(url, f"{owners} WHERE relnamespace = 'public'::regnamespace") == ROLE
+        await _ask(url, "INSERT INTO numbered DEFAULT VALUES")
+        await _ask(url, "ALTER TABLE rooms ADD COLUMN of_the_next_version int")

@@ -13,29 +13,29 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from kit.browsers import edges
-from kit.hosts import OPENER, SECRET, connected, run
-from kit.proxy import proxied
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from actors.directory import Directory
-from edge import openapi
-from edge.api import Api
-from edge.app import READY_FOR_S, Edge
-from edge.connection import Services
-from edge.fanout import Fanout
-from edge.limits import NO_LIMITS
-from edge.lobby import Lobby
-from edge.presence import Presence
-from edge.returns import Returns
-from edge.router import Router
-from edge.signouts import now_ms
-from edge.tokens import Tokens
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board
-from tavola.settings import Settings
+from kit.browsers import edges
+from kit.hosts import OPENER, SECRET, connected
+from kit.proxy import proxied
+from tavola.actors.cluster.directory import Directory
+from tavola.config.settings import Settings
+from tavola.edge.app import READY_FOR_S, Edge
+from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.sign_outs import now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest import openapi
+from tavola.edge.rest.endpoints import RestApi
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import OnlineReader
+from tavola.storage.postgres import Database
+from tavola.storage.redis import EdgeBoard
 
 
 def asked(database: Database) -> list[str]:
@@ -59,22 +59,19 @@ def gets(url: str) -> int:
     return int(stats.get("cmdstat_get", {"calls": 0})["calls"])
 
 
-def test_an_address_that_floods_with_cookies_costs_no_query(
+async def test_an_address_that_floods_with_cookies_costs_no_query(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.http.ADDRESS_BURST", 50.0)
+    monkeypatch.setattr("tavola.edge.rest.rest.ADDRESS_BURST", 50.0)
 
-    async def main() -> None:
-        async with edges(database_url, redis_url) as (edge,):
-            ann = await edge.sign_in("Ann")
-            queries, before = asked(edge.database), gets(redis_url)
-            codes = [(await edge.ask("GET", cookie=f"guess {n}")).status_code for n in range(300)]
-            assert codes == [401] * 49 + [429] * 251
-            assert queries == ["session"] * 49
-            assert gets(redis_url) - before == 49
-            assert await edge.knows(token=ann.token) == ann.user, "who needs no looking up is not held up"
-
-    run(main())
+    async with edges(database_url, redis_url) as (edge,):
+        ann = await edge.sign_in("Ann")
+        queries, before = asked(edge.database), gets(redis_url)
+        codes = [(await edge.ask("GET", cookie=f"guess {n}")).status_code for n in range(300)]
+        assert codes == [401] * 49 + [429] * 251
+        assert queries == ["session"] * 49
+        assert gets(redis_url) - before == 49
+        assert await edge.knows(token=ann.token) == ann.user, "who needs no looking up is not held up"
 
 
 class Asked:
@@ -87,14 +84,14 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Asked]:
     """The whole REST door of an edge on a real Postgres and Redis, without a cluster: nothing is placed here."""
     async with connected(database_url) as database, edges(database_url, redis_url) as (signing,):
         settings = Settings(DATABASE_URL=database_url, REDIS_URL=redis_url, TAVOLA_JWT_SECRET=SECRET.newest.decode())
-        presence = Presence("edge", database, Board(redis_url, "edge"))
+        presence = EdgePresence("edge", database, EdgeBoard(redis_url, "edge"))
         fanout = Fanout(database, redis_url, OPENER, presence)
         running = asyncio.create_task(fanout.run())
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
-        services = Services(signing.who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
-        edge, online = Edge(settings, SECRET), Online(redis_url)
+        services = Services(signing.who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
+        edge, online = Edge(settings, SECRET), OnlineReader(redis_url)
         edge._database, edge._services = database, services
-        api = Api(services, signing.who, Lobby(database), online, NO_LIMITS)
+        api = RestApi(services, signing.who, Lobby(database), online, NO_LIMITS)
         app = Starlette(routes=[Route("/readyz", edge.readyz), *api.routes()])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge.test") as client:
@@ -111,28 +108,25 @@ class _Nobody:
         raise AssertionError("nothing is placed here")
 
 
-def test_readyz_asks_postgres_once_a_moment_for_all(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with proxied(database_url) as proxy, an_edge(proxy.url, redis_url) as at:
-            replies = await asyncio.gather(*(at.client.get("/readyz") for _ in range(200)))
-            assert {reply.status_code for reply in replies} == {200}
-            assert at.queries == ["ping"]
-            assert READY_FOR_S <= 1.0
-            proxy.go_away()
-            async with asyncio.timeout(20):
-                while (await at.client.get("/readyz")).status_code != 503:
-                    pass
-            proxy.come_back()
-            async with asyncio.timeout(20):
-                while (await at.client.get("/readyz")).status_code != 200:
-                    pass
-            at.edge.draining = True
-            assert (await at.client.get("/readyz")).status_code == 503, "that is never old"
-
-    run(main())
+async def test_readyz_asks_postgres_once_a_moment_for_all(database_url: str, redis_url: str) -> None:
+    async with proxied(database_url) as proxy, an_edge(proxy.url, redis_url) as at:
+        replies = await asyncio.gather(*(at.client.get("/readyz") for _ in range(200)))
+        assert {reply.status_code for reply in replies} == {200}
+        assert at.queries == ["ping"]
+        assert READY_FOR_S <= 1.0
+        proxy.go_away()
+        async with asyncio.timeout(20):
+            while (await at.client.get("/readyz")).status_code != 503:
+                pass
+        proxy.come_back()
+        async with asyncio.timeout(20):
+            while (await at.client.get("/readyz")).status_code != 200:
+                pass
+        at.edge.draining = True
+        assert (await at.client.get("/readyz")).status_code == 503, "that is never old"
 
 
-def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     document = openapi.document
 
@@ -142,11 +136,8 @@ def test_documents_are_made_once(database_url: str, redis_url: str, monkeypatch:
 
     monkeypatch.setattr(openapi, "document", counted)
 
-    async def main() -> None:
-        async with an_edge(database_url, redis_url) as at:
-            bodies = {(await at.client.get("/api/openapi.json")).content for _ in range(20)}
-            assert len(bodies) == 1
-            assert "/api/rooms" in json.loads(bodies.pop())["paths"]
-            assert len(made) == 1
-
-    run(main())
+    async with an_edge(database_url, redis_url) as at:
+        bodies = {(await at.client.get("/api/openapi.json")).content for _ in range(20)}
+        assert len(bodies) == 1
+        assert "/api/rooms" in json.loads(bodies.pop())["paths"]
+        assert len(made) == 1

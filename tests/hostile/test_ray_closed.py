@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kit.strangers import as_root, stranger
 
-from tavola.local_ray import LocalRay
+from kit.strangers import as_root, stranger
+from tavola.stack.local_ray import LocalRay
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+
 from kit.wire import BINARY, CLOSE, CONTINUED, PING, PONG, TEXT, Frame, Served, Wire, client_frame, goodbye, serving
 
 LARGEST = 16 << 20

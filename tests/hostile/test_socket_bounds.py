@@ -6,9 +6,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from kit.wire import CLOSE, CONTINUED, PING, PONG, TEXT, Served, Wire, client_frame, goodbye, serving
 
-from edge.websocket import TURN
+from kit.wire import CLOSE, CONTINUED, PING, PONG, TEXT, Served, Wire, client_frame, goodbye, serving
+from tavola.edge.ws.websocket import TURN
 
 MANY = 2000
 """Of 60 KB each: more than kernels keep for a connection, by far."""

@@ -3,7 +3,6 @@ data folder."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.strangers import as_root, stranger
 
-from storage.embedded import EmbeddedServer
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
+from kit.strangers import as_root, stranger
+from tavola.stack.embedded import EmbeddedServer
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
 
 OPEN = """
 for path in sys.argv[1:]:
@@ -45,27 +44,21 @@ def folder() -> Iterator[Path]:
 
 @as_root
 @pytest.mark.parametrize("server", [EmbeddedPostgres, EmbeddedRedis])
-def test_they_open_no_file(folder: Path, server: type[EmbeddedServer]) -> None:
-    async def story() -> None:
-        one = server(folder / "server")
-        async with one:
-            assert one.process is not None
-            files = list((folder / "server").rglob("*"))
-            assert one.password_file in files
-            own = [f"/proc/{one.process.pid}/{name}" for name in ("environ", "mem", "fd", "cwd")]
-            assert stranger(OPEN, *files, *own) == ""
-
-    asyncio.run(story())
+async def test_they_open_no_file(folder: Path, server: type[EmbeddedServer]) -> None:
+    one = server(folder / "server")
+    async with one:
+        assert one.process is not None
+        files = list((folder / "server").rglob("*"))
+        assert one.password_file in files
+        own = [f"/proc/{one.process.pid}/{name}" for name in ("environ", "mem", "fd", "cwd")]
+        assert stranger(OPEN, *files, *own) == ""
 
 
 @as_root
-def test_redis_does_as_little_for_them(folder: Path) -> None:
-    async def story() -> None:
-        async with EmbeddedRedis(folder / "redis"):
-            told = stranger(ASK, (folder / "redis" / "port").read_text())
-            assert told.split() == ["b'-NOAUTH'", "b'-NOAUTH'"]
-
-    asyncio.run(story())
+async def test_redis_does_as_little_for_them(folder: Path) -> None:
+    async with EmbeddedRedis(folder / "redis"):
+        told = stranger(ASK, (folder / "redis" / "port").read_text())
+        assert told.split() == ["b'-NOAUTH'", "b'-NOAUTH'"]
 
 
 def test_a_data_folder_that_everybody_may_write_to_is_refused(folder: Path) -> None:

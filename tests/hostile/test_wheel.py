@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from kit_stack import FOREIGN, Stack
+
+from kit.stack import FOREIGN, Stack
 
 ROOT = Path(__file__).parents[2]
 OURS = ("actors", "edge", "games", "load", "storage", "tavola")
@@ -23,9 +24,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 WHERE = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
 WORKERS_PATH = """
 import ray
-from tavola.settings import load
+from tavola.config.settings import load
 settings = load()
-from actors.cluster import join
+from tavola.actors.cluster.control_plane import join
 join(settings)
 
 @ray.remote(num_cpus=0)
@@ -87,7 +88,7 @@ def test_a_game_is_played_from_within_the_project(programs: Path, project: Path)
 @pytest.mark.long
 def test_an_edge_that_waits_for_workers_in_vain_says_what_is_wrong_with_them(programs: Path, tmp_path: Path) -> None:
     """As when a room's process could not import its modules: the edge itself has nothing to tell."""
-    [forker] = programs.parent.rglob("tavola/fork_server.py")
+    [forker] = programs.parent.rglob("tavola/stack/fork_server.py")
     sound = forker.read_text()
     forker.write_text(f"if __name__ == '__main__':\n    raise ImportError('a planted one')\n{sound}")
     stack = Stack(tmp_path / "data")

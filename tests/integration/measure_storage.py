@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
+import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kit.hosts import chat, connected, hosting, open_room, place, run
-
-from load.stats import Histogram
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.postgres import migrate
+from kit.hosts import chat, connected, hosting, open_room, place
+from tavola.load.measure.stats import Histogram
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.storage.postgres import migrate
 
 TIMES = 500
 UPDATES = 64
@@ -65,4 +65,4 @@ if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as made:
         Path(made).chmod(0o711)  # Postgres runs as another user when we are root
-        run(main(Path(made), int(sys.argv[1]) if len(sys.argv) > 1 else TIMES))
+        uvloop.run(main(Path(made), int(sys.argv[1]) if len(sys.argv) > 1 else TIMES))

@@ -8,24 +8,25 @@ import subprocess
 import sys
 
 import pytest
-from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place, run
-from kit.proxy import proxied
 
-from actors import remote
-from tavola.fingerprint import admit, admitted_at
-from tavola.keys import Secrets
+from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place
+from kit.proxy import proxied
+from tavola.actors.cluster import room_process
+from tavola.config.keys import Secrets
+from tavola.storage.fingerprint import admit, admitted_at
 
 SCRIPT = """
 import asyncio, sys
-from actors.remote import RoomActor, StewardActor
-from tavola.settings import Settings
+from tavola.actors.cluster.room_process import RoomProcess
+from tavola.actors.cluster.steward_actor import StewardActor
+from tavola.config.settings import Settings
 
 async def main():
     which, url = sys.argv[1:]
     settings = Settings(DATABASE_URL=url, TAVOLA_JWT_SECRET="s" * 32)
-    actor = RoomActor("a", settings) if which == "actor" else StewardActor(settings)
+    actor = RoomProcess("a", settings) if which == "actor" else StewardActor(settings)
     try:
-        await actor.start(*([{}] if which == "actor" else []))
+        await actor.start(*(["127.0.0.1", {}] if which == "actor" else []))
     except Exception as error:
         print(type(error).__name__, flush=True)
     await asyncio.sleep(60)  # as Ray would keep it
@@ -35,32 +36,29 @@ asyncio.run(main())
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
-def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "BEAT_S", 0.02)
-    monkeypatch.setattr(remote, "STUCK_S", 2.0)
+async def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_process, "BEAT_S", 0.02)
+    monkeypatch.setattr(room_process, "STUCK_S", 2.0)
 
-    async def main() -> None:
-        async with (
-            connected(database_url) as direct,
-            proxied(database_url) as proxy,
-            connected(proxy.url) as database,
-            hosting(database, "a") as table,
-        ):
-            room = await open_room(direct)
-            epoch = await place(direct, room)
-            beats = asyncio.create_task(remote.beat("a", direct, table.host, await admit(direct, SECRET)))
-            await table.does(epoch, "host", chat(room, "one"))
-            assert table.host.held_up_s < 0
-            proxy.lose("hold", "two")
-            said = table.deliver(epoch, "host", chat(room, "two"))
-            await proxy.held.wait()
-            assert not beats.done()
-            async with asyncio.timeout(WITHIN_S):
-                await beats
-            proxy.release()
-            await said
-
-    run(main())
+    async with (
+        connected(database_url) as direct,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as database,
+        hosting(database, "a") as table,
+    ):
+        room = await open_room(direct)
+        epoch = await place(direct, room)
+        beats = asyncio.create_task(room_process.beat("a", direct, table.host, await admit(direct, SECRET)))
+        await table.does(epoch, "host", chat(room, "one"))
+        assert table.host.held_up_s < 0
+        proxy.lose("hold", "two")
+        said = table.deliver(epoch, "host", chat(room, "two"))
+        await proxy.held.wait()
+        assert not beats.done()
+        async with asyncio.timeout(WITHIN_S):
+            await beats
+        proxy.release()
+        await said
 
 
 def started(which: str, url: str) -> tuple[int, str]:

@@ -15,18 +15,18 @@ import pytest
 import redis.asyncio
 import redis.exceptions
 
-from storage.embedded import EmbeddedServer
-from storage.embedded_postgres import EmbeddedPostgres
-from storage.embedded_redis import EmbeddedRedis
-from tavola.processes import in_folder
-from tavola.server import NotStarted
+from tavola.stack.embedded import EmbeddedServer
+from tavola.stack.embedded_postgres import EmbeddedPostgres
+from tavola.stack.embedded_redis import EmbeddedRedis
+from tavola.stack.processes import in_folder
+from tavola.stack.server import NotStarted
 
 SERVERS: list[type[EmbeddedServer]] = [EmbeddedPostgres, EmbeddedRedis]
 
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
-from storage.{module} import {name}
+from {module} import {name}
 print(asyncio.run({name}(Path(sys.argv[1])).start()), flush=True)
 time.sleep(600)
 """
@@ -40,86 +40,71 @@ async def _sql(url: str, statement: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
-def test_postgres_keeps_its_data_port_and_durability(tmp_path: Path) -> None:
-    async def story() -> None:
-        server = EmbeddedPostgres(tmp_path / "postgres")
-        async with server as url:
-            await _sql(url, "CREATE TABLE t (a int)")
-            await _sql(url, "INSERT INTO t VALUES (42)")
-            for name in ("fsync", "synchronous_commit", "full_page_writes"):
-                assert (await _sql(url, f"SHOW {name}"))[0][0] == "on"
-        assert not in_folder(server.programs, server.data)
-        async with EmbeddedPostgres(tmp_path / "postgres") as again:
-            assert again == url
-            assert (await _sql(again, "SELECT a FROM t"))[0][0] == 42
-
-    asyncio.run(story())
-
-
-def test_postgres_after_a_crash_has_what_was_committed(tmp_path: Path) -> None:
-    async def story() -> None:
-        server = EmbeddedPostgres(tmp_path / "postgres")
-        url = await server.start()
+async def test_postgres_keeps_its_data_port_and_durability(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    async with server as url:
         await _sql(url, "CREATE TABLE t (a int)")
         await _sql(url, "INSERT INTO t VALUES (42)")
-        assert server.process is not None
-        server.process.kill()
-        server.process.wait()
-        async with server as url:
-            assert (await _sql(url, "SELECT a FROM t"))[0][0] == 42
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert (await _sql(url, f"SHOW {name}"))[0][0] == "on"
+    assert not in_folder(server.programs, server.data)
+    async with EmbeddedPostgres(tmp_path / "postgres") as again:
+        assert again == url
+        assert (await _sql(again, "SELECT a FROM t"))[0][0] == 42
 
-    asyncio.run(story())
+
+async def test_postgres_after_a_crash_has_what_was_committed(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    url = await server.start()
+    await _sql(url, "CREATE TABLE t (a int)")
+    await _sql(url, "INSERT INTO t VALUES (42)")
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+    async with server as url:
+        assert (await _sql(url, "SELECT a FROM t"))[0][0] == 42
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_taken_port_is_exchanged(tmp_path: Path, server: type[EmbeddedServer]) -> None:
-    async def story() -> None:
-        async with server(tmp_path / "one") as first:
-            port = (tmp_path / "one" / "port").read_text()
-            (tmp_path / "two").mkdir()
-            (tmp_path / "two" / "port").write_text(port)
-            async with server(tmp_path / "two") as second:
-                assert f":{port}/" in first
-                assert f":{port}/" not in second
-
-    asyncio.run(story())
+async def test_a_taken_port_is_exchanged(tmp_path: Path, server: type[EmbeddedServer]) -> None:
+    async with server(tmp_path / "one") as first:
+        port = (tmp_path / "one" / "port").read_text()
+        (tmp_path / "two").mkdir()
+        (tmp_path / "two" / "port").write_text(port)
+        async with server(tmp_path / "two") as second:
+            assert f":{port}/" in first
+            assert f":{port}/" not in second
 
 
-def test_only_who_knows_the_password_gets_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with EmbeddedPostgres(tmp_path / "postgres") as url:
-            with pytest.raises(asyncpg.InvalidPasswordError):
-                await asyncpg.connect(url, password="guessed", ssl=False)
-        async with EmbeddedRedis(tmp_path / "redis") as url:
-            client = redis.asyncio.Redis.from_url(url.replace("@", "x@"))
-            with pytest.raises(redis.exceptions.AuthenticationError):
-                await client.ping()
-            await client.aclose()
-
-    asyncio.run(story())
+async def test_only_who_knows_the_password_gets_in(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(url, password="guessed", ssl=False)
+    async with EmbeddedRedis(tmp_path / "redis") as url:
+        client = redis.asyncio.Redis.from_url(url.replace("@", "x@"))
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            await client.ping()
+        await client.aclose()
     for secret in (*tmp_path.glob("*/password"), *tmp_path.glob("*/*.conf")):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert len(list(tmp_path.glob("*/password"))) == 2
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_nobody_hears_it_from_elsewhere(tmp_path: Path, server: type[EmbeddedServer]) -> None:
-    async def story() -> None:
-        one = server(tmp_path / "server")
-        async with one:
-            assert one.process is not None
-            process = psutil.Process(one.process.pid)
-            sockets = [each for each in process.net_connections("all") if each.status == psutil.CONN_LISTEN]
-            assert {each.laddr.ip for each in sockets} == {"127.0.0.1"}
-            assert one.password_file.read_text() not in " ".join(process.cmdline())
-
-    asyncio.run(story())
+async def test_nobody_hears_it_from_elsewhere(tmp_path: Path, server: type[EmbeddedServer]) -> None:
+    one = server(tmp_path / "server")
+    async with one:
+        assert one.process is not None
+        process = psutil.Process(one.process.pid)
+        sockets = [each for each in process.net_connections("all") if each.status == psutil.CONN_LISTEN]
+        assert {each.laddr.ip for each in sockets} == {"127.0.0.1"}
+        assert one.password_file.read_text() not in " ".join(process.cmdline())
 
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_it_ends_with_its_parent(tmp_path: Path, server: type[EmbeddedServer]) -> None:
     folder = tmp_path / "server"
-    program = PARENT.format(module=server.__module__.removeprefix("storage."), name=server.__name__)
+    program = PARENT.format(module=server.__module__, name=server.__name__)
     with subprocess.Popen([sys.executable, "-c", program, folder], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert b"127.0.0.1" in parent.stdout.readline()
@@ -132,21 +117,18 @@ def test_it_ends_with_its_parent(tmp_path: Path, server: type[EmbeddedServer]) -
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_start_ends_what_was_left_in_the_folder(tmp_path: Path, server: type[EmbeddedServer]) -> None:
-    async def story() -> None:
-        left, new = server(tmp_path / "server"), server(tmp_path / "server")
-        url = await left.start()
-        assert left.process is not None
-        # Stopped, it cannot even be asked to end.
-        left.process.send_signal(signal.SIGSTOP)
-        async with new as again:
-            # On its old port, unless somebody else on this machine was quicker.
-            assert again.rpartition(":")[0] == url.rpartition(":")[0]
-            assert left.process.wait() != 0
-            assert new.process is not None
-            assert new.process.pid != left.process.pid
-
-    asyncio.run(story())
+async def test_a_start_ends_what_was_left_in_the_folder(tmp_path: Path, server: type[EmbeddedServer]) -> None:
+    left, new = server(tmp_path / "server"), server(tmp_path / "server")
+    url = await left.start()
+    assert left.process is not None
+    # Stopped, it cannot even be asked to end.
+    left.process.send_signal(signal.SIGSTOP)
+    async with new as again:
+        # On its old port, unless somebody else on this machine was quicker.
+        assert again.rpartition(":")[0] == url.rpartition(":")[0]
+        assert left.process.wait() != 0
+        assert new.process is not None
+        assert new.process.pid != left.process.pid
 
 
 def test_a_half_made_data_folder_is_made_again(tmp_path: Path) -> None:

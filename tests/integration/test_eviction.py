@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kit.hosts import connected, hosting, open_room, run
 
-from actors.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat
-from actors.directory import Directory, Place
-from storage.postgres import Database
+from kit.hosts import connected, hosting, open_room
+from tavola.actors.cluster.directory import Directory, Place
+from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat
+from tavola.storage.postgres import Database
 
 
 class NoStarter:
@@ -21,26 +21,23 @@ async def _place(database: Database, room: RoomId) -> Epoch:
     return place.epoch
 
 
-def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.host.IDLE_S", 0.2)
+async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tavola.actors.host.host.IDLE_S", 0.2)
 
-    async def main() -> None:
-        async with connected(database_url) as database, hosting(database, "a") as table:
-            idle, busy = await open_room(database), await open_room(database)
-            epoch = await _place(database, idle)
-            kept = await _place(database, busy)
-            await table.does(kept, "ann", RequestJoin(id="join", room=busy, display_name="Ann"))
-            for seat, user in enumerate(("host", "ann")):
-                await table.does(kept, user, TakeSeat(id="sit", room=busy, seat_index=seat))
-            done = await table.does(epoch, "host", Spectate(id="watch", room=idle))
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        idle, busy = await open_room(database), await open_room(database)
+        epoch = await _place(database, idle)
+        kept = await _place(database, busy)
+        await table.does(kept, "ann", RequestJoin(id="join", room=busy, display_name="Ann"))
+        for seat, user in enumerate(("host", "ann")):
+            await table.does(kept, user, TakeSeat(id="sit", room=busy, seat_index=seat))
+        done = await table.does(epoch, "host", Spectate(id="watch", room=idle))
+        row = await database.row("locate", idle)
+        while row is not None and row["name"] is not None:
             row = await database.row("locate", idle)
-            while row is not None and row["name"] is not None:
-                row = await database.row("locate", idle)
-            assert not any(slot.id == idle for slot in table.host.rooms.all())
-            assert any(slot.id == busy for slot in table.host.rooms.all()), "its game is about to begin"
-            again = await _place(database, idle)
-            assert again > epoch
-            more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))
-            assert more.seq == done.seq + 1
-
-    run(main())
+        assert not any(slot.id == idle for slot in table.host.rooms.all())
+        assert any(slot.id == busy for slot in table.host.rooms.all()), "its game is about to begin"
+        again = await _place(database, idle)
+        assert again > epoch
+        more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))
+        assert more.seq == done.seq + 1

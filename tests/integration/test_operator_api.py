@@ -13,25 +13,25 @@ import asyncpg
 import httpx
 import pytest
 import redis.asyncio
-from kit.cards import mentioned
-from kit.hosts import OPENER, Table, connected, hosting, open_room, place, run, stored
 from starlette.applications import Starlette
 
-from actors import archive
-from actors.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
-from actors.load import restore, room_of
-from actors.state import Room
-from edge import admin_api, pages
-from edge.connection import Services
-from edge.fanout import Fanout
-from edge.lobby import Lobby
-from edge.operators import GUESSES, Operator
-from edge.presence import Presence
-from edge.rest import Door, not_there
-from edge.rewind import BUSY, ROWS_LIMIT, Rewind
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board
+from kit.cards import mentioned
+from kit.hosts import OPENER, Table, connected, hosting, open_room, place, stored
+from tavola.actors.room import archive
+from tavola.actors.room.codec import restore, room_of
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
+from tavola.edge.identity.operators import GUESSES, Operator
+from tavola.edge.rest import admin_api, pages
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import RestRouter, not_there
+from tavola.edge.rest.rewind import BUSY, ROWS_LIMIT, Rewind
+from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.ws.connection import Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import OnlineReader
+from tavola.storage.postgres import Database
+from tavola.storage.redis import EdgeBoard
 
 SECRET = "a secret of operators"
 PLAYERS = ("host", "ann", "bob")
@@ -51,11 +51,11 @@ class Time:
 @asynccontextmanager
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
-    presence = Presence(EDGE, database, Board(redis_url, EDGE))
+    presence = EdgePresence(EDGE, database, EdgeBoard(redis_url, EDGE))
     fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
-    online = Online(redis_url)
-    door = Door(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
+    online = OnlineReader(redis_url)
+    door = RestRouter(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
     app = Starlette(
         routes=[*door.routes(admin_api.endpoints(services, online)), *pages.routes(operator=True)],
         exception_handlers={404: not_there},
@@ -171,192 +171,174 @@ def code_of(reply: httpx.Response) -> tuple[int, str]:
     return reply.status_code, reply.json()["error"]["code"]
 
 
-def test_only_who_knows_the_secret_is_let_in_and_guessing_is_slow(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        clock = Time()
-        async with connected(database_url) as database, asking(database, redis_url, clock) as client:
-            path = "/api/admin/rooms"
-            assert (await client.get(path)).status_code == 200
-            for header in ("", "Basic x", "Bearer ", f"{SECRET}"):
-                reply = await client.get(path, headers={"Authorization": header})
-                assert code_of(reply) == (401, "unauthenticated"), header
-            wrong = [SECRET[:-1], f"{SECRET}x", SECRET.upper(), "\xe9", "x" * 5000]
-            for guess in (wrong * 2)[: int(GUESSES)]:
-                headers = {b"Authorization": b"Bearer " + guess.encode("latin-1")}
-                assert code_of(await client.get(path, headers=headers)) == (401, "unauthenticated")
-            # Who has guessed so often is told nothing any more, were it right.
-            for secret in ("guess", SECRET):
-                reply = await client.get(path, headers={"Authorization": f"Bearer {secret}"})
-                assert code_of(reply) == (429, "rate_limited")
-                assert reply.json()["error"]["retry_after_ms"] == 6000
-            clock.now += 6.0
-            for _ in range(3):
-                assert (await client.get(path)).status_code == 200, "the right one costs nothing"
-            assert code_of(await client.get(path, headers={"Authorization": "Bearer guess"})) == (
-                401,
-                "unauthenticated",
-            )
-            assert code_of(await client.get(path)) == (429, "rate_limited")
-
-    run(main())
+async def test_only_who_knows_the_secret_is_let_in_and_guessing_is_slow(database_url: str, redis_url: str) -> None:
+    clock = Time()
+    async with connected(database_url) as database, asking(database, redis_url, clock) as client:
+        path = "/api/admin/rooms"
+        assert (await client.get(path)).status_code == 200
+        for header in ("", "Basic x", "Bearer ", f"{SECRET}"):
+            reply = await client.get(path, headers={"Authorization": header})
+            assert code_of(reply) == (401, "unauthenticated"), header
+        wrong = [SECRET[:-1], f"{SECRET}x", SECRET.upper(), "\xe9", "x" * 5000]
+        for guess in (wrong * 2)[: int(GUESSES)]:
+            headers = {b"Authorization": b"Bearer " + guess.encode("latin-1")}
+            assert code_of(await client.get(path, headers=headers)) == (401, "unauthenticated")
+        # Who has guessed so often is told nothing any more, were it right.
+        for secret in ("guess", SECRET):
+            reply = await client.get(path, headers={"Authorization": f"Bearer {secret}"})
+            assert code_of(reply) == (429, "rate_limited")
+            assert reply.json()["error"]["retry_after_ms"] == 6000
+        clock.now += 6.0
+        for _ in range(3):
+            assert (await client.get(path)).status_code == 200, "the right one costs nothing"
+        assert code_of(await client.get(path, headers={"Authorization": "Bearer guess"})) == (
+            401,
+            "unauthenticated",
+        )
+        assert code_of(await client.get(path)) == (429, "rate_limited")
 
 
-def test_rooms_and_actors_are_listed_as_they_are(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, asking(database, redis_url) as client:
-            assert await asked(client, "/rooms") == {"rooms": [], "total": 0}
-            async with played(database) as it:
-                other = await open_room(database)
-                [row] = await database.rows("all_rooms", it.room)
-                listed = {each["id"]: each for each in (await asked(client, "/rooms"))["rooms"]}
-                assert listed.keys() == {it.room, other}
-                for field in ("id", "code", "game", "status", "seq", "members", "actor", "node", "pid", "epoch"):
-                    assert listed[it.room][field] == row[field]
-                assert (listed[it.room]["actor"], listed[other]["actor"]) == ("actor", None)
-                for named in (it.room, row["code"].lower(), "a TABLE"):
-                    found = await asked(client, "/rooms", named=named)
-                    assert it.room in {each["id"] for each in found["rooms"]}
-                assert await asked(client, "/rooms", named="nothing like it") == {"rooms": [], "total": 0}
-                first = await asked(client, "/rooms", limit=1)
-                assert (len(first["rooms"]), first["total"]) == (1, 2)
-                [actor] = (await asked(client, "/actors"))["actors"]
-                assert (actor["name"], actor["rooms"], actor["silent"]) == ("actor", 1, False)
+async def test_rooms_and_actors_are_listed_as_they_are(database_url: str, redis_url: str) -> None:
+    async with connected(database_url) as database, asking(database, redis_url) as client:
+        assert await asked(client, "/rooms") == {"rooms": [], "total": 0}
+        async with played(database) as it:
+            other = await open_room(database)
+            [row] = await database.rows("all_rooms", it.room)
+            listed = {each["id"]: each for each in (await asked(client, "/rooms"))["rooms"]}
+            assert listed.keys() == {it.room, other}
+            for field in ("id", "code", "game", "status", "seq", "members", "actor", "node", "pid", "epoch"):
+                assert listed[it.room][field] == row[field]
+            assert (listed[it.room]["actor"], listed[other]["actor"]) == ("actor", None)
+            for named in (it.room, row["code"].lower(), "a TABLE"):
+                found = await asked(client, "/rooms", named=named)
+                assert it.room in {each["id"] for each in found["rooms"]}
+            assert await asked(client, "/rooms", named="nothing like it") == {"rooms": [], "total": 0}
+            first = await asked(client, "/rooms", limit=1)
+            assert (len(first["rooms"]), first["total"]) == (1, 2)
+            [actor] = (await asked(client, "/actors"))["actors"]
+            assert (actor["name"], actor["rooms"], actor["silent"]) == ("actor", 1, False)
 
-                told = await asked(client, f"/rooms/{row['code']}")
-                assert told["room"] == listed[it.room]
-                parts = {each["user_id"]: each for each in told["participants"]}
-                assert {user: (part["role"], part["seat_index"], part["is_host"]) for user, part in parts.items()} == {
-                    "host": ("player", 0, True),
-                    "ann": ("player", 1, False),
-                    "bob": ("guest", None, False),
-                    "sue": ("spectator", None, False),
-                }
-                assert parts["bob"]["standing"] == "kicked"
-            for path in ("", "/log", "/view"):
-                assert code_of(await client.get(f"/api/admin/rooms/r_none{path}")) == (404, "room_not_found")
-
-    run(main())
-
-
-def test_a_view_at_any_seq_is_what_its_viewer_was_shown(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as database,
-            asking(database, redis_url) as client,
-            played(database) as it,
-        ):
-            last = it.seq
-            assert last > 25
-            for (seq, user), shown in it.shown.items():
-                then = await asked(client, f"/rooms/{it.room}/view", seq=seq, user=user)
-                assert (then["seq"], then["user_id"]) == (seq, user)
-                assert then["view"] == shown, (seq, user)
-            assert (await asked(client, f"/rooms/{it.room}/view", user="ann"))["view"] == it.shown[last, "ann"]
-            spectator = await asked(client, f"/rooms/{it.room}/view")
-            assert spectator["view"].pop("me") == {"role": "spectator", "is_host": False, "legal": []}
-            shown = dict(it.shown[last, "sue"])
-            del shown["me"]
-            assert spectator["view"] == shown
-            before = await asked(client, f"/rooms/{it.room}/view", seq=0)
-            assert [part["user_id"] for part in before["participants"]] == ["host"]
-            then = await asked(client, f"/rooms/{it.room}/view", seq=last - 1)
-            assert {part["user_id"] for part in then["participants"]} == {"host", "ann", "bob", "sue"}
-            for seq, code in ((last + 1, (404, "room_not_found")), (-1, (400, "invalid_message"))):
-                reply = await client.get(f"/api/admin/rooms/{it.room}/view", params={"seq": seq})
-                assert code_of(reply) == code
-
-    run(main())
-
-
-def test_the_log_is_told_and_nothing_secret_of_it(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as database,
-            asking(database, redis_url) as client,
-            played(database) as it,
-        ):
-            rows = await database.rows("log_commands", it.room, 0, 1000)
-            log = (await asked(client, f"/rooms/{it.room}/log", limit=200))["log"]
-            assert [line["seq"] for line in log] == [row["seq"] for row in rows]
-            assert [line["events"] for line in log] == [json.loads(row["events"]) for row in rows]
-            assert {"request_join", "take_seat", "start", "spectate", "act", "chat", "kick", "wake"} == {
-                line["command"] for line in log
+            told = await asked(client, f"/rooms/{row['code']}")
+            assert told["room"] == listed[it.room]
+            parts = {each["user_id"]: each for each in told["participants"]}
+            assert {user: (part["role"], part["seat_index"], part["is_host"]) for user, part in parts.items()} == {
+                "host": ("player", 0, True),
+                "ann": ("player", 1, False),
+                "bob": ("guest", None, False),
+                "sue": ("spectator", None, False),
             }
-            page = await asked(client, f"/rooms/{it.room}/log", after=3, limit=2)
-            assert [line["seq"] for line in page["log"]] == [4, 5]
-
-            # Of the hand that runs, an operator learns what its viewers knew, each by himself, and no more.
-            hand = restore(await it.checkpoint(len(rows))).table.game.running
-            assert hand is not None
-            hidden = {hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)}
-            start = max(row["seq"] for row in rows if json.loads(row["command"])["type"] in ("start", "wake"))
-            answers = {"log": await client.get(f"/api/admin/rooms/{it.room}/log?after={start - 1}")}
-            for user in (*VIEWERS, ""):
-                answers[user] = await client.get(f"/api/admin/rooms/{it.room}/view?user={user}")
-            for path in ("/rooms", "/actors", "/edges", f"/rooms/{it.room}"):
-                answers[path] = await client.get(f"/api/admin{path}")
-            own = {user: set(hand.hole_cards(seat)) for seat, user in ((0, "host"), (1, "ann"))}
-            for who, reply in answers.items():
-                assert reply.status_code == 200
-                assert mentioned(reply.content) & hidden == own.get(who, set()), who
-                assert hand.cards not in reply.text
-                for row in rows:
-                    for secret in (row["entropy"].hex(), row["answer"]):
-                        assert len(secret) < 8 or secret not in reply.text
-            assert sum(len(row["entropy"]) for row in rows) > 0
-
-    run(main())
+            assert parts["bob"]["standing"] == "kicked"
+        for path in ("", "/log", "/view"):
+            assert code_of(await client.get(f"/api/admin/rooms/r_none{path}")) == (404, "room_not_found")
 
 
-def test_what_cannot_be_replayed_is_said(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as database,
-            asking(database, redis_url) as client,
-            played(database) as it,
-        ):
-            last = it.seq
-            path = f"/api/admin/rooms/{it.room}/view"
-            await changed(
-                database_url, "UPDATE actions SET events = replace(events, 'chat', 'shout') WHERE room_id = $1", it.room
-            )
-            said = it.chatted
-            reply = await client.get(path, params={"seq": said})
-            assert code_of(reply) == (422, "corrupted_state")
-            assert reply.json()["error"]["details"]["version"] == said
-            assert (await client.get(path, params={"seq": said - 1})).status_code == 200
-            await changed(database_url, "DELETE FROM actions WHERE room_id = $1 AND seq = $2", it.room, said)
-            assert code_of(await client.get(path, params={"seq": said + 1})) == (422, "corrupted_state")
-            assert (await client.get(path, params={"seq": last})).status_code == 200, "its checkpoint is a later one"
-            await changed(database_url, "DELETE FROM checkpoints WHERE room_id = $1", it.room)
-            assert code_of(await client.get(path, params={"seq": last})) == (404, "room_not_found")
+async def test_a_view_at_any_seq_is_what_its_viewer_was_shown(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        asking(database, redis_url) as client,
+        played(database) as it,
+    ):
+        last = it.seq
+        assert last > 25
+        for (seq, user), shown in it.shown.items():
+            then = await asked(client, f"/rooms/{it.room}/view", seq=seq, user=user)
+            assert (then["seq"], then["user_id"]) == (seq, user)
+            assert then["view"] == shown, (seq, user)
+        assert (await asked(client, f"/rooms/{it.room}/view", user="ann"))["view"] == it.shown[last, "ann"]
+        spectator = await asked(client, f"/rooms/{it.room}/view")
+        assert spectator["view"].pop("me") == {"role": "spectator", "is_host": False, "legal": []}
+        shown = dict(it.shown[last, "sue"])
+        del shown["me"]
+        assert spectator["view"] == shown
+        before = await asked(client, f"/rooms/{it.room}/view", seq=0)
+        assert [part["user_id"] for part in before["participants"]] == ["host"]
+        then = await asked(client, f"/rooms/{it.room}/view", seq=last - 1)
+        assert {part["user_id"] for part in then["participants"]} == {"host", "ann", "bob", "sue"}
+        for seq, code in ((last + 1, (404, "room_not_found")), (-1, (400, "invalid_message"))):
+            reply = await client.get(f"/api/admin/rooms/{it.room}/view", params={"seq": seq})
+            assert code_of(reply) == code
 
-    run(main())
+
+async def test_the_log_is_told_and_nothing_secret_of_it(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        asking(database, redis_url) as client,
+        played(database) as it,
+    ):
+        rows = await database.rows("log_commands", it.room, 0, 1000)
+        log = (await asked(client, f"/rooms/{it.room}/log", limit=200))["log"]
+        assert [line["seq"] for line in log] == [row["seq"] for row in rows]
+        assert [line["events"] for line in log] == [json.loads(row["events"]) for row in rows]
+        assert {"request_join", "take_seat", "start", "spectate", "act", "chat", "kick", "wake"} == {
+            line["command"] for line in log
+        }
+        page = await asked(client, f"/rooms/{it.room}/log", after=3, limit=2)
+        assert [line["seq"] for line in page["log"]] == [4, 5]
+
+        # Of the hand that runs, an operator learns what its viewers knew, each by himself, and no more.
+        hand = restore(await it.checkpoint(len(rows))).table.game.running
+        assert hand is not None
+        hidden = {hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)}
+        start = max(row["seq"] for row in rows if json.loads(row["command"])["type"] in ("start", "wake"))
+        answers = {"log": await client.get(f"/api/admin/rooms/{it.room}/log?after={start - 1}")}
+        for user in (*VIEWERS, ""):
+            answers[user] = await client.get(f"/api/admin/rooms/{it.room}/view?user={user}")
+        for path in ("/rooms", "/actors", "/edges", f"/rooms/{it.room}"):
+            answers[path] = await client.get(f"/api/admin{path}")
+        own = {user: set(hand.hole_cards(seat)) for seat, user in ((0, "host"), (1, "ann"))}
+        for who, reply in answers.items():
+            assert reply.status_code == 200
+            assert mentioned(reply.content) & hidden == own.get(who, set()), who
+            assert hand.cards not in reply.text
+            for row in rows:
+                for secret in (row["entropy"].hex(), row["answer"]):
+                    assert len(secret) < 8 or secret not in reply.text
+        assert sum(len(row["entropy"]) for row in rows) > 0
 
 
-def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as database,
-            asking(database, redis_url) as client,
-            played(database) as it,
-        ):
-            path = f"/api/admin/rooms/{it.room}/view"
-            rewind = Rewind(database)
-            first, second = await asyncio.gather(rewind.room_at(it.room, it.seq), rewind.room_at(it.room, it.seq))
-            assert isinstance(first, Room)
-            assert second == BUSY
-            assert (await client.get(path)).status_code == 200
-            await changed(database_url, "UPDATE game_states SET seq = seq + $2 WHERE room_id = $1", it.room, ROWS_LIMIT)
-            assert code_of(await client.get(path)) == (400, "invalid_message")
+async def test_what_cannot_be_replayed_is_said(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        asking(database, redis_url) as client,
+        played(database) as it,
+    ):
+        last = it.seq
+        path = f"/api/admin/rooms/{it.room}/view"
+        await changed(
+            database_url, "UPDATE actions SET events = replace(events, 'chat', 'shout') WHERE room_id = $1", it.room
+        )
+        said = it.chatted
+        reply = await client.get(path, params={"seq": said})
+        assert code_of(reply) == (422, "corrupted_state")
+        assert reply.json()["error"]["details"]["version"] == said
+        assert (await client.get(path, params={"seq": said - 1})).status_code == 200
+        await changed(database_url, "DELETE FROM actions WHERE room_id = $1 AND seq = $2", it.room, said)
+        assert code_of(await client.get(path, params={"seq": said + 1})) == (422, "corrupted_state")
+        assert (await client.get(path, params={"seq": last})).status_code == 200, "its checkpoint is a later one"
+        await changed(database_url, "DELETE FROM checkpoints WHERE room_id = $1", it.room)
+        assert code_of(await client.get(path, params={"seq": last})) == (404, "room_not_found")
 
-    run(main())
+
+async def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        asking(database, redis_url) as client,
+        played(database) as it,
+    ):
+        path = f"/api/admin/rooms/{it.room}/view"
+        rewind = Rewind(database)
+        first, second = await asyncio.gather(rewind.room_at(it.room, it.seq), rewind.room_at(it.room, it.seq))
+        assert isinstance(first, Room)
+        assert second == BUSY
+        assert (await client.get(path)).status_code == 200
+        await changed(database_url, "UPDATE game_states SET seq = seq + $2 WHERE room_id = $1", it.room, ROWS_LIMIT)
+        assert code_of(await client.get(path)) == (400, "invalid_message")
 
 
 @asynccontextmanager
 async def boards(redis_url: str) -> AsyncIterator[None]:
     """Redis as another edge left it, and one that died without a word: it had written of Ann, and beats no more."""
-    board = Board(redis_url, "edge-there")
+    board = EdgeBoard(redis_url, "edge-there")
     running = asyncio.create_task(board.run())
     try:
         async with asyncio.timeout(20), redis.asyncio.Redis.from_url(redis_url) as there:
@@ -373,31 +355,27 @@ async def boards(redis_url: str) -> AsyncIterator[None]:
             await running
 
 
-def test_edges_and_who_is_connected(database_url: str, redis_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as database,
-            asking(database, redis_url) as client,
-            played(database),
-            boards(redis_url),
-        ):
-            told = await asked(client, "/edges")
-            assert told["redis"] is True
-            assert [edge["edge"] for edge in told["edges"]] == [EDGE, "edge-there"]
-            assert told["here"]["edge"] == EDGE
-            people = {each["user_id"]: each for each in told["people"]}
-            assert people["ann"]["sockets"] == {"edge-there": 2}
-            assert people["ann"]["display_name"] == "Name-ann"
-            assert people.keys() == {"ann", "sue"}
-            assert told["online"] == 2
-        async with connected(database_url) as database, asking(database, "redis://127.0.0.1:1") as client:
-            told = await asked(client, "/edges")
-            assert (told["redis"], [edge["edge"] for edge in told["edges"]], told["people"]) == (False, [EDGE], [])
-
-    run(main())
+async def test_edges_and_who_is_connected(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        asking(database, redis_url) as client,
+        played(database),
+        boards(redis_url),
+    ):
+        told = await asked(client, "/edges")
+        assert told["redis"] is True
+        assert [edge["edge"] for edge in told["edges"]] == [EDGE, "edge-there"]
+        assert told["here"]["edge"] == EDGE
+        people = {each["user_id"]: each for each in told["people"]}
+        assert people["ann"]["sockets"] == {"edge-there": 2}
+        assert people["ann"]["display_name"] == "Name-ann"
+        assert people.keys() == {"ann", "sue"}
+        assert told["online"] == 2
+    async with connected(database_url) as database, asking(database, "redis://127.0.0.1:1") as client:
+        told = await asked(client, "/edges")
+        assert (told["redis"], [edge["edge"] for edge in told["edges"]], told["people"]) == (False, [EDGE], [])
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/admin", "/static/admin.js", "/static/admin.css", "/static/admin.html"])
 async def test_without_a_secret_there_is_no_page(path: str) -> None:
     for operator in (False, True):

@@ -9,20 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
-from kit.hosts import Table, chat, connected, hosting, open_room, place, run, stored
-from kit.proxy import proxied
 
-from actors.clock import MERCY_MS
-from actors.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
-from actors.messages import Attend, Evict, Ready
-from actors.presence import EDGE_LOST_MS, REQUEST_MS
-from storage.postgres import Database
+from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
+from kit.proxy import proxied
+from tavola.actors.host.presence import EDGE_LOST_MS
+from tavola.actors.room.clock import MERCY_MS
+from tavola.actors.wire.commands import Epoch, LeaveSeat, Pause, RequestJoin, Resume, RoomId, Spectate, TakeSeat, UserId
+from tavola.actors.wire.messages import Evict, Ok, ReportPresence
+from tavola.config.limits import SILENT_MS
+from tavola.storage.postgres import Database
 
 
 @pytest.fixture(autouse=True)
 def _ticks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """What must happen at once does not get help from what happens now and then."""
-    monkeypatch.setattr("actors.host.TICK_S", 3600.0)
+    monkeypatch.setattr("tavola.actors.host.host.TICK_S", 3600.0)
 
 
 class Room:
@@ -43,8 +44,8 @@ class Room:
 
     async def attend(self, here: str = "", gone: str = "", lately: str = "", edge: str = "e1") -> None:
         came, went = (tuple(UserId(user) for user in named.split()) for named in (here, gone))
-        asked = tuple((UserId(user), REQUEST_MS) for user in lately.split())
-        assert await self.table.ask(Attend(self.epoch, self.id, edge, came, went, asked)) == Ready()
+        asked = tuple((UserId(user), SILENT_MS) for user in lately.split())
+        assert await self.table.ask(ReportPresence(self.epoch, self.id, edge, came, went, asked)) == Ok()
 
     def passes(self, ms: int) -> None:
         """Time passes, and the host looks at what it has brought."""
@@ -90,200 +91,170 @@ async def a_room(database: Database, name: str = "a") -> AsyncIterator[Room]:
         yield room
 
 
-def test_who_closes_his_last_socket_is_away_at_once_and_back_with_the_next(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.attend(gone="ann")
-            await room.has(("player_away", "ann"))
-            [row] = [r for r in await rows(database, "room_seats", room.id) if r["user_id"] == "ann"]
-            assert (row["status"], row["away_since"]) == ("away", room.table.time.ms)
-            await room.attend(gone="ann")
-            await room.attend("ann", edge="e2")
-            await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
-            await room.attend("ann", edge="e2")
-            await room.settled()
-            assert len(room.absences) == 2, "said again, it changes nothing"
-
-    run(main())
+async def test_who_closes_his_last_socket_is_away_at_once_and_back_with_the_next(database_url: str) -> None:
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.attend(gone="ann")
+        await room.has(("player_away", "ann"))
+        [row] = [r for r in await rows(database, "room_seats", room.id) if r["user_id"] == "ann"]
+        assert (row["status"], row["away_since"]) == ("away", room.table.time.ms)
+        await room.attend(gone="ann")
+        await room.attend("ann", edge="e2")
+        await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
+        await room.attend("ann", edge="e2")
+        await room.settled()
+        assert len(room.absences) == 2, "said again, it changes nothing"
 
 
-def test_two_edges_are_one_person(database_url: str) -> None:
+async def test_two_edges_are_one_person(database_url: str) -> None:
     """The late clean-up of the old one does not throw out the new one."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.attend("ann", edge="e2")
-            await room.attend(gone="ann", edge="e1")
-            await room.none()
-            await room.attend("ann", edge="e1")
-            await room.attend(gone="ann", edge="e1")
-            await room.attend(gone="ann", edge="e3")
-            await room.none()
-            await room.attend(gone="ann", edge="e2")
-            await room.has(("player_away", "ann"))
-
-    run(main())
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.attend("ann", edge="e2")
+        await room.attend(gone="ann", edge="e1")
+        await room.none()
+        await room.attend("ann", edge="e1")
+        await room.attend(gone="ann", edge="e1")
+        await room.attend(gone="ann", edge="e3")
+        await room.none()
+        await room.attend(gone="ann", edge="e2")
+        await room.has(("player_away", "ann"))
 
 
-def test_a_lost_edge_is_given_time(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            room.table.host.presence.lost("e1")
-            room.passes(EDGE_LOST_MS - 1)
-            await room.attend("host", edge="e2")
-            await room.none()
-            room.passes(1)
-            await room.has(("player_away", "ann"))
-            room.passes(EDGE_LOST_MS)
-            await room.settled()
-            assert len(room.absences) == 1, "who came back in time is told of nowhere"
-
-    run(main())
+async def test_a_lost_edge_is_given_time(database_url: str) -> None:
+    async with connected(database_url) as database, a_room(database) as room:
+        room.table.host.presence.lost("e1")
+        room.passes(EDGE_LOST_MS - 1)
+        await room.attend("host", edge="e2")
+        await room.none()
+        room.passes(1)
+        await room.has(("player_away", "ann"))
+        room.passes(EDGE_LOST_MS)
+        await room.settled()
+        assert len(room.absences) == 1, "who came back in time is told of nowhere"
 
 
-def test_an_edge_that_comes_back_itself_says_it_again(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            room.table.host.presence.lost("e1")
-            await room.attend("host ann eve")
-            room.passes(EDGE_LOST_MS + 1)
-            await room.none()
-            room.table.host.presence.lost("e2")
-            room.passes(EDGE_LOST_MS + 1)
-            await room.none()
-
-    run(main())
+async def test_an_edge_that_comes_back_itself_says_it_again(database_url: str) -> None:
+    async with connected(database_url) as database, a_room(database) as room:
+        room.table.host.presence.lost("e1")
+        await room.attend("host ann eve")
+        room.passes(EDGE_LOST_MS + 1)
+        await room.none()
+        room.table.host.presence.lost("e2")
+        room.passes(EDGE_LOST_MS + 1)
+        await room.none()
 
 
-def test_who_is_not_announced_after_a_take_over_is_away(database_url: str) -> None:
+async def test_who_is_not_announced_after_a_take_over_is_away(database_url: str) -> None:
     """The next actor knows of nobody, and waits before it believes that they are gone."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
-            room = Room(database, table, first.id, await place(database, first.id, avoid="a"))
-            await room.attend("host eve")
-            room.passes(MERCY_MS - 1)
-            await room.none()
-            room.passes(1)
-            await room.has(("player_away", "ann"))
-            await room.attend("ann")
-            await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
-
-    run(main())
+    async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
+        room = Room(database, table, first.id, await place(database, first.id, avoid="a"))
+        await room.attend("host eve")
+        room.passes(MERCY_MS - 1)
+        await room.none()
+        room.passes(1)
+        await room.has(("player_away", "ann"))
+        await room.attend("ann")
+        await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
 
 
-def test_who_was_away_before_a_take_over_is_away_after_it(database_url: str) -> None:
+async def test_who_was_away_before_a_take_over_is_away_after_it(database_url: str) -> None:
     """That others are waited for does not bring him back, nor is his grace begun anew."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
-            await first.attend(gone="ann")
-            await first.has(("player_away", "ann"))
-            room = Room(database, table, first.id, await place(database, first.id, avoid="a"))
-            await room.attend("host eve")
-            for _ in range(3):
-                room.passes(0)
-            await room.none()
-            room.passes(MERCY_MS)
-            await room.none()
-            await room.attend("ann")
-            await room.has(("player_reconnected", "ann"))
-
-    run(main())
+    async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
+        await first.attend(gone="ann")
+        await first.has(("player_away", "ann"))
+        room = Room(database, table, first.id, await place(database, first.id, avoid="a"))
+        await room.attend("host eve")
+        for _ in range(3):
+            room.passes(0)
+        await room.none()
+        room.passes(MERCY_MS)
+        await room.none()
+        await room.attend("ann")
+        await room.has(("player_reconnected", "ann"))
 
 
-def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: str) -> None:
+async def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: str) -> None:
     """Edges see the new epoch, and announce everybody again."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            assert await room.table.ask(Evict(room.epoch, room.id)) == Ready()
-            assert await room.table.rouse(room.epoch, room.id) == Ready()
-            raised = (await stored(database, room.id))["epoch"]
-            assert raised > room.epoch
-            seq = (await stored(database, room.id))["seq"]
-            [behind] = await database.rows("behind", [room.id], [seq], [room.epoch])
-            assert behind["epoch"] == raised
-            assert await database.rows("behind", [room.id], [seq], [raised]) == []
-
-    run(main())
+    async with connected(database_url) as database, a_room(database) as room:
+        assert await room.table.ask(Evict(room.epoch, room.id)) == Ok()
+        assert await room.table.rouse(room.epoch, room.id) == Ok()
+        raised = (await stored(database, room.id))["epoch"]
+        assert raised > room.epoch
+        seq = (await stored(database, room.id))["seq"]
+        [behind] = await database.rows("behind", [room.id], [seq], [room.epoch])
+        assert behind["epoch"] == raised
+        assert await database.rows("behind", [room.id], [seq], [raised]) == []
 
 
-def test_a_player_by_request_alone(database_url: str) -> None:
+async def test_a_player_by_request_alone(database_url: str) -> None:
     """Whoever sits down without a socket, and makes requests, is there for a while after each."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.does("bob", RequestJoin(id="join", room=room.id, display_name="Bob"))
-            await room.does("host", LeaveSeat(id="stand", room=room.id))
-            await room.does("bob", TakeSeat(id="sit", room=room.id, seat_index=0))
-            for _ in range(40):
-                room.passes(0)
-            room.passes(REQUEST_MS - 1)
-            await room.attend(lately="bob")
-            room.passes(REQUEST_MS - 1)
-            await room.settled()
-            assert room.told("player_away") == []
-            room.passes(1)
-            await room.table.published.pulse.until(lambda: room.told("player_away") == [("player_away", "bob")])
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.does("bob", RequestJoin(id="join", room=room.id, display_name="Bob"))
+        await room.does("host", LeaveSeat(id="stand", room=room.id))
+        await room.does("bob", TakeSeat(id="sit", room=room.id, seat_index=0))
+        for _ in range(40):
+            room.passes(0)
+        room.passes(SILENT_MS - 1)
+        await room.attend(lately="bob")
+        room.passes(SILENT_MS - 1)
+        await room.settled()
+        assert room.told("player_away") == []
+        room.passes(1)
+        await room.table.published.pulse.until(lambda: room.told("player_away") == [("player_away", "bob")])
 
-            # With a socket it is the socket that counts, and a request beside it means nothing.
-            await room.attend(lately="bob")
-            await room.attend("bob")
-            await room.attend(lately="bob", edge="e2")
-            await room.attend(gone="bob")
-            await room.table.published.pulse.until(lambda: len(room.told("player_away")) == 2)
-
-    run(main())
+        # With a socket it is the socket that counts, and a request beside it means nothing.
+        await room.attend(lately="bob")
+        await room.attend("bob")
+        await room.attend(lately="bob", edge="e2")
+        await room.attend(gone="bob")
+        await room.table.published.pulse.until(lambda: len(room.told("player_away")) == 2)
 
 
-def test_grace_runs_out_and_the_seat_is_freed(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.attend(gone="ann")
-            away = [("player_away", "ann")]
-            await room.has(*away)
-            for kind in ("player_disconnected", "seat_freed"):
-                room.table.time.ms += 300_000
-                await room.table.rouse(room.epoch, room.id)
-                away.append((kind, "ann"))
-                await room.table.published.pulse.until(lambda: len(room.absences) == len(away))
-            assert room.absences == away
-            assert ("ann", "disconnected") in room.presences
-            assert [r["user_id"] for r in await rows(database, "room_seats", room.id)] == ["host"]
-
-    run(main())
+async def test_grace_runs_out_and_the_seat_is_freed(database_url: str) -> None:
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.attend(gone="ann")
+        away = [("player_away", "ann")]
+        await room.has(*away)
+        for kind in ("player_disconnected", "seat_freed"):
+            room.table.time.ms += 300_000
+            await room.table.rouse(room.epoch, room.id)
+            away.append((kind, "ann"))
+            await room.table.published.pulse.until(lambda: len(room.absences) == len(away))
+        assert room.absences == away
+        assert ("ann", "disconnected") in room.presences
+        assert [r["user_id"] for r in await rows(database, "room_seats", room.id)] == ["host"]
 
 
-def test_absence_while_storage_is_away_is_told_when_it_is_back(database_url: str) -> None:
-    async def main() -> None:
-        async with (
-            connected(database_url) as direct,
-            proxied(database_url) as proxy,
-            connected(proxy.url) as database,
-            hosting(database, "a") as table,
-        ):
-            id = await open_room(direct)
-            room = Room(database, table, id, await place(direct, id))
-            await room.attend("host ann eve")
-            await room.opens()
-            for _ in range(2):
-                # So that it is not this room's turn to be looked at.
-                other = await open_room(direct)
-                await table.rouse(await place(direct, other), other)
-            table.host.presence.tick()
-            proxy.go_away()
-            table.reached.clear()
-            await room.attend(gone="ann")
-            await asyncio.wait_for(_tried(table), 10)
-            assert room.absences == []
-            proxy.come_back()
-            await room.none()
-            table.host.presence.tick()
-            await room.has(("player_away", "ann"))
-            assert proxy.refused
-
-    run(main())
+async def test_absence_while_storage_is_away_is_told_when_it_is_back(database_url: str) -> None:
+    async with (
+        connected(database_url) as direct,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as database,
+        hosting(database, "a") as table,
+    ):
+        id = await open_room(direct)
+        room = Room(database, table, id, await place(direct, id))
+        await room.attend("host ann eve")
+        await room.opens()
+        for _ in range(2):
+            # So that it is not this room's turn to be looked at.
+            other = await open_room(direct)
+            await table.rouse(await place(direct, other), other)
+        table.host.presence.tick()
+        proxy.go_away()
+        table.reached.clear()
+        await room.attend(gone="ann")
+        await asyncio.wait_for(_tried(table), 10)
+        assert room.absences == []
+        proxy.come_back()
+        await room.none()
+        table.host.presence.tick()
+        await room.has(("player_away", "ann"))
+        assert proxy.refused
 
 
 async def _tried(table: Table) -> None:
@@ -291,66 +262,57 @@ async def _tried(table: Table) -> None:
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.005)
 
 
-def test_those_inside_are_told_when_it_is_so(database_url: str) -> None:
+async def test_those_inside_are_told_when_it_is_so(database_url: str) -> None:
     """Of a player when it is stored, of a spectator at once, of a guest never."""
 
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.attend("gus")
-            room.table.published.presences.clear()
-            await room.attend(gone="ann")
-            assert room.presences == [], "not before it is durable"
-            await room.has(("player_away", "ann"))
-            await room.attend("ann", gone="eve gus")
-            await room.attend("eve gus")
-            await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
-            assert sorted(room.presences) == [("ann", "active"), ("ann", "away"), ("eve", "active"), ("eve", "away")]
-
-    run(main())
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.attend("gus")
+        room.table.published.presences.clear()
+        await room.attend(gone="ann")
+        assert room.presences == [], "not before it is durable"
+        await room.has(("player_away", "ann"))
+        await room.attend("ann", gone="eve gus")
+        await room.attend("eve gus")
+        await room.has(("player_away", "ann"), ("player_reconnected", "ann"))
+        assert sorted(room.presences) == [("ann", "active"), ("ann", "away"), ("eve", "active"), ("eve", "away")]
 
 
-def test_a_paused_room_notes_absence_and_its_clocks_stand(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database, a_room(database) as room:
-            await room.does("host", Pause(id="pause", room=room.id))
-            await room.attend(gone="ann")
-            await room.has(("player_away", "ann"))
-            room.passes(3_600_000)
-            await room.table.rouse(room.epoch, room.id)
-            await room.settled()
-            assert len(room.absences) == 1
-            await room.does("host", Resume(id="resume", room=room.id))
-            room.passes(299_999)
-            await room.table.rouse(room.epoch, room.id)
-            await room.settled()
-            assert len(room.absences) == 1
-            room.passes(1)
-            await room.table.rouse(room.epoch, room.id)
-            await room.has(("player_away", "ann"), ("player_disconnected", "ann"))
-
-    run(main())
+async def test_a_paused_room_notes_absence_and_its_clocks_stand(database_url: str) -> None:
+    async with connected(database_url) as database, a_room(database) as room:
+        await room.does("host", Pause(id="pause", room=room.id))
+        await room.attend(gone="ann")
+        await room.has(("player_away", "ann"))
+        room.passes(3_600_000)
+        await room.table.rouse(room.epoch, room.id)
+        await room.settled()
+        assert len(room.absences) == 1
+        await room.does("host", Resume(id="resume", room=room.id))
+        room.passes(299_999)
+        await room.table.rouse(room.epoch, room.id)
+        await room.settled()
+        assert len(room.absences) == 1
+        room.passes(1)
+        await room.table.rouse(room.epoch, room.id)
+        await room.has(("player_away", "ann"), ("player_disconnected", "ann"))
 
 
-def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
+async def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.host.IDLE_S", 0.1)
+    monkeypatch.setattr("tavola.actors.host.host.IDLE_S", 0.1)
 
-    async def main() -> None:
-        async with connected(database_url) as database, hosting(database, "a") as table:
-            ids = [await open_room(database) for _ in range(3)]
-            watched, left, passed = [Room(database, table, id, await place(database, id)) for id in ids]
-            for room in (watched, left):
-                await room.attend("host")
-            await left.attend(gone="host")
-            await passed.attend("gus")
-            for room in (left, passed):
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        ids = [await open_room(database) for _ in range(3)]
+        watched, left, passed = [Room(database, table, id, await place(database, id)) for id in ids]
+        for room in (watched, left):
+            await room.attend("host")
+        await left.attend(gone="host")
+        await passed.attend("gus")
+        for room in (left, passed):
+            row = await database.row("locate", room.id)
+            while row is not None and row["name"] is not None:
                 row = await database.row("locate", room.id)
-                while row is not None and row["name"] is not None:
-                    row = await database.row("locate", room.id)
-            assert [slot.id for slot in table.host.rooms.all()] == [watched.id]
-
-    run(main())
+        assert [slot.id for slot in table.host.rooms.all()] == [watched.id]
 
 
 async def rows(database: Database, name: str, room: RoomId) -> list[Any]:

@@ -8,16 +8,17 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from kit.hosts import connected, open_room, place, run, stored
-from kit.proxy import proxied
 
-from actors.commands import UserId
-from actors.opening import Request
-from edge.auth import Identity
-from edge.lobby import Lobby, RoomSummary
-from storage.commits import LogRow, Records, StateRow, commit
-from storage.embedded_roles import ROLE
-from storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from kit.hosts import connected, open_room, place, stored
+from kit.proxy import proxied
+from tavola.actors.room.opening import Request
+from tavola.actors.wire.commands import UserId
+from tavola.edge.identity.auth import Identity
+from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.stack.embedded_roles import ROLE
+from tavola.storage.commits import commit
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from tavola.storage.rows import LogRow, Records, StateRow
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
 SEAT = {"seated_at": 1, "status": "active"}
@@ -46,224 +47,186 @@ async def admin(url: str, statement: str) -> Any:
         await connection.close()
 
 
-def test_many_may_migrate_at_once(postgres_server: str, superuser_url: str) -> None:
-    async def main() -> None:
-        await admin(superuser_url, f"CREATE DATABASE migrated_at_once OWNER {ROLE}")
-        url = postgres_server.rpartition("/")[0] + "/migrated_at_once"
-        applied = await asyncio.gather(*(migrate(url) for _ in range(6)))
-        assert sorted(map(bool, applied)) == [False] * 5 + [True], "one did it all, the others found it done"
-        assert await migrate(url) == []
-        names = [row["name"] for row in await admin(url, "SELECT name FROM migrations ORDER BY name")]
-        assert names == next(filter(None, applied))
-        await admin(superuser_url, "DROP DATABASE migrated_at_once WITH (FORCE)")
-
-    run(main())
+async def test_many_may_migrate_at_once(postgres_server: str, superuser_url: str) -> None:
+    await admin(superuser_url, f"CREATE DATABASE migrated_at_once OWNER {ROLE}")
+    url = postgres_server.rpartition("/")[0] + "/migrated_at_once"
+    applied = await asyncio.gather(*(migrate(url) for _ in range(6)))
+    assert sorted(map(bool, applied)) == [False] * 5 + [True], "one did it all, the others found it done"
+    assert await migrate(url) == []
+    names = [row["name"] for row in await admin(url, "SELECT name FROM migrations ORDER BY name")]
+    assert names == next(filter(None, applied))
+    await admin(superuser_url, "DROP DATABASE migrated_at_once WITH (FORCE)")
 
 
-def test_a_commit_writes_rooms_at_their_epoch_and_seq_and_no_others(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            await registered(database, "a")
-            good, old_epoch, ahead, behind = rooms = [await open_room(database) for _ in range(4)]
-            at = {room: await place(database, room) for room in rooms}
-            first = state(behind, at[behind], 0, 1)
-            assert await commit(database, [first], [log_row(behind, 1)], Records()) == {behind}
-            states = [state(good, at[good], 0, 2), state(old_epoch, 0, 0, 1), state(ahead, at[ahead], 5, 6), first]
-            rows = [log_row(good, 1), log_row(good, 2), log_row(old_epoch, 1), log_row(ahead, 6), log_row(behind, 9)]
-            records = Records(
-                seats=[
-                    {**SEAT, "room_id": r, "seat_index": 0, "user_id": "u", "display_name": "n", "chips": 1}
-                    for r in rooms
-                ],
-                players=[{**PLAYER, "room_id": r, "user_id": "u", "display_name": "n"} for r in rooms],
+async def test_a_commit_writes_rooms_at_their_epoch_and_seq_and_no_others(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        good, old_epoch, ahead, behind = rooms = [await open_room(database) for _ in range(4)]
+        at = {room: await place(database, room) for room in rooms}
+        first = state(behind, at[behind], 0, 1)
+        assert await commit(database, [first], [log_row(behind, 1)], Records()) == {behind}
+        states = [state(good, at[good], 0, 2), state(old_epoch, 0, 0, 1), state(ahead, at[ahead], 5, 6), first]
+        rows = [log_row(good, 1), log_row(good, 2), log_row(old_epoch, 1), log_row(ahead, 6), log_row(behind, 9)]
+        records = Records(
+            seats=[
+                {**SEAT, "room_id": r, "seat_index": 0, "user_id": "u", "display_name": "n", "chips": 1} for r in rooms
+            ],
+            players=[{**PLAYER, "room_id": r, "user_id": "u", "display_name": "n"} for r in rooms],
+        )
+        assert await commit(database, states, rows, records) == {good}
+        for room, seqs in ((good, [1, 2]), (old_epoch, []), (ahead, []), (behind, [1])):
+            found = await database.rows("log_commands", room, 0, 10)
+            assert [row["seq"] for row in found] == seqs
+            stands = await database.row("membership", room, "u")
+            assert stands is not None
+            assert (stands["seat_index"] == 0) == (stands["status"] is not None) == (room == good)
+
+
+async def test_a_repeated_command_is_a_conflict_and_nothing_is_written(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        one, other = [await open_room(database) for _ in range(2)]
+        at, there = [await place(database, room) for room in (one, other)]
+        await commit(database, [state(one, at, 0, 1)], [log_row(one, 1, "same")], Records())
+        with pytest.raises(Conflict, match="actions_command_once"):
+            await commit(
+                database,
+                [state(one, at, 1, 2), state(other, there, 0, 1)],
+                [log_row(one, 2, "same"), log_row(other, 1)],
+                Records(),
             )
-            assert await commit(database, states, rows, records) == {good}
-            for room, seqs in ((good, [1, 2]), (old_epoch, []), (ahead, []), (behind, [1])):
-                found = await database.rows("log_commands", room, 0, 10)
-                assert [row["seq"] for row in found] == seqs
-                stands = await database.row("membership", room, "u")
-                assert stands is not None
-                assert (stands["seat_index"] == 0) == (stands["status"] is not None) == (room == good)
-
-    run(main())
+        assert [(await stored(database, room))["seq"] for room in (one, other)] == [1, 0]
+        twice = [log_row(one, 2, "wake", ""), log_row(one, 3, "wake", "")]
+        assert await commit(database, [state(one, at, 1, 3)], twice, Records()) == {one}, "the runtime's own may"
 
 
-def test_a_repeated_command_is_a_conflict_and_nothing_is_written(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            await registered(database, "a")
-            one, other = [await open_room(database) for _ in range(2)]
-            at, there = [await place(database, room) for room in (one, other)]
-            await commit(database, [state(one, at, 0, 1)], [log_row(one, 1, "same")], Records())
-            with pytest.raises(Conflict, match="actions_command_once"):
-                await commit(
-                    database,
-                    [state(one, at, 1, 2), state(other, there, 0, 1)],
-                    [log_row(one, 2, "same"), log_row(other, 1)],
-                    Records(),
-                )
-            assert [(await stored(database, room))["seq"] for room in (one, other)] == [1, 0]
-            twice = [log_row(one, 2, "wake", ""), log_row(one, 3, "wake", "")]
-            assert await commit(database, [state(one, at, 1, 3)], twice, Records()) == {one}, "the runtime's own may"
+async def test_two_seats_may_be_exchanged_in_one_commit_but_not_doubled(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        room = await open_room(database)
+        at = await place(database, room)
 
-    run(main())
+        def seats(*users: str) -> Records:
+            common = {**SEAT, "room_id": room, "display_name": "n", "chips": 0}
+            return Records(seats=[{**common, "seat_index": i, "user_id": user} for i, user in enumerate(users)])
+
+        await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], seats("ann", "bob"))
+        await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], seats("bob", "ann"))
+        with pytest.raises(Conflict, match="one_seat"):
+            await commit(database, [state(room, at, 2, 3)], [log_row(room, 3)], seats("bob", "bob"))
 
 
-def test_two_seats_may_be_exchanged_in_one_commit_but_not_doubled(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            await registered(database, "a")
-            room = await open_room(database)
-            at = await place(database, room)
-
-            def seats(*users: str) -> Records:
-                common = {**SEAT, "room_id": room, "display_name": "n", "chips": 0}
-                return Records(seats=[{**common, "seat_index": i, "user_id": user} for i, user in enumerate(users)])
-
-            await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], seats("ann", "bob"))
-            await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], seats("bob", "ann"))
-            with pytest.raises(Conflict, match="one_seat"):
-                await commit(database, [state(room, at, 2, 3)], [log_row(room, 3)], seats("bob", "bob"))
-
-    run(main())
+async def test_raising_epochs_leaves_out_what_is_not_ours(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        ours, theirs = [await open_room(database) for _ in range(2)]
+        at, gone = [await place(database, room) for room in (ours, theirs)]
+        await place(database, theirs)
+        [raised] = await database.rows("raise_epochs", [ours, theirs], [at, gone])
+        assert (raised["room_id"], raised["epoch"] > at, raised["seq"]) == (ours, True, 0)
+        assert (await stored(database, ours))["actor"] == "a"
+        assert await commit(database, [state(ours, at, 0, 1)], [log_row(ours, 1)], Records()) == set()
 
 
-def test_raising_epochs_leaves_out_what_is_not_ours(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            await registered(database, "a")
-            ours, theirs = [await open_room(database) for _ in range(2)]
-            at, gone = [await place(database, room) for room in (ours, theirs)]
-            await place(database, theirs)
-            [raised] = await database.rows("raise_epochs", [ours, theirs], [at, gone])
-            assert (raised["room_id"], raised["epoch"] > at, raised["seq"]) == (ours, True, 0)
-            assert (await stored(database, ours))["actor"] == "a"
-            assert await commit(database, [state(ours, at, 0, 1)], [log_row(ours, 1)], Records()) == set()
-
-    run(main())
-
-
-def test_what_is_overdue(database_url: str) -> None:
+async def test_what_is_overdue(database_url: str) -> None:
     """Alarms that have passed in rooms whose actor is not there to hear them."""
 
-    async def main() -> None:
-        async with connected(database_url) as database:
-            for actor in ("alive", "silent"):
-                await registered(database, actor)
-            due, later, without, alive, silent, closed = [await open_room(database) for _ in range(6)]
-            for room, alarm, actor, status in (
-                (due, 100, "NULL", "open"),
-                (later, 300, "NULL", "open"),
-                (without, None, "NULL", "open"),
-                (alive, 100, "'alive'", "open"),
-                (silent, 50, "'silent'", "open"),
-                (closed, 100, "NULL", "closed"),
-            ):
-                await admin(
-                    database_url,
-                    f"UPDATE rooms SET alarm_at = {alarm or 'NULL'}, actor = {actor}, status = '{status}' "
-                    f"WHERE id = '{room}'",
-                )
+    async with connected(database_url) as database:
+        for actor in ("alive", "silent"):
+            await registered(database, actor)
+        due, later, without, alive, silent, closed = [await open_room(database) for _ in range(6)]
+        for room, alarm, actor, status in (
+            (due, 100, "NULL", "open"),
+            (later, 300, "NULL", "open"),
+            (without, None, "NULL", "open"),
+            (alive, 100, "'alive'", "open"),
+            (silent, 50, "'silent'", "open"),
+            (closed, 100, "NULL", "closed"),
+        ):
             await admin(
-                database_url, "UPDATE room_actors SET alive_at = now() - interval '1 minute' WHERE name = 'silent'"
+                database_url,
+                f"UPDATE rooms SET alarm_at = {alarm or 'NULL'}, actor = {actor}, status = '{status}' "
+                f"WHERE id = '{room}'",
             )
-            assert [row["id"] for row in await database.rows("overdue", 200, 10)] == [silent, due]
-            assert [row["id"] for row in await database.rows("overdue", 200, 1)] == [silent]
-            assert [row["name"] for row in await database.rows("dead_actors", 15.0)] == ["silent"]
-
-    run(main())
-
-
-def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url, most=8) as database:
-            lobby = Lobby(database)
-            host = Identity(UserId("u_host"), "Host", 0)
-            wish = Request(game="tictactoe")
-            opened = await asyncio.gather(*(lobby.open(wish, host, "key") for _ in range(5)))
-            assert len({room.id for room in opened if isinstance(room, RoomSummary)}) == 1
-            other = await lobby.open(wish, host, None)
-            assert isinstance(other, RoomSummary)
-            assert len((await lobby.list(None, None, False, 10, None)).rooms) == 2
-            first = await lobby.list(None, None, False, 1, None)
-            second = await lobby.list(None, None, False, 1, first.next_cursor)
-            assert {first.rooms[0].id, second.rooms[0].id} == {opened[0].id, other.id}  # type: ignore[union-attr]
-            assert second.next_cursor is None
-
-    run(main())
+        await admin(database_url, "UPDATE room_actors SET alive_at = now() - interval '1 minute' WHERE name = 'silent'")
+        assert [row["id"] for row in await database.rows("overdue", 200, 10)] == [silent, due]
+        assert [row["id"] for row in await database.rows("overdue", 200, 1)] == [silent]
+        assert [row["name"] for row in await database.rows("dead_actors", 15.0)] == ["silent"]
 
 
-def test_what_an_error_says_of_the_outcome(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as direct, proxied(database_url) as proxy:
-            room = await open_room(direct)
-            await registered(direct, "a")
-            at = await place(direct, room)
-            async with connected(proxy.url) as database:
-                await database.rows("ping")
-                proxy.lose("reply", room)
-                with pytest.raises(StorageUnavailable) as lost:
-                    await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], Records())
-                assert (lost.value.unknown, proxy.lost_replies) == (True, 1)
-                assert (await stored(direct, room))["seq"] == 1
-                proxy.go_away()
-                with pytest.raises(StorageUnavailable):
-                    await database.rows("ping")
-                proxy.come_back()
-                assert await database.rows("ping"), "the pool comes back by itself"
-        with pytest.raises(StorageUnavailable) as refused:
-            await Database.connect(proxy.url)
-        assert not refused.value.unknown
-
-    run(main())
+async def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
+    async with connected(database_url, most=8) as database:
+        lobby = Lobby(database)
+        host = Identity(UserId("u_host"), "Host", 0)
+        wish = Request(game="tictactoe")
+        opened = await asyncio.gather(*(lobby.open(wish, host, "key") for _ in range(5)))
+        assert len({room.id for room in opened if isinstance(room, RoomSummary)}) == 1
+        other = await lobby.open(wish, host, None)
+        assert isinstance(other, RoomSummary)
+        assert len((await lobby.list(None, None, False, 10, None)).rooms) == 2
+        first = await lobby.list(None, None, False, 1, None)
+        second = await lobby.list(None, None, False, 1, first.next_cursor)
+        assert {first.rooms[0].id, second.rooms[0].id} == {opened[0].id, other.id}  # type: ignore[union-attr]
+        assert second.next_cursor is None
 
 
-def test_a_statement_that_takes_too_long_is_of_unknown_outcome(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            room = await open_room(database)
-            blocker = await asyncpg.connect(database_url, ssl=False)
-            transaction = blocker.transaction()
-            await transaction.start()
-            await blocker.execute("UPDATE game_states SET seq = seq WHERE room_id = $1", room)
+async def test_what_an_error_says_of_the_outcome(database_url: str) -> None:
+    async with connected(database_url) as direct, proxied(database_url) as proxy:
+        room = await open_room(direct)
+        await registered(direct, "a")
+        at = await place(direct, room)
+        async with connected(proxy.url) as database:
+            await database.rows("ping")
+            proxy.lose("reply", room)
             with pytest.raises(StorageUnavailable) as lost:
-                await database.rows("raise_epochs", [room], [0], within_s=0.1)
-            assert lost.value.unknown
-            await transaction.rollback()
-            await blocker.close()
-
-    run(main())
-
-
-def test_numbers_that_are_no_bigint_harm_nobody(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            with pytest.raises((StorageUnavailable, Conflict)):
-                await database.rows("log_after", "r", 2**70, 1)
-            assert await database.rows("ping")
-
-    run(main())
+                await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], Records())
+            assert (lost.value.unknown, proxy.lost_replies) == (True, 1)
+            assert (await stored(direct, room))["seq"] == 1
+            proxy.go_away()
+            with pytest.raises(StorageUnavailable):
+                await database.rows("ping")
+            proxy.come_back()
+            assert await database.rows("ping"), "the pool comes back by itself"
+    with pytest.raises(StorageUnavailable) as refused:
+        await Database.connect(proxy.url)
+    assert not refused.value.unknown
 
 
-def test_members_come_back_as_they_were_written(database_url: str) -> None:
-    async def main() -> None:
-        async with connected(database_url) as database:
-            await registered(database, "a")
-            room = await open_room(database)
-            at = await place(database, room)
-            name = 'A "quoted" \\ naïve \u2603 name'
-            common = {"room_id": room, "display_name": name}
-            records = Records(
-                players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
-                spectators=[{**common, "user_id": "ann", "joined_at": 5}],
-            )
-            await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
-            members = msgspec.json.decode((await stored(database, room))["members"])
-            assert members["ann"] == [name, "approved", 5, True, False]
-            gone = Records(
-                players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}]
-            )
-            await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
-            assert "ann" not in msgspec.json.decode((await stored(database, room))["members"])
+async def test_a_statement_that_takes_too_long_is_of_unknown_outcome(database_url: str) -> None:
+    async with connected(database_url) as database:
+        room = await open_room(database)
+        blocker = await asyncpg.connect(database_url, ssl=False)
+        transaction = blocker.transaction()
+        await transaction.start()
+        await blocker.execute("UPDATE game_states SET seq = seq WHERE room_id = $1", room)
+        with pytest.raises(StorageUnavailable) as lost:
+            await database.rows("raise_epochs", [room], [0], within_s=0.1)
+        assert lost.value.unknown
+        await transaction.rollback()
+        await blocker.close()
 
-    run(main())
+
+async def test_numbers_that_are_no_bigint_harm_nobody(database_url: str) -> None:
+    async with connected(database_url) as database:
+        with pytest.raises((StorageUnavailable, Conflict)):
+            await database.rows("log_after", "r", 2**70, 1)
+        assert await database.rows("ping")
+
+
+async def test_members_come_back_as_they_were_written(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        room = await open_room(database)
+        at = await place(database, room)
+        name = 'A "quoted" \\ naïve \u2603 name'
+        common = {"room_id": room, "display_name": name}
+        records = Records(
+            players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
+            spectators=[{**common, "user_id": "ann", "joined_at": 5}],
+        )
+        await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
+        members = msgspec.json.decode((await stored(database, room))["members"])
+        assert members["ann"] == [name, "approved", 5, True, False]
+        gone = Records(players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}])
+        await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
+        assert "ann" not in msgspec.json.decode((await stored(database, room))["members"])

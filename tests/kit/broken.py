@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from games import GAMES
-from games.base import Clock, Entropy, Json, Move, Outcome, Refused, SeatIndex
-from games.tictactoe import Options, State, TicTacToe
+from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refused, SeatIndex
+from tavola.games.registry import GAMES
+from tavola.games.tictactoe import Options, State, TicTacToe
 
 SECRET = "the board that nobody may read in a log"
 

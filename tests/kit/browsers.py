@@ -11,19 +11,19 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from actors.commands import RoomId, UserId
-from edge import session_api
-from edge.auth import Identities
-from edge.issuers import Issuer
-from edge.limits import NO_LIMITS, Limits
-from edge.origins import Origins
-from edge.rest import Door
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts
-from edge.who import COOKIE, Who
 from kit.hosts import OPENER, SEALER, SECRET
-from storage.postgres import Database
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.edge.common.limits import NO_LIMITS, Limits
+from tavola.edge.identity.auth import Identities
+from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.issuers import Issuer
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts
+from tavola.edge.rest import session_api
+from tavola.edge.rest.rest import RestRouter
+from tavola.storage.postgres import Database
 
 OURS = {"X-Requested-With": "tavola"}
 
@@ -65,12 +65,12 @@ class TestEdge:
         self.cache = SessionCache(redis_url, SEALER, OPENER)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
-        self.who = Who(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
+        self.who = Authenticator(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
 
         def clock() -> float:
             return now() / 1000
 
-        door = Door(self.who.of_request, NoRooms(), clock, at_once=self.who.at_once)
+        door = RestRouter(self.who.of_request, NoRooms(), clock, at_once=self.who.at_once)
         self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, limits, clock)))
         # It keeps no cookie: a test says what it sends.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from actors.commands import UserId
-from actors.state import Room
-from games.holdem_state import Table
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import UserId
+from tavola.games.holdem.state import HoldemTable
 
 _CARD = re.compile(rb"(?<![A-Za-z0-9])[2-9TJQKA][cdhs](?![A-Za-z0-9])")
 
@@ -18,7 +18,7 @@ def mentioned(text: bytes) -> set[str]:
 def on_the_table(room: Room) -> set[str]:
     """The board so far, and what was shown."""
     table = room.table.game
-    assert isinstance(table, Table)
+    assert isinstance(table, HoldemTable)
     hand = table.hand
     if hand is None:
         return set()

@@ -15,31 +15,31 @@ import httpx
 import msgspec
 from starlette.applications import Starlette
 
-from actors.directory import Directory
-from actors.grants import Mint
-from actors.host import Host, Means
-from actors.line import LineServer
-from edge.api import Api
-from edge.auth import Identities, Identity
-from edge.connection import Connection, Services
-from edge.fanout import Fanout
-from edge.limits import NO_LIMITS
-from edge.lobby import Lobby
-from edge.origins import Origins
-from edge.presence import Presence
-from edge.rest import not_there
-from edge.returns import Returns
-from edge.router import Router
-from edge.session_cache import SessionCache
-from edge.sessions import Sessions
-from edge.signouts import SignOuts, now_ms
-from edge.tokens import Tokens
-from edge.who import Who
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
-from storage.online import Online
-from storage.postgres import Database
-from storage.redis import Board, Publisher
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.line import LineServer
+from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.identity.auth import Identities, Identity
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.session_cache import SessionCache
+from tavola.edge.identity.sessions import Sessions
+from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.tokens import Tokens
+from tavola.edge.rest.endpoints import RestApi
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.rest import not_there
+from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.routing.router import Router
+from tavola.edge.ws.connection import Connection, Services
+from tavola.edge.ws.fanout import Fanout
+from tavola.storage.online import OnlineReader
+from tavola.storage.postgres import Database
+from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 Json = dict[str, Any]
 
@@ -143,8 +143,11 @@ class _Nobody:
 @asynccontextmanager
 async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
     async with connected(database_url, most=8) as database:
-        publisher, presence = Publisher(redis_url, SEALER), Presence("edge", database, Board(redis_url, "edge"))
-        host = Host("a", database, publisher, Means(now_ms, lambda point: None, Mint(*SECRET.all), GRACE))
+        publisher, presence = (
+            RedisPublisher(redis_url, SEALER),
+            EdgePresence("edge", database, EdgeBoard(redis_url, "edge")),
+        )
+        host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await database.rows("register_actor", "a", "node", 1, address, 1000)
@@ -153,13 +156,14 @@ async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
         cache, sign_outs, online = (
             SessionCache(redis_url, SEALER, OPENER),
             SignOuts(database, lambda user, at: None),
-            Online(redis_url),
+            OnlineReader(redis_url),
         )
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Who(identities, sessions, sign_outs, Origins(()), None)
-        services = Services(who, Returns(database, Tokens(SECRET), now_ms), router, fanout, database)
+        who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
         app = Starlette(
-            routes=Api(services, who, Lobby(database), online, NO_LIMITS).routes(), exception_handlers={404: not_there}
+            routes=RestApi(services, who, Lobby(database), online, NO_LIMITS).routes(),
+            exception_handlers={404: not_there},
         )
         tasks = [asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run())]
         try:

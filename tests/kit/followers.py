@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from actors.commands import RoomId, UserId
-from edge.fanout import Follower
 from kit.waiting import Pulse
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.edge.ws.fanout import RoomFollower
 
 
 class Sink:
@@ -54,6 +54,6 @@ class Sink:
         await self.pulse.until(lambda: self.payloads and self.seqs[-1] >= seq)
 
 
-def follower(user: str) -> tuple[Follower, Sink]:
+def follower(user: str) -> tuple[RoomFollower, Sink]:
     sink = Sink()
-    return Follower(sink, UserId(user)), sink
+    return RoomFollower(sink, UserId(user)), sink

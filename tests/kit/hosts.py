@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
 import msgspec
-import uvloop
 
-from actors import update as codec
-from actors.clock import Grace
-from actors.commands import AnyCommand, Chat, Epoch, RoomId, UserId
-from actors.directory import Directory
-from actors.grants import Mint
-from actors.host import Host, Means
-from actors.messages import Answer, Deliver, Done, Look, Present, Request, Rouse, Seen
-from actors.opening import Opening, open_rows
-from actors.opening import Request as Wish
-from actors.update import Update
 from kit.rooms import START_MS, sender
 from kit.waiting import Pulse
-from storage.postgres import Database, Row
-from storage.sealing import Opener, Sealer
-from tavola.keys import Purpose, Secrets
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.room.clock import Grace
+from tavola.actors.room.grants import GrantSigner
+from tavola.actors.room.opening import Opening, open_rows
+from tavola.actors.room.opening import Request as Wish
+from tavola.actors.wire import update as codec
+from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
+from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
+from tavola.actors.wire.update import Update
+from tavola.config.keys import Purpose, Secrets
+from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
+from tavola.storage.sealing import Opener, Sealer
 
 _numbers = count(1)
 
@@ -34,11 +34,6 @@ SEALER, OPENER = Sealer(SECRET.keys(Purpose.REDIS)[0]), Opener(SECRET.keys(Purpo
 GRACE = Grace(disconnected_ms=300_000, freed_ms=600_000)
 WITHIN_S = 8.0
 """How long any single answer is waited for."""
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine as production does."""
-    uvloop.run(main)
 
 
 class Time:
@@ -56,7 +51,7 @@ class Published:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Update]] = []
-        self.presences: list[Present] = []
+        self.presences: list[PresenceAt] = []
         self.pulse = Pulse()
 
     def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
@@ -66,7 +61,7 @@ class Published:
         self.pulse.beat()
 
     def publish_presence(self, message: bytes) -> None:
-        self.presences.append(msgspec.json.decode(message, type=Present))
+        self.presences.append(msgspec.json.decode(message, type=PresenceAt))
         self.pulse.beat()
 
     def seqs(self, room: str) -> list[int]:
@@ -92,24 +87,24 @@ class Table:
             return await self.begin(request)
 
     def deliver(self, epoch: int, user: str, command: AnyCommand) -> asyncio.Future[Answer]:
-        return self.begin(Deliver(Epoch(epoch), sender(user), command))
+        return self.begin(Submit(Epoch(epoch), sender(user), command))
 
-    async def does(self, epoch: int, user: str, command: AnyCommand) -> Done:
-        answer = await self.ask(Deliver(Epoch(epoch), sender(user), command))
-        assert isinstance(answer, Done), answer
+    async def does(self, epoch: int, user: str, command: AnyCommand) -> Committed:
+        answer = await self.ask(Submit(Epoch(epoch), sender(user), command))
+        assert isinstance(answer, Committed), answer
         return answer
 
     async def look(self, epoch: int, user: str, room: RoomId) -> Answer:
-        return await self.ask(Look(Epoch(epoch), sender(user), room))
+        return await self.ask(GetView(Epoch(epoch), sender(user), room))
 
     async def view(self, epoch: int, user: str, room: RoomId) -> dict[str, Any]:
         seen = await self.look(epoch, user, room)
-        assert isinstance(seen, Seen), seen
+        assert isinstance(seen, ViewAt), seen
         view: dict[str, Any] = msgspec.json.decode(seen.view)
         return view
 
     async def rouse(self, epoch: int, room: RoomId) -> Answer:
-        return await self.ask(Rouse(Epoch(epoch), room))
+        return await self.ask(Activate(Epoch(epoch), room))
 
 
 @asynccontextmanager
@@ -123,7 +118,7 @@ async def hosting(
     """A host that runs, registered in `room_actors`."""
     time, published = time or Time(), published or Published()
     reached: list[str] = []
-    host = Host(name, database, published, Means(time, reached.append, Mint(*SECRET.all), GRACE))
+    host = Host(name, database, published, HostDeps(time, reached.append, GrantSigner(*SECRET.all), GRACE))
     table = Table(host, name, time, published)
     table.reached = reached
     await database.rows("register_actor", name, "node", 1, "127.0.0.1:1", capacity)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from actors.commands import (
+from tavola.actors.wire.commands import (
     Act,
     AdjustChips,
     Approve,

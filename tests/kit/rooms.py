@@ -11,8 +11,14 @@ from typing import Any
 
 import msgspec
 
-from actors import clock, load
-from actors.commands import (
+from kit.merge import merge
+from tavola.actors.room import clock, codec
+from tavola.actors.room.decide import decide, open_room
+from tavola.actors.room.grants import GrantSigner
+from tavola.actors.room.rows import dump, records
+from tavola.actors.room.state import Decision, Info, Nothing, Room
+from tavola.actors.room.view import Projection, View, audience, whole
+from tavola.actors.wire.commands import (
     SYSTEM,
     AnyCommand,
     CommandId,
@@ -25,18 +31,12 @@ from actors.commands import (
     UserId,
     Wake,
 )
-from actors.grants import Mint
-from actors.records import dump, records
-from actors.room import decide, open_room
-from actors.state import Decision, Info, Nothing, Room
-from actors.update import Audience, Update
-from actors.view import Projection, View, audience, whole
-from games import GAMES
-from games.base import Entropy, Refused
-from kit.merge import merge
+from tavola.actors.wire.update import Audience, Update
+from tavola.games.base import Entropy, Refused
+from tavola.games.registry import GAMES
 
 START_MS = 1_760_000_000_000
-MINT = Mint(b"a secret of tests, 32 bytes long")
+MINT = GrantSigner(b"a secret of tests, 32 bytes long")
 ROOM = RoomId("r_test")
 HOST = UserId("host")
 
@@ -69,7 +69,7 @@ def entropy(number: int) -> Entropy:
 
 def stored(room: Room) -> Room:
     """The room as a checkpoint gives it back."""
-    return load.restore(dump(room))
+    return codec.restore(dump(room))
 
 
 class Viewer:
@@ -184,7 +184,7 @@ class Live:
 
 
 class Rows:
-    """What Postgres would hold of one room, written by `actors.records` as `commit_records` writes it."""
+    """What Postgres would hold of one room, written by `actors.room.rows` as `commit_records` writes it."""
 
     def __init__(self, room: Room) -> None:
         self.written = room
@@ -253,7 +253,7 @@ class Rows:
 
 def log_row(update: Update) -> dict[str, Any]:
     """The row of the log, as far as viewers are concerned."""
-    events, patch, outside, private = load.update_texts(update)
+    events, patch, outside, private = codec.update_texts(update)
     given = {"events": events, "patch": patch, "outside": outside, "private": private}
     return {"seq": update.seq, "epoch": update.epoch, "at": update.at, **given}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.commands import Approve, RequestJoin, UserId
-from actors.state import Decision, Event
-from games.base import Refused
 from kit.rooms import HOST, ROOM, Live, info
+from tavola.actors.room.state import Decision, RoomEvent
+from tavola.actors.wire.commands import Approve, RequestJoin, UserId
+from tavola.games.base import Refused
 
 PEOPLE = ("host", "ann", "bob", "guest")
 
@@ -32,7 +32,7 @@ def asks(live: Live, user: str) -> Decision:
     return accepted(live, user, RequestJoin, display_name=f"Name-{user}")
 
 
-def kinds(events: tuple[Event, ...]) -> list[str]:
+def kinds(events: tuple[RoomEvent, ...]) -> list[str]:
     return [event.kind for event in events]
 
 

@@ -21,10 +21,10 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.speedups import apply_mask
 
-from edge.app import MESSAGE_LIMIT, configured
-from edge.rest import hung_up
-from edge.websocket import EXTENSION, DirectWebSocket, frame
-from tavola.settings import Settings
+from tavola.config.settings import Settings
+from tavola.edge.app import MESSAGE_LIMIT, configured
+from tavola.edge.rest.rest import hung_up
+from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, frame
 
 WITHIN_S = 20.0
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from kit.rooms import HOST, ROOM
-from kit_evidence import (
+
+from kit.evidence import (
     OUTSIDER,
     TOKENS,
     WATCHER,
@@ -20,13 +20,13 @@ from kit_evidence import (
     rewrite,
     seq_of,
 )
+from kit.rooms import HOST, ROOM
+from tavola.load.client.merge import merge
+from tavola.load.evidence.evidence import Diary, Message, Note, RecordedRoom, Replay, Text
+from tavola.load.proof.checker import check_room, check_texts, looked_at
+from tavola.load.proof.secrecy import marks
 
-from load.merge import merge
-from load.proof.checker import check_room, check_texts, looked_at
-from load.proof.evidence import Diary, Message, Note, Replay, Room, Text
-from load.proof.secrecy import marks
-
-Plant = Callable[[Room], int]
+Plant = Callable[[RecordedRoom], int]
 """Breaks something; gives the seq at which it must be found."""
 PLANTS: list[tuple[str, Plant]] = []
 
@@ -53,7 +53,7 @@ def test_nothing_is_found_in_an_honest_room() -> None:
 
 
 @finds("P1")
-def acknowledged_before_committed(room: Room) -> int:
+def acknowledged_before_committed(room: RecordedRoom) -> int:
     index = frames(diary_of(room, "u1"), "ack")[2]
     note = diary_of(room, "u1").notes[index]
     seq = _field(note, "seq")
@@ -64,14 +64,14 @@ def acknowledged_before_committed(room: Room) -> int:
 
 
 @finds("P1")
-def published_before_committed(room: Room) -> int:
+def published_before_committed(room: RecordedRoom) -> int:
     message = room.heard[8]
     room.heard[8] = Message(message.at - 0.0015, message.data)
     return 9
 
 
 @finds("P1")
-def shown_before_committed(room: Room) -> int:
+def shown_before_committed(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     index = note_of(diary, 10)
     diary.notes[index] = Note(diary.notes[index].at - 0.0015, "in", diary.notes[index].data)
@@ -79,14 +79,14 @@ def shown_before_committed(room: Room) -> int:
 
 
 @finds("P1")
-def in_a_view_before_it_was_committed(room: Room) -> int:
+def in_a_view_before_it_was_committed(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     rewrite(room, len(room.log), committed_at=diary.notes[-1].at + 0.001)
     return len(room.log)
 
 
 @finds("P1")
-def shown_and_lost_with_the_crash(room: Room) -> int:
+def shown_and_lost_with_the_crash(room: RecordedRoom) -> int:
     """A publication that came before a commit that never was."""
     seq = len(room.log)
     del room.log[-1]
@@ -94,7 +94,7 @@ def shown_and_lost_with_the_crash(room: Room) -> int:
 
 
 @finds("P1")
-def a_late_actor_shows_another_past(room: Room) -> int:
+def a_late_actor_shows_another_past(room: RecordedRoom) -> int:
     """A fenced actor's own version of an update, delivered under the number of the real one."""
     diary = diary_of(room, "u2")
     index = note_of(diary, 12)
@@ -108,14 +108,14 @@ def a_late_actor_shows_another_past(room: Room) -> int:
 
 
 @finds("P2")
-def fence_removed(room: Room) -> int:
+def fence_removed(room: RecordedRoom) -> int:
     """The actor of epoch 1 goes on writing after that of epoch 2."""
     rewrite(room, 10, epoch=2)
     return 11
 
 
 @finds("P2")
-def a_fenced_actor_publishes(room: Room) -> int:
+def a_fenced_actor_publishes(room: RecordedRoom) -> int:
     fields = msgspec.msgpack.decode(room.heard[6].data)
     fields[2] = 7
     room.heard.append(Message(room.heard[6].at, msgspec.msgpack.encode(fields)))
@@ -123,7 +123,7 @@ def a_fenced_actor_publishes(room: Room) -> int:
 
 
 @finds("P2")
-def state_without_its_log(room: Room) -> int:
+def state_without_its_log(room: RecordedRoom) -> int:
     assert room.state is not None
     room.state = msgspec.structs.replace(room.state, seq=room.state.seq - 1)
     return len(room.log)
@@ -133,7 +133,7 @@ def state_without_its_log(room: Room) -> int:
 
 
 @finds("P3")
-def duplicate_applied(room: Room) -> int:
+def duplicate_applied(room: RecordedRoom) -> int:
     """A command that was sent again takes effect again."""
     first = next(row for row in room.log if row.user == "u1" and '"act"' in row.command)
     again = next(row for row in room.log if row.seq > first.seq and row.user == "u1" and '"act"' in row.command)
@@ -142,7 +142,7 @@ def duplicate_applied(room: Room) -> int:
 
 
 @finds("P3")
-def acknowledged_and_lost(room: Room) -> int:
+def acknowledged_and_lost(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     sent = {"type": "chat", "id": "lost-1", "room": ROOM, "text": "hello"}
     diary.notes.insert(-1, Note(diary.notes[-2].at, "out", msgspec.json.encode(sent)))
@@ -151,7 +151,7 @@ def acknowledged_and_lost(room: Room) -> int:
 
 
 @finds("P3")
-def a_retry_is_answered_differently(room: Room) -> int:
+def a_retry_is_answered_differently(room: RecordedRoom) -> int:
     diary = diary_of(room, "u2")
     note = diary.notes[frames(diary, "ack")[-1]]
     diary.notes.insert(-1, _ack(diary, str(_frame(note)["id"]), 3))
@@ -159,7 +159,7 @@ def a_retry_is_answered_differently(room: Room) -> int:
 
 
 @finds("P3")
-def refused_and_done_all_the_same(room: Room) -> int:
+def refused_and_done_all_the_same(room: RecordedRoom) -> int:
     diary = diary_of(room, "u2")
     index = frames(diary, "ack")[-1]
     frame = _frame(diary.notes[index])
@@ -169,14 +169,14 @@ def refused_and_done_all_the_same(room: Room) -> int:
 
 
 @finds("P3")
-def something_else_than_was_sent(room: Room) -> int:
+def something_else_than_was_sent(room: RecordedRoom) -> int:
     row = next(row for row in room.log if '"move":"fold"' in row.command)
     rewrite(room, row.seq, command=row.command.replace('"move":"fold"', '"move":"all_in"'))
     return row.seq
 
 
 @finds("P3")
-def a_command_that_nobody_sent(room: Room) -> int:
+def a_command_that_nobody_sent(room: RecordedRoom) -> int:
     row = next(row for row in room.log if '"act"' in row.command)
     rewrite(room, row.seq, command_id="of nobody")
     return row.seq
@@ -186,20 +186,20 @@ def a_command_that_nobody_sent(room: Room) -> int:
 
 
 @finds("P4")
-def seq_skipped(room: Room) -> int:
+def seq_skipped(room: RecordedRoom) -> int:
     del room.log[8]
     return 9
 
 
 @finds("P4")
-def an_update_is_not_delivered(room: Room) -> int:
+def an_update_is_not_delivered(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     del diary.notes[note_of(diary, 9)]
     return 10
 
 
 @finds("P4")
-def an_update_is_delivered_twice(room: Room) -> int:
+def an_update_is_delivered_twice(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     index = note_of(diary, 9)
     diary.notes.insert(index + 1, diary.notes[index])
@@ -207,14 +207,14 @@ def an_update_is_delivered_twice(room: Room) -> int:
 
 
 @finds("P4")
-def the_last_update_is_never_delivered(room: Room) -> int:
+def the_last_update_is_never_delivered(room: RecordedRoom) -> int:
     diary = diary_of(room, OUTSIDER)
     del diary.notes[note_of(diary, len(room.log))]
     return len(room.log)
 
 
 @finds("P4")
-def merged_patches_are_not_the_view(room: Room) -> int:
+def merged_patches_are_not_the_view(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     view = _frame(diary.notes[-1])
     merge(view, {"game": {"number": 99}})
@@ -226,7 +226,7 @@ def merged_patches_are_not_the_view(room: Room) -> int:
 
 
 @finds("P5")
-def a_card_in_an_error(room: Room) -> int:
+def a_card_in_an_error(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     at = note_of(diary, 10)
     message = f"Seat 0 cannot fold {' '.join(_hole_cards(room, HOST))}."
@@ -236,7 +236,7 @@ def a_card_in_an_error(room: Room) -> int:
 
 
 @finds("P5")
-def cards_in_everybodys_events(room: Room) -> int:
+def cards_in_everybodys_events(room: RecordedRoom) -> int:
     """Redaction removed: the log, the channel and all frames have them."""
     row = room.log[9]
     events = msgspec.json.decode(row.events)
@@ -246,7 +246,7 @@ def cards_in_everybodys_events(room: Room) -> int:
 
 
 @finds("P5")
-def cards_of_another_in_a_view(room: Room) -> int:
+def cards_of_another_in_a_view(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     view = _frame(diary.notes[-1])
     own = _frame(diary_of(room, HOST).notes[-1])["me"]
@@ -256,7 +256,7 @@ def cards_of_another_in_a_view(room: Room) -> int:
 
 
 @finds("P5")
-def private_parts_mixed_up_on_the_channel(room: Room) -> int:
+def private_parts_mixed_up_on_the_channel(room: RecordedRoom) -> int:
     seq = next(row.seq for row in room.log if "hole_cards_dealt" in row.private)
     fields = msgspec.msgpack.decode(room.heard[seq - 1].data)
     fields[7] = {WATCHER: fields[7][HOST]}
@@ -265,7 +265,7 @@ def private_parts_mixed_up_on_the_channel(room: Room) -> int:
 
 
 @finds("P5")
-def an_outsider_is_told_what_is_for_the_table(room: Room) -> int:
+def an_outsider_is_told_what_is_for_the_table(room: RecordedRoom) -> int:
     diary = diary_of(room, OUTSIDER)
     index = note_of(diary, 11)
     diary.notes[index] = Note(diary.notes[index].at, "in", _sighted(room, WATCHER, 11))
@@ -273,7 +273,7 @@ def an_outsider_is_told_what_is_for_the_table(room: Room) -> int:
 
 
 @finds("P5")
-def a_token_of_somebody_else(room: Room) -> int:
+def a_token_of_somebody_else(room: RecordedRoom) -> int:
     diary = diary_of(room, "u2")
     at = note_of(diary, 9)
     frame = {"type": "error", "code": "forbidden", "message": TOKENS["u1"], "seq": 9}
@@ -282,7 +282,7 @@ def a_token_of_somebody_else(room: Room) -> int:
 
 
 @finds("P5")
-def a_rejoin_token_that_another_gets_too(room: Room) -> int:
+def a_rejoin_token_that_another_gets_too(room: RecordedRoom) -> int:
     """One that is known only since its owner was given it."""
     token = "rejoin-0123456789abcdef0123456789abcdef"
     owner, other = diary_of(room, "u1"), diary_of(room, "u2")
@@ -296,14 +296,14 @@ def a_rejoin_token_that_another_gets_too(room: Room) -> int:
 
 
 @finds("P5")
-def entropy_on_the_channel(room: Room) -> int:
+def entropy_on_the_channel(room: RecordedRoom) -> int:
     fields = msgspec.msgpack.decode(room.heard[9].data)
     room.heard.append(Message(room.heard[9].at, msgspec.msgpack.encode([*fields, room.log[9].entropy])))
     return 10
 
 
 @finds("P5")
-def entropy_in_a_frame(room: Room) -> int:
+def entropy_in_a_frame(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     at = note_of(diary, 10)
     frame = {"type": "presence", "room": ROOM, "user_id": room.log[9].entropy.hex(), "status": "active"}
@@ -315,14 +315,14 @@ def entropy_in_a_frame(room: Room) -> int:
 
 
 @finds("P6")
-def a_timer_fires_early(room: Room) -> int:
+def a_timer_fires_early(room: RecordedRoom) -> int:
     seq = automatic(room)
     rewrite(room, seq, at=room.log[seq - 1].at - 5)
     return seq
 
 
 @finds("P6")
-def a_timer_fires_twice(room: Room) -> int:
+def a_timer_fires_twice(room: RecordedRoom) -> int:
     """The clock plays for somebody again, without a turn of his in between."""
     seq = automatic(room)
     twin = msgspec.structs.replace(room.log[seq - 1], patch="{}")
@@ -333,7 +333,7 @@ def a_timer_fires_twice(room: Room) -> int:
 
 
 @finds("P6")
-def a_player_is_charged_for_a_crash(room: Room) -> int:
+def a_player_is_charged_for_a_crash(room: RecordedRoom) -> int:
     seq = next(row.seq for row in room.log if '"recover"' in row.command)
     patch = msgspec.json.decode(room.log[seq - 1].patch)
     patch["turn"]["deadline_ms"] -= 60_000
@@ -342,7 +342,7 @@ def a_player_is_charged_for_a_crash(room: Room) -> int:
 
 
 @finds("P6")
-def chips_from_nowhere(room: Room) -> int:
+def chips_from_nowhere(room: RecordedRoom) -> int:
     patch = msgspec.json.decode(room.log[-1].patch)
     merge(patch, {"seats": {"0": {"chips": 123_456}}})
     rewrite(room, len(room.log), patch=msgspec.json.encode(patch).decode())
@@ -350,7 +350,7 @@ def chips_from_nowhere(room: Room) -> int:
 
 
 @finds("P6")
-def one_user_in_two_seats(room: Room) -> int:
+def one_user_in_two_seats(room: RecordedRoom) -> int:
     seq = seq_of(room, "player_seated", 2)
     patch = msgspec.json.decode(room.log[seq - 1].patch)
     patch["seats"]["2"]["user_id"] = "u1"
@@ -359,13 +359,13 @@ def one_user_in_two_seats(room: Room) -> int:
 
 
 @finds("P6")
-def a_seat_lost_by_a_crash(room: Room) -> int:
+def a_seat_lost_by_a_crash(room: RecordedRoom) -> int:
     del room.seats[0]
     return len(room.log)
 
 
 @finds("P6")
-def replay_gives_another_state(room: Room) -> int:
+def replay_gives_another_state(room: RecordedRoom) -> int:
     room.replay = Replay(len(room.log), "at 9 the log and its replay differ in patch")
     return len(room.log)
 
@@ -374,14 +374,14 @@ def replay_gives_another_state(room: Room) -> int:
 
 
 @finds("P7")
-def somebody_who_reads_is_closed_as_too_slow(room: Room) -> int:
+def somebody_who_reads_is_closed_as_too_slow(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     diary.notes.append(Note(diary.notes[-1].at, "lost", b"4503"))
     return 0
 
 
 @finds("P8")
-def a_command_is_dropped_in_silence(room: Room) -> int:
+def a_command_is_dropped_in_silence(room: RecordedRoom) -> int:
     diary = diary_of(room, "u1")
     sent = {"type": "chat", "id": "unheard", "room": ROOM, "text": "hello?"}
     diary.notes.insert(4, Note(diary.notes[-1].at - 60, "out", msgspec.json.encode(sent)))
@@ -389,7 +389,7 @@ def a_command_is_dropped_in_silence(room: Room) -> int:
 
 
 @finds("P8")
-def an_effect_without_an_answer(room: Room) -> int:
+def an_effect_without_an_answer(room: RecordedRoom) -> int:
     diary = diary_of(room, "u2")
     index = frames(diary, "ack")[-1]
     seq = _field(diary.notes[index], "seq")
@@ -399,7 +399,7 @@ def an_effect_without_an_answer(room: Room) -> int:
 
 
 @finds("P8")
-def something_that_is_no_frame(room: Room) -> int:
+def something_that_is_no_frame(room: RecordedRoom) -> int:
     diary = diary_of(room, OUTSIDER)
     at = note_of(diary, 7)
     diary.notes.insert(at + 1, Note(diary.notes[at].at, "in", b"<html>502 Bad Gateway</html>"))
@@ -481,12 +481,12 @@ def _ack(diary: Diary, command_id: str, seq: int) -> Note:
     return Note(diary.notes[-1].at, "in", msgspec.json.encode(ack))
 
 
-def _sighted(room: Room, user: str, seq: int) -> bytes:
+def _sighted(room: RecordedRoom, user: str, seq: int) -> bytes:
     diary = diary_of(room, user)
     return diary.notes[note_of(diary, seq)].data
 
 
-def _hole_cards(room: Room, user: str) -> list[str]:
+def _hole_cards(room: RecordedRoom, user: str) -> list[str]:
     """What a user was dealt in the first hand."""
     for row in room.log:
         if "hole_cards_dealt" in row.private:

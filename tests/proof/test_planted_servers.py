@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from load.faults.injector import parse
-from load.proof.prove import Faults, Proof, Prover
-from load.scenario import Scenario
+from tavola.load.faults.injector import parse
+from tavola.load.measure.scenario import Scenario
+from tavola.load.report.proof import Proof
+from tavola.load.run.prove import Faults, Prover
 
 PLANTS = Path(__file__).with_name("plants")
 PROMISE = {

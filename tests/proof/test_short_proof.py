@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from load.faults.injector import parse
-from load.page.page import html
-from load.proof.prove import Faults, Proof, Prover
-from load.scenario import Scenario
+from tavola.load.faults.injector import parse
+from tavola.load.measure.scenario import Scenario
+from tavola.load.report.page import html
+from tavola.load.report.proof import Proof
+from tavola.load.run.prove import Faults, Prover
 
 KINDS = (
     "actor-kill,actor-freeze,redis-restart,redis-cut,postgres-terminate,postgres-cut,commit-reply-lost,commit-lost,"

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from holdem_kit import GAME, encode, on_view, stored
 from hypothesis import given
 from hypothesis import strategies as st
-from kit_examples import PROFILE, examples
 from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
 
-from games.base import Entropy, Move, Outcome, Refused, SeatIndex
-from games.cards import DECK
-from games.holdem_state import Hand, Options, Seat, Table
+from kit.example_counts import PROFILE, examples
+from kit.holdem import GAME, encode, on_view, stored
+from tavola.games.base import Entropy, Move, Outcome, Refused, SeatIndex
+from tavola.games.cards import DECK
+from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
 MANY = 700
@@ -44,9 +44,9 @@ class Script(NamedTuple):
 class Step(NamedTuple):
     """One outcome, of `what`. `seat` and `move` are None where it was not a move."""
 
-    before: Table
-    after: Outcome[Table]
-    what: Callable[[Table], Outcome[Table] | Refused]
+    before: HoldemTable
+    after: Outcome[HoldemTable]
+    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused]
     seat: SeatIndex | None = None
     move: Move | None = None
     entropy: Entropy | None = None
@@ -73,7 +73,7 @@ def entropy(number: int) -> Entropy:
 def steps(script: Script, hands: int = 3) -> Iterator[Step]:
     """Play the script: up to `hands` hands."""
     options = script.options
-    state = Table(tuple(Seat(SeatIndex(seat), chips) for seat, chips in sorted(script.stacks.items())))
+    state = HoldemTable(tuple(HoldemSeat(SeatIndex(seat), chips) for seat, chips in sorted(script.stacks.items())))
     happens = iter(script.happens)
     number = 0
     while number < hands or GAME.turn(state) is not None:
@@ -108,27 +108,27 @@ def steps(script: Script, hands: int = 3) -> Iterator[Step]:
             state = step.after.state
 
 
-def _step(state: Table, what: Callable[[Table], Outcome[Table] | Refused], **more: Any) -> Step:
+def _step(state: HoldemTable, what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused], **more: Any) -> Step:
     outcome = what(state)
     assert isinstance(outcome, Outcome), (more, outcome)
     return Step(state, outcome, what, **more)
 
 
-def _advanced(state: Table, options: Options, chance: Entropy) -> Outcome[Table] | Refused:
+def _advanced(state: HoldemTable, options: Options, chance: Entropy) -> Outcome[HoldemTable] | Refused:
     return GAME.advance(state, options, chance)
 
 
-def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[Table], Outcome[Table] | Refused]:
+def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[HoldemTable], Outcome[HoldemTable] | Refused]:
     return lambda state: GAME.play(state, options, seat, move, Entropy(b""))
 
 
-def _played(state: Table, options: Options, seat: SeatIndex, move: Move) -> Outcome[Table]:
+def _played(state: HoldemTable, options: Options, seat: SeatIndex, move: Move) -> Outcome[HoldemTable]:
     outcome = GAME.play(state, options, seat, move, Entropy(b""))
     assert isinstance(outcome, Outcome), (move, outcome)
     return outcome
 
 
-def _choose(state: Table, options: Options, seat: SeatIndex, byte: int) -> Move:
+def _choose(state: HoldemTable, options: Options, seat: SeatIndex, byte: int) -> Move:
     """A legal move. The lowest bytes check, call and fold; so shrinking makes games quiet."""
     legal = {move["move"]: move for move in GAME.legal(state, options, seat)}
     kind, size = byte & 0x0F, byte >> 4
@@ -145,12 +145,12 @@ def _choose(state: Table, options: Options, seat: SeatIndex, byte: int) -> Move:
     return Move("call" if "call" in legal else "fold")
 
 
-def _comes_or_goes(state: Table, script: Script, kind: int, byte: int) -> Step | None:
+def _comes_or_goes(state: HoldemTable, script: Script, kind: int, byte: int) -> Step | None:
     """Something that happens beside the play, or None if it was refused."""
     options, index = script.options, SeatIndex(byte % script.options.seats)
     seat, amount = state.seat(index), 1 + byte % 50
     brought = 0
-    what: Callable[[Table], Outcome[Table] | Refused]
+    what: Callable[[HoldemTable], Outcome[HoldemTable] | Refused]
     if seat is None:
         what, brought = (lambda table: GAME.sit(table, options, index, amount)), amount
     elif kind & 7 == 0 and script.leaving:
@@ -168,14 +168,14 @@ def _comes_or_goes(state: Table, script: Script, kind: int, byte: int) -> Step |
     return None if isinstance(outcome, Refused) else Step(state, outcome, what, brought=brought)
 
 
-def public(state: Table, options: Options) -> bytes:
+def public(state: HoldemTable, options: Options) -> bytes:
     """Everything that everybody may know."""
     seats = {seat.index: GAME.public_seat(state, options, seat.index) for seat in state.seats}
     rest = (GAME.turn(state), GAME.advance_after_ms(state, options), [GAME.chips(state, s.index) for s in state.seats])
     return encode((GAME.public(state, options), seats, rest))
 
 
-def everything(state: Table, options: Options) -> bytes:
+def everything(state: HoldemTable, options: Options) -> bytes:
     private = {
         seat.index: (GAME.private_seat(state, options, seat.index), GAME.legal(state, options, seat.index))
         for seat in state.seats
@@ -315,7 +315,7 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
             if step.after.state.running is not None:  # a deal: no card is told
                 assert not [card for card in DECK if f'"{card}"' in told(step.after).decode()]
             continue
-        other = Table(state.seats, state.number, with_other_cards(hand, state.betting.board_size, chance))
+        other = HoldemTable(state.seats, state.number, with_other_cards(hand, state.betting.board_size, chance))
         assert public(other, options) == public(state, options)
         for seat in range(options.seats):
             at = SeatIndex(seat)
@@ -335,13 +335,13 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
             shown = hand.board(state.betting.board_size)
             assert not [card for card in hidden if card not in shown and f'"{card}"' in told(outcome).decode()]
         elif "cards_shown" not in kinds:
-            holes_only = Table(state.seats, state.number, with_other_cards(hand, 5, chance))
+            holes_only = HoldemTable(state.seats, state.number, with_other_cards(hand, 5, chance))
             outcome = _played(holes_only, options, step.seat, step.move)
             assert told(outcome) == told(step.after)
             assert public(outcome.state, options) == public(step.after.state, options)
 
 
-def told(outcome: Outcome[Table]) -> bytes:
+def told(outcome: Outcome[HoldemTable]) -> bytes:
     """What everybody is told of an outcome."""
     events = [(event.kind, event.fields) for event in outcome.events]
     return encode((events, outcome.rounds, outcome.vacated, outcome.new_turn, outcome.result))
@@ -400,7 +400,7 @@ def test_blinds_are_owed_and_posted(script: Script) -> None:
 
 
 def expected_posts(
-    before: Table, dealt: Hand, owed: dict[int, set[str]], options: Options
+    before: HoldemTable, dealt: Hand, owed: dict[int, set[str]], options: Options
 ) -> list[tuple[int, str, int]]:
     last, posts = before.hand, list[tuple[int, str, int]]()
     begins_anew = last is None or len(dealt.players) == 2
@@ -483,7 +483,7 @@ def settled_as_pokerkit_settles(script: Script) -> set[str]:
     return compared
 
 
-def comparable(state: Table) -> bool:
+def comparable(state: HoldemTable) -> bool:
     """The price of entering is a whole big blind here, and what was posted there. Nor does it, where antes differ (a
     dead blind is one there), give back what others cannot match of an ante."""
     betting, hand = state.betting, state.hand
@@ -493,7 +493,7 @@ def comparable(state: Table) -> bool:
     return not hand.posts or min(hand.stacks) > hand.stakes[2]
 
 
-def new_oracle(state: Table, before: Table) -> State:
+def new_oracle(state: HoldemTable, before: HoldemTable) -> State:
     hand = state.hand
     assert hand is not None
     small_blind, big_blind, ante = hand.stakes
@@ -541,7 +541,7 @@ def replay(oracle: State, move: str, amount: int) -> None:
         oracle.complete_bet_or_raise_to(amount)
 
 
-def follow(oracle: State, hand: Hand, state: Table) -> None:
+def follow(oracle: State, hand: Hand, state: HoldemTable) -> None:
     """Deal what is to be dealt. pokerkit asks a player to check whom nobody could answer; we do not."""
     while oracle.status:
         if oracle.can_burn_card("??"):
@@ -605,12 +605,12 @@ def test_hands_with_posts_are_compared_with_pokerkit() -> None:
 @pytest.mark.parametrize("hidden", [True, False])
 def test_the_test_for_secrets_would_notice(hidden: bool) -> None:
     """The comparison of public views is not blind: a state that shows a card differs from one that shows another."""
-    state = Table((Seat(SeatIndex(0), 1000), Seat(SeatIndex(1), 1000)))
+    state = HoldemTable((HoldemSeat(SeatIndex(0), 1000), HoldemSeat(SeatIndex(1), 1000)))
     dealt = GAME.advance(state, Options(), entropy(3))
     assert isinstance(dealt, Outcome)
     over = GAME.play(dealt.state, Options(), SeatIndex(0), Move("fold"), Entropy(b""))
     assert isinstance(over, Outcome)
     end = over.state if hidden else _played(over.state, Options(), SeatIndex(1), Move("show")).state
     assert end.hand is not None
-    other = Table(end.seats, end.number, with_other_cards(end.hand, 0, random.Random(4)))
+    other = HoldemTable(end.seats, end.number, with_other_cards(end.hand, 0, random.Random(4)))
     assert (public(other, Options()) == public(end, Options())) == hidden

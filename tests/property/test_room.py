@@ -11,20 +11,20 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.cards import known_to, mentioned, on_the_table
-from kit.merge import nulls
-from kit.rooms import Live, Viewer, as_json, info, log_row, stored
-from kit_examples import PROFILE, examples
-from room_script import Script, Step, hands, opened, scripts, steps
 
-from actors import clock, load
-from actors.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
-from actors.play import game_of
-from actors.room import decide
-from actors.state import Decision, Room
-from actors.update import Update, frames
-from actors.view import Projection, audience, status_of
-from games.base import Refused
+from kit.cards import known_to, mentioned, on_the_table
+from kit.example_counts import PROFILE, examples
+from kit.merge import nulls
+from kit.room_script import Script, Step, hands, opened, scripts, steps
+from kit.rooms import Live, Viewer, as_json, info, log_row, stored
+from tavola.actors.room import clock, codec
+from tavola.actors.room.decide import decide
+from tavola.actors.room.play import game_of
+from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.view import Projection, audience, status_of
+from tavola.actors.wire.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
+from tavola.actors.wire.update import Update, frames
+from tavola.games.base import Refused
 
 EXAMPLES = 120
 some = examples(EXAMPLES)
@@ -103,7 +103,7 @@ def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> 
         if not isinstance(step.verdict, Decision):
             continue
         line, shown = live.log[-1], live.updates[-1]
-        verdict = decide(room, line.sender, load.command_of(msgspec.json.encode(line.command)), line.now, line.entropy)
+        verdict = decide(room, line.sender, codec.command_of(msgspec.json.encode(line.command)), line.now, line.entropy)
         assert isinstance(verdict, Decision)
         update, _ = Projection(room).show(verdict, shown.seq, shown.epoch)
         assert msgspec.json.encode(verdict.room.table) == msgspec.json.encode(live.room.table)
@@ -136,7 +136,7 @@ def test_a_gap_is_replayed_as_it_was_shown_live(script: Script, after: int) -> N
     for _ in steps(script, live):
         pass
     rows = [log_row(update) for update in live.updates]
-    logged = [load.update_of(live.room.info.id, row) for row in rows]
+    logged = [codec.update_of(live.room.info.id, row) for row in rows]
     assert logged == live.updates
     after = min(after, len(logged))
     for user, viewer in live.viewers.items():
@@ -309,7 +309,7 @@ def _chips_are_conserved(step: Step) -> None:
 def _rows_are(live: Live) -> None:
     rows, room = live.rows, live.room
     grants = [grant for decision in live.decisions for grant in decision.grants]
-    loaded = load.room_of(rows.load_row())
+    loaded = codec.room_of(rows.load_row())
     assert loaded.info == room.info
     assert loaded.members == room.members
     assert loaded.table == stored(room).table

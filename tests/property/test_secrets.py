@@ -14,17 +14,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.rooms import ROOM, Live, as_json, info, log_row, stored
-from kit_examples import examples
-from room_script import Script, opened, steps
 
-from actors import load
-from actors.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
-from actors.state import Decision, Room
-from actors.update import frames
-from actors.view import Projection, audience, watched, whole
-from games.cards import DECK
-from games.holdem_state import Table
+from kit.example_counts import examples
+from kit.room_script import Script, opened, steps
+from kit.rooms import ROOM, Live, as_json, info, log_row, stored
+from tavola.actors.room import codec
+from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.view import Projection, audience, watched, whole
+from tavola.actors.wire.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
+from tavola.actors.wire.update import frames
+from tavola.games.cards import DECK
+from tavola.games.holdem.state import HoldemTable
 
 
 @st.composite
@@ -91,7 +91,7 @@ def _dealt(script: Script, viewer: str, role: str) -> Live:
 
 def _elsewhere(live: Live, viewer: str, board_too: bool, chance: random.Random) -> Live:
     """The same table, with other cards where the viewer may not look."""
-    table: Table = live.room.table.game
+    table: HoldemTable = live.room.table.game
     hand = table.hand
     assert hand is not None
     cards = [hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)]
@@ -105,7 +105,7 @@ def _elsewhere(live: Live, viewer: str, board_too: bool, chance: random.Random) 
     assert [swapped[i] for i in sorted(known)] == [cards[i] for i in sorted(known)]
     other = msgspec.structs.replace(hand, cards="".join(swapped))
     fork = live.forked()
-    game = Table(table.seats, table.number, other)
+    game = HoldemTable(table.seats, table.number, other)
     fork.room = Room(live.room.info, live.room.members, msgspec.structs.replace(live.room.table, game=game))
     fork.projection = Projection(fork.room)
     return fork
@@ -152,6 +152,6 @@ def _same_view(first: Live, second: Live, user: UserId) -> None:
 def _same_replay(first: Live, second: Live, user: UserId) -> None:
     replays = []
     for live in (first, second):
-        logged = [load.update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
+        logged = [codec.update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
         replays.append(frames(logged, user, audience(live.room, user)))
     assert replays[0] == replays[1]

@@ -6,7 +6,9 @@ import random
 
 import msgspec
 
-from actors.commands import (
+from tavola.actors.room.decide import decide, open_room
+from tavola.actors.room.state import Decision, Info, Room
+from tavola.actors.wire.commands import (
     SYSTEM,
     Act,
     AnyCommand,
@@ -20,10 +22,8 @@ from actors.commands import (
     UserId,
     Wake,
 )
-from actors.room import decide, open_room
-from actors.state import Decision, Info, Room
-from games import GAMES
-from games.base import Entropy
+from tavola.games.base import Entropy
+from tavola.games.registry import GAMES
 
 LIMIT = 1024
 SEATS = 6

@@ -33,7 +33,7 @@ def name_of(bug: str) -> str:
 
 
 def in_host(host: Any) -> None:
-    from actors import update
+    from tavola.actors.wire import update
 
     Host, answer = host.Host, host._answer
     commit, known, alarm = Host._commit, Host._known, Host._alarm
@@ -166,11 +166,11 @@ def in_fanout(fanout: Any) -> None:
 
 
 BUGS: dict[str, Callable[[Any], None]] = {
-    "actors.host": in_host,
-    "actors.play": in_play,
-    "actors.view": in_view,
-    "storage.postgres": in_postgres,
-    "edge.fanout": in_fanout,
+    "tavola.actors.host.host": in_host,
+    "tavola.actors.room.play": in_play,
+    "tavola.actors.room.view": in_view,
+    "tavola.storage.postgres": in_postgres,
+    "tavola.edge.ws.fanout": in_fanout,
 }
 
 

@@ -1,0 +1,62 @@
+"""How many room actors a node carries, and which nodes carry one more. Postgres counts those that live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tavola.actors.cluster.directory import ClusterUnavailable
+from tavola.storage.postgres import Database
+
+SHARE = 0.5
+"""Of a node's memory, what room actors may take; the rest is for edges, for Ray, and for what they take beyond that."""
+ACTOR_BYTES = 50_000_000
+"""What an actor is reckoned to take: 30 MB of its own where it is forked, 80 where it is not."""
+LEAST = 4
+"""However small a node is, it carries so many."""
+SUSPECTS = 4
+"""Of a node's actors that did not answer, so many are taken for dead, and replaced, before that is certain."""
+
+
+class Full(ClusterUnavailable):
+    """No node carries another room actor."""
+
+
+class Node(NamedTuple):
+    """A node of the cluster; `memory` in bytes."""
+
+    id: str
+    address: str
+    memory: int
+
+
+def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:
+    """Address → how many actors there may be. `setting` counts, unless it is 0. Nodes on one machine share its
+    address, and what they may have together is there."""
+    found: dict[str, int] = {}
+    for node in nodes:
+        most = setting or max(LEAST, int(node.memory * SHARE / ACTOR_BYTES))
+        found[node.address] = found.get(node.address, 0) + most
+    return found
+
+
+async def with_room(database: Database, nodes: list[Node], most: Mapping[str, int]) -> list[Node]:
+    """The nodes where one more may be started. Raises `Full` if there are none."""
+    live = {row["node"]: row["actors"] for row in await database.rows("live_actors", SUSPECTS)}
+    found = [node for node in nodes if live.get(node.address, 0) < most[node.address]]
+    if not found:
+        raise Full(f"there are {sum(live.values())} room actors, and no node carries more")
+    return found
+
+
+async def register(
+    database: Database, name: str, node: str, pid: int, address: str, capacity: int, most: int | None
+) -> None:
+    """Put an actor on the list, from which it is given rooms. Raises `Full` if there are `most` on its node, however
+    many others are just being started there."""
+    async with database.transaction() as rows:
+        await rows("node_lock", node)
+        live = {row["node"]: row["actors"] for row in await rows("live_actors", SUSPECTS)}
+        if most is not None and live.get(node, 0) >= most:
+            raise Full(f"there are {most} room actors on {node}")
+        await rows("register_actor", name, node, pid, address, capacity)

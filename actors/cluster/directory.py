@@ -1,0 +1,89 @@
+"""Room → live actor: locate, place, take over. The rows are the directory; races are settled by the epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.storage.postgres import Database
+
+log = structlog.get_logger()
+
+PLACE_WITHIN_S = 20.0
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a room is: at `address`, in `actor`, at `epoch`."""
+
+    room: RoomId
+    epoch: Epoch
+    actor: str
+    address: str
+
+
+class NoSuchRoom(Exception):
+    """There is no room of that id."""
+
+
+class ClusterUnavailable(Exception):
+    """No actor could be had in time. Rooms that run are none the worse for it."""
+
+
+class Starter(Protocol):
+    async def start_actor(self) -> None:
+        """Start a room actor; on return one more can be given rooms."""
+
+
+class Directory:
+    """Finds and places rooms. Two who place the same room at once end with the same place."""
+
+    def __init__(self, database: Database, starter: Starter) -> None:
+        self._database = database
+        self._starter = starter
+
+    async def locate(self, room: RoomId) -> Place | Epoch:
+        """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom`, `StorageUnavailable`."""
+        row = await self._database.row("locate", room)
+        if row is None:
+            raise NoSuchRoom(room)
+        epoch = Epoch(row["epoch"])
+        return epoch if row["name"] is None else Place(room, epoch, row["name"], row["address"])
+
+    async def find(self, room: RoomId) -> Place:
+        """Where the room is; placed if it has no actor. Raises also `ClusterUnavailable`."""
+        found = await self.locate(room)
+        return found if isinstance(found, Place) else await self.place(room, found, None)
+
+    async def take_over(self, lost: Place) -> Place:
+        """Place the room away from an actor that does not answer, unless somebody has done so already."""
+        log.info("room.take_over", room=lost.room, epoch=lost.epoch, away_from=lost.actor)
+        await self._database.rows("suspect_actor", lost.actor)
+        return await self.place(lost.room, lost.epoch, lost.actor)
+
+    async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
+        """Give the room, last seen at `epoch`, to an actor other than `avoid`."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + PLACE_WITHIN_S
+        while loop.time() < give_up_at:
+            row = await self._database.row("place", room, epoch, avoid)
+            if row is not None:
+                log.info("room.placed", room=room, epoch=row["epoch"], actor=row["name"])
+                return Place(room, Epoch(row["epoch"]), row["name"], row["address"])
+            found = await self.locate(room)
+            if isinstance(found, Place):
+                if found.epoch != epoch:
+                    return found
+            else:
+                epoch = found
+            free = await self._database.row("has_room", avoid)
+            if free is not None and free[0]:
+                # Another placement filled the actor that was chosen.
+                await asyncio.sleep(random.uniform(0.001, 0.01))
+            else:
+                await self._starter.start_actor()
+        raise ClusterUnavailable(f"no actor for {room} in {PLACE_WITHIN_S:.0f} s")

@@ -1,0 +1,97 @@
+"""The inside of a room actor's process: a host, its line, and its row in `room_actors`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Mapping
+
+import structlog
+
+from tavola.actors.cluster import ceiling
+from tavola.actors.cluster.service import LAST_WORDS_S, Service, now_ms
+from tavola.actors.host import crash
+from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.room.clock import Grace
+from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.line import LineServer
+from tavola.config import logs
+from tavola.config.collector import relax
+from tavola.config.keys import Purpose
+from tavola.config.settings import Settings
+from tavola.storage.fingerprint import Admitted, admit, replaced
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.redis import RedisPublisher
+from tavola.storage.sealing import Sealer
+
+log = structlog.get_logger()
+
+BEAT_S = 2.0
+"""How often an actor says in `room_actors` that it is alive."""
+STUCK_S = 60.0
+"""An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
+REPLACED_WITHIN_S = 5.0
+"""Over how long actors end when the deployment's secret was replaced: not all of a cluster's rooms move at once."""
+
+
+async def beat(name: str, database: Database, host: Host, admitted: Admitted) -> None:
+    """Until somebody gave this actor up for dead and took its row away, its work does not go on, or the deployment's
+    secret is another."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while True:
+        await asyncio.sleep(BEAT_S)
+        if host.held_up_s > STUCK_S:
+            log.error("actor.stuck", actor=name)
+            return
+        try:
+            row = await database.row("beat_actor", name)
+            if row is None:
+                log.warning("actor.given_up", actor=name)
+                return
+            if await replaced(database, admitted, row["turn"], loop.time() - began):
+                log.info("actor.secret_replaced", actor=name)
+                await asyncio.sleep(random.uniform(0.0, REPLACED_WITHIN_S))
+                await database.rows("forget_actor", name)
+                return
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
+
+
+class RoomProcess(Service):
+    """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        super().__init__()
+        logs.configure(settings.data_dir)
+        self._name = name
+        self._settings = settings
+
+    async def start(self, node: str, most: Mapping[str, int]) -> str:
+        """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
+        detached, has no row, and nobody would ever come for it. `most`: how many there may be on each node."""
+        try:
+            return await self._start(node, most)
+        except Exception:
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
+            raise
+
+    async def _start(self, node: str, most: Mapping[str, int]) -> str:
+        settings = self._settings
+        database = await Database.connect(settings.database_url, least=1, most=4)
+        admitted = await admit(database, settings.secrets)
+        secrets = admitted.secrets
+        publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
+        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
+        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
+        host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
+        server = LineServer(self._name, secrets, host.handle, host.presence.lost)
+        address = await server.start(node)
+        self.keep(publisher.run())
+        self.keep(host.run())
+        here = (node, os.getpid(), address)
+        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, most.get(node))
+        self.keep(beat(self._name, database, host, admitted))
+        relax()
+        return address

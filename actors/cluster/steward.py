@@ -1,0 +1,168 @@
+"""The steward: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, spares, clearing
+away. A plain asyncio class without Ray.
+
+It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
+twice by mistake, it does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from tavola.actors.cluster.ceiling import Full
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.line import Line, LineLost
+from tavola.actors.wire.messages import Activate
+from tavola.config.keys import Secrets
+from tavola.config.settings import Settings
+from tavola.storage.postgres import Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+ROUND_S = 0.5
+SLOW_ROUND_S = 5.0
+OVERDUE_MS = 500
+"""An alarm may be this late before the steward looks whether the room's actor is there."""
+DEAD_AFTER_S = 15.0
+UNHEARD_ROUND_S = 15.0
+UNHEARD_MS = 90_000
+"""A player who counts as there and of whom no edge has written anything for so long (three of its beats): his room is
+loaded, if it is not, and the rest is its actor's."""
+CLEARING_ROUND_S = 60.0
+CLEARED_AT_ONCE = 5000
+DAY_MS = 86_400_000
+EXPIRED_FOR_MS = {
+    "clear_rejoin_tokens": DAY_MS,  # one that expired during a hand is good until the hand ends
+    "clear_replaced_tokens": 0,
+    "clear_connection_tokens": 0,
+    "clear_sessions": 0,
+    "clear_sign_outs": 8 * DAY_MS,  # another issuer's tokens may be a week old
+    "clear_matches": 0,
+}
+"""What is cleared away, by query, and how long after its time."""
+ROUSE_AT_ONCE = 100
+ROUSE_WITHIN_S = 10.0
+FULL_S = 2.0
+"""For how long no room is roused when there was no room for one: each costs some queries to find that out."""
+
+
+class Actors(Protocol):
+    async def start_actor(self) -> None:
+        """Start a room actor."""
+
+    async def end_actor(self, name: str) -> None:
+        """End a room actor if it still runs."""
+
+
+class Steward:
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        database: Database,
+        directory: Directory,
+        actors: Actors,
+        now: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._database = database
+        self._directory = directory
+        self._actors = actors
+        self._now = now
+        self._full_until = 0.0
+
+    async def run(self) -> None:
+        """Do the rounds until cancelled; a round that fails is tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(ROUND_S, self.ring_alarms))
+            tasks.create_task(self._every(ROUND_S, self.keep_spares))
+            tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
+            tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
+
+    async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await round()
+            except (StorageUnavailable, ClusterUnavailable, OSError) as error:
+                log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
+            await asyncio.sleep(seconds)
+
+    async def ring_alarms(self) -> None:
+        """Have every room loaded whose alarm has passed while its actor was gone."""
+        if asyncio.get_running_loop().time() < self._full_until:
+            return
+        rows = await self._database.rows("overdue", self._now() - OVERDUE_MS, ROUSE_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._rouse(RoomId(row["id"]), dead=True))
+
+    async def ask_after_the_unheard(self) -> None:
+        """Have every room loaded in which a player counts as there without anybody saying so. His edge is gone, and his
+        room's actor with it, or it was never told: once the room is loaded, it waits for him as for everybody."""
+        rows = await self._database.rows("unheard", self._now() - UNHEARD_MS, ROUSE_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._rouse(RoomId(row["id"]), dead=False))
+
+    async def _rouse(self, room: RoomId, *, dead: bool) -> None:
+        """Have the room loaded: elsewhere, if its actor is known to be `dead` or does not answer."""
+        try:
+            async with asyncio.timeout(ROUSE_WITHIN_S):
+                found = await self._directory.locate(room)
+                if not isinstance(found, Place):
+                    place = await self._directory.place(room, found, None)
+                else:
+                    place = await self._directory.take_over(found) if dead else found
+                try:
+                    await self._ask(Activate(place.epoch, room), place)
+                except LineLost:
+                    if dead:
+                        raise
+                    place = await self._directory.take_over(place)
+                    await self._ask(Activate(place.epoch, room), place)
+                log.info("room.roused", room=room, actor=place.actor)
+        except Full:
+            self._full_until = asyncio.get_running_loop().time() + FULL_S
+        except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
+            log.warning("room.rouse_failed", room=room, reason=str(error))
+
+    async def _ask(self, request: Activate, place: Place) -> None:
+        line = await Line.connect(place.actor, place.address, self._secrets, ROUSE_WITHIN_S)
+        try:
+            await line.ask(request)
+        finally:
+            line.cut("done")
+
+    async def clear_away(self) -> None:
+        """Delete what has expired: so much of each kind at once."""
+        for query, after_ms in EXPIRED_FOR_MS.items():
+            await self._database.rows(query, self._now() - after_ms, CLEARED_AT_ONCE)
+
+    async def bury_the_dead(self) -> None:
+        """Forget actors that have been silent for long, and see that they have ended."""
+        for row in await self._database.rows("dead_actors", DEAD_AFTER_S):
+            log.info("actor.buried", actor=row["name"], pid=row["pid"])
+            await self._actors.end_actor(row["name"])
+            await self._database.rows("forget_actor", row["name"])
+        await self._database.rows("recount_actors")
+
+    async def keep_spares(self) -> None:
+        """As many empty actors as are wanted, and not many more; none for want of room on the nodes."""
+        row = await self._database.row("spare_actors")
+        spares = int(row[0]) if row else 0
+        if spares < self._settings.spares:
+            with suppress(Full):
+                await self._actors.start_actor()
+        elif spares > self._settings.spares + 1:
+            retired = await self._database.row("retire_spare")
+            if retired is not None:
+                log.info("actor.retired", actor=retired["name"])
+                await self._actors.end_actor(retired["name"])

@@ -1,0 +1,212 @@
+"""Who is there, in all the rooms of a host, and what follows from it. Edges say it; nothing here waits or is stored.
+
+Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected`
+when somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost
+when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced
+since his room was loaded, is given some time to appear elsewhere.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from tavola.actors.host.loaded_room import LoadedRoom, Reply
+from tavola.actors.host.rooms import Rooms
+from tavola.actors.host.whereabouts import BY_REQUEST, UNANNOUNCED, Status
+from tavola.actors.room import attendance
+from tavola.actors.room.clock import MERCY_MS, Grace
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import AnyCommand, Connected, Disconnected, UserId
+from tavola.actors.wire.messages import Answer, Committed, PresenceAt, ReportPresence
+from tavola.config.limits import SILENT_MS
+from tavola.games.base import SeatIndex
+
+TICK_S = 0.5
+EDGE_LOST_MS = 5_000
+"""How long those whose edge is gone have to appear on another before they are away."""
+ROUND_TICKS = 30
+"""In so many ticks every room is looked at once."""
+
+_json = msgspec.json.Encoder().encode
+
+
+class PresenceTracker:
+    """Turns what edges say into commands, and into `presence` frames for those inside the room."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        now: Callable[[], int],
+        grace: Grace,
+        system: Callable[[LoadedRoom, AnyCommand, Reply], object],
+        tell: Callable[[bytes], None],
+    ) -> None:
+        """`now` in ms. `system` decides a command of our own and replies if something came of it; `tell` takes
+        an encoded `PresenceAt`."""
+        self._rooms = rooms
+        self._now = now
+        self._grace = grace
+        self._system = system
+        self._tell = tell
+        self._due: list[tuple[int, int, LoadedRoom, UserId]] = []
+        """A heap: when somebody's place counts no longer."""
+        self._numbered = 0
+        self._doubtful: set[LoadedRoom] = set()
+        self._round: list[LoadedRoom] = []
+        self._share = 0
+
+    # What is heard
+
+    def loaded(self, slot: LoadedRoom) -> None:
+        """The room was loaded: nobody has said yet who is there. Who was away is so until he is said to be back.
+
+        Said again, it changes nothing."""
+        if slot.whereabouts.begun:
+            return
+        slot.whereabouts.begun = True
+        room, until = slot.room, self._now() + MERCY_MS
+        for user, index in room.seated.items():
+            status = slot.whereabouts.told[user] = _status(slot, index)
+            if status == "active":
+                self._stays(slot, user, UNANNOUNCED, until)
+            else:
+                slot.whereabouts.leaves(user, UNANNOUNCED)
+        for user in {*_watching(slot), *_expected(room)} - room.seated.keys():
+            self._stays(slot, user, UNANNOUNCED, until)
+
+    def attend(self, slot: LoadedRoom, request: ReportPresence) -> None:
+        for user in request.here:
+            slot.whereabouts.arrives(user, request.edge)
+            self._judge(slot, user)
+        for user, ms in request.lately:
+            self._stays(slot, user, BY_REQUEST, self._now() + ms)
+            self._judge(slot, user)
+        for user in request.gone:
+            slot.whereabouts.leaves(user, request.edge)
+            self._judge(slot, user)
+
+    def lost(self, edge: str) -> None:
+        """The line of that edge was cut."""
+        until = self._now() + EDGE_LOST_MS
+        for slot in self._rooms.all():
+            for user in slot.whereabouts.lose(edge, until):
+                self._remind(slot, user, until)
+
+    def doubt(self, slot: LoadedRoom) -> None:
+        """What was decided for the room came to nothing, or somebody wonders: look at it again."""
+        self._doubtful.add(slot)
+
+    def woken(self, slot: LoadedRoom) -> None:
+        """The room's alarm has rung: somebody's grace may have ended."""
+        for index, seat in slot.room.table.seats.items():
+            if seat.away is not None and slot.room.seat_of(seat.user) == index:
+                self._say(slot, seat.user, _status(slot, index))
+
+    def anybody(self, slot: LoadedRoom) -> bool:
+        """Whether somebody is there who has a part in the room."""
+        users = {*slot.room.seated, *_watching(slot), slot.room.info.host}
+        return any(map(slot.whereabouts.here, users))
+
+    # What is done now and then
+
+    def tick(self) -> None:
+        """Look at those whose time is over, at the rooms in doubt, and at some of the others."""
+        now = self._now()
+        while self._due and self._due[0][0] <= now:
+            _, _, slot, user = heapq.heappop(self._due)
+            if self._rooms.holds(slot):
+                slot.whereabouts.expire(user, now)
+                self._judge(slot, user)
+        doubtful, self._doubtful = self._doubtful, set()
+        for slot in doubtful:
+            self._look_at(slot)
+        if not self._round:
+            self._round = self._rooms.all()
+            self._share = len(self._round) // ROUND_TICKS + 1
+        for slot in self._round[-self._share :]:
+            self._look_at(slot)
+        del self._round[-self._share :]
+
+    def _look_at(self, slot: LoadedRoom) -> None:
+        if not self._rooms.holds(slot) or slot.room.info.status == "closed":
+            return
+        expected = _expected(slot.tip)
+        for user in expected:
+            if user not in slot.whereabouts:
+                # He sat down by a request and has shown himself nowhere yet.
+                self._stays(slot, user, BY_REQUEST, self._now() + SILENT_MS)
+            self._judge(slot, user)
+        watching = set(_watching(slot))
+        for user in watching:
+            if user in slot.whereabouts:
+                self._judge(slot, user)
+        slot.whereabouts.forget(watching.union(expected))
+
+    # What follows
+
+    def _judge(self, slot: LoadedRoom, user: UserId) -> None:
+        """See that the room says of `user` what is so."""
+        room, here = slot.tip, slot.whereabouts.here(user)
+        if room.info.status == "closed":
+            return
+        index = room.seat_of(user)
+        if index is None and user != room.info.host:
+            if (member := slot.room.members.get(user)) is not None and member.watching:
+                self._say(slot, user, "active" if here else "away")
+            return
+        if here and attendance.noted(room, user):
+            back = Connected(id=f"attended.{slot.tip_seq + 1}", room=slot.id, user_id=user)
+            self._system(slot, back, lambda answer: self._done(slot, user, answer))
+        elif not here and attendance.unnoted(room, user):
+            gone = Disconnected(
+                id=f"deserted.{slot.tip_seq + 1}",
+                room=slot.id,
+                user_id=user,
+                disconnected_ms=self._grace.disconnected_ms,
+                freed_ms=self._grace.freed_ms,
+                turn_ms=self._grace.turn_ms,
+            )
+            self._system(slot, gone, lambda answer: self._done(slot, user, answer))
+        elif index is not None and slot.room.seat_of(user) == index:
+            self._say(slot, user, _status(slot, index))
+
+    def _done(self, slot: LoadedRoom, user: UserId, answer: Answer) -> None:
+        index = slot.room.seat_of(user)
+        if isinstance(answer, Committed) and index is not None:
+            self._say(slot, user, _status(slot, index))
+
+    def _say(self, slot: LoadedRoom, user: UserId, status: Status) -> None:
+        if slot.whereabouts.told.get(user, "active") != status:
+            slot.whereabouts.told[user] = status
+            self._tell(_json(PresenceAt(slot.id, user, status)))
+
+    def _stays(self, slot: LoadedRoom, user: UserId, place: str, until: int) -> None:
+        slot.whereabouts.stays(user, place, until)
+        self._remind(slot, user, until)
+
+    def _remind(self, slot: LoadedRoom, user: UserId, due: int) -> None:
+        self._numbered += 1
+        heapq.heappush(self._due, (due, self._numbered, slot, user))
+
+
+def _expected(room: Room) -> set[UserId]:
+    """Whose being here or not is the room's concern: who sits, and a host whose part somebody could take."""
+    users, host = set(room.seated), room.info.host
+    if host and (attendance.noted(room, host) or attendance.unnoted(room, host)):
+        users.add(host)
+    return users
+
+
+def _status(slot: LoadedRoom, index: SeatIndex) -> Status:
+    """What is stored of who sits there."""
+    away = slot.room.table.seats[index].away
+    if away is None:
+        return "active"
+    return "away" if away.step == "away" else "disconnected"
+
+
+def _watching(slot: LoadedRoom) -> Iterable[UserId]:
+    return (user for user, member in slot.tip.members.items() if member.watching)

@@ -1,0 +1,133 @@
+"""The rooms in an actor's memory: loading them once however many ask, letting them go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from tavola.actors.host.answers import REMEMBERED
+from tavola.actors.host.loaded_room import LoadedRoom, Reply
+from tavola.actors.room.codec import Corrupted
+from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
+from tavola.actors.wire.refusals import STORAGE_AWAY
+from tavola.storage.postgres import Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", None, 1000)
+RETRY_S = 0.1
+HELD_S = 5.0
+"""How long a request is held while storage is away, before it is refused."""
+
+
+class Rooms:
+    """Slots by room. A room is loaded when it is asked for and the directory says that it is this actor's."""
+
+    def __init__(self, actor: str, database: Database) -> None:
+        self._actor = actor
+        self._database = database
+        self._slots: dict[RoomId, LoadedRoom] = {}
+        self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
+        self._dropped = Epoch(-1)
+        """The highest epoch at which a room was let go of here."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.queued = 0
+        """Requests that wait for a room to be loaded."""
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def all(self) -> list[LoadedRoom]:
+        return list(self._slots.values())
+
+    def holds(self, slot: LoadedRoom) -> bool:
+        return self._slots.get(slot.id) is slot
+
+    def get(self, room: RoomId, epoch: Epoch) -> LoadedRoom | None:
+        """The room, unless it must be loaded: it is not here, or was placed again since (then it is dropped)."""
+        slot = self._slots.get(room)
+        if slot is not None and slot.epoch < epoch:
+            self.drop(slot)
+            return None
+        return slot
+
+    def drop(self, slot: LoadedRoom) -> None:
+        """Forget a room. What is under way for it will be fenced or answered by the commit that it is in.
+
+        Should it be loaded here again at an epoch at which it may have been here, that epoch is raised first. So a
+        commit that is still on its way is refused, edges learn that the room was loaded afresh and knows of nobody's
+        presence, and no two loads give the same numbers at the same epoch, whatever the database has forgotten
+        between them."""
+        slot.stop_timer()
+        self._dropped = max(self._dropped, slot.epoch)
+        if self.holds(slot):
+            del self._slots[slot.id]
+
+    def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
+        """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
+        queue = self._loading.get(request.room)
+        self.queued += 1
+        if queue is not None:
+            queue.append((request, reply))
+            return
+        queue = self._loading[request.room] = [(request, reply)]
+        task = asyncio.get_running_loop().create_task(self._load(request.room, queue, handle))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _load(
+        self, room: RoomId, queue: list[tuple[Request, Reply]], handle: Callable[[Request, Reply], None]
+    ) -> None:
+        answer = await self._held(room)
+        del self._loading[room]
+        self.queued -= len(queue)
+        for request, reply in queue:
+            if answer is None:
+                handle(request, reply)
+            else:
+                reply(answer)
+
+    async def _held(self, room: RoomId) -> Answer | None:
+        """Load, trying again while storage is away; None when the room is here."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + HELD_S
+        while True:
+            try:
+                return await self._read(room)
+            except StorageUnavailable as error:
+                log.warning("room.load_waits", room=room, reason=str(error))
+                if loop.time() > give_up_at:
+                    return STORAGE_AWAY
+                await asyncio.sleep(RETRY_S)
+            except Exception:  # Whoever waits for this room is answered all the same.
+                log.exception("room.load_failed", room=room)
+                return BROKEN
+
+    async def _read(self, room: RoomId) -> Answer | None:
+        row = await self._database.row("load_room", room)
+        if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
+            await self._database.rows("raise_epochs", [room], [row["epoch"]])
+            row = await self._database.row("load_room", room)
+        if row is None:
+            return Refusal("room_not_found", "There is no such room.")
+        if row["actor"] != self._actor:
+            return Moved()
+        recent = await self._database.rows("log_last", room, row["seq"], REMEMBERED)
+        try:
+            slot = LoadedRoom(row, recent)
+        except Corrupted as error:
+            log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
+            details = {"room": room, "version": error.seq, "found": error.found}
+            return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)
+        self._slots[room] = slot
+        log.info("room.loaded", room=room, epoch=slot.epoch, seq=slot.seq)
+        return None
+
+    async def release(self, slot: LoadedRoom) -> None:
+        """Evict an idle room: nobody owns it until somebody asks for it."""
+        self.drop(slot)
+        await self._database.rows("release_room", slot.id, slot.epoch, self._actor)
+        log.info("room.evicted", room=slot.id, seq=slot.seq)

@@ -1,0 +1,68 @@
+"""A room as it is kept: a checkpoint made of its rows, a checkpoint shown to its host, and the way from a checkpoint
+to any later moment. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from tavola.actors.room.codec import Corrupted, restore, room_of
+from tavola.actors.room.replay import Difference, replay
+from tavola.actors.room.rows import dump
+from tavola.actors.room.state import SCHEMA, Room
+from tavola.actors.room.view import inside, watching, whole
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.storage.rows import Row
+
+T = TypeVar("T")
+
+
+def kept(row: Row) -> str:
+    """The checkpoint of the room in a row of `load_room`. Raises `Corrupted` rather than keep what cannot be read."""
+    return dump(room_of(row))
+
+
+def opened(room: RoomId, seq: int, text: str) -> Room:
+    """The room in a checkpoint. Raises `Corrupted`."""
+    try:
+        found = restore(text)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise Corrupted(room, seq, f"a checkpoint that cannot be read ({type(error).__name__})") from error
+    if found.info.id != room:
+        raise Corrupted(room, seq, "a checkpoint of another room")
+    if found.table.v != SCHEMA:
+        raise Corrupted(room, seq, f"schema {found.table.v}, and this is {SCHEMA}")
+    return found
+
+
+def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
+    """What everybody at the table saw of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
+    found = opened(room, seq, text)
+    return _possible(room, seq, lambda: inside(found))
+
+
+def forward(room: Room, after: int, rows: Sequence[Row]) -> Room:
+    """The room at `after`, as it was when these rows of `log_commands` had followed. Raises `Corrupted` if the log has
+    a hole there, or if it says otherwise than its replay."""
+    if [row["seq"] for row in rows] != list(range(after + 1, after + 1 + len(rows))):
+        raise Corrupted(room.info.id, after, "a log with a hole")
+    outcome = _possible(room.info.id, after, lambda: replay(room, rows))
+    if isinstance(outcome, Difference):
+        raise Corrupted(room.info.id, outcome.seq, f"a log that its replay differs from: {outcome.what}")
+    return outcome
+
+
+def seen(room: Room, seq: int, user: UserId | None) -> dict[str, Any]:
+    """What `user` was shown of the room as it was at `seq`; without one, what any spectator was. Raises `Corrupted`."""
+    return _possible(room.info.id, seq, lambda: watching(room) if user is None else whole(room, user))
+
+
+def _possible(room: RoomId, seq: int, work: Callable[[], T]) -> T:
+    """What is stored may be well formed and yet be nothing that the rules can go on from."""
+    try:
+        return work()
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        raise Corrupted(room, seq, f"a state that cannot be ({type(error).__name__})") from error

@@ -1,0 +1,147 @@
+"""Players who have no socket any more, and who have one again: away, disconnected, out of the seat, back. Pure.
+
+Who goes is away at once: his turns are short and his timebank is spared. After the first grace he counts as
+disconnected and sits out, after the second his seat is freed, between hands. Whoever comes back in time finds
+everything as it was. A host, seated or not, who is away for the whole grace passes his part on to somebody who is here.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tavola.actors.room import clock
+from tavola.actors.room.play import absorb, game_of
+from tavola.actors.room.state import Away, Decision, Nothing, Room, RoomEvent, Seat
+from tavola.actors.wire.commands import Connected, Disconnected, UserId
+from tavola.games.base import Entropy, Refused, SeatIndex
+
+
+def noted(room: Room, user: UserId) -> bool:
+    """Whether the room counts `user` as gone: `Connected` would change that."""
+    index = room.seat_of(user)
+    if index is not None and room.table.seats[index].away is not None:
+        return True
+    return user == room.info.host and room.table.host_gone_at is not None
+
+
+def unnoted(room: Room, user: UserId) -> bool:
+    """Whether the room counts `user` as here and it matters: `Disconnected` would change that."""
+    index = room.seat_of(user)
+    if index is not None and room.table.seats[index].away is None:
+        return True
+    return user == room.info.host and room.table.host_gone_at is None and _present_heir(room) is not None
+
+
+def deserted(room: Room, command: Disconnected, now: int) -> Decision | Nothing:
+    """The last socket of a player, or of the host, has gone."""
+    user = UserId(command.user_id)
+    if not unnoted(room, user):
+        return Nothing()
+    events: tuple[RoomEvent, ...] = ()
+    index = room.seat_of(user)
+    if index is not None and room.table.seats[index].away is None:
+        away = Away(now, now + command.disconnected_ms, now + command.freed_ms, turn_ms=command.turn_ms)
+        room = _with_away(room, index, away, now)
+        events = (_about("player_away", index, user),)
+    table = replace(room.table, at=now)
+    if user == room.info.host and table.host_gone_at is None and _present_heir(room) is not None:
+        table = replace(table, host_gone_at=now + command.freed_ms)
+    return Decision(replace(room, table=table), events)
+
+
+def attended(room: Room, command: Connected, now: int, entropy: Entropy) -> Decision | Nothing:
+    """A player, or the host, has a socket again."""
+    user = UserId(command.user_id)
+    if not noted(room, user):
+        return Nothing()
+    if user == room.info.host:
+        room = room.hosted_by(user)
+    index = room.seat_of(user)
+    if index is None or (away := room.table.seats[index].away) is None:
+        return Decision(replace(room, table=replace(room.table, at=now)), ())
+    back = _with_away(room, index, None, now)
+    events: tuple[RoomEvent, ...] = (_about("player_reconnected", index, user),)
+    if away.sat_out:
+        outcome = game_of(room).sit_in(back.table.game, back.info.options, index)
+        if not isinstance(outcome, Refused):
+            events += (_about("player_sat_in", index, user),)
+            return absorb(back, outcome, now, entropy, events)
+    return Decision(back, events)
+
+
+def pass_on(room: Room, now: int) -> Decision:
+    """The host has been away for the whole grace: the longest-seated player who is here carries on. Where nobody is, he
+    stays host."""
+    heir = _present_heir(room)
+    passed = room.hosted_by(heir or room.info.host)
+    passed = replace(passed, table=replace(passed.table, at=now))
+    return Decision(passed, (RoomEvent("host_changed", {"user_id": heir}),) if heir else ())
+
+
+def _present_heir(room: Room) -> UserId | None:
+    here = [
+        seat
+        for seat in room.table.seats.values()
+        if seat.away is None and seat.user != room.info.host and room.admitted(seat.user)
+    ]
+    return min(here, key=lambda seat: seat.at).user if here else None
+
+
+def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
+    """What is due for the first player whose grace is over."""
+    found = _first_overdue(room, now)
+    if found is None:
+        return Nothing()
+    index, seat, away = found
+    if away.step == "away":
+        return _disconnect(room, index, seat, away, now, entropy)
+    return _free(room, index, away, now, entropy)
+
+
+def given_up(room: Room, now: int) -> Decision | Nothing:
+    """The same without asking the game, which failed when it was asked: a player is disconnected without sitting out,
+    and keeps the seat until the game frees it."""
+    found = _first_overdue(room, now)
+    if found is None:
+        return Nothing()
+    index, seat, away = found
+    if away.step == "away":
+        gone = _with_away(room, index, replace(away, step="disconnected"), now)
+        return Decision(gone, (_about("player_disconnected", index, seat.user),))
+    return Decision(_with_away(room, index, replace(away, step="leaving"), now), ())
+
+
+def _first_overdue(room: Room, now: int) -> tuple[SeatIndex, Seat, Away] | None:
+    for index, seat in room.table.seats.items():
+        if seat.away is not None and (due := clock.due_for(seat.away)) is not None and now >= due:
+            return index, seat, seat.away
+    return None
+
+
+def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, entropy: Entropy) -> Decision:
+    game, info = game_of(room), room.info
+    events: tuple[RoomEvent, ...] = (_about("player_disconnected", index, seat.user),)
+    outcome = game.sit_out(room.table.game, info.options, index)
+    if isinstance(outcome, Refused):
+        return Decision(_with_away(room, index, replace(away, step="disconnected"), now), events)
+    gone = _with_away(room, index, replace(away, step="disconnected", sat_out=True), now)
+    return absorb(gone, outcome, now, entropy, (*events, _about("player_sat_out", index, seat.user)))
+
+
+def _free(room: Room, index: SeatIndex, away: Away, now: int, entropy: Entropy) -> Decision:
+    """The seat is given up for him."""
+    leaving = _with_away(room, index, replace(away, step="leaving"), now)
+    outcome = game_of(room).stand(leaving.table.game, leaving.info.options, index)
+    if isinstance(outcome, Refused):
+        # He is on his way out already, by a command of his own.
+        return Decision(leaving, ())
+    return absorb(leaving, outcome, now, entropy)
+
+
+def _with_away(room: Room, index: SeatIndex, away: Away | None, now: int) -> Room:
+    seats = {**room.table.seats, index: replace(room.table.seats[index], away=away)}
+    return replace(room, table=replace(room.table, at=now, seats=seats))
+
+
+def _about(kind: str, index: SeatIndex, user: UserId) -> RoomEvent:
+    return RoomEvent(kind, {"seat_index": index, "user_id": user})

@@ -1,0 +1,149 @@
+"""The room as a pure machine: `decide(room, sender, command, now, entropy)`.
+
+Every command comes through here, the players' and the runtime's own, and nothing else changes a room. The same
+arguments always give the same decision: that is what the log is replayed with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never, get_args
+
+from msgspec.structs import replace
+
+from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
+from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
+from tavola.actors.wire.commands import (
+    Act,
+    AdjustChips,
+    AnyCommand,
+    Approve,
+    Chat,
+    CloseRoom,
+    Connected,
+    Disconnected,
+    GiveUp,
+    Halt,
+    HostCommand,
+    Kick,
+    Leave,
+    LeaveSeat,
+    Pause,
+    Rebuy,
+    Recover,
+    Reject,
+    RequestJoin,
+    Resume,
+    Sender,
+    SitIn,
+    SitOut,
+    Spectate,
+    Start,
+    StopSpectating,
+    TakeSeat,
+    TransferHost,
+    UpdateSettings,
+    Wake,
+)
+from tavola.games.base import Entropy, Refused
+from tavola.games.registry import GAMES
+
+_HOST_COMMANDS = frozenset(get_args(HostCommand))
+
+
+def open_room(info: Info, host_name: str, now: int) -> Room:
+    """A new room, before its first update. Its host is admitted from the start."""
+    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options))
+    return Room(info, {info.host: Member(host_name, "approved", now)}, table)
+
+
+def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """What `command` does at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
+    now = max(now, room.table.at)
+    if room.info.status == "closed":
+        return Refused("room_closed", "This room is closed.")
+    if type(command) in _HOST_COMMANDS and sender.user != room.info.host:
+        return Refused("not_host", "Only the host may do that.")
+    match command:
+        case Act():
+            return play.act(room, sender, command, now, entropy)
+        case Wake():
+            return _wake(room, now, entropy)
+        case RequestJoin():
+            return membership.request_join(room, sender, command, now, entropy)
+        case Approve() | Reject():
+            return membership.answer(room, command, now, entropy)
+        case TakeSeat():
+            return membership.take_seat(room, sender, command, now, entropy)
+        case LeaveSeat():
+            return membership.leave_seat(room, sender, now, entropy)
+        case Spectate():
+            return membership.spectate(room, sender, command, now, entropy)
+        case StopSpectating():
+            return membership.stop_spectating(room, sender, now)
+        case Leave():
+            return membership.leave(room, sender, now, entropy)
+        case SitOut():
+            return sitting.sit_out(room, sender, now, entropy)
+        case SitIn():
+            return sitting.sit_in(room, sender, now, entropy)
+        case Rebuy():
+            return sitting.rebuy(room, sender, command, now, entropy)
+        case Chat():
+            return _chat(room, sender, command, now)
+        case Start():
+            return play.start(room, now, entropy)
+        case Pause():
+            return hosting.pause(room, now)
+        case Resume():
+            return hosting.resume(room, now)
+        case Kick():
+            return hosting.kick(room, command, now, entropy)
+        case AdjustChips():
+            return hosting.adjust_chips(room, command, now, entropy)
+        case UpdateSettings():
+            return settings.update_settings(room, command, now, entropy)
+        case TransferHost():
+            return hosting.transfer_host(room, command, now)
+        case CloseRoom():
+            return hosting.close_room(room, now)
+        case Connected():
+            return attendance.attended(room, command, now, entropy)
+        case Disconnected():
+            return attendance.deserted(room, command, now)
+        case GiveUp():
+            return _give_up(room, now, entropy)
+        case Halt():
+            return hosting.halt(room, now)
+        case Recover():
+            return play.recover(room, now)
+        case _ as never:
+            assert_never(never)
+
+
+def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """Whatever is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
+    if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
+        return attendance.pass_on(room, now)
+    if room.table.paused_at is not None:
+        return Nothing()
+    verdict = play.wake(room, now, entropy)
+    return attendance.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
+
+
+def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """What of the game is due by now, and is not to be had of the game."""
+    if room.table.paused_at is not None:
+        return Nothing()
+    verdict = play.void(room, now, entropy)
+    return attendance.given_up(room, now) if isinstance(verdict, Nothing) else verdict
+
+
+def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refused:
+    if room.role_of(sender.user) not in ("player", "spectator") and sender.user != room.info.host:
+        return Refused("forbidden", "Only players, spectators and the host may chat.")
+    text = command.text.strip()
+    if not text:
+        return Refused("invalid_message", "There is nothing to say in that message.")
+    name = room.members[sender.user].name if sender.user in room.members else sender.name
+    said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent("chat", said),))

@@ -1,0 +1,128 @@
+"""The host's part: halting play, putting people out, chips, passing the part on, closing the room. Pure.
+
+That the sender is the host has been checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from tavola.actors.room import clock
+from tavola.actors.room.play import GAME_ERROR, PAUSED, absorb, game_of, status_at, turn_started
+from tavola.actors.room.sitting import chips_after, touched
+from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
+from tavola.actors.wire.commands import AdjustChips, Kick, TransferHost, UserId
+from tavola.games.base import Entropy, Refused
+
+HAND_IN_PROGRESS = Refused("hand_in_progress", "That can be done when the hand has ended.")
+NOBODY = Refused("user_not_found", "There is nobody of that id here.")
+
+
+def pause(room: Room, now: int) -> Decision | Refused:
+    """Every clock stands still from now on, the turn's, the pauses' and the graces'."""
+    if room.table.paused_at is not None:
+        return PAUSED
+    return _paused(room, now, {"user_id": room.info.host})
+
+
+def halt(room: Room, now: int) -> Decision | Nothing:
+    """As a pause, which nobody asked for: something is due, and the game cannot do it. Nothing of it is lost, and it is
+    tried again when the host lets play go on: by then the mistake may have been mended."""
+    due = clock.alarm(room)
+    if room.table.paused_at is not None or due is None or now < due:
+        return Nothing()
+    return _paused(room, now, {"reason": GAME_ERROR})
+
+
+def _paused(room: Room, now: int, why: dict[str, Any]) -> Decision:
+    paused = replace(room, info=replace(room.info, status="paused"), table=replace(room.table, at=now, paused_at=now))
+    return Decision(paused, (RoomEvent("room_paused", why),))
+
+
+def resume(room: Room, now: int) -> Decision | Refused:
+    """Every clock goes on where it was."""
+    table = room.table
+    if table.paused_at is None:
+        return Refused("illegal_move", "The room is not paused.")
+    paused_at, times = table.paused_at, game_of(room).clock(room.info.options)
+    seats = {
+        index: seat if seat.away is None else replace(seat, away=clock.put_off(seat.away, paused_at, now))
+        for index, seat in table.seats.items()
+    }
+    turn = None if table.turn is None else clock.resumed(table.turn, paused_at, now, times)
+    advance_at = table.advance_at
+    if advance_at is not None:
+        began = advance_at - (game_of(room).advance_after_ms(table.game, room.info.options) or 0)
+        advance_at += now - max(paused_at, began)
+    resumed = replace(table, at=now, paused_at=None, seats=seats, turn=turn, advance_at=advance_at)
+    room = replace(room, info=replace(room.info, status=status_at(turn, advance_at, None)), table=resumed)
+    events: tuple[RoomEvent, ...] = (RoomEvent("room_resumed", {"user_id": room.info.host}),)
+    if (going := clock.running(room)) is not None:
+        events += (turn_started(going),)
+    return Decision(room, events)
+
+
+def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refused:
+    """Somebody is put out of the room. Who holds cards folds at his turn; his seat is free when the hand ends."""
+    user = UserId(command.user_id)
+    if user == room.info.host:
+        return Refused("forbidden", "The host cannot be put out; pass the part on first.")
+    member = room.members.get(user)
+    if member is None or (member.standing == "kicked" and member.banned >= command.ban):
+        return NOBODY
+    seat = room.seat_of(user)
+    gone = Member(member.name, "kicked", now, banned=command.ban)
+    room = replace(room, members={**room.members, user: gone}, table=replace(room.table, at=now))
+    inside = member.standing == "approved"
+    event = RoomEvent("player_kicked", {"user_id": user, "ban": command.ban})
+    if not inside:
+        event = replace(event, only=(room.info.host, user))
+    if seat is None:
+        return Decision(room, (event,), out=(user,))
+    outcome = game_of(room).stand(room.table.game, room.info.options, seat)
+    if isinstance(outcome, Refused):
+        # He is on his way out of the seat already.
+        return Decision(room, (event,), out=(user,))
+    return replace(absorb(room, outcome, now, entropy, (event,)), out=(user,))
+
+
+def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -> Decision | Refused:
+    user = UserId(command.user_id)
+    index, game = room.seat_of(user), game_of(room)
+    if index is None:
+        return NOBODY
+    if not game.between_rounds(room.table.game):
+        return HAND_IN_PROGRESS
+    outcome = game.adjust_chips(room.table.game, room.info.options, index, command.amount)
+    if isinstance(outcome, Refused):
+        return outcome
+    fields: dict[str, Any] = {"seat_index": index, "user_id": user, "amount": command.amount}
+    fields["chips"] = chips_after(room, outcome, index)
+    if command.reason:
+        fields["reason"] = command.reason
+    return absorb(touched(room), outcome, now, entropy, (RoomEvent("chips_adjusted", fields),))
+
+
+def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Refused:
+    user = UserId(command.user_id)
+    if not room.admitted(user):
+        return NOBODY
+    if user == room.info.host:
+        return Decision(replace(room, table=replace(room.table, at=now)), ())
+    passed = room.hosted_by(user)
+    return Decision(
+        replace(passed, table=replace(passed.table, at=now)), (RoomEvent("host_changed", {"user_id": user}),)
+    )
+
+
+def close_room(room: Room, now: int) -> Decision | Refused:
+    """Nothing happens here any more; what happened stays to be read."""
+    table = room.table
+    if not game_of(room).between_rounds(table.game):
+        return HAND_IN_PROGRESS
+    result = {"closed": True} if table.running else None
+    closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False)
+    room = replace(room, info=replace(room.info, status="closed"), table=closed)
+    return Decision(room, (RoomEvent("room_closed", {"user_id": room.info.host}),), result=result)

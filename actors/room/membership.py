@@ -1,0 +1,193 @@
+"""Who has a part in the room: asking, admitting, seats, watching, leaving, the host. Pure."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tavola.actors.room.grants import grant
+from tavola.actors.room.play import NOT_SEATED, absorb, game_of
+from tavola.actors.room.state import Decision, Member, Role, Room, RoomEvent, Seat
+from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
+from tavola.actors.wire.names import clean
+from tavola.games.base import Entropy, Refused, SeatIndex
+
+PENDING_LIMIT = 50
+"""Requests that may wait for the host at once: all of them are in his view."""
+MEMBERS_LIMIT = 1_000
+"""People that a room knows, beside its spectators: whoever asked, whatever became of it."""
+ASK_AGAIN_MS = 60_000
+"""Who was rejected, or put out of the room, may ask again after this long."""
+
+
+def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refused:
+    name = clean(command.display_name)
+    if not name:
+        return Refused("invalid_message", "A display name needs at least one visible character.")
+    member = room.members.get(sender.user)
+    match member.standing if member else None:
+        case "kicked" if member and member.banned:
+            return Refused("banned", "You may not join this room.")
+        case "approved":
+            return _changed(room, now, (), {"status": "approved"})
+        case "pending" if room.info.host:
+            return _changed(room, now, (), {"status": "pending"})
+        case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
+            wait = member.at + ASK_AGAIN_MS - now
+            return Refused("already_requested", "The host said no; ask again later.", {"retry_after_ms": wait})
+        case _:
+            pass
+    if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
+        return Refused("room_full", "This room knows as many people as it can.")
+    if room.info.approval == "auto" or not room.info.host:
+        events: tuple[RoomEvent, ...] = (_about("player_approved", room, sender.user, display_name=name),)
+        room = _with_member(room, sender.user, Member(name, "approved", now))
+        if not room.info.host:
+            room = room.hosted_by(sender.user)
+            events += (RoomEvent("host_changed", {"user_id": sender.user}),)
+        return _granted(_changed(room, now, events, {"status": "approved"}), sender.user, "approved", None, entropy)
+    if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
+        return Refused("room_full", "Too many are waiting to be let in.", {"retry_after_ms": ASK_AGAIN_MS})
+    asked = _about("player_join_requested", room, sender.user, display_name=name)
+    return _changed(_with_member(room, sender.user, Member(name, "pending", now)), now, (asked,), {"status": "pending"})
+
+
+def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) -> Decision | Refused:
+    """The host's answer to a request: `Approve` or `Reject`. That it is the host has been checked."""
+    user = UserId(command.user_id)
+    member = room.members.get(user)
+    if member is None or member.standing != "pending":
+        return Refused("user_not_found", "That user has no request pending.")
+    if isinstance(command, Reject):
+        said_no = _with_member(room, user, Member(member.name, "rejected", now))
+        return _changed(said_no, now, (_about("player_rejected", room, user, display_name=member.name),))
+    admitted = _with_member(room, user, Member(member.name, "approved", now))
+    decision = _changed(admitted, now, (_about("player_approved", room, user, display_name=member.name),))
+    return replace(decision, grants=(grant(user, "approved", None, entropy),))
+
+
+def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: Entropy) -> Decision | Refused:
+    role, game, table = room.role_of(sender.user), game_of(room), room.table
+    if role == "player":
+        return Refused("already_seated", "You already have a seat at this table.")
+    if role == "guest":
+        return Refused("not_approved", "The host has not admitted you to this room.")
+    index = SeatIndex(command.seat_index)
+    if index >= game.seats(room.info.options):
+        return Refused("invalid_message", f"Seats are numbered 0 to {game.seats(room.info.options) - 1}.")
+    if index in table.seats:
+        return Refused("seat_taken", "That seat is taken.")
+    outcome = game.sit(table.game, room.info.options, index, command.buy_in)
+    if isinstance(outcome, Refused):
+        return outcome
+    member = room.members[sender.user]
+    name = (clean(command.display_name) if command.display_name else "") or member.name
+    room = _with_member(room, sender.user, Member(name, "approved", now))
+    seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
+    events: tuple[RoomEvent, ...] = (
+        RoomEvent("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
+    )
+    if not room.info.host:
+        room = room.hosted_by(sender.user)
+        table = room.table
+        events += (RoomEvent("host_changed", {"user_id": sender.user}),)
+    room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
+    decision = absorb(room, outcome, now, entropy, events)
+    return _granted(replace(decision, give={"seat_index": index}), sender.user, "player", index, entropy)
+
+
+def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
+    index = room.seat_of(sender.user)
+    if index is None:
+        return NOT_SEATED
+    outcome = game_of(room).stand(room.table.game, room.info.options, index)
+    return outcome if isinstance(outcome, Refused) else absorb(room, outcome, now, entropy)
+
+
+def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: Entropy) -> Decision | Refused:
+    match room.role_of(sender.user):
+        case "guest":
+            return Refused("not_approved", "The host has not admitted you to this room.")
+        case "player":
+            return Refused("already_seated", "You have a seat at this table; leave it to watch.")
+        case "spectator":
+            return _changed(room, now, ())
+        case "approved":
+            pass
+    if room.spectators >= room.info.max_spectators:
+        return Refused("room_full", "No more spectators are admitted.")
+    name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
+    room = _with_member(room, sender.user, Member(name, "approved", now, True))
+    joined = RoomEvent("spectator_joined", {"user_id": sender.user, "display_name": name})
+    return _granted(_changed(room, now, (joined,)), sender.user, "spectator", None, entropy)
+
+
+def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refused:
+    if room.role_of(sender.user) != "spectator":
+        return Refused("forbidden", "You are not watching this room.")
+    room = _with_member(room, sender.user, Member(room.members[sender.user].name, "approved", now))
+    return _changed(room, now, (RoomEvent("spectator_left", {"user_id": sender.user}),))
+
+
+def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    """Leaves the room for good; a seat is given up as by `leave_seat`, and the host's part passes on at once."""
+    if sender.user not in room.members:
+        return Refused("forbidden", "You have no part in this room.")
+    index = room.seat_of(sender.user)
+    member = room.members[sender.user]
+    if member.standing in ("rejected", "kicked"):
+        return _changed(room, now, ())
+    members = {user: other for user, other in room.members.items() if user != sender.user}
+    room = replace(room, members=members)
+    events: tuple[RoomEvent, ...] = ()
+    if sender.user == room.info.host:
+        room = room.hosted_by(heir(room, without=sender.user))
+        events = (RoomEvent("host_changed", {"user_id": room.info.host or None}),)
+    left = RoomEvent("player_left", {"user_id": sender.user})
+    if member.standing == "pending":
+        left = replace(left, only=(room.info.host, sender.user))
+    events += (left,)
+    if index is None:
+        return _changed(room, now, events)
+    outcome = game_of(room).stand(room.table.game, room.info.options, index)
+    if isinstance(outcome, Refused):
+        # He is on his way out of the seat already; it is free when the hand ends.
+        return _changed(room, now, events) if outcome.code == "hand_in_progress" else outcome
+    return absorb(room, outcome, now, entropy, events)
+
+
+def heir(room: Room, *, without: UserId) -> UserId:
+    """The longest-seated player becomes host, else who watches longest, else who was admitted first; in a room where
+    nobody is left, nobody: the next who comes in does."""
+    ranked = [
+        (*_claim(room, user, member), user)
+        for user, member in room.members.items()
+        if member.standing == "approved" and user != without
+    ]
+    return min(ranked)[2] if ranked else UserId("")
+
+
+def _claim(room: Room, user: UserId, member: Member) -> tuple[int, int]:
+    index = room.seat_of(user)
+    if index is not None:
+        return 0, room.table.seats[index].at
+    return (1 if member.watching else 2), member.at
+
+
+def _granted(decision: Decision, user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Decision:
+    """The decision, with what its sender may come back with."""
+    granted = grant(user, role, seat, entropy)
+    return replace(decision, give={**decision.give, "grant": granted.id}, grants=(granted,))
+
+
+def _with_member(room: Room, user: UserId, member: Member) -> Room:
+    return replace(room, members={**room.members, user: member})
+
+
+def _about(kind: str, room: Room, user: UserId, **fields: str) -> RoomEvent:
+    """Only the host and the user himself learn of it."""
+    return RoomEvent(kind, {"user_id": user, **fields}, only=(room.info.host, user))
+
+
+def _changed(room: Room, now: int, events: tuple[RoomEvent, ...], give: dict[str, object] | None = None) -> Decision:
+    return Decision(replace(room, table=replace(room.table, at=now)), events, give or {})

@@ -1,0 +1,239 @@
+"""The game inside the room: what a move, a deal or a player's coming and going does to seats, turn and clock. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from msgspec.structs import replace
+
+from tavola.actors.room import clock
+from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
+from tavola.actors.wire.commands import Act, Sender, UserId
+from tavola.games.base import Entropy, Game, Move, Outcome, Refused, Round, SeatIndex
+from tavola.games.base import Event as GameEvent
+from tavola.games.registry import GAMES
+
+AnyGame = Game[Any, Any]
+
+NOT_SEATED = Refused("not_seated", "You are not seated at this table.")
+GAME_ERROR = "game_error"
+"""Why a round was called off, or a room halted, that nobody asked for."""
+PAUSED = Refused("room_paused", "The host has paused this room.")
+
+
+def game_of(room: Room) -> AnyGame:
+    return GAMES[room.info.game]
+
+
+def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) -> Decision | Refused:
+    seat = room.seat_of(sender.user)
+    if seat is None:
+        return NOT_SEATED
+    if room.table.paused_at is not None:
+        return PAUSED
+    turn = room.table.turn
+    if command.turn is not None and (turn is None or turn.number != command.turn):
+        return Refused("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
+    game, info = game_of(room), room.info
+    outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), entropy)
+    return absorb(room, outcome, now, entropy) if isinstance(outcome, Outcome) else outcome
+
+
+def start(room: Room, now: int, entropy: Entropy) -> Decision | Refused:
+    if room.table.paused_at is not None:
+        return PAUSED
+    if room.table.running:
+        return Refused("illegal_move", "The game has already begun.")
+    outcome = game_of(room).advance(room.table.game, room.info.options, entropy)
+    return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+
+
+def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """Whatever of the game is due: a turn that ran out is played by the game's rule, a wait that is over is ended."""
+    game, info, table = game_of(room), room.info, room.table
+    turn = clock.running(room)
+    if turn is not None and now >= clock.fires_at(turn):
+        move = game.timeout_move(table.game, info.options, turn.seat)
+        outcome = _gone_on(table, game.play(table.game, info.options, turn.seat, move, entropy))
+        if isinstance(outcome, Refused):
+            return outcome
+        marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
+        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=True)
+    if table.advance_at is not None and now >= table.advance_at:
+        outcome = _gone_on(table, game.advance(table.game, info.options, entropy))
+        return outcome if isinstance(outcome, Refused) else absorb(_begun(room), outcome, now, entropy)
+    return Nothing()
+
+
+def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refused) -> Outcome[Any] | Refused:
+    """What leaves the game as it was would be due again at once, and for ever."""
+    if isinstance(outcome, Outcome) and outcome.state == table.game:
+        return Refused("illegal_move", "The game does not go on.")
+    return outcome
+
+
+def void(room: Room, now: int, entropy: Entropy) -> Decision | Refused | Nothing:
+    """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
+    had when it began. Whoever has no part in their seat any more is out of it."""
+    game, info, table = game_of(room), room.info, room.table
+    turn = clock.running(room)
+    if turn is None or now < clock.fires_at(turn):
+        return Nothing()
+    staying = tuple(sorted(room.seated.values()))
+    outcome = game.void(table.game, info.options, staying)
+    if isinstance(outcome, Refused):
+        return outcome
+    gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
+    rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
+    outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
+    voided = RoomEvent("round_voided", {"number": table.hand, "reason": GAME_ERROR})
+    return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
+
+
+def recover(room: Room, now: int) -> Decision | Nothing:
+    """The clocks after we were away: nobody has lost time by it."""
+    table = room.table
+    if table.host_gone_at is not None:
+        table = replace(table, host_gone_at=max(table.host_gone_at, now + clock.MERCY_MS))
+    if table.paused_at is not None:
+        return Nothing() if table == room.table else Decision(replace(room, table=replace(table, at=now)), ())
+    seats = {
+        index: seat if seat.away is None else replace(seat, away=clock.kept_longer(seat.away, now))
+        for index, seat in table.seats.items()
+    }
+    turn = table.turn
+    if turn is None:
+        if seats == table.seats and table == room.table:
+            return Nothing()
+        return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
+    turn = clock.recovered(turn, table.at, now)
+    room = replace(room, table=replace(table, at=now, turn=turn, seats=seats))
+    return Decision(room, (turn_started(clock.running(room) or turn),))
+
+
+def absorb(
+    room: Room,
+    outcome: Outcome[Any],
+    now: int,
+    entropy: Entropy,
+    before: tuple[RoomEvent, ...] = (),
+    *,
+    timed_out: bool = False,
+) -> Decision:
+    """The room after the game has said what happened. `before` are events that come ahead of the game's own;
+    `timed_out` says that it is what was played for somebody whose time had run out."""
+    decision = _absorb_once(room, outcome, now, before, timed_out)
+    table = decision.room.table
+    if table.advance_at is None or table.advance_at > now or table.paused_at is not None:
+        return decision
+    game, info = game_of(room), room.info
+    if any(not round.ended for round in decision.rounds):
+        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
+    more = game.advance(table.game, info.options, entropy)
+    if isinstance(more, Refused):
+        return decision
+    again = _absorb_once(_begun(decision.room), more, now, decision.events)
+    return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)
+
+
+def _absorb_once(
+    room: Room, outcome: Outcome[Any], now: int, before: tuple[RoomEvent, ...], timed_out: bool = False
+) -> Decision:
+    game, info, table = game_of(room), room.info, room.table
+    events = list(before)
+    events += (_known_to_users(event, table.seats) for event in outcome.events)
+    seats, members = table.seats, room.members
+    turn, turns = table.turn, table.turns
+    to_act = game.turn(outcome.state)
+    over = turn is not None and (outcome.new_turn or turn.seat != to_act)
+    if turn is not None and over and (actor := seats.get(turn.seat)):
+        left = clock.left_of_timebank(turn, clock.ran_until(table, actor, now, timed_out))
+        if left != actor.timebank_ms:
+            seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
+    hand = table.hand
+    times = game.clock(info.options)
+    for round in outcome.rounds:
+        if not round.ended:
+            hand = round.number
+            seats = {i: replace(s, timebank_ms=clock.refilled(s.timebank_ms, times)) for i, s in seats.items()}
+    for index in outcome.vacated:
+        seat = seats[index]
+        seats = {other: kept for other, kept in seats.items() if other != index}
+        freed = {"seat_index": index, "user_id": seat.user}
+        if (chips := outcome.carried.get(index)) is not None:
+            freed["chips"] = chips
+        events.append(RoomEvent("seat_freed", freed))
+        members, unseated = _unseated(members, seat, now, info.max_spectators)
+        events += unseated
+    running = table.running and outcome.result is None
+    if to_act is None:
+        turn = None
+    elif over or turn is None:
+        turns += 1
+        turn = Turn(turns, to_act, now + times.turn_ms, seats[to_act].timebank_ms)
+        events.append(turn_started(clock.effective(turn, seats[to_act], times)))
+    wait = game.advance_after_ms(outcome.state, info.options)
+    if wait is None or not (running or outcome.result is not None or game.auto_start(info.options)):
+        advance_at = None
+    else:
+        advance_at = table.advance_at if table.advance_at is not None and not outcome.rounds else now + wait
+    status = status_at(turn, advance_at, table.paused_at)
+    after = replace(
+        table, at=now, game=outcome.state, seats=seats, turn=turn, turns=turns, running=running, hand=hand,
+        advance_at=advance_at,
+    )  # fmt: skip
+    info = info if info.status == status else replace(info, status=status)
+    return Decision(room.then(info, members, after), tuple(events), {}, outcome.rounds, outcome.result)
+
+
+def _begun(room: Room) -> Room:
+    table = replace(room.table, advance_at=None)
+    if not table.running:
+        table = replace(table, running=True, games=table.games + 1)
+    return replace(room, table=table)
+
+
+def _unseated(
+    members: dict[UserId, Member], seat: Seat, now: int, most: int
+) -> tuple[dict[UserId, Member], tuple[RoomEvent, ...]]:
+    """Who gave up a seat watches on, unless he has left the room meanwhile (asking to come back admits nobody), was put
+    out of it, lost the seat for being away, or as many as may (`most`) are watching.
+    """
+    member = members.get(seat.user)
+    if member is None or member.standing != "approved":
+        return members, ()
+    if seat.away is not None and seat.away.step == "leaving":
+        return members, ()
+    if sum(other.watching for other in members.values()) >= most:
+        return members, ()
+    watching = replace(member, at=now, watching=True)
+    joined = RoomEvent("spectator_joined", {"user_id": seat.user, "display_name": member.name})
+    return {**members, seat.user: watching}, (joined,)
+
+
+def status_at(turn: Turn | None, advance_at: int | None, paused_at: int | None) -> Status:
+    """What the room is doing."""
+    if paused_at is not None:
+        return "paused"
+    return "playing" if turn is not None or advance_at is not None else "open"
+
+
+def turn_started(turn: Turn) -> RoomEvent:
+    fields = {
+        "number": turn.number,
+        "seat_index": turn.seat,
+        "deadline_ms": turn.deadline_ms,
+        "timebank_ms": turn.timebank_ms,
+    }
+    return RoomEvent("turn_started", fields)
+
+
+def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> RoomEvent:
+    private = {seats[index].user: fields for index, fields in event.private.items() if index in seats}
+    return RoomEvent(event.kind, event.fields, private)
+
+
+def _automatic(event: GameEvent, seat: SeatIndex) -> GameEvent:
+    mine = event.fields.get("seat_index") == seat and "move" in event.fields
+    return replace(event, fields={**event.fields, "automatic": True}) if mine else event

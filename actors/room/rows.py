@@ -1,0 +1,186 @@
+"""What a run of decisions writes beside state and log: the rows of rooms, members, seats, games, hands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tavola.actors.room import clock
+from tavola.actors.room.grants import GrantSigner
+from tavola.actors.room.play import game_of
+from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.view import status_of
+from tavola.config.limits import REJOIN_MS
+from tavola.storage.rows import Records
+
+Rows = dict[Any, dict[str, Any]]
+
+NOTHING = Records()
+"""What most moves write: no rows at all."""
+
+
+def records(
+    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, mint: GrantSigner
+) -> tuple[Records, int | None]:
+    """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
+
+    `stored_alarm` is what `alarm_at` holds now. It is written only when it would be too late otherwise: an alarm that
+    is stored too early costs a look, and most moves only put it off.
+    """
+    after = decisions[-1][1].room
+    room_id = after.info.id
+    real = clock.alarm(after)
+    late = (real is None) != (stored_alarm is None) or (
+        real is not None and stored_alarm is not None and stored_alarm > real
+    )
+    if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
+        one, other = before.table, after.table
+        stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
+        if stayed and one.games == other.games:
+            return NOTHING, stored_alarm
+    out = Records()
+    if late or _summary(before) != _summary(after):
+        stored_alarm = real
+        out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
+    if before.members is not after.members:
+        _members(before, after, out)
+    if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
+        _seats(before, after, out)
+    _tokens(before, decisions, mint, out)
+    _history(before, decisions, out)
+    return out, stored_alarm
+
+
+def _summary(room: Room) -> dict[str, Any]:
+    info = room.info
+    return {
+        "status": info.status,
+        "host_id": info.host,
+        "players": len(room.table.seats),
+        "spectators": room.spectators,
+        "current_game_id": game_id(room) if room.table.games else None,
+        "name": info.name,
+        "approval": info.approval,
+        "visibility": info.visibility,
+        "max_spectators": info.max_spectators,
+        "max_players": game_of(room).seats(info.options),
+        "options": info.options,
+        "closed_at": room.table.at if info.status == "closed" else None,
+    }
+
+
+def game_id(room: Room) -> str:
+    return f"{room.info.id}.{room.table.games}"
+
+
+def _members(before: Room, after: Room, out: Records) -> None:
+    room_id = after.info.id
+    for user in before.members.keys() | after.members.keys():
+        old, new = before.members.get(user), after.members.get(user)
+        if old == new:
+            continue
+        if new is None:
+            out.players.append({"room_id": room_id, "user_id": user})
+        else:
+            out.players.append({
+                "room_id": room_id,
+                "user_id": user,
+                "display_name": new.name,
+                "status": new.standing,
+                "changed_at": new.at,
+                "banned": new.banned,
+            })  # fmt: skip
+        watched, watches = old is not None and old.watching, new is not None and new.watching
+        if watched and not watches:
+            out.spectators.append({"room_id": room_id, "user_id": user})
+        elif watches and new is not None:
+            row = {"room_id": room_id, "user_id": user, "display_name": new.name, "joined_at": new.at}
+            out.spectators.append(row)
+
+
+def _seats(before: Room, after: Room, out: Records) -> None:
+    old, new = _seat_rows(before), _seat_rows(after)
+    for index in old.keys() | new.keys():
+        if old.get(index) != new.get(index):
+            out.seats.append(new.get(index) or {"room_id": after.info.id, "seat_index": index})
+
+
+def _seat_rows(room: Room) -> Rows:
+    game = game_of(room)
+    rows: Rows = {}
+    for index, seat in room.table.seats.items():
+        member = room.members.get(seat.user)
+        rows[index] = {
+            "room_id": room.info.id,
+            "seat_index": index,
+            "user_id": seat.user,
+            "display_name": member.name if member else "",
+            "chips": game.chips(room.table.game, index),
+            "seated_at": seat.at,
+            "status": status_of(room, index, seat),
+            "away_since": seat.away.since if seat.away is not None else None,
+        }
+    return rows
+
+
+def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], mint: GrantSigner, out: Records) -> None:
+    """Who is admitted no more loses his tokens; what was granted is stored as its hash."""
+    after = decisions[-1][1].room
+    room_id = after.info.id
+    if before.members is not after.members:
+        for user, old in before.members.items():
+            new = after.members.get(user)
+            if old.standing == "approved" and (new is None or new.standing != "approved"):
+                out.tokens.append({"room_id": room_id, "user_id": user})
+    for _, decision in decisions:
+        for granted in decision.grants:
+            member = after.members.get(granted.user)
+            if member is None or member.standing != "approved":
+                continue
+            at = decision.room.table.at
+            for hashed in mint.digests(room_id, granted.user, granted.id):
+                out.tokens.append({
+                    "room_id": room_id,
+                    "user_id": granted.user,
+                    "hash": hashed.hex(),
+                    "role": granted.role,
+                    "seat_index": granted.seat,
+                    "issued_at": at,
+                    "expires_at": at + REJOIN_MS,
+                })  # fmt: skip
+            for row in out.seats:
+                if row["seat_index"] == granted.seat and row.get("user_id") == granted.user:
+                    row["seat_token"] = granted.id
+
+
+def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Records) -> None:
+    games: Rows = {}
+    hands: Rows = {}
+    was = before
+    for seq, decision in decisions:
+        room = decision.room
+        number, at, room_id = room.table.games, room.table.at, room.info.id
+        if number != was.table.games or decision.result is not None:
+            row = games.setdefault(
+                game_id(room),
+                {"id": game_id(room), "room_id": room_id, "number": number, "kind": room.info.game, "started_at": at},
+            )
+            over = not room.table.running
+            row |= {"status": "over" if over else "running"}
+            row |= {"ended_at": at, "result": decision.result} if over else {}
+        for round in decision.rounds:
+            row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
+            row["record"] = round.record
+            row["ended_at" if round.ended else "started_at"] = at
+        if any(not round.ended for round in decision.rounds):
+            out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
+        was = room
+    out.games.extend(games.values())
+    out.hands.extend(hands.values())
+
+
+def dump(room: Room) -> str:
+    """The whole room as JSON, for a checkpoint; `actors.room.codec.restore` reads it."""
+    return msgspec.json.encode(room).decode()

@@ -1,0 +1,57 @@
+"""What a seated player does beside his moves: sitting out and in, bringing more chips. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from tavola.actors.room.play import NOT_SEATED, absorb, game_of
+from tavola.actors.room.state import Decision, Room, RoomEvent
+from tavola.actors.wire.commands import Rebuy, Sender
+from tavola.games.base import Entropy, Outcome, Refused, SeatIndex
+
+
+def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    index = room.seat_of(sender.user)
+    if index is None:
+        return NOT_SEATED
+    outcome = game_of(room).sit_out(room.table.game, room.info.options, index)
+    return _told(
+        room, outcome, RoomEvent("player_sat_out", {"seat_index": index, "user_id": sender.user}), now, entropy
+    )
+
+
+def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refused:
+    index = room.seat_of(sender.user)
+    if index is None:
+        return NOT_SEATED
+    outcome = game_of(room).sit_in(room.table.game, room.info.options, index)
+    return _told(room, outcome, RoomEvent("player_sat_in", {"seat_index": index, "user_id": sender.user}), now, entropy)
+
+
+def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy) -> Decision | Refused:
+    index = room.seat_of(sender.user)
+    if index is None:
+        return NOT_SEATED
+    outcome = game_of(room).rebuy(room.table.game, room.info.options, index, command.amount)
+    if isinstance(outcome, Refused):
+        return outcome
+    fields: dict[str, Any] = {"seat_index": index, "user_id": sender.user, "amount": command.amount}
+    fields["chips"] = chips_after(room, outcome, index)
+    return _told(room, outcome, RoomEvent("chips_added", fields), now, entropy)
+
+
+def chips_after(room: Room, outcome: Outcome[Any], index: SeatIndex) -> int:
+    return game_of(room).chips(outcome.state, index)
+
+
+def touched(room: Room) -> Room:
+    """The same room with its seats' rows to be written: what is in them comes from the game."""
+    return replace(room, table=replace(room.table, seats=dict(room.table.seats)))
+
+
+def _told(
+    room: Room, outcome: Outcome[Any] | Refused, event: RoomEvent, now: int, entropy: Entropy
+) -> Decision | Refused:
+    return outcome if isinstance(outcome, Refused) else absorb(touched(room), outcome, now, entropy, (event,))

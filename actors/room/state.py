@@ -1,0 +1,196 @@
+"""The room as data: what is loaded, what is decided on, what is stored.
+
+`Room` is immutable; deciding makes another one. Three parts, by how they are stored: `Info` is the row of `rooms`,
+`members` are the rows of `room_players` and `room_spectators`, `Table` is the JSON in `game_states`, written whole in
+every commit (so it holds ids, no names, and nothing that can be computed).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.games.base import Round, SeatIndex
+
+Standing = Literal["pending", "approved", "rejected", "kicked"]
+Role = Literal["guest", "approved", "spectator", "player"]
+Status = Literal["open", "playing", "paused", "closed"]
+Approval = Literal["host", "auto"]
+Visibility = Literal["public", "private"]
+
+S = TypeVar("S")
+
+SCHEMA = 1
+"""The version of `Table`'s JSON."""
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """What a room is, apart from what happens in it. `options` is the game's own struct."""
+
+    id: RoomId
+    code: str
+    name: str
+    game: str
+    options: Any
+    host: UserId
+    approval: Approval = "host"
+    visibility: Visibility = "public"
+    max_spectators: int = 100
+    status: Status = "open"
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Somebody who asked to join: what became of it, since when (ms), whether he is watching now, and whether, kicked,
+    he may never ask again."""
+
+    name: str
+    standing: Standing
+    at: int
+    watching: bool = False
+    banned: bool = False
+
+
+class Away(msgspec.Struct, frozen=True, array_like=True):
+    """A player without a socket: since when, when he counts as disconnected, and when his seat is freed (all in ms)."""
+
+    since: int
+    disconnected_at: int
+    freed_at: int
+    step: Literal["away", "disconnected", "leaving"] = "away"
+    """`leaving`: his time is up, and the seat is free when the hand has ended."""
+    sat_out: bool = False
+    """It is we who sat him out: he is in again when he comes back."""
+    turn_ms: int = 2_000
+    """What he has for a turn."""
+
+
+class Seat(msgspec.Struct, frozen=True, array_like=True):
+    """A taken seat: who sits in it, since when (ms), what is left of his timebank (ms), and whether he is away."""
+
+    user: UserId
+    at: int
+    timebank_ms: int
+    away: Away | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True):
+    """Whose decision it is. After `deadline_ms` the timebank of `timebank_ms` runs; after both the game decides."""
+
+    number: int
+    seat: SeatIndex
+    deadline_ms: int
+    timebank_ms: int
+
+
+class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True):
+    """What happens in the room. `at` is when it was decided, in ms; `game` is the game's own state."""
+
+    v: int = 0
+    """`SCHEMA`; 0 is never written."""
+    at: int
+    game: S
+    seats: dict[SeatIndex, Seat] = {}
+    turn: Turn | None = None
+    turns: int = 0
+    """The number of the last turn."""
+    games: int = 0
+    """How many games have been begun here."""
+    running: bool = False
+    """A game has been begun and is not over."""
+    hand: int = 0
+    """The number of the last round that was begun."""
+    advance_at: int | None = None
+    """When the game goes on by itself, in ms."""
+    paused_at: int | None = None
+    """Since when the host has halted play, in ms; every clock stands still but the next."""
+    host_gone_at: int | None = None
+    """When the host, who is away, passes his part on, in ms. Also in a pause, which would never end otherwise."""
+
+
+class Room(msgspec.Struct, frozen=True, dict=True):
+    info: Info
+    members: dict[UserId, Member]
+    table: Table[Any]
+
+    @cached_property
+    def seated(self) -> dict[UserId, SeatIndex]:
+        """Which members sit where. Who has left, or was put out, has no part in the seat that he still holds."""
+        return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
+
+    def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
+        """The room afterwards, which knows who sits where already if nobody came or went."""
+        after = Room(info, members, table)
+        if members is self.members and table.seats is self.table.seats:
+            after.__dict__["seated"] = self.seated
+        return after
+
+    def admitted(self, user: UserId) -> bool:
+        member = self.members.get(user)
+        return member is not None and member.standing == "approved"
+
+    def hosted_by(self, user: UserId) -> Room:
+        """The same room with another host, who is here."""
+        return replace(self, info=replace(self.info, host=user), table=replace(self.table, host_gone_at=None))
+
+    def seat_of(self, user: UserId) -> SeatIndex | None:
+        return self.seated.get(user)
+
+    def role_of(self, user: UserId) -> Role:
+        if user in self.seated:
+            return "player"
+        member = self.members.get(user)
+        if member is None or member.standing != "approved":
+            return "guest"
+        return "spectator" if member.watching else "approved"
+
+    @property
+    def spectators(self) -> int:
+        return sum(member.watching for member in self.members.values())
+
+
+class RoomEvent(msgspec.Struct, frozen=True):
+    """A fact about the room. Everybody inside knows `fields`; `private[user]` adds to it for one of them.
+
+    With `only`, nobody but those users learns of it at all, wherever they are.
+    """
+
+    kind: str
+    fields: dict[str, Any] = {}
+    private: dict[UserId, dict[str, Any]] = {}
+    only: tuple[UserId, ...] | None = None
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody may come back with, as `role`: `actors.room.grants` makes the token of it."""
+
+    user: UserId
+    role: Role
+    seat: SeatIndex | None
+    id: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """An accepted command: the next room, what happened, and what the sender is given in his `ack`."""
+
+    room: Room
+    events: tuple[RoomEvent, ...]
+    give: dict[str, Any] = {}
+    rounds: tuple[Round, ...] = ()
+    result: dict[str, Any] | None = None
+    grants: tuple[Grant, ...] = ()
+    out: tuple[UserId, ...] = ()
+    """Who was put out of the room: his sockets here are closed."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An alarm that found nothing due: no update, no commit."""
+
+
+class Unchanged(msgspec.Struct, frozen=True):
+    """An accepted command that finds everything as it wants it: no update, no commit, and what its sender is given."""
+
+    give: dict[str, Any] = {}

@@ -1,0 +1,324 @@
+"""Who may see what: the one place that redacts. Pure.
+
+A view is a JSON object in four parts that share no key: what everybody inside sees (`inside`), what everybody else sees
+(`outside`), and what one user sees on top (`personal`). It never holds a null: what is absent is null, so that a
+JSON merge patch (RFC 7396) can say everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hmac import compare_digest
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from tavola.actors.room import clock
+from tavola.actors.room.play import game_of
+from tavola.actors.room.state import Decision, Room, RoomEvent, Seat
+from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
+from tavola.actors.wire.update import Audience, MemberView, Update
+from tavola.games.base import SeatIndex
+
+View = dict[str, Any]
+
+_json = msgspec.json.Encoder().encode
+_NOTHING = MemberView()
+
+
+def audience(room: Room, user: UserId) -> Audience:
+    return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
+
+
+def hidden(room: Room, user: UserId, code: str) -> bool:
+    """Whether there is no such room for `user`: it is private, they never had a part in it, and `code` is not its."""
+    info = room.info
+    stranger = info.visibility == "private" and user != info.host and user not in room.members
+    return stranger and not compare_digest(code.encode(), info.code.encode())
+
+
+def summary(room: Room) -> View:
+    """What anybody may know of the room: the lobby's line, and `room` in every view."""
+    info = room.info
+    return {
+        "id": info.id,
+        "code": info.code,
+        "name": info.name,
+        "game": info.game,
+        "status": info.status,
+        "host_id": info.host,
+        "approval": info.approval,
+        "visibility": info.visibility,
+        "options": _dense(msgspec.to_builtins(info.options)),
+        "players": len(room.table.seats),
+        "max_players": game_of(room).seats(info.options),
+        "max_spectators": info.max_spectators,
+    }
+
+
+def outside(room: Room) -> View:
+    return {"room": summary(room)}
+
+
+def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
+    """What players and spectators see alike. `was` is an earlier room and its view, whose parts are used again."""
+    game, info, table = game_of(room), room.info, room.table
+    same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
+    view: View = {
+        "room": was[1]["room"] if was and same else summary(room),
+        "game": {"id": f"{info.id}.{table.games}", "number": table.games},
+        "seats": {str(index): _seat(room, index, seat) for index, seat in table.seats.items()},
+        "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
+    }
+    _add_dense(view["game"], game.public(table.game, info.options))
+    turn = clock.running(room)
+    if turn is not None:
+        view["turn"] = {
+            "number": turn.number,
+            "seat_index": turn.seat,
+            "deadline_ms": turn.deadline_ms,
+            "timebank_ms": turn.timebank_ms,
+        }
+    return view
+
+
+def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:
+    """What `user` alone sees. He has a name in the room once he has asked to join. `was` is an earlier room and his
+    view of it, whose parts are used again."""
+    index, member, info = room.seat_of(user), room.members.get(user), room.info
+    is_host = user == info.host
+    me: View = {
+        "user_id": user,
+        "role": "player" if index is not None else room.role_of(user),
+        "is_host": is_host,
+        "legal": [],
+    }
+    if member is not None:
+        me["display_name"] = member.name
+    if index is not None:
+        game, state = game_of(room), room.table.game
+        me["seat_index"] = index
+        if room.table.paused_at is None and info.status != "closed":
+            me["legal"] = game.legal(state, info.options, index)
+        _add_dense(me, game.private_seat(state, info.options, index))
+    elif member is not None and member.standing != "approved":
+        me["request"] = member.standing
+    view: View = {"me": me}
+    if is_host:
+        asked = was[1].get("pending_requests") if was and was[0].members is room.members else None
+        view["pending_requests"] = asked if asked is not None else _pending(room)
+        view["host_controls"] = _controls(room)
+    return view
+
+
+def _pending(room: Room) -> list[View]:
+    pending = [(member.at, user, member.name) for user, member in room.members.items() if member.standing == "pending"]
+    return [{"user_id": user, "display_name": name, "requested_at": at} for at, user, name in sorted(pending)]
+
+
+def _controls(room: Room) -> View:
+    """What the host could do now."""
+    game, table = game_of(room), room.table
+    there = room.info.status != "closed"
+    between = there and game.between_rounds(table.game)
+    return {
+        "can_start": there
+        and not table.running
+        and table.paused_at is None
+        and game.advance_after_ms(table.game, room.info.options) is not None,
+        "can_pause": there and table.paused_at is None,
+        "can_resume": there and table.paused_at is not None,
+        "can_kick": there and len(room.members) > 1,
+        "can_transfer": there and len(room.members) > 1,
+        "can_adjust_chips": between and bool(table.seats),
+        "can_update_settings": between,
+        "can_close": between,
+    }
+
+
+def whole(room: Room, user: UserId) -> View:
+    """Everything that `user` may see of the room now."""
+    shared = inside(room) if audience(room, user) == "inside" else outside(room)
+    return {**shared, **personal(room, user)}
+
+
+def watched(room: Room, user: UserId) -> View:
+    """What `user` would see as a spectator, if he may see the table at all; else what he sees from outside."""
+    view = inside(room) if audience(room, user) == "inside" else outside(room)
+    member = room.members.get(user)
+    role = "spectator" if audience(room, user) == "inside" else "guest"
+    me = {"user_id": user, "role": role, "is_host": False, "legal": []}
+    if member is not None:
+        me["display_name"] = member.name
+    return {**view, "me": me}
+
+
+def watching(room: Room) -> View:
+    """What any spectator sees of the room now, whoever he is."""
+    return {**inside(room), "me": {"role": "spectator", "is_host": False, "legal": []}}
+
+
+class Projection:
+    """One room's views as they were last shown, kept so that each update is the difference and no more."""
+
+    __slots__ = ("_inside", "_personal", "_room")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._inside = inside(room)
+        self._personal: dict[UserId, View] = {user: personal(room, user) for user in _watched(room)}
+
+    def show(self, decision: Decision, seq: Seq, epoch: Epoch) -> tuple[Update, Projection]:
+        """The update that `decision` makes, and the projection after it. This one stays as it is."""
+        before, after = self._room, decision.room
+        nxt: Projection = Projection.__new__(Projection)
+        nxt._room = after
+        nxt._inside = now = inside(after, (before, self._inside))
+        patch = difference(self._inside, now)
+        users: dict[UserId, MemberView] = {}
+        mine: dict[UserId, View] = {}
+        watched = _watched(after)
+        told = _told_apart(decision.events)
+        for user in watched | self._personal.keys() | _concerned(before, after, told):
+            was = self._personal.get(user) or personal(before, user)
+            view = personal(after, user, (before, was))
+            if user in watched:
+                mine[user] = view
+            part = self._part(user, before, after, was, view, now, decision.events, user in told)
+            if part is not None:
+                users[user] = part
+        for grant in decision.grants:
+            users[grant.user] = replace(users.get(grant.user, _NOTHING), grant=grant.id)
+        for user in decision.out:
+            users[user] = replace(users.get(user, _NOTHING), out=True)
+        nxt._personal = mine
+        room_patch = {"room": patch["room"]} if "room" in patch else None
+        shown = Update(
+            room=RoomId(after.info.id),
+            seq=seq,
+            epoch=epoch,
+            at=after.table.at,
+            events=_json([_told(event, None) for event in decision.events if event.only is None]),
+            patch=_json(patch) if patch else b"",
+            outside=MemberView(patch=_json(room_patch)) if room_patch else _NOTHING,
+            users=users,
+        )
+        return shown, nxt
+
+    def _part(
+        self,
+        user: UserId,
+        before: Room,
+        after: Room,
+        was: View,
+        view: View,
+        now: View,
+        events: Iterable[RoomEvent],
+        own: bool,
+    ) -> MemberView | None:
+        """What `user` is shown beside his audience; `own`: there are events that he is told otherwise than others."""
+        stands = audience(after, user)
+        stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
+        if stood != stands:
+            old = {**(self._inside if stood == "inside" else outside(before)), **was}
+            new = {**(now if stands == "inside" else outside(after)), **view}
+            told = _json([_told(event, user) for event in events if event.only is None or user in event.only])
+            return MemberView(told, _json(difference(old, new)), stands, stood)
+        extra = difference(was, view)
+        if not extra and not own:
+            return None
+        told = b""
+        if own:
+            told = _json([
+                _told(event, user)
+                for event in events
+                if (user in event.only if event.only is not None else stands == "inside")
+            ])  # fmt: skip
+        return MemberView(told, _json(extra) if extra else b"")
+
+
+def _watched(room: Room) -> set[UserId]:
+    """Whose personal view may change with any command."""
+    users = {seat.user for seat in room.table.seats.values()}
+    if room.info.host:
+        users.add(room.info.host)
+    return users
+
+
+def _told_apart(events: Iterable[RoomEvent]) -> set[UserId]:
+    """Who is told of these events otherwise than his audience."""
+    users: set[UserId] = set()
+    for event in events:
+        if event.private:
+            users.update(event.private)
+        if event.only:
+            users.update(event.only)
+    return users
+
+
+def _concerned(before: Room, after: Room, told: set[UserId]) -> set[UserId]:
+    """Whom this decision may concern beside the watched."""
+    users = set(told)
+    if before.members is not after.members:
+        for user in before.members.keys() | after.members.keys():
+            if before.members.get(user) is not after.members.get(user):
+                users.add(user)
+    users.discard(UserId(""))
+    return users
+
+
+def _told(event: RoomEvent, user: UserId | None) -> View:
+    told = {"kind": event.kind, **event.fields}
+    if user is not None and user in event.private:
+        told |= event.private[user]
+    return told
+
+
+def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
+    member = room.members.get(seat.user)
+    view: View = {
+        "seat_index": index,
+        "user_id": seat.user,
+        "display_name": member.name if member is not None else "",
+        "status": status_of(room, index, seat),
+    }
+    _add_dense(view, game_of(room).public_seat(room.table.game, room.info.options, index))
+    return view
+
+
+def status_of(room: Room, index: SeatIndex, seat: Seat) -> str:
+    """Whether the player in a seat is here: `active`, `away`, `disconnected`, `sitting_out`."""
+    if seat.away is not None:
+        return "away" if seat.away.step == "away" else "disconnected"
+    return "sitting_out" if game_of(room).sits_out(room.table.game, index) else "active"
+
+
+def _dense(view: View) -> View:
+    """`view` without its nulls."""
+    dense: View = {}
+    _add_dense(dense, view)
+    return dense
+
+
+def _add_dense(view: View, more: View) -> None:
+    """Put `more` into `view`, without its nulls."""
+    for key, value in more.items():
+        if type(value) is dict:
+            view[key] = _dense(value)
+        elif value is not None:
+            view[key] = value
+
+
+def difference(old: View, new: View) -> View:
+    """The JSON merge patch (RFC 7396) that makes `new` of `old`. Neither holds nulls."""
+    patch: View = {}
+    for key, value in new.items():
+        had = old.get(key)
+        if had is value or had == value:
+            continue
+        patch[key] = difference(had, value) if type(value) is dict and type(had) is dict else value
+    if not old.keys() <= new.keys():
+        for key in old.keys() - new.keys():
+            patch[key] = None
+    return patch

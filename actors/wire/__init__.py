@@ -1,0 +1,2 @@
+"""What edges and room actors say to each other, and the vocabulary of commands. Imports `games.base` and nothing else
+of ours."""

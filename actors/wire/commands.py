@@ -1,0 +1,244 @@
+"""The vocabulary: who sends, every command, and every refusal. Fields and codes are those of docs/protocol.md.
+
+A command is decided by `actors.room.decide.decide`. Adding one: a class here, a case there, and a row in
+docs/protocol.md; the type checker names every other place that must know of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NewType
+
+import msgspec
+
+RoomId = NewType("RoomId", str)
+UserId = NewType("UserId", str)
+CommandId = NewType("CommandId", str)
+Epoch = NewType("Epoch", int)
+Seq = NewType("Seq", int)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+"""An opaque id: up to 64 characters, none of them a control character (Postgres has no place for NUL)."""
+
+
+class Sender(msgspec.Struct, frozen=True, array_like=True):
+    """Who sends a command: the user of a verified token. The runtime itself is `SYSTEM`."""
+
+    user: UserId
+    name: str
+
+
+SYSTEM = Sender(UserId(""), "")
+
+
+def snake(name: str) -> str:
+    """`TakeSeat` → `take_seat`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=snake):
+    """A request to change a room. `id` is the sender's own: sent again, it takes effect once and is answered alike."""
+
+    id: Id
+    room: Id
+
+
+class RequestJoin(Command, frozen=True, kw_only=True):
+    display_name: Name
+
+
+class Approve(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class Reject(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class TakeSeat(Command, frozen=True, kw_only=True):
+    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    display_name: Name | None = None
+    buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+
+
+class LeaveSeat(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Spectate(Command, frozen=True, kw_only=True):
+    display_name: Name | None = None
+
+
+class StopSpectating(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Act(Command, frozen=True, kw_only=True):
+    """A move of the game. On the wire `arguments` stand beside `move`; here they are gathered."""
+
+    move: Id
+    turn: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Chat(Command, frozen=True, kw_only=True):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class Start(Command, frozen=True, kw_only=True):
+    pass
+
+
+class SitOut(Command, frozen=True, kw_only=True):
+    pass
+
+
+class SitIn(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Rebuy(Command, frozen=True, kw_only=True):
+    amount: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class Pause(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Kick(Command, frozen=True, kw_only=True):
+    user_id: Id
+    ban: bool = False
+
+
+class AdjustChips(Command, frozen=True, kw_only=True):
+    """`amount` is added to what the user has; below zero it is taken away."""
+
+    user_id: Id
+    amount: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+    reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+class UpdateSettings(Command, frozen=True, kw_only=True):
+    """`settings`: any of `name`, `approval`, `visibility`, `max_spectators` and, under `options`, the game's own."""
+
+    settings: dict[str, Any]
+
+
+class TransferHost(Command, frozen=True, kw_only=True):
+    user_id: Id
+
+
+class CloseRoom(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Leave(Command, frozen=True, kw_only=True):
+    pass
+
+
+class Connected(Command, frozen=True, kw_only=True, tag="attended"):
+    """A seated user has a socket again. The runtime's alone."""
+
+    user_id: Id
+
+
+class Disconnected(Command, frozen=True, kw_only=True, tag="deserted"):
+    """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
+    after `freed_ms` his seat is freed; both count from now. For each turn meanwhile he has `turn_ms`."""
+
+    user_id: Id
+    disconnected_ms: int
+    freed_ms: int
+    turn_ms: int = 2_000
+
+
+class Wake(Command, frozen=True, kw_only=True):
+    """The room's alarm: whatever is due by now is done. Sent by the runtime alone."""
+
+
+class GiveUp(Command, frozen=True, kw_only=True):
+    """`Wake` could not be carried out, by a mistake of the game's: what is due is settled without asking the game for a
+    move. The runtime's alone."""
+
+
+class Halt(Command, frozen=True, kw_only=True):
+    """`GiveUp` could not be carried out either: the room stands still until its host lets it go on. The runtime's
+    alone."""
+
+
+class Recover(Command, frozen=True, kw_only=True):
+    """The room was loaded away from an actor that died: players get back the time that passed. The runtime's alone."""
+
+
+ClientCommand = (
+    RequestJoin
+    | Approve
+    | Reject
+    | TakeSeat
+    | LeaveSeat
+    | Spectate
+    | StopSpectating
+    | Act
+    | SitOut
+    | SitIn
+    | Rebuy
+    | Chat
+    | Start
+    | Pause
+    | Resume
+    | Kick
+    | AdjustChips
+    | UpdateSettings
+    | TransferHost
+    | Leave
+    | CloseRoom
+)
+"""What a client may send."""
+
+HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
+"""What only the host may send."""
+
+AnyCommand = ClientCommand | Connected | Disconnected | Wake | GiveUp | Halt | Recover
+
+STATUS: dict[str, int] = {
+    "invalid_message": 400,
+    "unknown_type": 400,
+    "unknown_game": 400,
+    "invalid_options": 400,
+    "unauthenticated": 401,
+    "token_expired": 401,
+    "token_invalid": 401,
+    "forbidden": 403,
+    "not_host": 403,
+    "not_approved": 403,
+    "not_seated": 403,
+    "banned": 403,
+    "room_not_found": 404,
+    "user_not_found": 404,
+    "seat_taken": 409,
+    "already_seated": 409,
+    "room_full": 409,
+    "stale_turn": 409,
+    "not_your_turn": 409,
+    "illegal_move": 409,
+    "hand_in_progress": 409,
+    "room_paused": 409,
+    "room_closed": 409,
+    "already_requested": 409,
+    "id_reused": 409,
+    "too_many_rooms": 409,
+    "game_over": 410,
+    "message_too_large": 413,
+    "corrupted_state": 422,
+    "rate_limited": 429,
+    "game_error": 500,
+    "storage_unavailable": 503,
+    "room_unavailable": 503,
+    "overloaded": 503,
+}
+"""Every refusal's code, and its HTTP status."""

@@ -1,0 +1,114 @@
+"""What an edge and a room actor say to each other: requests one way, answers the other. The line carries them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Sender, Seq, UserId
+from tavola.actors.wire.update import Audience
+
+
+class Submit(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Decide this command. `epoch` is where the edge believes the room to be, `code` the room's code, where the sender
+    named it: a private room knows no stranger without."""
+
+    epoch: Epoch
+    sender: Sender
+    command: AnyCommand
+    code: str = ""
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.command.room)
+
+
+class GetView(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Give the whole view of the room as `sender` may see it; with `as_spectator`, what a spectator in their place sees
+    (never more than their own). `code` as in `Submit`."""
+
+    epoch: Epoch
+    sender: Sender
+    room: RoomId
+    as_spectator: bool = False
+    code: str = ""
+
+
+class Activate(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Have the room loaded, so that its alarm runs."""
+
+    epoch: Epoch
+    room: RoomId
+
+
+class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Drop the room from memory. What is stored stays."""
+
+    epoch: Epoch
+    room: RoomId
+
+
+class ReportPresence(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Of the users who follow the room, `here` have a socket on this edge from now on, and `gone` have none there any
+    more; `lately` have none, and have made a request, which counts for so many ms from now. Said again, it changes
+    nothing; what an edge has said is forgotten some time after its line was cut."""
+
+    epoch: Epoch
+    room: RoomId
+    edge: str
+    here: tuple[UserId, ...] = ()
+    gone: tuple[UserId, ...] = ()
+    lately: tuple[tuple[UserId, int], ...] = ()
+
+
+class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Durable at `seq`. `update` is the encoded `actors.wire.update.Update`, or empty for an answer given before and
+    for a command that changed nothing (`give` says `unchanged` then)."""
+
+    seq: Seq
+    give: dict[str, Any] = {}
+    update: bytes = b""
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Refused: nothing changed."""
+
+    code: str
+    message: str
+    details: dict[str, Any] | None = None
+    retry_after_ms: int | None = None
+
+
+class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """This actor does not own the room at that epoch: look the room up again and ask there, with the same id."""
+
+
+class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """`view` is the JSON of docs/protocol.md section 4, as of the update `seq`, committed at `epoch`. `has_part`: its
+    viewer sits, watches, or is the host."""
+
+    seq: Seq
+    epoch: Epoch
+    at: int
+    audience: Audience
+    view: bytes
+    stale: bool = False
+    has_part: bool = False
+
+
+class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """A `Activate`, an `Evict` or an `ReportPresence` has been carried out."""
+
+
+class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+    """Whether a player or spectator is there. As JSON it is the `presence` frame of docs/protocol.md, and what is
+    published about it: only to be shown to those inside the room."""
+
+    room: RoomId
+    user_id: UserId
+    status: Literal["active", "away", "disconnected"]
+
+
+Request = Submit | GetView | Activate | Evict | ReportPresence
+Answer = Committed | Refusal | Moved | ViewAt | Ok

@@ -1,0 +1,1 @@
+"""What all of an edge uses: rates and metrics. Imports `wire`."""

@@ -1,0 +1,103 @@
+"""Identity tokens of another issuer, such as a Supabase project, that the deployment trusts.
+
+Issuer, audience and algorithm are the deployment's, never the token's; of a token's header only `kid` is used, to
+choose among the issuer's keys.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import jwt
+
+from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.names import clean, visible
+from tavola.edge.identity.auth import EXPIRED, GUEST, INVALID, LEEWAY_S, Identity, fit
+
+OLDEST_S = 7 * 86_400
+"""A token that was issued longer ago is not taken, however long it is to live: sign-outs are kept a little longer."""
+TOKEN_LIMIT = 16 * 1024
+AWAY = Refusal("storage_unavailable", "The keys of that token's issuer cannot be read; try again.", None, 5000)
+
+
+class KeysUnavailable(Exception):
+    """The issuer's keys cannot be had, and were not lately."""
+
+
+class Keys(Protocol):
+    async def key(self, kid: object) -> Any:
+        """The key of that name, or None. Raises `KeysUnavailable`."""
+
+
+class OneKey:
+    """An issuer's only key: a public key in PEM, or a shared secret. It needs no name."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def key(self, kid: object) -> str:
+        return self._key
+
+
+class Issuer:
+    """Verifies the tokens of one issuer."""
+
+    def __init__(self, name: str, audience: str, algorithm: str, keys: Keys) -> None:
+        """`name` is the issuer's `iss`; `algorithm` is the only one that is taken."""
+        self.name = name
+        self._audience = audience
+        self._algorithm = algorithm
+        self._keys = keys
+        self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
+
+    async def verify(self, token: str) -> Identity | Refusal:
+        """Who the token says the bearer is; or why it says nothing. Whether he signed out is not looked at."""
+        try:
+            header = jwt.get_unverified_header(token)
+            if len(token) > TOKEN_LIMIT or header.get("alg") != self._algorithm:
+                return INVALID
+            key = await self._keys.key(header.get("kid"))
+            if key is None:
+                return INVALID
+            claims: dict[str, Any] = self._jwt.decode(
+                token,
+                key,
+                algorithms=[self._algorithm],
+                audience=self._audience,
+                issuer=self.name,
+                leeway=LEEWAY_S,
+                options={"require": ["sub", "exp", "iat", "aud", "iss"]},
+            )
+        except KeysUnavailable:
+            return AWAY
+        except jwt.ExpiredSignatureError:
+            return EXPIRED
+        except jwt.PyJWTError:
+            return INVALID
+        user, issued_at = claims["sub"], claims["iat"]
+        if not fit(user) or user.startswith(GUEST) or not isinstance(issued_at, int | float):
+            return INVALID
+        if issued_at < time.time() - OLDEST_S:
+            return EXPIRED
+        return Identity(UserId(user), _name(claims) or user, int(claims["exp"]), int(issued_at * 1000))
+
+
+def issuer_of(token: str) -> object:
+    """Who a token says has issued it. Nothing of it is checked."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except jwt.PyJWTError:
+        return None
+
+
+def _name(claims: dict[str, Any]) -> str:
+    """The first name that the claims have: their own, their metadata's, or what stands before the @."""
+    metadata, email = claims.get("user_metadata"), claims.get("email")
+    names = (
+        claims.get("name"),
+        metadata.get("full_name") if isinstance(metadata, dict) else None,
+        email.partition("@")[0] if isinstance(email, str) else None,
+    )
+    return next((clean(name) for name in names if isinstance(name, str) and visible(name)), "")

@@ -1,0 +1,149 @@
+"""Who comes back: tokens of rooms checked against Postgres, and what is given for the next time. One statement each.
+
+What is asked here raises `StorageUnavailable` while Postgres is away; nothing was used up then that is not good again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tavola.actors.room.grants import digest
+from tavola.actors.room.state import Role
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.config.limits import REJOIN_MS
+from tavola.edge.identity.auth import EXPIRED, INVALID, Identity
+from tavola.edge.identity.tokens import Tokens, fresh
+from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
+
+CONNECTION_MS = 30 * 60_000
+"""A connection token is good for so long, once."""
+NOT_SEATED = Refusal("not_seated", "You have no seat at this table.")
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """Somebody's part in a room as the last commit left it, and what he may come back with next.
+
+    `seq` is how far the room was; `grant` is what his seat is held by, and no client's business. In ms, `issued_at` is
+    now, and `expires_at` when the rejoin token would expire if he went now.
+    """
+
+    user: UserId
+    name: str
+    room: RoomId
+    role: Role
+    is_host: bool
+    seat_index: int | None
+    seq: int
+    grant: str
+    rejoin_token: str
+    seat_token: str | None
+    issued_at: int
+    expires_at: int
+
+    @property
+    def counts(self) -> bool:
+        """Whether he sits, watches, or is the host."""
+        return self.is_host or self.role in ("player", "spectator")
+
+    @property
+    def identity(self) -> Identity:
+        """Who he is, as far as that room is concerned."""
+        return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)
+
+
+class RoomPass(msgspec.Struct, frozen=True):
+    """A connection token and when it expires (ms)."""
+
+    token: str
+    expires_at: int
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Whose token it is, for which room, and whether it is good only `once`."""
+
+    user: UserId
+    name: str
+    room: RoomId
+    once: bool
+
+
+class ReconnectionTokens:
+    """Checks and gives tokens of rooms."""
+
+    def __init__(self, database: Database, tokens: Tokens, now: Callable[[], int]) -> None:
+        """`now` is in milliseconds since the epoch."""
+        self._database = database
+        self.tokens = tokens
+        self.now = now
+
+    async def by_rejoin(self, token: str) -> Membership | Refusal:
+        """Whose rejoin token it is; he is given a fresh one, and this one stays good for `REJOIN_MS`."""
+        now, new = self.now(), fresh()
+        row = await self._database.row("valid_rejoin_token", digest(token), now, digest(new), REJOIN_MS)
+        return INVALID if row is None else self._part(row, new, now) if row["good"] else EXPIRED
+
+    async def by_seat(self, token: str) -> Membership | Refusal:
+        """Whose seat token it is. `expires_at` is the token's own."""
+        now, new = self.now(), fresh()
+        claim = self.tokens.read_seat(token, now)
+        if isinstance(claim, Refusal):
+            return claim
+        held = (claim.room, claim.index, claim.user, claim.grant, claim.issued_at)
+        row = await self._database.row("valid_seat_token", *held, digest(new), now, REJOIN_MS)
+        if row is None:
+            return INVALID
+        return msgspec.structs.replace(self._part(row, new, now), expires_at=claim.expires_at)
+
+    async def member(self, room: RoomId, user: UserId) -> Membership | None:
+        """The part of a known user, with tokens for it; None for a guest."""
+        now, new = self.now(), fresh()
+        row = await self._database.row("issue_rejoin_token", room, user, digest(new), now, REJOIN_MS)
+        return None if row is None else self._part(row, new, now)
+
+    # By REST
+
+    async def connection_token(self, room: RoomId, user: UserId) -> RoomPass | Refusal:
+        """A token with which the player may take his seat up again, once."""
+        now, new = self.now(), fresh()
+        row = await self._database.row("issue_connection_token", room, user, digest(new), now, CONNECTION_MS)
+        if row is None:
+            return NO_ROOM
+        return NOT_SEATED if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
+
+    async def holder(self, token: str) -> Holder | Refusal:
+        """Whose connection or rejoin token it is. Nothing is used up."""
+        now, hashed = self.now(), digest(token)
+        row = await self._database.row("valid_connection_token", hashed, now, CONNECTION_MS)
+        once = row is not None
+        if row is None:
+            row = await self._database.row("valid_rejoin_token", hashed, now, None, REJOIN_MS)
+        if row is None:
+            return INVALID
+        return Holder(row["user_id"], row["display_name"], row["room_id"], once) if row["good"] else EXPIRED
+
+    async def use(self, token: str) -> bool:
+        """Whether it is a connection token that nobody has used. Nobody will."""
+        return await self._database.row("use_connection_token", digest(token), self.now()) is not None
+
+    def _part(self, row: Row, rejoin: str, now: int) -> Membership:
+        room, user, index = RoomId(row["room_id"]), UserId(row["user_id"]), row["seat_index"]
+        grant = row["seat_token"] if index is not None else ""
+        told: dict[str, Any] = {name: row[name] for name in ("role", "is_host", "seq")}
+        return Membership(
+            user=user,
+            name=row["display_name"],
+            room=room,
+            seat_index=index,
+            grant=grant,
+            rejoin_token=rejoin,
+            seat_token=self.tokens.seat(room, user, index, grant, now) if grant else None,
+            issued_at=now,
+            expires_at=now + REJOIN_MS,
+            **told,
+        )

@@ -1,0 +1,313 @@
+"""What an operator may look at, by REST: rooms, actors, edges, who is connected, a room's log, and a room as somebody
+saw it at any seq. Nothing here changes anything, or shows what is hidden from everybody: cards to come, entropy.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import msgspec
+
+from tavola.actors.room import archive
+from tavola.actors.room.codec import Corrupted, room_of
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.edge.identity.auth import USER_LIMIT
+from tavola.edge.rest.lobby import iso
+from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.rewind import NOT_KEPT, Rewind
+from tavola.edge.routing.view_lookup import corrupted
+from tavola.edge.ws.connection import Services
+from tavola.storage.online import Boards, OnlineReader
+from tavola.storage.postgres import BIGINT
+
+ADMIN = "/api/admin"
+ROOM = f"{ADMIN}/rooms/{{room}}"
+LIMIT = 200
+
+
+class RoomsAsked(msgspec.Struct, frozen=True):
+    named: Annotated[str, msgspec.Meta(max_length=100, description="An id, a code, or a part of a name.")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT)] = 50
+
+
+class LogAsked(msgspec.Struct, frozen=True):
+    after: Annotated[int, msgspec.Meta(ge=0, le=BIGINT, description="The last seq seen.")] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT)] = 50
+
+
+class ViewAsked(msgspec.Struct, frozen=True):
+    seq: Annotated[int, msgspec.Meta(ge=0, le=BIGINT, description="The last one, if it is not given.")] | None = None
+    user: (
+        Annotated[str, msgspec.Meta(max_length=USER_LIMIT, description="Nobody given: as any spectator saw it.")] | None
+    ) = None
+
+
+class PlacedRoom(msgspec.Struct, frozen=True):
+    """A room, how far it is and where: what `tavola rooms` shows."""
+
+    id: str
+    code: str
+    name: str
+    game: str
+    status: str
+    seq: int
+    members: int
+    actor: str | None
+    node: str | None
+    pid: int | None
+    epoch: int
+    updated_at: str
+
+
+class PlacedRooms(msgspec.Struct, frozen=True):
+    """The newest first; `total` is how many there are."""
+
+    rooms: list[PlacedRoom]
+    total: int
+
+
+class RoomActorRow(msgspec.Struct, frozen=True):
+    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat."""
+
+    name: str
+    node: str
+    pid: int
+    address: str
+    capacity: int
+    rooms: int
+    silent: bool
+    suspect: bool
+    started_at: str
+
+
+class RoomActors(msgspec.Struct, frozen=True):
+    """The oldest first; `total` is how many there are."""
+
+    actors: list[RoomActorRow]
+    total: int
+
+
+class CommandCount(msgspec.Struct, frozen=True):
+    command: str
+    outcome: str
+    count: int
+
+
+class EdgeHere(msgspec.Struct, frozen=True):
+    """The edge that answers, as it is now. Counts are since its start; `seconds` is what all answers took."""
+
+    edge: str
+    sockets: int
+    users: int
+    rooms_followed: int
+    commands: list[CommandCount]
+    seconds: float
+
+
+class EdgeAlive(msgspec.Struct, frozen=True):
+    edge: str
+    beat_at: str
+
+
+class ConnectedUsers(msgspec.Struct, frozen=True):
+    """Somebody's sockets by edge. Of other edges than the one that answers, up to half a minute old."""
+
+    user_id: str
+    display_name: str
+    seen_at: str
+    sockets: dict[str, int]
+
+
+class Edges(msgspec.Struct, frozen=True):
+    """Without Redis (`redis`: false) an edge knows of itself alone. `online` is how many users are."""
+
+    redis: bool
+    here: EdgeHere
+    edges: list[EdgeAlive]
+    people: list[ConnectedUsers]
+    online: int
+
+
+class Participant(msgspec.Struct, frozen=True):
+    """Somebody's part in a room. `standing` is `pending`, `approved`, `rejected` or `kicked`."""
+
+    user_id: str
+    display_name: str
+    standing: str
+    role: str
+    is_host: bool
+    seat_index: int | None
+
+
+class RoomRecord(msgspec.Struct, frozen=True):
+    room: PlacedRoom
+    participants: list[Participant]
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """One command that was accepted, and what those at the table were told of it. No `user_id`: the runtime itself."""
+
+    seq: int
+    epoch: int
+    at: str
+    user_id: str
+    display_name: str
+    command: str
+    events: list[dict[str, Any]]
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    log: list[Logged]
+
+
+class Rewound(msgspec.Struct, frozen=True):
+    """The view that `user_id` (null: any spectator) was shown after the update `seq`, and who had a part then."""
+
+    seq: int
+    at: str
+    user_id: str | None
+    participants: list[Participant]
+    view: dict[str, Any]
+
+
+def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
+    database, rewind = services.database, Rewind(services.database)
+
+    async def rooms(call: Call) -> Answer:
+        named = call.query.named
+        if named is not None and not named.isprintable():
+            return PlacedRooms([], 0)
+        rows = await database.rows("operator_rooms", named, call.query.limit)
+        return PlacedRooms([_placed(row) for row in rows], rows[0]["total"] if rows else 0)
+
+    async def actors(call: Call) -> Answer:
+        rows = await database.rows("operator_actors", LIMIT)
+        listed = [_fields(RoomActorRow, row, started_at=iso(row["started_at"])) for row in rows]
+        return RoomActors(listed, rows[0]["total"] if rows else 0)
+
+    async def edges(call: Call) -> Answer:
+        now = time.time_ns() // 1_000_000
+        boards = await online.boards(now)
+        told, people = boards or Boards({}, [], 0), _connected(services, boards, now)
+        known = await database.rows("names_of", list(people))
+        names = {row["user_id"]: row["display_name"] for row in known} | _names_here(services)
+        return Edges(
+            boards is not None,
+            _here(services),
+            [EdgeAlive(edge, iso(at)) for edge, at in sorted((told.edges | {_edge(services): now}).items())],
+            [ConnectedUsers(user, names.get(user, ""), iso(at), sockets) for user, (at, sockets) in people.items()],
+            max(told.online, len(people)),
+        )
+
+    async def room(call: Call) -> Answer:
+        stored = await database.row("load_room", call.room)
+        rows = await database.rows("operator_rooms", call.room, 1)
+        if stored is None or not rows:
+            return NO_ROOM
+        try:
+            return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
+        except Corrupted as error:
+            return corrupted(error)
+
+    async def log(call: Call) -> Answer:
+        if await database.row("locate", call.room) is None:
+            return NO_ROOM
+        rows = await database.rows("operator_log", call.room, call.query.after, call.query.limit)
+        return LogPage([
+            Logged(
+                row["seq"], row["epoch"], iso(row["at"]), row["user_id"], row["user_name"], row["command"],
+                msgspec.json.decode(row["events"]),
+            )
+            for row in rows
+        ])  # fmt: skip
+
+    async def view(call: Call) -> Answer:
+        stands = await database.rows("positions", [call.room])
+        if not stands:
+            return NO_ROOM
+        last: int = stands[0]["seq"]
+        seq: int = last if call.query.seq is None else call.query.seq
+        if seq > last:
+            return NOT_KEPT
+        user = UserId(call.query.user) if call.query.user is not None else None
+        try:
+            found = await rewind.room_at(call.room, seq)
+            if isinstance(found, Refusal):
+                return found
+            return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
+        except Corrupted as error:
+            return corrupted(error)
+
+    unread = ("room_not_found", "corrupted_state")
+    return [
+        _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
+        _reading("/actors", actors, "The room actors", RoomActors),
+        _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
+        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread),
+        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked),
+        _reading(
+            "/rooms/{room}/view", view, "A room as somebody saw it then", Rewound, query=ViewAsked, refusals=unread
+        ),
+    ]
+
+
+def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:
+    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator=True, **more)
+
+
+def _fields(kind: type[Any], row: Any, **given: Any) -> Any:
+    """A struct of a row that has its fields, but for those given."""
+    return kind(**{name: row[name] for name in kind.__struct_fields__ if name not in given}, **given)
+
+
+def _placed(row: Any) -> PlacedRoom:
+    placed: PlacedRoom = _fields(PlacedRoom, row, updated_at=iso(row["updated_at"]))
+    return placed
+
+
+def _participants(room: Room) -> list[Participant]:
+    return [
+        Participant(user, member.name, member.standing, room.role_of(user), user == room.info.host, room.seat_of(user))
+        for user, member in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
+    ]
+
+
+def _edge(services: Services) -> str:
+    return services.fanout.presence.edge
+
+
+def _here(services: Services) -> EdgeHere:
+    metrics = services.metrics
+    return EdgeHere(
+        _edge(services),
+        len(services.connections),
+        len(services.by_user),
+        len(services.fanout.rooms()),
+        [CommandCount(*counted) for counted in metrics.commands],
+        metrics.seconds,
+    )
+
+
+def _names_here(services: Services) -> dict[str, str]:
+    return {user: next(iter(sockets)).sender.name for user, sockets in services.by_user.items() if sockets}
+
+
+def _connected(services: Services, boards: Boards | None, now: int) -> dict[str, tuple[int, dict[str, int]]]:
+    """At most `LIMIT` users, those of this edge first: when each was seen last (ms), and his sockets by edge."""
+    edge = _edge(services)
+    told = {person.user: person for person in boards.people} if boards is not None else {}
+    people: dict[str, tuple[int, dict[str, int]]] = {}
+    for user, mine in services.by_user.items():
+        before = told.pop(user, None)
+        people[user] = (now, {**(before.sockets if before is not None else {}), edge: len(mine)})
+    for person in told.values():
+        elsewhere = {name: count for name, count in person.sockets.items() if name != edge}
+        if elsewhere:
+            people[person.user] = (person.seen_at, elsewhere)
+    return dict(list(people.items())[:LIMIT])

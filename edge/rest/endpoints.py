@@ -1,0 +1,77 @@
+"""The REST door's list: every endpoint of an edge. Paths as docs/protocol.md."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import msgspec
+from starlette.routing import Route
+
+from tavola.edge.common.limits import Limits
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.operators import Operator
+from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
+from tavola.edge.rest.lobby import Lobby
+from tavola.edge.rest.matchmaker import Matchmaker
+from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
+from tavola.edge.ws import frames
+from tavola.edge.ws.connection import Services
+from tavola.storage.online import OnlineReader
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A JSON document of a shape of its own."""
+
+
+class RestApi:
+    """The routes of one edge. Without an `operator` it has none for him, and its document knows of none."""
+
+    def __init__(
+        self,
+        services: Services,
+        who: Authenticator,
+        lobby: Lobby,
+        online: OnlineReader,
+        limits: Limits,
+        operator: Operator | None = None,
+    ) -> None:
+        self._who = who
+        self._lobby = lobby
+        self._guesses = services.guesses
+        self._operator = operator
+        self.endpoints = [
+            Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
+            Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
+            *session_api.endpoints(who, limits),
+            *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
+            *rooms_api.endpoints(services),
+            *views_api.endpoints(services),
+            *tokens_api.endpoints(services),
+            *games_api.endpoints(services.database),
+            *(admin_api.endpoints(services, online) if operator is not None else ()),
+        ]
+
+    def routes(self) -> list[Route]:
+        door = RestRouter(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
+        routes = door.routes(each for each in self.endpoints if not each.operator)
+        if self._operator is not None:
+            theirs = RestRouter(self._operator.of_request, self._lobby)
+            routes += theirs.routes(each for each in self.endpoints if each.operator)
+        return routes
+
+    @cached_property
+    def _document(self) -> bytes:
+        """The published document. To make it takes a hundred times as long as anything else that is asked here."""
+        return msgspec.json.encode(openapi.document(self.endpoints))
+
+    async def _openapi(self, call: Call) -> Answer:
+        return self._document
+
+
+@cache
+def _schema() -> bytes:
+    return msgspec.json.encode(frames.document())
+
+
+async def _frames(call: Call) -> Answer:
+    return _schema()

@@ -1,0 +1,119 @@
+"""A game as it is kept, by REST, for its host: a checkpoint now, a checkpoint shown, all of it removed."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import msgspec
+
+from tavola.actors.room import archive
+from tavola.actors.room.codec import Corrupted
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.edge.rest.lobby import iso
+from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.strangers import hidden
+from tavola.edge.routing.view_lookup import corrupted
+from tavola.storage.postgres import BIGINT, Database
+from tavola.storage.rows import Row
+
+GAME = "/api/game/{room}"
+NOT_HOST = Refusal("not_host", "Only the host may do that.")
+NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Without `force_overwrite`, a checkpoint that is there stays as it is."""
+
+    force_overwrite: bool = False
+
+
+class Version(msgspec.Struct, frozen=True):
+    version: Annotated[int, msgspec.Meta(ge=0, le=BIGINT, description="The last one, if it is not given.")] | None = (
+        None
+    )
+
+
+class Persisted(msgspec.Struct, frozen=True):
+    """`version` is the seq of the update that led to the state."""
+
+    success: bool
+    persisted_at: str
+    version: int
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """The log up to `version` and the checkpoints are gone."""
+
+    success: bool
+    version: int
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What everybody at the table saw then; secrets are left out."""
+
+    version: int
+    persisted_at: str
+    state: dict[str, Any]
+
+
+def endpoints(database: Database) -> list[Endpoint]:
+    async def owned(call: Call) -> Row | Refusal:
+        row = await database.row("owned_room", call.room)
+        if row is None:
+            return NO_ROOM
+        if row["host_id"] == call.identity.user:
+            return row
+        return NO_ROOM if await hidden(database, call) else NOT_HOST
+
+    async def persist(call: Call) -> Answer:
+        room = await owned(call)
+        if isinstance(room, Refusal):
+            return room
+        row = await database.row("load_room", call.room)
+        if row is None:
+            return NO_ROOM
+        try:
+            state = archive.kept(row)
+        except Corrupted as error:
+            return corrupted(error)
+        now = time.time_ns() // 1_000_000
+        kept = await database.row("keep_checkpoint", call.room, row["seq"], state, now, call.body.force_overwrite)
+        assert kept is not None
+        return Persisted(True, iso(kept["at"]), row["seq"])
+
+    async def restore(call: Call) -> Answer:
+        room = await owned(call)
+        if isinstance(room, Refusal):
+            return room
+        kept = await database.row("kept_checkpoint", call.room, call.query.version)
+        if kept is None:
+            return NO_VERSION
+        try:
+            return Restored(kept["seq"], iso(kept["at"]), archive.shown(call.room, kept["seq"], kept["state"]))
+        except Corrupted as error:
+            return corrupted(error)
+
+    async def remove(call: Call) -> Answer:
+        room = await owned(call)
+        if isinstance(room, Refusal):
+            return room
+        if await database.row("remove_kept", call.room) is None:
+            return Refusal("hand_in_progress", "What is kept of a game can be removed when its room is closed.")
+        return Removed(True, room["seq"])
+
+    path = f"{GAME}/persist"
+    host_only = ("not_host", "corrupted_state")
+    return [
+        Endpoint("POST", path, persist, "Keep a checkpoint of the game now", Persisted, body=Keep, refusals=host_only),
+        Endpoint(
+            "DELETE",
+            path,
+            remove,
+            "Remove the log and the checkpoints of a closed room",
+            Removed,
+            refusals=("not_host", "hand_in_progress"),
+        ),
+        Endpoint("GET", f"{GAME}/restore", restore, "A checkpoint, shown", Restored, query=Version, refusals=host_only),
+    ]

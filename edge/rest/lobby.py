@@ -1,0 +1,203 @@
+"""Rooms as rows: opening them, listing them, the summary of one. The room itself is its actor's."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.mistakes import GAME_ERROR, Mistakes
+from tavola.actors.wire.names import clean
+from tavola.actors.wire.refusals import ID_REUSED
+from tavola.edge.common.limits import NO_LIMITS, Limits
+from tavola.edge.identity.auth import Identity
+from tavola.games.base import Refused
+from tavola.storage.postgres import BIGINT, Conflict, Database
+from tavola.storage.rows import Row
+
+PAGE_LIMIT = 100
+MINUTE_MS = 60_000
+
+
+class RoomSummary(msgspec.Struct, frozen=True):
+    """What anybody may know of a room."""
+
+    id: str
+    code: str
+    name: str
+    game: str
+    options: dict[str, Any]
+    status: str
+    visibility: str
+    approval: str
+    host_id: str
+    max_spectators: int
+    players: int
+    max_players: int
+    spectators: int
+    created_at: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Rooms, and the cursor for more, if there are more."""
+
+    rooms: list[RoomSummary]
+    next_cursor: str | None
+
+
+class NewRoom(msgspec.Struct, frozen=True):
+    """A room that is about to be stored. `at` is in ms."""
+
+    room: RoomId
+    code: str
+    name: str
+    at: int
+    host: Identity
+    request: Request
+    rows: Opening
+
+
+Queries = Callable[..., Awaitable[list[Row]]]
+"""What runs a named query, in a transaction."""
+
+
+class Lobby:
+    def __init__(self, database: Database, limits: Limits = NO_LIMITS) -> None:
+        self._database = database
+        self._mistakes = Mistakes()
+        self._limits = limits
+
+    def drawn(self, request: Request, host: Identity) -> NewRoom | Refusal:
+        """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
+        room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
+        now = time.time_ns() // 1_000_000
+        name = clean(request.name or "") or f"{host.name}'s table"
+        try:
+            rows = open_rows(request, room, code, name, host.user, host.name, now)
+        except Exception as error:
+            self._mistakes.tell(error, "open", request.game)
+            return GAME_ERROR
+        if isinstance(rows, Refused):
+            return Refusal(rows.code, rows.message, rows.details)
+        return NewRoom(room, code, name, now, host, request, rows)
+
+    async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | Refusal:
+        """Store it, by `rows` of a transaction. False: this creation was made before. Refused to who has, or opens, as
+        many rooms as they may: however many requests, at however many edges, are asked at once.
+        """
+        no = await self._too_many(new, rows)
+        if no is not None:
+            before = await rows("created_room", new.host.user, creation_id)
+            return no if not before else False
+        made = await rows(
+            "create_room",
+            new.room,
+            new.code,
+            new.name,
+            new.rows.game,
+            new.rows.options,
+            new.request.visibility,
+            new.request.approval,
+            new.host.user,
+            new.request.max_spectators,
+            new.rows.max_players,
+            new.at,
+            creation_id,
+            new.host.name,
+            new.rows.state,
+            new.rows.checkpoint,
+        )
+        return bool(made)
+
+    async def _too_many(self, new: NewRoom, rows: Queries) -> Refusal | None:
+        hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
+        await rows("opening_lock", new.host.user)
+        (has,) = await rows("opened_rooms", new.host.user, hosted, new.at - MINUTE_MS, opened)
+        if hosted and has["hosted"] >= hosted:
+            said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
+            return Refusal("too_many_rooms", said, {"limit": hosted})
+        if opened and has["opened_at"] is not None:
+            wait_ms = max(1, has["opened_at"] + MINUTE_MS - new.at)
+            return Refusal("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
+        return None
+
+    async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | Refusal:
+        """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
+        while True:
+            new = self.drawn(request, host)
+            if isinstance(new, Refusal):
+                return new
+            room = new.room
+            try:
+                async with self._database.transaction() as rows:
+                    made = await self.create(new, creation_id, rows)
+            except Conflict as error:
+                if error.constraint == "rooms_code_unique":
+                    continue
+                raise
+            if isinstance(made, Refusal):
+                return made
+            if not made:
+                before = await self._database.row("created_room", host.user, creation_id)
+                assert before is not None
+                if before["state"] is not None and not _alike(request, new.rows.checkpoint, before["state"]):
+                    return ID_REUSED
+                room = RoomId(before["id"])
+            summary = await self.summary(room)
+            assert summary is not None
+            return summary
+
+    async def summary(self, room_or_code: str) -> RoomSummary | None:
+        """What anybody may know of a room, by its id or its code."""
+        row = await self._database.row("room_summary", room_or_code, room_or_code.upper())
+        return _summary(row) if row is not None else None
+
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
+        found = await self.summary(code)
+        return (RoomId(found.id), found.visibility == "private") if found is not None else None
+
+    async def knows(self, room: RoomId, user: UserId) -> bool:
+        """Whether `user` has asked to join that room, or is its host."""
+        row = await self._database.row("membership", room, user)
+        return row is not None and (row["status"] is not None or row["host_id"] == user)
+
+    async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
+        """Public rooms, newest first. Raises `ValueError` for a cursor that is none."""
+        created_at, after = None, None
+        if cursor:
+            text, _, after = cursor.partition("~")
+            created_at = int(text)
+            if not (after and 0 <= created_at <= BIGINT):
+                raise ValueError(cursor)
+        limit = max(1, min(limit, PAGE_LIMIT))
+        rows = await self._database.rows("lobby", game, status, open_only, created_at, after, limit + 1)
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
+
+
+def _alike(request: Request, new: str, before: str) -> bool:
+    """Whether `request` asks for a room as the one that was opened: both as their first checkpoints."""
+    asked, opened = (msgspec.json.decode(text)["info"] for text in (new, before))
+    drawn = {"id", "code"} if request.name else {"id", "code", "name"}
+    return all(asked[field] == opened.get(field) for field in asked.keys() - drawn)
+
+
+def _code() -> str:
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_SIZE))
+
+
+def _summary(row: Row) -> RoomSummary:
+    fields = {**dict(row), "options": msgspec.json.decode(row["options"]), "created_at": iso(row["created_at"])}
+    return RoomSummary(**fields)
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

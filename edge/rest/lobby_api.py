@@ -1,0 +1,99 @@
+"""The lobby by REST: which games and rooms there are, opening one, the summary of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from tavola.actors.room import opening
+from tavola.actors.wire.commands import Id
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
+from tavola.edge.rest.matchmaker import Matchmaker
+from tavola.edge.rest.rest import Answer, Call, Endpoint
+
+
+class GameKind(msgspec.Struct, frozen=True):
+    """A game that can be played here. `options` is the JSON Schema of its options."""
+
+    game: str
+    title: str
+    options: dict[str, Any]
+
+
+class Games(msgspec.Struct, frozen=True):
+    games: list[GameKind]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which rooms to list: `open` ones have a free seat."""
+
+    game: Id | None = None
+    status: Id | None = None
+    open: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=0, description=f"At most {PAGE_LIMIT} are given.")] = 50
+    cursor: Annotated[Id, msgspec.Meta(description="`next_cursor` of the page before.")] | None = None
+
+
+class Match(msgspec.Struct, frozen=True):
+    """What somebody would like to play. What `options` leaves out is as usual."""
+
+    game: Id
+    options: dict[str, Any] = {}
+
+
+def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
+    known = Games([GameKind(**game) for game in opening.games()])
+
+    async def games(call: Call) -> Answer:
+        return known
+
+    async def rooms(call: Call) -> Answer:
+        wanted: Wanted = call.query
+        try:
+            return await lobby.list(wanted.game, wanted.status, wanted.open, wanted.limit, wanted.cursor)
+        except ValueError:
+            return Refusal("invalid_message", "cursor is one that was given before.")
+
+    async def open_room(call: Call) -> Answer:
+        return await lobby.open(call.body, call.identity, call.key)
+
+    async def matchmake(call: Call) -> Answer:
+        return await matchmaker.match(call.body.game, call.body.options, call.identity, call.key)
+
+    async def summary(call: Call) -> Answer:
+        found = await lobby.summary(call.room)
+        if found is None or (found.visibility == "private" and not call.code and not await _knows(call)):
+            return NO_ROOM
+        return found
+
+    async def _knows(call: Call) -> bool:
+        """Whether the caller has, or had, a part in the room."""
+        return not isinstance(call.who, Refusal) and await lobby.knows(call.room, call.who.user)
+
+    return [
+        Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
+        Endpoint("GET", "/api/rooms", rooms, "The public rooms, newest first", Page, query=Wanted, open=True),
+        Endpoint(
+            "POST",
+            "/api/rooms",
+            open_room,
+            "A new room, whose host is the caller",
+            RoomSummary,
+            body=opening.Request,
+            status=201,
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
+        ),
+        Endpoint(
+            "POST",
+            "/api/matchmake",
+            matchmake,
+            "A public room with a free seat, which is kept for the caller for 30 s",
+            RoomSummary,
+            body=Match,
+            refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
+        ),
+        Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
+    ]

@@ -1,0 +1,107 @@
+"""The browser's files: `edge/static`, read and compressed once, served under a policy that lets nothing else run.
+
+Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room; and `/admin`, the operator's, where
+there is one. What they load lies under `/static`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+FOLDER = Path(__file__).parents[1] / "static"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",
+}
+"""What may lie in the folder, and what it is."""
+POLICY = "; ".join((
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+))  # fmt: skip
+"""Our own files and nothing inline; no text can become script, wherever it was written."""
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
+}
+"""`no-cache`: kept by the browser, but asked for each time. An answer to that is 304 and no bytes."""
+
+
+class File(NamedTuple):
+    """One file as it goes out. `packed` is its gzip."""
+
+    plain: bytes
+    packed: bytes
+    etag: str
+    media_type: str
+
+    def response(self, request: Request) -> Response:
+        headers = HEADERS | {"ETag": self.etag}
+        if self.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        body = self.plain
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            body, headers["Content-Encoding"] = self.packed, "gzip"
+        return Response(body, headers=headers, media_type=self.media_type)
+
+
+def load(folder: Path = FOLDER) -> dict[str, File]:
+    """Every file of the folder by its name. Raises `KeyError` for one of a kind that is not served."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        plain = path.read_bytes()
+        etag = f'"{sha256(plain).hexdigest()[:20]}"'
+        files[path.name] = File(plain, gzip.compress(plain, 9, mtime=0), etag, TYPES[path.suffix])
+    return files
+
+
+OPERATORS = "admin."
+"""What the names of the operator's files begin with: without an operator they are not served."""
+
+
+def routes(*, operator: bool = False) -> list[Route]:
+    """The pages and what they load; with `operator`, his too."""
+    files = {name: file for name, file in load().items() if operator or not name.startswith(OPERATORS)}
+
+    async def page(request: Request) -> Response:
+        return files["index.html"].response(request)
+
+    async def static(request: Request) -> Response:
+        file = files.get(request.path_params["name"])
+        if file is None:
+            raise HTTPException(404)
+        return file.response(request)
+
+    async def admin(request: Request) -> Response:
+        return files[f"{OPERATORS}html"].response(request)
+
+    return [
+        *([Route("/admin", admin, methods=["GET"])] if operator else []),
+        Route("/", page, methods=["GET"]),
+        Route("/room/{code}", page, methods=["GET"]),
+        Route("/static/{name}", static, methods=["GET"]),
+    ]

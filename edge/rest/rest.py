@@ -1,0 +1,308 @@
+"""The REST door: what an endpoint is, and what is checked of a request before its handler sees it.
+
+An `Endpoint` is data: routes are made of it here, and the published document in `edge.rest.openapi`. In this order a
+request is refused: how often its address asks, who its sender is (unless a token of ours says so, that is looked up),
+how often they ask, its `Idempotency-Key`, its query, its body, its room.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY
+from tavola.edge.common.addresses import party
+from tavola.edge.common.guesses import TOO_MANY_GUESSES, Guesses
+from tavola.edge.common.limits import Rates
+from tavola.edge.identity.auth import Identity
+from tavola.edge.ws.protocol import FRAME_LIMIT
+from tavola.storage.postgres import Conflict, StorageUnavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+JSON = "application/json"
+CHANGES = ("POST", "DELETE", "PUT", "PATCH")
+CODE_LIMIT = 64
+"""Characters that name a room in a path, at most."""
+USER_RATE, USER_BURST = 100.0, 500.0
+"""Requests a second from one user, and at once."""
+ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
+"""The same for all from one address without a token of ours, of whom it must be looked up who they are: a school's
+pupils may share one."""
+SLOW_DOWN = Refusal("rate_limited", "Too many requests.", None, 1000)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RestReply(msgspec.Struct, frozen=True):
+    """An answer that needs headers of its own."""
+
+    body: msgspec.Struct | bytes
+    headers: Mapping[str, str] = {}
+
+
+Answer = msgspec.Struct | bytes | Refusal | RestReply
+"""What a request comes to: a struct, its JSON ready-made, either with headers, or a refusal."""
+
+
+class Call:
+    """A request that was found to be as its endpoint says."""
+
+    def __init__(self, request: Request, who: Identity | Refusal) -> None:
+        self.request = request
+        self.who = who
+        """Whose request it is; at an open endpoint it may be nobody's."""
+        self.key: str | None = None
+        """`Idempotency-Key`, if there was one."""
+        self.query: Any = None
+        self.body: Any = None
+        self.fields: dict[str, Any] = {}
+        """The whole body as it came, fields that `body` knows nothing of among them."""
+        self.room = RoomId("")
+        """The room in the path."""
+        self.code = ""
+        """Its code, if it was named by that."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whose request it is. Not for open endpoints, where it may be nobody's."""
+        assert not isinstance(self.who, Refusal)
+        return self.who
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command that this request is."""
+        return self.key or f"rest.{secrets.token_hex(12)}"
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One method of one path, and everything that a client must know of it.
+
+    `gives` is the answer's type; `refusals` are the codes that are its handler's own. With `open`, nobody need be
+    signed in; with `operator`, it is for who knows the operator's secret and for nobody else. A path with `{room}`
+    takes the id of a room or its code.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    gives: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    status: int = 200
+    refusals: tuple[str, ...] = ()
+    open: bool = False
+    operator: bool = False
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every code with which it may refuse."""
+        codes = {"invalid_message", "rate_limited", "storage_unavailable", *self.refusals}
+        if not self.operator:
+            codes |= {"token_expired", "token_invalid"}
+        if not self.open:
+            codes.add("unauthenticated")
+        if self.method in CHANGES:
+            codes.add("forbidden")
+        if self.body is not None:
+            codes.add("message_too_large")
+        if "{room}" in self.path:
+            codes |= {"room_not_found", "room_unavailable", "game_error", "overloaded"}
+        return tuple(code for code in STATUS if code in codes)
+
+
+class Rooms(Protocol):
+    """What finds rooms by their codes, and knows who has a part in which."""
+
+    async def find(self, code: str) -> tuple[RoomId, bool] | None:
+        """The room of a code, and whether it is private."""
+
+    async def knows(self, room: RoomId, user: UserId) -> bool: ...
+
+
+class RestRouter:
+    """Makes routes of endpoints. `who` says whose a request is, and may have to look it up; `at_once` says it where
+    that costs nothing; `rooms` knows the codes, and `guesses` counts those that are none."""
+
+    def __init__(
+        self,
+        who: Callable[[Request], Awaitable[Identity | Refusal]],
+        rooms: Rooms,
+        clock: Callable[[], float] = time.monotonic,
+        guesses: Guesses | None = None,
+        at_once: Callable[[Request], Identity | None] = lambda request: None,
+    ) -> None:
+        self._clock = clock
+        self._guesses = guesses or Guesses(clock)
+        self._who = who
+        self._at_once = at_once
+        self._rooms = rooms
+        self._users = Rates(USER_RATE, USER_BURST)
+        self._addresses = Rates(ADDRESS_RATE, ADDRESS_BURST)
+
+    def routes(self, endpoints: Iterable[Endpoint]) -> list[Route]:
+        paths: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+        for endpoint in endpoints:
+            assert endpoint.method not in paths[endpoint.path], endpoint
+            paths[endpoint.path][endpoint.method] = endpoint
+        return [Route(path, self._served(methods), methods=list(methods)) for path, methods in paths.items()]
+
+    def _served(self, methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            endpoint = methods[request.method if request.method != "HEAD" else "GET"]
+            return await answered(self._answer(endpoint, request), endpoint.status)
+
+        return serve
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Answer:
+        call = await self._call(endpoint, request)
+        return call if isinstance(call, Refusal) else await endpoint.handler(call)
+
+    async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
+        """The request, checked."""
+        who = await self._allowed(request)
+        if who is SLOW_DOWN:
+            return SLOW_DOWN
+        if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
+            return who
+        call = Call(request, who)
+        if key := request.headers.get("idempotency-key"):
+            checked = converted(key, Id, "Idempotency-Key")
+            if isinstance(checked, Refusal):
+                return checked
+            call.key = checked
+        if endpoint.query is not None:
+            given = {name: value for name, value in request.query_params.items() if value}
+            call.query = converted(given, endpoint.query, "query", strict=False)
+            if isinstance(call.query, Refusal):
+                return call.query
+        if endpoint.body is not None:
+            fields = await read(request)
+            if isinstance(fields, Refusal):
+                return fields
+            call.fields = fields
+            call.body = converted(fields, endpoint.body, "body")
+            if isinstance(call.body, Refusal):
+                return call.body
+        return await self._with_room(call) if "room" in request.path_params else call
+
+    async def _allowed(self, request: Request) -> Identity | Refusal:
+        """Whose request it is; or `SLOW_DOWN`, before anything is looked up for an address that asks too much."""
+        who: Identity | Refusal | None = self._at_once(request)
+        if who is None:
+            if not self._addresses.take(address_of(request), self._clock()):
+                return SLOW_DOWN
+            who = await self._who(request)
+        if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
+            return SLOW_DOWN
+        return who
+
+    async def _with_room(self, call: Call) -> Call | Refusal:
+        named = call.request.path_params["room"]
+        if not named.isprintable() or len(named) > CODE_LIMIT:
+            return NO_ROOM
+        if named.startswith("r_"):
+            call.room = RoomId(named)
+            return call
+        found = await self._rooms.find(named)
+        guesser = (_address(call.request), *((call.who.user,) if isinstance(call.who, Identity) else ()))
+        # A right code of a private room is answered as a wrong one, while there were too many of these.
+        if (found is None or found[1]) and not self._guesses.allowed(*guesser) and not await self._inside(call, found):
+            return TOO_MANY_GUESSES
+        if found is None:
+            self._guesses.wrong(*guesser)
+            return NO_ROOM
+        call.room, call.code = found[0], named.upper()
+        return call
+
+    async def _inside(self, call: Call, found: tuple[RoomId, bool] | None) -> bool:
+        if found is None or isinstance(call.who, Refusal):
+            return False
+        return await self._rooms.knows(found[0], call.who.user)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def address_of(request: Request) -> str:
+    """What is counted as one sender, of those who are not known."""
+    return party(_address(request))
+
+
+def converted(value: Any, kind: type[T], what: str, *, strict: bool = True) -> T | Refusal:
+    """`value` as a `kind`, or which field of `what` is wrong."""
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except (msgspec.ValidationError, OverflowError) as error:
+        return Refusal("invalid_message", f"{str(error).replace('`$', f'`{what}')}.")
+
+
+async def read(request: Request) -> dict[str, Any] | Refusal:
+    """The body as a JSON object; an empty body is an empty object."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FRAME_LIMIT:
+            return Refusal("message_too_large", "A body has at most 32 KiB.")
+    try:
+        return msgspec.json.decode(bytes(body), type=dict[str, Any]) if body else {}
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return Refusal("invalid_message", "The body is not a JSON object.")
+
+
+async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
+    """The response to an answer, or to what went wrong on the way to it."""
+    try:
+        answer = await work
+    except StorageUnavailable as error:
+        log.warning("api.storage_unavailable", reason=str(error))
+        answer = STORAGE_AWAY
+    except Conflict as error:
+        log.error("api.refused_by_database", constraint=error.constraint)
+        answer = NO_SERVER
+    if isinstance(answer, Refusal):
+        return refusal(answer)
+    reply = answer if isinstance(answer, RestReply) else RestReply(answer)
+    body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
+    return Response(body, status, reply.headers, media_type=JSON)
+
+
+def refusal(no: Refusal) -> Response:
+    fields = {"code": no.code, "message": no.message, "details": no.details, "retry_after_ms": no.retry_after_ms}
+    body = {"error": {key: value for key, value in fields.items() if value is not None}}
+    headers = {"Retry-After": str(-(-no.retry_after_ms // 1000))} if no.retry_after_ms else None
+    return Response(_encode(body), STATUS.get(no.code, 500), headers, media_type=JSON)
+
+
+async def hung_up(request: Request, error: Exception) -> Response:
+    """The client has gone before all of its request was there; nobody hears what it is answered."""
+    log.info("api.broken_off", path=request.url.path[:CODE_LIMIT])
+    return Response(status_code=400)
+
+
+async def not_there(request: Request, error: Exception) -> Response:
+    """No such path, or no such method of it."""
+    status, headers = 404, None
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, error.headers
+    said = "There is nothing at this path." if status == 404 else "This path has no such method."
+    return Response(_encode({"error": {"code": "not_found", "message": said}}), status, headers, media_type=JSON)

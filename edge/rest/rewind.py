@@ -1,0 +1,52 @@
+"""A room as it was at any seq: replayed from the checkpoint before it, a few rows at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tavola.actors.room import archive
+from tavola.actors.room.state import Room
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.messages import Refusal
+from tavola.storage.postgres import Database
+
+ROWS_LIMIT = 2000
+"""Rows of the log that are replayed at most."""
+PAGE = 20
+"""Rows that are replayed at a stretch: some 10 ms, in which the edge's loop does nothing else."""
+NOT_KEPT = Refusal("room_not_found", "What came before that seq is not kept, or the room has not got there.")
+BUSY = Refusal("overloaded", "Another replay is under way.", None, 300)
+TOO_FAR = Refusal(
+    "invalid_message", f"That seq is more than {ROWS_LIMIT} updates after the last checkpoint: too far to replay."
+)
+
+
+class Rewind:
+    """One replay at a time: what an edge is for comes first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._busy = asyncio.Lock()
+
+    async def room_at(self, room: RoomId, seq: int) -> Room | Refusal:
+        """The room after the update `seq`. Raises `Corrupted`."""
+        if self._busy.locked():
+            return BUSY
+        async with self._busy:
+            return await self._replayed(room, seq)
+
+    async def _replayed(self, room: RoomId, seq: int) -> Room | Refusal:
+        start = await self._database.row("checkpoint_before", room, seq)
+        if start is None:
+            return NOT_KEPT
+        at: int = start["seq"]
+        if seq - at > ROWS_LIMIT:
+            return TOO_FAR
+        found = archive.opened(room, at, start["state"])
+        while at < seq:
+            rows = await self._database.rows("log_commands", room, at, min(PAGE, seq - at))
+            if not rows:
+                return NOT_KEPT
+            found = archive.forward(found, at, rows)
+            at += len(rows)
+        return found

@@ -1,0 +1,93 @@
+"""Sessions by REST: signing in, who one is, signing out everywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.names import clean, visible
+from tavola.edge.common.limits import Limits, PerMinute
+from tavola.edge.identity.auth import INVALID, Identity
+from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.sessions import LIFE_MS
+from tavola.edge.rest.lobby import iso
+from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
+
+BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
+
+
+class Introduction(msgspec.Struct, frozen=True):
+    display_name: str | None = None
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Who somebody is, and until when that is certain."""
+
+    user_id: str
+    display_name: str
+    expires_at: str
+
+
+class SignedIn(Known, frozen=True):
+    token: str
+
+
+class SignedOut(msgspec.Struct, frozen=True):
+    """Whose sessions were ended, and how many."""
+
+    user_id: str
+    sessions: int
+
+
+def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = time.monotonic) -> list[Endpoint]:
+    identities, sessions = who.identities, who.sessions
+    guests = PerMinute(limits.guests_per_minute)
+    crowd = Refusal("rate_limited", "Too many new guests come from your address.", None, guests.again_after_ms)
+
+    async def sign_in(call: Call) -> Answer:
+        given = call.body.display_name or ""
+        if given and not visible(given):
+            return BAD_NAME
+        name = clean(given)
+        if isinstance(call.who, Refusal):
+            if not guests.take(address_of(call.request), clock()):
+                return crowd
+            guest = identities.guest(name)
+            opened = await sessions.open(guest.user, guest.name)
+        else:
+            renewed = await sessions.renew(call.who, call.request.cookies.get(COOKIE), name or None)
+            if renewed is None:
+                return INVALID
+            opened = renewed
+        session = opened.session
+        known = identities.known(UserId(session.user_id), session.display_name, opened.issued_at)
+        headers = _set_cookie(call, opened.cookie, LIFE_MS // 1000)
+        return RestReply(SignedIn(*_known(known), identities.token(known)), headers)
+
+    async def who_am_i(call: Call) -> Answer:
+        return Known(*_known(call.identity))
+
+    async def sign_out(call: Call) -> Answer:
+        ended = await sessions.sign_out(call.identity.user)
+        return RestReply(SignedOut(call.identity.user, ended), _set_cookie(call, "", 0))
+
+    return [
+        Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
+        Endpoint("GET", "/api/session", who_am_i, "Who the caller is", Known),
+        Endpoint("DELETE", "/api/session", sign_out, "Sign out everywhere", SignedOut),
+    ]
+
+
+def _known(identity: Identity) -> tuple[str, str, str]:
+    return identity.user, identity.name, iso(identity.expires_at * 1000)
+
+
+def _set_cookie(call: Call, value: str, life_s: int) -> dict[str, str]:
+    """`Secure` if the request came over TLS, as far as the server was told by proxies that it trusts."""
+    cookie = f"{COOKIE}={value}; Max-Age={life_s}; Path=/; HttpOnly; SameSite=Lax"
+    secure = "; Secure" if call.request.url.scheme == "https" else ""
+    return {"Set-Cookie": cookie + secure, "Cache-Control": "no-store"}

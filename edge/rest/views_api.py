@@ -1,0 +1,120 @@
+"""A room as its viewers may see it, by REST: the whole view, the past, who is watching."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from tavola.actors.wire.commands import Sender, Seq
+from tavola.actors.wire.messages import Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
+from tavola.edge.rest.history import past
+from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.rooms_api import ROOM
+from tavola.edge.rest.strangers import hidden
+from tavola.edge.ws.connection import Services
+from tavola.storage.postgres import BIGINT
+
+PAGE_LIMIT = 200
+
+
+class AsWho(msgspec.Struct, frozen=True):
+    role: Annotated[str, msgspec.Meta(description="`spectator` asks for less; nothing asks for more.")] | None = None
+
+
+class Since(msgspec.Struct, frozen=True):
+    after: Annotated[int, msgspec.Meta(ge=0, le=BIGINT, description="The last seq seen.")] = 0
+    limit: Annotated[int, msgspec.Meta(ge=0, description=f"At most {PAGE_LIMIT} are given.")] = 100
+
+
+class UpdateReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One numbered update as its viewer sees it. `patch` is a JSON merge patch (RFC 7396) of his view."""
+
+    room: str
+    seq: int
+    epoch: int
+    at: int
+    events: list[dict[str, Any]]
+    patch: dict[str, Any] = {}
+
+
+class Past(msgspec.Struct, frozen=True):
+    """Updates in order; `next` is the `after` for more, if there are more."""
+
+    updates: list[UpdateReply]
+    next: int | None
+
+
+class ViewReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that a viewer may see of a room. What would be null is left out."""
+
+    seq: int
+    epoch: int
+    at: int
+    stale: bool
+    room: dict[str, Any]
+    me: dict[str, Any]
+    recent: list[dict[str, Any]]
+    game: dict[str, Any] = {}
+    seats: dict[str, dict[str, Any]] = {}
+    spectators: int = 0
+    turn: dict[str, Any] = {}
+    pending_requests: list[dict[str, Any]] = []
+    host_controls: dict[str, bool] = {}
+
+
+class Spectator(msgspec.Struct, frozen=True):
+    user_id: str
+    display_name: str
+
+
+class Spectators(msgspec.Struct, frozen=True):
+    spectators: list[Spectator]
+
+
+def endpoints(services: Services) -> list[Endpoint]:
+    async def hydrate(call: Call) -> Answer:
+        sender = Sender(call.identity.user, call.identity.name)
+        as_spectator = call.query.role == "spectator"
+        answer = await services.looking.look(call.room, sender, code=call.code, as_spectator=as_spectator)
+        if isinstance(answer, ViewAt):
+            if answer.audience == "inside":
+                services.fanout.presence.touch(call.room, sender.user)
+            return answer.view
+        return answer if isinstance(answer, Refusal) else NO_SERVER
+
+    async def events(call: Call) -> Answer:
+        after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
+        if await hidden(services.database, call):
+            return NO_ROOM
+        missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        if missed is None:
+            return NO_ROOM
+        following = after + len(missed)
+        more = str(following).encode() if missed and following < stands else b"null"
+        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), more)
+
+    async def spectators(call: Call) -> Answer:
+        user = call.identity.user
+        stands = await services.database.row("membership", call.room, user)
+        if stands is None or await hidden(services.database, call):
+            return NO_ROOM
+        if stands["seat_index"] is None and not stands["watching"] and stands["host_id"] != user:
+            return Refusal("not_approved", "Only those at the table may see who is watching.")
+        rows = await services.database.rows("spectators", call.room)
+        return Spectators([Spectator(**dict(row)) for row in rows])
+
+    return [
+        Endpoint(
+            "GET",
+            f"{ROOM}/hydrate",
+            hydrate,
+            "The whole view, as the caller may see it",
+            ViewReply,
+            query=AsWho,
+            refusals=("corrupted_state",),
+        ),
+        Endpoint("GET", f"{ROOM}/events", events, "The updates since, as the caller saw them", Past, query=Since),
+        Endpoint("GET", f"{ROOM}/spectators", spectators, "Who is watching", Spectators, refusals=("not_approved",)),
+    ]

@@ -1,0 +1,242 @@
+"""Who is connected to this edge: told to the rooms' actors at once, to Postgres and Redis now and then.
+
+Actors are told what changed, by room: whose first socket in it has come, whose last has gone; several tabs are one
+user. What could not be said is said later, as it is then. Everybody is announced again when a room's epoch was raised
+(whoever owns it now knows of nobody) and when the line to its actor was cut.
+
+A room that has no actor is given one only to hear of those who have a part in it (`stands`). It hears of the others
+when it has an actor again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sized
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from tavola.actors.wire.commands import Epoch, RoomId, UserId
+from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
+from tavola.actors.wire.refusals import NO_ROOM
+from tavola.config.limits import REJOIN_MS, SILENT_MS
+from tavola.edge.routing.router import ASLEEP, Router
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.redis import EdgeBoard
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+BEAT_S = 30.0
+BATCH = 200
+"""Pairs of a room and a user in one statement, or users written to Redis at once."""
+PAUSE_S, PAUSES_S = 0.1, 10.0
+"""Between two batches, and all of them together: who is there is no news, and play goes first."""
+AGAIN_S = 2.0
+"""After how long what an actor was not told is tried again."""
+LATELY_S = SILENT_MS / 1000
+TOUCH_S = 10.0
+"""A user's requests within this time are told as one, which counts for that much longer."""
+BEATS_MS = 60_000
+
+
+class EdgePresence:
+    """`came` and `went` are called by whoever knows the sockets that follow rooms, `touch` for a request."""
+
+    def __init__(self, edge: str, database: Database, board: EdgeBoard) -> None:
+        """`edge` is this edge's id; no two that ever lived have the same."""
+        self.edge = edge
+        self._database = database
+        self._board = board
+        self._people: dict[RoomId, dict[UserId, int]] = {}
+        """How many sockets of each user follow each room."""
+        self._lately: dict[RoomId, dict[UserId, float]] = {}
+        """Until when (on the loop's clock) the requests of those without a socket count."""
+        self._parts: dict[RoomId, set[UserId]] = {}
+        """Of these, who has a part in the room: sits, watches, or is its host."""
+        self._epochs: dict[RoomId, Epoch] = {}
+        """At which epoch a room's actor was last told."""
+        self._moved: dict[RoomId, Epoch] = {}
+        """Rooms that were seen to be at another epoch, until whoever owns them now has been told."""
+        self._asleep: set[RoomId] = set()
+        """Rooms that had no actor to be told."""
+        self._changed: dict[RoomId, set[UserId]] = {}
+        self._untold: dict[RoomId, set[UserId]] = {}
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._stopped = False
+
+    # What is heard
+
+    def came(self, room: RoomId, user: UserId) -> None:
+        """A socket of the user's follows the room."""
+        people = self._people.setdefault(room, {})
+        people[user] = people.get(user, 0) + 1
+        if people[user] == 1:
+            self._lately.get(room, {}).pop(user, None)
+            self._change(room, user)
+
+    def went(self, room: RoomId, user: UserId) -> None:
+        """One that had come is gone."""
+        people = self._people[room]
+        people[user] -= 1
+        if people[user]:
+            return
+        del people[user]
+        if not people:
+            del self._people[room]
+            self._epochs.pop(room, None)
+            self._moved.pop(room, None)
+            self._asleep.discard(room)
+        self._change(room, user)
+
+    def touch(self, room: RoomId, user: UserId) -> None:
+        """A member made a request: for a while he counts as there, socket or none."""
+        lately, now = self._lately.setdefault(room, {}), self._loop.time()
+        if user not in self._people.get(room, {}) and lately.get(user, now) - now < LATELY_S:
+            lately[user] = now + LATELY_S + TOUCH_S
+            self._parts.setdefault(room, set()).add(user)
+            self._change(room, user)
+
+    def stands(self, room: RoomId, user: UserId, has_part: bool) -> None:
+        """Whether a user who follows the room, or followed it lately, has a part in it."""
+        parts = self._parts.setdefault(room, set())
+        if has_part and user not in parts:
+            parts.add(user)
+            if room in self._asleep:
+                self._change(room, user)
+        elif not has_part:
+            parts.discard(user)
+
+    def renew(self, room: RoomId) -> None:
+        """Whoever owns the room now has to be told of everybody."""
+        for user in (*self._people.get(room, ()), *self._lately.get(room, ())):
+            self._change(room, user)
+
+    def epoch(self, room: RoomId) -> Epoch | None:
+        """The epoch at which the room's actor was last told, if it ever was: at another it has to be told again."""
+        return self._epochs.get(room)
+
+    def moved(self, room: RoomId, epoch: Epoch) -> None:
+        """The room's epoch is this, and not the one at which its actor was told."""
+        self._epochs[room] = self._moved[room] = epoch
+        self.renew(room)
+
+    def stop(self) -> None:
+        """The edge stops: its users come back elsewhere, and nobody is told that they have gone."""
+        self._stopped = True
+
+    # What is told
+
+    async def run(self, router: Router, sockets: Mapping[UserId, Sized]) -> None:
+        """Tell, until cancelled. `sockets` are those of each user on this edge."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell(router))
+            tasks.create_task(self._tell_again())
+            tasks.create_task(self._board.run())
+            tasks.create_task(self._beat(sockets))
+
+    def _change(self, room: RoomId, user: UserId) -> None:
+        if not self._stopped:
+            self._changed.setdefault(room, set()).add(user)
+            self._news.set()
+
+    async def _tell(self, router: Router) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            changed, self._changed = self._changed, {}
+            for room, users in changed.items():
+                if (epoch := self._moved.pop(room, None)) is not None:
+                    router.moved(room, epoch)
+                rouse = not users.isdisjoint(self._parts.get(room, ()))
+                router.send(room, partial(self._attend, room, users), partial(self._told, room, users), rouse=rouse)
+
+    def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> ReportPresence:
+        """What is so of these users now: the request may have waited."""
+        people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
+        if people:
+            self._epochs[room] = epoch
+        here = {user for user in users if user in people}
+        asked = [(user, int((lately[user] - now) * 1000)) for user in users - here if lately.get(user, now) > now]
+        return ReportPresence(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
+
+    def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
+        self._asleep.discard(room)
+        if answer is ASLEEP:
+            self._slept(room, users)
+        elif isinstance(answer, Refusal) and answer.code != NO_ROOM.code:
+            self._untold.setdefault(room, set()).update(users)
+
+    def _slept(self, room: RoomId, users: set[UserId]) -> None:
+        """Nobody could be told of these users. Whoever owns the room next has a higher epoch, and is told then."""
+        if room not in self._people:
+            return
+        self._asleep.add(room)
+        self._epochs.setdefault(room, Epoch(0))
+        for user in users & self._parts.get(room, set()):
+            self._change(room, user)
+
+    async def _tell_again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            untold, self._untold = self._untold, {}
+            for room, users in untold.items():
+                for user in users:
+                    self._change(room, user)
+
+    # Heartbeats
+
+    async def _beat(self, sockets: Mapping[UserId, Sized]) -> None:
+        known: set[str] = set()
+        while True:
+            await asyncio.sleep(BEAT_S * random.uniform(0.8, 1.0))
+            now = time.time_ns() // 1_000_000
+            counts: dict[str, int] = {user: len(mine) for user, mine in sockets.items()}
+            gone, known = known - counts.keys(), set(counts)
+            self._board.beat({}, gone, now)
+            async for users in _unhurried(list(counts)):
+                self._board.beat({user: counts[user] for user in users}, (), now)
+            try:
+                await self.heartbeat(now)
+            except StorageUnavailable as error:
+                log.warning("presence.beat_failed", reason=str(error))
+
+    async def heartbeat(self, now: int) -> None:
+        """Write that everybody who is connected here is, at `now` (ms). With thousands it takes some seconds."""
+        self._forget()
+        kept, enough = now + REJOIN_MS + 2 * BEATS_MS, now + REJOIN_MS + BEATS_MS
+        async for pairs in _unhurried(list(self._pairs())):
+            rooms, users = zip(*pairs, strict=True)
+            await self._database.rows("heartbeat", list(rooms), list(users), now, kept, enough)
+
+    def _forget(self) -> None:
+        """Forget requests of long ago, and the parts of who is no longer here."""
+        now = self._loop.time()
+        for room, lately in list(self._lately.items()):
+            for user in [user for user, until in lately.items() if until <= now]:
+                del lately[user]
+            if not lately:
+                del self._lately[room]
+        for room, parts in list(self._parts.items()):
+            parts &= self._people.get(room, {}).keys() | self._lately.get(room, {}).keys()
+            if not parts:
+                del self._parts[room]
+
+    def _pairs(self) -> Iterator[tuple[RoomId, UserId]]:
+        for where in (self._people, self._lately):
+            for room, users in where.items():
+                yield from ((room, user) for user in users)
+
+
+async def _unhurried(all: list[T]) -> AsyncIterator[list[T]]:
+    """`BATCH` at a time, with a pause between."""
+    pause_s = min(PAUSE_S, PAUSES_S * BATCH / max(1, len(all)))
+    for start in range(0, len(all), BATCH):
+        if start:
+            await asyncio.sleep(pause_s)
+        yield all[start : start + BATCH]

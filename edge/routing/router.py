@@ -1,0 +1,244 @@
+"""Room → line: where a request goes, and what is done when the actor there does not answer.
+
+The usual case costs one look-up and one write. Everything else (a room to be found, a line to be opened, an actor to be
+replaced) is done once for however many requests wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
+
+import structlog
+
+from tavola.actors.cluster.ceiling import Full
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.line import Line, LineFull, LineLost
+from tavola.actors.wire.messages import Answer, Committed, Moved, Refusal, Request
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
+from tavola.config.keys import Secrets
+from tavola.storage.postgres import StorageUnavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+ANSWER_WITHIN_S = 10.0
+"""How long a request may look for an actor that answers it, before it is refused."""
+WAITING_LIMIT = 20_000
+"""Requests that may wait at once for rooms to be found; one more is refused `overloaded`."""
+PLACES_LIMIT = 100_000
+"""Rooms whose place is kept; when there are more, all are looked up again."""
+TAKE_OVERS_AT_ONCE = 16
+ROUSE_S = 0.1
+"""Over how long the rooms of a lost actor are roused."""
+ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", None, 1000)
+"""The answer to what must not rouse a room, from one that has no actor."""
+FULL = Refusal("overloaded", "As many tables as this deployment carries are being played at.", None, 5000)
+
+
+class PresenceOfEdge(Protocol):
+    """Who is connected to this edge."""
+
+    edge: str
+    """The edge's id."""
+
+    def renew(self, room: RoomId) -> None:
+        """Announce those who follow the room to whoever owns it, if there are any: so its play goes on, clocks and
+        all."""
+
+
+class _Asleep(Exception):
+    """The room has no actor that lives, and shall not be roused."""
+
+
+class Router:
+    """Sends requests to whichever actor owns the room. A request may reach two actors; its command id makes it one."""
+
+    def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: PresenceOfEdge) -> None:
+        """An actor that is silent for `silent_s` is replaced."""
+        self._present = present
+        self._directory = directory
+        self._secrets = secrets
+        self._silent_s = silent_s
+        self._places: dict[RoomId, Place] = {}
+        self._lines: dict[str, Line] = {}
+        self._single: dict[tuple[str, str], asyncio.Task[object]] = {}
+        self._searches: set[asyncio.Task[None]] = set()
+        self._take_overs = asyncio.Semaphore(TAKE_OVERS_AT_ONCE)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    def reaches(self, room: RoomId) -> bool:
+        """Whether there is an open line to where the room is believed to be."""
+        place = self._places.get(room)
+        line = self._lines.get(place.actor) if place is not None else None
+        return line is not None and line.open
+
+    def send(
+        self,
+        room: RoomId,
+        request: Callable[[Epoch], Request],
+        answered: Callable[[Answer], None],
+        *,
+        rouse: bool = True,
+    ) -> None:
+        """Have `request` (made for the epoch at which the room is) answered; `answered` is called once. Without `rouse`
+        the room is given no actor for it: one that has none that lives is answered for by `ASLEEP` itself."""
+        place = self._places.get(room)
+        line = self._lines.get(place.actor) if place is not None else None
+        if place is not None and line is not None and line.open:
+            try:
+                line.put(request(place.epoch), partial(self._answered, room, place, request, answered, rouse))
+            except LineFull:
+                answered(OVERLOADED)
+        else:
+            self._search(room, request, answered, rouse)
+
+    async def ask(self, room: RoomId, request: Callable[[Epoch], Request], *, rouse: bool = True) -> Answer:
+        """As `send`, awaited."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(room, request, lambda got: None if answer.done() else answer.set_result(got), rouse=rouse)
+        return await answer
+
+    def moved(self, room: RoomId, epoch: Epoch) -> None:
+        """The room's epoch was seen to be this. It may be lower than what is known here: a database can go back."""
+        if (place := self._places.get(room)) is not None and place.epoch != epoch:
+            del self._places[room]
+
+    def close(self) -> None:
+        """Cut every line."""
+        self._closed = True
+        for line in self._lines.values():
+            line.cut("the edge stops")
+
+    def _answered(
+        self,
+        room: RoomId,
+        place: Place,
+        request: Callable[[Epoch], Request],
+        answered: Callable[[Answer], None],
+        rouse: bool,
+        answer: Answer | LineLost,
+    ) -> None:
+        if type(answer) is Committed or not isinstance(answer, Moved | LineLost):
+            answered(answer)
+            return
+        if isinstance(answer, Moved) and self._places.get(room) is place:
+            del self._places[room]
+        self._search(room, request, answered, rouse)
+
+    def _search(
+        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None], rouse: bool
+    ) -> None:
+        if len(self._searches) >= WAITING_LIMIT:
+            answered(OVERLOADED)
+            return
+        task = asyncio.get_running_loop().create_task(self._find_and_ask(room, request, answered, rouse))
+        self._searches.add(task)
+        task.add_done_callback(self._searches.discard)
+
+    async def _find_and_ask(
+        self, room: RoomId, request: Callable[[Epoch], Request], answered: Callable[[Answer], None], rouse: bool
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + ANSWER_WITHIN_S
+        answer: Answer = NO_SERVER
+        tries = 0
+        while loop.time() < give_up_at:
+            tries += 1
+            try:
+                async with asyncio.timeout_at(give_up_at):
+                    line, place = await self._reach(room, rouse)
+                    got = await line.ask(request(place.epoch))
+            except NoSuchRoom:
+                answer = NO_ROOM
+                break
+            except _Asleep:
+                answer = ASLEEP
+                break
+            except Full:
+                answer = FULL
+                break
+            except StorageUnavailable as error:
+                log.warning("room.not_found_yet", room=room, reason=str(error))
+                answer = STORAGE_AWAY
+            except (LineLost, LineFull, ClusterUnavailable, TimeoutError) as error:
+                log.info("room.not_reached_yet", room=room, reason=str(error))
+                answer = NO_SERVER
+            else:
+                if not isinstance(got, Moved):
+                    answer = got
+                    break
+                if self._places.get(room) is place:
+                    del self._places[room]
+            if tries > 1:
+                await asyncio.sleep(random.uniform(0.01, 0.05) * min(tries, 10))
+        answered(answer)
+
+    async def _reach(self, room: RoomId, rouse: bool) -> tuple[Line, Place]:
+        """An open line to the room's actor; the room is placed, or taken over, if need be. Raises `_Asleep` instead of
+        either if it shall not be roused."""
+        place = self._places.get(room)
+        if place is None:
+            if rouse:
+                place = await self._once(("find", room), lambda: self._directory.find(room))
+            else:
+                place = await self._once(("locate", room), lambda: self._located(room))
+            if len(self._places) >= PLACES_LIMIT:
+                self._places.clear()
+            self._places[room] = place
+        line = self._lines.get(place.actor)
+        if line is not None and line.open:
+            return line, place
+        frozen = line is not None and line.went_silent
+        if not frozen:
+            try:
+                known = place
+                return await self._once(("open", known.actor), lambda: self._open(known)), known
+            except LineLost as error:
+                log.info("line.not_opened", actor=place.actor, reason=error.reason)
+        if not rouse:
+            raise _Asleep
+        lost = place
+        found = await self._once(("take over", room), lambda: self._take_over(lost))
+        self._places[room] = found
+        return await self._once(("open", found.actor), lambda: self._open(found)), found
+
+    async def _located(self, room: RoomId) -> Place:
+        found = await self._directory.locate(room)
+        if not isinstance(found, Place):
+            raise _Asleep
+        return found
+
+    async def _take_over(self, lost: Place) -> Place:
+        async with self._take_overs:
+            return await self._directory.take_over(lost)
+
+    async def _open(self, place: Place) -> Line:
+        line = self._lines.get(place.actor)
+        if line is None or not line.open:
+            line = await Line.connect(place.actor, place.address, self._secrets, self._silent_s, self._present.edge)
+            self._lines[place.actor] = line
+            line.lost.add_done_callback(lambda _: self._rouse(place.actor))
+        return line
+
+    def _rouse(self, lost: str) -> None:
+        """An actor is lost: the rooms there that somebody watches go on without waiting for a move."""
+        if self._closed:
+            return
+        for room, place in self._places.items():
+            if place.actor == lost:
+                self._loop.call_later(random.uniform(0.0, ROUSE_S), self._present.renew, room)
+
+    async def _once(self, key: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of `work`, shared by all who ask for the same thing meanwhile."""
+        task = self._single.get(key)
+        if task is None:
+            task = self._single[key] = asyncio.get_running_loop().create_task(work())
+            task.add_done_callback(lambda _: self._single.pop(key, None))
+        return cast(T, await asyncio.shield(task))

@@ -1,0 +1,52 @@
+"""Whole views: a room's actor gives them. One that has no actor is given one only for those who have a part in it; to
+everybody else it is shown from its rows, and goes on sleeping.
+"""
+
+from __future__ import annotations
+
+from tavola.actors.room.codec import Corrupted
+from tavola.actors.room.outside_view import RECENT, from_outside
+from tavola.actors.wire.commands import Epoch, RoomId, Sender
+from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
+from tavola.actors.wire.refusals import NO_ROOM, STORAGE_AWAY
+from tavola.edge.routing.router import ASLEEP, Router
+from tavola.storage.postgres import Database, StorageUnavailable
+
+
+class ViewLookup:
+    def __init__(self, router: Router, database: Database) -> None:
+        self._router = router
+        self._database = database
+
+    async def look(
+        self, room: RoomId, sender: Sender, *, code: str = "", as_spectator: bool = False, has_part: bool = False
+    ) -> Answer:
+        """`ViewAt` or a refusal. `code`: the room's, as they know it; `has_part`: they are known to sit, to watch, or
+        to be the host."""
+
+        def look(epoch: Epoch) -> GetView:
+            return GetView(epoch, sender, room, as_spectator, code)
+
+        answer = await self._router.ask(room, look, rouse=has_part)
+        if answer is not ASLEEP:
+            return answer
+        seen = await self._asleep(look(Epoch(0)))
+        return seen if seen is not None else await self._router.ask(room, look)
+
+    async def _asleep(self, look: GetView) -> ViewAt | Refusal | None:
+        """What is seen from outside; None for who has a part in the room."""
+        try:
+            row = await self._database.row("load_glimpse", look.room, look.sender.user)
+            if row is None:
+                return NO_ROOM
+            last = await self._database.rows("log_last", look.room, row["seq"], RECENT)
+            return from_outside(row, last, look)
+        except StorageUnavailable:
+            return STORAGE_AWAY
+        except Corrupted as error:
+            return corrupted(error)
+
+
+def corrupted(error: Corrupted) -> Refusal:
+    details = {"room": error.room, "version": error.seq, "found": error.found}
+    return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)

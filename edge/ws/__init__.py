@@ -1,0 +1,1 @@
+"""The WebSocket door. Imports `identity`, the router and `wire`; knows nothing of `rest`."""

@@ -1,0 +1,54 @@
+"""Whose socket it is: what `authenticate` may carry, made an identity and, of a room's token, a part in that room."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import STORAGE_AWAY
+from tavola.edge.identity.auth import Identity
+from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
+from tavola.edge.ws import protocol
+from tavola.storage.postgres import StorageUnavailable
+
+RECHECK_S = 300.0
+"""How often the session behind a socket that came with a cookie is looked up again."""
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """Somebody whose word was good. With `part`, only for that room. Good for `lasts_s` from now; infinite: for as long
+    as he is connected."""
+
+    identity: Identity
+    lasts_s: float
+    part: Membership | None = None
+
+
+async def arrive(
+    frame: protocol.Authenticate, cookie: str | None, who: Authenticator, returns: ReconnectionTokens, now_ms: int
+) -> Arrived | Refusal:
+    """Who the bearer of what is in `frame`, or of the handshake's cookie, is."""
+    try:
+        if frame.rejoin_token is not None:
+            part = await returns.by_rejoin(frame.rejoin_token)
+            return part if isinstance(part, Refusal) else Arrived(part.identity, math.inf, part)
+        if frame.seat_token is not None:
+            part = await returns.by_seat(frame.seat_token)
+            return (
+                part if isinstance(part, Refusal) else Arrived(part.identity, (part.expires_at - now_ms) / 1000, part)
+            )
+        if frame.token is not None:
+            found = await who.of_token(frame.token)
+            return found if isinstance(found, Refusal) else arrived(found, now_ms)
+        found = await who.of_cookie(cookie)
+        return found if isinstance(found, Refusal) else Arrived(found, RECHECK_S)
+    except StorageUnavailable:
+        return STORAGE_AWAY
+
+
+def arrived(identity: Identity, now_ms: int) -> Arrived:
+    """By an identity token, which is good until it expires."""
+    return Arrived(identity, identity.expires_at - now_ms / 1000)

@@ -1,0 +1,67 @@
+"""What those who come back have missed, read from the log: one query for all who asked while the last one ran."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.edge.ws import protocol
+from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
+
+TOGETHER = 50
+"""Gaps in one query at most: an answer then has some megabytes at worst."""
+
+
+class _Asked(NamedTuple):
+    room: RoomId
+    user: UserId
+    after: int
+    rows: asyncio.Future[list[Row]]
+
+
+class GapReader:
+    """A crowd that comes back at once (its edge died) costs a query for every fifty, on one connection."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: list[_Asked] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def after(self, room: RoomId, user: UserId, after: int) -> list[Row]:
+        """The rows of `gap` (gap.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
+        loop = asyncio.get_running_loop()
+        asked = _Asked(room, user, after, loop.create_future())
+        self._asked.append(asked)
+        if self._reading is None:
+            self._reading = loop.create_task(self._read())
+        return await asked.rows
+
+    async def _read(self) -> None:
+        try:
+            while self._asked:
+                batch, self._asked = self._asked[:TOGETHER], self._asked[TOGETHER:]
+                await self._answer([asked for asked in batch if not asked.rows.done()])
+        finally:
+            self._reading = None
+
+    async def _answer(self, batch: list[_Asked]) -> None:
+        if not batch:
+            return
+        rooms, users, afters, _ = (list(column) for column in zip(*batch, strict=True))
+        found: list[list[Row]] = [[] for _ in batch]
+        try:
+            for row in await self._database.rows("gap", rooms, users, afters, protocol.GAP_LIMIT):
+                found[row["number"] - 1].append(row)
+        except Exception as error:  # Whatever it is, it is the answer of all who wait for this query.
+            if isinstance(error, StorageUnavailable):
+                # And of those behind them: each query of theirs would wait as long, one after the other.
+                batch, self._asked = batch + self._asked, []
+            for asked in batch:
+                if not asked.rows.done():
+                    asked.rows.set_exception(error)
+            return
+        for asked, rows in zip(batch, found, strict=True):
+            if not asked.rows.done():
+                asked.rows.set_result(rows)

@@ -1,0 +1,1 @@
+"""What Tavola is measured against. It is not in the wheel."""

@@ -1,0 +1,1 @@
+"""How a system is started, measured and written down. Imports `measure`, and what starts servers."""

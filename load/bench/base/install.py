@@ -1,0 +1,116 @@
+"""Packages of the peers, from npm and PyPI by name and version, into a cache of our own: never into .venv."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from tavola.config.failures import Failure
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+NODE, PYTHON = HERE / "node", HERE / "python"
+NODE_AT_LEAST = 20
+
+
+class CannotInstall(Failure):
+    """`what` is missing or could not be installed; the message says why, and what to do."""
+
+
+class Cache(msgspec.Struct, frozen=True):
+    """Where the packages are; `folder` is absolute. `node_program` is the interpreter, found in PATH."""
+
+    folder: Path
+    node_program: str
+
+    @property
+    def node(self) -> Path:
+        """Our own JavaScript, beside `node_modules`."""
+        return self.folder / "node"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "venv" / "bin" / "python"
+
+
+async def installed(folder: Path, *, python: bool, say: Callable[[str], None]) -> Cache:
+    """Installs what is not there yet, the peer in Python only when it is needed. Raises CannotInstall."""
+    cache = Cache(folder, _program("node"))
+    await _demand_node(cache.node_program)
+    cache.node.mkdir(parents=True, exist_ok=True)
+    await _packages(cache, say)
+    for part in ("client", "server"):
+        shutil.rmtree(cache.node / part, ignore_errors=True)
+        shutil.copytree(NODE / part, cache.node / part)
+    if python:
+        await _environment(cache, say)
+    return cache
+
+
+async def _packages(cache: Cache, say: Callable[[str], None]) -> None:
+    wanted = (NODE / "package.json").read_bytes()
+    stamp = cache.node / "installed"
+    if _is(stamp, wanted):
+        return
+    npm = _program("npm")
+    say("installing the peers from npm …")
+    (cache.node / "package.json").write_bytes(wanted)
+    await _do([npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], cache.node)
+    stamp.write_text(_digest(wanted))
+
+
+async def _environment(cache: Cache, say: Callable[[str], None]) -> None:
+    requirements, constraints = PYTHON / "requirements.txt", ROOT / "constraints.txt"
+    wanted = requirements.read_bytes() + constraints.read_bytes()
+    venv = cache.python.parent.parent
+    stamp = venv / "installed"
+    if _is(stamp, wanted):
+        return
+    say("installing the peer in Python …")
+    await _do([sys.executable, "-m", "venv", "--clear", venv], cache.folder)
+    pip: list[str | Path] = [cache.python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    await _do([*pip, "-c", constraints, "-r", requirements], cache.folder)
+    stamp.write_text(_digest(wanted))
+
+
+async def _demand_node(program: str) -> None:
+    version = (await _do([program, "--version"], ROOT)).strip()
+    if int(version.lstrip("v").partition(".")[0]) < NODE_AT_LEAST:
+        raise CannotInstall(f"the players need Node {NODE_AT_LEAST} or later; {program} is {version}")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise CannotInstall(f"{name} is not in PATH: the players, and two of the peers, need Node and npm")
+    return found
+
+
+async def _do(argv: Sequence[str | Path], cwd: Path) -> str:
+    """What the program printed. Raises CannotInstall when it failed."""
+    process = await asyncio.create_subprocess_exec(*map(str, argv), cwd=cwd, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    try:
+        out, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+    text = out.decode(errors="replace")
+    if process.returncode != 0:
+        raise CannotInstall(f"{' '.join(map(str, argv))}: exit code {process.returncode}\n{text[-2000:]}".rstrip())
+    return text
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def _is(stamp: Path, wanted: bytes) -> bool:
+    return stamp.exists() and stamp.read_text() == _digest(wanted)

@@ -1,0 +1,84 @@
+"""What pgbench is given: our own commit, with the values of a real move. Pure.
+
+Text goes as parameters of prepared statements, as long as ours. What changes from commit to commit (`seq`, the
+command's id) is made of pgbench's counter; a batch has one action of each of its rooms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+EPOCH = 1
+_COMMAND_ID = "lpad(:seq::text, 32, '0')"
+
+
+class RecordedMove(msgspec.Struct, frozen=True):
+    """`move.json`: a room's state after a move, and its row of `actions`."""
+
+    state: str
+    row: dict[str, Any]
+
+
+class Script(msgspec.Struct, frozen=True):
+    """`text` is pgbench's file, `variables` its `-D`."""
+
+    text: str
+    variables: dict[str, str]
+
+
+def rooms(batch: int) -> list[str]:
+    """Ids as long as real ones; other batches have others."""
+    return [f"r_{batch:06x}{number:010x}" for number in range(batch)]
+
+
+def script(batch: int, move: RecordedMove) -> Script:
+    """So many actions in one statement: of one, the statement for one."""
+    row = move.row
+    texts = [row[name] for name in ("command", "answer", "events", "patch", "outside", "private")]
+    names = rooms(batch)
+    if batch == 1:
+        values = [names[0], EPOCH, None, None, move.state, row["at"], row["game"], row["hand"]]
+        values += [row["user_id"], row["user_name"], None, *texts, row["entropy"]]
+        counted = {3: ":seq - 1", 4: ":seq", 11: _COMMAND_ID}
+        return _script(query("commit_one"), values, counted)
+    state = [names, [EPOCH] * batch, None, None, [move.state] * batch, [row["at"]] * batch]
+    log = [names, None, [row["game"]] * batch, [row["hand"]] * batch]
+    log += [[row["user_id"]] * batch, [row["user_name"]] * batch, None]
+    log += [[text] * batch for text in (*texts, row["entropy"])]
+    seqs = _filled(":seq::bigint", batch)
+    counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 13: _filled(_COMMAND_ID, batch)}
+    return _script(query("commit"), [*state, *log, [row["at"]] * batch], counted)
+
+
+def _script(query: str, values: Sequence[Any], counted: dict[int, str]) -> Script:
+    """`values` are `$1`, `$2` and so on, but for those that are `counted`."""
+    given = {number: _text(value) for number, value in enumerate(values, 1) if number not in counted}
+    # pgbench has no empty variables.
+    placed = {number: f":p{number}" if text else "''" for number, text in given.items()} | counted
+    variables = {f"p{number}": text for number, text in given.items() if text}
+    statement = re.sub(r"\$(\d+)", lambda found: placed[int(found[1])], query)
+    return Script(f"\\set seq :seq + 1\n{statement};\n", {"seq": "0", **variables})
+
+
+def _filled(value: str, batch: int) -> str:
+    return f"array_fill({value}, ARRAY[{batch}])"
+
+
+def _text(value: Any) -> str:
+    """As Postgres reads a value, or an array of them."""
+    if not isinstance(value, list):
+        return str(value)
+    return "{" + ",".join('"' + re.sub(r'(["\\])', r"\\\1", str(each)) + '"' for each in value) + "}"
+
+
+def query(name: str) -> str:
+    """One of storage's statements, without its comments."""
+    text = files("tavola.storage").joinpath("sql", "queries.sql").read_text()
+    found = re.search(rf"^-- name: {name}\n(.*?)(?=^-- name: |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    assert found is not None, f"storage has no query {name}"
+    return re.sub(r"^--.*\n", "", found[1], flags=re.MULTILINE).strip()

@@ -1,0 +1,1 @@
+"""The client that others build on. Imports nothing of ours."""

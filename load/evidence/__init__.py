@@ -1,0 +1,1 @@
+"""What is known of a run: recorded by clients, read from Postgres, heard on Redis. Imports nothing of ours."""

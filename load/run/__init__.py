@@ -1,0 +1,1 @@
+"""A run from its beginning to its end: stacks, tables, faults, verdict. Imports all of `load` but `bench`."""

@@ -1,0 +1,270 @@
+"""A run with a verdict: tables play on a stack of the run's own, things are broken meanwhile, and all is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tavola.load.evidence.evidence import RecordedRoom, Replay
+from tavola.load.evidence.recorder import SUFFIX, read
+from tavola.load.evidence.tap import Tap
+from tavola.load.evidence.truth import Truth
+from tavola.load.faults import effects
+from tavola.load.faults.found import CannotBreak, FoundServers
+from tavola.load.faults.injector import Injected, Injector, plan
+from tavola.load.faults.kinds import ON_THE_WIRE
+from tavola.load.faults.servers import own_servers
+from tavola.load.faults.targets import Servers, Site
+from tavola.load.measure.processes import roots_of
+from tavola.load.measure.progress import Judging
+from tavola.load.measure.sampler import Sampler
+from tavola.load.measure.scenario import Scenario
+from tavola.load.measure.stats import percentiles
+from tavola.load.proof import once
+from tavola.load.proof.checker import Looked, check_room, check_texts, looked_at
+from tavola.load.proof.findings import Finding
+from tavola.load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
+from tavola.load.proof.secrecy import Mark, marks
+from tavola.load.report.proof import Proof, Recovery
+from tavola.load.run.run import Run
+from tavola.load.run.stack import own_stack
+from tavola.stack.processes import PYTHON
+
+QUIET_S = 3.0
+"""At the end of a run nothing is broken any more, so that what was is seen to recover."""
+REPLAYS_AT_ONCE = 2
+REPLAY_S = 120.0
+
+
+class Faults(msgspec.Struct, frozen=True):
+    """What to break: kind → share, so many a minute; `count` of them, then the run ends; else as long as it lasts."""
+
+    shares: dict[str, float]
+    rate: float
+    count: int | None = None
+
+
+class Prover:
+    """One such run. `stop` ends it early; the verdict is then over what was done until then."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        faults: Faults,
+        *,
+        edges: int,
+        rooms_per_actor: int,
+        environment: dict[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._scenario = scenario
+        self._faults = faults
+        self._edges = edges
+        self._rooms_per_actor = rooms_per_actor
+        self._environment = environment or {}
+        self._say = say
+        self._run: Run | None = None
+
+    def stop(self) -> None:
+        if self._run is not None:
+            self._run.stop()
+
+    async def run(self) -> Proof:
+        """Raises what starting a stack or opening a table raises, and CannotBreak."""
+        planned = self._plan()
+        folder = Path(tempfile.mkdtemp(prefix="tavola-proof-"))
+        os.chmod(folder, 0o711)
+        try:
+            if self._scenario.urls:
+                return await self._prove_found(planned, folder / "evidence")
+            self._say("starting Postgres, Redis and a stack of our own …")
+            async with own_servers(folder / "servers") as servers:
+                environment = {"TAVOLA_SPARES": "2", **servers.environment, **self._environment}
+                async with own_stack(self._edges, self._rooms_per_actor, environment) as (stack, data_dir):
+                    urls = tuple(stack.urls)
+                    scenario = msgspec.structs.replace(
+                        self._scenario, urls=urls, data_dir=data_dir, record=folder / "evidence"
+                    )
+                    return await self._prove(planned, scenario, servers, data_dir)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _plan(self) -> list[tuple[float, str]]:
+        faults, seconds = self._faults, self._scenario.seconds
+        within_s = seconds - QUIET_S if seconds is not None else float("inf")
+        return plan(faults.shares, faults.rate, within_s, self._scenario.seed, faults.count)
+
+    async def _prove_found(self, planned: list[tuple[float, str]], record: Path) -> Proof:
+        """On a stack that runs already. Raises CannotBreak."""
+        scenario = msgspec.structs.replace(self._scenario, record=record)
+        assert scenario.data_dir is not None
+        if impossible := self._faults.shares.keys() & ON_THE_WIRE:
+            raise CannotBreak(f"{', '.join(sorted(impossible))} can be done to a server of our own alone")
+        return await self._prove(planned, scenario, FoundServers(scenario.data_dir), scenario.data_dir)
+
+    async def _prove(
+        self, planned: list[tuple[float, str]], scenario: Scenario, servers: Servers, data_dir: Path
+    ) -> Proof:
+        truth = Truth(servers.database_url)
+        site = Site(data_dir, servers, truth, lambda share: self._run.drop(share) if self._run is not None else 0)
+        injector = Injector(site, planned, scenario.seed)
+
+        def roots() -> dict[str, list[int]]:
+            return {**roots_of(data_dir, scenario.urls), **servers.pids()}
+
+        run = self._run = Run(scenario, self._beside(injector), roots)
+        run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
+        tap = Tap(servers.redis_url, servers.secret, run.heard)
+        sampler = Sampler(roots)
+        beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
+        began = time.time()
+        try:
+            await tap.listening.wait()
+            report = await run.run()
+        finally:
+            ended = time.time()
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+        self._say("judging …")
+        assert scenario.record is not None
+        found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
+        found += [
+            Finding("P5", room, 0, f"{count} messages on the channel were not sealed")
+            for room, count in tap.unsealed.items()
+        ]
+        truth.close()
+        texts = effects.logs_of(data_dir)
+        found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)
+        if not looked.times_judged:
+            self._say("P1's times cannot be judged: Postgres keeps no times of commits here")
+        looked.log_bytes = sum(len(text.text) for text in texts)
+        log = effects.events(texts)
+        lost = [effects.LogEvent(at, "client.lost", {"url": url}) for at, url in run.stats.losses]
+        effects.judge(injector.done, [*log, *lost])
+        counts = Counter(finding.promise for finding in found)
+        why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
+        why += report.why
+        why += effects.did_nothing(injector.done, self._faults.shares)
+        why += no_evidence(looked, timed=servers.database is not None, slept="sleep" in scenario.churn)
+        return Proof(
+            passed=not why,
+            why=why,
+            promises={f"P{number}": counts[f"P{number}"] for number in range(1, 9)},
+            findings=found,
+            looked=looked,
+            faults=sorted(injector.done, key=lambda fault: fault.at),
+            left_out=dict(injector.left_out),
+            recovery=_recovery(injector.done, pulses),
+            consequences=dict(sorted(effects.counts(log).items())),
+            samples=sampler.samples,
+            tables={table.room: table.number for table in run.tables},
+            began=began,
+            ended=ended,
+            report=report,
+        )
+
+    def _beside(self, injector: Injector) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def breaking() -> None:
+            await injector.run()
+            if self._faults.count is not None and self._run is not None:
+                await asyncio.sleep(QUIET_S)
+                self._run.stop()
+
+        return breaking
+
+    async def _judge(
+        self, record: Path, truth: Truth, data_dir: Path
+    ) -> tuple[list[Finding], Looked, dict[str, Pulse], dict[bytes, Mark]]:
+        """Room by room: what was recorded, what the log has, what replaying it gives; and what no text may hold."""
+        turns = asyncio.Semaphore(REPLAYS_AT_ONCE)
+        environment = {**os.environ, "TAVOLA_DATA_DIR": str(data_dir)}
+        found: list[Finding] = []
+        looked = Looked()
+        pulses: dict[str, Pulse] = {}
+        known: dict[bytes, Mark] = {}
+
+        async def judge(path: Path) -> None:
+            async with turns:
+                room = await asyncio.to_thread(read, path)
+                await truth.complete(room)
+                room.replay = await replay(room.id, environment)
+                found.extend(await asyncio.to_thread(check_room, room))
+                looked.add(looked_at(room))
+                known.update(await asyncio.to_thread(marks, room))
+                pulses[room.id] = await asyncio.to_thread(_pulse, room)
+                judging.judged += 1
+
+        paths = await asyncio.to_thread(lambda: sorted(record.glob(f"*{SUFFIX}")))
+        judging = Judging(len(paths))
+        showing = asyncio.create_task(judging.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for path in paths:
+                    tasks.create_task(judge(path))
+        finally:
+            showing.cancel()
+            await asyncio.wait((showing,))
+        return found, looked, pulses, known
+
+
+async def replay(room: str, environment: dict[str, str]) -> Replay:
+    """What the operator's own command says of a room's log."""
+    process = await asyncio.create_subprocess_exec(
+        *(*PYTHON, "-m", "tavola", "room", "verify", room, "--json"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        async with asyncio.timeout(REPLAY_S):
+            out, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return Replay(0, f"not done within {REPLAY_S:.0f} s")
+    try:
+        return msgspec.json.decode(out, type=Replay)
+    except msgspec.DecodeError:
+        return Replay(0, errors.decode("utf-8", "replace").strip()[-200:] or "it said nothing")
+
+
+def _pulse(room: RecordedRoom) -> Pulse:
+    return pulse(room, once.commands(room).values())
+
+
+def no_evidence(looked: Looked, *, timed: bool, slept: bool) -> list[str]:
+    """Why a verdict would be over nothing. `timed`: the database was told to keep the times of commits. `slept`:
+    players were to let turns run out."""
+    counted = {"rooms": looked.rooms, "frames": looked.frames, "messages on the channels": looked.messages}
+    counted |= {"updates": looked.updates, "updates replayed": looked.replayed}
+    counted |= {"commit times": looked.commit_times} if timed else {}
+    counted |= {"automatic actions": looked.automatic} if slept else {}
+    return [f"there were no {what} to judge" for what, count in counted.items() if not count]
+
+
+def _recovery(faults: list[Injected], pulses: dict[str, Pulse]) -> list[Recovery]:
+    found = []
+    for kind in sorted({fault.kind for fault in faults}):
+        moves: list[float] = []
+        back: list[float] = []
+        same = [fault for fault in faults if fault.kind == kind]
+        for fault in same:
+            concerned = [pulses[room] for room in fault.rooms if room in pulses] if fault.rooms else pulses.values()
+            for beat in concerned:
+                if (felt := felt_for_s(beat, fault.at)) is not None:
+                    moves.append(felt)
+                back += back_after_s(beat, fault.at, fault.until + 0.5)
+        bitten = sum(bool(fault.bit) for fault in same)
+        found.append(Recovery(kind, len(same), bitten, percentiles(moves), percentiles(back)))
+    return found

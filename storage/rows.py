@@ -1,0 +1,58 @@
+"""What rows are to those who make and read them: a leaf, without any driver."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+Row: TypeAlias = Any
+"""An asyncpg.Record: fields by name or by position."""
+
+
+class StateRow(msgspec.Struct, frozen=True):
+    """A room's state after the batch, to be written if its row still has `epoch` and `prev`."""
+
+    room_id: str
+    epoch: int
+    prev: int
+    seq: int
+    state: str
+    at: int
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    """One row of `actions`; fields as its columns."""
+
+    room_id: str
+    seq: int
+    game: int
+    hand: int
+    user_id: str
+    user_name: str
+    command_id: str
+    command: str
+    answer: str
+    events: str
+    patch: str
+    outside: str
+    private: str
+    entropy: bytes
+    at: int
+
+
+class Records(msgspec.Struct):
+    """Rows of the other tables, as the recordsets in records.sql name their columns."""
+
+    rooms: list[dict[str, Any]] = []
+    players: list[dict[str, Any]] = []
+    spectators: list[dict[str, Any]] = []
+    seats: list[dict[str, Any]] = []
+    games: list[dict[str, Any]] = []
+    hands: list[dict[str, Any]] = []
+    checkpoints: list[dict[str, Any]] = []
+    tokens: list[dict[str, Any]] = []
+
+    def lists(self) -> tuple[list[dict[str, Any]], ...]:
+        people = (self.players, self.spectators, self.seats)
+        return (self.rooms, *people, self.games, self.hands, self.checkpoints, self.tokens)

@@ -1,0 +1,1 @@
+"""The ground: settings, logs, the collector, failures. Imports nothing of ours."""

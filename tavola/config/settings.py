@@ -1,0 +1,342 @@
+"""What the environment says, read once at the root of a process and frozen.
+
+`Settings()` is the environment (or a `.env` file) alone: what `tavola dev` starts from. `load()` is for everything that
+needs a running stack: what the environment leaves out it takes from the `stack.json` that `tavola dev` keeps in the
+data folder. A bad value is a `SettingsError`, whose text is one line that names the setting and shows no secret.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tavola.config.failures import Failure
+
+if TYPE_CHECKING:
+    from tavola.config.keys import Secrets
+
+STACK_FILE = "stack.json"
+_SECRET_BYTES = 32
+_ADMIN_BYTES = 16
+_PRIVATE_FILE = stat.S_IFREG | 0o600
+_OUR_ISSUER = "tavola"
+_SHARED = ("HS256", "HS384", "HS512")
+_PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+class SettingsError(Failure):
+    """A setting that cannot be used: `setting` is its name in the environment."""
+
+    exit_code = 2
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting}: {problem}")
+        self.setting, self.problem = setting, problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An actor that may not start says so to another process.
+        return type(self), (self.setting, self.problem)
+
+
+class Settings(BaseSettings):
+    """Times are in the unit that the name ends with."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: str = Field("", alias="DATABASE_URL", repr=False)
+    """Empty: `tavola dev` starts its own."""
+    redis_url: str = Field("", alias="REDIS_URL", repr=False)
+    """Empty: `tavola dev` starts its own."""
+    ray_address: str = Field("", alias="RAY_ADDRESS")
+    """Empty: `tavola dev` starts its own."""
+    jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
+    """At least 32 bytes. Empty only when the stack is embedded and has not kept one yet."""
+    jwt_secret_other: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET_OTHER")
+    """Accepted as well, while one secret takes the place of another. Empty: none is."""
+    admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
+    """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
+    host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
+    port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)
+    data_dir: Path = Field(Path(".tavola"), alias="TAVOLA_DATA_DIR")
+    """Absolute after validation."""
+    namespace: str = Field("tavola", alias="TAVOLA_NAMESPACE", min_length=1)
+    """Ray's namespace of the steward and the room actors."""
+    rooms_per_actor: int = Field(1, alias="TAVOLA_ROOMS_PER_ACTOR", ge=1, le=100_000)
+    spares: int = Field(1, alias="TAVOLA_SPARES", ge=0, le=1_000)
+    room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
+    away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
+    disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
+    seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
+    rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
+    """Open rooms of which one user may be the host before they open another. 0: any number."""
+    rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)
+    """Rooms that one user may open in a minute, and that they may have started by a command. 0: any number."""
+    room_actors_per_node: int = Field(0, alias="TAVOLA_ROOM_ACTORS_PER_NODE", ge=0)
+    """0: as many as the node's memory is for (`actors.cluster.ceiling`)."""
+    guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
+    """New guests that one address may make in a minute, at each edge. 0: any number."""
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
+    """Separated by commas or blanks. Empty: the edge's own origin."""
+    connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
+    """To one edge, sockets among them. 0: any number."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
+    """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count."""
+    trusted_issuer: str = Field("", alias="TAVOLA_TRUSTED_ISSUER")
+    """The `iss` of another issuer whose identity tokens are taken, such as a Supabase project's. Empty: none."""
+    trusted_audience: str = Field("tavola", alias="TAVOLA_TRUSTED_AUDIENCE", min_length=1)
+    """The `aud` that its tokens must have; Supabase's have `authenticated`."""
+    trusted_algorithm: str = Field("", alias="TAVOLA_TRUSTED_ALGORITHM")
+    """The one algorithm that its tokens are signed with."""
+    trusted_key: SecretStr = Field(SecretStr(""), alias="TAVOLA_TRUSTED_KEY")
+    """Its public key in PEM (line ends may be written `\\n`), or the secret shared with it. This or `trusted_jwks`."""
+    trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
+    """Where it publishes its keys: an https URL, or the path of a file."""
+
+    redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
+    redis_port: int = Field(6379, alias="REDIS_PORT", ge=1, le=65535, exclude=True, repr=False)
+    redis_password: SecretStr = Field(SecretStr(""), alias="REDIS_PASSWORD", exclude=True, repr=False)
+    redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
+
+    def for_actors(self) -> Self:
+        """Without the secrets that only edges need."""
+        return self.model_copy(update={"admin_secret": SecretStr(""), "trusted_key": SecretStr("")})
+
+    @property
+    def secrets(self) -> "Secrets":
+        """Those of the deployment. There must be one."""
+        from tavola.config.keys import Secrets
+
+        return Secrets(*(each.get_secret_value().encode() for each in (self.jwt_secret, self.jwt_secret_other)))
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            message = first["msg"].removeprefix("Value error, ")
+            if not name:
+                name, _, message = message.partition(": ")
+            raise SettingsError(name, message[:1].lower() + message[1:]) from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("postgres", "postgresql"):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis:// or rediss://")
+        return url
+
+    @field_validator("ray_address")
+    @classmethod
+    def _ray(cls, address: str) -> str:
+        if address.startswith("ray://"):
+            raise ValueError("is a Ray Client address; give the cluster's own, such as 10.0.0.1:6379")
+        return address
+
+    @field_validator("jwt_secret", "jwt_secret_other", "admin_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr, field: ValidationInfo) -> SecretStr:
+        size = len(secret.get_secret_value().encode())
+        least = _ADMIN_BYTES if field.field_name == "admin_secret" else _SECRET_BYTES
+        if 0 < size < least:
+            raise ValueError(f"must have at least {least} bytes, has {size}")
+        return secret
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _listed(cls, origins: object) -> object:
+        if not isinstance(origins, str):
+            return origins
+        listed = tuple(origins.replace(",", " ").split())
+        for origin in listed:
+            parts = urlsplit(origin)
+            if not parts.scheme or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is not an origin such as https://example.org")
+        return listed
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _addresses(cls, proxies: object) -> object:
+        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
+        for proxy in listed if isinstance(listed, tuple) else ():
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
+        return listed
+
+    @field_validator("trusted_key")
+    @classmethod
+    def _lines(cls, key: SecretStr) -> SecretStr:
+        return SecretStr(key.get_secret_value().replace("\\n", "\n").strip())
+
+    @field_validator("trusted_algorithm")
+    @classmethod
+    def _algorithm(cls, algorithm: str) -> str:
+        if algorithm and algorithm not in (*_SHARED, *_PUBLIC):
+            raise ValueError(f"must be one of {', '.join((*_PUBLIC, *_SHARED))}")
+        return algorithm
+
+    @field_validator("trusted_jwks")
+    @classmethod
+    def _published(cls, location: str) -> str:
+        if "://" in location and urlsplit(location).scheme != "https":
+            raise ValueError("must be an https URL or the path of a file")
+        return location
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        _check_trusted(self)
+        if self.redis_host and not self.redis_url:
+            password = self.redis_password.get_secret_value()
+            at = f":{quote(password, safe='')}@" if password else ""
+            # The model is frozen to everybody else; a validator is where it is still being made.
+            object.__setattr__(self, "redis_url", f"redis://{at}{self.redis_host}:{self.redis_port}/{self.redis_db}")
+        if self.database_url and not self.jwt_secret.get_secret_value():
+            raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
+        if self.seat_freed_after_s < self.disconnected_after_s:
+            raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
+        return self
+
+
+_SECRET = {
+    str(field.alias).upper()
+    for field in Settings.model_fields.values()
+    if field.annotation is SecretStr or not field.repr
+}
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the settings that hold a secret, or an address with one. Actors need none of it: they are
+    given their settings."""
+    return {name: value for name, value in environment.items() if name.upper() not in _SECRET}
+
+
+def _check_trusted(settings: Settings) -> None:
+    """Raises `ValueError` if another issuer is named without what it takes to verify its tokens, or the reverse."""
+    key, algorithm = settings.trusted_key.get_secret_value(), settings.trusted_algorithm
+    if not settings.trusted_issuer:
+        if key or settings.trusted_jwks or algorithm:
+            raise ValueError("TAVOLA_TRUSTED_ISSUER: is required with the other TAVOLA_TRUSTED_ settings")
+        return
+    if settings.trusted_issuer == _OUR_ISSUER:
+        raise ValueError(f"TAVOLA_TRUSTED_ISSUER: must not be {_OUR_ISSUER!r}, which is our own")
+    if not algorithm:
+        raise ValueError("TAVOLA_TRUSTED_ALGORITHM: is required with TAVOLA_TRUSTED_ISSUER")
+    if bool(key) == bool(settings.trusted_jwks):
+        raise ValueError("TAVOLA_TRUSTED_KEY: either this or TAVOLA_TRUSTED_JWKS is required")
+    if settings.trusted_jwks and algorithm in _SHARED:
+        raise ValueError(f"TAVOLA_TRUSTED_JWKS: publishes keys, so it cannot be for {algorithm}, which takes a secret")
+    if key and (problem := _key_problem(key, algorithm)):
+        raise ValueError(f"TAVOLA_TRUSTED_KEY: {problem}")
+
+
+def _key_problem(key: str, algorithm: str) -> str | None:
+    """Why the key cannot verify what is signed with the algorithm. It never says anything of the key itself."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from jwt import InvalidKeyError, get_algorithm_by_name
+
+    if "PRIVATE KEY" in key:
+        return "is a private key; give the public one"
+    verifier = get_algorithm_by_name(algorithm)
+    try:
+        weak = verifier.check_key_length(verifier.prepare_key(key))
+    except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError):
+        return f"is no key for {algorithm}"
+    return f"is too short for {algorithm}" if weak else None
+
+
+def load() -> Settings:
+    """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
+    folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
+    stack = read_stack(Settings().data_dir)
+    environment: Mapping[str, str] = stack.get("environment", {})
+    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
+    settings = Settings()
+    for name, value in (
+        ("DATABASE_URL", settings.database_url),
+        ("REDIS_URL", settings.redis_url),
+        ("RAY_ADDRESS", settings.ray_address),
+    ):
+        if not value:
+            raise SettingsError(name, f"is not set, and no `tavola dev` runs on {settings.data_dir}")
+    return settings
+
+
+def read_stack(folder: Path) -> Mapping[str, Any]:
+    """What `tavola dev` wrote down of the stack that runs on a data folder; empty when none does. `environment`: what
+    a process needs to join it; `urls`: of its edges; `pids`: kind → process id or ids."""
+    try:
+        with lock(folder):
+            return {}
+    except FileNotFoundError:
+        return {}
+    except BlockingIOError:
+        pass
+    except PermissionError:
+        raise SettingsError("TAVOLA_DATA_DIR", f"{folder} belongs to another user") from None
+    try:
+        stack: Mapping[str, Any] = json.loads((folder / STACK_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    return stack
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Holds the data folder, as a stack does for as long as it runs; the kernel lets go when the process ends.
+    BlockingIOError: another process holds it."""
+    with open(folder / "lock", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in a file that only we may read: made at the first call, the same ever after."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        write_private(fresh, secrets.token_urlsafe(_SECRET_BYTES))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replaces a file in one step with one that only we may read. One that says so already is left as it is: a disk on
+    which there is no more space keeps nobody from starting again."""
+    if path.exists() and path.lstat().st_mode == _PRIVATE_FILE and path.read_text() == text:
+        return
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.rename(path)

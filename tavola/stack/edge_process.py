@@ -1,0 +1,113 @@
+"""An edge, and bots, as children of `tavola dev`."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tavola.stack.processes import PYTHON, free_port, spawn
+from tavola.stack.server import Server
+
+_NEAR = 100
+
+
+class EdgeProcess(Server):
+    """`environment` is how to join the stack; it is read at each start, so it may change in between."""
+
+    # As long as an edge takes to say goodbye, and no longer.
+    stop_steps = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0))
+
+    def __init__(
+        self,
+        number: int,
+        host: str,
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        others: Callable[[], Iterable[Path]],
+    ) -> None:
+        """`port` is taken if it is free at the first start, else the next free one; then it stays. `others` gives the
+        logs of what an edge waits for when it starts."""
+        self.name = f"edge {number}"
+        self.log = log
+        self.port = port
+        self._host = host
+        self._environment = environment
+        self._others = others
+        self._known = False
+
+    @property
+    def url(self) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    async def start(self) -> str:
+        _, self.port = await self._listen(self.port)
+        self._known = True
+        return self.url
+
+    def _logs(self) -> Iterable[Path]:
+        return (self.log, *self._others())
+
+    def _other_port(self, port: int) -> int:
+        self.port = port if self._known else near_port(port, self._host)
+        return self.port
+
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+        return spawn(
+            [*PYTHON, "-m", "tavola", "edge"],
+            log=self.log,
+            env={**os.environ, **self._environment, "TAVOLA_PORT": str(port)},
+            when_we_die=signal.SIGTERM,
+        )
+
+    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+        # Who answers may be another stack's edge on a port that we lost to it.
+        with contextlib.suppress(psutil.Error, httpx.HTTPError):
+            listening = psutil.Process(process.pid).net_connections("tcp")
+            if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in listening):
+                async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return self.url
+        return None
+
+
+class BotsProcess(Server):
+    """Bots at a public table. They are ready when they are started."""
+
+    name = "bots"
+    stop_steps = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0))
+
+    def __init__(self, count: int, url: str, log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        self._arguments = ["load", "--bots", str(count), "--url", url]
+        self._environment = environment
+
+    async def start(self) -> str:
+        url, _ = await self._listen(0)
+        return url
+
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+        return spawn(
+            [*PYTHON, "-m", "tavola", *self._arguments],
+            log=self.log,
+            env={**os.environ, **self._environment},
+            when_we_die=signal.SIGTERM,
+        )
+
+    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+        return self._arguments[-1]
+
+
+def near_port(port: int, host: str) -> int:
+    """The first free port from `port` on; any free one when `port` is 0 or all near it are taken."""
+    if port:
+        for near in range(port, min(port + _NEAR, 65536)):
+            if free_port(near, host) == near:
+                return near
+    return free_port(host=host)

@@ -1,0 +1,220 @@
+"""Ray's workers, forked from a process that has imported everything already.
+
+A worker of Ray's is a Python that imports Ray, and then us: more than a second of processor, and memory that it shares
+with nobody. So the raylet starts this file in place of Ray's own script. It hands its arguments, environment and files
+to the node's fork server, which forks; the child is the worker, and shares what was imported for as long as nobody
+writes to it. The first worker starts the server, which ends with the raylet; nothing is lost with it, for the next
+worker starts another one. Where none answers, this process becomes the worker itself, as Ray meant it.
+
+Whoever holds the server's socket is handed what is in a worker's environment, and whoever reaches it has a program run
+as us. So the socket lies in a folder that only we may enter, and each end asks the kernel who the other one is.
+
+It runs as a script in each worker, so at the top of it stands only what costs nothing. Python puts a script's folder
+first on `sys.path`, before the standard library, and ours has modules of all kinds of names: it is removed before
+anything is imported.
+"""
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
+
+import os
+import socket
+import stat
+
+FOLDER = "TAVOLA_FORKS"
+"""The environment variable that names the folder of the socket. It is the node's own, and private (`is_private`)."""
+ANSWER_WITHIN_S = 20.0
+"""Longer than the server takes to import everything on a busy machine."""
+ASKED_WITHIN_S = 1.0
+"""Who has come to the server and says nothing holds up the others for so long."""
+BACKLOG = 512
+"""Workers that may wait for the server; one more becomes a worker by itself."""
+PRELOADED = (
+    "tavola.actors.cluster.room_process",
+    "tavola.actors.cluster.steward_actor",
+    "anyio.to_thread",
+    "ray._common.pydantic_compat",
+    "ray._common.usage.usage_lib",
+    "ray._private.arrow_serialization",
+    "ray._private.workers.default_worker",
+    "starlette.datastructures",
+)
+"""What a worker with one of our actors has imported. No module of these may start a thread: it would not be there
+after a fork."""
+_WORKER = "ray._private.workers.default_worker"
+_LONGEST_REQUEST = 8 << 20
+"""More than the kernel lets a process have of arguments and environment."""
+_USER_OF_PEER = slice(4, 8)
+"""In `struct ucred`: pid, uid, gid."""
+
+
+def main(arguments: list[str]) -> None:
+    """Have the worker forked, or be it."""
+    if not _have_forked(os.environ.get(FOLDER, ""), arguments):
+        _work(arguments)
+
+
+def is_private(folder: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder of ours that nobody else may enter. Raises OSError where there is none."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _have_forked(folder: str, arguments: list[str]) -> bool:
+    import json
+
+    request = json.dumps((arguments, dict(os.environ), os.getcwd())).encode()
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(ANSWER_WITHIN_S)
+            _reach(line, folder)
+            socket.send_fds(line, [len(request).to_bytes(4, "big")], [0, 1, 2])
+            line.sendall(request)
+            return bool(line.recv(1))
+    except OSError as error:
+        print(f"no fork server: {type(error).__name__}: {error}", file=sys.stderr)
+        return False
+
+
+def _reach(line: socket.socket, folder: str) -> None:
+    """Connects to the folder's server. It is started if there is none; whoever comes meanwhile waits at its door."""
+    import fcntl
+
+    if not is_private(folder):
+        raise PermissionError(f"others may enter {folder}")
+    path = f"{folder}/forks"
+    with open(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            line.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            _start(path)
+            line.connect(path)
+    _demand_us(line)
+
+
+def _demand_us(line: socket.socket) -> None:
+    """Raises PermissionError if another user is at the other end."""
+    peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[_USER_OF_PEER]
+    if int.from_bytes(peer, sys.byteorder) != os.geteuid():
+        raise PermissionError("another user is at the other end")
+
+
+def _start(path: str) -> None:
+    import subprocess
+
+    if os.path.lexists(path):
+        os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(path)
+        door.listen(BACKLOG)
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            "from tavola.stack import fork_server as s; s.serve()",
+            str(door.fileno()),
+        ]
+        # A session of its own: Ray ends a worker together with its group.
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], start_new_session=True)
+
+
+def serve() -> None:
+    """The server: import everything, fork whenever asked, end with the raylet. In a child it returns when the worker
+    has done its work."""
+    import select
+    import signal
+
+    door = socket.socket(fileno=int(sys.argv[1]))
+    raylet = os.pidfd_open(int(os.environ["RAY_RAYLET_PID"]))
+    preload()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel clears away who has ended.
+    while select.select([door.fileno(), raylet], [], [])[0] == [door.fileno()]:
+        line, _ = door.accept()
+        with line:
+            request = _read(line)
+        if request is None:
+            continue
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(raylet)
+            door.close()
+            _become(*request)
+            return
+        for file in request[-1]:
+            os.close(file)
+
+
+def preload() -> None:
+    """Import what workers need. It is shared by all of them, and no collection of theirs touches it."""
+    import gc
+    import importlib
+
+    gc.disable()
+    for module in PRELOADED:
+        importlib.import_module(module)
+    gc.freeze()
+    gc.enable()
+
+
+def _read(line: socket.socket) -> tuple[list[str], dict[str, str], str, list[int]] | None:
+    """The arguments, environment, folder and files of a worker that is to be; None when whoever asked has gone, or is
+    not one of ours, or asked in another way."""
+    line.settimeout(ASKED_WITHIN_S)
+    files: list[int] = []
+    try:
+        _demand_us(line)
+        head, files, _, _ = socket.recv_fds(line, 4, 3)
+        size = int.from_bytes(head, "big")
+        with line.makefile("rb") as stream:
+            told = stream.read(min(size, _LONGEST_REQUEST))
+        if len(told) != size or len(files) != 3:
+            raise ValueError("not all that a worker sends")
+        arguments, environment, folder = _parsed(told)
+        line.sendall(b"1")
+    except (OSError, ValueError) as error:
+        print(f"not forked: {type(error).__name__}: {error}", file=sys.stderr)
+        for file in files:
+            os.close(file)
+        return None
+    return arguments, environment, folder, files
+
+
+def _parsed(told: bytes) -> tuple[list[str], dict[str, str], str]:
+    """Raises ValueError for all that `_have_forked` does not send."""
+    import json
+
+    try:
+        match json.loads(told):
+            case [list() as arguments, dict() as environment, str() as folder] if all(
+                isinstance(part, str) for part in (*arguments, *environment.values())
+            ):
+                return arguments, environment, folder
+    except RecursionError:
+        pass
+    raise ValueError("not what a worker asks")
+
+
+def _become(arguments: list[str], environment: dict[str, str], folder: str, files: list[int]) -> None:
+    """This process, just forked, is what the raylet started."""
+    os.setpgid(0, 0)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    _work(arguments)
+
+
+def _work(arguments: list[str]) -> None:
+    import runpy
+
+    sys.argv = [_WORKER, *arguments]
+    runpy.run_module(_WORKER, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,121 @@
+"""docs/protocol.md has all that the code says on the wire: every code, event, command, frame and close."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from kit.rooms import ROOM, Live, info
+from tavola.actors.room.view import whole
+from tavola.actors.wire.commands import STATUS, ClientCommand, RequestJoin, UserId
+from tavola.edge.ws.protocol import ClientFrame, Welcome
+
+FOLDER = Path(__file__).parents[3]
+TEXT = (FOLDER / "docs" / "protocol.md").read_text()
+SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
+NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
+REFUSING, TELLING = {"No", "Refused"}, {"Event", "_about"}
+OF_PATHS = "not_found"
+"""The code of a path that there is not: no command's, so not in `STATUS`."""
+
+
+def said(folders: tuple[str, ...], calls: set[str]) -> dict[str, str]:
+    """What is said first in a call of one of these, with a file that says it."""
+    found = {}
+    for path in (path for folder in folders for path in (FOLDER / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in calls and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found[first.value] = path.name
+    return found
+
+
+def closes() -> Iterator[int]:
+    """The codes with which a socket is closed, at once or by a call that is put off."""
+    for path in (FOLDER / "edge").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            if "close" in (getattr(each, "attr", "") for each in (node.func, *node.args)):
+                values = (each.value for each in node.args if isinstance(each, ast.Constant))
+                yield from (value for value in values if type(value) is int)
+
+
+def test_every_code_stands_at_its_status() -> None:
+    table = next(section for section in SECTIONS if section.startswith("5. Refusals"))
+    rows = re.findall(r"^\| (\d{3}) \| (.*) \|$", table, re.MULTILINE)
+    told = {code: int(status) for status, codes in rows for code in re.findall(r"`([a-z_]+)`", codes) if code in STATUS}
+    assert told == STATUS
+
+
+def test_no_code_is_said_that_is_none() -> None:
+    codes = said(("actors", "games", "edge"), REFUSING)
+    assert {"stale_turn", "illegal_move", "rate_limited", "id_reused"} <= codes.keys(), "they are found"
+    assert {code: file for code, file in codes.items() if code not in STATUS} == {}
+    assert OF_PATHS in NAMES
+
+
+def test_every_event_is_told_of() -> None:
+    kinds = said(("actors", "games"), TELLING)
+    assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds.keys(), "they are found"
+    assert {kind: file for kind, file in kinds.items() if kind not in NAMES} == {}
+
+
+@pytest.mark.parametrize("kind", get_args(ClientFrame), ids=lambda kind: str(kind.__struct_config__.tag))
+def test_every_frame_of_a_client_has_its_row(kind: type[msgspec.Struct]) -> None:
+    tag = kind.__struct_config__.tag
+    row = next(line for line in TEXT.splitlines() if line.startswith("|") and f"`{tag}`" in line.split("|")[1])
+    own = [field for field in msgspec.structs.fields(kind) if field.name not in ("id", "room", "arguments")]
+    if kind not in get_args(ClientCommand):
+        own += [field for field in msgspec.structs.fields(kind) if field.name == "room"]
+    asked = {field.encode_name for field in own}
+    assert asked <= set(re.findall(r"`([a-z_]+)\??`", row))
+
+
+def test_every_frame_of_the_server_is_told_of() -> None:
+    source = "".join((FOLDER / "edge" / name).read_text() for name in ("protocol.py", "frames.py"))
+    tags = set(re.findall(r'(?:tag=|"type": |"type":)"([a-z_]+)"', source))
+    assert {"authenticated", "hydrated", "ack", "error", "closing"} <= tags
+    assert tags <= NAMES
+    assert {field.name for field in msgspec.structs.fields(Welcome)} <= NAMES
+
+
+def test_every_close_is_told_of() -> None:
+    codes = set(closes())
+    assert {1012, 4400, 4429, 4503} <= codes
+    told = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", TEXT, re.MULTILINE) for code in row.split(",")}
+    assert codes <= told
+
+
+@pytest.mark.parametrize("game", ["holdem", "tictactoe"])
+def test_every_field_of_a_view_is_told_of(game: str) -> None:
+    """Of a room in which two play, and somebody has asked to be let in."""
+    live = Live(info(game))
+    live.sit("host", 0)
+    live.sit("ann", 1)
+    live.wake()
+    assert live.to_act() is not None
+    live.room = replace(live.room, info=replace(live.room.info, approval="host"))
+    live.send("guest", RequestJoin(id="in", room=ROOM, display_name="Guest"))
+    told = set(re.findall(r"[a-z_]+", next(section for section in SECTIONS if section.startswith("4. The view"))))
+    keys = set().union(*(_keys(whole(live.room, UserId(user))) for user in ("host", "ann", "guest")))
+    assert {"request", "pending_requests", "turn", "legal", "host_controls"} <= keys
+    assert keys - set(live.room.info.options.__struct_fields__) <= told
+
+
+def _keys(value: object) -> set[str]:
+    match value:
+        case dict():
+            return {key for key in value if not key.isdigit()}.union(*map(_keys, value.values()))
+        case list():
+            return set().union(*map(_keys, value))
+        case _:
+            return set()

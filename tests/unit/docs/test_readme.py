@@ -1,0 +1,65 @@
+"""The README's tutorial, taken at its word: its game is run as it stands there."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tavola.actors.room.decide import decide, open_room
+from tavola.actors.room.state import Decision, Info, Room
+from tavola.actors.wire.commands import SYSTEM, Act, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
+from tavola.games.base import Entropy, Game
+from tavola.games.registry import GAMES
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+@pytest.fixture
+def nim(monkeypatch: pytest.MonkeyPatch) -> Game[Any, Any]:
+    code = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Nim" in block)
+    module = ModuleType("nim")
+    monkeypatch.setitem(__import__("sys").modules, "nim", module)
+    exec(compile(code, "README.md", "exec"), module.__dict__)
+    game: Game[Any, Any] = module.Nim()
+    monkeypatch.setitem(GAMES, "nim", game)
+    return game
+
+
+def test_the_tutorials_game_can_be_played_to_its_end(nim: Game[Any, Any]) -> None:
+    users = [Sender(UserId("ann"), "Ann"), Sender(UserId("bob"), "Bob")]
+    chance = random.Random(1)
+    info = Info(
+        id=RoomId("r"), code="C", name="N", game="nim", options=nim.options_type(), host=users[0].user, approval="auto"
+    )
+    room, now, results = open_room(info, "Ann", 0), 0, []
+
+    def do(sender: Sender, command: Any) -> Room:
+        verdict = decide(room, sender, command, now, Entropy(chance.randbytes(32)))
+        assert isinstance(verdict, Decision), verdict
+        if verdict.result is not None:
+            results.append(verdict.result)
+        return verdict.room
+
+    given: Any = {"id": "1", "room": "r"}
+    room = do(users[1], RequestJoin(**given, display_name="Bob"))
+    for index, user in enumerate(users):
+        room = do(user, TakeSeat(**given, seat_index=index))
+    for _ in range(100):
+        now += 1
+        turn = room.table.turn
+        if turn is None:
+            assert room.table.advance_at is not None
+            now = room.table.advance_at
+            room = do(SYSTEM, Wake(**given))
+            continue
+        sender = users[turn.seat]
+        (move,) = nim.legal(room.table.game, info.options, turn.seat)
+        stones = chance.randint(move["stones"]["min"], move["stones"]["max"])
+        room = do(sender, Act(**given, move="take", turn=turn.number, arguments={"stones": stones}))
+    assert len(results) > 5
+    assert {result["winner"] for result in results} == {0, 1}

@@ -1,0 +1,35 @@
+"""Which origins a request may come from."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from tavola.edge.identity.origins import Origins
+
+
+def connection(origin: str | None) -> HTTPConnection:
+    headers = [(b"host", b"play.example")] + ([(b"origin", origin.encode())] if origin is not None else [])
+    return HTTPConnection({"type": "http", "headers": headers})
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("https://play.example", True),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+        ("http://[", False),
+        ("https://play.example.evil.example", False),
+    ],
+)
+def test_without_a_list_it_is_ones_own(origin: str | None, allowed: bool) -> None:
+    assert Origins(()).allow(connection(origin)) is allowed
+
+
+def test_a_list_is_all_there_is() -> None:
+    origins = Origins(("https://site.example",))
+    assert origins.allow(connection("https://site.example"))
+    assert not origins.allow(connection("https://play.example"))

@@ -1,0 +1,76 @@
+"""`cluster.yaml`, and the AWS keys of docs/cluster.md: Ray takes them, a shell can read them, no secret is in them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from tavola.config.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "cluster.yaml").read_text()
+SECRETS = ("DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "RAY_AUTH_TOKEN")
+
+
+def on_premise() -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(TEXT)
+    return config
+
+
+def on_aws() -> dict[str, Any]:
+    """As the page says: its keys in place of ours of the same name."""
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    return {**on_premise(), **yaml.safe_load(block)}
+
+
+@pytest.mark.parametrize("config", [on_premise(), on_aws()], ids=["on premise", "AWS"])
+def test_ray_takes_it(config: dict[str, Any]) -> None:
+    prepared = prepare_config(config)
+    validate_config(prepared)
+    types = prepared["available_node_types"].values()
+    assert prepared["max_workers"] == sum(each["min_workers"] for each in types) > 0
+
+
+@pytest.mark.parametrize("role", ["head", "worker"])
+def test_the_shell_can_read_its_commands(role: str) -> None:
+    prepared = prepare_config(on_premise())
+    commands = [*prepared[f"{role}_setup_commands"], *prepared[f"{role}_start_ray_commands"]]
+    for command in commands:
+        subprocess.run(["bash", "-n", "-c", f"({command})"], check=True)
+        assert "ray stop" not in command
+    for part in ("node stop", "tavola node --", "tavola steward", "tavola edge"):
+        assert any(part in command for command in commands), part
+
+
+def test_all_of_the_project_goes_along() -> None:
+    mounts: dict[str, str] = on_premise()["file_mounts"]
+    here = {source for place, source in mounts.items() if place != "~/tavola/.env"}
+    assert all(place == f"~/tavola/{source}" for place, source in mounts.items() if source in here)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert here == packages | {"pyproject.toml", "constraints.txt", project["project"]["readme"]}
+    assert all((ROOT / source).exists() for source in here)
+
+
+def test_no_secret_is_in_it() -> None:
+    assert not [name for name in SECRETS if f"{name}=" in TEXT]
+
+
+def test_the_settings_on_the_page_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [block] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    (tmp_path / ".env").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    for name in SECRETS:
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings()
+    script = """set -a; . ./.env; printf '%s\\n' "$DATABASE_URL" "$REDIS_URL\""""
+    told = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == [settings.database_url, settings.redis_url]
+    assert settings.host == "0.0.0.0"
