@@ -275,7 +275,7 @@ async def test_what_everybody_sees_by_hydration_is_what_he_holds(stack: Stack) -
 
 def _told(view: dict[str, Any]) -> dict[str, Any]:
     """A view without what is of the moment of its giving."""
-    told = {key: value for key, value in view.items() if key not in ("seq", "at", "stale", "recent")}
+    told = {key: value for key, value in view.items() if key not in ("seq", "epoch", "at", "stale", "recent")}
     return {**told, "me": {key: value for key, value in told["me"].items() if key != "rejoin_token"}}
 
 

@@ -50,5 +50,5 @@ async def test_the_hand_goes_on(cold: Stack) -> None:
         await t.check()
 
 
-CHANGING: Json = {"seq": 0, "at": 0, "turn": None, "recent": []}
+CHANGING: Json = {"seq": 0, "epoch": 0, "at": 0, "turn": None, "recent": []}
 """What being away changes of a view: the time that a player gets back is an update."""

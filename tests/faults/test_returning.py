@@ -33,7 +33,7 @@ async def _exact(player: Player) -> None:
             if player.seq == view["seq"]:
                 break
     held = {**player.view, "me": {k: v for k, v in player.view["me"].items() if k != "rejoin_token"}}
-    moving = {"seq": 0, "at": 0, "recent": [], "stale": False}
+    moving = {"seq": 0, "epoch": 0, "at": 0, "recent": [], "stale": False}
     assert {**held, **moving} == {**view, **moving}
 
 

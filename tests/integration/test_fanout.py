@@ -291,6 +291,42 @@ async def test_a_follower_ahead_of_the_others_and_one_behind(database_url: str, 
         assert late.seqs == [2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize(("stands", "lost", "ahead"), [(3, False, False), (3, True, False), (2, False, True)])
+async def test_views_of_two_histories_meet_at_one_number(
+    database_url: str, redis_url: str, stands: int, lost: bool, ahead: bool
+) -> None:
+    """The log says which of them is gone (`lost`: what all the others hold); those are given whole views, and nobody
+    else is."""
+    async with a_room(database_url, redis_url) as room:
+        true, gone = Epoch(room.epoch), Epoch(room.epoch + 1)
+        first, shown = follower("host")
+        await room.fanout.begin(first, room.id)
+        await room.goes_on(2)
+        room.fanout.place(first, room.id, Seq(stands), gone if lost else true, "inside", has_part=True)
+        other, late = follower("host")
+        await room.fanout.begin(other, room.id)
+        room.fanout.place(other, room.id, Seq(3), true if lost else gone, "inside", has_part=True)
+        await late.pulse.until(lambda: late.started_over)
+        assert late.started_over == [room.id]
+        assert shown.started_over == ([room.id] if lost else [])
+        assert room.fanout.lost == lost
+        assert late.payloads == [], "nothing is shown on top of what is gone"
+        if ahead:
+            await shown.has(3)
+
+
+async def test_who_is_behind_in_a_history_that_is_gone_is_not_brought_up(database_url: str, redis_url: str) -> None:
+    async with a_room(database_url, redis_url) as room:
+        _, sink = await room.joins("host")
+        await room.goes_on(2)
+        room.hears(2, 3)
+        behind, late = follower("host")
+        await room.fanout.begin(behind, room.id)
+        room.fanout.place(behind, room.id, Seq(2), Epoch(room.epoch + 1), "inside", has_part=True)
+        await late.pulse.until(lambda: late.started_over)
+        assert (late.payloads, sink.seqs, sink.started_over) == ([], [1, 2, 3], [])
+
+
 async def test_who_changes_his_place_is_shown_it_on_all_his_sockets(database_url: str, redis_url: str) -> None:
     async with a_room(database_url, redis_url) as room:
         sinks = [(await room.joins("ann"))[1] for _ in range(2)]

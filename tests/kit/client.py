@@ -106,6 +106,8 @@ class Player:
         """Number → when it came live (`time.monotonic`)."""
         self.view: Json = {}
         self.seq = -1
+        self.epoch = 0
+        """What came with `seq`."""
         self.hydrations = 0
         self.faults: list[str] = []
         """What broke the promise of each number once, in order."""
@@ -132,7 +134,7 @@ class Player:
         self._reader = asyncio.create_task(self._read(self._socket))
         self._beats = asyncio.create_task(self._beat(self._socket))
         joined = len(self.frames)
-        after = {"after": self.seq} if self.seq >= 0 else {}
+        after = {"after": self.seq, "epoch": self.epoch} if self.seq >= 0 else {}
         await self._socket.send(json.dumps({"type": "authenticate", "token": self.who.token}))
         await self._socket.send(json.dumps({"type": "join_room", "room": self.room, **after}))
         await self.until(
@@ -174,7 +176,7 @@ class Player:
                 self.hydrations += 1
                 if frame["seq"] < self.seq:
                     self.faults.append(f"the view went back from {self.seq} to {frame['seq']}")
-                self.seq, self.view = frame["seq"], frame["view"]
+                self.seq, self.epoch, self.view = frame["seq"], frame["epoch"], frame["view"]
             case "update":
                 self.updates[frame["seq"]] = self.frames[-1]
                 self.came_at[frame["seq"]] = time.monotonic()
@@ -190,7 +192,7 @@ class Player:
             self.faults.append(f"number {update['seq']} came after {self.seq}")
         self.numbers.append(update["seq"])
         self.told[update["seq"]] = update
-        self.seq = update["seq"]
+        self.seq, self.epoch = update["seq"], update["epoch"]
         self.view = merged(self.view, update.get("patch", {}))
         self.events += update["events"]
 

@@ -1,8 +1,8 @@
-/** What goes over the wire, as docs/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
+/** What goes over the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Every refusal's code: docs/protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
+/** Every refusal's code: docs/reference/protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options"
   | "unauthenticated" | "token_expired" | "token_invalid"
@@ -48,7 +48,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: docs/protocol.md section 4. What is null on the server is absent. */
+/** What this user may see of a room: docs/reference/protocol.md section 4. What is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;
