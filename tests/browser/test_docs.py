@@ -21,7 +21,7 @@ from kit.stack import PATIENCE_S, Stack
 
 HERE = Path(__file__).parent
 CLIENT_PAGE = "docs/howto/client.md"
-CLIENT = ROOT / "edge" / "static" / "tavola.js"
+CLIENT = ROOT / "edge" / "static" / "client" / "tavola.js"
 NODE = shutil.which("node")
 ADDRESS = "127.0.0.1:8000"
 """What the examples call the server's."""

@@ -142,7 +142,7 @@ def test_somebody_with_another_issuers_token_is_known(
     claims = {"sub": "7d3f", "email": "ann@example.org", "iat": now, "exp": now + 600, "role": "authenticated"}
     named = {"iss": issuer["TAVOLA_TRUSTED_ISSUER"], "aud": issuer["TAVOLA_TRUSTED_AUDIENCE"]}
     token = jwt.encode({**claims, **named}, key, algorithm="ES256", headers={"kid": "1"})
-    shutil.copy(ROOT / "edge" / "static" / "tavola.js", tmp_path / "tavola.mjs")
+    shutil.copy(ROOT / "edge" / "static" / "client" / "tavola.js", tmp_path / "tavola.mjs")
     made, ours = "new Tavola({ token", f"new Tavola({{ url: {json.dumps(stack.urls[0])}, token"
     page = example(SUPABASE, "getSession")
     assert made in page

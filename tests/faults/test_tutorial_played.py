@@ -49,4 +49,3 @@ def test_bots_play_the_tutorials_game(checkout: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout)

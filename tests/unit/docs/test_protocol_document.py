@@ -82,7 +82,7 @@ def test_every_frame_of_a_client_has_its_row(kind: type[msgspec.Struct]) -> None
 
 def test_every_frame_of_the_server_is_told_of() -> None:
     source = "".join((FOLDER / "edge" / "ws" / name).read_text() for name in ("protocol.py", "frames.py"))
-    tags = set(re.findall(r'(?:tag=|"type": |"type":)"([a-z_]+)"', source))
+    tags = set(re.findall(r'(?:tag=|type=|"type": |"type":)"([a-z_]+)"', source))
     assert {"authenticated", "hydrated", "ack", "error", "closing"} <= tags
     assert tags <= NAMES
     assert {field.name for field in msgspec.structs.fields(Welcome)} <= NAMES
