@@ -226,7 +226,8 @@ async def test_members_come_back_as_they_were_written(database_url: str) -> None
         )
         await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
         members = msgspec.json.decode((await stored(database, room))["members"])
-        assert members["ann"] == [name, "approved", 5, True, False]
+        ann = {"display_name": name, "status": "approved", "changed_at": 5, "watching": True, "banned": False}
+        assert members["ann"] == ann
         gone = Records(players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}])
         await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
         assert "ann" not in msgspec.json.decode((await stored(database, room))["members"])
