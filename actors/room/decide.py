@@ -44,6 +44,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Wake,
 )
+from tavola.actors.wire.events import CHAT
 from tavola.games.base import Entropy, Refused
 from tavola.games.registry import GAMES
 
@@ -146,4 +147,4 @@ def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Ref
         return Refused("invalid_message", "There is nothing to say in that message.")
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
-    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent("chat", said),))
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(CHAT, said),))

@@ -11,6 +11,7 @@ from tavola.actors.room.hosting import HAND_IN_PROGRESS
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Approval, Decision, Room, RoomEvent, Visibility
 from tavola.actors.wire.commands import UpdateSettings
+from tavola.actors.wire.events import SETTINGS_CHANGED
 from tavola.actors.wire.names import clean
 from tavola.games.base import Entropy, Refused
 
@@ -60,5 +61,5 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
         max_spectators=info.max_spectators if asked.max_spectators is None else asked.max_spectators,
         options=options,
     )
-    event = RoomEvent("settings_changed", {"settings": msgspec.to_builtins(asked)})
+    event = RoomEvent(SETTINGS_CHANGED, {"settings": msgspec.to_builtins(asked)})
     return absorb(replace(room, info=changed), outcome, now, entropy, (event,))

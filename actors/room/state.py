@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.games.base import Round, SeatIndex
+from tavola.games.events import EventKind
 
 Standing = Literal["pending", "approved", "rejected", "kicked"]
 Role = Literal["guest", "approved", "spectator", "player"]
@@ -158,7 +159,7 @@ class RoomEvent(msgspec.Struct, frozen=True):
     With `only`, nobody but those users learns of it at all, wherever they are.
     """
 
-    kind: str
+    kind: EventKind
     fields: dict[str, Any] = {}
     private: dict[UserId, dict[str, Any]] = {}
     only: tuple[UserId, ...] | None = None
