@@ -6,13 +6,14 @@ arguments always give the same decision: that is what the log is replayed with.
 
 from __future__ import annotations
 
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
 from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
+    HOST_COMMANDS,
     Act,
     AdjustChips,
     AnyCommand,
@@ -23,7 +24,6 @@ from tavola.actors.wire.commands import (
     Disconnected,
     GiveUp,
     Halt,
-    HostCommand,
     Kick,
     Leave,
     LeaveSeat,
@@ -48,8 +48,6 @@ from tavola.actors.wire.events import CHAT
 from tavola.games.base import Entropy, Refused
 from tavola.games.registry import GAMES
 
-_HOST_COMMANDS = frozenset(get_args(HostCommand))
-
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
     """A new room, before its first update. Its host is admitted from the start."""
@@ -62,7 +60,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return Refused("room_closed", "This room is closed.")
-    if type(command) in _HOST_COMMANDS and sender.user != room.info.host:
+    if type(command) in HOST_COMMANDS and sender.user != room.info.host:
         return Refused("not_host", "Only the host may do that.")
     match command:
         case Act():

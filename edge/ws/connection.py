@@ -7,12 +7,12 @@ import math
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import NO_SERVER, STORAGE_AWAY
 from tavola.config.limits import SILENT_MS
@@ -57,7 +57,6 @@ OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
 TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", None, 1000)
 SLOW_DOWN = Refusal("rate_limited", "Too many messages.", None, 1000)
-_COMMANDS = frozenset(get_args(ClientCommand))
 ELSEWHERE = Refusal("forbidden", "The token that this socket came with is good for one room; sign in to go elsewhere.")
 OTHERS = Refusal("forbidden", "This socket belongs to another user.")
 
@@ -192,7 +191,7 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
-        if type(frame) in _COMMANDS and self._identity is not None and self._only is None:
+        if type(frame) in CLIENT_COMMANDS and self._identity is not None and self._only is None:
             self._command(cast(ClientCommand, frame))  # nearly all there is: without the questions below
             return
         match frame:
