@@ -12,8 +12,15 @@ import msgspec
 from msgspec import Meta
 
 from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, Round, SeatIndex
+from tavola.games.events import GAME_COMPLETE, GAME_STARTED, PLAYER_ACTION, EventSpec, EventTable
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+
+EVENTS: EventTable = {
+    GAME_STARTED: EventSpec(("number", "first"), section=4),
+    PLAYER_ACTION: EventSpec(("seat_index", "move", "cell", "automatic?"), section=4),
+    GAME_COMPLETE: EventSpec(("winner", "line"), section=4),
+}
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,9 +89,7 @@ class TicTacToe(Game[State, Options]):
         first = SeatIndex(state.number % 2)
         begun = State(seated=state.seated, number=state.number + 1, turn=first)
         facts: dict[str, Json] = {"number": begun.number, "first": first}
-        return Outcome(
-            begun, (Event("game_started", facts),), new_turn=True, rounds=(Round(begun.number, False, facts),)
-        )
+        return Outcome(begun, (Event(GAME_STARTED, facts),), new_turn=True, rounds=(Round(begun.number, False, facts),))
 
     def turn(self, state: State) -> SeatIndex | None:
         return state.turn
@@ -104,7 +109,7 @@ class TicTacToe(Game[State, Options]):
             return Refusal("illegal_move", "Mark one of the free cells.", {"choices": free(state)})
         board = state.board[:cell] + str(seat) + state.board[cell + 1 :]
         marked = msgspec.structs.replace(state, board=board, turn=SeatIndex(1 - seat))
-        event = Event("player_action", {"seat_index": seat, "move": "mark", "cell": cell})
+        event = Event(PLAYER_ACTION, {"seat_index": seat, "move": "mark", "cell": cell})
         mark = str(seat)
         line = next((line for line in LINES if mark == board[line[0]] == board[line[1]] == board[line[2]]), ())
         if line or "." not in board:
@@ -121,7 +126,7 @@ class TicTacToe(Game[State, Options]):
         result: dict[str, Json] = {"winner": winner, "line": list(line)}
         ended = msgspec.structs.replace(state, turn=None, line=line)
         record = Round(state.number, True, {**result, "board": state.board})
-        return Outcome(ended, (*events, Event("game_complete", result)), rounds=(record,), result=result)
+        return Outcome(ended, (*events, Event(GAME_COMPLETE, result)), rounds=(record,), result=result)
 
     # What is shown
 

@@ -13,7 +13,16 @@ from tavola.actors.room import clock
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Away, Decision, Nothing, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Connected, Disconnected, UserId
+from tavola.actors.wire.events import (
+    HOST_CHANGED,
+    PLAYER_AWAY,
+    PLAYER_DISCONNECTED,
+    PLAYER_RECONNECTED,
+    PLAYER_SAT_IN,
+    PLAYER_SAT_OUT,
+)
 from tavola.games.base import Entropy, Refusal, SeatIndex
+from tavola.games.events import EventKind
 
 
 def noted(room: Room, user: UserId) -> bool:
@@ -42,7 +51,7 @@ def deserted(room: Room, command: Disconnected, now: int) -> Decision | Nothing:
     if index is not None and room.table.seats[index].away is None:
         away = Away(now, now + command.disconnected_ms, now + command.freed_ms, turn_ms=command.turn_ms)
         room = _with_away(room, index, away, now)
-        events = (_about("player_away", index, user),)
+        events = (_about(PLAYER_AWAY, index, user),)
     table = replace(room.table, at=now)
     if user == room.info.host and table.host_gone_at is None and _present_heir(room) is not None:
         table = replace(table, host_gone_at=now + command.freed_ms)
@@ -60,11 +69,11 @@ def attended(room: Room, command: Connected, now: int, entropy: Entropy) -> Deci
     if index is None or (away := room.table.seats[index].away) is None:
         return Decision(replace(room, table=replace(room.table, at=now)), ())
     back = _with_away(room, index, None, now)
-    events: tuple[RoomEvent, ...] = (_about("player_reconnected", index, user),)
+    events: tuple[RoomEvent, ...] = (_about(PLAYER_RECONNECTED, index, user),)
     if away.sat_out:
         outcome = game_of(room).sit_in(back.table.game, back.info.options, index)
         if not isinstance(outcome, Refusal):
-            events += (_about("player_sat_in", index, user),)
+            events += (_about(PLAYER_SAT_IN, index, user),)
             return absorb(back, outcome, now, entropy, events)
     return Decision(back, events)
 
@@ -75,7 +84,7 @@ def pass_on(room: Room, now: int) -> Decision:
     heir = _present_heir(room)
     passed = room.hosted_by(heir or room.info.host)
     passed = replace(passed, table=replace(passed.table, at=now))
-    return Decision(passed, (RoomEvent("host_changed", {"user_id": heir}),) if heir else ())
+    return Decision(passed, (RoomEvent(HOST_CHANGED, {"user_id": heir}),) if heir else ())
 
 
 def _present_heir(room: Room) -> UserId | None:
@@ -107,7 +116,7 @@ def given_up(room: Room, now: int) -> Decision | Nothing:
     index, seat, away = found
     if away.step == "away":
         gone = _with_away(room, index, replace(away, step="disconnected"), now)
-        return Decision(gone, (_about("player_disconnected", index, seat.user),))
+        return Decision(gone, (_about(PLAYER_DISCONNECTED, index, seat.user),))
     return Decision(_with_away(room, index, replace(away, step="leaving"), now), ())
 
 
@@ -120,12 +129,12 @@ def _first_overdue(room: Room, now: int) -> tuple[SeatIndex, Seat, Away] | None:
 
 def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, entropy: Entropy) -> Decision:
     game, info = game_of(room), room.info
-    events: tuple[RoomEvent, ...] = (_about("player_disconnected", index, seat.user),)
+    events: tuple[RoomEvent, ...] = (_about(PLAYER_DISCONNECTED, index, seat.user),)
     outcome = game.sit_out(room.table.game, info.options, index)
     if isinstance(outcome, Refusal):
         return Decision(_with_away(room, index, replace(away, step="disconnected"), now), events)
     gone = _with_away(room, index, replace(away, step="disconnected", sat_out=True), now)
-    return absorb(gone, outcome, now, entropy, (*events, _about("player_sat_out", index, seat.user)))
+    return absorb(gone, outcome, now, entropy, (*events, _about(PLAYER_SAT_OUT, index, seat.user)))
 
 
 def _free(room: Room, index: SeatIndex, away: Away, now: int, entropy: Entropy) -> Decision:
@@ -143,5 +152,5 @@ def _with_away(room: Room, index: SeatIndex, away: Away | None, now: int) -> Roo
     return replace(room, table=replace(room.table, at=now, seats=seats))
 
 
-def _about(kind: str, index: SeatIndex, user: UserId) -> RoomEvent:
+def _about(kind: EventKind, index: SeatIndex, user: UserId) -> RoomEvent:
     return RoomEvent(kind, {"seat_index": index, "user_id": user})

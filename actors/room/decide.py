@@ -6,13 +6,14 @@ arguments always give the same decision: that is what the log is replayed with.
 
 from __future__ import annotations
 
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
 from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
+    HOST_COMMANDS,
     Act,
     AdjustChips,
     AnyCommand,
@@ -23,7 +24,6 @@ from tavola.actors.wire.commands import (
     Disconnected,
     GiveUp,
     Halt,
-    HostCommand,
     Kick,
     Leave,
     LeaveSeat,
@@ -44,11 +44,10 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Wake,
 )
+from tavola.actors.wire.events import CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
-
-_HOST_COMMANDS = frozenset(get_args(HostCommand))
 
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
@@ -62,7 +61,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return ROOM_CLOSED
-    if type(command) in _HOST_COMMANDS and sender.user != room.info.host:
+    if type(command) in HOST_COMMANDS and sender.user != room.info.host:
         return NOT_HOST
     match command:
         case Act():
@@ -147,4 +146,4 @@ def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Ref
         return Refusal("invalid_message", "There is nothing to say in that message.")
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
-    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent("chat", said),))
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(CHAT, said),))

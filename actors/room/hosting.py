@@ -14,6 +14,14 @@ from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn
 from tavola.actors.room.sitting import chips_after, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
 from tavola.actors.wire.commands import AdjustChips, Kick, TransferHost, UserId
+from tavola.actors.wire.events import (
+    CHIPS_ADJUSTED,
+    HOST_CHANGED,
+    PLAYER_KICKED,
+    ROOM_CLOSED,
+    ROOM_PAUSED,
+    ROOM_RESUMED,
+)
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NOBODY, PAUSED
 from tavola.games.base import Entropy, Refusal
 
@@ -36,7 +44,7 @@ def halt(room: Room, now: int) -> Decision | Nothing:
 
 def _paused(room: Room, now: int, why: dict[str, Any]) -> Decision:
     paused = replace(room, info=replace(room.info, status="paused"), table=replace(room.table, at=now, paused_at=now))
-    return Decision(paused, (RoomEvent("room_paused", why),))
+    return Decision(paused, (RoomEvent(ROOM_PAUSED, why),))
 
 
 def resume(room: Room, now: int) -> Decision | Refusal:
@@ -56,7 +64,7 @@ def resume(room: Room, now: int) -> Decision | Refusal:
         advance_at += now - max(paused_at, began)
     resumed = replace(table, at=now, paused_at=None, seats=seats, turn=turn, advance_at=advance_at)
     room = replace(room, info=replace(room.info, status=status_at(turn, advance_at, None)), table=resumed)
-    events: tuple[RoomEvent, ...] = (RoomEvent("room_resumed", {"user_id": room.info.host}),)
+    events: tuple[RoomEvent, ...] = (RoomEvent(ROOM_RESUMED, {"user_id": room.info.host}),)
     if (going := clock.running(room)) is not None:
         events += (turn_started(going),)
     return Decision(room, events)
@@ -74,7 +82,7 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
     gone = Member(member.name, "kicked", now, banned=command.ban)
     room = replace(room, members={**room.members, user: gone}, table=replace(room.table, at=now))
     inside = member.standing == "approved"
-    event = RoomEvent("player_kicked", {"user_id": user, "ban": command.ban})
+    event = RoomEvent(PLAYER_KICKED, {"user_id": user, "ban": command.ban})
     if not inside:
         event = replace(event, only=(room.info.host, user))
     if seat is None:
@@ -100,7 +108,7 @@ def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -
     fields["chips"] = chips_after(room, outcome, index)
     if command.reason:
         fields["reason"] = command.reason
-    return absorb(touched(room), outcome, now, entropy, (RoomEvent("chips_adjusted", fields),))
+    return absorb(touched(room), outcome, now, entropy, (RoomEvent(CHIPS_ADJUSTED, fields),))
 
 
 def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Refusal:
@@ -110,9 +118,7 @@ def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Ref
     if user == room.info.host:
         return Decision(replace(room, table=replace(room.table, at=now)), ())
     passed = room.hosted_by(user)
-    return Decision(
-        replace(passed, table=replace(passed.table, at=now)), (RoomEvent("host_changed", {"user_id": user}),)
-    )
+    return Decision(replace(passed, table=replace(passed.table, at=now)), (RoomEvent(HOST_CHANGED, {"user_id": user}),))
 
 
 def close_room(room: Room, now: int) -> Decision | Refusal:
@@ -123,4 +129,4 @@ def close_room(room: Room, now: int) -> Decision | Refusal:
     result = {"closed": True} if table.running else None
     closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False)
     room = replace(room, info=replace(room.info, status="closed"), table=closed)
-    return Decision(room, (RoomEvent("room_closed", {"user_id": room.info.host}),), result=result)
+    return Decision(room, (RoomEvent(ROOM_CLOSED, {"user_id": room.info.host}),), result=result)

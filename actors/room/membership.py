@@ -8,10 +8,21 @@ from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
+from tavola.actors.wire.events import (
+    HOST_CHANGED,
+    PLAYER_APPROVED,
+    PLAYER_JOIN_REQUESTED,
+    PLAYER_LEFT,
+    PLAYER_REJECTED,
+    PLAYER_SEATED,
+    SPECTATOR_JOINED,
+    SPECTATOR_LEFT,
+)
 from tavola.actors.wire.given import NOTHING_GIVEN, Admission, Given, JoinStatus, SeatGrant, WatchGrant
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
+from tavola.games.events import EventKind
 
 PENDING_LIMIT = 50
 """Requests that may wait for the host at once: all of them are in his view."""
@@ -41,16 +52,16 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
     if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
         return Refusal("room_full", "This room knows as many people as it can.")
     if room.info.approval == "auto" or not room.info.host:
-        events: tuple[RoomEvent, ...] = (_about("player_approved", room, sender.user, display_name=name),)
+        events: tuple[RoomEvent, ...] = (_about(PLAYER_APPROVED, room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
         if not room.info.host:
             room = room.hosted_by(sender.user)
-            events += (RoomEvent("host_changed", {"user_id": sender.user}),)
+            events += (RoomEvent(HOST_CHANGED, {"user_id": sender.user}),)
         granted = grant(sender.user, "approved", None, entropy)
         return _granted(_changed(room, now, events), granted, Admission(granted.id))
     if sum(other.standing == "pending" for other in room.members.values()) >= PENDING_LIMIT:
         return Refusal("room_full", "Too many are waiting to be let in.", retry_after_ms=ASK_AGAIN_MS)
-    asked = _about("player_join_requested", room, sender.user, display_name=name)
+    asked = _about(PLAYER_JOIN_REQUESTED, room, sender.user, display_name=name)
     room = _with_member(room, sender.user, Member(name, "pending", now))
     return _changed(room, now, (asked,), JoinStatus("pending"))
 
@@ -63,9 +74,9 @@ def answer(room: Room, command: Approve | Reject, now: int, entropy: Entropy) ->
         return Refusal("user_not_found", "That user has no request pending.")
     if isinstance(command, Reject):
         said_no = _with_member(room, user, Member(member.name, "rejected", now))
-        return _changed(said_no, now, (_about("player_rejected", room, user, display_name=member.name),))
+        return _changed(said_no, now, (_about(PLAYER_REJECTED, room, user, display_name=member.name),))
     admitted = _with_member(room, user, Member(member.name, "approved", now))
-    decision = _changed(admitted, now, (_about("player_approved", room, user, display_name=member.name),))
+    decision = _changed(admitted, now, (_about(PLAYER_APPROVED, room, user, display_name=member.name),))
     return replace(decision, grants=(grant(user, "approved", None, entropy),))
 
 
@@ -88,12 +99,12 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     room = _with_member(room, sender.user, Member(name, "approved", now))
     seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
     events: tuple[RoomEvent, ...] = (
-        RoomEvent("player_seated", {"seat_index": index, "user_id": sender.user, "display_name": name}),
+        RoomEvent(PLAYER_SEATED, {"seat_index": index, "user_id": sender.user, "display_name": name}),
     )
     if not room.info.host:
         room = room.hosted_by(sender.user)
         table = room.table
-        events += (RoomEvent("host_changed", {"user_id": sender.user}),)
+        events += (RoomEvent(HOST_CHANGED, {"user_id": sender.user}),)
     room = replace(room, table=replace(table, seats={**table.seats, index: seat}))
     granted = grant(sender.user, "player", index, entropy)
     return _granted(absorb(room, outcome, now, entropy, events), granted, SeatGrant(index, granted.id))
@@ -122,7 +133,7 @@ def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: E
         return Refusal("room_full", "No more spectators are admitted.")
     name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
-    joined = RoomEvent("spectator_joined", {"user_id": sender.user, "display_name": name})
+    joined = RoomEvent(SPECTATOR_JOINED, {"user_id": sender.user, "display_name": name})
     granted = grant(sender.user, "spectator", None, entropy)
     return _granted(_changed(room, now, (joined,)), granted, WatchGrant(granted.id))
 
@@ -131,7 +142,7 @@ def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refusal:
     if room.role_of(sender.user) != "spectator":
         return Refusal("forbidden", "You are not watching this room.")
     room = _with_member(room, sender.user, Member(room.members[sender.user].name, "approved", now))
-    return _changed(room, now, (RoomEvent("spectator_left", {"user_id": sender.user}),))
+    return _changed(room, now, (RoomEvent(SPECTATOR_LEFT, {"user_id": sender.user}),))
 
 
 def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -147,8 +158,8 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
     events: tuple[RoomEvent, ...] = ()
     if sender.user == room.info.host:
         room = room.hosted_by(heir(room, without=sender.user))
-        events = (RoomEvent("host_changed", {"user_id": room.info.host or None}),)
-    left = RoomEvent("player_left", {"user_id": sender.user})
+        events = (RoomEvent(HOST_CHANGED, {"user_id": room.info.host or None}),)
+    left = RoomEvent(PLAYER_LEFT, {"user_id": sender.user})
     if member.standing == "pending":
         left = replace(left, only=(room.info.host, sender.user))
     events += (left,)
@@ -188,7 +199,7 @@ def _with_member(room: Room, user: UserId, member: Member) -> Room:
     return replace(room, members={**room.members, user: member})
 
 
-def _about(kind: str, room: Room, user: UserId, **fields: str) -> RoomEvent:
+def _about(kind: EventKind, room: Room, user: UserId, **fields: str) -> RoomEvent:
     """Only the host and the user himself learn of it."""
     return RoomEvent(kind, {"user_id": user, **fields}, only=(room.info.host, user))
 

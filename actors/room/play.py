@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from tavola.actors.room import clock
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
+from tavola.actors.wire.events import ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
 from tavola.actors.wire.given import NOTHING_GIVEN
 from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
 from tavola.games.base import Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
+from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
 
 AnyGame = Game[Any, Any]
@@ -87,7 +89,7 @@ def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing
     gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
     rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
     outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
-    voided = RoomEvent("round_voided", {"number": table.hand, "reason": GAME_ERROR})
+    voided = RoomEvent(ROUND_VOIDED, {"number": table.hand, "reason": GAME_ERROR})
     return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
 
 
@@ -163,7 +165,7 @@ def _absorb_once(
         freed = {"seat_index": index, "user_id": seat.user}
         if (chips := outcome.carried.get(index)) is not None:
             freed["chips"] = chips
-        events.append(RoomEvent("seat_freed", freed))
+        events.append(RoomEvent(SEAT_FREED, freed))
         members, unseated = _unseated(members, seat, now, info.max_spectators)
         events += unseated
     running = table.running and outcome.result is None
@@ -208,7 +210,7 @@ def _unseated(
     if sum(other.watching for other in members.values()) >= most:
         return members, ()
     watching = replace(member, at=now, watching=True)
-    joined = RoomEvent("spectator_joined", {"user_id": seat.user, "display_name": member.name})
+    joined = RoomEvent(SPECTATOR_JOINED, {"user_id": seat.user, "display_name": member.name})
     return {**members, seat.user: watching}, (joined,)
 
 
@@ -226,12 +228,12 @@ def turn_started(turn: Turn) -> RoomEvent:
         "deadline_ms": turn.deadline_ms,
         "timebank_ms": turn.timebank_ms,
     }
-    return RoomEvent("turn_started", fields)
+    return RoomEvent(TURN_STARTED, fields)
 
 
 def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> RoomEvent:
     private = {seats[index].user: fields for index, fields in event.private.items() if index in seats}
-    return RoomEvent(event.kind, event.fields, private)
+    return RoomEvent(EventKind(event.kind), event.fields, private)
 
 
 def _automatic(event: GameEvent, seat: SeatIndex) -> GameEvent:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import CommonSettings, Decision, Room, RoomEvent
 from tavola.actors.wire.commands import Name, UpdateSettings
+from tavola.actors.wire.events import SETTINGS_CHANGED
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS
 from tavola.games.base import Entropy, Refusal
@@ -61,5 +62,5 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
     changed = replace(info, name=name, options=options, **given)
     if (wrong := changed.wrong()) is not None:
         return Refusal("invalid_options", wrong)
-    event = RoomEvent("settings_changed", {"settings": msgspec.to_builtins(asked)})
+    event = RoomEvent(SETTINGS_CHANGED, {"settings": msgspec.to_builtins(asked)})
     return absorb(replace(room, info=changed), outcome, now, entropy, (event,))

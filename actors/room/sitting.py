@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Room, RoomEvent
 from tavola.actors.wire.commands import Rebuy, Sender
+from tavola.actors.wire.events import CHIPS_ADDED, PLAYER_SAT_IN, PLAYER_SAT_OUT
 from tavola.actors.wire.refusals import NOT_SEATED
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 
@@ -18,9 +19,7 @@ def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision 
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).sit_out(room.table.game, room.info.options, index)
-    return _told(
-        room, outcome, RoomEvent("player_sat_out", {"seat_index": index, "user_id": sender.user}), now, entropy
-    )
+    return _told(room, outcome, RoomEvent(PLAYER_SAT_OUT, {"seat_index": index, "user_id": sender.user}), now, entropy)
 
 
 def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -28,7 +27,7 @@ def sit_in(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision |
     if index is None:
         return NOT_SEATED
     outcome = game_of(room).sit_in(room.table.game, room.info.options, index)
-    return _told(room, outcome, RoomEvent("player_sat_in", {"seat_index": index, "user_id": sender.user}), now, entropy)
+    return _told(room, outcome, RoomEvent(PLAYER_SAT_IN, {"seat_index": index, "user_id": sender.user}), now, entropy)
 
 
 def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -40,7 +39,7 @@ def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": sender.user, "amount": command.amount}
     fields["chips"] = chips_after(room, outcome, index)
-    return _told(room, outcome, RoomEvent("chips_added", fields), now, entropy)
+    return _told(room, outcome, RoomEvent(CHIPS_ADDED, fields), now, entropy)
 
 
 def chips_after(room: Room, outcome: Outcome[Any], index: SeatIndex) -> int:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
 from tavola.games.base import Round, SeatIndex
+from tavola.games.events import EventKind
 
 Standing = Literal["pending", "approved", "rejected", "kicked"]
 Role = Literal["guest", "approved", "spectator", "player"]
@@ -185,7 +186,7 @@ class RoomEvent(msgspec.Struct, frozen=True):
     With `only`, nobody but those users learns of it at all, wherever they are.
     """
 
-    kind: str
+    kind: EventKind
     fields: dict[str, Any] = {}
     private: dict[UserId, dict[str, Any]] = {}
     only: tuple[UserId, ...] | None = None

@@ -7,7 +7,7 @@ docs/reference/protocol.md; the type checker names every other place that must k
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NewType, get_args
 
 import msgspec
 
@@ -202,6 +202,15 @@ ClientCommand = (
 
 HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
 """What only the host may send."""
+
+
+def _named(union: Any) -> dict[type[Command], str]:
+    return {kind: kind.__struct_config__.tag for kind in get_args(union)}
+
+
+CLIENT_COMMANDS = _named(ClientCommand)
+"""Each command of a client's → its name on the wire. Whoever needs the list of commands takes it from here."""
+HOST_COMMANDS = _named(HostCommand)
 
 AnyCommand = ClientCommand | Connected | Disconnected | Wake | GiveUp | Halt | Recover
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
 from tavola.actors.wire.commands import (
+    CLIENT_COMMANDS,
+    HOST_COMMANDS,
     Act,
     AdjustChips,
     Approve,
     ClientCommand,
     CloseRoom,
-    HostCommand,
     Id,
     LeaveSeat,
     Rebuy,
@@ -200,13 +201,13 @@ def command_of(kind: type[Any], call: Call) -> ClientCommand | Refusal:
 
 
 def endpoints(services: Services) -> list[Endpoint]:
-    return [_endpoint(services, kind) for kind in get_args(ClientCommand)]
+    return [_endpoint(services, kind) for kind in CLIENT_COMMANDS]
 
 
 def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
     way = way_of(kind)
     refusals = {"room_closed", "corrupted_state", "forbidden", "id_reused", *way.refusals}
-    if kind in get_args(HostCommand):
+    if kind in HOST_COMMANDS:
         refusals.add("not_host")
     return Endpoint(
         way.method,

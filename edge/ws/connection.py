@@ -7,12 +7,12 @@ import math
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import Act, ClientCommand, RoomId, Sender, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -65,7 +65,6 @@ FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
-_COMMANDS = frozenset(get_args(ClientCommand))
 
 
 class Transport(Protocol):
@@ -198,7 +197,7 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
-        if type(frame) in _COMMANDS and self._identity is not None and self._only is None:
+        if type(frame) in CLIENT_COMMANDS and self._identity is not None and self._only is None:
             self._command(cast(ClientCommand, frame))  # nearly all there is: without the questions below
             return
         match frame:

@@ -22,7 +22,9 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, SeatIndex
+from tavola.games.events import PLAYER_ACTION, PLAYER_LEAVING
 from tavola.games.holdem.button import next_places
+from tavola.games.holdem.events import CARDS_SHOWN
 from tavola.games.holdem.play import act, call_off, start
 from tavola.games.holdem.rules import MISSED_BIG_BLIND
 from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
@@ -87,7 +89,7 @@ class Holdem(Game[HoldemTable, Options]):
             rest = _with_seats(state, [s for s in state.seats if s is not taken])
             return Outcome(rest, vacated=(seat,), carried={seat: _chips_behind(state, taken)})
         going = _with_seat(state, replace(taken, leaving=True))
-        leaving = Event("player_leaving", {"seat_index": seat})
+        leaving = Event(PLAYER_LEAVING, {"seat_index": seat})
         if self.turn(state) != seat:
             return Outcome(going, (leaving,))
         outcome = act(going, hand, "f", automatic=True)
@@ -287,11 +289,11 @@ def _expose(state: HoldemTable, index: SeatIndex, name: str) -> Outcome[HoldemTa
     ending = hand.ending
     if name == "show":
         ending = replace(ending, shown=(*ending.shown, index))
-        event = Event("cards_shown", {"seat_index": index, "hole_cards": hand.hole_cards(index)})
+        event = Event(CARDS_SHOWN, {"seat_index": index, "hole_cards": hand.hole_cards(index)})
     else:
         ending = replace(ending, holding=tuple(seat for seat in ending.holding if seat != index))
         seat = state.seat(index)
         chips = 0 if seat is None else seat.chips
         fields = {"seat_index": index, "move": "muck", "amount": 0, "chips": chips, "pot": 0}
-        event = Event("player_action", fields)
+        event = Event(PLAYER_ACTION, fields)
     return Outcome(HoldemTable(state.seats, state.number, replace(hand, ending=ending)), (event,))

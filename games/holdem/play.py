@@ -12,8 +12,18 @@ from pokerkit import AntePosting, BlindOrStraddlePosting
 
 from tavola.games.base import Entropy, Event, Json, Outcome, Round, SeatIndex
 from tavola.games.cards import commit, deal
+from tavola.games.events import PLAYER_ACTION
 from tavola.games.holdem.betting import Acted, Betting
 from tavola.games.holdem.button import Places, owes_after
+from tavola.games.holdem.events import (
+    BLINDS_POSTED,
+    CARDS_SHOWN,
+    HAND_COMPLETE,
+    HAND_STARTED,
+    HOLE_CARDS_DEALT,
+    POT_DISTRIBUTED,
+    STREET_ADVANCED,
+)
 from tavola.games.holdem.rules import BOARD_SIZES, Dealt
 from tavola.games.holdem.state import Ending, Hand, HoldemTable, Options
 
@@ -49,10 +59,10 @@ def start(table: HoldemTable, options: Options, places: Places, entropy: Entropy
         "commitment": hand.commitment.hex(),
     }
     events = [
-        Event("hand_started", facts),
-        Event("blinds_posted", {"posts": _posts(hand, betting)}),
+        Event(HAND_STARTED, facts),
+        Event(BLINDS_POSTED, {"posts": _posts(hand, betting)}),
         Event(
-            "hole_cards_dealt",
+            HOLE_CARDS_DEALT,
             {"seats": list(players)},
             {seat: {"hole_cards": hand.hole_cards(seat)} for seat in players},
         ),
@@ -91,7 +101,7 @@ def _close(
 ) -> Outcome[HoldemTable]:
     pots = _pots(hand, betting)
     returned = [{"seat_index": hand.players[player], "amount": amount} for player, amount in betting.returned]
-    events.append(Event("pot_distributed", {"pots": pots, **({"returned": returned} if returned else {})}))
+    events.append(Event(POT_DISTRIBUTED, {"pots": pots, **({"returned": returned} if returned else {})}))
     won: dict[SeatIndex, int] = {}
     for pot in pots:
         for winner in pot["winners"]:
@@ -99,12 +109,12 @@ def _close(
     board = hand.board(betting.board_size)
     winners = [{"seat_index": seat, "amount": amount} for seat, amount in won.items()]
     result: dict[str, Json] = {"number": table.number, "board": board, "winners": winners}
-    events.append(Event("hand_complete", result))
+    events.append(Event(HAND_COMPLETE, result))
 
     players = hand.players
     ending = Ending(
         holding=tuple(seat for seat, move in zip(players, betting.last_moves, strict=True) if move != "fold"),
-        shown=tuple(event.fields["seat_index"] for event in events if event.kind == "cards_shown"),
+        shown=tuple(event.fields["seat_index"] for event in events if event.kind == CARDS_SHOWN),
         last_moves=tuple(betting.last_moves),
     )
     cards = hand.cards[: 4 * len(players) + 2 * len(board)]
@@ -152,7 +162,7 @@ def _acted(hand: Hand, acted: Acted, automatic: bool) -> Event:
     }
     if automatic:
         fields["automatic"] = True
-    return Event("player_action", fields)
+    return Event(PLAYER_ACTION, fields)
 
 
 def _describe(hand: Hand, betting: Betting, events: list[Event]) -> None:
@@ -160,10 +170,10 @@ def _describe(hand: Hand, betting: Betting, events: list[Event]) -> None:
     for fact in betting.happened:
         if isinstance(fact, Dealt):
             phase = PHASES[BOARD_SIZES.index(fact.size)]
-            events.append(Event("street_advanced", {"phase": phase, "board": hand.board(fact.size)}))
+            events.append(Event(STREET_ADVANCED, {"phase": phase, "board": hand.board(fact.size)}))
         else:
             seat = hand.players[fact.player]
-            events.append(Event("cards_shown", {"seat_index": seat, "hole_cards": hand.hole_cards(seat)}))
+            events.append(Event(CARDS_SHOWN, {"seat_index": seat, "hole_cards": hand.hole_cards(seat)}))
 
 
 def _posts(hand: Hand, betting: Betting) -> list[dict[str, Json]]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import msgspec
@@ -14,14 +15,22 @@ from msgspec.structs import replace
 
 from kit.rooms import ROOM, Live, info
 from tavola.actors.room.view import whole
-from tavola.actors.wire.commands import STATUS, ClientCommand, RequestJoin, UserId
+from tavola.actors.wire import events
+from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, RequestJoin, UserId
 from tavola.edge.ws.protocol import ClientFrame, Welcome
+from tavola.games import events as game_events
+from tavola.games import tictactoe
+from tavola.games.events import EventKind, EventSpec
+from tavola.games.holdem import events as holdem_events
 
 FOLDER = Path(__file__).parents[3]
 TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
 REFUSING, TELLING = {"Refusal"}, {"Event", "RoomEvent", "_about"}
+TABLES = {"actors": events.EVENTS, "holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS}
+"""Every kind of event, by its teller."""
+STORY = (FOLDER / "edge" / "static" / "app" / "story.js").read_text()
 OF_PATHS = "not_found"
 """The code of a path that there is not: no command's, so not in `STATUS`."""
 
@@ -63,10 +72,38 @@ def test_no_code_is_said_that_is_none() -> None:
     assert OF_PATHS in NAMES
 
 
-def test_every_event_is_told_of() -> None:
-    kinds = said(("actors", "games"), TELLING)
-    assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds.keys(), "they are found"
-    assert {kind: file for kind, file in kinds.items() if kind not in NAMES} == {}
+def rows() -> list[tuple[EventKind, EventSpec]]:
+    return [row for table in TABLES.values() for row in table.items()]
+
+
+def test_no_event_is_told_by_an_open_string() -> None:
+    assert said(("actors", "games"), TELLING) == {}
+    kinds = {kind for kind, _ in rows()}
+    named = set().union(*map(_kinds_named, (events, holdem_events, game_events)))
+    assert kinds == named
+    assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds
+
+
+def test_every_event_is_told_of_in_its_section() -> None:
+    """By its name, and each of its fields, somewhere in it."""
+    for kind, spec in rows():
+        section = next(each for each in SECTIONS if each.startswith(f"{spec.section}. "))
+        assert f"`{kind}`" in section
+        fields = {name.removesuffix("?") for name in (*spec.fields, *spec.private)}
+        assert {name for name in fields if not re.search(rf"`{name}\??`", section)} == set(), kind
+
+
+def test_no_event_is_told_of_that_is_none() -> None:
+    table = TEXT.partition("| event `kind` |")[2].partition("\n\n")[0]
+    told = {kind for row in table.splitlines()[2:] for kind in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert told == {kind for kind, spec in rows() if spec.section == 2}
+
+
+def test_the_pages_show_what_the_table_says() -> None:
+    history, _, chat = STORY.partition("export function talk")
+    tell = history[history.index("export function tell") : history.index("function distributed")]
+    assert set(re.findall(r'case "(\w+)":', tell)) == {kind for kind, spec in rows() if spec.shown == "history"}
+    assert set(re.findall(r'kind === "(\w+)"', chat)) == {kind for kind, spec in rows() if spec.shown == "chat"}
 
 
 @pytest.mark.parametrize("kind", get_args(ClientFrame), ids=lambda kind: str(kind.__struct_config__.tag))
@@ -74,7 +111,7 @@ def test_every_frame_of_a_client_has_its_row(kind: type[msgspec.Struct]) -> None
     tag = kind.__struct_config__.tag
     row = next(line for line in TEXT.splitlines() if line.startswith("|") and f"`{tag}`" in line.split("|")[1])
     own = [field for field in msgspec.structs.fields(kind) if field.name not in ("id", "room", "arguments")]
-    if kind not in get_args(ClientCommand):
+    if kind not in CLIENT_COMMANDS:
         own += [field for field in msgspec.structs.fields(kind) if field.name == "room"]
     asked = {field.encode_name for field in own}
     assert asked <= set(re.findall(r"`([a-z_]+)\??`", row))
@@ -109,6 +146,13 @@ def test_every_field_of_a_view_is_told_of(game: str) -> None:
     keys = set().union(*(_keys(whole(live.room, UserId(user))) for user in ("host", "ann", "guest")))
     assert {"request", "pending_requests", "turn", "legal", "host_controls"} <= keys
     assert keys - set(live.room.info.options.__struct_fields__) <= told
+
+
+def _kinds_named(module: ModuleType) -> set[str]:
+    """What the module's own constants of kinds are called on the wire."""
+    tree = ast.parse(Path(module.__file__ or "").read_text())
+    calls = (node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
+    return {ast.literal_eval(call.args[0]) for call in calls if getattr(call.func, "id", "") == "EventKind"}
 
 
 def _keys(value: object) -> set[str]:

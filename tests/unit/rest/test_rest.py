@@ -7,13 +7,13 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from tavola.actors.wire.commands import STATUS, ClientCommand
+from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS
 from tavola.edge.rest import rooms_api
 from tavola.edge.rest.rest import Endpoint
 from tavola.edge.rest.rooms_api import ROOM, WAYS, body_of
 from tavola.edge.ws import frames, protocol
 
-COMMANDS = get_args(ClientCommand)
+COMMANDS = tuple(CLIENT_COMMANDS)
 
 
 def endpoints() -> list[Endpoint]:

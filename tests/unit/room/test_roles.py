@@ -10,10 +10,10 @@ from kit.roles import FIELDS, OK, VERDICTS, WHO, Who
 from kit.rooms import HOST, ROOM, Live, info
 from kit.stories import accepted, asks
 from tavola.actors.room.state import Decision
-from tavola.actors.wire.commands import Approve, ClientCommand, Kick, Reject, Spectate
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Approve, Kick, Reject, Spectate
 from tavola.games.base import Refusal
 
-COMMANDS = ClientCommand.__args__
+COMMANDS = tuple(CLIENT_COMMANDS)
 
 
 @pytest.fixture(scope="module")

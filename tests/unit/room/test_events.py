@@ -1,0 +1,40 @@
+"""What a room tells, in random lives of it, is what the tables of events say: no other kind, field or audience."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kit.room_script import Script, opened, steps
+from kit.rooms import info
+from tavola.actors.room.state import Decision, RoomEvent
+from tavola.actors.wire import events
+from tavola.games import tictactoe
+from tavola.games.events import EventSpec, EventTable
+from tavola.games.holdem import events as holdem_events
+
+TABLES: dict[str, EventTable] = {"holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS}
+LIVES = 40
+
+
+@pytest.mark.parametrize("game", TABLES)
+def test_events_are_those_of_the_table(game: str) -> None:
+    table, seen = {**events.EVENTS, **TABLES[game]}, set()
+    for seed in range(LIVES):
+        happens = random.Random(seed).randbytes(200)
+        script = Script(info(game, approval=("host", "auto")[seed % 2]), 4, happens)
+        for step in steps(script, opened(script)):
+            for event in step.verdict.events if isinstance(step.verdict, Decision) else ():
+                seen.add(event.kind)
+                _check(event, table[event.kind])
+    assert TABLES[game].keys() <= seen
+    # A round is voided by a mistake of the game's; grace is over after longer than a script lasts.
+    assert len(events.EVENTS.keys() - seen) <= 6, events.EVENTS.keys() - seen
+
+
+def _check(event: RoomEvent, spec: EventSpec) -> None:
+    assert spec.admits(set(event.fields)), event
+    assert all(fields.keys() == set(spec.private) for fields in event.private.values()), event
+    audiences = {"inside": {False}, "concerned": {True}, "inside or concerned": {False, True}}
+    assert (event.only is not None) in audiences[spec.told], event
