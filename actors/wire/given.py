@@ -54,6 +54,8 @@ class GivenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     unchanged: bool = False
 
     def read(self) -> Given:
+        if self == NO_RECORD:  # as of most commands; found out faster so
+            return NOTHING_GIVEN
         match self:
             case GivenRecord(status=None, seat_index=None, grant=None):
                 return NOTHING_GIVEN

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from tavola.actors.wire.commands import RoomId, UserId
-from tavola.actors.wire.given import Given, SeatGrant
+from tavola.actors.wire.given import Given, NothingGiven, SeatGrant
 from tavola.edge.identity.reconnection import Membership
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
-from tavola.edge.identity.told import Told
+from tavola.edge.identity.told import NOTHING_TOLD, Told
 
 RENEW_MS = SEAT_LIFE_S * 1000 // 2
 """A seat token that was given so long ago is given anew with the next heartbeat."""
@@ -39,6 +39,8 @@ class IssuedTokens:
 
     def answer(self, room: RoomId, user: UserId, given: Given) -> Told:
         """What an `ack` tells of what a command gave."""
+        if isinstance(given, NothingGiven):
+            return NOTHING_TOLD
         told = self._tokens.told(room, user, given, self._now())
         if told.rejoin_token:
             self._rooms.add(room)

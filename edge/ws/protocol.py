@@ -199,6 +199,8 @@ class _Ack(Told, frozen=True, kw_only=True, omit_defaults=True):
 
 def ack(id: str, room: str, seq: int, told: Told = NOTHING_TOLD, *, unchanged: bool = False) -> bytes:
     """`unchanged`: the command found everything as it wants it."""
+    if told is NOTHING_TOLD and not unchanged:  # as of most commands
+        return _encode({"type": "ack", "id": id, "room": room, "seq": seq})
     return _encode(
         _Ack(
             status=told.status,

@@ -44,7 +44,8 @@ def in_host(host: Any) -> None:
             pending = entry.pending
             name, message = pending.loaded.room.info.name, update.encode(entry.update)
             if name == name_of("acknowledged before committed"):
-                answer(pending.replies, host.Committed(entry.update.seq, entry.decision.give, message))
+                given = host.record_of(entry.decision.give)
+                answer(pending.replies, host.Committed(entry.update.seq, given, message))
                 pending.replies.clear()
             elif name == name_of("published before committed"):
                 self._publisher.publish(pending.loaded.id, entry.update.epoch, entry.update.seq, message)
