@@ -15,14 +15,14 @@ from msgspec.structs import replace
 
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
+from tavola.actors.wire.view import Approval as Approval
+from tavola.actors.wire.view import Role as Role
+from tavola.actors.wire.view import Status as Status
+from tavola.actors.wire.view import Visibility as Visibility
 from tavola.games.base import Round, SeatIndex
 from tavola.games.events import EventKind
 
 Standing = Literal["pending", "approved", "rejected", "kicked"]
-Role = Literal["guest", "approved", "spectator", "player"]
-Status = Literal["open", "playing", "paused", "closed"]
-Approval = Literal["host", "auto"]
-Visibility = Literal["public", "private"]
 
 S = TypeVar("S")
 O = TypeVar("O")

@@ -10,6 +10,7 @@ from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOKEN_INVALID
+from tavola.actors.wire.view import ServedView
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.reconnection import Holder
 from tavola.edge.rest.history import past
@@ -17,7 +18,7 @@ from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply, ViewReply
+from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -60,7 +61,7 @@ class Returned(msgspec.Struct, frozen=True):
     """The whole view, and what was missed after `after`: the oldest, if there are many."""
 
     success: bool
-    game_state: ViewReply
+    game_state: ServedView
     reconnected_at: str
     missed_events: list[UpdateReply]
 

@@ -9,6 +9,7 @@ import msgspec
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
+from tavola.actors.wire.view import ServedView
 from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
@@ -44,24 +45,6 @@ class Past(msgspec.Struct, frozen=True):
 
     updates: list[UpdateReply]
     next: int | None
-
-
-class ViewReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that a viewer may see of a room. What would be null is left out."""
-
-    seq: int
-    epoch: int
-    at: int
-    stale: bool
-    room: dict[str, Any]
-    me: dict[str, Any]
-    recent: list[dict[str, Any]]
-    game: dict[str, Any] = {}
-    seats: dict[str, dict[str, Any]] = {}
-    spectators: int = 0
-    turn: dict[str, Any] = {}
-    pending_requests: list[dict[str, Any]] = []
-    host_controls: dict[str, bool] = {}
 
 
 class Spectator(msgspec.Struct, frozen=True):
@@ -111,7 +94,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             f"{ROOM}/hydrate",
             hydrate,
             "The whole view, as the caller may see it",
-            ViewReply,
+            ServedView,
             query=AsWho,
             refusals=("corrupted_state",),
         ),

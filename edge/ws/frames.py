@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from tavola.actors.wire.commands import snake
+from tavola.actors.wire.view import ServedView
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 REF = "#/$defs/{name}"
@@ -29,7 +30,7 @@ class HydratedFrame(_ServerFrame, frozen=True, kw_only=True):
     seq: int
     epoch: int
     at: int
-    view: dict[str, Any]
+    view: ServedView
     stale: bool = False
 
 

@@ -1,0 +1,131 @@
+"""The view's skeleton: what docs/reference/protocol.md section 4 fixes of it, for every game. A game adds fields to
+`game`, to each seat and to `me`.
+
+`actors.room.view` makes views; nothing is encoded by these types. The published schemas are made of them, and tests
+hold what is shown to them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+Role = Literal["guest", "approved", "spectator", "player"]
+Status = Literal["open", "playing", "paused", "closed"]
+Approval = Literal["host", "auto"]
+Visibility = Literal["public", "private"]
+Attendance = Literal["active", "away", "disconnected", "sitting_out"]
+
+
+class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What anybody may know of the room."""
+
+    id: str
+    code: str
+    name: str
+    game: str
+    status: Status
+    host_id: str
+    approval: Approval
+    visibility: Visibility
+    options: dict[str, Any]
+    players: int
+    max_players: int
+    max_spectators: int
+
+
+class GamePart(msgspec.Struct, frozen=True, kw_only=True):
+    """And what the game shows everybody at the table."""
+
+    id: str
+    number: int
+
+
+class SeatPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A taken seat, and what the game shows everybody of it."""
+
+    seat_index: int
+    user_id: str
+    display_name: str
+    status: Attendance
+
+
+class TurnPart(msgspec.Struct, frozen=True, kw_only=True):
+    """After `deadline_ms` the timebank runs; after both the game decides."""
+
+    number: int
+    seat_index: int
+    deadline_ms: int
+    timebank_ms: int
+
+
+class LegalMove(msgspec.Struct, frozen=True, kw_only=True):
+    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`."""
+
+    move: str
+
+
+class MePart(msgspec.Struct, frozen=True, kw_only=True):
+    """The viewer, and what the game shows to them alone."""
+
+    user_id: str
+    role: Role
+    is_host: bool
+    legal: list[LegalMove]
+    seat_index: int | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    request: Literal["pending", "rejected", "kicked"] | UnsetType = UNSET
+
+
+class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    user_id: str
+    display_name: str
+    requested_at: int
+
+
+class HostControls(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host could do now."""
+
+    can_start: bool
+    can_pause: bool
+    can_resume: bool
+    can_kick: bool
+    can_transfer: bool
+    can_adjust_chips: bool
+    can_update_settings: bool
+    can_close: bool
+
+
+class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
+    """`game`, `seats`, `spectators` and `turn` are for those inside, `pending_requests` and `host_controls` for the
+    host. What would be null is left out."""
+
+    room: RoomPart
+    me: MePart
+    game: GamePart | UnsetType = UNSET
+    seats: dict[str, SeatPart] | UnsetType = UNSET
+    spectators: int | UnsetType = UNSET
+    turn: TurnPart | UnsetType = UNSET
+    pending_requests: list[PendingRequest] | UnsetType = UNSET
+    host_controls: HostControls | UnsetType = UNSET
+
+
+class RecentUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """An update as this viewer saw it."""
+
+    seq: int
+    epoch: int
+    at: int
+    events: list[dict[str, Any]]
+
+
+class ServedView(ViewSkeleton, frozen=True, kw_only=True):
+    """All that a viewer may see of a room as of `seq`, which was committed at `epoch`."""
+
+    seq: int
+    epoch: int
+    at: int
+    stale: bool
+    recent: list[RecentUpdate]

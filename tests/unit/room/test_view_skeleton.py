@@ -1,0 +1,35 @@
+"""Every view that a room shows, in random lives of it, has the skeleton that is published."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+
+from kit.room_script import ONLOOKER, PEOPLE, Script, opened, steps
+from kit.rooms import info
+from tavola.actors.room.view import whole
+from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.view import MePart, SeatPart, ViewSkeleton
+
+LIVES = 12
+PARTS = {"room", "game", "seats", "spectators", "turn", "me", "pending_requests", "host_controls"}
+
+
+@pytest.mark.parametrize("game", ["holdem", "tictactoe"])
+def test_every_view_has_the_skeleton(game: str) -> None:
+    seen: set[str] = set()
+    for seed in range(LIVES):
+        happens = random.Random(seed).randbytes(120)
+        script = Script(info(game, approval=("host", "auto")[seed % 2]), 4, happens)
+        for step in steps(script, opened(script)):
+            for user in (*PEOPLE, ONLOOKER):
+                view = whole(step.after, UserId(user))
+                msgspec.convert(view, ViewSkeleton)
+                assert view.keys() <= PARTS, "the skeleton names every part"
+                seen |= view.keys() | {f"me.{name}" for name in view["me"]}
+                seen |= {f"seat.{name}" for seat in view.get("seats", {}).values() for name in seat}
+    assert set(ViewSkeleton.__struct_fields__) == PARTS == seen & PARTS
+    assert {f"me.{name}" for name in MePart.__struct_fields__} <= seen
+    assert {f"seat.{name}" for name in SeatPart.__struct_fields__} <= seen
