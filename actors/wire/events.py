@@ -1,6 +1,6 @@
 """The kinds of events that a room tells by itself. What its game tells is in the game's own `EVENTS`.
 
-Adding one: a name and its row here, a row in docs/reference/protocol.md, and words in edge/static/story.js;
+Adding one: a name and its row here, a row in docs/reference/protocol.md, and words in edge/static/app/story.js;
 tests/unit/docs/test_protocol_document.py compares the three.
 """
 
