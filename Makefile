@@ -35,12 +35,12 @@ another:
 dev: .venv/installed ## run all of Tavola on this machine; Ctrl-C stops it (ARGS='--bots 5 --edges 2')
 	@exec $(BIN)/tavola dev $(ARGS)
 
-test: .venv/installed ## run the tests, on servers that they start themselves (ARGS='tests/unit -x'; PYTHON=python3.13)
+test: .venv/installed ## run the tests, on servers that they start themselves (ARGS=tests/unit/ws/test_protocol.py: one file, in seconds; PYTHON=python3.13)
 	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),tests/run)
 
-watch: .venv/installed ## at each change, run the tests that it touches (ARGS=tests/unit/edge; the first run learns)
+watch: .venv/installed ## at each change, run the tests that it touches (ARGS=tests/unit/wire; the first run learns)
 	@exec $(BIN)/watchfiles --filter python --ignore-paths .venv,tests/javascript/node_modules \
-		'$(BIN)/python -m pytest --testmon -q $(or $(ARGS),tests/unit)' actors edge games load storage tavola tests
+		'$(BIN)/python -m pytest --testmon --testmon-forceselect -q $(or $(ARGS),tests/unit)' actors edge games load storage tavola tests
 
 check: .venv/installed ## lint, format, types and dead code of the Python and, with Node 20, of the JavaScript
 	@$(BIN)/ruff check
