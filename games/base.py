@@ -127,7 +127,7 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refusal:
-        """A player takes the empty `seat`. `buy_in` is what he asked to bring, unchecked; None means the default."""
+        """A player takes the empty `seat`. `buy_in` is what they asked to bring, unchecked; None means the default."""
 
     @abstractmethod
     def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
@@ -195,8 +195,8 @@ class Game(ABC, Generic[S, O]):
         return self.turn(state) is None
 
     def sit_out(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
-        """The player in `seat` keeps it and plays no more rounds until `sit_in`; the one that runs he plays to its end.
-        The room tells of it; the outcome has no event for it."""
+        """The player in `seat` keeps it and plays no more rounds until `sit_in`; the one that runs they play to its
+        end. The room tells of it; the outcome has no event for it."""
         return Refusal("illegal_move", "Nobody can sit out of this game.")
 
     def sit_in(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:

@@ -17,7 +17,7 @@ USERS_LIMIT = 200
 
 
 class Person(NamedTuple):
-    """Somebody who is connected: his sockets by edge, as of `seen_at` (ms)."""
+    """Somebody who is connected: their sockets by edge, as of `seen_at` (ms)."""
 
     user: str
     seen_at: int

@@ -207,7 +207,7 @@ class Database:
             raise StorageUnavailable(_say(error), unknown=False) from error
 
     async def give_back(self, connection: Any) -> None:
-        # One that was lost meanwhile is no news to who has had his answer.
+        # One that was lost meanwhile is no news to who has had their answer.
         with suppress(*_LOST):
             await self._pool.release(connection)
 

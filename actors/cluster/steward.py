@@ -32,7 +32,7 @@ OVERDUE_MS = 500
 DEAD_AFTER_S = 15.0
 UNHEARD_ROUND_S = 15.0
 UNHEARD_MS = 90_000
-"""A player who counts as there and of whom no edge has written anything for so long (three of its beats): his room is
+"""A player who counts as there and of whom no edge has written anything for so long (three of its beats): their room is
 loaded, if it is not, and the rest is its actor's."""
 CLEARING_ROUND_S = 60.0
 CLEARED_AT_ONCE = 5000
@@ -105,8 +105,9 @@ class Steward:
                 tasks.create_task(self._rouse(RoomId(row["id"]), dead=True))
 
     async def ask_after_the_unheard(self) -> None:
-        """Have every room loaded in which a player counts as there without anybody saying so. His edge is gone, and his
-        room's actor with it, or it was never told: once the room is loaded, it waits for him as for everybody."""
+        """Have every room loaded in which a player counts as there without anybody saying so. Their edge is gone, and
+        their room's actor with it, or it was never told: once the room is loaded, it waits for them as for
+        everybody."""
         rows = await self._database.rows("unheard", since=self._now() - UNHEARD_MS, most=ROUSE_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:

@@ -3,7 +3,7 @@
 Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected`
 when somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost
 when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced
-since his room was loaded, is given some time to appear elsewhere.
+since their room was loaded, is given some time to appear elsewhere.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PresenceTracker:
     # What is heard
 
     def loaded(self, loaded: LoadedRoom) -> None:
-        """The room was loaded: nobody has said yet who is there. Who was away is so until he is said to be back.
+        """The room was loaded: nobody has said yet who is there. Who was away is so until they are said to be back.
 
         Said again, it changes nothing."""
         if loaded.presence.begun:
@@ -136,7 +136,7 @@ class PresenceTracker:
         expected = _expected(loaded.tip)
         for user in expected:
             if user not in loaded.presence:
-                # He sat down by a request and has shown himself nowhere yet.
+                # They sat down by a request and has shown themselves nowhere yet.
                 self._stays(loaded, user, BY_REQUEST, self._now() + SILENT_MS)
             self._judge(loaded, user)
         watching = set(_watching(loaded))

@@ -1,7 +1,7 @@
 """Where the users of one room are, and until when that counts. Pure arithmetic on milliseconds.
 
-Known are: the edges on which somebody has a socket; a request that he made, which counts for a while; and the time for
-which he is believed to be there although nobody has said so yet.
+Known are: the edges on which somebody has a socket; a request that they made, which counts for a while; and the time
+for which they are believed to be there although nobody has said so yet.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ UNANNOUNCED = "not known yet"
 
 
 class RoomPresence:
-    """Of each user that was ever heard of here: the places where he is, and until when (ms) each of them counts."""
+    """Of each user that was ever heard of here: the places where they are, and until when (ms) each of them counts."""
 
     def __init__(self) -> None:
         self._places: dict[UserId, dict[str, int]] = {}
         self.told: dict[UserId, Status] = {}
-        """What was said last of each, in a `presence` frame. Of whom nothing was said, he counts as active."""
+        """What was said last of each, in a `presence` frame. Of whom nothing was said, they count as active."""
         self.begun = False
         """Those who belong here are known."""
 
     def __contains__(self, user: UserId) -> bool:
-        """Whether anything was ever heard of him: somebody who was never here is not somebody who has gone."""
+        """Whether anything was ever heard of them: somebody who was never here is not somebody who has gone."""
         return user in self._places
 
     def here(self, user: UserId) -> bool:
         return bool(self._places.get(user))
 
     def arrives(self, user: UserId, edge: str) -> None:
-        """He has a socket there: from now on its end is what counts, and no request before it."""
+        """They have a socket there: from now on its end is what counts, and no request before it."""
         places = self._places.setdefault(user, {})
         places[edge] = UNTIL_GONE
         places.pop(BY_REQUEST, None)
@@ -47,7 +47,7 @@ class RoomPresence:
         self._places.setdefault(user, {}).pop(edge, None)
 
     def stays(self, user: UserId, place: str, until: int) -> None:
-        """He counts as there until then. Who has a socket needs no request."""
+        """They count as there until then. Who has a socket needs no request."""
         places = self._places.setdefault(user, {})
         if place != BY_REQUEST or UNTIL_GONE not in places.values():
             places[place] = max(until, places.get(place, 0))

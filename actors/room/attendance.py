@@ -1,8 +1,9 @@
 """Players who have no socket any more, and who have one again: away, disconnected, out of the seat, back. Pure.
 
-Who goes is away at once: his turns are short and his timebank is spared. After the first grace he counts as
-disconnected and sits out, after the second his seat is freed, between hands. Whoever comes back in time finds
-everything as it was. A host, seated or not, who is away for the whole grace passes his part on to somebody who is here.
+Who goes is away at once: their turns are short and their timebank is spared. After the first grace they count as
+disconnected and sit out, after the second their seat is freed, between hands. Whoever comes back in time finds
+everything as it was. A host, seated or not, who is away for the whole grace passes their part on to somebody who is
+here.
 """
 
 from __future__ import annotations
@@ -138,11 +139,11 @@ def _disconnect(room: Room, index: SeatIndex, seat: Seat, away: Away, now: int, 
 
 
 def _free(room: Room, index: SeatIndex, away: Away, now: int, entropy: Entropy) -> Decision:
-    """The seat is given up for him."""
+    """The seat is given up for them."""
     leaving = _with_away(room, index, replace(away, step="leaving"), now)
     outcome = game_of(room).stand(leaving.table.game, leaving.info.options, index)
     if isinstance(outcome, Refusal):
-        # He is on his way out already, by a command of his own.
+        # They are on their way out already, by a command of their own.
         return Decision(leaving, ())
     return absorb(leaving, outcome, now, entropy)
 

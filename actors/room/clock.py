@@ -12,12 +12,12 @@ from tavola.games.base import Clock
 from tavola.games.registry import GAMES
 
 MERCY_MS = 10_000
-"""What anybody whose turn it is, or whose seat is kept for him, has at the least, after we were away."""
+"""What anybody whose turn it is, or whose seat is kept for them, has at the least, after we were away."""
 
 
 class Grace(msgspec.Struct, frozen=True):
-    """How long a player without a socket counts as away, and how long his seat is kept, both from when he went; and
-    what he has for a turn meanwhile, while his timebank is spared."""
+    """How long a player without a socket counts as away, and how long their seat is kept, both from when they went; and
+    what they have for a turn meanwhile, while their timebank is spared."""
 
     disconnected_ms: int
     freed_ms: int
@@ -25,7 +25,7 @@ class Grace(msgspec.Struct, frozen=True):
 
 
 def effective(turn: Turn, seat: Seat | None, clock: Clock) -> Turn:
-    """The turn as it runs: for a player who is away it is short, and he has no timebank, for as long as he is."""
+    """The turn as it runs: for a player who is away it is short, and they have no timebank, for as long as they are."""
     if seat is None or seat.away is None:
         return turn
     began = turn.deadline_ms - clock.turn_ms
@@ -45,7 +45,7 @@ def left_of_timebank(turn: Turn, now: int) -> int:
 
 def ran_until(table: Table[Any], seat: Seat, now: int, timed_out: bool) -> int:
     """Until when the time of the player in `seat` ran: not while the room is paused, nor, if it ran out
-    (`timed_out`), while he was away."""
+    (`timed_out`), while they were away."""
     halts = [now]
     if table.paused_at is not None:
         halts.append(table.paused_at)

@@ -71,7 +71,7 @@ def resume(room: Room, now: int) -> Decision | Refusal:
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
-    """Somebody is put out of the room. Who holds cards folds at his turn; his seat is free when the hand ends."""
+    """Somebody is put out of the room. Who holds cards folds at their turn; their seat is free when the hand ends."""
     user = UserId(command.user_id)
     if user == room.info.host:
         return Refusal("forbidden", "The host cannot be put out; pass the part on first.")
@@ -89,7 +89,7 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
         return Decision(room, (event,), out=(user,))
     outcome = game_of(room).stand(room.table.game, room.info.options, seat)
     if isinstance(outcome, Refusal):
-        # He is on his way out of the seat already.
+        # They are on their way out of the seat already.
         return Decision(room, (event,), out=(user,))
     return replace(absorb(room, outcome, now, entropy, (event,)), out=(user,))
 

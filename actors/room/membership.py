@@ -25,7 +25,7 @@ from tavola.games.base import Entropy, Refusal, SeatIndex
 from tavola.games.events import EventKind
 
 PENDING_LIMIT = 50
-"""Requests that may wait for the host at once: all of them are in his view."""
+"""Requests that may wait for the host at once: all of them are in their view."""
 MEMBERS_LIMIT = 1_000
 """People that a room knows, beside its spectators: whoever asked, whatever became of it."""
 ASK_AGAIN_MS = 60_000
@@ -167,7 +167,7 @@ def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | 
         return _changed(room, now, events)
     outcome = game_of(room).stand(room.table.game, room.info.options, index)
     if isinstance(outcome, Refusal):
-        # He is on his way out of the seat already; it is free when the hand ends.
+        # They are on their way out of the seat already; it is free when the hand ends.
         return _changed(room, now, events) if outcome.code == "hand_in_progress" else outcome
     return absorb(room, outcome, now, entropy, events)
 
@@ -200,7 +200,7 @@ def _with_member(room: Room, user: UserId, member: Member) -> Room:
 
 
 def _about(kind: EventKind, room: Room, user: UserId, **fields: str) -> RoomEvent:
-    """Only the host and the user himself learn of it."""
+    """Only the host and the user themselves learn of it."""
     return RoomEvent(kind, {"user_id": user, **fields}, only=(room.info.host, user))
 
 

@@ -199,8 +199,8 @@ def _begun(room: Room) -> Room:
 def _unseated(
     members: dict[UserId, Member], seat: Seat, now: int, most: int
 ) -> tuple[dict[UserId, Member], tuple[RoomEvent, ...]]:
-    """Who gave up a seat watches on, unless he has left the room meanwhile (asking to come back admits nobody), was put
-    out of it, lost the seat for being away, or as many as may (`most`) are watching.
+    """Who gave up a seat watches on, unless they have left the room meanwhile (asking to come back admits nobody), was
+    put out of it, lost the seat for being away, or as many as may (`most`) are watching.
     """
     member = members.get(seat.user)
     if member is None or member.standing != "approved":

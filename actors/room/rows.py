@@ -122,7 +122,7 @@ def _seat_rows(room: Room) -> Rows:
 
 
 def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: GrantSigner, out: Records) -> None:
-    """Who is admitted no more loses his tokens; what was granted is stored as its hash."""
+    """Who is admitted no more loses their tokens; what was granted is stored as its hash."""
     after = decisions[-1][1].room
     room_id = after.info.id
     if before.members is not after.members:

@@ -1,4 +1,4 @@
-"""What a seated player does beside his moves: sitting out and in, bringing more chips. Pure."""
+"""What a seated player does beside their moves: sitting out and in, bringing more chips. Pure."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """Somebody who asked to join: what became of it, since when (ms), whether he is watching now, and whether, kicked,
-    he may never ask again."""
+    """Somebody who asked to join: what became of it, since when (ms), whether they are watching now, and whether,
+    kicked, they may never ask again."""
 
     name: str
     standing: Standing
@@ -83,21 +83,22 @@ class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class Away(msgspec.Struct, frozen=True, array_like=True):
-    """A player without a socket: since when, when he counts as disconnected, and when his seat is freed (all in ms)."""
+    """A player without a socket: since when, when they count as disconnected, and when their seat is freed (all in
+    ms)."""
 
     since: int
     disconnected_at: int
     freed_at: int
     step: Literal["away", "disconnected", "leaving"] = "away"
-    """`leaving`: his time is up, and the seat is free when the hand has ended."""
+    """`leaving`: their time is up, and the seat is free when the hand has ended."""
     sat_out: bool = False
-    """It is we who sat him out: he is in again when he comes back."""
+    """It is we who sat them out: they are in again when they come back."""
     turn_ms: int = 2_000
-    """What he has for a turn."""
+    """What they have for a turn."""
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
-    """A taken seat: who sits in it, since when (ms), what is left of his timebank (ms), and whether he is away."""
+    """A taken seat: who sits in it, since when (ms), what is left of their timebank (ms), and whether they are away."""
 
     user: UserId
     at: int
@@ -136,7 +137,7 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     paused_at: int | None = None
     """Since when the host has halted play, in ms; every clock stands still but the next."""
     host_gone_at: int | None = None
-    """When the host, who is away, passes his part on, in ms. Also in a pause, which would never end otherwise."""
+    """When the host, who is away, passes their part on, in ms. Also in a pause, which would never end otherwise."""
 
 
 class Room(msgspec.Struct, frozen=True, dict=True):
@@ -146,7 +147,7 @@ class Room(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def seated(self) -> dict[UserId, SeatIndex]:
-        """Which members sit where. Who has left, or was put out, has no part in the seat that he still holds."""
+        """Which members sit where. Who has left, or was put out, has no part in the seat that they still hold."""
         return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
 
     def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
@@ -202,7 +203,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """An accepted command: the next room, what happened, and what the sender is given in his `ack`."""
+    """An accepted command: the next room, what happened, and what the sender is given in their `ack`."""
 
     room: Room
     events: tuple[RoomEvent, ...]
@@ -211,7 +212,7 @@ class Decision(msgspec.Struct, frozen=True):
     result: dict[str, Any] | None = None
     grants: tuple[Grant, ...] = ()
     out: tuple[UserId, ...] = ()
-    """Who was put out of the room: his sockets here are closed."""
+    """Who was put out of the room: their sockets here are closed."""
 
 
 class Nothing(msgspec.Struct, frozen=True):

@@ -82,8 +82,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
 
 
 def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:
-    """What `user` alone sees. He has a name in the room once he has asked to join. `was` is an earlier room and his
-    view of it, whose parts are used again."""
+    """What `user` alone sees. They have a name in the room once they have asked to join. `was` is an earlier room and
+    their view of it, whose parts are used again."""
     index, member, info = room.seat_of(user), room.members.get(user), room.info
     is_host = user == info.host
     me: View = {
@@ -142,7 +142,7 @@ def whole(room: Room, user: UserId) -> View:
 
 
 def watched(room: Room, user: UserId) -> View:
-    """What `user` would see as a spectator, if he may see the table at all; else what he sees from outside."""
+    """What `user` would see as a spectator, if they may see the table at all; else what they see from outside."""
     view = inside(room) if audience(room, user) == "inside" else outside(room)
     member = room.members.get(user)
     role = "spectator" if audience(room, user) == "inside" else "guest"
@@ -153,7 +153,7 @@ def watched(room: Room, user: UserId) -> View:
 
 
 def watching(room: Room) -> View:
-    """What any spectator sees of the room now, whoever he is."""
+    """What any spectator sees of the room now, whoever they are."""
     return {**inside(room), "me": {"role": "spectator", "is_host": False, "legal": []}}
 
 
@@ -215,7 +215,8 @@ class Projection:
         events: Iterable[RoomEvent],
         own: bool,
     ) -> MemberView | None:
-        """What `user` is shown beside his audience; `own`: there are events that he is told otherwise than others."""
+        """What `user` is shown beside their audience; `own`: there are events that they are told otherwise than
+        others."""
         stands = audience(after, user)
         stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
         if stood != stands:
@@ -245,7 +246,7 @@ def _watched(room: Room) -> set[UserId]:
 
 
 def _told_apart(events: Iterable[RoomEvent]) -> set[UserId]:
-    """Who is told of these events otherwise than his audience."""
+    """Who is told of these events otherwise than their audience."""
     users: set[UserId] = set()
     for event in events:
         if event.private:

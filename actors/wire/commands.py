@@ -148,8 +148,8 @@ class Connected(Command, frozen=True, kw_only=True, tag="attended"):
 
 
 class Disconnected(Command, frozen=True, kw_only=True, tag="deserted"):
-    """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` he counts as disconnected,
-    after `freed_ms` his seat is freed; both count from now. For each turn meanwhile he has `turn_ms`."""
+    """A seated user has no socket any more. The runtime's alone. After `disconnected_ms` they count as disconnected,
+    after `freed_ms` their seat is freed; both count from now. For each turn meanwhile they have `turn_ms`."""
 
     user_id: Id
     disconnected_ms: int

@@ -288,7 +288,7 @@ class Line(_End):
 
     @classmethod
     async def connect(cls, actor: str, address: str, secrets: Secrets, silent_s: float, edge: str = "") -> Line:
-        """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if he has one.
+        """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if they have one.
 
         Raises `LineLost` when it is not there, or is not that actor.
         """

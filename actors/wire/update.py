@@ -1,8 +1,8 @@
 """One numbered update, already redacted and already encoded: what goes over the line, through Redis and into the log.
 
 An audience is who may see the same: `inside` (players and spectators) or `outside` (everybody else). Where one user
-sees more, or moves from one audience to the other, `users` holds his part. Whoever holds an `Update` can give each
-viewer his bytes without knowing any game.
+sees more, or moves from one audience to the other, `users` holds their part. Whoever holds an `Update` can give each
+viewer their bytes without knowing any game.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ Audience = Literal["inside", "outside"]
 class MemberView(msgspec.Struct, frozen=True, array_like=True):
     """What one viewer, or everybody outside, is shown of an update: JSON texts, empty when there is nothing.
 
-    For a user who stays in his audience `patch` comes on top of the audience's patch (they share no key), and `events`,
-    unless empty, replaces the audience's. For one who changes it (`audience` is where he is now, `was` where he was)
-    both are whole. `grant` is the id of what he is given to come back with; `out` says that he was put out of the room.
+    For a user who stays in their audience `patch` comes on top of the audience's patch (they share no key), and
+    `events`, unless empty, replaces the audience's. For one who changes it (`audience` is where they are now, `was`
+    where they were) both are whole. `grant` is the id of what they are given to come back with; `out` says that they
+    were put out of the room.
     """
 
     events: bytes = b""
@@ -94,7 +95,7 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
 
 
 def audience_before(updates: Iterable[Update], user: UserId, now: Audience) -> Audience:
-    """Where `user` was before the first of `updates` (oldest first), given where he is after the last."""
+    """Where `user` was before the first of `updates` (oldest first), given where they are after the last."""
     for update in updates:
         part = update.users.get(user)
         if part is not None and part.was is not None:

@@ -30,7 +30,7 @@ USER_LIMIT = 64
 
 class Identity(msgspec.Struct, frozen=True):
     """A verified user. `expires_at` is in seconds since the epoch, `issued_at` in milliseconds: the moment of the token
-    or the session by which he is known, which is good unless he signed out then or later.
+    or the session by which they are known, which is good unless they signed out then or later.
     """
 
     user: UserId

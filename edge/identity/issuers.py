@@ -53,7 +53,7 @@ class Issuer:
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     async def verify(self, token: str) -> Identity | Refusal:
-        """Who the token says the bearer is; or why it says nothing. Whether he signed out is not looked at."""
+        """Who the token says the bearer is; or why it says nothing. Whether they signed out is not looked at."""
         try:
             header = jwt.get_unverified_header(token)
             if len(token) > TOKEN_LIMIT or header.get("alg") != self._algorithm:

@@ -26,10 +26,10 @@ CONNECTION_MS = 30 * 60_000
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """Somebody's part in a room as the last commit left it, and what he may come back with next.
+    """Somebody's part in a room as the last commit left it, and what they may come back with next.
 
-    `seq` is how far the room was; `grant` is what his seat is held by, and no client's business. In ms, `issued_at` is
-    now, and `expires_at` when the rejoin token would expire if he went now.
+    `seq` is how far the room was; `grant` is what their seat is held by, and no client's business. In ms, `issued_at`
+    is now, and `expires_at` when the rejoin token would expire if they went now.
     """
 
     user: UserId
@@ -47,12 +47,12 @@ class Membership(msgspec.Struct, frozen=True):
 
     @property
     def counts(self) -> bool:
-        """Whether he sits, watches, or is the host."""
+        """Whether they sit, watch, or are the host."""
         return self.is_host or self.role in ("player", "spectator")
 
     @property
     def identity(self) -> Identity:
-        """Who he is, as far as that room is concerned."""
+        """Who they are, as far as that room is concerned."""
         return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)
 
 
@@ -82,7 +82,7 @@ class ReconnectionTokens:
         self.now = now
 
     async def by_rejoin(self, token: str) -> Membership | Refusal:
-        """Whose rejoin token it is; he is given a fresh one, and this one stays good for `REJOIN_MS`."""
+        """Whose rejoin token it is; they are given a fresh one, and this one stays good for `REJOIN_MS`."""
         now, new = self.now(), fresh()
         row = await self._database.row(
             "valid_rejoin_token", hash=digest(token), now=now, fresh=digest(new), life=REJOIN_MS
@@ -121,7 +121,7 @@ class ReconnectionTokens:
     # By REST
 
     async def connection_token(self, room: RoomId, user: UserId) -> RoomPass | Refusal:
-        """A token with which the player may take his seat up again, once."""
+        """A token with which the player may take their seat up again, once."""
         now, new = self.now(), fresh()
         row = await self._database.row(
             "issue_connection_token", room_id=room, user_id=user, fresh=digest(new), now=now, life=CONNECTION_MS

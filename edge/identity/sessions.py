@@ -104,8 +104,8 @@ class Sessions:
         return Opened(cookie, session, session.created_at)
 
     async def renew(self, identity: Identity, cookie: str | None, name: str | None) -> Opened | None:
-        """The user's session in `cookie`, put off; a new one if that is not his. With a name, all of his sessions have
-        it from now on. On return this is durable. None: what he is known by was signed out.
+        """The user's session in `cookie`, put off; a new one if that is not theirs. With a name, all of their sessions
+        have it from now on. On return this is durable. None: what they are known by was signed out.
         """
         user, now = identity.user, self._now()
         gone: list[Row] = []
@@ -139,7 +139,7 @@ class Sessions:
         return Opened(cookie, mine, standing["now"])
 
     async def sign_out(self, user: UserId) -> int:
-        """End all sessions of the user, and all that was issued to him until now. On return this is durable; on
+        """End all sessions of the user, and all that was issued to them until now. On return this is durable; on
         `StorageUnavailable` it may be: do it again. Gives the number of sessions.
         """
         async with self._database.transaction() as ask:

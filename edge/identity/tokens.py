@@ -113,7 +113,7 @@ class Tokens:
                 assert_never(never)
 
     def beside(self, room: RoomId, user: UserId, grant: str) -> bytes:
-        """The member of an `update` frame that tells `user` what he is given, with a comma before it."""
+        """The member of an `update` frame that tells `user` what they are given, with a comma before it."""
         return b',"rejoin_token":"%b"' % self.rejoin(room, user, grant).encode()
 
 

@@ -299,7 +299,7 @@ def _names_here(services: Services) -> dict[str, str]:
 
 
 def _connected(services: Services, boards: Boards | None, now: int) -> dict[str, tuple[int, dict[str, int]]]:
-    """At most `LIMIT` users, those of this edge first: when each was seen last (ms), and his sockets by edge."""
+    """At most `LIMIT` users, those of this edge first: when each was seen last (ms), and their sockets by edge."""
     edge = _edge(services)
     told = {person.user: person for person in boards.people} if boards is not None else {}
     people: dict[str, tuple[int, dict[str, int]]] = {}

@@ -24,7 +24,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class RestApi:
-    """The routes of one edge. Without an `operator` it has none for him, and its document knows of none."""
+    """The routes of one edge. Without an `operator` it has none for them, and its document knows of none."""
 
     def __init__(
         self,

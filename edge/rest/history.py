@@ -26,7 +26,7 @@ async def past(
     ]
     last = after + len(page)
     while last < seq and not any((part := u.users.get(identity.user)) and part.was for u in page):
-        # Where he stood at the page's end is told by the next update that moved him, if there is one.
+        # Where they stood at the page's end is told by the next update that moved them, if there is one.
         row = await services.database.row("moved_after", room_id=room, after=last, user_id=identity.user)
         if row is None:
             break

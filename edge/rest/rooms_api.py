@@ -50,7 +50,7 @@ class Changed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Joined(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`rejoin_token`: what he may come back with, once he is admitted."""
+    """`rejoin_token`: what they may come back with, once they are admitted."""
 
     status: Literal["pending", "approved"]
     waiting_for_approval: bool
@@ -66,7 +66,7 @@ class Seated(msgspec.Struct, frozen=True):
 
 
 class Watching(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`rejoin_token` is there unless he was watching already."""
+    """`rejoin_token` is there unless they were watching already."""
 
     seq: int
     rejoin_token: str | None = None

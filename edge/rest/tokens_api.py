@@ -42,7 +42,7 @@ class MembershipReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ConnectionToken(msgspec.Struct, frozen=True):
-    """With it the player takes his seat up again, once."""
+    """With it the player takes their seat up again, once."""
 
     token: str
     expires_at: str

@@ -30,7 +30,7 @@ class Since(msgspec.Struct, frozen=True):
 
 
 class UpdateReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One numbered update as its viewer sees it. `patch` is a JSON merge patch (RFC 7396) of his view."""
+    """One numbered update as its viewer sees it. `patch` is a JSON merge patch (RFC 7396) of their view."""
 
     room: str
     seq: int

@@ -95,7 +95,7 @@ class EdgePresence:
         self._change(room, user)
 
     def touch(self, room: RoomId, user: UserId) -> None:
-        """A member made a request: for a while he counts as there, socket or none."""
+        """A member made a request: for a while they count as there, socket or none."""
         lately, now = self._lately.setdefault(room, {}), self._loop.time()
         if user not in self._people.get(room, {}) and lately.get(user, now) - now < LATELY_S:
             lately[user] = now + LATELY_S + TOUCH_S

@@ -20,7 +20,7 @@ RECHECK_S = 300.0
 
 class Arrived(msgspec.Struct, frozen=True):
     """Somebody whose word was good. With `part`, only for that room. Good for `lasts_s` from now; infinite: for as long
-    as he is connected."""
+    as they are connected."""
 
     identity: Identity
     lasts_s: float

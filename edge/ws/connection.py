@@ -117,7 +117,7 @@ class Services:
         return None
 
     async def sweep(self) -> None:
-        """Close who does not say who he is, and who says nothing any more; until cancelled."""
+        """Close who does not say who they are, and who says nothing any more; until cancelled."""
         while True:
             await asyncio.sleep(1.0)
             now = asyncio.get_running_loop().time()
@@ -255,7 +255,7 @@ class Connection:
             self.closed.set_result(None)
 
     def expire(self, now: float) -> None:
-        """Close if the client has been silent for too long, or is no longer who he was."""
+        """Close if the client has been silent for too long, or is no longer who they were."""
         silent = now - self._heard_at
         if self._identity is None and silent > FIRST_FRAME_S:
             self.send(protocol.error(UNAUTHENTICATED))
@@ -270,7 +270,7 @@ class Connection:
                 self._turn_away(TOKEN_EXPIRED)
 
     def signed_out(self, at: int) -> None:
-        """Its user signed out everywhere, at that moment (ms): close, unless he has signed in again since."""
+        """Its user signed out everywhere, at that moment (ms): close, unless they have signed in again since."""
         if self._identity is not None and self._identity.issued_at <= at:
             self._turn_away(TOKEN_INVALID)
 

@@ -75,10 +75,10 @@ class RoomFollower:
         self.present = False
         """It counts as its user's presence in the room."""
         self.joining = asyncio.Lock()
-        """Held while the follower is being given his view."""
+        """Held while the follower is being given their view."""
 
     def goes_on(self, update: Update) -> bool:
-        """Whether `update` is the next for him, of the history that he was shown."""
+        """Whether `update` is the next for them, of the history that they were shown."""
         return update.seq == self.seq + 1 and update.follows == self.epoch
 
     def catch_up(self, update: Update) -> None:
@@ -86,7 +86,7 @@ class RoomFollower:
         self.seq, self.epoch = update.seq, update.epoch
 
     def show(self, update: Update) -> None:
-        """Write him `update`, as he may see it after it; if it puts him out of the room, that is the last."""
+        """Write them `update`, as they may see it after it; if it puts them out of the room, that is the last."""
         part = update.users.get(self.user)
         if part is None:
             self.socket.write(text_frame(update.frame_for(self.user, self.audience)))
@@ -252,7 +252,7 @@ class Fanout:
         feed.discard(follower)
         feed.joining[follower] = []
         if not follower.present:
-            # Said before the view is asked for: whoever has his view may close another tab and is not missed.
+            # Said before the view is asked for: whoever has their view may close another tab and is not missed.
             follower.present = True
             self.presence.came(room, follower.user)
         await self._subscriber.follow(room)
@@ -425,7 +425,7 @@ class Fanout:
             follower.socket.start_over(feed.room)
 
     async def _catch_up(self, feed: Feed, follower: RoomFollower) -> None:
-        """A follower whose view is older than what the others have been sent: read him the difference."""
+        """A follower whose view is older than what the others have been sent: read them the difference."""
         feed.joining[follower] = []
         shown = Shown(follower.seq, follower.epoch)
         missed: list[Update] = []

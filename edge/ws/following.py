@@ -163,7 +163,7 @@ class Following:
         return None
 
     async def _issue(self, room: RoomId, sender: Sender) -> Membership | None:
-        """A rejoin token for a member who was given none for this room on this socket. Without one he can do."""
+        """A rejoin token for a member who was given none for this room on this socket. Without one they can do."""
         if self._socket.keyring.has(room):
             return None
         with suppress(StorageUnavailable, TimeoutError):

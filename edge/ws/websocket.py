@@ -29,7 +29,7 @@ CLOSE_WITHIN_S = 2.0
 EARLY_LIMIT = 64 * 1024
 """Bytes that a client may send before it was accepted."""
 PONG_LIMIT = 64 * 1024
-"""Bytes that wait for a client, above which his pings are not answered."""
+"""Bytes that wait for a client, above which their pings are not answered."""
 
 TURN = 64
 """Frames of one socket that are taken before the others have their turn."""

@@ -5,14 +5,17 @@ button goes where the small blind was. Either seat may have become empty, or its
 small blind, or the button marks a seat that is not dealt in. So nobody pays the big blind twice in a round, and nobody
 escapes it:
 
-- Whoever sits out, or has no chips, while the big blind passes his seat owes a big blind and, since the small blind
-  follows it, a small blind. Whoever stays out only when the small blind is his owes that.
-- A newcomer (he has just taken his seat) owes a big blind, if a hand was dealt at this table before: else one could
+- Whoever sits out, or has no chips, while the big blind passes their seat owes a big blind and, since the small blind
+  follows it, a small blind. Whoever stays out only when the small blind is theirs owes that.
+- A newcomer (they have just taken their seat) owes a big blind, if a hand was dealt at this table before: else one
+could
   leave before the blinds and come back after them.
-- Who owes posts it with the first hand that he is dealt: the big blind is a live bet, the small blind is dead. If he is
+- Who owes posts it with the first hand that they are dealt: the big blind is a live bet, the small blind is dead. If
+they are
   the big blind of that hand, that settles it.
-- Who was not dealt into the last hand is dealt in at once, unless he sits from the button to just before the big blind:
-  there he waits until the button has passed him.
+- Who was not dealt into the last hand is dealt in at once, unless they sit from the button to just before the big
+blind:
+  there they wait until the button has passed them.
 - When only two play, what they owe is settled by their blinds. When at most one player of the last hand is left, all
   begin anew: nobody waits, and what was owed is forgotten.
 
@@ -88,7 +91,7 @@ def _distance(start: int, seat: int) -> int:
 
 
 def _after(start: int, players: list[SeatIndex]) -> SeatIndex:
-    """The next player to the left of `start`, who comes last himself."""
+    """The next player to the left of `start`, who comes last themselves."""
     return min(players, key=lambda seat: _distance(start, seat) or CIRCLE)
 
 

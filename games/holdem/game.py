@@ -3,14 +3,16 @@
 The betting is pokerkit's (`games/holdem/rules.py` says where it is not), the button's way round the table is the
 dead-button rule's (`games/holdem/button.py`), what is shown is in `games/holdem/view.py`. The rules of the house:
 
-- A player who leaves while holding cards folds at his next turn, or stays in to the end if he is all in. His seat is
+- A player who leaves while holding cards folds at their next turn, or stays in to the end if they are all in. Their
+seat is
   free when the hand has ended.
 - At a showdown the last to bet or raise on the river shows first, else the first to the left of the button; the others
   show if they can win some pot, and muck otherwise. When somebody is all in and the betting is over, all show.
 - After the hand, whoever holds cards that nobody has seen may `show` them until the next hand begins, or `muck` them.
 - An odd chip goes to the first winner to the left of the button.
-- Table stakes: chips are added between hands only, up to the largest buy-in. Without chips a player keeps his seat.
-- Who sits out keeps his seat and plays the running hand to its end. The blinds that pass him meanwhile he owes; so does
+- Table stakes: chips are added between hands only, up to the largest buy-in. Without chips a player keeps their seat.
+- Who sits out keeps their seat and plays the running hand to its end. The blinds that pass them meanwhile they owe; so
+does
   a newcomer the big blind (`games/holdem/button.py`).
 """
 
@@ -272,7 +274,7 @@ def _chips_to_act(state: HoldemTable) -> int:
 
 
 def _chips_behind(state: HoldemTable, seat: HoldemSeat) -> int:
-    """What is in front of a player just now, without his bets."""
+    """What is in front of a player just now, without their bets."""
     hand = state.running
     return seat.chips if hand is None or not seat.dealt else state.betting.stacks[hand.players.index(seat.index)]
 

@@ -12,8 +12,8 @@ or where it would use chance of its own:
 - each pot is split by itself, odd chip and all (TDA rule 21), among those who contested it;
 - nobody is asked to act when no opponent could answer a bet;
 - who missed the big blind posts it live; who missed the small blind posts it dead: it belongs to the main pot and is no
-  part of his bet. The dead one is taken from what is left after ante and big blind, so it puts nobody all in;
-- anybody may fold at his turn, even when he could check: a player who leaves does.
+  part of their bet. The dead one is taken from what is left after ante and big blind, so it puts nobody all in;
+- anybody may fold at their turn, even when they could check: a player who leaves does.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Facing(NamedTuple):
     price: int
     """What a player must have bet on this street to stay in."""
     to_call: int
-    """What the player to act lacks of it, as far as he has it."""
+    """What the player to act lacks of it, as far as they have it."""
     raises: tuple[int, int] | None
-    """The least and the most that he may bet or raise to, or None if he may not."""
+    """The least and the most that they may bet or raise to, or None if they may not."""
 
 
 class Dealt(NamedTuple):
@@ -77,7 +77,7 @@ class Dealt(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A player turned up his cards."""
+    """A player turned up their cards."""
 
     player: int
 
@@ -85,7 +85,7 @@ class Shown(NamedTuple):
 class Award(NamedTuple):
     amount: int
     shares: dict[int, int]
-    """Player → what he gets of it, the first to the left of the button first: an odd chip is his."""
+    """Player → what they get of it, the first to the left of the button first: an odd chip is theirs."""
 
 
 class NoLimit(State):
@@ -225,7 +225,7 @@ class NoLimit(State):
 
     @property
     def _unanswerable(self) -> bool:
-        """At most one player still has chips to bet, and he owes nothing."""
+        """At most one player still has chips to bet, and they owe nothing."""
         able = [i for i in self.player_indices if self.statuses[i] and self.stacks[i]]
         if len(able) > 1:
             return False
@@ -288,7 +288,7 @@ class NoLimit(State):
             self._begin_chips_pushing()
 
     def _may_win(self, player: int) -> bool:
-        """Nobody has shown better in one of his pots."""
+        """Nobody has shown better in one of their pots."""
         own = self.strength(player)
         return any(
             all(self.strength(other) <= own for other in pot.players if self.shown[other])
@@ -301,7 +301,7 @@ class NoLimit(State):
             winner = self.statuses.index(True)
             bet, pushed = self.bets[winner], sum(pot.amount for pot in self.collected)
             called = bet - sum(amount for player, amount in self.returned if player == winner)
-            if not pushed + called:  # everybody folded to a big blind, and the small blind was dead: he wins his own
+            if not pushed + called:  # everybody folded to a big blind, and the small blind was dead: they win their own
                 called = bet
                 self.returned.clear()
             self.bets[winner] += pushed

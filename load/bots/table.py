@@ -66,7 +66,7 @@ class BotTable:
         self._due = 0.0
         """When the last action was due, of those that do not wait for the server."""
         self._slept = False
-        """Somebody has let his turn run out since then."""
+        """Somebody has let their turn run out since then."""
 
     async def open(self) -> None:
         """Makes a room and fills it. On return every bot follows it and has a seat. Raises RequestRefused, OSError."""
@@ -90,7 +90,7 @@ class BotTable:
         choices = [[*range(index, seats), *range(index)] if index < players else [] for index in range(len(self.bots))]
         first, *others = (bot.enter(self.room, choice) for bot, choice in zip(self.bots, choices, strict=True))
         await first
-        # Alone at the table, so this is what he brought; a hand begins with the second.
+        # Alone at the table, so this is what they brought; a hand begins with the second.
         self.buy_in = None if self.bots[0].room is None else self.bots[0].room.view.my_chips
         await asyncio.gather(*others)
         self.arrivals.start(len(self.bots), max(bot.room.seq for bot in self.bots if bot.room is not None))

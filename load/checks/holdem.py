@@ -1,4 +1,4 @@
-"""What must hold at a hold'em table: no chip comes or goes, and nobody sees a card that he may not see.
+"""What must hold at a hold'em table: no chip comes or goes, and nobody sees a card that they may not see.
 
 Both are judged from one viewer's own frames. `Deal` knows what all bots of a table were dealt, so that a card that two
 hold, or that is shown wrongly, is found too.
@@ -196,7 +196,7 @@ class Chips:
                     for each in [*won, *event.get("returned", ())]:
                         seat = str(each["seat_index"])
                         self._stacks[seat] = self._stacks.get(seat, 0) + each["amount"]
-                case "seat_freed":  # he takes along what he had when it was freed, a pot won just before included
+                case "seat_freed":  # they take along what they had when it was freed, a pot won just before included
                     self._brought -= self._stacks.get(str(event["seat_index"]), 0)
                 case "chips_added" | "chips_adjusted":
                     self._brought += event["amount"]

@@ -17,7 +17,7 @@ from tavola.load.faults.injector import Injected
 SOON_S = 15.0
 """How long after a fault a room that it concerned may take to be loaded again."""
 AFTER_S = 2.0
-"""How long after a server, or an edge, was away somebody may say that he missed it."""
+"""How long after a server, or an edge, was away somebody may say that they missed it."""
 RESOLVED_S, EARLY_S, TOGETHER_S = 5.0, 0.5, 0.05
 """A lost commit: how long after it is resolved, what clocks may differ by, and in what time all rooms of it are."""
 _LINE = re.compile(r"^(\d{4}-\d\d-\d\dT[\d:.]+Z) \[(\w+)\s*\] (\S+)\s*(.*)$", re.MULTILINE)

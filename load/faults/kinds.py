@@ -151,7 +151,7 @@ async def client_drop(site: Site, chance: Random) -> FaultDone:
 
 
 async def client_storm(site: Site, chance: Random) -> FaultDone:
-    """Everybody loses his connection at once."""
+    """Everybody loses their connection at once."""
     dropped = site.drop_clients(1.0)
     return FaultDone(f"dropped all {dropped} clients", hurt=dropped)
 

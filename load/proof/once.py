@@ -1,4 +1,4 @@
-"""P3 and P8: every command takes effect once or not at all, as its sender is told; and he is told."""
+"""P3 and P8: every command takes effect once or not at all, as its sender is told; and they are told."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_WITHIN_S = 20.0
 
 
 class Sent(msgspec.Struct):
-    """One command of one user, however often it was sent since `at`, and what he was told."""
+    """One command of one user, however often it was sent since `at`, and what they were told."""
 
     user: str
     who: str

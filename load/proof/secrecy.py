@@ -1,4 +1,4 @@
-"""P5: nobody is told what is not for him. Raw bytes are searched, not what a decoder makes of them.
+"""P5: nobody is told what is not for them. Raw bytes are searched, not what a decoder makes of them.
 
 Searched for: tokens that are one user's alone; the entropy that a room drew; and cards, each of which must be on the
 board, shown by its owner, or the viewer's own.
@@ -218,7 +218,7 @@ def _cards_of_client(room: RecordedRoom, known: _Known, diary: Diary) -> Iterato
             last, back = at, 2
         if named and not named <= known.at(diary.user, last, back):
             kind = decoded(note.data).get("type", "view")
-            yield Finding("P5", room.id, last, f"{diary.name} was sent a card that he may not know, in `{kind}`")
+            yield Finding("P5", room.id, last, f"{diary.name} was sent a card that they may not know, in `{kind}`")
 
 
 def _cards_on_channel(room: RecordedRoom, known: _Known, data: bytes) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ def _cards_on_channel(room: RecordedRoom, known: _Known, data: bytes) -> Iterato
     for user, part in parts.items():
         named = set().union(*(cards_in(each) for each in part if isinstance(each, bytes)))
         if not named <= known.at(user, seq):
-            yield Finding("P5", room.id, seq, f"the channel names a card to user {user} that he may not know")
+            yield Finding("P5", room.id, seq, f"the channel names a card to user {user} that they may not know")
 
 
 def _span(data: bytes) -> tuple[int, int]:

@@ -1,11 +1,11 @@
 -- What members come back with: rejoin tokens, seat tokens (by the grant in room_seats), connection tokens. Only hashes.
 
 -- name: valid_rejoin_token
--- Who holds the token with hash :hash and what his part is; `good` at :now (ms) says whether it may still be used: while it has
--- not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its holder has his seat.
--- No row: there is none, its holder is admitted no more, or he has signed out since. With :fresh, the hash of a fresh token
+-- Who holds the token with hash :hash and what their part is; `good` at :now (ms) says whether it may still be used: while it has
+-- not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its holder has their seat.
+-- No row: there is none, its holder is admitted no more, or they have signed out since. With :fresh, the hash of a fresh token
 -- good for :life ms, that one replaces it; so that a client that never heard of it can come again, the old one is good for as
--- long. A holder keeps his newest 10.
+-- long. A holder keeps their newest 10.
 WITH found AS (
     SELECT t.hash, m.*,
            t.expires_at > :now
@@ -31,8 +31,8 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: valid_seat_token
--- The part of user :user_id, if he sits in seat :seat_index of room :room_id by grant :grant and has not signed out since the token was issued, at
--- :issued_at (ms). He is given a rejoin token with hash :fresh, issued at :now and good for :life ms.
+-- The part of user :user_id, if they sit in seat :seat_index of room :room_id by grant :grant and have not signed out since the token was issued, at
+-- :issued_at (ms). They are given a rejoin token with hash :fresh, issued at :now and good for :life ms.
 WITH found AS (
     SELECT m.* FROM admitted m
     WHERE m.room_id = :room_id AND m.user_id = :user_id AND m.seat_index = :seat_index AND m.seat_token = :grant AND :grant <> ''
@@ -48,7 +48,7 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_rejoin_token
--- The part of user :user_id in room :room_id, if he has one. He is given a rejoin token with hash :fresh, issued at :now, good for :life ms.
+-- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh, issued at :now, good for :life ms.
 WITH found AS (
     SELECT * FROM admitted WHERE room_id = :room_id AND user_id = :user_id
 ), made AS (
@@ -63,7 +63,7 @@ SELECT * FROM found
 
 -- name: issue_connection_token
 -- A connection token with hash :fresh, issued at :now and good for :life ms, for the seat of user :user_id in room :room_id: `seat_index` is
--- null when he has none. A holder keeps his newest 10. No row: no such room.
+-- null when they have none. A holder keeps their newest 10. No row: no such room.
 WITH made AS (
     INSERT INTO connection_tokens (hash, room_id, user_id, seat_index, expires_at)
     SELECT :fresh::bytea, room_id, user_id, seat_index, :now::bigint + :life::bigint FROM admitted
@@ -77,7 +77,7 @@ WITH made AS (
 SELECT rooms.id, made.seat_index FROM rooms LEFT JOIN made ON true WHERE rooms.id = :room_id
 
 -- name: valid_connection_token
--- Whose token has hash :hash, and his part; `good` at :now (ms) says whether it has not expired. :life ms is how long such a token
+-- Whose token has hash :hash, and their part; `good` at :now (ms) says whether it has not expired. :life ms is how long such a token
 -- lives. No row: there is none, or none any more.
 SELECT m.*, c.expires_at > :now AS good
 FROM connection_tokens c JOIN admitted m ON m.room_id = c.room_id AND m.user_id = c.user_id

@@ -1,4 +1,4 @@
-"""How a seat's player is: away, out, without chips, played for; and who comes back without his session."""
+"""How a seat's player is: away, out, without chips, played for; and who comes back without their session."""
 
 from __future__ import annotations
 

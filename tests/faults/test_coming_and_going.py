@@ -47,7 +47,7 @@ async def test_two_tabs_are_one_person(stack: Stack) -> None:
         await until(lambda: _presence(t.host, here) == ["away"], "those inside are told")
         await here.follow(here.url)
         back = await _told(t.host, ("player_away", here.who.user), ("player_reconnected", here.who.user))
-        await here.until(lambda: here.seq >= back["seq"], "his own return")
+        await here.until(lambda: here.seq >= back["seq"], "their own return")
         await until(lambda: _presence(t.host, here) == ["away", "active"], "those inside are told")
         assert left["seq"] < back["seq"]
         assert (here.cards, here.view["seats"]["1"]) == (cards, view)
@@ -86,7 +86,7 @@ async def test_an_actor_dies_and_nobody_pays_for_it(stack: Stack) -> None:
     """Edges tell the next one of everybody, though their clients do nothing. Who goes meanwhile is no secret either."""
     async with table(stack, seats=4, edges=(0, 1)) as t:
         before = await t.owner()
-        # One whose socket is where his request to join was made: elsewhere it might still count for him.
+        # One whose socket is where their request to join was made: elsewhere it might still count for them.
         goes = t.players[2]
         kill(before.pid)
         await goes.leave()
@@ -157,6 +157,6 @@ async def _told(player: Player, *absences: tuple[str, str]) -> Json:
 
 
 def _presence(player: Player, other: Player) -> list[str]:
-    """What this player was shown of another's presence, since he joined."""
+    """What this player was shown of another's presence, since they joined."""
     frames = [json.loads(text) for text in player.frames if text.startswith('{"type":"presence"')]
     return [frame["status"] for frame in frames if frame["user_id"] == other.who.user]

@@ -101,7 +101,7 @@ async def test_a_player_refreshes_in_the_middle_of_his_turn_and_acts(stack: Stac
         before = player.view
         await _refresh(player, at.stack.urls[1])
         seat = str(player.view["me"]["seat_index"])
-        # He may find himself away for a moment, until the room has heard that he is back.
+        # They may find themselves away for a moment, until the room has heard that they are back.
         await player.until(lambda: player.view["seats"][seat]["status"] == "active", "back")
         assert _told(player.view) == _told(before)
         at.note(player, ack := await player.command("act", **player.passive()))

@@ -35,7 +35,7 @@ async def test_commands_are_held(stack: Stack, sign: signal.Signals) -> None:
 
 
 async def test_clocks_stand_still(stack: Stack) -> None:
-    """It is away for longer than a turn lasts: whose turn it was may still make his move."""
+    """It is away for longer than a turn lasts: whose turn it was may still make their move."""
     async with table(stack, edges=(0, 1), turn_seconds=2) as t:
         ack = await t.move()
         player = await t.next_to_act()

@@ -534,7 +534,7 @@ async def test_flooding(scene: Scene) -> None:
 
 
 async def test_talking_faster_than_anybody_can_read(scene: Scene) -> None:
-    """Over two sockets of one user: what is beyond his rate is refused, and nobody else's is."""
+    """Over two sockets of one user: what is beyond their rate is refused, and nobody else's is."""
     player = scene.who("host")
     async with raw(scene.url, player) as one, raw(scene.url, player) as two:
         for number in range(90):

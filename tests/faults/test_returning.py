@@ -25,7 +25,7 @@ def _lasting(view: Json) -> Any:
 
 
 async def _exact(player: Player) -> None:
-    """What he holds is what he would be given now."""
+    """What they hold is what they would be given now."""
     async with Api(player.url) as api:
         while True:
             view = await api.ok("GET", f"/api/rooms/{player.room}/hydrate", player.who)
@@ -43,7 +43,7 @@ async def _concerned(t: Table) -> list[Player]:
 
 
 async def _all_back(t: Table, gone: list[Player], url: str, *, refreshed: bool) -> None:
-    """They go and come back at once, each with his last rejoin token alone, and find everything as it was."""
+    """They go and come back at once, each with their last rejoin token alone, and find everything as it was."""
     views = [_lasting(each.view) for each in gone]
     for each, view, welcome in zip(gone, views, await _back(gone, url, refreshed=refreshed), strict=True):
         assert welcome["user_id"] == each.who.user
@@ -132,7 +132,7 @@ async def test_after_everything_was_killed(cold: Stack) -> None:
 
 
 async def test_a_host_who_only_hosts(stack: Stack) -> None:
-    """Neither seated nor watching: his part is the room, and those who ask to come in."""
+    """Neither seated nor watching: their part is the room, and those who ask to come in."""
     async with Api(stack.urls[0]) as api:
         ann, bob = await api.sign_in("Ann"), await api.sign_in("Bob")
         room = await open_room(api, ann, "tictactoe", "host")

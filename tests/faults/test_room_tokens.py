@@ -71,7 +71,7 @@ async def test_what_rest_gives_opens_a_socket(stack: Stack) -> None:
                 assert welcome["rejoin_token"] not in scene.given[name].values(), "a fresh one"
                 view = (await socket.hear("hydrated"))["view"]
                 assert view["me"]["role"] == role
-                assert "rejoin_token" not in view["me"], "he was given one already"
+                assert "rejoin_token" not in view["me"], "they were given one already"
                 assert "host_controls" in view if name == "Ann" else "host_controls" not in view
 
 
@@ -269,7 +269,7 @@ async def test_who_is_put_out_is_told_and_closed(stack: Stack) -> None:
                 await tab.leave()
             await elsewhere.say({"type": "join_room", "room": room, "after": 0})
             told = json.dumps((await elsewhere.hear("updates"))["updates"])
-            assert "player_kicked" in told, "his own past, and no more"
+            assert "player_kicked" in told, "their own past, and no more"
             await elsewhere.say({"type": "leave_room", "room": room}, {"type": "join_room", "room": room})
             view = (await elsewhere.hear("hydrated"))["view"]
             assert view["me"]["role"] == "guest"
@@ -283,7 +283,7 @@ async def test_who_is_put_out_is_told_and_closed(stack: Stack) -> None:
 
 
 async def _gone(player: Player, seq: int) -> None:
-    """Wait until his socket was closed because he was put out, after the update that says so."""
+    """Wait until their socket was closed because they were put out, after the update that says so."""
     async with asyncio.timeout(40), player._news:
         await player._news.wait_for(lambda: player.closed is not None)
     assert (player.closed, player.seq) == (4403, seq)

@@ -1,4 +1,4 @@
-"""Signing out everywhere, on running edges: all of the user's sockets close, his tokens die, nobody else notices."""
+"""Signing out everywhere, on running edges: all of the user's sockets close, their tokens die, nobody else notices."""
 
 from __future__ import annotations
 

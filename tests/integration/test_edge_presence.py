@@ -405,7 +405,7 @@ async def test_the_steward_asks_after_those_of_whom_nobody_hears(database_url: s
             assert [row[0] for row in await execute(database, seat, room)] == ["away"]
             epoch = (await stored(database, room))["epoch"]
             other.table.time.ms += 600_000
-            assert await database.rows("unheard", since=other.table.time.ms, most=10) == [], "that he is away is known"
+            assert await database.rows("unheard", since=other.table.time.ms, most=10) == [], "their absence is known"
             assert (await stored(database, room))["epoch"] == epoch
 
 

@@ -378,7 +378,7 @@ async def test_what_is_given_comes_with_the_update_however_it_comes(database_url
         given = f"for {done.give.grant}"
         assert live.payloads[-1]["rejoin_token"] == given
         assert live.payloads[-1]["seq"] == done.seq
-        assert "rejoin_token" not in other.payloads[-1], "his own alone"
+        assert "rejoin_token" not in other.payloads[-1], "their own alone"
         assert other.payloads[-1]["seq"] == done.seq
         sat = await room.table.does(room.epoch, "ann", TakeSeat(id="sit", room=room.id, seat_index=1))
         await live.has(sat.seq)
@@ -398,5 +398,5 @@ async def test_who_is_put_out_is_told_so_last(database_url: str, redis_url: str,
             await sink.has(done.seq)
         assert [sink.out for sink in sinks] == [True, True, False, False]
         assert next(event["kind"] for event in sinks[0].payloads[-1]["events"]) == "player_kicked"
-        assert "seats" not in held(sinks[0]), "he is outside now"
+        assert "seats" not in held(sinks[0]), "they are outside now"
         assert "seats" in held(sinks[2])

@@ -139,7 +139,7 @@ async def test_repeated_while_the_first_is_under_way(database_url: str) -> None:
 @pytest.mark.parametrize("reloaded", [False, True], ids=["beyond memory", "by another host"])
 @pytest.mark.parametrize("later", [REMEMBERED - 1, REMEMBERED + 5])
 async def test_repeated_long_after(database_url: str, later: int, reloaded: bool) -> None:
-    """Also a command that would be refused now: that its sender sits is why he may not sit down again."""
+    """Also a command that would be refused now: that its sender sits is why they may not sit down again."""
 
     async with (
         connected(database_url) as database,

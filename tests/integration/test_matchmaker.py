@@ -52,7 +52,7 @@ async def test_twenty_at_once_on_two_edges_fill_seats(database_url: str) -> None
         assert sorted(sent_to.values()) == [2, 6, 6, 6], "seats are promised, one table after the other"
         assert {(room.approval, room.visibility) for room in rooms} == {("auto", "public")}
         again = await asyncio.gather(*(sent(edges[n % 2], someone(19 - n), game="holdem") for n in range(20)))
-        assert [room.id for room in again] == [room.id for room in reversed(rooms)], "each keeps his"
+        assert [room.id for room in again] == [room.id for room in reversed(rooms)], "each keeps theirs"
         assert len((await Lobby(one).list(None, None, False, 100, None)).rooms) == 4
 
 
@@ -131,7 +131,7 @@ async def test_who_has_sat_down_is_counted_once(database_url: str) -> None:
         epoch = await place(database, room)
         await table.does(epoch, "host", TakeSeat(id="sit", room=room, seat_index=0))
         assert (await sent(it, someone(2))).id == room
-        assert (await sent(it, host)).id != room, "he sits there already, and asks for another seat"
+        assert (await sent(it, host)).id != room, "they sit there already, and ask for another seat"
 
 
 async def test_the_same_request_is_the_same_room(database_url: str) -> None:

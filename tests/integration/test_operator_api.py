@@ -1,4 +1,4 @@
-"""What an operator is shown, on a real Postgres and a real Redis: to him alone, as it was, and no secret of it."""
+"""What an operator is shown, on a real Postgres and a real Redis: to them alone, as it was, and no secret of it."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ async def test_the_log_is_told_and_nothing_secret_of_it(database_url: str, redis
         page = await asked(client, f"/rooms/{it.room}/log", after=3, limit=2)
         assert [line["seq"] for line in page["log"]] == [4, 5]
 
-        # Of the hand that runs, an operator learns what its viewers knew, each by himself, and no more.
+        # Of the hand that runs, an operator learns what its viewers knew, each by themselves, and no more.
         hand = restore(await it.checkpoint(len(rows))).table.game.running
         assert hand is not None
         hidden = {hand.cards[i : i + 2] for i in range(0, len(hand.cards), 2)}

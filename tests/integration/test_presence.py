@@ -159,7 +159,7 @@ async def test_who_is_not_announced_after_a_take_over_is_away(database_url: str)
 
 
 async def test_who_was_away_before_a_take_over_is_away_after_it(database_url: str) -> None:
-    """That others are waited for does not bring him back, nor is his grace begun anew."""
+    """That others are waited for does not bring them back, nor is their grace begun anew."""
 
     async with connected(database_url) as database, a_room(database) as first, hosting(database, "b") as table:
         await first.attend(gone="ann")

@@ -52,7 +52,7 @@ class Scene:
         return dict(msgspec.to_builtins(told))
 
     async def joins(self, user: str) -> str:
-        """His rejoin token."""
+        """Their rejoin token."""
         return str((await self.does(user, RequestJoin(id="join", room=self.room, display_name=user)))["rejoin_token"])
 
     async def sits(self, user: str, index: int, id: str = "sit") -> dict[str, Any]:
@@ -201,7 +201,7 @@ async def test_who_is_out_cannot_come_back(database_url: str, how: str) -> None:
             await here.kicks("ann")
         else:
             await here.does("ann", Leave(id="leave", room=here.room))
-        assert await here.sql("SELECT 1 FROM room_seats WHERE user_id = 'ann'"), "he is in the hand yet"
+        assert await here.sql("SELECT 1 FROM room_seats WHERE user_id = 'ann'"), "they are in the hand yet"
         assert await here.returns.by_rejoin(part.rejoin_token) is TOKEN_INVALID
         assert await here.returns.by_seat(part.seat_token) is TOKEN_INVALID
         assert await here.returns.holder(connection.token) is TOKEN_INVALID
@@ -224,7 +224,7 @@ async def test_signing_out_ends_what_was_given_before(database_url: str) -> None
         here.goes_by(1)
         part = await here.returns.member(here.room, ANN)
         assert part is not None
-        assert part.seat_token is not None, "signed in again, he is given new ones"
+        assert part.seat_token is not None, "signed in again, they are given new ones"
         await here.back(part.rejoin_token)
         assert isinstance(await here.returns.by_seat(part.seat_token), Membership)
 

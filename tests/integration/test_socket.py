@@ -317,7 +317,7 @@ async def test_while_postgres_is_away_nobody_is_told_that_his_token_is_no_good(
         assert await client.wire.closed() == ("storage_unavailable", 1013)
         known.say({"type": "authenticate", "rejoin_token": held})
         assert (await known.wire.hears("error"))["code"] == "storage_unavailable"
-        assert known.wire.code is None, "who he is, is known"
+        assert known.wire.code is None, "who they are, is known"
 
 
 # How much is asked

@@ -135,7 +135,7 @@ class Robot(Player):
 
 
 class Person:
-    """Somebody with a browser of his own. Everything that went wrong in it is in `troubles`."""
+    """Somebody with a browser of their own. Everything that went wrong in it is in `troubles`."""
 
     def __init__(self, name: str, context: BrowserContext, page: Page) -> None:
         self.name, self.context, self.page = name, context, page
@@ -174,7 +174,7 @@ class Person:
     def mine(self) -> Locator:
         return self.page.locator(".seat.me")
 
-    # What he does
+    # What they do
 
     async def open(self, url: str) -> None:
         await self.page.goto(url)
@@ -209,7 +209,7 @@ class Person:
                 await self.stay_in()
 
     async def cards(self) -> list[str]:
-        """His hole cards as they are named in the page."""
+        """Their hole cards as they are named in the page."""
         cards: list[str] = await self.mine.locator(".card").evaluate_all("all => all.map(card => card.ariaLabel)")
         return cards
 
@@ -225,7 +225,7 @@ class Person:
 
 @asynccontextmanager
 async def person(browser: Browser, name: str, size: tuple[int, int] = DESKTOP) -> AsyncIterator[Person]:
-    """A browser profile of his own, in which he has given himself this name before."""
+    """A browser profile of their own, in which they have given themselves this name before."""
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
     await context.add_init_script(f"localStorage['tavola.name'] ??= {json.dumps(name)}")
     try:

@@ -28,7 +28,7 @@ def on_the_table(room: Room) -> set[str]:
 
 
 def known_to(room: Room, user: UserId) -> set[str]:
-    """What is on the table and the cards of his own seat; nothing for who is outside."""
+    """What is on the table and the cards of their own seat; nothing for who is outside."""
     table, index = room.table.game, room.seat_of(user)
     if room.role_of(user) not in ("player", "spectator"):
         return set()

@@ -36,7 +36,7 @@ class Api:
     """REST on one edge."""
 
     def __init__(self, url: str) -> None:
-        # It keeps no cookie: it speaks for many users, each by his token.
+        # It keeps no cookie: it speaks for many users, each by their token.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.AsyncClient(base_url=url, cookies=jar, trust_env=False, timeout=PATIENCE_S)
 

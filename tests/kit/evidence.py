@@ -54,7 +54,7 @@ class Story:
         self.diary(user).notes.append(Note(self.now_s + after_s, kind, data))
 
     def send(self, user: str, command: AnyCommand) -> None:
-        """A command that is accepted; the user notes that he sent it and what he was told."""
+        """A command that is accepted; the user notes that they sent it and what they were told."""
         self.live.now += 100
         if user:
             self.note(user, "out", _frame(command))
@@ -121,7 +121,7 @@ class Story:
 
 
 def play() -> RecordedRoom:
-    """Two hands and a half: one to the showdown, one in which somebody folds and somebody lets his time run out, and
+    """Two hands and a half: one to the showdown, one in which somebody folds and somebody lets their time run out, and
     one that is interrupted by a crash."""
     story = Story()
     live = story.live

@@ -43,7 +43,7 @@ OK = "ok"
 
 
 def _for(*may: Who, **codes: str) -> dict[Who, str]:
-    """`ok` for those who may; the code named for everybody else is `others`, or the one given for him."""
+    """`ok` for those who may; the code named for everybody else is `others`, or the one given for them."""
     others = codes.pop("others", "")
     verdicts = {who: OK if who in may else codes.get(who, others) for who in WHO}
     assert all(verdicts.values())

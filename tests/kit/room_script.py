@@ -192,7 +192,7 @@ def _something(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyC
         case 3:
             return room.info.host or user, Approve(id=id, room=ROOM, user_id=next(iter(asking), other))
         case 4:
-            if detail % 4 == 0:  # Somebody takes it upon himself.
+            if detail % 4 == 0:  # Somebody takes it upon themselves.
                 return user, Approve(id=id, room=ROOM, user_id=next(iter(asking), other))
             return room.info.host or user, Reject(id=id, room=ROOM, user_id=next(iter(asking), other))
         case 5 | 6:

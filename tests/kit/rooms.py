@@ -1,7 +1,7 @@
 """A room without servers: decided, shown and stored as a host would, with everybody watching.
 
-`Live` is one room. Each accepted command becomes an update; every viewer merges the frames that he is shown; the rows
-that would be written are kept as tables. Nothing is checked here: tests compare.
+`Live` is one room. Each accepted command becomes an update; every viewer merges the frames that they are shown; the
+rows that would be written are kept as tables. Nothing is checked here: tests compare.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def info(game: str = "holdem", **fields: Any) -> Info:
 
 
 def sender(user: str) -> Sender:
-    """Whoever has this id, under the name that his token gives him. The name holds no card."""
+    """Whoever has this id, under the name that their token gives them. The name holds no card."""
     return Sender(UserId(user), f"Name-{user}") if user else SYSTEM
 
 

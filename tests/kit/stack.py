@@ -174,7 +174,7 @@ class Stack:
         (self.crash / point).touch()
 
     async def hit(self, point: str) -> int:
-        """Wait until the point has been hit and whoever did so has ended; his pid."""
+        """Wait until the point has been hit and whoever did so has ended; their pid."""
         [found] = await until(lambda: list(self.crash.glob(f"{point}.hit.*")), f"{point} hit")
         pid = int(found.suffix[1:])
         await until(lambda: not lives(pid), f"{pid} has killed itself")

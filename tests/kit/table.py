@@ -52,7 +52,7 @@ class Table:
     # Play
 
     def to_act(self) -> Player | None:
-        """Whose turn it is, as he knows himself."""
+        """Whose turn it is, as they know themselves."""
         newest = max(player.seq for player in self.players)
         return next((p for p in self.players if p.seq == newest and p.to_act()), None)
 

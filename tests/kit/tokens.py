@@ -69,7 +69,7 @@ async def raw(url: str, cookie: str | None = None) -> AsyncIterator[Raw]:
 
 
 class Returning(Player):
-    """A player who knows what he was given, and comes back with nothing else."""
+    """A player who knows what they were given, and comes back with nothing else."""
 
     def given(self, name: str) -> str:
         """The `rejoin_token` or the `seat_token` that came last."""
@@ -82,8 +82,8 @@ class Returning(Player):
         raise AssertionError(f"{self.who.name} was given no {name}")
 
     async def back(self, url: str, *, refreshed: bool = False, **held: str) -> Json:
-        """Connect with what he holds alone (his last rejoin token, if nothing is said), and nothing else. A page that
-        was `refreshed` remembers no more. Gives the `authenticated`."""
+        """Connect with what they hold alone (their last rejoin token, if nothing is said), and nothing else. A page
+        that was `refreshed` remembers no more. Gives the `authenticated`."""
         held = held or {"rejoin_token": self.given("rejoin_token")}
         await self.leave()
         self.closed, self.url = None, url

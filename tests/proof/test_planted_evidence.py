@@ -323,7 +323,7 @@ def a_timer_fires_early(room: RecordedRoom) -> int:
 
 @finds("P6")
 def a_timer_fires_twice(room: RecordedRoom) -> int:
-    """The clock plays for somebody again, without a turn of his in between."""
+    """The clock plays for somebody again, without a turn of theirs in between."""
     seq = automatic(room)
     twin = msgspec.structs.replace(room.log[seq - 1], patch="{}")
     rewrite(room, seq, patch="{}")

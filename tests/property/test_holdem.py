@@ -212,7 +212,8 @@ def test_chips_are_conserved_and_seats_are_unique(hands: list[int], script: Scri
 
 
 def goes_with(step: Step, options: Options, seat: SeatIndex) -> int:
-    """What a player who left in this step took with him: what he had behind, and what came to him as the hand ended."""
+    """What a player who left in this step took with them: what they had behind, and what came to them as the hand
+    ended."""
     chips: int = GAME.public_seat(step.before, options, seat)["chips"]
     for event in step.after.events:
         if event.kind == "pot_distributed":

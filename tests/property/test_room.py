@@ -61,7 +61,7 @@ def test_what_holds_at_every_step(rounds: Counter[str], script: Script) -> None:
 @some
 @given(scripts())
 def test_merged_patches_are_the_view(script: Script) -> None:
-    """Every viewer, in whatever audience, holds what a fresh view would show him, after every step."""
+    """Every viewer, in whatever audience, holds what a fresh view would show them, after every step."""
     live = opened(script)
     for step in steps(script, live):
         if not isinstance(step.verdict, Decision):
@@ -146,7 +146,7 @@ def test_a_gap_is_replayed_as_it_was_shown_live(script: Script, after: int) -> N
 @some
 @given(scripts(), st.integers(0, 80))
 def test_a_viewer_who_comes_later_sees_the_same(script: Script, after: int) -> None:
-    """Hydrated in the middle, and whatever he does from there on."""
+    """Hydrated in the middle, and whatever they do from there on."""
     live = opened(script)
     late: list[Viewer] = []
     joined = 0
@@ -329,7 +329,7 @@ def _rows_are(live: Live) -> None:
         given = [grant.id for grant in grants if (grant.user, grant.seat) == (seat.user, index)]
         if room.admitted(seat.user):
             assert row["seat_token"] == given[-1]
-        else:  # Who left while he held cards has the seat until the hand ends; if all in one batch, without a token.
+        else:  # Who left while they held cards has the seat until the hand ends; if all in one batch, without a token.
             assert row.get("seat_token") in (None, given[-1])
     assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
     assert rows.room.get("players", 0) == len(room.table.seats)

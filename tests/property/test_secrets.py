@@ -1,8 +1,8 @@
-"""Non-interference: what a viewer may not know has no effect on a single byte that he is shown.
+"""Non-interference: what a viewer may not know has no effect on a single byte that they are shown.
 
-A hand is played in two worlds that differ only in cards that he may not know: right after the deal (so after the
+A hand is played in two worlds that differ only in cards that they may not know: right after the deal (so after the
 commitment) the others' hole cards, and the board as far as it is not out, are exchanged in the stored state for other
-cards of the deck. Whatever happens then, the same moves give him the same frames, the same view and the same replay,
+cards of the deck. Whatever happens then, the same moves give them the same frames, the same view and the same replay,
 until those cards are turned up.
 """
 
@@ -57,7 +57,7 @@ def test_quiet_hands_are_compared_to_their_showdown(role: str) -> None:
 
 
 def test_cards_that_are_known_do_make_a_difference() -> None:
-    """The comparison can fail: to their owner, his own cards are not hidden."""
+    """The comparison can fail: to their owner, their own cards are not hidden."""
     script = Script(info(approval="auto", seats=2, min_buy_in=10, next_hand_seconds=3), 2, bytes(8))
     first = _dealt(script, "host", "seated")
     second = _elsewhere(first, "u1", False, random.Random(1))
@@ -70,7 +70,7 @@ def _viewer(role: str) -> str:
 
 
 def _dealt(script: Script, viewer: str, role: str) -> Live:
-    """The table right after the first deal. The viewer is in his role by then."""
+    """The table right after the first deal. The viewer is in their role by then."""
     live = opened(script)
     for _ in steps(script._replace(happens=b""), live):
         pass

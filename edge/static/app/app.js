@@ -42,7 +42,7 @@ class App {
     await this.#route({});
   }
 
-  /** Who was here before is so again, by the cookie; else a guest, under the name that he last gave himself. */
+  /** Who was here before is so again, by the cookie; else a guest, under the name that they last gave themselves. */
   async #signIn() {
     for (let wait = 500; ; wait = Math.min(5000, wait * 2)) {
       try {

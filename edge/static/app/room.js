@@ -68,7 +68,7 @@ export class RoomPage {
     this.#viewed(this.view, []);
   }
 
-  /** Leaves the page. A watcher stops watching; a player keeps his seat. */
+  /** Leaves the page. A watcher stops watching; a player keeps their seat. */
   exit() {
     for (const end of this.#ends) end();
     if (this.view?.me.role === "spectator") this.room.command("stop_spectating").catch(() => {});
@@ -96,7 +96,7 @@ export class RoomPage {
       names.learn(event);
       if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
     }
-    // Whether he saw it happen or comes by its address later.
+    // Whether they saw it happen or come by its address later.
     if (room.status === "closed") this.gone ??= "The host has closed this table.";
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce("It is your turn.");
@@ -192,7 +192,7 @@ export class RoomPage {
   #door() {
     const { me, room } = this.view;
     const says = {
-      pending: "The host has been asked. You will be let in as soon as he says yes.",
+      pending: "The host has been asked. You will be let in as soon as they say yes.",
       rejected: "The host has said no.",
     };
     const ask = h(

@@ -1,4 +1,4 @@
-/** Seats round a table: where each stands, who sits there, and how he is. For any game; games add what they have. */
+/** Seats round a table: where each stands, who sits there, and how they are. For any game; games add what they have. */
 
 import { h } from "./dom.js";
 

@@ -8,7 +8,7 @@ from tavola.actors.wire.commands import Chat, Start
 
 
 def test_two_hands_of_one_update_have_two_decks() -> None:
-    """Somebody who is all in with his blind is played out at once, and the next hand begins in the same update."""
+    """Somebody who is all in with their blind is played out at once, and the next hand begins in the same update."""
     twice = 0
     for number in range(60):
         live = room("holdem", next_hand_seconds=0, min_buy_in=1, auto_start=False)

@@ -145,7 +145,7 @@ def test_a_short_all_in_before_the_flop_does_not_reopen_the_betting_to_a_limper(
     table.does(0, "call")
     table.does(1, "all_in")
     assert table.told("player_action")[0]["amount"] == 15
-    assert table.raises(2) == (25, 1000), "the big blind has not acted: he may raise, by a full big blind"
+    assert table.raises(2) == (25, 1000), "the big blind has not acted: they may raise, by a full big blind"
     table.does(2, "call")
     for seat in (3, 0):
         assert table.moves(seat) == {"fold", "call"}, "five more is less than a raise"
@@ -179,9 +179,9 @@ def test_two_short_all_ins_that_make_a_full_raise_reopen_it_to_whoever_faces_it(
     assert table.hand["current_bet"] == 210
     assert table.raises(0) == (310, 990)
     table.does(0, "fold")
-    assert table.raises(1) == (310, 990), "he faces 110, a full raise"
+    assert table.raises(1) == (310, 990), "they face 110, a full raise"
     table.does(1, "call")
-    assert table.moves(3) == {"fold", "call"}, "he faces 60 only"
+    assert table.moves(3) == {"fold", "call"}, "they face 60 only"
 
 
 def test_an_all_in_bet_of_less_than_a_big_blind_does_not_reopen_it_to_who_checked() -> None:

@@ -148,7 +148,7 @@ def test_who_missed_the_small_blind_only_posts_it_dead() -> None:
     table.sits_in(2)
     table.deal()
     assert places(table) == (2, 3, 4)
-    assert dealt(table) == [0, 1, 3, 4], "he sits at the button and waits"
+    assert dealt(table) == [0, 1, 3, 4], "they sit at the button and wait"
     table.all_fold()
     table.deal()
     assert posts(table) == {(4, "small_blind", 5), (0, "big_blind", 10), (2, "dead_post", 5)}

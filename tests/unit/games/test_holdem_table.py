@@ -270,7 +270,7 @@ def test_a_newcomer_is_dealt_in_at_once_unless_he_sits_between_button_and_big_bl
     table.all_fold()
     table.deal()
     assert places(table) == (3, 4, 6)
-    assert dealt(table) == [0, 1, 2, 3, 4, 6], "the button has passed him"
+    assert dealt(table) == [0, 1, 2, 3, 4, 6], "the button has passed them"
 
 
 def test_a_newcomer_in_the_seat_of_the_button_or_small_blind_waits() -> None:
@@ -525,7 +525,7 @@ def test_a_rebuy_waits_for_the_end_of_the_hand() -> None:
     assert isinstance(refused, Refusal)
     assert refused.code == "hand_in_progress"
     outcome = rebuy(table, 2, 400)
-    assert isinstance(outcome, Outcome), "he is not in this hand"
+    assert isinstance(outcome, Outcome), "they are not in this hand"
     table.state = outcome.state
     table.all_fold()
     assert table.chips(2) == [400]

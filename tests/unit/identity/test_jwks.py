@@ -94,7 +94,7 @@ async def test_keys_are_read_once_and_again_when_they_are_old() -> None:
         assert at.asked == 1
         at.answer = json.dumps(published("two")).encode()
         clock.now += 2
-        assert isinstance(await by.verify(token()), Identity), "nobody waits for what he does not need"
+        assert isinstance(await by.verify(token()), Identity), "nobody waits for what they do not need"
         await at.pulse.until(lambda: at.asked == 2)
         while keys._reading is not None:
             await asyncio.wait([keys._reading])

@@ -221,7 +221,7 @@ def test_a_seat_token_is_renewed_after_half_its_life() -> None:
     clock.ms += RENEW_MS + 1
     later = read(ring.renewed(ANN)[ROOM])
     assert isinstance(later, SeatClaim)
-    assert (later.index, later.grant) == (4, "f00d" * 6), "the seat that he took last"
+    assert (later.index, later.grant) == (4, "f00d" * 6), "the seat that they took last"
 
 
 def test_while_one_secret_takes_the_place_of_another() -> None:

@@ -35,7 +35,7 @@ def test_what_is_no_churn(text: str) -> None:
 
 
 class Seat:
-    """A table of one bot, in seat 0, whose room only notes for which turns he acted."""
+    """A table of one bot, in seat 0, whose room only notes for which turns they acted."""
 
     def __init__(self, table: Any) -> None:
         self.acted: list[int] = []
@@ -74,7 +74,7 @@ def test_who_sleeps_lets_one_turn_run_out_and_plays_the_next() -> None:
     seat.turn(1)
     assert seat.acted == [1]
     seat.turn(2)
-    seat.bot._again()  # another try at something else does not wake him
+    seat.bot._again()  # another try at something else does not wake them
     seat.turn(2)
     assert seat.acted == [1]
     seat.turn(3, seat=1)

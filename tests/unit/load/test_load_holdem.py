@@ -61,7 +61,7 @@ def test_a_hand_as_it_should_be_seen() -> None:
 PLANTED: dict[str, tuple[list[Json], Json]] = {
     "in the seat": ([], {"seats": {"1": {"hole_cards": ["Qs", "??"]}}}),
     "in an event": ([{"kind": "hole_cards_dealt", "seats": {"1": ["Qs", "7d"]}}], {}),
-    "in a text": ([{"kind": "chat", "text": "he has Qs, I saw it"}], {}),
+    "in a text": ([{"kind": "chat", "text": "they have Qs, I saw it"}], {}),
     "glued together": ([{"kind": "chat", "text": "QsQh"}], {}),
     "as a name": ([{"kind": "x", "Qs": 1}], {}),
     "in a part of the view nobody knows": ([], {"debug": {"deck": ["Qs"]}}),

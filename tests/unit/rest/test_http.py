@@ -69,7 +69,7 @@ class Codes:
 
 
 def at_once(request: Request) -> Identity | None:
-    """The bearer's token is his name; a name without a bearer must be looked up."""
+    """The bearer's token is their name; a name without a bearer must be looked up."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return Identity(UserId(token), token, 0) if scheme == "Bearer" and token not in ("", "bad") else None
 

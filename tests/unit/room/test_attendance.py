@@ -138,7 +138,7 @@ def test_a_turn_that_comes_to_him_while_he_is_away_is_short_and_spares_his_timeb
 
 
 def test_nobody_gains_time_by_going() -> None:
-    """His time would have been up sooner than two seconds from now: it still is."""
+    """Their time would have been up sooner than two seconds from now: it still is."""
     live = mid_hand("ann")
     live.now += TURN_MS + BANK_MS - 500
     gone(live, actor(live))
@@ -153,7 +153,7 @@ def test_the_timebank_that_ran_before_he_went_is_charged_and_no_more() -> None:
     live.now += 1_500
     back(live, player)
     accepted(live, player, Act, move="call")
-    assert seat(live, player).timebank_ms == BANK_MS - 5_500, "he was back in time, so the clock ran on"
+    assert seat(live, player).timebank_ms == BANK_MS - 5_500, "they were back in time, so the clock ran on"
     live = mid_hand("ann")
     player = actor(live)
     live.now += TURN_MS + 4_000
@@ -221,7 +221,7 @@ def test_after_the_second_grace_the_seat_is_freed_with_his_chips_told() -> None:
     assert [(event.kind, event.fields) for event in decision.events] == [
         ("seat_freed", {"seat_index": 1, "user_id": "ann", "chips": 500})
     ]
-    assert role(live, "ann") == "approved", "he may sit down again, and watches nothing meanwhile"
+    assert role(live, "ann") == "approved", "they may sit down again, and watch nothing meanwhile"
     assert clock.alarm(live.room) is None
     live.write()
     assert set(live.rows.seats) == {0}

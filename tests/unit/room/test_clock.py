@@ -58,7 +58,7 @@ def test_recovery_gives_what_was_left_at_the_last_commit_or_ten_seconds() -> Non
     turn = Turn(3, SEAT, deadline_ms=20_000, timebank_ms=500)
     assert clock.recovered(turn, 1_000, 100_000) == Turn(3, SEAT, 119_000, 500)
     assert clock.recovered(turn, 19_000, 100_000) == Turn(3, SEAT, 110_000, 500)
-    assert clock.recovered(turn, 40_000, 100_000) == Turn(3, SEAT, 110_000, 500), "he was in his timebank"
+    assert clock.recovered(turn, 40_000, 100_000) == Turn(3, SEAT, 110_000, 500), "they were in their timebank"
     assert clock.recovered(turn, 1_000, 1_000) == turn, "no time was lost"
 
 
