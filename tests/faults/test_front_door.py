@@ -22,6 +22,8 @@ from websockets.asyncio.client import connect
 from kit.examples import ROOT, example
 from kit.stack import PATIENCE_S, Stack
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 PROXY, SUPABASE = "docs/howto/proxy-and-tls.md", "docs/howto/supabase.md"
 NGINX, NODE, OPENSSL = (shutil.which(name) for name in ("nginx", "node", "openssl"))
 

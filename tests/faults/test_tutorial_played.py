@@ -14,6 +14,8 @@ import pytest
 from kit.examples import ROOT, example
 from kit.stack import FOREIGN
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 TUTORIAL = "docs/tutorial-first-game.md"
 PARTS = ("actors", "edge", "games", "load", "storage", "tavola")
 LISTED = re.compile(r"^(GAMES\b.*)\(Holdem\(\), TicTacToe\(\)\)", re.MULTILINE)
