@@ -7,7 +7,9 @@ async function sits(name, id, seat) {
   const client = new Tavola({ url: process.argv[2] });
   await client.signIn(name);
   client.connect();
-  id ??= (await client.request("POST", "/api/rooms", { game: "holdem", approval: "auto" })).id;
+  // Of rules that nobody asks for: a table of the usual ones would be found by whoever presses Play.
+  const wish = { game: "holdem", approval: "auto", options: { turn_seconds: 600 } };
+  id ??= (await client.request("POST", "/api/rooms", wish)).id;
   const room = client.room(id);
   await room.ready;
   await room.command("request_join", { display_name: name });

@@ -41,7 +41,6 @@ def test_two_players_in_python(stack: Stack, tmp_path: Path) -> None:
 
 
 @needs_node
-@pytest.mark.anyio
 async def test_a_page_and_a_program_find_each_other_and_play(stack: Stack, browser: Browser, tmp_path: Path) -> None:
     page, program = example(CLIENT_PAGE, "/api/matchmake"), under_node(stack)
     told: asyncio.Queue[str] = asyncio.Queue()
