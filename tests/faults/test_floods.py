@@ -12,7 +12,7 @@ from tavola.load.bench.floods.attacks import FLOODS
 from tavola.load.bench.floods.honest import Noticed, seated
 from tavola.load.bench.floods.run import flooding, target_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 LOG_LIMIT = 100_000
 """Bytes of an edge's log that all floods together may cause."""

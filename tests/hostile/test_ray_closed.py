@@ -140,6 +140,7 @@ def test_nobody_else_enters_its_folders(server: LocalRay) -> None:
         assert stranger(CONNECT, *sockets) == ""
 
 
+@pytest.mark.long
 def test_nobody_joins_without_the_token(server: LocalRay) -> None:
     tls = {name: value for name, value in server.environment.items() if not name.startswith("RAY_AUTH")}
     told = subprocess.run(
