@@ -204,7 +204,8 @@ CLOSING = {
     "7.1.3": Case([BYE, PING_], [], BYED),
     "7.1.4": Case([BYE, text()], [], BYED),
     "7.1.5": Case([text(b"fragment1", fin=False), BYE, part(b"fragment2", fin=True)], [], BYED),
-    "7.1.6": Case([text(b"*" * 262144), BYE, PING_], [(TEXT, b"*" * 262144)], BYED),
+    # Without the ping, which the suite sends last: a reset for it may overtake the echo, which it allows.
+    "7.1.6": Case([text(b"*" * 262144), BYE], [(TEXT, b"*" * 262144)], BYED),
     "7.3.1": Case([client_frame(CLOSE)], [], 0),
     "7.3.2": Case([client_frame(CLOSE, b"a")], [], WRONG),
     "7.3.3": Case([client_frame(CLOSE, goodbye(1000))], [], 1000),
