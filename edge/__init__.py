@@ -1,1 +1,1 @@
-"""Stateless servers between clients and room actors. An edge knows no game's rules and no host."""
+"""Stateless servers between clients and room actors: no host is loaded here. Games are, to open rooms and to replay."""

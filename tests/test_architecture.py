@@ -227,7 +227,7 @@ def test_folders_are_small() -> None:
 
 def test_the_room_is_pure() -> None:
     reached = closure(*inside("actors.room"))
-    assert not {top(name) for name in reached if name not in modules()} & (IMPURE - {"random"})
+    assert not {top(name) for name in reached if name not in modules()} & IMPURE
     assert {name for name in reached if name.startswith("storage")} <= ROOM_MODULES
 
 

@@ -1,1 +1,1 @@
-"""The inside of a room actor, asyncio without Ray. Imports `room`, `wire` and `storage`."""
+"""The inside of a room actor, asyncio without Ray. Imports `room`, `wire`, `games`, `storage` and `config`."""

@@ -1,2 +1,1 @@
-"""What edges and room actors say to each other, and the vocabulary of commands. Imports `games.base` and nothing else
-of ours."""
+"""What edges and room actors say to each other, and the vocabulary of commands. Imports `games` and `config`."""

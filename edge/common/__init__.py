@@ -1,1 +1,1 @@
-"""What all of an edge uses: rates and metrics. Imports `wire`."""
+"""What all of an edge uses: rates, addresses, guesses, metrics. Imports `wire` and `config`."""

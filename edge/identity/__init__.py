@@ -1,1 +1,2 @@
-"""Who somebody is, and what they may come back with. Imports `wire` and `storage`; knows neither sockets nor routes."""
+"""Who somebody is, and what they may come back with; neither sockets nor routes. Imports `common`, `wire`, the
+room's grants and `storage`."""

@@ -1,1 +1,1 @@
-"""The REST door and the pages. Imports `identity`, the router and `wire`; of `ws` only the frames."""
+"""The REST door and the pages. Imports everything of an edge below it, the room, and the games' contract."""

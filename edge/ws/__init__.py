@@ -1,1 +1,1 @@
-"""The WebSocket door. Imports `identity`, the router and `wire`; knows nothing of `rest`."""
+"""The WebSocket door. Imports `identity`, `routing`, `common`, `wire`, and of `room` the log's rows; nothing of `rest`."""
