@@ -1,1 +1,2 @@
-"""Stateless servers between clients and room actors: no host is loaded here. Games are, to open rooms and to replay."""
+"""Stateless servers between clients and room actors: no host is loaded here. Games are, to open rooms and to
+replay."""

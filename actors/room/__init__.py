@@ -1,1 +1,2 @@
-"""The room as a pure machine: no clock, no chance, no I/O. Imports `wire`, `games`, `config.limits` and `storage.rows`."""
+"""The room as a pure machine: no clock, no chance, no I/O. Imports `wire`, `games`, `config.limits` and
+`storage.rows`."""
