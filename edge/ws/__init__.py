@@ -1,1 +1,2 @@
-"""The WebSocket door. Imports `identity`, `routing`, `common`, `wire`, and of `room` the log's rows; nothing of `rest`."""
+"""The WebSocket door. Imports `identity`, `routing`, `common`, `wire`, and of `room` the rows of the log; nothing of
+`rest`."""
