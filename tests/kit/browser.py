@@ -98,7 +98,7 @@ class Balancer:
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while data := await source.read(65536):
+    while (data := await source.read(65536)) and not sink.is_closing():
         sink.write(data)
         await sink.drain()
     raise ConnectionResetError
