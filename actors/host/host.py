@@ -327,6 +327,7 @@ class Host:
                     self._set_alarm(entry.pending.loaded)
                 case WithoutEffect():
                     self._answer_alone(entry)
+                    self._set_alarm(entry.pending.loaded)  # It may have rung while this one waited.
                 case _ as never:
                     assert_never(never)
 
@@ -414,16 +415,16 @@ class Host:
 
     def _alarm(self, loaded: LoadedRoom) -> None:
         loaded.timer = None
-        due = self._due(loaded)
+        due, now = self._due(loaded), self._now()  # Once: a moment that is neither before nor after would ring no more.
         if due is None or not self.rooms.holds(loaded):
             return
-        if due <= self._now() and not loaded.waiting:
+        if due > now:
+            self._set_alarm(loaded)
+        elif not loaded.waiting:
             self._wake(loaded)
             if not loaded.waiting:
                 log.error("room.alarm_in_vain", room=loaded.id, seq=loaded.seq)
                 self._ring(loaded, self._loop.time() + ALARM_AGAIN_S)
-        elif due > self._now():
-            self._set_alarm(loaded)
 
     def _wake(self, loaded: LoadedRoom) -> None:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""

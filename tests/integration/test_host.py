@@ -629,6 +629,37 @@ async def test_after_a_crash_players_have_the_time_that_was_left(database_url: s
         await next.does(newer, "host", act)
 
 
+class Restless(Time):
+    """A millisecond goes by between any two looks at the clock."""
+
+    def __call__(self) -> int:
+        self.ms += 1
+        return self.ms
+
+
+async def test_an_alarm_rings_though_its_millisecond_comes_between_two_looks_at_the_clock(database_url: str) -> None:
+    time = Restless()
+    async with connected(database_url) as database, hosting(database, "a", time) as table:
+        room = await open_room(database, rematch_seconds=0)
+        epoch = await place(database, room)
+        await table.does(epoch, "host", sit(room, 0))
+        await table.does(epoch, "ann", join(room, "ann"))
+        await table.does(epoch, "ann", sit(room, 1))
+        loaded = table.host.rooms.get(room, epoch)
+        assert loaded is not None
+
+        async def rings(before_ms: int) -> None:
+            seq, due = loaded.seq, clock.alarm(loaded.room)
+            assert due is not None
+            loaded.stop_timer()
+            time.ms = due - before_ms
+            await table.rouse(epoch, room)
+            await table.published.pulse.until(lambda: loaded.seq > seq)
+
+        for before_ms in range(1, 12):  # In one of these the alarm looks at the clock just before it is due.
+            await rings(before_ms)
+
+
 async def test_the_stored_alarm_is_never_later_than_the_real_one(database_url: str) -> None:
     time = Time()
     async with connected(database_url) as database, hosting(database, "a", time) as table:
