@@ -35,8 +35,10 @@ async def test_coming_and_going_is_not_free(database_url: str, redis_url: str) -
             answers.append(await two.does("spectate", room["id"], f"on{number}"))
         waits = [frame["retry_after_ms"] for frame in answers if frame.get("code") == "rate_limited"]
         assert min(waits) > 0
-        assert await at.refused("POST", path, bob, {}) == "rate_limited"
-        assert await at.refused("DELETE", path, bob) == "rate_limited"
+        # On a slow machine the rate has given a few back by then: they are used up first.
+        for method in ("POST", "DELETE"):
+            tries = [await at.ask(method, path, bob, {} if method == "POST" else None) for _ in range(20)]
+            assert "rate_limited" in [answer.get("error", {}).get("code") for _, answer in tries]
         most = CHANGE_BURST + CHANGE_RATE * (time.monotonic() - began)
         assert len(answers) - len(waits) <= most
         assert len(await at.log(room["id"])) <= most
