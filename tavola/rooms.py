@@ -111,11 +111,17 @@ async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
     stored = await database.row("load_room", room_id=row["id"])
     assert stored is not None
+    room = codec.room_of(stored)
     members = {
-        user: {"display_name": name, "status": status, "watching": watching, "banned": banned}
-        for user, (name, status, _, watching, banned) in jsons.loads(stored["members"]).items()
+        user: {
+            "display_name": member.name,
+            "status": member.standing,
+            "watching": member.watching,
+            "banned": member.banned,
+        }
+        for user, member in room.members.items()
     }
-    table = codec.room_of(stored).table
+    table = room.table
     seats = {str(index): seat.user for index, seat in table.seats.items()}
     shown = {**{column: row[column] for column in COLUMNS}, "members": members, "seats": seats}
     shown |= {"name": row["name"], "alarm_at": row["alarm_at"], "updated_at": row["updated_at"]}
