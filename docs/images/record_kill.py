@@ -170,8 +170,8 @@ def moments(take: Take) -> list[tuple[Frame, int, tuple[str, str]]]:
     what = take.recovery
     playing = ("A hand with five bots. A move is in Postgres before it is shown.", INK)
     killed = (f"Room actor killed: SIGKILL, pid {what.before.pid}", RED)
-    back = (f"{what.ms} ms later, pid {what.after.pid}: same hand, same cards, same clock", GREEN)
-    on = ("No move was lost, and play goes on.", INK)
+    back = (f"{what.ms} ms later, pid {what.after.pid}: same hand, same cards", GREEN)
+    on = ("The next move is accepted, and play goes on.", INK)
     shown = [(frame, FRAME_MS, playing) for frame in grid(take.frames, what.killed_at - BEFORE_S, what.killed_at)]
     shown.append((latest(take.frames, what.killed_at + 0.05), SLOW, killed))
     shown.append((latest(take.frames, what.placed_at + 0.05), SLOW, back))
