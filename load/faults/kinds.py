@@ -37,8 +37,7 @@ async def actor_kill(site: Site, chance: Random) -> FaultDone | None:
     actors = await site.actors()
     if not actors:
         return None
-    pid = chance.choice(actors).pid
-    rooms = await _rooms_of(site, pid)
+    pid, rooms = chance.choice(list(actors.items()))
     kill(pid)
     return FaultDone(f"killed actor {pid}", rooms)
 
@@ -48,8 +47,7 @@ async def actor_freeze(site: Site, chance: Random) -> FaultDone | None:
     actors = await site.actors()
     if not actors:
         return None
-    pid, seconds = chance.choice(actors).pid, chance.uniform(2.0, 4.0)
-    rooms = await _rooms_of(site, pid)
+    (pid, rooms), seconds = chance.choice(list(actors.items())), chance.uniform(2.0, 4.0)
     freeze(pid)
     try:
         await asyncio.sleep(seconds)
@@ -178,7 +176,3 @@ KINDS: dict[str, tuple[Kind, float]] = {
 
 ON_THE_WIRE = frozenset({"redis-cut", "postgres-cut", "commit-reply-lost", "commit-lost", "net-delay"})
 """Kinds that need wires before the servers, as only a run's own have them."""
-
-
-async def _rooms_of(site: Site, pid: int) -> dict[str, int]:
-    return {owner.room: owner.epoch for owner in await site.owners() if owner.pid == pid}

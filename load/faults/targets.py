@@ -6,28 +6,13 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import msgspec
 import psutil
 
 from tavola.load.evidence.truth import Truth
 from tavola.load.faults.proxy import Proxy
 from tavola.load.measure.processes import read_stack
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """A room, the process that owns it (None: nobody, or nobody knows), and how far it is."""
-
-    room: str
-    epoch: int
-    seq: int
-    pid: int | None
-
-
-class Actor(msgspec.Struct, frozen=True):
-    pid: int
-    rooms: int
 
 
 class Servers(Protocol):
@@ -66,13 +51,13 @@ class Site:
         self.truth = truth
         self.drop_clients = drop_clients
 
-    async def owners(self) -> list[Owner]:
-        return [Owner(row["id"], row["epoch"], row["seq"], row["pid"]) for row in await self.truth.rows("positions")]
-
-    async def actors(self) -> list[Actor]:
-        """Those that beat, live, and own a room."""
-        rows: list[Any] = await self.truth.rows("actors")
-        return [Actor(row["pid"], row["rooms"]) for row in rows if row["rooms"] and lives(row["pid"])]
+    async def actors(self) -> dict[int, dict[str, int]]:
+        """Those that beat, live, and own a room: process → room → epoch. One look at the database, since rooms move."""
+        actors: dict[int, dict[str, int]] = {}
+        for row in await self.truth.rows("owned"):
+            if lives(row["pid"]):
+                actors.setdefault(row["pid"], {})[row["id"]] = row["epoch"]
+        return actors
 
     def edges(self) -> dict[int, str]:
         """Those that live: process → address."""

@@ -12,16 +12,17 @@ SELECT epoch, seq, state FROM game_states WHERE room_id = $1
 -- name: seats
 SELECT seat_index, user_id FROM room_seats WHERE room_id = $1 ORDER BY seat_index
 
--- name: positions
-SELECT r.id, g.epoch, g.seq, a.pid
-FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a.name = r.actor
-
--- name: actors
-SELECT name, pid, rooms FROM room_actors WHERE alive_at > now() - interval '6 seconds' ORDER BY name
+-- name: owned
+-- The rooms of actors that beat.
+SELECT r.id, g.epoch, a.pid
+FROM room_actors a JOIN rooms r ON r.actor = a.name JOIN game_states g ON g.room_id = r.id
+WHERE a.alive_at > now() - interval '6 seconds' ORDER BY a.started_at, r.id
 
 -- name: terminate
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE application_name = 'tavola' AND random() < $1
+-- A share of the sessions, and one at least.
+SELECT count(pg_terminate_backend(pid))
+FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'tavola' ORDER BY random()
+      LIMIT greatest(1, $1::float8 * (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tavola'))) some
 
 -- name: started
 SELECT extract(epoch FROM pg_postmaster_start_time())::float8
