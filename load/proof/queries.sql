@@ -20,9 +20,9 @@ WHERE a.alive_at > now() - interval '6 seconds' ORDER BY a.started_at, r.id
 
 -- name: terminate
 -- A share of the sessions, and one at least.
-SELECT count(pg_terminate_backend(pid))
-FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'tavola' ORDER BY random()
-      LIMIT greatest(1, $1::float8 * (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tavola'))) some
+WITH ours AS (SELECT pid FROM pg_stat_activity WHERE application_name = 'tavola'),
+chosen AS (SELECT pid FROM ours ORDER BY random() LIMIT greatest(1, (SELECT ceil($1::float8 * count(*))::bigint FROM ours)))
+SELECT count(pg_terminate_backend(pid)) FROM chosen
 
 -- name: started
 SELECT extract(epoch FROM pg_postmaster_start_time())::float8
