@@ -201,7 +201,12 @@ class Edge:
 
 
 def _limits(settings: Settings) -> Limits:
-    return Limits(settings.rooms_per_user, settings.rooms_opened_per_minute, settings.guests_per_minute)
+    return Limits(
+        settings.rooms_per_user,
+        settings.rooms_opened_per_minute,
+        settings.guests_per_minute,
+        settings.frames_per_second,
+    )
 
 
 def _issuer(settings: Settings) -> Issuer | None:

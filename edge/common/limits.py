@@ -13,6 +13,8 @@ class Limits(msgspec.Struct, frozen=True):
     rooms_per_user: int = 0
     rooms_opened_per_minute: int = 0
     guests_per_minute: int = 0
+    frames_per_second: int = 500
+    """From one socket, once it has said whose it is."""
 
 
 NO_LIMITS = Limits()

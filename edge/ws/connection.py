@@ -50,16 +50,16 @@ OUTBOX_LIMIT = 1024 * 1024
 """Bytes that may wait for a client to read; more, and it is closed with 4503 to come back with `after`."""
 BEHIND_LIMIT = 256 * 1024
 """Bytes that may wait behind an `authenticate` that is being looked into; more are refused `rate_limited`."""
-RATE, BURST = 500.0, 1000.0
-"""Frames a second from one socket, pings and parts of messages among them. Beyond, a message is refused `rate_limited`
-and any other frame has no answer."""
 FIRST_RATE, FIRST_BURST = 20.0, 200.0
-"""The same of a socket that has not said whose it is."""
+"""Frames a second, and at once, from a socket that has not said whose it is, pings and parts of messages among them.
+Beyond, a message is refused `rate_limited` and any other frame has no answer. Then it is `Limits.frames_per_second`,
+and twice as many at once."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Frames beyond its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
 CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
 """What one user may ask of one room in a second, and at once, moves apart (they have the turn): whatever comes of it is
 kept, and sent to everybody there."""
+ANY_NUMBER = 1e9
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000
@@ -100,11 +100,17 @@ class Services:
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
         self.guesses = Guesses()
+        self._frames_per_second = limits.frames_per_second
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
         self._rousing = PerMinute(limits.rooms_opened_per_minute)
         self.metrics = Metrics(
             lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
         )
+
+    def frames(self, now: float) -> Bucket:
+        """What a socket may send once it has said whose it is."""
+        rate = self._frames_per_second or ANY_NUMBER
+        return Bucket(rate, 2 * rate, now)
 
     def too_much(self, user: UserId, command: ClientCommand) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
@@ -351,7 +357,7 @@ class Connection:
         # A room's token neither confines nor prolongs what is known by better means.
         if part is None or self._identity is None or self._only is not None:
             if self._identity is None:
-                self._bucket = Bucket(RATE, BURST, self._loop.time())
+                self._bucket = self._services.frames(self._loop.time())
             self._only = None if part is None else {part.room, *(self._only or ())}
             self._identity, self.sender = found.identity, Sender(user, found.identity.name)
             self._by_cookie = part is None and frame.token is None

@@ -24,6 +24,7 @@ LIMITS = {
     "TAVOLA_ROOMS_PER_USER": "0",
     "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
     "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
+    "TAVOLA_FRAMES_PER_SECOND": "0",
 }
 """Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 

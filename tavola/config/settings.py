@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     half of the node's memory is for, at 50 MB each, and at least 4."""
     guests_per_minute: int = Field(120, alias="TAVOLA_GUESTS_PER_MINUTE", ge=0)
     """New guests that one address may make in a minute, at each edge. 0: any number."""
+    frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
+    """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
     Empty: the edge's own origin."""

@@ -14,9 +14,9 @@ import msgspec
 
 from tavola.config.failures import Failure
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-NODE, PYTHON = HERE / "node", HERE / "python"
+PEERS = Path(__file__).resolve().parent.parent / "peers"
+ROOT = PEERS.parents[2]
+NODE, PYTHON = PEERS / "node", PEERS / "python"
 NODE_AT_LEAST = 20
 
 

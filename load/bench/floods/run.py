@@ -13,16 +13,21 @@ from urllib.parse import urlsplit
 import msgspec
 import psutil
 
+from tavola.config.settings import Settings
 from tavola.load.bench.floods.attacks import FLOODS, Target
 from tavola.load.bench.floods.honest import Pair, seated
 from tavola.load.bench.floods.page import Figure
 from tavola.load.client.api import ApiClient
 from tavola.load.client.http_client import Http
-from tavola.load.run.stack import own_stack
+from tavola.load.run.stack import LIMITS, own_stack
 
 ELSEWHERE = "127.0.0.2"
 """Where floods come from: another address of this machine than the pair's."""
-AS_IT_COMES = {"TAVOLA_CONNECTIONS_PER_ADDRESS": "500"}
+AS_IT_COMES = {
+    field.alias: str(field.default)
+    for field in Settings.model_fields.values()
+    if field.alias in {*LIMITS, "TAVOLA_CONNECTIONS_PER_ADDRESS"}
+}
 LOOK_EVERY_S = 0.2
 BEGINS_S, CALMS_S = 1.0, 2.0
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tavola.load.bench.base.cost import Roots, of_ray
-from tavola.load.bench.base.install import HERE, ROOT, Cache
+from tavola.load.bench.base.install import PEERS, ROOT, Cache
 from tavola.load.bench.base.program import migrate, scratch
 from tavola.load.bench.base.server import PeerServer
 from tavola.load.bench.peers.systems import System
@@ -41,7 +41,7 @@ async def running(system: System, cache: Cache) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stop:
         folder = stop.enter_context(scratch())
         servers: dict[str, Server] = {}
-        env = {"SQL": str(HERE)}
+        env = {"SQL": str(PEERS)}
         if system.postgres:
             servers["postgres"] = postgres = EmbeddedPostgres(folder / "postgres")
             env["DATABASE_URL"] = await stop.enter_async_context(postgres)

@@ -9,7 +9,7 @@ export async function open(number, { url, sockets, figures, lost }) {
   const room = await rest(url, 'rooms', users[0], {
     game: 'tictactoe', name: `Load ${number}`, options: { rematch_seconds: 0 }, visibility: 'private', approval: 'auto'
   })
-  await Promise.all(users.slice(1).map((user) => rest(url, `rooms/${room.id}/join`, user, { display_name: user.display_name })))
+  await Promise.all(users.slice(1).map((user) => rest(url, `rooms/${room.code}/join`, user, { display_name: user.display_name })))
   const table = new Table(number, sockets, (seat, cell, action) => players[seat].act(cell, action), figures)
   const players = await Promise.all(users.map((user, index) => Player.join(url, user, room.id, index, table, lost)))
   for (const player of players) await player.takePart()
