@@ -4,8 +4,7 @@ import { amount } from "./cards.js";
 import { fieldOf, h } from "./dom.js";
 import { holdemView } from "./holdem.js";
 
-/** @import { Description, HoldemMove, HoldemView, Raise, Range, Stakes } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { Description, HoldemMove, HoldemView, Raise, Range, RoomPage, Stakes } from "./shapes.d.ts" */
 
 /**
  * What a move would cost and what there is to win, from the view.

@@ -7,8 +7,7 @@ import { LobbyPage } from "./lobby.js";
 import { RoomPage, notice as noticePage, whyNot } from "./room.js";
 import { whatOf } from "./story.js";
 
-/** @import { Connection } from "./tavola.js" */
-/** @import { Wish } from "./shapes.d.ts" */
+/** @import { Connection, Wish } from "./shapes.d.ts" */
 
 const NOTICE_MS = 6000;
 /** A loss shorter than this is not worth a word. */

@@ -3,8 +3,7 @@
 import { checkedIn, fieldIn, h } from "./dom.js";
 import { words } from "./story.js";
 
-/** @import { Json } from "./wire.d.ts" */
-/** @import { Schema } from "./shapes.d.ts" */
+/** @import { Json, Schema } from "./shapes.d.ts" */
 
 /**
  * The object schema that `schema` means.

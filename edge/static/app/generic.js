@@ -4,9 +4,7 @@ import { h, submitted, valueIn } from "./dom.js";
 import { place, emptySeat, statusBadge, turnClock } from "./seats.js";
 import { words } from "./story.js";
 
-/** @import { Legal, Seat, View } from "./wire.d.ts" */
-/** @import { Child, Choices, Range } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { Child, Choices, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
 
 const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
 const MARKS = ["X", "O"];

@@ -5,9 +5,7 @@ import { h } from "./dom.js";
 import { emptySeat, place, statusBadge, turnClock } from "./seats.js";
 import { words } from "./story.js";
 
-/** @import { Update } from "./wire.d.ts" */
-/** @import { Distributed, Hand, HoldemSeat, HoldemView, Told, Vars, Won } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { Distributed, Hand, HoldemSeat, HoldemView, RoomPage, Told, Update, Vars, Won } from "./shapes.d.ts" */
 
 const BOARD = 5;
 

@@ -4,9 +4,7 @@ import { amount } from "./cards.js";
 import { checkedIn, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
 
-/** @import { Json, Seat } from "./wire.d.ts" */
-/** @import { Child, Game } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
 
 /** What of the room itself can be changed, as the games' options are described. */
 const ROOM = {

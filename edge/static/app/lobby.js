@@ -6,9 +6,7 @@ import { fields, filled } from "./form.js";
 import { modal } from "./room.js";
 import { whatOf } from "./story.js";
 
-/** @import { View } from "./wire.d.ts" */
-/** @import { App } from "./app.js" */
-/** @import { Child, Game } from "./shapes.d.ts" */
+/** @import { App, Child, Game, View } from "./shapes.d.ts" */
 
 /** @typedef {View["room"]} Listed */
 /**

@@ -12,10 +12,7 @@ import { holdemTable } from "./holdem.js";
 import { Side } from "./side.js";
 import { Names, tell, whatOf } from "./story.js";
 
-/** @import { Room } from "./tavola.js" */
-/** @import { Event as Fact, Seat, View } from "./wire.d.ts" */
-/** @import { App } from "./app.js" */
-/** @import { BuyIn, Child, InsideView, Question, Wish } from "./shapes.d.ts" */
+/** @import { App, BuyIn, Child, Fact, InsideView, Question, Room, Seat, View, Wish } from "./shapes.d.ts" */
 
 /**
  * What has become of asking to be let in.

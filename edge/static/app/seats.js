@@ -2,9 +2,7 @@
 
 import { h } from "./dom.js";
 
-/** @import { Seat, View } from "./wire.d.ts" */
-/** @import { Vars } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
 
 /** @type {{ [status: string]: string }} */
 const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitting out" };

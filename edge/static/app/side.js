@@ -4,9 +4,7 @@ import { fieldIn, h, submitted } from "./dom.js";
 import { HostPanel } from "./host.js";
 import { rounds, talk, whatOf } from "./story.js";
 
-/** @import { Seat, Status, Update } from "./wire.d.ts" */
-/** @import { Child } from "./shapes.d.ts" */
-/** @import { RoomPage } from "./room.js" */
+/** @import { Child, RoomPage, Seat, Status, Update } from "./shapes.d.ts" */
 
 /** @typedef {"chat" | "hands" | "people" | "host"} Tab */
 

@@ -2,10 +2,9 @@
 
 import { amount, cardText } from "./cards.js";
 
-/** @import { Event, Update, View } from "./wire.d.ts" */
-/** @import { Distributed, Post, Round } from "./shapes.d.ts" */
+/** @import { Distributed, Fact, Post, Round, Update, View } from "./shapes.d.ts" */
 
-/** @type {{ [move: string]: (event: Event) => string }} */
+/** @type {{ [move: string]: (event: Fact) => string }} */
 const MOVES = {
   fold: () => "folds",
   check: () => "checks",
@@ -43,7 +42,7 @@ export class Names {
     for (const asked of view?.pending_requests ?? []) this.#users.set(asked.user_id, asked.display_name);
   }
 
-  /** @param {Event} event */
+  /** @param {Fact} event */
   learn(event) {
     if (event.user_id && event.display_name) this.#users.set(event.user_id, event.display_name);
     if (event.kind === "player_seated") this.#seats.set(event.seat_index, event.display_name);
@@ -59,7 +58,7 @@ export class Names {
     return this.#users.get(id) ?? "Somebody";
   }
 
-  /** @param {Event} event */
+  /** @param {Fact} event */
   of(event) {
     return event.display_name ?? (event.user_id ? this.user(event.user_id) : this.seat(event.seat_index));
   }
@@ -67,7 +66,7 @@ export class Names {
 
 /**
  * The moves of any game: what it is called, and what it is made with.
- * @param {Event} event
+ * @param {Fact} event
  */
 export function moveText(event) {
   const known = MOVES[event.move];
@@ -81,7 +80,7 @@ export const words = (/** @type {unknown} */ name) => String(name).replaceAll("_
 
 /**
  * One event as sentences; none for what need not be told.
- * @param {Event} event
+ * @param {Fact} event
  * @param {Names} names
  * @returns {string[]}
  */
