@@ -1,7 +1,7 @@
 """The kinds of events that a room tells by itself. What its game tells is in the game's own `EVENTS`.
 
-Adding one: a name and its row here, a row in docs/reference/protocol.md, and words in edge/static/app/story.js;
-tests/unit/docs/test_protocol_document.py compares the three.
+Adding one: a name and its row here, a row in docs/reference/protocol.md, words in edge/static/app/story.js, and
+the name in edge/static/client/wire.d.ts; tests/unit/docs compares the four.
 """
 
 from __future__ import annotations

@@ -87,6 +87,17 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
     assert loaded["admin.html"] == operators | {"icon.svg", "base.css", "dom.js"}
 
 
+def test_types_stay_in_the_source() -> None:
+    """Lines that only tell types go out empty, so every line has the number that it has there; the client is whole."""
+    for audience in ("app", "admin"):
+        for name, file in pages.load(audience).items():
+            if name.endswith(".js"):
+                lines = (pages.FOLDER / audience / name).read_text().split("\n")
+                told = re.compile(r" *(/\*\*|\*) @")
+                assert file.plain.decode().split("\n") == ["" if told.match(line) else line for line in lines]
+    assert b"@param" in pages.load("client")["tavola.js"].plain
+
+
 def test_no_text_can_become_markup() -> None:
     ways = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|DOMParser")
     scripts = {name: file.plain.decode() for name, file in pages.load().items() if name.endswith(".js")}

@@ -3,7 +3,13 @@
  * The secret is kept for as long as the tab lives, and goes out in a header and nowhere else.
  */
 
-import { h, render } from "./dom.js";
+import { byId, fieldOf, h, render, submitted, valueIn } from "./dom.js";
+
+/** @import { Child } from "./shapes.d.ts" */
+/** @import { EdgeHere, Edges, ErrorReply, Logged, LogPage, Participant } from "./operator.d.ts" */
+/** @import { PlacedRoom, PlacedRooms, Rewound, RoomActors, RoomRecord, Told } from "./operator.d.ts" */
+
+/** @typedef {{ wide: string }} Wide A cell that takes what room there is. */
 
 const SECRET = "tavola.admin";
 const LOOK_MS = 2000;
@@ -11,11 +17,12 @@ const LOG_PAGE = 50;
 const TRIES = 5;
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const time = (iso) => new Date(iso).toLocaleTimeString();
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const time = (/** @type {string} */ iso) => new Date(iso).toLocaleTimeString();
+const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The server said no: `code` is one of protocol.md section 5. */
 class Refused extends Error {
+  /** @param {ErrorReply["error"]} error */
   constructor({ code, message }) {
     super(message);
     this.code = code;
@@ -23,25 +30,37 @@ class Refused extends Error {
 }
 
 class AdminPage {
-  #root = document.getElementById("app");
+  #root = byId("app");
   #secret = sessionStorage.getItem(SECRET) ?? "";
   #error = "";
   #trouble = "";
   #named = "";
+  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges } | null} */
   #shown = null;
+  /** @type {RoomRecord | null} */
   #record = null;
+  /** @type {Logged[]} */
   #log = [];
-  /** After which seq the log is shown; null: its end. */
+  /**
+   * After which seq the log is shown; null: its end.
+   * @type {number | null}
+   */
   #after = null;
+  /** @type {Rewound | null} */
   #then = null;
   #thenError = "";
-  /** An edge's counters as they were last time, by edge: rates are differences. */
+  /**
+   * An edge's counters as they were last time, by edge: rates are differences.
+   * @type {Map<string, { now: number, answers: number, seconds: number }>}
+   */
   #before = new Map();
-  #rates = null;
+  /** @type {{ answers: number, second: number | null, ms: number | null }} */
+  #rates = { answers: 0, second: null, ms: null };
   #looking = false;
   /** Something else is to be looked at: at once. */
   #again = false;
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   start() {
     addEventListener("hashchange", () => this.#moved());
@@ -56,6 +75,7 @@ class AdminPage {
     return { room: room || null, seq: seq ? Number(seq) : null, user: user || null };
   }
 
+  /** @param {{ room: string, seq: number, user: string | null }} place */
   #go({ room, seq, user }) {
     location.hash = [room, seq ?? "", user ?? ""].map(encodeURIComponent).join("/").replace(/\/+$/, "");
   }
@@ -74,9 +94,14 @@ class AdminPage {
 
   // Asking
 
+  /**
+   * @param {string} path
+   * @param {{ [name: string]: string | number | null }} query
+   * @returns {Promise<any>}
+   */
   async #get(path, query = {}) {
     const given = Object.entries(query).filter(([, value]) => value !== null && value !== "");
-    const url = `/api/admin${path}?${new URLSearchParams(given)}`;
+    const url = `/api/admin${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
     // A header's characters are bytes.
     const bytes = String.fromCharCode(...new TextEncoder().encode(this.#secret));
     for (let left = TRIES; ; left -= 1) {
@@ -86,7 +111,7 @@ class AdminPage {
         cache: "no-store",
       });
       if (reply.ok) return reply.json();
-      const { error } = await reply.json();
+      const { error } = /** @type {ErrorReply} */ (await reply.json());
       if (error.code !== "overloaded" || left === 1) throw new Refused(error);
       await pause(error.retry_after_ms ?? LOOK_MS);
     }
@@ -125,9 +150,12 @@ class AdminPage {
     this.#count(edges.here);
   }
 
+  /** @param {string} room */
   async #lookAt(room) {
+    /** @type {RoomRecord} */
     const record = await this.#get(`/rooms/${encodeURIComponent(room)}`);
     const after = this.#after ?? Math.max(0, record.room.seq - LOG_PAGE);
+    /** @type {LogPage} */
     const { log } = await this.#get(`/rooms/${encodeURIComponent(room)}/log`, { after, limit: LOG_PAGE });
     if (room !== this.#place.room) return;
     this.#record = record;
@@ -145,24 +173,26 @@ class AdminPage {
     if (!this.#secret || room === null || seq === null) return;
     const mine = location.hash;
     try {
+      /** @type {Rewound} */
       const then = await this.#get(`/rooms/${encodeURIComponent(room)}/view`, { seq, user });
       if (mine === location.hash) this.#then = then;
     } catch (error) {
-      if (mine === location.hash) this.#thenError = error.message;
+      if (mine === location.hash) this.#thenError = error instanceof Error ? error.message : String(error);
       if (!(error instanceof Refused)) this.#failed(error);
     }
     this.#draw();
   }
 
+  /** @param {unknown} error */
   #failed(error) {
-    if (error.code === "unauthenticated") this.#leave(error.message);
-    else if (error instanceof Refused) this.#trouble = `${error.message} What you see is as it was.`;
-    else this.#trouble = "The server does not answer. What you see is as it was.";
+    if (!(error instanceof Refused)) this.#trouble = "The server does not answer. What you see is as it was.";
+    else if (error.code === "unauthenticated") this.#leave(error.message);
+    else this.#trouble = `${error.message} What you see is as it was.`;
   }
 
+  /** @param {SubmitEvent} event */
   #enter(event) {
-    event.preventDefault();
-    this.#secret = event.target.elements.namedItem("secret").value.trim();
+    this.#secret = valueIn(submitted(event), "secret").trim();
     sessionStorage.setItem(SECRET, this.#secret);
     this.#error = "";
     this.#moved();
@@ -177,6 +207,7 @@ class AdminPage {
     this.#draw();
   }
 
+  /** @param {EdgeHere} here */
   #count(here) {
     const now = performance.now();
     const before = this.#before.get(here.edge);
@@ -187,7 +218,7 @@ class AdminPage {
     this.#rates = {
       answers,
       second: since && (fresh * 1000) / (now - since.now),
-      ms: fresh ? ((here.seconds - since.seconds) * 1000) / fresh : null,
+      ms: since && fresh ? ((here.seconds - since.seconds) * 1000) / fresh : null,
     };
   }
 
@@ -236,6 +267,7 @@ class AdminPage {
     );
   }
 
+  /** @param {Child[]} title */
   #top(...title) {
     return h(
       "div",
@@ -251,6 +283,7 @@ class AdminPage {
     return [this.#top("Operator"), this.#drawEdge(edges), this.#drawRooms(rooms), drawActors(actors), drawPeople(edges)];
   }
 
+  /** @param {Edges} edges */
   #drawEdge({ here, online }) {
     const { second, ms, answers } = this.#rates;
     const figures = {
@@ -285,9 +318,10 @@ class AdminPage {
     );
   }
 
+  /** @param {PlacedRooms} listed */
   #drawRooms({ rooms, total }) {
-    const search = (event) => {
-      this.#named = event.target.value.trim();
+    const search = (/** @type {Event} */ event) => {
+      this.#named = fieldOf(event).value.trim();
       this.#look();
     };
     return h(
@@ -350,10 +384,11 @@ class AdminPage {
     ];
   }
 
+  /** @param {PlacedRoom} room */
   #drawLog(room) {
     const first = this.#log.at(-1)?.seq ?? 1;
     const last = this.#log[0]?.seq ?? 0;
-    const turn = (after) => {
+    const turn = (/** @type {number | null} */ after) => {
       this.#after = after;
       this.#look();
     };
@@ -396,18 +431,24 @@ class AdminPage {
     );
   }
 
-  /** The room at a seq, through somebody's eyes. */
+  /**
+   * The room at a seq, through somebody's eyes.
+   * @param {PlacedRoom} room
+   * @param {Participant[]} participants
+   */
   #drawThen(room, participants) {
     const { seq, user } = this.#place;
     const at = seq ?? room.seq;
     // Where one is when something is chosen, which may be further than what is drawn.
     const here = () => this.#place.seq ?? room.seq;
-    const go = (changed) => this.#go({ room: room.id, seq: here(), user: this.#place.user, ...changed });
+    const go = (/** @type {{ seq?: number, user?: string | null }} */ changed) =>
+      this.#go({ room: room.id, seq: here(), user: this.#place.user, ...changed });
     const people = this.#then?.participants ?? participants;
     const chosen = people.find((each) => each.user_id === user) ?? participants.find((each) => each.user_id === user);
     const who = user === null ? "any spectator" : chosen?.display_name || user;
     const stranger = user !== null && !people.some((each) => each.user_id === user);
-    const inRange = (event) => Math.max(0, Math.min(room.seq, Math.trunc(Number(event.target.value)) || 0));
+    const inRange = (/** @type {Event} */ event) =>
+      Math.max(0, Math.min(room.seq, Math.trunc(Number(fieldOf(event).value)) || 0));
     return h(
       "section",
       { key: "then", "aria-labelledby": "then-title" },
@@ -424,7 +465,7 @@ class AdminPage {
         h("label", { for: "viewer" }, "Viewer"),
         h(
           "select",
-          { id: "viewer", value: user ?? "", on: { change: (event) => go({ user: event.target.value || null }) } },
+          { id: "viewer", value: user ?? "", on: { change: (event) => go({ user: fieldOf(event).value || null }) } },
           h("option", { key: "", value: "" }, "Any spectator"),
           people.map((each) =>
             h("option", { key: each.user_id, value: each.user_id }, `${each.display_name} (${part(each)})`),
@@ -455,12 +496,16 @@ class AdminPage {
   }
 }
 
-/** The page's own addresses are in the hash: this one is none. */
+/**
+ * The page's own addresses are in the hash: this one is none.
+ * @param {Event} event
+ */
 function skip(event) {
   event.preventDefault();
-  document.getElementById("main").focus();
+  byId("main").focus();
 }
 
+/** @param {RoomActors} known */
 function drawActors({ actors, total }) {
   return h(
     "section",
@@ -492,6 +537,7 @@ function drawActors({ actors, total }) {
   );
 }
 
+/** @param {Edges} known */
 function drawPeople({ redis, edges, people, online }) {
   return h(
     "section",
@@ -526,7 +572,12 @@ function drawPeople({ redis, edges, people, online }) {
   );
 }
 
-/** Rows of cells under heads; a head that begins with # has numbers under it. */
+/**
+ * Rows of cells under heads; a head that begins with # has numbers under it.
+ * @param {string} label
+ * @param {string[]} heads
+ * @param {{ key: string | number, cells: (Child | Wide)[], chosen?: boolean }[]} rows
+ */
 function table(label, heads, rows) {
   if (!rows.length) return h("p", { class: "muted", key: label }, `${label}: none.`);
   const kind = heads.map((head) => (head.startsWith("#") ? "number" : undefined));
@@ -549,7 +600,9 @@ function table(label, heads, rows) {
             "tr",
             { key, class: chosen ? "chosen" : undefined },
             cells.map((cell, index) =>
-              h("td", { key: index, class: cell?.wide === undefined ? kind[index] : "wide" }, cell?.wide ?? cell),
+              isWide(cell)
+                ? h("td", { key: index, class: "wide" }, cell.wide)
+                : h("td", { key: index, class: kind[index] }, cell),
             ),
           ),
         ),
@@ -558,14 +611,18 @@ function table(label, heads, rows) {
   );
 }
 
+/** @returns {cell is Wide} */
+const isWide = (/** @type {Child | Wide} */ cell) => typeof cell === "object" && cell !== null && "wide" in cell;
+
+/** @type {(text: string, disabled: boolean, click: () => unknown) => Child} */
 const button = (text, disabled, click) => h("button", { class: "small", key: text, disabled, on: { click } }, text);
 
-const part = ({ is_host, role, standing }) => {
+const part = (/** @type {Participant} */ { is_host, role, standing }) => {
   const is = role === "guest" ? standing : role;
   return is_host ? `host, ${is}` : is;
 };
 
-const told = ({ kind, ...rest }) =>
+const told = (/** @type {Told} */ { kind, ...rest }) =>
   [kind, ...Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`)].join(" ");
 
 new AdminPage().start();

@@ -1,12 +1,19 @@
 /** Hold'em's action bar: the legal moves and no others, amounts by slider, by typing and by share of the pot. */
 
 import { amount } from "./cards.js";
-import { h } from "./dom.js";
+import { fieldOf, h } from "./dom.js";
+import { holdemView } from "./holdem.js";
 
-/** What a move would cost and what there is to win, from the view. */
+/** @import { Description, HoldemMove, HoldemView, Raise, Range, RoomPage, Stakes } from "./shapes.d.ts" */
+
+/**
+ * What a move would cost and what there is to win, from the view.
+ * @param {HoldemView} view
+ * @returns {Stakes}
+ */
 export function stakes(view) {
   const { hand } = view.game;
-  const me = view.seats[view.me.seat_index];
+  const me = view.seats[view.me.seat_index ?? -1]; // Whoever has a move has a seat.
   const inPots = hand.pots.reduce((sum, pot) => sum + pot.amount, 0);
   const pot = inPots + Object.values(view.seats).reduce((sum, seat) => sum + seat.bet, 0);
   return {
@@ -18,7 +25,12 @@ export function stakes(view) {
   };
 }
 
-/** The total to bet or raise to for a share of the pot, within what is legal. */
+/**
+ * The total to bet or raise to for a share of the pot, within what is legal.
+ * @param {number} part
+ * @param {Stakes} stakes
+ * @param {Range} legal
+ */
 export function share(part, { pot, call, price }, { min, max }) {
   return Math.min(max, Math.max(min, Math.round(price + part * (pot + call))));
 }
@@ -26,24 +38,34 @@ export function share(part, { pot, call, price }, { min, max }) {
 /** Remembers the amount that was chosen, for as long as the turn lasts. */
 export class Actions {
   #page;
+  /** @type {number | undefined} */
   #turn;
+  /** @type {number | undefined} */
   #chosen;
+  /** @type {object | undefined} */
   #sent;
 
+  /** @param {RoomPage} page */
   constructor(page) {
     this.#page = page;
   }
 
-  get #legal() {
-    return new Map(this.#page.view.me.legal.map((each) => [each.move, each]));
+  get #view() {
+    return holdemView(this.#page);
   }
 
+  get #legal() {
+    return new Map(this.#view.me.legal.map((each) => [each.move, each]));
+  }
+
+  /** @returns {Raise | undefined} */
   get #raising() {
-    return this.#legal.get("raise") ?? this.#legal.get("bet");
+    const { move = "", amount } = this.#legal.get("raise") ?? this.#legal.get("bet") ?? {};
+    return amount && { move, amount };
   }
 
   draw() {
-    const { view } = this.#page;
+    const view = this.#view;
     if (this.#turn !== view.turn?.number) {
       this.#turn = view.turn?.number;
       this.#chosen = this.#sent = undefined;
@@ -52,16 +74,24 @@ export class Actions {
     if (!legal.size) return null;
     if (legal.has("show")) return this.#showing();
     const held = stakes(view);
+    const raising = this.#raising;
     const busy = this.#sent !== undefined || view.room.status === "paused";
     return h(
       "div",
       { class: "actions", role: "group", "aria-label": "Your move", key: "actions" },
-      this.#raising && this.#amounts(this.#raising.amount, held, busy),
-      h("div", { class: "moves", key: "moves" }, this.#moves(legal, held, busy)),
+      raising && this.#amounts(raising.amount, held, busy),
+      h("div", { class: "moves", key: "moves" }, this.#moves(legal, raising, held, busy)),
     );
   }
 
-  #moves(legal, held, busy) {
+  /**
+   * @param {Map<string, HoldemMove>} legal
+   * @param {Raise | undefined} raising
+   * @param {Stakes} held
+   * @param {boolean} busy
+   */
+  #moves(legal, raising, held, busy) {
+    /** @type {(move: string, text: string, key: string, args?: { amount: number }) => Description} */
     const button = (move, text, key, args) =>
       h(
         "button",
@@ -75,34 +105,39 @@ export class Actions {
         h("span", { class: "move-text" }, text),
         h("kbd", { "aria-hidden": "true" }, key),
       );
-    const raising = this.#raising;
-    const chosen = raising && this.#amount(raising.amount);
-    const raiseText =
-      raising &&
-      (chosen === held.all
-        ? `All in ${amount(chosen)}`
-        : raising.move === "bet"
-          ? `Bet ${amount(chosen)}`
-          : `Raise to ${amount(chosen)}`);
+    const raise = () => {
+      if (!raising) return null;
+      const chosen = this.#amount(raising.amount);
+      const verb = chosen === held.all ? "All in" : raising.move === "bet" ? "Bet" : "Raise to";
+      return button(raising.move, `${verb} ${amount(chosen)}`, "R", { amount: chosen });
+    };
     const canShove = legal.has("all_in") && !raising && held.call < held.chips;
     return [
       legal.has("fold") && button("fold", "Fold", "F"),
       legal.has("check") && button("check", "Check", "C"),
       legal.has("call") &&
         button("call", `Call ${amount(held.call)}${held.call === held.chips ? ", all in" : ""}`, "C"),
-      raising && button(raising.move, raiseText, "R", { amount: chosen }),
+      raise(),
       canShove && button("all_in", `All in ${amount(held.all)}`, "A"),
     ];
   }
 
+  /**
+   * @param {Range} range
+   * @param {Stakes} held
+   * @param {boolean} busy
+   */
   #amounts({ min, max }, held, busy) {
     const value = this.#amount({ min, max });
-    const choose = (total) => {
+    const choose = (/** @type {number} */ total) => {
       this.#chosen = total;
       this.#page.redraw();
     };
-    const typed = (event) => event.target.value !== "" && choose(Math.round(Number(event.target.value)));
-    const preset = (label, total) =>
+    const typed = (/** @type {Event} */ event) => {
+      const { value } = fieldOf(event);
+      if (value !== "") choose(Math.round(Number(value)));
+    };
+    const preset = (/** @type {string} */ label, /** @type {number} */ total) =>
       h(
         "button",
         { class: "preset", key: label, type: "button", disabled: busy, on: { click: () => choose(total) } },
@@ -148,6 +183,7 @@ export class Actions {
     );
   }
 
+  /** @param {Range} range */
   #amount({ min, max }) {
     return Math.min(max, Math.max(min, this.#chosen ?? min));
   }
@@ -158,7 +194,7 @@ export class Actions {
   }
 
   #showing() {
-    const button = (move, text) =>
+    const button = (/** @type {string} */ move, /** @type {string} */ text) =>
       h(
         "button",
         { class: `move ${move}`, key: move, disabled: this.#sent !== undefined, on: { click: () => this.#do(move) } },
@@ -171,7 +207,11 @@ export class Actions {
     );
   }
 
-  /** Each turn is played once, however often a button is pressed; after a refusal it may be tried again. */
+  /**
+   * Each turn is played once, however often a button is pressed; after a refusal it may be tried again.
+   * @param {string} move
+   * @param {{ amount: number }} [args]
+   */
   async #do(move, args) {
     if (this.#sent !== undefined || !this.#legal.has(move)) return;
     const sent = (this.#sent = {});
@@ -181,7 +221,10 @@ export class Actions {
     this.#page.redraw();
   }
 
-  /** F, C, R and A, when nothing is being typed. Folding by key is for when it is not free to stay. */
+  /**
+   * F, C, R and A, when nothing is being typed. Folding by key is for when it is not free to stay.
+   * @param {KeyboardEvent} event
+   */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const legal = this.#legal;

@@ -2,14 +2,18 @@
 
 import { Tavola } from "./tavola.js";
 import { runClocks } from "./clock.js";
-import { h, render } from "./dom.js";
+import { byId, h, render } from "./dom.js";
 import { LobbyPage } from "./lobby.js";
 import { RoomPage, notice as noticePage, whyNot } from "./room.js";
+import { whatOf } from "./story.js";
+
+/** @import { Connection, Wish } from "./shapes.d.ts" */
 
 const NOTICE_MS = 6000;
 /** A loss shorter than this is not worth a word. */
 const PATIENCE_MS = 400;
 const NAME = "tavola.name";
+/** @type {{ [reason: string]: string }} */
 const CLOSED = {
   signed_out: "You are signed out. Reload the page to come back.",
   refused: "The server has closed this connection.",
@@ -17,18 +21,21 @@ const CLOSED = {
   protocol: "This page and the server do not understand each other. Reload the page.",
 };
 
-class App {
+export class App {
   client = new Tavola();
 
+  /** @type {LobbyPage | RoomPage | null} */
   #page = null;
   #drawing = false;
   /** Whether a session stands behind this, and not the tokens of one room alone. */
   #signed = false;
+  /** @type {{ text: string } | null} */
   #notice = null;
   #spoken = "";
   #renaming = Promise.resolve();
+  /** @type {number | null} */
   #lost_at = null;
-  #root = document.getElementById("app");
+  #root = byId("app");
 
   async start() {
     runClocks(() => this.client.now());
@@ -51,7 +58,7 @@ class App {
         if (this.#signed) await this.client.signIn(localStorage.getItem(NAME));
         return;
       } catch (error) {
-        this.notice(error.message);
+        this.notice(whatOf(error));
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
@@ -62,7 +69,10 @@ class App {
     return this.client.remembers(location.pathname.match(/^\/room\/([^/]+)$/)?.[1]);
   }
 
-  /** The page that comes next waits for it. */
+  /**
+   * The page that comes next waits for it.
+   * @param {string} name
+   */
   rename(name) {
     this.#renaming = this.client.signIn(name).then(() => localStorage.setItem(NAME, name));
     return this.#renaming;
@@ -70,11 +80,16 @@ class App {
 
   // Pages
 
+  /**
+   * @param {string} path
+   * @param {Wish} options
+   */
   go(path, options = {}) {
     history.pushState(null, "", path);
     return this.#route(options);
   }
 
+  /** @param {Wish} options */
   async #route(options) {
     this.#page?.exit();
     const named = location.pathname.match(/^\/room\/([^/]+)$/)?.[1];
@@ -89,28 +104,35 @@ class App {
       await page.enter();
     } catch (error) {
       if (page === this.#page && page instanceof RoomPage) page.gone = whyNot(error);
-      else if (page === this.#page) this.notice(error.message);
+      else if (page === this.#page) this.notice(whatOf(error));
     }
     this.redraw();
   }
 
-  /** Links within the application change the page without loading it anew; without a session they do, to get one. */
+  /**
+   * Links within the application change the page without loading it anew; without a session they do, to get one.
+   * @param {MouseEvent} event
+   */
   #clicked(event) {
-    const path = event.target.closest?.("a[href^='/']")?.getAttribute("href");
+    const path = closest(event, "a[href^='/']")?.getAttribute("href");
     const elsewhere = event.button || event.ctrlKey || event.metaKey || event.shiftKey;
-    if (path === undefined || elsewhere || !this.#signed) return;
+    if (!path || elsewhere || !this.#signed) return;
     event.preventDefault();
     this.go(path);
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const typing = event.target.closest?.("input:not([type=range]), textarea, select, dialog");
+    const typing = closest(event, "input:not([type=range]), textarea, select, dialog");
     if (!typing) this.#page?.key(event);
   }
 
   // What is said
 
-  /** Something to be read for a while. */
+  /**
+   * Something to be read for a while.
+   * @param {string} text
+   */
   notice(text) {
     const mine = (this.#notice = { text });
     this.redraw();
@@ -121,13 +143,17 @@ class App {
     }, NOTICE_MS);
   }
 
-  /** Something for screen readers. */
+  /**
+   * Something for screen readers.
+   * @param {string} text
+   */
   announce(text) {
     if (!text) return;
     this.#spoken = text;
     this.redraw();
   }
 
+  /** @param {Connection} connection */
   #connection({ state }) {
     if (state === "open") this.#lost_at = null;
     else if (this.#lost_at === null) {
@@ -139,7 +165,7 @@ class App {
 
   #banner() {
     const { state, reason, attempt } = this.client.connection;
-    if (state === "closed") return { class: "bad", text: CLOSED[reason] ?? CLOSED.refused };
+    if (state === "closed") return { class: "bad", text: CLOSED[reason ?? ""] ?? CLOSED.refused };
     if (this.#lost_at !== null && Date.now() - this.#lost_at > PATIENCE_MS) {
       const offline = navigator.onLine === false ? "You are offline." : "The connection was lost.";
       return { class: "warn", text: attempt > 0 ? `${offline} Reconnecting…` : "Connecting…" };
@@ -179,5 +205,12 @@ class App {
     );
   }
 }
+
+/**
+ * What an event happened in, if it is something of that kind.
+ * @param {Event} event
+ * @param {string} kind A selector.
+ */
+const closest = ({ target }, kind) => (target instanceof Element ? target.closest(kind) : null);
 
 new App().start();

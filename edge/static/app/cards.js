@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 
+/** @type {{ [suit: string]: [name: string, shape: string] }} */
 const SUITS = {
   s: [
     "spades",
@@ -17,16 +18,24 @@ const SUITS = {
     "M12 2a4.7 4.7 0 0 0-3.9 7.3A4.7 4.7 0 1 0 11 16.3C10.9 18.9 10 20.7 8.5 22h7c-1.5-1.3-2.4-3.1-2.5-5.7a4.7 4.7 0 1 0 2.9-7A4.7 4.7 0 0 0 12 2z",
   ],
 };
+/** @type {{ [rank: string]: string }} */
 const RANKS = { A: "Ace", K: "King", Q: "Queen", J: "Jack", T: "Ten" };
+/** @type {{ [suit: string]: string }} */
 const SIGNS = { s: "♠", h: "♥", d: "♦", c: "♣" };
 
-/** `Ah` as it is said. */
+/**
+ * `Ah` as it is said.
+ * @param {string} card
+ */
 export function cardName(card) {
   if (card === "??") return "hidden card";
   return `${RANKS[card[0]] ?? card[0]} of ${SUITS[card[1]][0]}`;
 }
 
-/** `["Ah", "Td"]` as it is written in a line. */
+/**
+ * `["Ah", "Td"]` as it is written in a line.
+ * @param {string[]} cards
+ */
 export function cardText(cards) {
   return cards.map((card) => (card === "??" ? "?" : (card[0] === "T" ? "10" : card[0]) + SIGNS[card[1]])).join(" ");
 }
@@ -61,7 +70,7 @@ export function cards(codes, { label, key, dim } = {}) {
 const numbers = new Intl.NumberFormat("en");
 
 /** 12500 → `12,500`. */
-export const amount = (chips) => numbers.format(chips);
+export const amount = (/** @type {number} */ chips) => numbers.format(chips);
 
 /**
  * A stack of chips with its worth.

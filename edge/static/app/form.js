@@ -1,21 +1,35 @@
 /** A form made from a JSON Schema, as the server publishes for each game's options. */
 
-import { h } from "./dom.js";
+import { checkedIn, fieldIn, h } from "./dom.js";
 import { words } from "./story.js";
 
-/** The object schema that `schema` means. */
+/** @import { Json, Schema } from "./shapes.d.ts" */
+
+/**
+ * The object schema that `schema` means.
+ * @param {Schema} schema
+ */
 function root(schema) {
   const name = schema.$ref?.split("/").at(-1);
-  return name ? schema.$defs[name] : schema;
+  return (name && schema.$defs?.[name]) || schema;
 }
 
-/** A field's schema, without its way of saying that it may be left out. */
+/**
+ * A field's schema, without its way of saying that it may be left out.
+ * @param {Schema} field
+ * @returns {Schema}
+ */
 function plain(field) {
   const choices = field.anyOf?.filter((each) => each.type !== "null");
   return choices?.length === 1 ? { ...field, ...choices[0], optional: true } : field;
 }
 
-/** Fields for every property. `values` are what stands in them when the form appears. */
+/**
+ * Fields for every property. `values` are what stands in them when the form appears.
+ * @param {Schema} schema
+ * @param {{ [name: string]: unknown }} values
+ * @param {{ prefix?: string }} options
+ */
 export function fields(schema, values = {}, { prefix = "" } = {}) {
   return Object.entries(root(schema).properties ?? {}).map(([name, described]) => {
     const field = plain(described);
@@ -37,10 +51,15 @@ export function fields(schema, values = {}, { prefix = "" } = {}) {
   });
 }
 
+/**
+ * @param {Schema} field
+ * @param {{ id: string, name: string }} common
+ * @param {unknown} value
+ */
 function input(field, common, value) {
   if (field.enum) {
     const choices = field.enum.filter((each) => each !== null);
-    const options = choices.map((each) => h("option", { key: each, value: String(each) }, words(each)));
+    const options = choices.map((each) => h("option", { key: String(each), value: String(each) }, words(each)));
     const usual = field.optional || choices.length < field.enum.length;
     return h(
       "select",
@@ -65,14 +84,20 @@ function input(field, common, value) {
   return h("input", { ...common, type: "text", maxlength: field.maxLength ?? 200, value: value ?? "" });
 }
 
-/** What was filled in, by the properties' names; what was left empty is left out. */
+/**
+ * What was filled in, by the properties' names; what was left empty is left out.
+ * @param {HTMLFormElement} form
+ * @param {Schema} schema
+ * @param {{ prefix?: string }} options
+ */
 export function filled(form, schema, { prefix = "" } = {}) {
+  /** @type {{ [name: string]: Json }} */
   const values = {};
   for (const [name, described] of Object.entries(root(schema).properties ?? {})) {
     const field = plain(described);
-    const element = form.elements.namedItem(`${prefix}${name}`);
+    const element = fieldIn(form, `${prefix}${name}`);
     if (!element) continue;
-    if (field.type === "boolean") values[name] = element.checked;
+    if (field.type === "boolean") values[name] = checkedIn(form, element.name);
     else if (element.value === "") continue;
     else if (field.type === "integer" || field.type === "number") values[name] = Number(element.value);
     else values[name] = field.enum?.find((each) => String(each) === element.value) ?? element.value;

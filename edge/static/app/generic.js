@@ -1,14 +1,17 @@
 /** A table for any game: what everybody sees, and a form made from `legal`. Tic-tac-toe has a board of its own. */
 
-import { h } from "./dom.js";
+import { h, submitted, valueIn } from "./dom.js";
 import { place, emptySeat, statusBadge, turnClock } from "./seats.js";
 import { words } from "./story.js";
+
+/** @import { Child, Choices, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
 
 const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
 const MARKS = ["X", "O"];
 
+/** @param {RoomPage} page */
 export function genericTable(page) {
-  const { view } = page;
+  const view = page.inside;
   const { id, number, ...game } = view.game;
   const board = view.room.game === "tictactoe" ? grid(page) : tree(game);
   const count = view.room.max_players;
@@ -27,8 +30,12 @@ export function genericTable(page) {
   );
 }
 
+/**
+ * @param {Seat} seat
+ * @param {RoomPage} page
+ */
 function player(seat, page) {
-  const { view } = page;
+  const view = page.inside;
   const acts = view.turn?.seat_index === seat.seat_index;
   const isMe = view.me.seat_index === seat.seat_index;
   const facts = Object.entries(seat).filter(([name]) => !TOLD_ELSEWHERE.has(name));
@@ -50,9 +57,13 @@ function player(seat, page) {
   );
 }
 
-const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const shown = (/** @type {unknown} */ value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** Anything that JSON can say, as lists within lists. */
+/**
+ * Anything that JSON can say, as lists within lists.
+ * @param {unknown} value
+ * @returns {Child}
+ */
 function tree(value) {
   if (Array.isArray(value))
     return h(
@@ -72,20 +83,25 @@ function tree(value) {
   return h("span", null, value === null ? "–" : String(value));
 }
 
-/** What only this player sees. */
+/**
+ * What only this player sees.
+ * @param {View} view
+ */
 function mine(view) {
   const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...own } = view.me;
   return Object.keys(own).length ? h("div", { class: "private" }, h("h2", null, "Yours alone"), tree(own)) : null;
 }
 
+/** @param {RoomPage} page */
 function grid(page) {
-  const { view, room } = page;
+  const { inside: view, room } = page;
   const { board, line } = view.game;
-  const free = new Set(view.me.legal.find((each) => each.move === "mark")?.cell.choices);
+  const cells = view.me.legal.find((each) => each.move === "mark")?.cell;
+  const free = new Set(typeof cells === "object" && "choices" in cells ? cells.choices : []);
   return h(
     "div",
     { class: "grid", role: "group", "aria-label": "Board" },
-    board.map((mark, cell) => {
+    board.map((/** @type {number | null} */ mark, /** @type {number} */ cell) => {
       const text = mark === null ? "" : MARKS[mark];
       const label = `Cell ${cell + 1}, ${text || "free"}`;
       return h(
@@ -107,13 +123,14 @@ function grid(page) {
 export class GenericActions {
   #page;
 
+  /** @param {RoomPage} page */
   constructor(page) {
     this.#page = page;
   }
 
   draw() {
-    const { legal } = this.#page.view.me;
-    if (!legal.length || this.#page.view.room.game === "tictactoe") return null;
+    const { legal } = this.#page.inside.me;
+    if (!legal.length || this.#page.inside.room.game === "tictactoe") return null;
     return h(
       "div",
       { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
@@ -121,18 +138,21 @@ export class GenericActions {
     );
   }
 
-  #form({ move, ...args }, index) {
+  /**
+   * @param {Legal} legal
+   * @param {number} index
+   */
+  #form({ move, ...rest }, index) {
+    const args = /** @type {{ [name: string]: Range | Choices }} */ (rest);
     const names = Object.keys(args);
-    const submit = (event) => {
-      event.preventDefault();
-      const chosen = Object.fromEntries(
-        names.map((name) => [name, JSON.parse(event.target.elements.namedItem(name).value)]),
-      );
+    const submit = (/** @type {SubmitEvent} */ event) => {
+      const form = submitted(event);
+      const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(valueIn(form, name))]));
       this.#page.attempt(this.#page.room.act(move, chosen));
     };
     return h(
       "form",
-      { class: "generic-move", key: `${this.#page.view.turn?.number}.${move}.${index}`, on: { submit } },
+      { class: "generic-move", key: `${this.#page.inside.turn?.number}.${move}.${index}`, on: { submit } },
       names.map((name) => h("label", { key: name }, words(name), " ", argument(name, args[name]))),
       h("button", { class: "move", key: "go" }, words(move)),
     );
@@ -141,8 +161,12 @@ export class GenericActions {
   key() {}
 }
 
+/**
+ * @param {string} name
+ * @param {Range | Choices} allowed
+ */
 function argument(name, allowed) {
-  if (allowed.choices) {
+  if ("choices" in allowed) {
     return h(
       "select",
       { name, value: JSON.stringify(allowed.choices[0]) },

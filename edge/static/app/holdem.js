@@ -5,25 +5,34 @@ import { h } from "./dom.js";
 import { emptySeat, place, statusBadge, turnClock } from "./seats.js";
 import { words } from "./story.js";
 
+/** @import { Distributed, Hand, HoldemSeat, HoldemView, RoomPage, Told, Update, Vars, Won } from "./shapes.d.ts" */
+
 const BOARD = 5;
 
-/** What of the running (or last) hand only its events tell: whose moves were automatic, who won what. */
+/**
+ * What of the running (or last) hand only its events tell: whose moves were automatic, who won what.
+ * @param {Update[]} history
+ * @returns {Told}
+ */
 export function handTold(history) {
+  /** @type {Set<number>} */
   const automatic = new Set();
-  let won = null;
+  /** @type {Distributed[]} */
+  let won = [];
   for (const { events = [] } of history) {
     for (const event of events) {
       if (event.kind === "hand_started") {
         automatic.clear();
-        won = null;
+        won = [];
       } else if (event.kind === "player_action") {
         if (event.automatic) automatic.add(event.seat_index);
         else automatic.delete(event.seat_index);
       } else if (event.kind === "pot_distributed") won = event.pots;
     }
   }
+  /** @type {Map<number, Won>} */
   const winners = new Map();
-  for (const pot of won ?? []) {
+  for (const pot of won) {
     for (const { seat_index, amount: worth, hand } of pot.winners) {
       const before = winners.get(seat_index);
       winners.set(seat_index, { amount: (before?.amount ?? 0) + worth, hand: hand ?? before?.hand });
@@ -32,13 +41,22 @@ export function handTold(history) {
   return { automatic, winners };
 }
 
-/** The whole table. */
+/**
+ * The view of a hold'em table.
+ * @param {RoomPage} page
+ */
+export const holdemView = (page) => /** @type {HoldemView} */ (/** @type {unknown} */ (page.inside));
+
+/**
+ * The whole table.
+ * @param {RoomPage} page
+ */
 export function holdemTable(page) {
-  const { view, room } = page;
-  const hand = view.game.hand;
+  const view = holdemView(page);
+  const { hand } = view.game;
   const count = view.room.max_players;
   const mine = view.me.seat_index ?? 0;
-  const told = handTold(room.history);
+  const told = handTold(page.room.history);
   const over = hand.phase === "showdown";
   return h(
     "section",
@@ -51,26 +69,27 @@ export function holdemTable(page) {
       Array.from({ length: count }, (_, index) => {
         const seat = view.seats[index];
         const vars = place(index, count, mine);
-        return seat ? player(seat, vars, page, hand, told, over) : emptySeat(index, vars, page);
+        return seat ? player(seat, vars, view, told, over) : emptySeat(index, vars, page);
       }),
     ),
     h("div", { class: "bets" }, marks(view, hand, count, mine)),
   );
 }
 
+/**
+ * @param {Hand} hand
+ * @param {boolean} over
+ */
 function center(hand, over) {
   const board = Array.from({ length: BOARD }, (_, index) => hand.board[index]);
-  const pots =
-    hand.pots.length > 1
-      ? hand.pots.map((pot, index) => [pot, index ? `Side ${index}` : "Main"])
-      : hand.pots.map((pot) => [pot, "Pot"]);
+  const label = (/** @type {number} */ index) => (hand.pots.length < 2 ? "Pot" : index ? `Side ${index}` : "Main");
   return h(
     "div",
     { class: "center" },
     h(
       "div",
       { class: "pots", role: "group", "aria-label": "Pots" },
-      pots.map(([pot, label], index) => chips(pot.amount, { key: `pot${index}`, label })),
+      hand.pots.map((pot, index) => chips(pot.amount, { key: `pot${index}`, label: label(index) })),
       over && h("span", { class: "phase" }, "Showdown"),
     ),
     h(
@@ -86,8 +105,14 @@ function center(hand, over) {
   );
 }
 
-function player(seat, vars, page, hand, told, over) {
-  const { view } = page;
+/**
+ * @param {HoldemSeat} seat
+ * @param {Vars} vars
+ * @param {HoldemView} view
+ * @param {Told} told
+ * @param {boolean} over
+ */
+function player(seat, vars, view, told, over) {
   const { seat_index: index } = seat;
   const isMe = index === view.me.seat_index;
   const acts = view.turn?.seat_index === index;
@@ -121,6 +146,12 @@ function player(seat, vars, page, hand, told, over) {
   );
 }
 
+/**
+ * @param {HoldemSeat} seat
+ * @param {Told} told
+ * @param {Won | undefined} won
+ * @param {boolean} over
+ */
 function badges(seat, told, won, over) {
   const automatic = told.automatic.has(seat.seat_index);
   return [
@@ -138,7 +169,13 @@ function badges(seat, told, won, over) {
   ];
 }
 
-/** What lies on the felt before the seats: bets, and the button. */
+/**
+ * What lies on the felt before the seats: bets, and the button.
+ * @param {HoldemView} view
+ * @param {Hand} hand
+ * @param {number} count
+ * @param {number} mine
+ */
 function marks(view, hand, count, mine) {
   const bets = Object.values(view.seats)
     .filter((seat) => seat.bet > 0)

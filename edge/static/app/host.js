@@ -1,8 +1,10 @@
 /** The host's part: who may come in, who must go, chips, pause, settings, passing it on. */
 
 import { amount } from "./cards.js";
-import { h } from "./dom.js";
+import { checkedIn, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
+
+/** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
 
 /** What of the room itself can be changed, as the games' options are described. */
 const ROOM = {
@@ -24,19 +26,28 @@ const ROOM = {
 
 export class HostPanel {
   #page;
+  /** @type {Game[] | null} */
   #games = null;
 
+  /** @param {RoomPage} page */
   constructor(page) {
     this.#page = page;
   }
 
+  /**
+   * @param {string} type
+   * @param {{ [name: string]: Json }} [fields]
+   */
   #do(type, fields) {
     return this.#page.attempt(this.#page.room.command(type, fields));
   }
 
-  /** Whether the server says that it can be done now; what it does not say may be tried. */
+  /**
+   * Whether the server says that it can be done now; what it does not say may be tried.
+   * @param {"start" | "pause" | "resume" | "kick" | "transfer" | "adjust_chips" | "update_settings" | "close"} what
+   */
   #can(what) {
-    return this.#page.view.host_controls?.[`can_${what}`] !== false;
+    return this.#page.inside.host_controls?.[`can_${what}`] !== false;
   }
 
   draw() {
@@ -44,7 +55,8 @@ export class HostPanel {
   }
 
   #requests() {
-    const asked = this.#page.view.pending_requests ?? [];
+    const asked = this.#page.inside.pending_requests ?? [];
+    /** @type {(type: string, who: { user_id: string, display_name: string }, text: string) => Child} */
     const answer = (type, who, text) =>
       h(
         "button",
@@ -79,8 +91,9 @@ export class HostPanel {
   }
 
   #running() {
-    const { view } = this.#page;
+    const view = this.#page.inside;
     const paused = view.room.status === "paused";
+    /** @type {(text: string, can: boolean, work: () => unknown) => Child} */
     const button = (text, can, work) =>
       h("button", { class: "quiet small", key: text, disabled: !can, on: { click: work } }, text);
     return h(
@@ -100,9 +113,10 @@ export class HostPanel {
   }
 
   #players() {
-    const { view } = this.#page;
+    const view = this.#page.inside;
     const others = Object.values(view.seats).filter((seat) => seat.user_id !== view.me.user_id);
     const chips = Object.values(view.seats).filter((seat) => seat.chips !== undefined);
+    /** @type {(text: string, seat: Seat, can: boolean, work: () => unknown) => Child} */
     const button = (text, seat, can, work) =>
       h(
         "button",
@@ -115,7 +129,7 @@ export class HostPanel {
         },
         text,
       );
-    const line = (seat) =>
+    const line = (/** @type {Seat} */ seat) =>
       h(
         "li",
         { key: seat.user_id },
@@ -151,11 +165,16 @@ export class HostPanel {
 
   // Questions
 
+  /**
+   * @param {string} title
+   * @param {string} yes
+   * @param {(form: HTMLFormElement) => unknown} work
+   * @param {Child[]} body
+   */
   #question(title, yes, work, ...body) {
-    const ask = (close) => {
-      const submit = (event) => {
-        event.preventDefault();
-        const form = event.target;
+    const ask = (/** @type {() => void} */ close) => {
+      const submit = (/** @type {SubmitEvent} */ event) => {
+        const form = submitted(event);
         close();
         work(form);
       };
@@ -174,11 +193,12 @@ export class HostPanel {
     this.#page.ask({ title, body: ask });
   }
 
+  /** @param {Seat} seat */
   #kick(seat) {
     this.#question(
       "Remove a player",
       "Remove",
-      (form) => this.#do("kick", { user_id: seat.user_id, ban: form.elements.namedItem("ban").checked }),
+      (form) => this.#do("kick", { user_id: seat.user_id, ban: checkedIn(form, "ban") }),
       h("p", null, h("bdi", null, seat.display_name), " loses the seat. A running hand is folded."),
       h(
         "div",
@@ -189,6 +209,7 @@ export class HostPanel {
     );
   }
 
+  /** @param {Seat} seat */
   #pass(seat) {
     this.#question(
       "Pass the host's part on",
@@ -207,14 +228,11 @@ export class HostPanel {
     );
   }
 
+  /** @param {Seat} seat */
   #chips(seat) {
-    const read = (form) => {
-      const value = (name) => form.elements.namedItem(name).value;
-      return {
-        user_id: seat.user_id,
-        amount: Number(value("amount")),
-        ...(value("reason") ? { reason: value("reason") } : {}),
-      };
+    const read = (/** @type {HTMLFormElement} */ form) => {
+      const reason = valueIn(form, "reason");
+      return { user_id: seat.user_id, amount: Number(valueIn(form, "amount")), ...(reason ? { reason } : {}) };
     };
     this.#question(
       "Give or take chips",
@@ -237,18 +255,21 @@ export class HostPanel {
   }
 
   async #settings() {
-    const { client, view } = this.#page;
+    const { client, inside: view } = this.#page;
+    /** @type {Game[]} */
+    let games;
     try {
-      this.#games ??= (await client.request("GET", "/api/games")).games;
+      games = this.#games ??= (await client.request("GET", "/api/games")).games;
     } catch (error) {
       await this.#page.attempt(Promise.reject(error));
       return;
     }
-    const schema = this.#games.find((each) => each.game === view.room.game).options;
+    const schema = games.find((each) => each.game === view.room.game)?.options ?? {};
     const before = view.room;
+    /** @type {(now: { [name: string]: Json }, was: { [name: string]: unknown }) => { [name: string]: Json }} */
     const changed = (now, was) =>
       Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== was[name]));
-    const work = (form) => {
+    const work = (/** @type {HTMLFormElement} */ form) => {
       const options = changed(filled(form, schema, { prefix: "option-" }), before.options);
       const settings = changed(filled(form, ROOM, { prefix: "room-" }), before);
       if (Object.keys(options).length) settings.options = options;

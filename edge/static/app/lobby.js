@@ -1,25 +1,42 @@
 /** The lobby: who you are, a seat at once, the public rooms as they are now, a room of your own, a room by its code. */
 
 import { amount } from "./cards.js";
-import { h } from "./dom.js";
+import { fieldOf, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
 import { modal } from "./room.js";
+import { whatOf } from "./story.js";
+
+/** @import { App, Child, Game, View } from "./shapes.d.ts" */
+
+/** @typedef {View["room"]} Listed */
+/**
+ * A table that is being opened; `id` goes with what was `asked` for.
+ * @typedef {{ game?: string, asked?: string, id?: string }} Making
+ */
 
 const LOOK_MS = 2500;
+/** @type {{ [status: string]: string }} */
 const STATUS = { open: "waiting", playing: "playing", paused: "paused", closed: "closed" };
 
 export class LobbyPage {
   title = "Lobby";
+  /** @type {string | null} */
   banner = null;
 
   #app;
+  /** @type {Listed[] | null} */
   #rooms = null;
+  /** @type {Game[]} */
   #games = [];
   #filter = { game: "", open: false };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #left = false;
+  /** @type {Making | null} */
   #making = null;
   #busy = false;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
@@ -33,7 +50,7 @@ export class LobbyPage {
 
   exit() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#left = true;
   }
 
   key() {}
@@ -47,19 +64,24 @@ export class LobbyPage {
         this.#rooms = (await this.#app.client.request("GET", `/api/rooms?${query}`)).rooms;
         this.banner = null;
       } catch (error) {
-        this.banner = `${error.message} The list is as it was.`;
+        this.banner = `${whatOf(error)} The list is as it was.`;
       }
       this.#app.redraw();
     }
-    if (this.#timer !== null) this.#timer = setTimeout(() => this.#look(), LOOK_MS);
+    if (!this.#left) this.#timer = setTimeout(() => this.#look(), LOOK_MS);
   }
 
+  /** @param {{ game?: string, open?: boolean }} filter */
   #change(filter) {
     Object.assign(this.#filter, filter);
     this.#look();
   }
 
-  /** Goes to the room that `work` gives, under the name in its field. */
+  /**
+   * Goes to the room that `work` gives, under the name in its field.
+   * @param {() => Promise<{ code: string }>} work
+   * @param {boolean} [sit]
+   */
   async #go(work, sit) {
     if (this.#busy) return;
     this.#busy = true;
@@ -69,7 +91,7 @@ export class LobbyPage {
       const room = await work();
       this.#app.go(`/room/${room.code}`, { sit });
     } catch (error) {
-      this.#app.notice(error.message);
+      this.#app.notice(whatOf(error));
     }
     this.#busy = false;
     this.#app.redraw();
@@ -81,17 +103,16 @@ export class LobbyPage {
       { class: "page lobby", id: "main" },
       this.#welcome(),
       this.#list(),
-      this.#making && this.#create(),
+      this.#making && this.#create(this.#making),
     );
   }
 
   #welcome() {
     const { client } = this.#app;
-    const match = (game) =>
+    const match = (/** @type {string} */ game) =>
       this.#go(() => client.request("POST", "/api/matchmake", { game }, `match.${crypto.randomUUID()}`), true);
-    const byCode = (event) => {
-      event.preventDefault();
-      const code = event.target.elements.namedItem("code").value.replace(/[\s-]/g, "").toUpperCase();
+    const byCode = (/** @type {SubmitEvent} */ event) => {
+      const code = valueIn(submitted(event), "code").replace(/[\s-]/g, "").toUpperCase();
       if (code) this.#go(() => client.request("GET", `/api/rooms/${encodeURIComponent(code)}`));
     };
     return h(
@@ -139,22 +160,19 @@ export class LobbyPage {
 
   #name() {
     const { client } = this.#app;
-    const submit = async (event) => {
+    const submit = async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       const { session } = client;
       try {
         await this.#save();
-        if (client.session !== session) this.#app.notice(`You are ${client.session.display_name} now.`);
+        if (client.session !== session) this.#app.notice(`You are ${client.session?.display_name} now.`);
       } catch (error) {
-        this.#app.notice(error.message);
+        this.#app.notice(whatOf(error));
       }
     };
     return h(
       "form",
-      {
-        class: "name-form",
-        on: { submit, focusout: (event) => event.target.name === "name" && event.currentTarget.requestSubmit() },
-      },
+      { class: "name-form", on: { submit, focusout: (event) => fieldOf(event).form?.requestSubmit() } },
       h("label", { for: "name" }, "Your name"),
       h("input", {
         id: "name",
@@ -179,7 +197,7 @@ export class LobbyPage {
         h("label", { for: "filter" }, "Game"),
         h(
           "select",
-          { id: "filter", value: game, on: { change: (event) => this.#change({ game: event.target.value }) } },
+          { id: "filter", value: game, on: { change: (event) => this.#change({ game: fieldOf(event).value }) } },
           h("option", { key: "", value: "" }, "all"),
           this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
         ),
@@ -189,7 +207,7 @@ export class LobbyPage {
           h("input", {
             type: "checkbox",
             checked: open,
-            on: { change: (event) => this.#change({ open: event.target.checked }) },
+            on: { change: ({ target }) => this.#change({ open: target instanceof HTMLInputElement && target.checked }) },
           }),
           " with a free seat",
         ),
@@ -206,6 +224,7 @@ export class LobbyPage {
     );
   }
 
+  /** @param {Listed} room */
   #room(room) {
     const game = this.#games.find((each) => each.game === room.game)?.title ?? room.game;
     const { small_blind, big_blind } = room.options;
@@ -239,34 +258,35 @@ export class LobbyPage {
     this.#app.redraw();
   }
 
-  #create() {
-    const making = this.#making;
+  /** @param {Making} making */
+  #create(making) {
     making.game ??= this.#games[0]?.game; // They may have come after the question.
     const close = () => {
       this.#making = null;
       this.#app.redraw();
     };
     const chosen = this.#games.find((each) => each.game === making.game);
-    const choose = (event) => {
-      making.game = event.target.value;
+    const choose = (/** @type {Event} */ event) => {
+      making.game = fieldOf(event).value;
       this.#app.redraw();
     };
-    const submit = (event) => {
-      event.preventDefault();
-      const form = event.target;
-      const value = (name) => form.elements.namedItem(name).value;
+    const submit = (/** @type {SubmitEvent} */ event) => {
+      const form = submitted(event);
+      if (!chosen) return; // The games have not come yet.
+      const name = valueIn(form, "room-name").trim();
       const body = {
-        game: making.game,
-        approval: value("approval"),
-        visibility: value("visibility"),
+        game: chosen.game,
+        approval: valueIn(form, "approval"),
+        visibility: valueIn(form, "visibility"),
         options: filled(form, chosen.options, { prefix: "option-" }),
+        ...(name && { name }),
       };
-      if (value("room-name").trim()) body.name = value("room-name").trim();
       // Pressed again it opens no second room like it.
       const asked = JSON.stringify(body);
       if (asked !== making.asked) Object.assign(making, { asked, id: `open.${crypto.randomUUID()}` });
       this.#go(() => this.#app.client.request("POST", "/api/rooms", body, making.id), true);
     };
+    /** @type {(name: string, label: string, options: [value: string, text: string][]) => Child} */
     const choice = (name, label, options) =>
       h(
         "div",

@@ -1,30 +1,59 @@
-/** A room's page: coming in, the table, what is said, what happened, who may do what. It follows the view and decides nothing. */
+/**
+ * A room's page: coming in, the table, what is said, what happened, who may do what. It follows the view and decides
+ * nothing.
+ */
 
 import { Refused } from "./tavola.js";
 import { Actions } from "./actions.js";
 import { amount } from "./cards.js";
-import { h } from "./dom.js";
+import { fieldOf, h } from "./dom.js";
 import { GenericActions, genericTable } from "./generic.js";
 import { holdemTable } from "./holdem.js";
 import { Side } from "./side.js";
-import { Names, tell } from "./story.js";
+import { Names, tell, whatOf } from "./story.js";
+
+/** @import { App, BuyIn, Child, Fact, InsideView, Question, Room, Seat, View, Wish } from "./shapes.d.ts" */
+
+/**
+ * What has become of asking to be let in.
+ * @type {{ [request: string]: string }}
+ */
+const ANSWERS = {
+  pending: "The host has been asked. You will be let in as soon as they say yes.",
+  rejected: "The host has said no.",
+};
 
 export class RoomPage {
   #app;
   #named;
+  /** @type {Actions | GenericActions | undefined} */
   #actions;
-  #side;
+  #side = new Side(this);
   #asked = false;
   #let_watch = false;
   #sitAnywhere;
+  /** @type {Question | null} */
   #dialog = null;
+  /** @type {(() => void)[]} */
   #ends = [];
+  /**
+   * Null until the address is found to be one of a room.
+   * @type {Room | null}
+   */
+  #room = null;
 
-  room = null;
-  /** Why there is no table to be seen: a sentence, or null. */
+  /**
+   * Why there is no table to be seen: a sentence, or null.
+   * @type {string | null}
+   */
   gone = null;
 
-  /** `named` is the room's code or id. With `sit`, the first free seat is taken as soon as that is possible. */
+  /**
+   * `named` is the room's code or id. With `sit`, the first free seat is taken as soon as that is possible.
+   * @param {App} app
+   * @param {string} named
+   * @param {Wish} wish
+   */
   constructor(app, named, { sit = false } = {}) {
     this.#app = app;
     this.#named = named;
@@ -36,7 +65,19 @@ export class RoomPage {
   }
 
   get view() {
-    return this.room?.view ?? null;
+    return this.#room?.view ?? null;
+  }
+
+  /** The room, once it is entered. */
+  get room() {
+    if (!this.#room) throw new Error("No room was entered.");
+    return this.#room;
+  }
+
+  /** The view of somebody inside: what stands at the table is drawn for nobody else. */
+  get inside() {
+    if (!isInside(this.view)) throw new Error("Nothing of the table is known outside.");
+    return this.view;
   }
 
   get client() {
@@ -44,7 +85,7 @@ export class RoomPage {
   }
 
   get maySit() {
-    const { me, room } = this.view;
+    const { me, room } = this.inside;
     return ["approved", "spectator"].includes(me.role) && room.status !== "closed";
   }
 
@@ -56,36 +97,43 @@ export class RoomPage {
     const { id, code } = this.#named.startsWith("r_")
       ? { id: this.#named }
       : await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`);
-    this.room = this.client.room(id, { code });
+    const room = this.client.room(id, { code });
+    this.#room = room;
     this.client.connect();
-    this.#side = new Side(this);
     this.#ends = [
-      this.room.on("view", (view, events) => this.#viewed(view, events)),
-      this.room.on("presence", () => this.redraw()),
-      this.room.on("trouble", () => this.redraw()),
+      room.on("view", (view, events) => this.#viewed(view, events)),
+      room.on("presence", () => this.redraw()),
+      room.on("trouble", () => this.redraw()),
     ];
-    await this.room.ready;
-    this.#viewed(this.view, []);
+    const first = await room.ready;
+    this.#viewed(room.view ?? first, []);
   }
 
   /** Leaves the page. A watcher stops watching; a player keeps their seat. */
   exit() {
     for (const end of this.#ends) end();
-    if (this.view?.me.role === "spectator") this.room.command("stop_spectating").catch(() => {});
-    this.room?.unfollow();
+    if (this.view?.me.role === "spectator") this.#room?.command("stop_spectating").catch(() => {});
+    this.#room?.unfollow();
   }
 
-  /** Awaits a command; what is refused is said. Gives whether it was done. */
+  /**
+   * Awaits a command; what is refused is said. Gives whether it was done.
+   * @param {Promise<unknown>} work
+   */
   async attempt(work) {
     try {
       await work;
       return true;
     } catch (error) {
-      this.#app.notice(error.message);
+      this.#app.notice(whatOf(error));
       return false;
     }
   }
 
+  /**
+   * @param {View} view
+   * @param {Fact[]} events
+   */
   #viewed(view, events) {
     const { me, room } = view;
     this.#actions ??= room.game === "holdem" ? new Actions(this) : new GenericActions(this);
@@ -104,14 +152,17 @@ export class RoomPage {
     this.redraw();
   }
 
-  /** As far in as one may go without being asked: admitted where nobody is asked, watching, seated when that was wished. */
-  #comeIn({ me, room, seats }) {
+  /**
+   * As far in as one may go without being asked: admitted where nobody is asked, watching, seated when that was wished.
+   * @param {View} view
+   */
+  #comeIn({ me, room, seats = {} }) {
     if (this.gone || room.status === "closed") return;
     if (me.role === "guest" && !me.request && !this.#asked && room.approval === "auto") this.askToJoin();
     if (me.role !== "approved") this.#let_watch = false;
     else if (!this.#let_watch) {
       this.#let_watch = true;
-      this.attempt(this.room.command("spectate", { display_name: this.client.session.display_name }));
+      this.attempt(this.room.command("spectate", { display_name: this.client.session?.display_name }));
     }
     if (me.role === "spectator" && this.#sitAnywhere) {
       this.#sitAnywhere = false;
@@ -122,45 +173,57 @@ export class RoomPage {
 
   askToJoin() {
     this.#asked = true;
-    this.attempt(this.room.command("request_join", { display_name: this.client.session.display_name }));
+    this.attempt(this.room.command("request_join", { display_name: this.client.session?.display_name }));
   }
 
-  /** Sits down: at once, or, where chips are brought, after asking how many. */
+  /**
+   * Sits down: at once, or, where chips are brought, after asking how many.
+   * @param {number} index
+   */
   askToSit(index) {
-    const { options } = this.view.room;
+    const { options } = this.inside.room;
     if (options.min_buy_in === undefined) return this.#sit(index);
-    this.#dialog = { kind: "sit", index, buy_in: usualBuyIn(options) };
+    this.#dialog = { kind: "sit", index, buy_in: usualBuyIn(/** @type {BuyIn} */ (options)) };
     this.redraw();
     return undefined;
   }
 
+  /**
+   * @param {number} seat_index
+   * @param {number} [buy_in]
+   */
   #sit(seat_index, buy_in) {
-    const { display_name } = this.client.session;
+    const display_name = this.client.session?.display_name;
     return this.attempt(this.room.command("take_seat", { seat_index, display_name, ...(buy_in ? { buy_in } : {}) }));
   }
 
-  /** Something to be read for a while. */
+  /**
+   * Something to be read for a while.
+   * @param {string} text
+   */
   notice(text) {
     this.#app.notice(text);
   }
 
+  /** @param {Question | null} dialog */
   ask(dialog) {
     this.#dialog = dialog;
     this.redraw();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions.key(event);
+    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions?.key(event);
   }
 
   // What is drawn
 
   /** What the banner should say of this room, if anything. */
   get banner() {
-    if (!this.room) return null;
-    if (this.room.trouble === "stale")
+    if (!this.#room) return null;
+    if (this.#room.trouble === "stale")
       return "The server cannot save just now: you see how things stood, and play goes on when it can.";
-    if (this.room.trouble) return "The server is slow to answer. What you did is sent again until it is done.";
+    if (this.#room.trouble) return "The server is slow to answer. What you did is sent again until it is done.";
     if (this.view?.room.status === "paused") return "The host has paused the game. Clocks stand still.";
     return null;
   }
@@ -173,7 +236,7 @@ export class RoomPage {
         { class: "page", id: "main", "aria-busy": "true" },
         h("p", { class: "loading" }, "Entering the room…"),
       );
-    if (!this.view.seats) return this.#door();
+    if (!isInside(this.view)) return this.#door(this.view);
     return h(
       "main",
       { class: "page room", id: "main" },
@@ -185,35 +248,35 @@ export class RoomPage {
   }
 
   #table() {
-    return this.view.room.game === "holdem" ? holdemTable(this) : genericTable(this);
+    return this.inside.room.game === "holdem" ? holdemTable(this) : genericTable(this);
   }
 
-  /** Before the table: asking to be let in. */
-  #door() {
-    const { me, room } = this.view;
-    const says = {
-      pending: "The host has been asked. You will be let in as soon as they say yes.",
-      rejected: "The host has said no.",
-    };
+  /**
+   * Before the table: asking to be let in.
+   * @param {View} view
+   */
+  #door({ me, room }) {
     const ask = h(
       "button",
       { class: "primary", on: { click: () => this.askToJoin() } },
       me.request === "rejected" ? "Ask again" : "Ask to join",
     );
     const waits = me.request === "pending" || room.approval === "auto" || me.role === "approved";
+    const says =
+      (me.request && ANSWERS[me.request]) ?? (waits ? "Coming in…" : "The host decides who may play here.");
     return h(
       "main",
       { class: "page door", id: "main" },
       h("h1", null, room.name),
       h("p", { class: "muted" }, `${room.players} of ${room.max_players} seats are taken.`),
-      h("p", { role: "status" }, says[me.request] ?? (waits ? "Coming in…" : "The host decides who may play here.")),
+      h("p", { role: "status" }, says),
       !waits && ask,
       h("p", null, h("a", { href: "/" }, "Back to the lobby")),
     );
   }
 
   #head() {
-    const { room, me, spectators } = this.view;
+    const { room, me, spectators } = this.inside;
     const { options } = room;
     return h(
       "header",
@@ -262,7 +325,7 @@ export class RoomPage {
   }
 
   async #copy() {
-    const address = `${location.origin}/room/${this.view.room.code}`;
+    const address = `${location.origin}/room/${this.inside.room.code}`;
     try {
       await navigator.clipboard.writeText(address);
       this.#app.notice("The address of this table is in your clipboard.");
@@ -275,15 +338,20 @@ export class RoomPage {
   #foot() {
     return h(
       "footer",
-      { class: `foot${this.view.me.role === "player" ? " playing" : ""}`, key: "foot" },
-      this.#actions.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()),
+      { class: `foot${this.inside.me.role === "player" ? " playing" : ""}`, key: "foot" },
+      this.#actions?.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()),
       this.#own(),
     );
   }
 
+  /** One's own, if one has one. */
+  get #seat() {
+    const { me, seats } = this.inside;
+    return me.seat_index === undefined ? undefined : seats[me.seat_index];
+  }
+
   #waitsFor() {
-    const { view } = this;
-    const { me, turn, room, seats, game } = view;
+    const { me, turn, room, seats, game, host_controls } = this.inside;
     const free = Object.keys(seats).length < room.max_players;
     if (me.role !== "player")
       return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
@@ -291,20 +359,21 @@ export class RoomPage {
       return turn.seat_index === me.seat_index
         ? "It is your turn."
         : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
-    if (seats[me.seat_index]?.chips === 0) return "You have no chips left.";
+    if (this.#seat?.chips === 0) return "You have no chips left.";
     if (Object.keys(seats).length < 2) return "Waiting for another player. Share the code with a friend.";
-    if (view.host_controls?.can_start && room.options.auto_start === false && room.status === "open")
+    if (host_controls?.can_start && room.options.auto_start === false && room.status === "open")
       return "Everybody is waiting for you to start.";
     return game.hand?.phase === "showdown" ? "The next hand begins in a moment." : "The game begins in a moment.";
   }
 
   #own() {
-    const { view } = this;
-    if (view.me.role !== "player") return null;
-    const seat = view.seats[view.me.seat_index];
-    const { options } = view.room;
+    const view = this.inside;
+    const seat = this.#seat;
+    if (view.me.role !== "player" || !seat) return null;
+    const options = /** @type {BuyIn} */ (view.room.options);
     const out = seat.status === "sitting_out" || seat.sitting_out;
-    const button = (text, work) => h("button", { class: "quiet", key: text, on: { click: work } }, text);
+    const button = (/** @type {string} */ text, /** @type {() => unknown} */ work) =>
+      h("button", { class: "quiet", key: text, on: { click: work } }, text);
     const chips = seat.chips !== undefined && options.max_buy_in !== undefined;
     return h(
       "div",
@@ -318,6 +387,10 @@ export class RoomPage {
     );
   }
 
+  /**
+   * @param {Seat} seat
+   * @param {BuyIn} options
+   */
   #askRebuy(seat, options) {
     const max = options.max_buy_in - seat.chips;
     const min = Math.max(1, options.min_buy_in - seat.chips);
@@ -331,14 +404,14 @@ export class RoomPage {
     if (!dialog) return null;
     const close = () => this.ask(null);
     if (dialog.kind !== "sit" && dialog.kind !== "rebuy") return modal(dialog.title, close, dialog.body(close));
-    const { options } = this.view.room;
+    const { options } = this.inside.room;
     const sits = dialog.kind === "sit";
     const [min, max] = sits ? [options.min_buy_in, options.max_buy_in] : [dialog.min, dialog.max];
-    const choose = (event) => {
-      dialog.buy_in = Number(event.target.value);
+    const choose = (/** @type {Event} */ event) => {
+      dialog.buy_in = Number(fieldOf(event).value);
       this.redraw();
     };
-    const submit = (event) => {
+    const submit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       close();
       if (sits) this.#sit(dialog.index, dialog.buy_in);
@@ -381,14 +454,22 @@ export class RoomPage {
   }
 }
 
-/** A dialog of the browser's own: it keeps the focus inside, and Escape closes it. */
+/** @returns {view is InsideView} */
+const isInside = (/** @type {View | null} */ view) => view?.seats !== undefined;
+
+/**
+ * A dialog of the browser's own: it keeps the focus inside, and Escape closes it.
+ * @param {string} title
+ * @param {() => void} close
+ * @param {Child[]} body
+ */
 export function modal(title, close, ...body) {
   return h(
     "dialog",
     {
       key: `dialog ${title}`,
       "aria-labelledby": "dialog-title",
-      mounted: (element) => element.showModal(),
+      mounted: (/** @type {HTMLDialogElement} */ element) => element.showModal(),
       on: { cancel: close },
     },
     h("h2", { id: "dialog-title" }, title),
@@ -396,16 +477,24 @@ export function modal(title, close, ...body) {
   );
 }
 
+/**
+ * @param {string} text
+ * @param {Child[]} more
+ */
 export function notice(text, ...more) {
   return h("main", { class: "page door", id: "main" }, h("p", { role: "alert" }, text), more);
 }
 
-/** Why a room could not be entered, as a sentence. */
+/**
+ * Why a room could not be entered, as a sentence.
+ * @param {unknown} error
+ */
 export function whyNot(error) {
   if (error instanceof Refused && error.code === "room_not_found") return "There is no such room.";
-  return error.message;
+  return whatOf(error);
 }
 
+/** @param {BuyIn} options */
 function usualBuyIn({ default_buy_in, min_buy_in, max_buy_in, big_blind }) {
   return default_buy_in ?? Math.max(min_buy_in, Math.min(max_buy_in, 100 * big_blind));
 }

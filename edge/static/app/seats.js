@@ -2,25 +2,40 @@
 
 import { h } from "./dom.js";
 
+/** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
+
+/** @type {{ [status: string]: string }} */
 const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitting out" };
 /** Below one: places are pushed from the ellipse towards the corners, where there is room. */
 const SQUARENESS = 0.72;
 
-/** Where seat `index` of `count` stands, in percent of the table; `mine` is at the bottom. `inward` 0 is the rim, 1 the middle. */
+/**
+ * Where seat `index` of `count` stands, in percent of the table; `mine` is at the bottom.
+ * @param {number} index
+ * @param {number} count
+ * @param {number} mine
+ * @param {number} inward 0 is the rim, 1 the middle.
+ */
 export function place(index, count, mine, inward = 0) {
   const angle = Math.PI / 2 + ((index - mine) * 2 * Math.PI) / count;
-  const push = (value) => Math.sign(value) * Math.abs(value) ** SQUARENESS;
+  const push = (/** @type {number} */ value) => Math.sign(value) * Math.abs(value) ** SQUARENESS;
   const reach = 1 - inward;
   return { "--x": `${50 + 50 * push(Math.cos(angle)) * reach}%`, "--y": `${50 + 50 * push(Math.sin(angle)) * reach}%` };
 }
 
-/** What is told of a player's state, for eyes and ears. */
+/**
+ * What is told of a player's state, for eyes and ears.
+ * @param {Seat} seat
+ */
 export function statusBadge(seat) {
   const text = STATUS[seat.status] ?? (seat.sitting_out ? STATUS.sitting_out : undefined);
   return text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text);
 }
 
-/** The clock of the turn, when it is this seat's. */
+/**
+ * The clock of the turn, when it is this seat's.
+ * @param {Pick<View, "room" | "turn">} view
+ */
 export function turnClock(view) {
   const { turn, room } = view;
   if (!turn) return null;
@@ -42,7 +57,12 @@ export function turnClock(view) {
   );
 }
 
-/** A seat that nobody has: to be taken by who may. */
+/**
+ * A seat that nobody has: to be taken by who may.
+ * @param {number} index
+ * @param {Vars} vars
+ * @param {RoomPage} page
+ */
 export function emptySeat(index, vars, page) {
   const label = `Seat ${index + 1}`;
   if (!page.maySit)

@@ -1,8 +1,12 @@
 /** What stands beside the table: what is said, what happened, who is here, and the host's controls. */
 
-import { h } from "./dom.js";
+import { fieldIn, h, submitted } from "./dom.js";
 import { HostPanel } from "./host.js";
-import { rounds, talk } from "./story.js";
+import { rounds, talk, whatOf } from "./story.js";
+
+/** @import { Child, RoomPage, Seat, Status, Update } from "./shapes.d.ts" */
+
+/** @typedef {"chat" | "hands" | "people" | "host"} Tab */
 
 /** Updates of the past that are fetched at once. */
 const EARLIER = 200;
@@ -13,10 +17,12 @@ export class Side {
 
   #page;
   #host;
+  /** @type {Tab} */
   #tab = "chat";
   #read = 0;
   #earlier = { busy: false, done: false };
 
+  /** @param {RoomPage} page */
   constructor(page) {
     this.#page = page;
     this.#host = new HostPanel(page);
@@ -29,16 +35,17 @@ export class Side {
 
   /** Whether there is something that has not been looked at. */
   get news() {
-    return this.#unread || Boolean(this.#page.view.pending_requests?.length);
+    return this.#unread || Boolean(this.#page.inside.pending_requests?.length);
   }
 
   get #unread() {
     const said = talk(this.#page.room.history);
-    return said.length && said.at(-1).seq > this.#read && !(this.open && this.#tab === "chat");
+    return (said.at(-1)?.seq ?? 0) > this.#read && !(this.open && this.#tab === "chat");
   }
 
   draw() {
-    const { me, pending_requests = [] } = this.#page.view;
+    const { me, pending_requests = [] } = this.#page.inside;
+    /** @type {[name: Tab, text: string][]} */
     const tabs = [
       ["chat", "Chat"],
       ["hands", "History"],
@@ -46,24 +53,25 @@ export class Side {
     ];
     if (me.is_host) tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
     if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
+    /** @type {{ [name in Tab]: () => Child }} */
     const panels = {
       chat: () => this.#chat(),
       hands: () => this.#hands(),
       people: () => this.#people(),
       host: () => this.#host.draw(),
     };
-    const choose = (name) => {
+    const choose = (/** @type {Tab} */ name) => {
       this.#tab = name;
       this.#page.redraw();
     };
-    const step = (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = (/** @type {KeyboardEvent} */ event) => {
+      const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
       if (!by) return;
       const next = (tabs.findIndex(([name]) => name === this.#tab) + by + tabs.length) % tabs.length;
       choose(tabs[next][0]);
       queueMicrotask(() => document.getElementById(`tab-${this.#tab}`)?.focus());
     };
-    const tab = ([name, text]) =>
+    const tab = (/** @type {[name: Tab, text: string]} */ [name, text]) =>
       h(
         "button",
         {
@@ -109,11 +117,10 @@ export class Side {
   #chat() {
     const said = talk(this.#page.room.history);
     this.#read = Math.max(this.#read, said.at(-1)?.seq ?? 0);
-    const send = async (event) => {
-      event.preventDefault();
-      const box = event.target.elements.namedItem("text");
-      const text = box.value.trim();
-      if (!text) return;
+    const send = async (/** @type {SubmitEvent} */ event) => {
+      const box = fieldIn(submitted(event), "text");
+      const text = box?.value.trim();
+      if (!box || !text) return;
       box.value = "";
       if (!(await this.#page.attempt(this.#page.room.chat(text)))) box.value ||= text;
     };
@@ -131,7 +138,7 @@ export class Side {
         said.map((each) =>
           h(
             "li",
-            { key: each.seq, class: each.user_id === this.#page.view.me.user_id ? "own-words" : "" },
+            { key: each.seq, class: each.user_id === this.#page.inside.me.user_id ? "own-words" : "" },
             h("bdi", { class: "speaker" }, each.name),
             " ",
             h("bdi", null, each.text),
@@ -154,7 +161,7 @@ export class Side {
   }
 
   #hands() {
-    const told = rounds(this.#page.room.history, this.#page.view);
+    const told = rounds(this.#page.room.history, this.#page.inside);
     const first = this.#page.room.history[0]?.seq ?? 1;
     const more = first > 1 && !this.#earlier.done;
     return [
@@ -190,11 +197,13 @@ export class Side {
     ];
   }
 
+  /** @param {number} first */
   async #earlierHands(first) {
     this.#earlier.busy = true;
     this.#page.redraw();
     try {
       const after = Math.max(0, first - 1 - EARLIER);
+      /** @type {{ updates: Update[] }} */
       const { updates } = await this.#page.client.request(
         "GET",
         `/api/rooms/${this.#page.room.id}/events?after=${after}&limit=${first - 1 - after}`,
@@ -203,16 +212,16 @@ export class Side {
       this.#earlier.done = !known.length;
       this.#page.room.history = [...known, ...this.#page.room.history];
     } catch (error) {
-      this.#page.notice(error.message);
+      this.#page.notice(whatOf(error));
     }
     this.#earlier.busy = false;
     this.#page.redraw();
   }
 
   #people() {
-    const { view } = this.#page;
+    const view = this.#page.inside;
     const seated = Object.values(view.seats);
-    const line = (seat) =>
+    const line = (/** @type {Seat} */ seat) =>
       h(
         "li",
         { key: seat.user_id },
@@ -230,6 +239,10 @@ export class Side {
   }
 }
 
+/**
+ * @param {Seat} seat
+ * @param {Map<string, Status>} presence
+ */
 function statusText(seat, presence) {
   const status = seat.status === "active" ? (presence.get(seat.user_id) ?? "active") : seat.status;
   return status === "active" ? null : h("span", { class: `badge status-${status}` }, status.replaceAll("_", " "));

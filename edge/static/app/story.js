@@ -2,6 +2,9 @@
 
 import { amount, cardText } from "./cards.js";
 
+/** @import { Distributed, Fact, Post, Round, Update, View } from "./shapes.d.ts" */
+
+/** @type {{ [move: string]: (event: Fact) => string }} */
 const MOVES = {
   fold: () => "folds",
   check: () => "checks",
@@ -12,7 +15,9 @@ const MOVES = {
   muck: () => "mucks",
   mark: (event) => `marks cell ${event.cell + 1}`,
 };
+/** @type {{ [phase: string]: string }} */
 const PHASES = { flop: "Flop", turn: "Turn", river: "River" };
+/** @type {{ [kind: string]: string }} */
 const BLINDS = {
   ante: "the ante",
   small_blind: "the small blind",
@@ -23,9 +28,12 @@ const BLINDS = {
 
 /** Who sits and sat where, and who is called what: read from the past, and from the view for what it does not tell. */
 export class Names {
+  /** @type {Map<number, string>} */
   #seats = new Map();
+  /** @type {Map<string, string>} */
   #users = new Map();
 
+  /** @param {View | null} view */
   constructor(view) {
     for (const seat of Object.values(view?.seats ?? {})) {
       this.#seats.set(seat.seat_index, seat.display_name);
@@ -34,25 +42,32 @@ export class Names {
     for (const asked of view?.pending_requests ?? []) this.#users.set(asked.user_id, asked.display_name);
   }
 
+  /** @param {Fact} event */
   learn(event) {
     if (event.user_id && event.display_name) this.#users.set(event.user_id, event.display_name);
     if (event.kind === "player_seated") this.#seats.set(event.seat_index, event.display_name);
   }
 
+  /** @param {number} index */
   seat(index) {
     return this.#seats.get(index) ?? `Seat ${index + 1}`;
   }
 
+  /** @param {string} id */
   user(id) {
     return this.#users.get(id) ?? "Somebody";
   }
 
+  /** @param {Fact} event */
   of(event) {
     return event.display_name ?? (event.user_id ? this.user(event.user_id) : this.seat(event.seat_index));
   }
 }
 
-/** The moves of any game: what it is called, and what it is made with. */
+/**
+ * The moves of any game: what it is called, and what it is made with.
+ * @param {Fact} event
+ */
 export function moveText(event) {
   const known = MOVES[event.move];
   if (known) return known(event);
@@ -61,9 +76,14 @@ export function moveText(event) {
   return [`${words(move)}`, ...details].join(", ");
 }
 
-export const words = (name) => String(name).replaceAll("_", " ");
+export const words = (/** @type {unknown} */ name) => String(name).replaceAll("_", " ");
 
-/** One event as sentences; none for what need not be told. */
+/**
+ * One event as sentences; none for what need not be told.
+ * @param {Fact} event
+ * @param {Names} names
+ * @returns {string[]}
+ */
 export function tell(event, names) {
   const who = names.of(event);
   switch (event.kind) {
@@ -73,7 +93,7 @@ export function tell(event, names) {
       return [`Game ${event.number} begins.`];
     case "blinds_posted":
       return event.posts.map(
-        (post) =>
+        (/** @type {Post} */ post) =>
           `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`,
       );
     case "hole_cards_dealt":
@@ -85,7 +105,7 @@ export function tell(event, names) {
     case "cards_shown":
       return [`${who} shows ${cardText(event.hole_cards)}.`];
     case "pot_distributed":
-      return distributed(event, names);
+      return distributed(event.pots, event.returned ?? [], names);
     case "game_complete":
       return [
         event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`,
@@ -133,7 +153,12 @@ export function tell(event, names) {
   }
 }
 
-function distributed({ pots, returned = [] }, names) {
+/**
+ * @param {Distributed[]} pots
+ * @param {{ seat_index: number, amount: number }[]} returned
+ * @param {Names} names
+ */
+function distributed(pots, returned, names) {
   const won = pots.flatMap((pot, index) =>
     pot.winners.map(({ seat_index, amount: worth, hand }) => {
       const which = pots.length === 1 ? "" : index === 0 ? " from the main pot" : ` from side pot ${index}`;
@@ -144,9 +169,14 @@ function distributed({ pots, returned = [] }, names) {
   return [...won, ...back];
 }
 
-/** The past in rounds, newest last: `{title, lines: [{seq, text, kind}]}`. */
+/**
+ * The past in rounds, newest last.
+ * @param {Update[]} history
+ * @param {View | null} view
+ */
 export function rounds(history, view) {
   const names = new Names(view);
+  /** @type {Round[]} */
   const told = [{ title: "Before", lines: [] }];
   for (const update of history) {
     for (const event of update.events ?? []) {
@@ -155,13 +185,16 @@ export function rounds(history, view) {
         told.push({ title: `${event.kind === "hand_started" ? "Hand" : "Game"} ${event.number}`, lines: [] });
         continue;
       }
-      for (const text of tell(event, names)) told.at(-1).lines.push({ seq: update.seq, text, kind: event.kind });
+      for (const text of tell(event, names)) told.at(-1)?.lines.push({ seq: update.seq, text, kind: event.kind });
     }
   }
   return told.filter((round, index) => index > 0 || round.lines.length);
 }
 
-/** What was said, oldest first. */
+/**
+ * What was said, oldest first.
+ * @param {Update[]} history
+ */
 export function talk(history) {
   return history.flatMap((update) =>
     (update.events ?? [])
@@ -175,3 +208,9 @@ export function talk(history) {
       })),
   );
 }
+
+/**
+ * What went wrong, as a sentence.
+ * @param {unknown} error
+ */
+export const whatOf = (error) => (error instanceof Error ? error.message : String(error));

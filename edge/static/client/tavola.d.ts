@@ -18,7 +18,10 @@
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Every refusal's code: docs/reference/protocol.md section 5, and `unavailable` for an answer that is not Tavola's. */
+/**
+ * Every refusal's code: docs/reference/protocol.md section 5, `not_found` for a path that there is not, and
+ * `unavailable` for an answer that is not Tavola's.
+ */
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options"
   | "unauthenticated" | "token_expired" | "token_invalid"
@@ -26,16 +29,25 @@ export type RefusalCode =
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
+  | "id_reused" | "too_many_rooms"
   | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
-  | "unavailable";
+  | "not_found" | "unavailable";
 
 export type Role = "guest" | "approved" | "spectator" | "player";
 export type Status = "active" | "away" | "disconnected" | "sitting_out";
 
+/** What a room tells by itself. Each game adds kinds of its own. */
+export type RoomEventKind =
+  | "player_join_requested" | "player_approved" | "player_rejected" | "player_seated" | "seat_freed"
+  | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
+  | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
+  | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
+  | "turn_started" | "round_voided" | "chat";
+
 /** A fact that was committed. Its other fields depend on `kind`. */
 export interface Event {
-  kind: string;
+  kind: RoomEventKind | (string & {});
   [name: string]: any;
 }
 
@@ -76,7 +88,7 @@ export interface View {
     name: string;
     game: string;
     status: "open" | "playing" | "paused" | "closed";
-    host_id?: string;
+    host_id: string;
     approval: "auto" | "host";
     visibility: "public" | "private";
     options: { [name: string]: any };
@@ -90,7 +102,7 @@ export interface View {
     is_host: boolean;
     seat_index?: number;
     display_name?: string;
-    request?: "pending" | "rejected";
+    request?: "pending" | "rejected" | "kicked";
     legal: Legal[];
     [name: string]: any;
   };
@@ -102,7 +114,16 @@ export interface View {
   recent: { seq: number; epoch: number; at: number; events: Event[] }[];
   /** For the host only. */
   pending_requests?: { user_id: string; display_name: string; requested_at: number }[];
-  host_controls?: { [name: string]: boolean };
+  host_controls?: {
+    can_start: boolean;
+    can_pause: boolean;
+    can_resume: boolean;
+    can_kick: boolean;
+    can_transfer: boolean;
+    can_adjust_chips: boolean;
+    can_update_settings: boolean;
+    can_close: boolean;
+  };
 }
 
 export interface Ack {

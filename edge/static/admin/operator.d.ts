@@ -1,0 +1,100 @@
+/** What /api/admin answers: edge/rest/admin_api.py. Types alone: no page loads this. */
+
+export interface PlacedRoom {
+  id: string;
+  code: string;
+  name: string;
+  game: string;
+  status: string;
+  seq: number;
+  members: number;
+  actor: string | null;
+  node: string | null;
+  pid: number | null;
+  epoch: number;
+  updated_at: string;
+}
+export interface PlacedRooms {
+  rooms: PlacedRoom[];
+  total: number;
+}
+
+export interface RoomActorRow {
+  name: string;
+  node: string;
+  pid: number;
+  address: string;
+  capacity: number;
+  rooms: number;
+  silent: boolean;
+  suspect: boolean;
+  started_at: string;
+}
+export interface RoomActors {
+  actors: RoomActorRow[];
+  total: number;
+}
+
+export interface EdgeHere {
+  edge: string;
+  sockets: number;
+  users: number;
+  rooms_followed: number;
+  commands: { command: string; outcome: string; count: number }[];
+  seconds: number;
+}
+export interface ConnectedUsers {
+  user_id: string;
+  display_name: string;
+  seen_at: string;
+  sockets: { [edge: string]: number };
+}
+export interface Edges {
+  redis: boolean;
+  here: EdgeHere;
+  edges: { edge: string; beat_at: string }[];
+  people: ConnectedUsers[];
+  online: number;
+}
+
+export interface Participant {
+  user_id: string;
+  display_name: string;
+  standing: string;
+  role: string;
+  is_host: boolean;
+  seat_index: number | null;
+}
+export interface RoomRecord {
+  room: PlacedRoom;
+  participants: Participant[];
+}
+
+export interface Told {
+  kind: string;
+  [name: string]: unknown;
+}
+export interface Logged {
+  seq: number;
+  epoch: number;
+  at: string;
+  user_id: string;
+  display_name: string;
+  command: string;
+  events: Told[];
+}
+export interface LogPage {
+  log: Logged[];
+}
+
+export interface Rewound {
+  seq: number;
+  at: string;
+  user_id: string | null;
+  participants: Participant[];
+  view: { [name: string]: unknown };
+}
+
+export interface ErrorReply {
+  error: { code: string; message: string; retry_after_ms?: number };
+}
