@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stack": {"config", "storage"},
     "load.client": set(),
     "load.evidence": {"config", "storage"},
-    "load.checks": {"load.client"},
+    "load.checks": {"load.client", "actors.wire"},
     "load.measure": {"load.client", "load.checks"},
     "load.bots": {*CLIENTS},
     "load.faults": {"load.evidence", "load.measure", *STARTERS},
@@ -250,6 +250,13 @@ def test_the_line_knows_neither_storage_nor_rooms() -> None:
     assert not [
         name for name in closure("actors.wire.line") if name.startswith(("storage", "actors.room", "actors.host"))
     ]
+
+
+def test_the_checks_know_of_the_server_what_a_view_is() -> None:
+    """And the client on which others build knows nothing of it."""
+    ours = {name: closure(*inside(name)) & modules().keys() for name in ("load.client", "load.checks")}
+    assert {top(name) for name in ours["load.client"]} == {"load"}
+    assert {name for name in ours["load.checks"] if top(name) != "load"} == {"actors.wire.view"}
 
 
 def test_an_edge_loads_no_host() -> None:

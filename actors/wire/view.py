@@ -1,8 +1,8 @@
 """The view's skeleton: what docs/reference/protocol.md section 4 fixes of it, for every game. A game adds fields to
-`game`, to each seat and to `me`.
+`game`, to each seat and to `me`. And the room from outside, which shares its fields with the view's `room`.
 
-`actors.room.view` makes views; nothing is encoded by these types. The published schemas are made of them, and tests
-hold what is shown to them.
+`actors.room.view` makes views; no view is encoded by these types. The published schemas are made of them; tests hold
+to them what is shown, and so do the bots of `tavola load`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
     players: int
     max_players: int
     max_spectators: int
+
+
+class RoomSummary(RoomPart, frozen=True, kw_only=True):
+    """The room as the lobby and REST show it to those who have not looked into it."""
+
+    spectators: int
+    created_at: str
 
 
 class GamePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +105,11 @@ class HostControls(msgspec.Struct, frozen=True, kw_only=True):
     can_close: bool
 
 
+FOR_INSIDE = ("game", "seats", "spectators")
+FOR_HOST = ("pending_requests", "host_controls")
+"""Always there for them, and for nobody else."""
+
+
 class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     """`game`, `seats`, `spectators` and `turn` are for those inside, `pending_requests` and `host_controls` for the
     host. What would be null is left out."""
@@ -110,6 +122,15 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     turn: TurnPart | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
     host_controls: HostControls | UnsetType = UNSET
+
+    def misplaced(self) -> str | None:
+        """The first part that is kept from its viewer, or shown to somebody whom it is not for, if there is one."""
+        inside = self.me.role in ("spectator", "player")
+        for parts, due in ((FOR_INSIDE, inside), (FOR_HOST, self.me.is_host)):
+            for part in parts:
+                if (getattr(self, part) is not UNSET) is not due:
+                    return part
+        return "turn" if self.turn is not UNSET and not inside else None
 
 
 class RecentUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
-from tavola.actors.room.state import CommonSettings
+from tavola.actors.room.state import RoomSettings
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.mistakes import Mistakes
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import GAME_ERROR, ID_REUSED
+from tavola.actors.wire.view import RoomSummary
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identity
 from tavola.storage.postgres import BIGINT, Conflict, Database
@@ -25,21 +26,7 @@ from tavola.storage.rows import Row
 PAGE_LIMIT = 100
 MINUTE_MS = 60_000
 
-
-class RoomSummary(CommonSettings, frozen=True, kw_only=True):
-    """What anybody may know of a room."""
-
-    id: str
-    code: str
-    name: str
-    game: str
-    options: dict[str, Any]
-    status: str
-    host_id: str
-    players: int
-    max_players: int
-    spectators: int
-    created_at: str
+_settings = msgspec.json.Decoder(RoomSettings[dict[str, Any]]).decode
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -152,7 +139,7 @@ class Lobby:
     async def summary(self, room_or_code: str) -> RoomSummary | None:
         """What anybody may know of a room, by its id or its code."""
         row = await self._database.row("room_summary", room_id=room_or_code, code=room_or_code.upper())
-        return _summary(row) if row is not None else None
+        return summary_of(row) if row is not None else None
 
     async def find(self, code: str) -> tuple[RoomId, bool] | None:
         """The room of a code, and whether it is private."""
@@ -177,7 +164,7 @@ class Lobby:
             "lobby", game=game, status=status, open_only=open_only, created_at=created_at, after=after, most=limit + 1
         )
         more = rows[limit - 1] if len(rows) > limit else None
-        return Page([_summary(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
+        return Page([summary_of(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
 
 
 def _alike(request: Request, new: str, before: str) -> bool:
@@ -191,9 +178,9 @@ def _code() -> str:
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_SIZE))
 
 
-def _summary(row: Row) -> RoomSummary:
-    fields = {**dict(row), **msgspec.json.decode(row["settings"]), "created_at": iso(row["created_at"])}
-    return msgspec.convert(fields, RoomSummary)
+def summary_of(row: Row) -> RoomSummary:
+    settings = msgspec.structs.asdict(_settings(row["settings"]))
+    return msgspec.convert({**dict(row), **settings, "created_at": iso(row["created_at"])}, RoomSummary)
 
 
 def iso(ms: int) -> str:

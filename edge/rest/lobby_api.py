@@ -10,7 +10,8 @@ from tavola.actors.room import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM
-from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page, RoomSummary
+from tavola.actors.wire.view import RoomSummary
+from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 

@@ -11,8 +11,9 @@ from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import ID_REUSED
+from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
-from tavola.edge.rest.lobby import Lobby, NewRoom, RoomSummary
+from tavola.edge.rest.lobby import Lobby, NewRoom
 from tavola.storage.postgres import Database
 
 PROMISED_MS = 30_000

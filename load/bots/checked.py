@@ -1,5 +1,5 @@
-"""A bot that takes everything in and judges it: see `load.checks.verdict`, `load.checks.holdem`,
-`load.checks.comparison`."""
+"""A bot that takes everything in and judges it: see `load.checks.verdict`, `load.checks.skeleton`,
+`load.checks.holdem`, `load.checks.comparison`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any, Protocol
 
+from msgspec import UNSET
+
 from tavola.load.bots.bot import ROUND_ENDS, Bot, Surroundings
 from tavola.load.checks.comparison import Comparison
 from tavola.load.checks.holdem import Cards, Chips, Deal
+from tavola.load.checks.skeleton import Skeleton
 from tavola.load.checks.verdict import Actions, CheckRecorder
 from tavola.load.client.client import Client
 from tavola.load.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, Update
@@ -48,7 +51,9 @@ class CheckedBot(Bot[Json, list[Json]]):
         self._cards = Cards(witness, table.deal) if table.deal is not None else None
         self._chips: Chips | None = None
         self._judging = True
-        self._comparison = Comparison(witness, fetch, self._search)
+        self._skeleton = Skeleton(witness)
+        self._fetch = fetch
+        self._comparison = Comparison(witness, self._fetched, self._search)
         client.on_frame = self._frame
 
     @property
@@ -80,6 +85,8 @@ class CheckedBot(Bot[Json, list[Json]]):
         if room is not None:
             view = self.view
             self.witness.checked("order")
+            if self._judging and update.patch is not UNSET:
+                self._skeleton.merged(update.seq, view)
             self._actions.updated(update.seq, update.events, room.view.my_seat)
             if self._cards is not None:
                 self._cards.updated(update.seq, update.events, view)
@@ -94,6 +101,8 @@ class CheckedBot(Bot[Json, list[Json]]):
 
     def hydrated(self, frame: Hydrated[Json], before: int) -> None:
         self._actions.jumped(frame.seq)
+        if self._judging:
+            self._skeleton.hydrated(frame.seq, frame.view)
         if self._cards is not None:
             self._cards.hydrated(frame)
         if self._chips is not None:
@@ -115,6 +124,11 @@ class CheckedBot(Bot[Json, list[Json]]):
             self._cards.search_view(data, frame.view)
         else:
             self._cards.search(data)
+
+    async def _fetched(self) -> bytes:
+        body = await self._fetch()
+        self._skeleton.fetched(self._seq, body)
+        return body
 
     def _search(self, data: bytes, view: Json) -> None:
         if self._cards is not None:

@@ -61,6 +61,8 @@ class Comparison:
                 for _ in range(OLD_VIEWS):
                     body = await self._fetch()
                     fresh: Json = msgspec.json.decode(body)
+                    if not isinstance(fresh.get("seq"), int):
+                        return  # of no moment at all: found by who judges its skeleton
                     awaited = fresh["seq"]
                     while self._newest < awaited:
                         self._moved.clear()

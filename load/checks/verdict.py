@@ -6,19 +6,22 @@ from collections import Counter
 
 import msgspec
 
+from tavola.actors.wire.view import ServedView, ViewSkeleton
 from tavola.load.client.frames import Json
 from tavola.load.client.merge import difference
 
 KEPT = 200
 """Breaches that are kept in full; all are counted."""
 
-APART = ("recent", "at", "stale", "seq", "epoch", "me.rejoin_token", "me.seat_token", "seats.*.status")
+_SERVING = tuple(name for name in ServedView.__struct_fields__ if name not in ViewSkeleton.__struct_fields__)
+APART = (*_SERVING, "me.rejoin_token", "me.seat_token", "seats.*.status")
 """What two views at the same number may differ in: the clock of their making, fresh tokens, and presence, which is
 not numbered."""
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """`check` is the promise: `order`, `views`, `chips`, `cards`, `answers`, `actions`, `moves`, `frames`, `close`."""
+    """`check` is the promise: `order`, `views`, `skeleton`, `chips`, `cards`, `answers`, `actions`, `moves`, `frames`,
+    `close`."""
 
     check: str
     room: str

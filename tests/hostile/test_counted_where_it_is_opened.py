@@ -17,9 +17,10 @@ from tavola.actors.cluster.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, F
 from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import CloseRoom, Leave, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.view import RoomSummary
 from tavola.edge.common.limits import Limits
 from tavola.edge.identity.auth import Identity
-from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.storage.postgres import Database
 

@@ -11,8 +11,9 @@ import asyncpg
 from kit.hosts import connected, hosting, open_room, place
 from tavola.actors.wire.commands import RoomId, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
-from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.storage.postgres import Database
 

@@ -13,8 +13,9 @@ from kit.hosts import connected, open_room, place, stored
 from kit.proxy import proxied
 from tavola.actors.room.opening import Request
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
-from tavola.edge.rest.lobby import Lobby, RoomSummary
+from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
 from tavola.storage.commits import commit
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate

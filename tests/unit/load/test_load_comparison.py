@@ -90,6 +90,14 @@ def test_views_that_stay_old_are_a_breach() -> None:
     assert scene.run() == ["expected a fresh view at 5 or later, not at 4"]
 
 
+def test_a_view_of_no_moment_is_compared_with_nothing() -> None:
+    """Those who judge its skeleton find it."""
+    scene = Scene({"pot": 5})
+    assert scene.run() == []
+    assert scene.verdict.made["views"] == 0
+    assert not scene.comparison.running
+
+
 def test_an_update_that_never_comes_is_a_breach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tavola.load.checks.comparison.DEADLINE_S", 0.01)
     assert "expected update 9" in Scene(view(9)).run()[0]

@@ -9,9 +9,10 @@ import pytest
 
 from kit.room_script import ONLOOKER, PEOPLE, Script, opened, steps
 from kit.rooms import info
+from tavola.actors.room.state import CommonSettings
 from tavola.actors.room.view import whole
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.view import MePart, SeatPart, ViewSkeleton
+from tavola.actors.wire.view import MePart, RoomPart, SeatPart, ViewSkeleton
 
 LIVES = 12
 PARTS = {"room", "game", "seats", "spectators", "turn", "me", "pending_requests", "host_controls"}
@@ -26,10 +27,16 @@ def test_every_view_has_the_skeleton(game: str) -> None:
         for step in steps(script, opened(script)):
             for user in (*PEOPLE, ONLOOKER):
                 view = whole(step.after, UserId(user))
-                msgspec.convert(view, ViewSkeleton)
+                assert msgspec.convert(view, ViewSkeleton).misplaced() is None
                 assert view.keys() <= PARTS, "the skeleton names every part"
                 seen |= view.keys() | {f"me.{name}" for name in view["me"]}
                 seen |= {f"seat.{name}" for seat in view.get("seats", {}).values() for name in seat}
     assert set(ViewSkeleton.__struct_fields__) == PARTS == seen & PARTS
     assert {f"me.{name}" for name in MePart.__struct_fields__} <= seen
     assert {f"seat.{name}" for name in SeatPart.__struct_fields__} <= seen
+
+
+def test_every_setting_is_shown_with_the_room() -> None:
+    shown = {field.name: field.type for field in msgspec.structs.fields(RoomPart)}
+    settings = {field.name: field.type for field in msgspec.structs.fields(CommonSettings)}
+    assert settings.items() <= shown.items()
