@@ -30,7 +30,7 @@ class GapReader:
         self._reading: asyncio.Task[None] | None = None
 
     async def after(self, room: RoomId, user: UserId, after: int) -> list[Row]:
-        """The rows of `gap` (gap.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
+        """The rows of `gap` (log.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
         loop = asyncio.get_running_loop()
         asked = _GapRequest(room, user, after, loop.create_future())
         self._asked.append(asked)
