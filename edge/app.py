@@ -253,7 +253,7 @@ def application(edge: Edge) -> Starlette:
     )
 
 
-class _Server(uvicorn.Server):
+class _DrainingServer(uvicorn.Server):
     """uvicorn's server, which drains our sockets before it closes them."""
 
     def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
@@ -293,4 +293,4 @@ def serve(settings: Settings) -> None:
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     edge = Edge(settings, admitted.secrets)
-    _Server(configured(application(edge), settings), edge).run()
+    _DrainingServer(configured(application(edge), settings), edge).run()

@@ -12,10 +12,10 @@ import msgspec
 EventKind = NewType("EventKind", str)
 """`kind` on the wire and in the log."""
 
-Told = Literal["inside", "concerned", "inside or concerned"]
+ToldTo = Literal["inside", "concerned", "inside or concerned"]
 """Those who learn of it: `inside` is players and spectators, `concerned` the host and the user whom it is about; of
 `inside or concerned`, the first when that user was admitted, the second when not."""
-Shown = Literal["history", "chat", "nowhere"]
+ShownIn = Literal["history", "chat", "nowhere"]
 """Where our own pages put it into words. What they show `nowhere` shows in the view."""
 
 
@@ -24,8 +24,8 @@ class EventSpec(msgspec.Struct, frozen=True):
     player whom they are of gets, on top. docs/reference/protocol.md tells of it in the section of that number."""
 
     fields: tuple[str, ...]
-    told: Told = "inside"
-    shown: Shown = "history"
+    told: ToldTo = "inside"
+    shown: ShownIn = "history"
     private: tuple[str, ...] = ()
     section: Literal[2, 4] = 2
 

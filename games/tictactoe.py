@@ -23,7 +23,7 @@ EVENTS: EventTable = {
 }
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TicTacToeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a host may choose."""
 
     turn_seconds: Annotated[int, Meta(ge=2, le=3600, title="Turn", description="Seconds to think")] = 20
@@ -31,7 +31,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto_start: Annotated[bool, Meta(title="Start by itself", description="Begin when both seats are taken")] = True
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class TicTacToeState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The table. `board` has one character a cell: the seat that marked it, or `.`."""
 
     seated: tuple[SeatIndex, ...] = ()
@@ -41,37 +41,41 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     line: tuple[int, ...] = ()
 
 
-class TicTacToe(Game[State, Options]):
+class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
     """The rules."""
 
     kind = "tictactoe"
     title = "Tic-tac-toe"
-    options_type = Options
-    state_type = State
+    options_type = TicTacToeOptions
+    state_type = TicTacToeState
     moves: ClassVar = {"mark": ("cell",)}
 
     # The table
 
-    def seats(self, options: Options) -> int:
+    def seats(self, options: TicTacToeOptions) -> int:
         return 2
 
-    def clock(self, options: Options) -> Clock:
+    def clock(self, options: TicTacToeOptions) -> Clock:
         return Clock(turn_ms=options.turn_seconds * 1000)
 
-    def auto_start(self, options: Options) -> bool:
+    def auto_start(self, options: TicTacToeOptions) -> bool:
         return options.auto_start
 
-    def open(self, options: Options) -> State:
-        return State()
+    def open(self, options: TicTacToeOptions) -> TicTacToeState:
+        return TicTacToeState()
 
-    def sit(self, state: State, options: Options, seat: SeatIndex, buy_in: int | None) -> Outcome[State] | Refusal:
+    def sit(
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, buy_in: int | None
+    ) -> Outcome[TicTacToeState] | Refusal:
         if seat not in (0, 1):
             return Refusal("illegal_move", "This table has the seats 0 and 1.")
         if seat in state.seated:
             return Refusal("seat_taken", "Somebody sits there.")
         return Outcome(msgspec.structs.replace(state, seated=(*state.seated, seat)))
 
-    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refusal:
+    def stand(
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex
+    ) -> Outcome[TicTacToeState] | Refusal:
         if seat not in state.seated:
             return Refusal("not_seated", "Nobody sits there.")
         left = msgspec.structs.replace(state, seated=tuple(s for s in state.seated if s != seat))
@@ -80,26 +84,28 @@ class TicTacToe(Game[State, Options]):
 
     # Play
 
-    def advance_after_ms(self, state: State, options: Options) -> int | None:
+    def advance_after_ms(self, state: TicTacToeState, options: TicTacToeOptions) -> int | None:
         return options.rematch_seconds * 1000 if state.turn is None and len(state.seated) == 2 else None
 
-    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refusal:
+    def advance(
+        self, state: TicTacToeState, options: TicTacToeOptions, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
         if self.advance_after_ms(state, options) is None:
             return Refusal("illegal_move", "A game begins when both seats are taken and none is running.")
         first = SeatIndex(state.number % 2)
-        begun = State(seated=state.seated, number=state.number + 1, turn=first)
+        begun = TicTacToeState(seated=state.seated, number=state.number + 1, turn=first)
         facts: dict[str, Json] = {"number": begun.number, "first": first}
         return Outcome(begun, (Event(GAME_STARTED, facts),), new_turn=True, rounds=(Round(begun.number, False, facts),))
 
-    def turn(self, state: State) -> SeatIndex | None:
+    def turn(self, state: TicTacToeState) -> SeatIndex | None:
         return state.turn
 
-    def legal(self, state: State, options: Options, seat: SeatIndex) -> list[dict[str, Json]]:
+    def legal(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> list[dict[str, Json]]:
         return [{"move": "mark", "cell": {"choices": free(state)}}] if seat == state.turn else []
 
     def play(
-        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refusal:
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
         if move.name != "mark":
             return Refusal("illegal_move", "The only move is to mark a cell.")
         if seat != state.turn:
@@ -116,12 +122,16 @@ class TicTacToe(Game[State, Options]):
             return self._over(marked, seat if line else None, line, (event,))
         return Outcome(marked, (event,), new_turn=True)
 
-    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> Move:
         return Move("mark", {"cell": free(state)[0]})
 
     def _over(
-        self, state: State, winner: SeatIndex | None, line: tuple[int, ...] = (), events: tuple[Event, ...] = ()
-    ) -> Outcome[State]:
+        self,
+        state: TicTacToeState,
+        winner: SeatIndex | None,
+        line: tuple[int, ...] = (),
+        events: tuple[Event, ...] = (),
+    ) -> Outcome[TicTacToeState]:
         """The game ends: with a line, in a draw (no winner), or by forfeit (a winner without a line)."""
         result: dict[str, Json] = {"winner": winner, "line": list(line)}
         ended = msgspec.structs.replace(state, turn=None, line=line)
@@ -130,14 +140,14 @@ class TicTacToe(Game[State, Options]):
 
     # What is shown
 
-    def public(self, state: State, options: Options) -> dict[str, Json]:
+    def public(self, state: TicTacToeState, options: TicTacToeOptions) -> dict[str, Json]:
         cells = [None if mark == "." else int(mark) for mark in state.board]
         return {"number": state.number, "board": cells, "line": list(state.line)}
 
-    def public_seat(self, state: State, options: Options, seat: SeatIndex) -> dict[str, Json]:
+    def public_seat(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> dict[str, Json]:
         return {"mark": "XO"[seat]}
 
 
-def free(state: State) -> list[int]:
+def free(state: TicTacToeState) -> list[int]:
     """The cells that nobody has marked."""
     return [cell for cell, mark in enumerate(state.board) if mark == "."]

@@ -1,4 +1,4 @@
-"""The batch commit as columns: `commit` in queries.sql with the parts of records.sql. Bytes and rows only."""
+"""The batch commit as columns: `commit` in commit.sql with the parts of records.sql. Bytes and rows only."""
 
 from __future__ import annotations
 

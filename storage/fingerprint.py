@@ -34,7 +34,7 @@ LAGGING_S = 30.0
 to be there at the next."""
 
 
-class Turn(msgspec.Struct, frozen=True):
+class SecretTurn(msgspec.Struct, frozen=True):
     """A row of `deployment_secrets`."""
 
     turn: int
@@ -44,7 +44,7 @@ class Turn(msgspec.Struct, frozen=True):
     age_s: float = 0.0
 
     @classmethod
-    def begun(cls, turn: int, newest: bytes, other: bytes = b"") -> Turn:
+    def begun(cls, turn: int, newest: bytes, other: bytes = b"") -> SecretTurn:
         """By whoever has these secrets; `other` empty: only one is accepted."""
         salt = os.urandom(SALT_BYTES)
         return cls(turn, salt, fingerprint(newest, salt), fingerprint(other, salt) if other else None)
@@ -75,20 +75,20 @@ def fingerprint(secret: bytes, salt: bytes) -> bytes:
     return hmac.digest(derive(secret, Purpose.FINGERPRINT.value), salt, "sha256")
 
 
-def judge(turns: Sequence[Turn], secrets: Secrets) -> Secrets | Turn:
+def judge(turns: Sequence[SecretTurn], secrets: Secrets) -> Secrets | SecretTurn:
     """Which of these secrets a process may work with after these turns, or the turn that it begins. Raises
     SettingsError where it must not start."""
     if not turns:
-        return Turn.begun(1, secrets.newest)
+        return SecretTurn.begun(1, secrets.newest)
     *before, now = turns
     newest, other = secrets.newest, secrets.other
     if now.uses(newest):
         if not other:
             to_come = bool(before) and before[-1].uses(newest) and now.age_s < GIVEN_UP_S
-            return secrets if now.other is None or to_come else Turn.begun(now.turn + 1, newest)
+            return secrets if now.other is None or to_come else SecretTurn.begun(now.turn + 1, newest)
         if now.accepts(other):
             return secrets
-        return Secrets(newest) if _was_used(turns, other) else Turn.begun(now.turn + 1, newest, other)
+        return Secrets(newest) if _was_used(turns, other) else SecretTurn.begun(now.turn + 1, newest, other)
     if not other or not now.uses(other):
         raise SettingsError(
             SETTING,
@@ -96,13 +96,13 @@ def judge(turns: Sequence[Turn], secrets: Secrets) -> Secrets | Turn:
             f"secret of this deployment, give the one before it as {OTHER} for a time",
         )
     if not _was_used(turns, newest):
-        return Turn.begun(now.turn + 1, newest, other)
+        return SecretTurn.begun(now.turn + 1, newest, other)
     if not now.accepts(newest):
         raise SettingsError(SETTING, f"was replaced, and is accepted no more: the one in use is what {OTHER} holds")
     return secrets
 
 
-def _was_used(turns: Sequence[Turn], secret: bytes) -> bool:
+def _was_used(turns: Sequence[SecretTurn], secret: bytes) -> bool:
     return any(turn.uses(secret) for turn in turns)
 
 
@@ -139,5 +139,5 @@ async def replaced(database: Database, admitted: Admitted, turn: int, lived_s: f
     return not (await _turns(database))[-1].fits(admitted.secrets)
 
 
-async def _turns(database: Database) -> list[Turn]:
-    return [Turn(**row) for row in await database.rows("secret_turns")]
+async def _turns(database: Database) -> list[SecretTurn]:
+    return [SecretTurn(**row) for row in await database.rows("secret_turns")]

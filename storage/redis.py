@@ -47,7 +47,7 @@ def _publish_command(channel: str, message: bytes) -> bytes:
     return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(message), message)
 
 
-class _Stream(asyncio.Protocol):
+class _RedisStream(asyncio.Protocol):
     """One connection: what is written goes out in the event loop's next turn, after all that this one has to say to
     others (an edge that has heard of an update by its answer need not be told twice). What comes in goes to `take`."""
 
@@ -100,7 +100,7 @@ class _Link:
     def __init__(self, url: str, purpose: str) -> None:
         self._target = parse_url(url)  # type: ignore[no-untyped-call]
         self._purpose = purpose
-        self._stream: _Stream | None = None
+        self._stream: _RedisStream | None = None
 
     @property
     def up(self) -> bool:
@@ -129,17 +129,17 @@ class _Link:
                 stream.abort()
             log.warning("redis.lost", link=self._purpose)
 
-    async def _watch(self, stream: _Stream) -> None:
+    async def _watch(self, stream: _RedisStream) -> None:
         """Until the connection is lost, or nothing is heard of it any more."""
         loop = asyncio.get_running_loop()
         while not stream.lost.done() and loop.time() - stream.heard_at < SILENT_S:
             stream.write(_command("PING"))
             await asyncio.wait([stream.lost], timeout=PING_S)
 
-    async def _connect(self) -> _Stream:
+    async def _connect(self) -> _RedisStream:
         target, loop = self._target, asyncio.get_running_loop()
         replies: asyncio.Queue[Any] = asyncio.Queue()
-        stream = _Stream(replies.put_nowait)
+        stream = _RedisStream(replies.put_nowait)
         stream.lost.add_done_callback(lambda _: replies.put_nowait(ConnectionResetError("closed while greeting")))
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             if "path" in target:
@@ -169,7 +169,7 @@ class _Link:
             words.append(["SELECT", str(target["db"])])
         return [*words, ["PING"]]
 
-    def _connected(self, stream: _Stream) -> None:
+    def _connected(self, stream: _RedisStream) -> None:
         """Called on each new connection."""
 
     def _take(self, reply: Any) -> None:
@@ -248,7 +248,7 @@ class Subscriber(_Link):
             if self._stream is not None:
                 self._stream.write(_command("UNSUBSCRIBE", room_channel(room)))
 
-    def _connected(self, stream: _Stream) -> None:
+    def _connected(self, stream: _RedisStream) -> None:
         stream.write(_command("SUBSCRIBE", PRESENCE_CHANNEL))
         rooms = list(self._followed)
         for start in range(0, len(rooms), 1000):

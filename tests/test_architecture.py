@@ -280,6 +280,17 @@ def test_the_bare_names_are_not_importable() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_no_two_classes_have_one_name() -> None:
+    """One name, one concept. A leading underscore makes no other name of it."""
+    classes: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name.lstrip("_"), []).append(f"{module}:{node.lineno}")
+    assert {"Room", "GapRequest"} <= classes.keys(), "the test sees them, private ones too"
+    assert not {name: places for name, places in classes.items() if len(places) > 1}
+
+
 def test_sql_is_in_its_files() -> None:
     """Queries are named; nothing else speaks SQL."""
     words = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")

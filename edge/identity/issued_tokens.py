@@ -16,7 +16,7 @@ RENEW_MS = SEAT_LIFE_S * 1000 // 2
 """A seat token that was given so long ago is given anew with the next heartbeat."""
 
 
-class _Seat(msgspec.Struct, frozen=True):
+class _GivenSeat(msgspec.Struct, frozen=True):
     index: int
     grant: str
     given_at: int
@@ -31,7 +31,7 @@ class IssuedTokens:
         self._tokens = tokens
         self._now = now
         self._rooms: set[RoomId] = set()
-        self._seats: dict[RoomId, _Seat] = {}
+        self._seats: dict[RoomId, _GivenSeat] = {}
 
     def has(self, room: RoomId) -> bool:
         """Whether a rejoin token for the room was given here."""
@@ -62,7 +62,7 @@ class IssuedTokens:
     def sits(self, room: RoomId, index: int, grant: str) -> None:
         """From now on the seat's tokens are renewed; whoever has one has it from before."""
         if grant:
-            self._seats[room] = _Seat(index, grant, self._now())
+            self._seats[room] = _GivenSeat(index, grant, self._now())
 
     def renewed(self, user: UserId) -> dict[str, str]:
         """Room → a fresh seat token, for those that are half through their life."""

@@ -128,7 +128,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         return tuple(code for code in STATUS if code in codes)
 
 
-class Rooms(Protocol):
+class RoomFinder(Protocol):
     """What finds rooms by their codes, and knows who has a part in which."""
 
     async def find(self, code: str) -> tuple[RoomId, bool] | None:
@@ -144,7 +144,7 @@ class RestRouter:
     def __init__(
         self,
         who: Callable[[Request], Awaitable[Identity | Refusal]],
-        rooms: Rooms,
+        rooms: RoomFinder,
         clock: Callable[[], float] = time.monotonic,
         guesses: Guesses | None = None,
         at_once: Callable[[Request], Identity | None] = lambda request: None,

@@ -14,7 +14,7 @@ TOGETHER = 50
 """Gaps in one query at most: an answer then has some megabytes at worst."""
 
 
-class _Asked(NamedTuple):
+class _GapRequest(NamedTuple):
     room: RoomId
     user: UserId
     after: int
@@ -26,13 +26,13 @@ class GapReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asked: list[_Asked] = []
+        self._asked: list[_GapRequest] = []
         self._reading: asyncio.Task[None] | None = None
 
     async def after(self, room: RoomId, user: UserId, after: int) -> list[Row]:
-        """The rows of `gap` (gap.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
+        """The rows of `gap` (log.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
         loop = asyncio.get_running_loop()
-        asked = _Asked(room, user, after, loop.create_future())
+        asked = _GapRequest(room, user, after, loop.create_future())
         self._asked.append(asked)
         if self._reading is None:
             self._reading = loop.create_task(self._read())
@@ -46,7 +46,7 @@ class GapReader:
         finally:
             self._reading = None
 
-    async def _answer(self, batch: list[_Asked]) -> None:
+    async def _answer(self, batch: list[_GapRequest]) -> None:
         if not batch:
             return
         rooms, users, afters, _ = (list(column) for column in zip(*batch, strict=True))

@@ -67,7 +67,7 @@ class Heartbeat(_Frame, frozen=True, kw_only=True):
 ClientFrame = Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | ClientCommand
 
 
-class _Head(msgspec.Struct):
+class _FrameHead(msgspec.Struct):
     """What can be said of a frame that is not right."""
 
     type: Any = None
@@ -84,7 +84,7 @@ class Bad(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(ClientFrame).decode
-_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_head = msgspec.json.Decoder(_FrameHead).decode
 _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
@@ -131,11 +131,11 @@ def _bad(data: bytes | str, error: Exception) -> Bad:
     return Bad(no, _short(head.id), _short(head.room))
 
 
-def _head(data: bytes | str) -> _Head:
+def _head(data: bytes | str) -> _FrameHead:
     try:
         return _decode_head(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _Head()
+        return _FrameHead()
 
 
 def _short(id: Any) -> str | None:
@@ -189,7 +189,7 @@ def updates(room: str, frames: list[bytes]) -> bytes:
     return b'{"type":"updates","room":%b,"updates":[%b]}' % (_encode(room), b",".join(frames))
 
 
-class _Ack(Told, frozen=True, kw_only=True, omit_defaults=True):
+class _AckMessage(Told, frozen=True, kw_only=True, omit_defaults=True):
     unchanged: bool = False
     type: str
     id: str
@@ -202,7 +202,7 @@ def ack(id: str, room: str, seq: int, told: Told = NOTHING_TOLD, *, unchanged: b
     if told is NOTHING_TOLD and not unchanged:  # as of most commands
         return _encode({"type": "ack", "id": id, "room": room, "seq": seq})
     return _encode(
-        _Ack(
+        _AckMessage(
             status=told.status,
             seat_index=told.seat_index,
             rejoin_token=told.rejoin_token,

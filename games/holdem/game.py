@@ -29,7 +29,7 @@ from tavola.games.holdem.button import next_places
 from tavola.games.holdem.events import CARDS_SHOWN
 from tavola.games.holdem.play import act, call_off, start
 from tavola.games.holdem.rules import MISSED_BIG_BLIND
-from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
+from tavola.games.holdem.state import Hand, HoldemOptions, HoldemSeat, HoldemTable
 from tavola.games.holdem.view import hand_view, hole_cards, may_show, seat_view
 
 MOST_CHIPS = 10**12
@@ -39,35 +39,35 @@ _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
 _ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
 
 
-class Holdem(Game[HoldemTable, Options]):
+class Holdem(Game[HoldemTable, HoldemOptions]):
     """The rules, as the room calls them."""
 
     kind = "holdem"
     title = "No-limit hold'em"
-    options_type = Options
+    options_type = HoldemOptions
     state_type = HoldemTable
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
 
     # The table
 
-    def seats(self, options: Options) -> int:
+    def seats(self, options: HoldemOptions) -> int:
         return options.seats
 
-    def clock(self, options: Options) -> Clock:
+    def clock(self, options: HoldemOptions) -> Clock:
         return Clock(
             turn_ms=options.turn_seconds * 1000,
             timebank_ms=options.timebank_seconds * 1000,
             refill_ms=options.timebank_refill_seconds * 1000,
         )
 
-    def auto_start(self, options: Options) -> bool:
+    def auto_start(self, options: HoldemOptions) -> bool:
         return options.auto_start
 
-    def open(self, options: Options) -> HoldemTable:
+    def open(self, options: HoldemOptions) -> HoldemTable:
         return HoldemTable()
 
     def sit(
-        self, state: HoldemTable, options: Options, seat: SeatIndex, buy_in: int | None
+        self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex, buy_in: int | None
     ) -> Outcome[HoldemTable] | Refusal:
         if not 0 <= seat < options.seats:
             return Refusal("illegal_move", "There is no such seat.", {"seats": options.seats})
@@ -80,7 +80,7 @@ class Holdem(Game[HoldemTable, Options]):
         owes = 0 if state.hand is None else MISSED_BIG_BLIND
         return Outcome(_with_seats(state, [*state.seats, HoldemSeat(seat, chips, owes=owes)]))
 
-    def stand(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
+    def stand(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         taken = state.seat(seat)
         if taken is None:
             return Refusal("not_seated", "Nobody sits there.")
@@ -102,10 +102,10 @@ class Holdem(Game[HoldemTable, Options]):
     def between_rounds(self, state: HoldemTable) -> bool:
         return state.running is None
 
-    def sit_out(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
+    def sit_out(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         return _set_sitting_out(state, seat, True)
 
-    def sit_in(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
+    def sit_in(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> Outcome[HoldemTable] | Refusal:
         return _set_sitting_out(state, seat, False)
 
     def sits_out(self, state: HoldemTable, seat: SeatIndex) -> bool:
@@ -113,7 +113,7 @@ class Holdem(Game[HoldemTable, Options]):
         return taken is not None and taken.sitting_out
 
     def rebuy(
-        self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
+        self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex, amount: int
     ) -> Outcome[HoldemTable] | Refusal:
         """The player in `seat` adds `amount` (unchecked) chips, between hands, up to what is a legal buy-in."""
         taken = state.seat(seat)
@@ -129,7 +129,7 @@ class Holdem(Game[HoldemTable, Options]):
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
     def adjust_chips(
-        self, state: HoldemTable, options: Options, seat: SeatIndex, amount: int
+        self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex, amount: int
     ) -> Outcome[HoldemTable] | Refusal:
         """Any stack may come of it, from none to `MOST_CHIPS`: the limits on buying in do not bind the host."""
         taken = state.seat(seat)
@@ -143,7 +143,9 @@ class Holdem(Game[HoldemTable, Options]):
             return Refusal("illegal_move", message, {"min": least, "max": most})
         return Outcome(_with_seat(state, replace(taken, chips=taken.chips + amount)))
 
-    def change_options(self, state: HoldemTable, before: Options, after: Options) -> Outcome[HoldemTable] | Refusal:
+    def change_options(
+        self, state: HoldemTable, before: HoldemOptions, after: HoldemOptions
+    ) -> Outcome[HoldemTable] | Refusal:
         """Stacks stay as they are. In a smaller table a dead button may mark a seat that is no longer there."""
         if state.running is not None:
             return Refusal("hand_in_progress", "The table can be changed when the hand has ended.")
@@ -153,12 +155,12 @@ class Holdem(Game[HoldemTable, Options]):
 
     # Play
 
-    def advance_after_ms(self, state: HoldemTable, options: Options) -> int | None:
+    def advance_after_ms(self, state: HoldemTable, options: HoldemOptions) -> int | None:
         if state.running is not None or next_places(state) is None:
             return None
         return options.next_hand_seconds * 1000
 
-    def advance(self, state: HoldemTable, options: Options, entropy: Entropy) -> Outcome[HoldemTable] | Refusal:
+    def advance(self, state: HoldemTable, options: HoldemOptions, entropy: Entropy) -> Outcome[HoldemTable] | Refusal:
         places = None if state.running is not None else next_places(state)
         if places is None:
             return Refusal("illegal_move", "A hand is dealt when the last has ended and two players have chips.")
@@ -168,7 +170,7 @@ class Holdem(Game[HoldemTable, Options]):
         hand = state.running
         return None if hand is None else hand.players[state.betting.actor_indices[0]]
 
-    def legal(self, state: HoldemTable, options: Options, seat: SeatIndex) -> list[dict[str, Json]]:
+    def legal(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> list[dict[str, Json]]:
         if state.hand is not None and _may_show(state, state.hand, seat):
             return [{"move": "show"}, {"move": "muck"}]
         if self.turn(state) != seat:
@@ -183,7 +185,7 @@ class Holdem(Game[HoldemTable, Options]):
         return moves
 
     def play(
-        self, state: HoldemTable, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
+        self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex, move: Move, entropy: Entropy
     ) -> Outcome[HoldemTable] | Refusal:
         name = move.name
         if name in ("show", "muck"):
@@ -216,10 +218,12 @@ class Holdem(Game[HoldemTable, Options]):
                 return Refusal("illegal_move", "You may not raise now.")
         return act(state, hand, _CODES[name])
 
-    def timeout_move(self, state: HoldemTable, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> Move:
         return Move("fold" if state.betting.facing.to_call else "check")
 
-    def void(self, state: HoldemTable, options: Options, seats: Sequence[SeatIndex]) -> Outcome[HoldemTable] | Refusal:
+    def void(
+        self, state: HoldemTable, options: HoldemOptions, seats: Sequence[SeatIndex]
+    ) -> Outcome[HoldemTable] | Refusal:
         """All bets go back, nobody's cards are shown, and the button moves on."""
         hand = state.running
         if hand is None:
@@ -228,13 +232,13 @@ class Holdem(Game[HoldemTable, Options]):
 
     # What is shown
 
-    def public(self, state: HoldemTable, options: Options) -> dict[str, Json]:
+    def public(self, state: HoldemTable, options: HoldemOptions) -> dict[str, Json]:
         return {"hand": hand_view(state)}
 
-    def public_seat(self, state: HoldemTable, options: Options, seat: SeatIndex) -> dict[str, Json]:
+    def public_seat(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> dict[str, Json]:
         return seat_view(state, seat)
 
-    def private_seat(self, state: HoldemTable, options: Options, seat: SeatIndex) -> dict[str, Json]:
+    def private_seat(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> dict[str, Json]:
         return {"hole_cards": hole_cards(state, seat)}
 
     def chips(self, state: HoldemTable, seat: SeatIndex) -> int:

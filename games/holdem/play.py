@@ -25,12 +25,12 @@ from tavola.games.holdem.events import (
     STREET_ADVANCED,
 )
 from tavola.games.holdem.rules import BOARD_SIZES, Dealt
-from tavola.games.holdem.state import Ending, Hand, HoldemTable, Options
+from tavola.games.holdem.state import Ending, Hand, HoldemOptions, HoldemTable
 
 PHASES = ("preflop", "flop", "turn", "river")
 
 
-def start(table: HoldemTable, options: Options, places: Places, entropy: Entropy) -> Outcome[HoldemTable]:
+def start(table: HoldemTable, options: HoldemOptions, places: Places, entropy: Entropy) -> Outcome[HoldemTable]:
     """Deal a hand."""
     players = places.players
     chips = {seat.index: seat.chips for seat in table.seats}

@@ -76,7 +76,7 @@ class Dealt(NamedTuple):
     size: int
 
 
-class Shown(NamedTuple):
+class CardsShown(NamedTuple):
     """A player turned up their cards."""
 
     player: int
@@ -117,7 +117,7 @@ class NoLimit(State):
         self.big_blind_player = 0 if heads_up or not posts_small_blind else 1
         self.cards = cards
         self.board_size = 0
-        self.happened: list[Dealt | Shown] = []
+        self.happened: list[Dealt | CardsShown] = []
         """Streets dealt and hands shown, since this copy was made."""
         self.returned: list[tuple[int, int]] = []
         """Player and amount of every bet that nobody called, since this copy was made."""
@@ -279,7 +279,7 @@ class NoLimit(State):
                 continue
             if self.all_in_status or self._may_win(player):
                 self.shown[player] = True
-                self.happened.append(Shown(player))
+                self.happened.append(CardsShown(player))
             else:
                 self._muck_hole_cards(player)
         if self.board_size < BOARD_SIZES[-1]:

@@ -19,7 +19,7 @@ MOST_SEATS = 10
 Chips = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HoldemOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a host may choose. Amounts are chips, times are seconds."""
 
     seats: Annotated[int, Meta(ge=2, le=MOST_SEATS, title="Seats")] = 6

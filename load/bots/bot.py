@@ -20,7 +20,7 @@ from tavola.load.checks.verdict import CheckRecorder
 from tavola.load.client.api import RequestRefused
 from tavola.load.client.client import Client
 from tavola.load.client.follower import NOTHING_SEEN, Fault
-from tavola.load.client.frames import Ack, Hydrated, Update
+from tavola.load.client.frames import Ack, Hydrated, UpdateReceived
 from tavola.load.client.room import Answer, JoinedRoom, Unanswered
 
 P = TypeVar("P")
@@ -98,7 +98,7 @@ class Bot(Generic[P, E]):
 
     # What the follower brings
 
-    def updated(self, update: Update[P, E]) -> None:
+    def updated(self, update: UpdateReceived[P, E]) -> None:
         self._table.arrivals.arrived(update.seq)
         if self.index == 0 and self._ends_round(update.events):
             self._table.round_ended(update.seq)

@@ -15,7 +15,7 @@ from tavola.load.checks.holdem import Cards, Chips, Deal
 from tavola.load.checks.skeleton import Skeleton
 from tavola.load.checks.verdict import Actions, CheckRecorder
 from tavola.load.client.client import Client
-from tavola.load.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, Update
+from tavola.load.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, UpdateReceived
 from tavola.load.client.room import Answer, Unanswered
 from tavola.load.client.view import FullView
 
@@ -80,7 +80,7 @@ class CheckedBot(Bot[Json, list[Json]]):
         self.client.on_frame = None
         self._cards = self._chips = None
 
-    def updated(self, update: Update[Json, list[Json]]) -> None:
+    def updated(self, update: UpdateReceived[Json, list[Json]]) -> None:
         room = self.room
         if room is not None:
             view = self.view

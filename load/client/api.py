@@ -46,7 +46,7 @@ class _Error(msgspec.Struct):
     details: Any = None
 
 
-class _ErrorBody(msgspec.Struct):
+class _ErrorAnswer(msgspec.Struct):
     error: _Error
 
 
@@ -153,7 +153,7 @@ class ApiClient:
 
 def _error(reply: HttpReply) -> _Error:
     try:
-        error = msgspec.json.decode(reply.body, type=_ErrorBody).error
+        error = msgspec.json.decode(reply.body, type=_ErrorAnswer).error
     except msgspec.DecodeError:
         error = _Error(code=f"http_{reply.status}", message=reply.body[:200].decode("utf-8", "replace"))
     if error.retry_after_ms is None and reply.status in (429, 503):

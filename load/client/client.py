@@ -38,7 +38,7 @@ from tavola.load.client.frames import (
     ErrorReceived,
     Frame,
     Hydrated,
-    Update,
+    UpdateReceived,
     Updates,
     encode,
 )
@@ -264,7 +264,7 @@ class Client(Generic[P, E]):
             if self.on_garbled is not None:
                 self.on_garbled(data, str(error))
             return
-        if isinstance(frame, Update):
+        if isinstance(frame, UpdateReceived):
             room = self.rooms.get(frame.room)
             if room is not None and room.follower.update(frame):
                 self._ask(room, "resync")

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from tavola.load.client.frames import Hydrated, Update, Updates
+from tavola.load.client.frames import Hydrated, UpdateReceived, Updates
 from tavola.load.client.view import View
 
 P = TypeVar("P")
@@ -34,7 +34,7 @@ class Fault(msgspec.Struct, frozen=True):
 class Audience(Protocol[P, E]):
     """Who is told what the follower took in. Called after the view has changed."""
 
-    def updated(self, update: Update[P, E]) -> None: ...
+    def updated(self, update: UpdateReceived[P, E]) -> None: ...
 
     def hydrated(self, frame: Hydrated[P], before: int) -> None:
         """The view was replaced; `before` is the last number seen until then, `NOTHING_SEEN` the first time."""
@@ -52,7 +52,7 @@ class Follower(Generic[P, E]):
         self.epoch: int | None = None
         self._asked: int | None = None
         self._forgot = False
-        self._early: dict[int, Update[P, E]] = {}
+        self._early: dict[int, UpdateReceived[P, E]] = {}
 
     @property
     def catching_up(self) -> bool:
@@ -69,7 +69,7 @@ class Follower(Generic[P, E]):
         """The next asking is for a whole view, whatever was seen."""
         self._forgot = True
 
-    def update(self, update: Update[P, E]) -> bool:
+    def update(self, update: UpdateReceived[P, E]) -> bool:
         """Takes in a live update. True: there is a hole, send `resync`."""
         if update.seq == self.seq + 1:
             self._take(update)
@@ -108,7 +108,7 @@ class Follower(Generic[P, E]):
         self.audience.hydrated(frame, before)
         return self._take_early()
 
-    def _take(self, update: Update[P, E]) -> None:
+    def _take(self, update: UpdateReceived[P, E]) -> None:
         self.seq, self.epoch = update.seq, update.epoch
         if update.patch is not UNSET:
             self.view.merge(update.patch)

@@ -17,7 +17,7 @@ P = TypeVar("P")
 E = TypeVar("E")
 
 
-class Update(msgspec.Struct, Generic[P, E], tag_field="type", tag="update"):
+class UpdateReceived(msgspec.Struct, Generic[P, E], tag_field="type", tag="update"):
     """What one accepted command did, as this viewer sees it. `at` is in milliseconds since the epoch."""
 
     room: str
@@ -30,7 +30,7 @@ class Update(msgspec.Struct, Generic[P, E], tag_field="type", tag="update"):
 
 class Updates(msgspec.Struct, Generic[P, E], tag_field="type", tag="updates"):
     room: str
-    updates: list[Update[P, E]]
+    updates: list[UpdateReceived[P, E]]
 
 
 class Hydrated(msgspec.Struct, Generic[P], tag_field="type", tag="hydrated"):
@@ -112,7 +112,7 @@ class LeanPatch(msgspec.Struct):
 
 
 Simple = Authenticated | Ack | ErrorReceived | HeartbeatAck | PresenceReceived | Left | Closing
-Frame: TypeAlias = Update[P, E] | Updates[P, E] | Hydrated[P] | Simple
+Frame: TypeAlias = UpdateReceived[P, E] | Updates[P, E] | Hydrated[P] | Simple
 FullFrame: TypeAlias = Frame[Json, list[Json]]
 LeanFrame: TypeAlias = Frame[LeanPatch, msgspec.Raw]
 

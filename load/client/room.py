@@ -18,7 +18,7 @@ from tavola.load.client.frames import (
     Hydrated,
     Json,
     LeanPatch,
-    Update,
+    UpdateReceived,
     decode_full,
     decode_lean,
     encode,
@@ -72,10 +72,10 @@ class Stream(Generic[P, E]):
     """An audience that keeps the updates for a reader."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[Update[P, E]] = asyncio.Queue(MAX_UNREAD_UPDATES)
+        self.queue: asyncio.Queue[UpdateReceived[P, E]] = asyncio.Queue(MAX_UNREAD_UPDATES)
         self.overrun = False
 
-    def updated(self, update: Update[P, E]) -> None:
+    def updated(self, update: UpdateReceived[P, E]) -> None:
         try:
             self.queue.put_nowait(update)
         except asyncio.QueueFull:
@@ -127,7 +127,7 @@ class JoinedRoom(Generic[P, E]):
         self._connection.send(data)
         return command
 
-    async def updates(self) -> AsyncIterator[Update[P, E]]:
+    async def updates(self) -> AsyncIterator[UpdateReceived[P, E]]:
         """Every update from now on, in order; `view` may be ahead of it. For a room joined without an audience.
 
         Raises TooSlow.

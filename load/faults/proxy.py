@@ -22,7 +22,7 @@ class Proxy:
         self._target = urlsplit(target)
         self._server: asyncio.Server | None = None
         self._port = 0
-        self._wires: set[_Near] = set()
+        self._wires: set[Wire] = set()
         self._loss: tuple[Loss, bytes] | None = None
         self._struck: asyncio.Future[None] | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -37,7 +37,7 @@ class Proxy:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Near(self), "127.0.0.1", self._port)
+        self._server = await loop.create_server(self.wire, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
@@ -52,10 +52,14 @@ class Proxy:
             wire.cut()
         return len(wires)
 
+    def lose_next(self, loss: Loss, marker: bytes) -> None:
+        """The next exchange whose request holds `marker` is lost."""
+        self._loss = (loss, marker)
+
     async def lose(self, loss: Loss, marker: bytes, within_s: float) -> bool:
-        """The next exchange whose request holds `marker` is lost. Gives False when there was none `within_s`."""
+        """As `lose_next`, and waits for it. Gives False when there was none `within_s`: then none is lost any more."""
         async with self._one_at_a_time:
-            self._loss = (loss, marker)
+            self.lose_next(loss, marker)
             self._struck = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(within_s):
@@ -77,19 +81,24 @@ class Proxy:
 
     # For the wires
 
+    def wire(self) -> Wire:
+        """For a connection that is made."""
+        return Wire(self)
+
     def loses(self, request: bytes) -> Loss | None:
         if self._loss is None or self._loss[1] not in request:
             return None
         loss, self._loss = self._loss[0], None
         return loss
 
-    def struck(self) -> None:
+    def struck(self, loss: Loss) -> None:
+        """An exchange was lost, and its connection cut."""
         if self._struck is not None and not self._struck.done():
             self._struck.set_result(None)
 
 
-class _Near(asyncio.Protocol):
-    """The side of whoever connected, and the wire as a whole."""
+class Wire(asyncio.Protocol):
+    """One connection: the side of whoever made it, and the whole of it."""
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
@@ -123,8 +132,13 @@ class _Near(asyncio.Protocol):
             self._tail = data[-TAIL:]
         if self._loss == "request":
             self.cut()
-            self.proxy.struck()
-        elif self._far is None:
+            self.proxy.struck("request")
+        else:
+            self.forward(data)
+
+    def forward(self, data: bytes) -> None:
+        """To the server, once it is reached."""
+        if self._far is None:
             self._early.append(data)
         else:
             self._far.later(data)
@@ -132,7 +146,7 @@ class _Near(asyncio.Protocol):
     def replied(self, data: bytes) -> None:
         if self._loss == "reply":
             self.cut()
-            self.proxy.struck()
+            self.proxy.struck("reply")
         elif self._transport is not None:
             self._until = _later(self.proxy, self._transport, data, self._until)
 
@@ -151,7 +165,7 @@ class _Near(asyncio.Protocol):
 class _Far(asyncio.Protocol):
     """The side of the server."""
 
-    def __init__(self, near: _Near) -> None:
+    def __init__(self, near: Wire) -> None:
         self._near = near
         self.transport: asyncio.Transport | None = None
         self._until = 0.0

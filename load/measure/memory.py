@@ -15,7 +15,7 @@ Moment = Literal["empty", "at rest", "played"]
 """Before a table was opened; all open and nobody playing yet; at the end of what was measured."""
 
 
-class Held(msgspec.Struct):
+class MemoryUse(msgspec.Struct):
     """Of one kind of process: how many there are, and megabytes: `pss_mb` with what they share divided among those
     who share it, so that it adds up; `private_mb` without it, of all and of the one that holds least."""
 
@@ -24,21 +24,21 @@ class Held(msgspec.Struct):
     private_mb: float = 0.0
     least_mb: float = math.inf
 
-    def add(self, other: Held) -> None:
+    def add(self, other: MemoryUse) -> None:
         self.processes += other.processes
         self.pss_mb += other.pss_mb
         self.private_mb += other.private_mb
         self.least_mb = min(self.least_mb, other.least_mb)
 
 
-Memory = dict[Moment, dict[str, Held]]
+Memory = dict[Moment, dict[str, MemoryUse]]
 """By kind of process."""
 
 
 def add_memory(memory: Memory, other: Memory) -> None:
     for moment, kinds in other.items():
         for kind, held in kinds.items():
-            memory.setdefault(moment, {}).setdefault(kind, Held()).add(held)
+            memory.setdefault(moment, {}).setdefault(kind, MemoryUse()).add(held)
 
 
 def grown_kb(memory: Memory, moment: Moment, kind: str) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from tavola.load.measure.memory import Held
+from tavola.load.measure.memory import MemoryUse
 
 STACK_FILE = "stack.json"
 ACTOR_TITLE = "ray::RoomActor"
@@ -114,13 +114,15 @@ class Processes:
         self._before = {process: reading.cpu_s for process, reading in self._latest.items()}
         return found
 
-    def held(self) -> dict[str, Held]:
+    def held(self) -> dict[str, MemoryUse]:
         """What each kind of process holds of memory now. To find out takes some milliseconds a process."""
-        found: dict[str, Held] = {}
+        found: dict[str, MemoryUse] = {}
         for process, now in self._look().items():
             with contextlib.suppress(psutil.Error):
                 full = process.memory_full_info()
-                found.setdefault(now.kind, Held()).add(Held(1, full.pss / 1e6, full.uss / 1e6, full.uss / 1e6))
+                found.setdefault(now.kind, MemoryUse()).add(
+                    MemoryUse(1, full.pss / 1e6, full.uss / 1e6, full.uss / 1e6)
+                )
         return found
 
     def _look(self) -> dict[psutil.Process, _Reading]:

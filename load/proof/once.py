@@ -16,7 +16,7 @@ ANSWER_WITHIN_S = 20.0
 """After the longest outage that a run makes, and the time that a server may hold a command."""
 
 
-class Sent(msgspec.Struct):
+class SentCommand(msgspec.Struct):
     """One command of one user, however often it was sent since `at`, and what they were told."""
 
     user: str
@@ -59,9 +59,9 @@ def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
             yield Finding("P3", room.id, entries[0].seq, f"command {command_id} took effect, and nobody sent it")
 
 
-def commands(room: RecordedRoom) -> dict[tuple[str, str], Sent]:
+def commands(room: RecordedRoom) -> dict[tuple[str, str], SentCommand]:
     """What was sent, by user and command id. Several connections of a user are one."""
-    sent: dict[tuple[str, str], Sent] = {}
+    sent: dict[tuple[str, str], SentCommand] = {}
     notes = sorted(((note.at, diary, note) for diary in room.diaries for note in diary.notes), key=lambda each: each[0])
     for _, diary, note in notes:
         if note.kind not in ("in", "out", "held", "rest"):
@@ -73,7 +73,7 @@ def commands(room: RecordedRoom) -> dict[tuple[str, str], Sent]:
         key = (diary.user, command_id)
         if note.kind != "in":
             if frame.get("type") not in COMMANDS_APART:
-                sent.setdefault(key, Sent(diary.user, diary.name, frame, note.at))
+                sent.setdefault(key, SentCommand(diary.user, diary.name, frame, note.at))
         elif key in sent:
             _answered(sent[key], frame, note.at)
     return sent
@@ -84,7 +84,7 @@ def _may_concern(note: Note) -> bool:
     return note.kind != "in" or note.data.startswith((b'{"type":"ack"', b'{"type":"error"')) or b'"ack"' in note.data
 
 
-def _answered(command: Sent, frame: dict[str, object], at: float) -> None:
+def _answered(command: SentCommand, frame: dict[str, object], at: float) -> None:
     seq, code = frame.get("seq"), frame.get("code")
     if frame.get("type") == "ack" and frame.get("unchanged") is True and command.frame.get("type") != "act":
         command.idle = True
@@ -95,7 +95,7 @@ def _answered(command: Sent, frame: dict[str, object], at: float) -> None:
         command.refused = code
 
 
-def _told(room: RecordedRoom, command: Sent, effects: list[LedgerEntry]) -> Iterator[Finding]:
+def _told(room: RecordedRoom, command: SentCommand, effects: list[LedgerEntry]) -> Iterator[Finding]:
     what = command.what
     for seq in dict.fromkeys(command.acks):
         if not effects:

@@ -10,7 +10,7 @@ import msgspec
 
 from tavola.load.checks.verdict import APART
 from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
 from tavola.load.client.merge import difference, merge
 from tavola.load.evidence.evidence import Diary, RecordedRoom, decoded, users
 from tavola.load.proof.findings import Finding
@@ -31,7 +31,7 @@ def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
         yield from _views(room, ledger, user)
 
 
-class _Nothing:
+class _NoView:
     """A view that nobody looks at."""
 
     turn_number = turn_seat = my_seat = my_chips = None
@@ -50,7 +50,7 @@ class _Complaints:
         self.faults: list[Fault] = []
         self.last = 0
 
-    def updated(self, update: Update[Json, list[Json]]) -> None:
+    def updated(self, update: UpdateReceived[Json, list[Json]]) -> None:
         self.last = update.seq
 
     def hydrated(self, frame: Hydrated[Json], before: int) -> None:
@@ -63,7 +63,7 @@ class _Complaints:
 def _in_order(room: RecordedRoom, diary: Diary) -> Iterator[Finding]:
     """A client's frames, taken in as a client does."""
     complaints = _Complaints()
-    follower: Follower[Json, list[Json]] = Follower(_Nothing(), complaints)
+    follower: Follower[Json, list[Json]] = Follower(_NoView(), complaints)
     fetched = 0
     for note in diary.notes:
         if note.kind == "fetched":
@@ -80,7 +80,7 @@ def _in_order(room: RecordedRoom, diary: Diary) -> Iterator[Finding]:
             except msgspec.DecodeError:
                 yield Finding("P8", room.id, complaints.last, f"{diary.name} was sent what is no frame of the protocol")
                 continue
-            if isinstance(frame, Update):
+            if isinstance(frame, UpdateReceived):
                 follower.update(frame)
             elif isinstance(frame, Updates):
                 follower.updates(frame)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tavola.load.evidence.evidence import RecordedRoom
-from tavola.load.proof.once import Sent
+from tavola.load.proof.once import SentCommand
 
 
 class Pulse(msgspec.Struct):
@@ -20,7 +20,7 @@ class Pulse(msgspec.Struct):
     back: list[tuple[float, float]] = []
 
 
-def pulse(room: RecordedRoom, commands: Iterable[Sent]) -> Pulse:
+def pulse(room: RecordedRoom, commands: Iterable[SentCommand]) -> Pulse:
     moves = sorted(
         (command.acked_at, command.at)
         for command in commands

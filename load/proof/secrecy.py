@@ -150,7 +150,7 @@ def _within(data: bytes, known: Mapping[bytes, K], size: int) -> Iterator[K]:
 # Cards
 
 
-class _Known:
+class _KnownCards:
     """Which cards may be named, as the log goes on, to everybody and to each user. A new hand forgets the last; one
     update may hold the end of a hand and the beginning of the next."""
 
@@ -188,7 +188,7 @@ class _Known:
 
 
 def _cards(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
-    known = _Known(ledger)
+    known = _KnownCards(ledger)
     for entry in ledger.entries.values():
         public = entry.row.events.encode() + entry.row.patch.encode()
         if not cards_in(public) <= known.at(None, entry.seq):
@@ -201,7 +201,7 @@ def _cards(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
         yield from _cards_on_channel(room, known, message.data)
 
 
-def _cards_of_client(room: RecordedRoom, known: _Known, diary: Diary) -> Iterator[Finding]:
+def _cards_of_client(room: RecordedRoom, known: _KnownCards, diary: Diary) -> Iterator[Finding]:
     at = 0
     for note in diary.notes:
         if note.kind not in ("in", "fetched"):
@@ -221,7 +221,7 @@ def _cards_of_client(room: RecordedRoom, known: _Known, diary: Diary) -> Iterato
             yield Finding("P5", room.id, last, f"{diary.name} was sent a card that they may not know, in `{kind}`")
 
 
-def _cards_on_channel(room: RecordedRoom, known: _Known, data: bytes) -> Iterator[Finding]:
+def _cards_on_channel(room: RecordedRoom, known: _KnownCards, data: bytes) -> Iterator[Finding]:
     """The channel carries each user's part; all that is for everybody must name no card that is not shown."""
     try:
         message = msgspec.msgpack.decode(data, type=list[Any])

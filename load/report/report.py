@@ -10,7 +10,7 @@ import msgspec
 
 from tavola.load.checks.verdict import Verdict, Violation
 from tavola.load.client.frames import Json
-from tavola.load.measure.memory import Held, Memory, Moment, grown_kb
+from tavola.load.measure.memory import Memory, MemoryUse, Moment, grown_kb
 from tavola.load.measure.outcome import EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Usage
 from tavola.load.measure.scenario import Scenario
@@ -246,9 +246,9 @@ def _show_memory(console: Console, report: Report) -> None:
 
     moments = [moment for moment in ("empty", "at rest", "played") if moment in report.memory]
     memory = Table("memory, MB (shared pages divided)", *moments, "processes", box=None, pad_edge=False)
-    known: dict[str, dict[str, Held]] = {moment: kinds for moment, kinds in report.memory.items()}
+    known: dict[str, dict[str, MemoryUse]] = {moment: kinds for moment, kinds in report.memory.items()}
     for kind in sorted({kind for kinds in known.values() for kind in kinds}):
-        held = [known[moment].get(kind, Held()) for moment in moments]
+        held = [known[moment].get(kind, MemoryUse()) for moment in moments]
         memory.add_row(kind, *(f"{each.pss_mb:,.0f}" for each in held), str(held[-1].processes))
     console.print(memory)
     for moment, each in report.footprint.items():

@@ -39,7 +39,7 @@ class Lost(Exception):
         super().__init__(f"process {number} of players ended with exit code {code}")
 
 
-class _Told(msgspec.Struct):
+class _PlayerReport(msgspec.Struct):
     """From a player process: how far it is. `outcome` comes last; `problem` instead of it when it could not be done."""
 
     stats: Stats
@@ -62,7 +62,7 @@ class WorkerPool:
         self._scenario = scenario
         self._shares = shares(scenario, count)
         self._pipes: list[Connection] = []
-        self._told: dict[int, _Told] = {}
+        self._told: dict[int, _PlayerReport] = {}
         self._silent: set[int] = set()
         """Those that will say no more."""
         self._changed = asyncio.Event()
@@ -131,7 +131,7 @@ class WorkerPool:
         self._silent.add(number)
         self._changed.set()
 
-    def _hear(self, number: int, told: _Told) -> None:
+    def _hear(self, number: int, told: _PlayerReport) -> None:
         self._told[number] = told
         self._sum()
         self._changed.set()
@@ -148,7 +148,7 @@ class WorkerPool:
     def _resent(self) -> int:
         return sum(told.resent for told in self._told.values())
 
-    async def _until(self, holds: Callable[[_Told], bool], players: list[SpawnProcess]) -> None:
+    async def _until(self, holds: Callable[[_PlayerReport], bool], players: list[SpawnProcess]) -> None:
         while True:
             self._changed.clear()
             for number, player in enumerate(players):
@@ -200,7 +200,7 @@ async def _play(scenario: Scenario, pipe: Connection) -> None:
     def tell(*, outcome: RunOutcome | None = None, problem: str = "") -> None:
         measured = go.is_set() and run.stats.actions > 0 and not run.stats.measuring
         measured = measured or outcome is not None
-        told = _Told(run.stats, run.verdict, opened.is_set(), measured, run.resent(), outcome, problem)
+        told = _PlayerReport(run.stats, run.verdict, opened.is_set(), measured, run.resent(), outcome, problem)
         with contextlib.suppress(OSError):  # whoever started us is gone, and so shall we be
             pipe.send(told)
 

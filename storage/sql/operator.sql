@@ -1,8 +1,9 @@
--- What an operator looks at. None of these writes, none reads a hand, and none but `checkpoint_before` and `log_commands`
--- (in queries.sql), which a room is replayed with, reads a secret.
+-- For an operator to look at. None of these writes, reads a hand, or reads a secret: of the queries that a room is
+-- replayed with, `checkpoint_before` and `log_commands` do.
 
 -- name: operator_rooms
--- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many there are.
+-- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many
+-- there are.
 SELECT r.id, r.code, r.name, r.game, r.status, g.seq, r.players + r.spectators AS members, r.actor, a.node, a.pid,
        g.epoch, g.updated_at, count(*) OVER () AS total
 FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a.name = r.actor
@@ -20,11 +21,15 @@ FROM room_actors ORDER BY room_actors.started_at, name LIMIT :most
 SELECT seq, epoch, at, user_id, user_name, command::json ->> 'type' AS command, events FROM actions
 WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
 
--- name: checkpoint_before
--- The last checkpoint of room :room_id at or before seq :seq.
-SELECT seq, state FROM checkpoints WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT 1
-
 -- name: names_of
--- What these users called themselves last.
+-- The names that these users gave themselves last.
 SELECT DISTINCT ON (user_id) user_id, display_name FROM room_players
 WHERE user_id = ANY(:users::text[]) ORDER BY user_id, changed_at DESC
+
+-- name: all_rooms
+-- For an operator.
+SELECT r.id, r.code, r.game, r.status, g.seq, r.players + r.spectators AS members, r.actor, a.node, a.pid, g.epoch,
+       r.name, r.alarm_at, g.updated_at, octet_length(g.state) AS bytes
+FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a.name = r.actor
+WHERE :named::text IS NULL OR r.id = :named OR r.code = :named
+ORDER BY r.created_at, r.id

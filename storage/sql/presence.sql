@@ -1,9 +1,9 @@
--- Who is there, as edges write it now and then, and what is cleared away when its time is over.
+-- Users who are there, as edges write it now and then.
 
 -- name: heartbeat
--- The users :users are connected to the rooms :rooms (pairs) at :at. Their rejoin tokens, unless they were replaced, are good until
--- :good_until, which is written only when less than until :enough_until is left. Rows that a commit is at are skipped: the next beat gets them,
--- and nobody waits here holding a lock.
+-- The users :users are connected to the rooms :rooms (pairs) at :at. Their rejoin tokens, unless they were replaced,
+-- are good until :good_until, which is written only when less than until :enough_until is left. Rows that a commit is
+-- at are skipped: the next beat gets them, and nobody waits here holding a lock.
 WITH beats AS (
     SELECT DISTINCT * FROM unnest(:rooms::text[], :users::text[]) AS b (room_id, user_id)
 ), seats AS (
@@ -23,43 +23,14 @@ WITH beats AS (
     WHERE t.replaced_at IS NULL AND t.expires_at > :at AND t.expires_at < :enough_until
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
-UPDATE rejoin_tokens t SET expires_at = :good_until FROM tokens WHERE t.hash = tokens.hash AND t.expires_at < :good_until
+UPDATE rejoin_tokens t SET expires_at = :good_until FROM tokens
+WHERE t.hash = tokens.hash AND t.expires_at < :good_until
 
 -- name: unheard
--- Rooms with a player who counts as there and of whom no edge has said so since :since: at most :most, and from anywhere among
--- them, so that one that cannot be helped does not stand in the way of the others.
+-- Rooms with a player who counts as there and of whom no edge has said so since :since: at most :most, and from
+-- anywhere among them, so that one that cannot be helped does not stand in the way of the others.
 SELECT id FROM rooms
 WHERE status NOT IN ('closed', 'paused') AND id IN (
     SELECT room_id FROM room_seats WHERE away_since IS NULL AND coalesce(last_heartbeat_at, seated_at) < :since
 )
 ORDER BY random() LIMIT :most
-
--- name: clear_rejoin_tokens
-DELETE FROM rejoin_tokens WHERE hash IN (
-    SELECT hash FROM rejoin_tokens WHERE expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)
-
--- name: clear_replaced_tokens
-DELETE FROM rejoin_tokens WHERE hash IN (
-    SELECT hash FROM rejoin_tokens WHERE replaced_at IS NOT NULL AND expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)
-
--- name: clear_connection_tokens
-DELETE FROM connection_tokens WHERE hash IN (
-    SELECT hash FROM connection_tokens WHERE expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)
-
--- name: clear_sessions
-DELETE FROM app_sessions WHERE sid IN (
-    SELECT sid FROM app_sessions WHERE expire < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)
-
--- name: clear_sign_outs
-DELETE FROM sign_outs WHERE user_id IN (
-    SELECT user_id FROM sign_outs WHERE at < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)
-
--- name: clear_matches
-DELETE FROM matches WHERE (room_id, user_id) IN (
-    SELECT room_id, user_id FROM matches WHERE expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED
-)

@@ -1,5 +1,6 @@
--- What a commit writes beside states and log, by table: for each kind of `Records` that has rows, its part joins `commit` (in
--- queries.sql) after `logged`, with its rows as a JSON array in the parameter of its name. A part writes for rooms that are `held`.
+-- Rows that a commit writes beside states and log, by table: for each kind of `Records` that has rows, its part joins
+-- `commit` (in commit.sql) before what is last, with its rows as a JSON array in the parameter of its name. A part
+-- writes for rooms that are `held`.
 
 -- part: rooms
 summaries AS (
@@ -29,7 +30,7 @@ players_gone AS (
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
         banned = excluded.banned
 ), sessions_kept AS (
-    -- Who has been let in, or asks to be, is no passer-by any more.
+    -- Whoever has been let in, or asks to be, is no passer-by any more.
     UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000
     FROM json_to_recordset(:players::json) AS x (room_id text, user_id text, status text, changed_at bigint)
     JOIN held USING (room_id)
@@ -40,7 +41,8 @@ players_gone AS (
 -- part: spectators
 spectators_gone AS (
     DELETE FROM room_spectators p
-    USING json_to_recordset(:spectators::json) AS x (room_id text, user_id text, display_name text) JOIN held USING (room_id)
+    USING json_to_recordset(:spectators::json) AS x (room_id text, user_id text, display_name text)
+    JOIN held USING (room_id)
     WHERE x.display_name IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), spectators_here AS (
     INSERT INTO room_spectators (room_id, user_id, display_name, joined_at, last_seen_at)
@@ -55,7 +57,8 @@ spectators_gone AS (
 -- part: seats
 seats_gone AS (
     DELETE FROM room_seats p
-    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
+    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text)
+    JOIN held USING (room_id)
     WHERE x.user_id IS NULL AND p.room_id = x.room_id AND p.seat_index = x.seat_index
 ), seats_here AS (
     INSERT INTO room_seats (room_id, seat_index, user_id, display_name, chips, seated_at, status, away_since,
@@ -73,7 +76,8 @@ seats_gone AS (
         seat_token = CASE WHEN excluded.seat_token = '' THEN room_seats.seat_token ELSE excluded.seat_token END
 ), connections_gone AS (
     DELETE FROM connection_tokens c
-    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text) JOIN held USING (room_id)
+    USING json_to_recordset(:seats::json) AS x (room_id text, seat_index integer, user_id text)
+    JOIN held USING (room_id)
     WHERE c.room_id = x.room_id AND c.seat_index = x.seat_index AND c.user_id IS DISTINCT FROM x.user_id
 )
 

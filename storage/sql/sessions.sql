@@ -1,8 +1,8 @@
--- Sessions and signing out everywhere. What a session is compared with to find out whether it was signed out, is told by
--- the database's clock alone; when a session ends, by the clock of whoever asks. All in milliseconds since the epoch.
+-- Sessions and signing out everywhere. Whether a session was signed out, the database's clock alone decides; when
+-- one ends, the clock of whoever asks. All in milliseconds since the epoch.
 
 -- name: lock_user
--- For the rest of the transaction nobody else signs this user in again or out. What is read must be read after it.
+-- For the rest of the transaction nobody else signs this user in again or out. The rest is to be read after it.
 SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0))
 
 -- name: user_standing
@@ -23,11 +23,12 @@ VALUES (:sid, :user_id, json_build_object(
 RETURNING sid, sess, expire, life
 
 -- name: session
--- The session :sid that has not ended at :now. Its end is put off unless that was done in the last :renewed_within, or in the last of :share
--- parts of its life.
+-- The session :sid that has not ended at :now. Its end is put off unless that was done in the last :renewed_within, or
+-- in the last of :share parts of its life.
 WITH slid AS (
     UPDATE app_sessions SET expire = :now::bigint + life
-    WHERE sid = :sid AND expire > :now AND expire <= :now::bigint + life - least(:renewed_within::bigint, life / :share::bigint)
+    WHERE sid = :sid AND expire > :now
+      AND expire <= :now::bigint + life - least(:renewed_within::bigint, life / :share::bigint)
     RETURNING sid, sess, expire, life
 )
 SELECT sid, sess, expire, life FROM slid
@@ -63,3 +64,13 @@ RETURNING at
 
 -- name: sign_outs_after
 SELECT user_id, at FROM sign_outs WHERE at > :after ORDER BY at
+
+-- name: clear_sessions
+DELETE FROM app_sessions WHERE sid IN (
+    SELECT sid FROM app_sessions WHERE expire < :before LIMIT :most FOR UPDATE SKIP LOCKED
+)
+
+-- name: clear_sign_outs
+DELETE FROM sign_outs WHERE user_id IN (
+    SELECT user_id FROM sign_outs WHERE at < :before LIMIT :most FOR UPDATE SKIP LOCKED
+)

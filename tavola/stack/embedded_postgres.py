@@ -16,7 +16,7 @@ from tavola.stack.embedded import EmbeddedServer
 from tavola.stack.embedded_account import account_of, initial_account, programs, reachable, take_from_nobody
 from tavola.stack.embedded_roles import DATABASE, ROLE, SUPERUSER, grant
 from tavola.stack.processes import Account, exit_code, how_ended, server_environment, spawn
-from tavola.stack.server import NotStarted, Told
+from tavola.stack.server import LogTail, NotStarted
 
 _SETTINGS = """\
 # Written anew when it differs.
@@ -68,7 +68,7 @@ class EmbeddedPostgres(EmbeddedServer):
         fresh.mkdir(mode=0o700)
         account = initial_account(fresh)
         log = self.folder / "initdb.log"
-        told = Told(lambda: (log,))
+        told = LogTail(lambda: (log,))
         secret = os.memfd_create("password")
         try:
             os.write(secret, self.password.encode())

@@ -21,13 +21,13 @@ _LAST_LINES = 12
 
 
 class NotStarted(Failure):
-    """A server that did not come up, why, and what was written meanwhile (a `Told` as a text)."""
+    """A server that did not come up, why, and what was written meanwhile (a `LogTail` as a text)."""
 
     def __init__(self, server: str, why: str, told: str = "") -> None:
         super().__init__("\n".join(filter(None, (f"{server} did not start: {why}", told))))
 
 
-class Told:
+class LogTail:
     """What is written to logs from now on. As a text: each that was written to, by its path, with its last lines."""
 
     def __init__(self, logs: Callable[[], Iterable[Path]]) -> None:
@@ -78,7 +78,7 @@ class Server(ABC):
     async def _listen(self, port: int) -> tuple[str, int]:
         """The URL and the port at which it came up: `port` unless that is taken."""
         for _ in range(_PORT_TRIES):
-            told = Told(self._logs)
+            told = LogTail(self._logs)
             self.process = process = self._spawn(port)
             try:
                 async with asyncio.timeout(_READY_WITHIN):

@@ -37,7 +37,7 @@ from tavola.actors.wire.messages import Committed, GetView, Ok, ReportPresence, 
 from tavola.actors.wire.refusals import GAME_ERROR
 from tavola.games.base import Outcome, Refusal, SeatIndex
 from tavola.games.registry import GAMES
-from tavola.games.tictactoe import Options, TicTacToe
+from tavola.games.tictactoe import TicTacToe, TicTacToeOptions
 from tavola.storage.postgres import Database
 
 TIMEOUTS = ("timeout_fails", "timeout_illegal", "timeout_changes_nothing", "timeout_cannot_be_shown")
@@ -307,7 +307,7 @@ def test_a_game_with_chips_that_says_nothing_of_it_is_not_guessed_at() -> None:
             return 5
 
     game = Chips()
-    options = Options()
+    options = TicTacToeOptions()
     state = game.open(options)
     sat = game.sit(state, options, SeatIndex(0), None)
     assert not isinstance(sat, Refusal)

@@ -48,7 +48,7 @@ from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, Update, Updates, decode_full
+from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
 from tavola.load.client.merge import difference
 from tavola.load.client.view import FullView
 from tavola.storage.postgres import Database
@@ -210,7 +210,7 @@ class Player(Sink):
     def write(self, frame: bytes) -> None:
         super().write(frame)
         taken = decode_full(msgspec.json.encode(self.payloads[-1]))
-        if isinstance(taken, Update):
+        if isinstance(taken, UpdateReceived):
             self.follower.update(taken)
         elif isinstance(taken, Updates):
             self.follower.updates(taken)
@@ -244,7 +244,7 @@ class Player(Sink):
 
     # What a follower tells
 
-    def updated(self, update: Update[Json, list[Json]]) -> None: ...
+    def updated(self, update: UpdateReceived[Json, list[Json]]) -> None: ...
 
     def hydrated(self, frame: Hydrated[Json], before: int) -> None: ...
 

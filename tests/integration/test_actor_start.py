@@ -51,7 +51,7 @@ async def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monk
         beats = asyncio.create_task(room_process.beat("a", direct, table.host, await admit(direct, SECRET)))
         await table.does(epoch, "host", chat(room, "one"))
         assert table.host.held_up_s < 0
-        proxy.lose("hold", "two")
+        proxy.hold("two")
         said = table.deliver(epoch, "host", chat(room, "two"))
         await proxy.held.wait()
         assert not beats.done()

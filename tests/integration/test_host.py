@@ -21,13 +21,14 @@ from kit.hosts import (
     place,
     stored,
 )
-from kit.proxy import Fault, proxied
+from kit.proxy import proxied
 from kit.rooms import sender
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.room import clock
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer, Committed, Moved, Ok, Refusal, Submit, ViewAt
+from tavola.load.faults.proxy import Loss
 from tavola.storage.postgres import Database
 
 
@@ -73,7 +74,7 @@ async def test_while_one_commit_is_under_way_the_next_gathers(database_url: str)
         rooms = [await open_room(direct) for _ in range(3)]
         epochs = [await place(direct, room) for room in rooms]
         await asyncio.gather(*(table.rouse(epoch, room) for epoch, room in zip(epochs, rooms, strict=True)))
-        proxy.lose("hold", "first")
+        proxy.hold("first")
         first = table.deliver(epochs[0], "host", chat(rooms[0], "first"))
         await proxy.held.wait()
         later = [
@@ -124,7 +125,7 @@ async def test_repeated_while_the_first_is_under_way(database_url: str) -> None:
     ):
         room = await open_room(direct)
         epoch = await place(direct, room)
-        proxy.lose("hold", "twice")
+        proxy.hold("twice")
         first = table.deliver(epoch, "host", sit(room, 1, "twice"))
         await proxy.held.wait()
         again = table.deliver(epoch, "host", sit(room, 1, "twice"))
@@ -178,7 +179,7 @@ async def test_an_ancient_command_takes_no_other_room_with_it(database_url: str)
             *(table.does(epochs[old], "host", chat(old, f"c{i}")) for i in range(REMEMBERED + 1)),
             *(table.rouse(epochs[room], room) for room in rooms),
         )
-        proxy.lose("hold", "first")
+        proxy.hold("first")
         first = table.deliver(epochs[rooms[1]], "host", chat(rooms[1], "first"))
         await proxy.held.wait()
         together = [
@@ -219,13 +220,13 @@ async def test_a_database_that_says_nothing_keeps_nobody_waiting(database_url: s
         room = await open_room(direct)
         epoch = await place(direct, room)
         await table.rouse(epoch, room)
-        proxy.lose("hold", "", times=1_000_000)
+        proxy.hold("", times=1_000_000)
         first = table.deliver(epoch, "host", chat(room, "first"))
         await proxy.held.wait()
         later = table.deliver(epoch, "host", chat(room, "later"))
         async with asyncio.timeout(WITHIN_S):
             assert [code(answer) for answer in await asyncio.gather(first, later)] == ["storage_unavailable"] * 2
-        proxy.lose("hold", "", times=0)
+        proxy.hold("", times=0)
         proxy.release()
         again = await _until_done(table, direct, room, ["first", "later"])
         assert sorted(ids(await log_of(direct, room))) == ["first", "later"]
@@ -255,7 +256,7 @@ async def test_a_refusal_waits_for_what_it_was_decided_on(database_url: str) -> 
         room = await open_room(direct)
         epoch = await place(direct, room)
         await table.does(epoch, "ann", join(room, "ann"))
-        proxy.lose("hold", "taken first")
+        proxy.hold("taken first")
         sat = table.deliver(epoch, "ann", sit(room, 0, "taken first"))
         await proxy.held.wait()
         refused = table.deliver(epoch, "host", sit(room, 0, "too late"))
@@ -276,7 +277,7 @@ async def test_what_changes_nothing_waits_for_what_it_was_decided_on(database_ur
     ):
         room = await open_room(direct)
         epoch = await place(direct, room)
-        proxy.lose("hold", "asked first")
+        proxy.hold("asked first")
         joined = table.deliver(epoch, "ann", join(room, "asked first"))
         await proxy.held.wait()
         again = table.deliver(epoch, "ann", join(room, "asked again"))
@@ -303,7 +304,7 @@ async def test_a_refusal_is_not_given_for_what_never_happened(database_url: str)
         room = await open_room(direct)
         epoch = await place(direct, room, avoid="b")
         await table.does(epoch, "ann", join(room, "ann"))
-        proxy.lose("hold", "never")
+        proxy.hold("never")
         sat = table.deliver(epoch, "ann", sit(room, 0, "never"))
         await proxy.held.wait()
         refused = table.deliver(epoch, "host", sit(room, 0, "maybe"))
@@ -372,7 +373,7 @@ async def test_a_fenced_room_takes_no_other_with_it(database_url: str) -> None:
         rooms = [await open_room(direct, "holdem") for _ in range(12)]
         epochs = {room: await place(direct, room, avoid="b") for room in rooms}
         await asyncio.gather(*(table.rouse(epochs[room], room) for room in rooms))
-        proxy.lose("hold", "first")
+        proxy.hold("first")
         first = table.deliver(epochs[rooms[0]], "host", chat(rooms[0], "first"))
         await proxy.held.wait()
         together = {room: table.deliver(epochs[room], "host", sit(room, 3, "together")) for room in rooms}
@@ -395,8 +396,8 @@ async def test_a_fenced_room_takes_no_other_with_it(database_url: str) -> None:
 # Commits of unknown outcome
 
 
-@pytest.mark.parametrize(("fault", "happened"), [("reply", True), ("request", False)])
-async def test_a_commit_whose_answer_is_lost(database_url: str, fault: Fault, happened: bool) -> None:
+@pytest.mark.parametrize(("loss", "happened"), [("reply", True), ("request", False)])
+async def test_a_commit_whose_answer_is_lost(database_url: str, loss: Loss, happened: bool) -> None:
     async with (
         connected(database_url) as direct,
         proxied(database_url) as proxy,
@@ -406,7 +407,7 @@ async def test_a_commit_whose_answer_is_lost(database_url: str, fault: Fault, ha
         rooms = [await open_room(direct) for _ in range(3)]
         epochs = {room: await place(direct, room) for room in rooms}
         await asyncio.gather(*(table.does(epochs[room], "host", chat(room, "warm")) for room in rooms))
-        proxy.lose(fault, "unknown")
+        proxy.lose_next(loss, b"unknown")
         answers = await asyncio.gather(*(table.does(epochs[room], "host", sit(room, 0, "unknown")) for room in rooms))
         assert (proxy.lost_replies, proxy.lost_requests) == ((1, 0) if happened else (0, 1))
         assert [(answer.seq, answer.give.seat_index) for answer in answers] == [(2, 0)] * 3
@@ -423,9 +424,9 @@ async def test_a_commit_whose_answer_is_lost(database_url: str, fault: Fault, ha
             assert (await table.does(epochs[room], "host", chat(room, "on"))).seq == 3
 
 
-@pytest.mark.parametrize("fault", ["reply", "request"])
+@pytest.mark.parametrize("loss", ["reply", "request"])
 async def test_what_was_decided_meanwhile_is_published_at_the_epoch_at_which_it_is_committed(
-    database_url: str, fault: Fault
+    database_url: str, loss: Loss
 ) -> None:
     async with (
         connected(database_url) as direct,
@@ -436,7 +437,7 @@ async def test_what_was_decided_meanwhile_is_published_at_the_epoch_at_which_it_
         room = await open_room(direct)
         epoch = await place(direct, room)
         await table.does(epoch, "host", chat(room, "warm"))
-        proxy.lose(fault, "unknown")
+        proxy.lose_next(loss, b"unknown")
         table.reached.clear()
         unknown = table.deliver(epoch, "host", chat(room, "unknown"))
         for _ in range(3):
@@ -451,9 +452,9 @@ async def test_what_was_decided_meanwhile_is_published_at_the_epoch_at_which_it_
         assert [update.follows for update in published] == [0, *(committed_at for _, committed_at in log[:-1])]
 
 
-@pytest.mark.parametrize("fault", ["reply", "request"])
+@pytest.mark.parametrize("loss", ["reply", "request"])
 async def test_the_answer_is_lost_and_the_room_is_taken_over_before_it_is_asked_for(
-    database_url: str, fault: Fault
+    database_url: str, loss: Loss
 ) -> None:
     async with (
         connected(database_url) as direct,
@@ -465,7 +466,7 @@ async def test_the_answer_is_lost_and_the_room_is_taken_over_before_it_is_asked_
         room = await open_room(direct)
         epoch = await place(direct, room, avoid="b")
         await table.does(epoch, "host", chat(room, "warm"))
-        proxy.lose(fault, "unknown")
+        proxy.lose_next(loss, b"unknown")
         answer = table.deliver(epoch, "host", sit(room, 0, "unknown"))
         proxy.go_away_after_fault = True
         await proxy.pulse.until(lambda: proxy.lost_replies + proxy.lost_requests)
@@ -544,9 +545,9 @@ async def test_commands_held_for_too_long_are_refused_and_nothing_of_them_is_don
             assert ids(await log_of(direct, room)) == [*before, "held"]
 
 
-@pytest.mark.parametrize(("fault", "happened"), [("reply", True), ("request", False)])
+@pytest.mark.parametrize(("loss", "happened"), [("reply", True), ("request", False)])
 async def test_an_outcome_that_stays_unknown_is_refused_and_told_when_asked_again(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, fault: Fault, happened: bool
+    database_url: str, monkeypatch: pytest.MonkeyPatch, loss: Loss, happened: bool
 ) -> None:
     hold(monkeypatch, 0.3)
 
@@ -559,7 +560,7 @@ async def test_an_outcome_that_stays_unknown_is_refused_and_told_when_asked_agai
         room = await open_room(direct)
         epoch = await place(direct, room)
         await table.does(epoch, "host", chat(room, "warm"))
-        proxy.lose(fault, "doubtful")
+        proxy.lose_next(loss, b"doubtful")
         proxy.go_away_after_fault = True
         assert code(await table.deliver(epoch, "host", sit(room, 0, "doubtful"))) == "storage_unavailable"
         assert proxy.lost_replies + proxy.lost_requests == 1
@@ -747,7 +748,7 @@ async def test_a_view_is_what_is_committed_not_what_is_decided(database_url: str
     ):
         room = await open_room(direct)
         epoch = await place(direct, room)
-        proxy.lose("hold", "secret")
+        proxy.hold("secret")
         said = table.deliver(epoch, "host", chat(room, "said", "secret"))
         await proxy.held.wait()
         view = await table.view(epoch, "host", room)

@@ -236,7 +236,7 @@ async def test_a_redis_that_is_away_signs_nobody_out_and_is_left_alone_for_a_whi
 async def test_a_redis_that_does_not_answer_is_not_waited_for(database_url: str, redis_url: str) -> None:
     async with proxied(redis_url) as proxy, edges(database_url, proxy.url) as (edge,):
         ann = await edge.sign_in()
-        proxy.lose("hold", "GET")
+        proxy.hold("GET")
         async with asyncio.timeout(2):
             assert await edge.knows(ann.cookie) == ann.user
         assert proxy.held.is_set()
@@ -416,7 +416,7 @@ async def test_a_put_back_that_was_under_way_brings_nobody_in(database_url: str,
     async with proxied(redis_url) as proxy, edges(database_url, redis_url, proxy.url, now=now) as (one, other):
         ann = await one.sign_in()
         flush(redis_url)
-        proxy.lose("hold", "NX")
+        proxy.hold("NX")
         late = asyncio.create_task(other.knows(ann.cookie))
         await proxy.held.wait()
         assert (await one.ask("DELETE", ann.cookie)).status_code == 200

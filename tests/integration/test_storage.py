@@ -178,7 +178,7 @@ async def test_what_an_error_says_of_the_outcome(database_url: str) -> None:
         at = await place(direct, room)
         async with connected(proxy.url) as database:
             await database.rows("ping")
-            proxy.lose("reply", room)
+            proxy.lose_next("reply", room.encode())
             with pytest.raises(StorageUnavailable) as lost:
                 await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], Records())
             assert (lost.value.unknown, proxy.lost_replies) == (True, 1)

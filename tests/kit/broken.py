@@ -7,7 +7,7 @@ from typing import Any
 
 from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.registry import GAMES
-from tavola.games.tictactoe import Options, State, TicTacToe
+from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
 
 SECRET = "the board that nobody may read in a log"
 
@@ -18,8 +18,8 @@ class Broken(TicTacToe):
     kind = "broken"
 
     def play(
-        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refusal:
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
         if move.arguments.get("cell") == 8:
             raise ValueError(f"{SECRET}: {state}")
         return super().play(state, options, seat, move, entropy)
@@ -28,26 +28,26 @@ class Broken(TicTacToe):
 class TimeoutFails(TicTacToe):
     kind = "timeout_fails"
 
-    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> Move:
         raise ValueError(f"{SECRET}: {state}")
 
 
 class TimeoutIllegal(TicTacToe):
     kind = "timeout_illegal"
 
-    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> Move:
         return Move("mark", {"cell": 9})
 
 
 class TimeoutChangesNothing(TicTacToe):
     kind = "timeout_changes_nothing"
 
-    def timeout_move(self, state: State, options: Options, seat: SeatIndex) -> Move:
+    def timeout_move(self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex) -> Move:
         return Move("wait")
 
     def play(
-        self, state: State, options: Options, seat: SeatIndex, move: Move, entropy: Entropy
-    ) -> Outcome[State] | Refusal:
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
         return Outcome(state) if move.name == "wait" else super().play(state, options, seat, move, entropy)
 
 
@@ -56,7 +56,7 @@ class TimeoutCannotBeShown(TicTacToe):
 
     kind = "timeout_cannot_be_shown"
 
-    def public(self, state: State, options: Options) -> dict[str, Json]:
+    def public(self, state: TicTacToeState, options: TicTacToeOptions) -> dict[str, Json]:
         if state.board.count(".") == 8:
             raise KeyError(SECRET)
         return super().public(state, options)
@@ -65,21 +65,27 @@ class TimeoutCannotBeShown(TicTacToe):
 class VoidFails(TimeoutFails):
     kind = "void_fails"
 
-    def void(self, state: State, options: Options, seats: Sequence[SeatIndex]) -> Outcome[State] | Refusal:
+    def void(
+        self, state: TicTacToeState, options: TicTacToeOptions, seats: Sequence[SeatIndex]
+    ) -> Outcome[TicTacToeState] | Refusal:
         raise RuntimeError(SECRET)
 
 
 class DealFails(TicTacToe):
     kind = "deal_fails"
 
-    def advance(self, state: State, options: Options, entropy: Entropy) -> Outcome[State] | Refusal:
+    def advance(
+        self, state: TicTacToeState, options: TicTacToeOptions, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
         raise ZeroDivisionError(SECRET)
 
 
 class StandFails(TicTacToe):
     kind = "stand_fails"
 
-    def stand(self, state: State, options: Options, seat: SeatIndex) -> Outcome[State] | Refusal:
+    def stand(
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex
+    ) -> Outcome[TicTacToeState] | Refusal:
         raise ZeroDivisionError(SECRET)
 
 
@@ -88,7 +94,7 @@ class CannotBeStored(TicTacToe):
 
     kind = "cannot_be_stored"
 
-    def chips(self, state: State, seat: SeatIndex) -> int:
+    def chips(self, state: TicTacToeState, seat: SeatIndex) -> int:
         if state.number:
             raise OverflowError(SECRET)
         return 0
@@ -100,12 +106,12 @@ class Moody(TicTacToe):
     kind = "moody"
     fails = False
 
-    def seats(self, options: Options) -> int:
+    def seats(self, options: TicTacToeOptions) -> int:
         if type(self).fails:
             raise LookupError(SECRET)
         return super().seats(options)
 
-    def clock(self, options: Options) -> Clock:
+    def clock(self, options: TicTacToeOptions) -> Clock:
         if type(self).fails:
             raise LookupError(SECRET)
         return super().clock(options)

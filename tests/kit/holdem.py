@@ -13,7 +13,7 @@ import msgspec
 from tavola.games.base import Entropy, Event, Move, Outcome, Refusal, SeatIndex
 from tavola.games.cards import DECK
 from tavola.games.holdem.game import Holdem
-from tavola.games.holdem.state import HoldemSeat, HoldemTable, Options
+from tavola.games.holdem.state import HoldemOptions, HoldemSeat, HoldemTable
 
 GAME = Holdem()
 ENTROPY = Entropy(bytes(range(32)))
@@ -28,7 +28,7 @@ def stored(state: HoldemTable) -> HoldemTable:
     return msgspec.json.decode(encode(state), type=HoldemTable)
 
 
-def on_view(state: HoldemTable, options: Options) -> int:
+def on_view(state: HoldemTable, options: HoldemOptions) -> int:
     """All chips that anybody can see."""
     seats = [GAME.public_seat(state, options, seat.index) for seat in state.seats]
     pots = GAME.public(state, options)["hand"]["pots"]
@@ -40,7 +40,7 @@ class Story:
     """A table whose players have `stacks`: {seat: chips}."""
 
     def __init__(self, stacks: dict[int, int], **options: Any) -> None:
-        self.options = Options(**options)
+        self.options = HoldemOptions(**options)
         seats = tuple(HoldemSeat(SeatIndex(seat), chips) for seat, chips in sorted(stacks.items()))
         self.state = HoldemTable(seats)
         self.events: tuple[Event, ...] = ()

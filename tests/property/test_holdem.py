@@ -22,7 +22,7 @@ from kit.example_counts import PROFILE, examples
 from kit.holdem import GAME, encode, on_view, stored
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.cards import DECK
-from tavola.games.holdem.state import Hand, HoldemSeat, HoldemTable, Options
+from tavola.games.holdem.state import Hand, HoldemOptions, HoldemSeat, HoldemTable
 
 MOVES = ("fold", "check", "call", "bet", "raise", "all_in", "show", "muck")
 MANY = 700
@@ -34,7 +34,7 @@ some = examples(250)
 class Script(NamedTuple):
     """A random game: the table, and what happens."""
 
-    options: Options
+    options: HoldemOptions
     stacks: dict[int, int]
     happens: bytes
     leaving: bool = True
@@ -58,7 +58,7 @@ class Step(NamedTuple):
 def scripts(draw: st.DrawFn, leaving: bool = True) -> Script:
     seats = draw(st.integers(2, 10))
     small_blind = draw(st.integers(1, 9))
-    options = Options(
+    options = HoldemOptions(
         seats=seats, small_blind=small_blind, big_blind=10, ante=draw(st.sampled_from((0, 0, 1, 10))), min_buy_in=1
     )
     stack = st.one_of(st.integers(1, 40), st.integers(10, 300), st.just(1000))
@@ -114,21 +114,23 @@ def _step(state: HoldemTable, what: Callable[[HoldemTable], Outcome[HoldemTable]
     return Step(state, outcome, what, **more)
 
 
-def _advanced(state: HoldemTable, options: Options, chance: Entropy) -> Outcome[HoldemTable] | Refusal:
+def _advanced(state: HoldemTable, options: HoldemOptions, chance: Entropy) -> Outcome[HoldemTable] | Refusal:
     return GAME.advance(state, options, chance)
 
 
-def _playing(options: Options, seat: SeatIndex, move: Move) -> Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]:
+def _playing(
+    options: HoldemOptions, seat: SeatIndex, move: Move
+) -> Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]:
     return lambda state: GAME.play(state, options, seat, move, Entropy(b""))
 
 
-def _played(state: HoldemTable, options: Options, seat: SeatIndex, move: Move) -> Outcome[HoldemTable]:
+def _played(state: HoldemTable, options: HoldemOptions, seat: SeatIndex, move: Move) -> Outcome[HoldemTable]:
     outcome = GAME.play(state, options, seat, move, Entropy(b""))
     assert isinstance(outcome, Outcome), (move, outcome)
     return outcome
 
 
-def _choose(state: HoldemTable, options: Options, seat: SeatIndex, byte: int) -> Move:
+def _choose(state: HoldemTable, options: HoldemOptions, seat: SeatIndex, byte: int) -> Move:
     """A legal move. The lowest bytes check, call and fold; so shrinking makes games quiet."""
     legal = {move["move"]: move for move in GAME.legal(state, options, seat)}
     kind, size = byte & 0x0F, byte >> 4
@@ -168,14 +170,14 @@ def _comes_or_goes(state: HoldemTable, script: Script, kind: int, byte: int) -> 
     return None if isinstance(outcome, Refusal) else Step(state, outcome, what, brought=brought)
 
 
-def public(state: HoldemTable, options: Options) -> bytes:
+def public(state: HoldemTable, options: HoldemOptions) -> bytes:
     """Everything that everybody may know."""
     seats = {seat.index: GAME.public_seat(state, options, seat.index) for seat in state.seats}
     rest = (GAME.turn(state), GAME.advance_after_ms(state, options), [GAME.chips(state, s.index) for s in state.seats])
     return encode((GAME.public(state, options), seats, rest))
 
 
-def everything(state: HoldemTable, options: Options) -> bytes:
+def everything(state: HoldemTable, options: HoldemOptions) -> bytes:
     private = {
         seat.index: (GAME.private_seat(state, options, seat.index), GAME.legal(state, options, seat.index))
         for seat in state.seats
@@ -211,7 +213,7 @@ def test_chips_are_conserved_and_seats_are_unique(hands: list[int], script: Scri
         assert all(seat.chips >= 0 for seat in after.seats)
 
 
-def goes_with(step: Step, options: Options, seat: SeatIndex) -> int:
+def goes_with(step: Step, options: HoldemOptions, seat: SeatIndex) -> int:
     """What a player who left in this step took with them: what they had behind, and what came to them as the hand
     ended."""
     chips: int = GAME.public_seat(step.before, options, seat)["chips"]
@@ -401,7 +403,7 @@ def test_blinds_are_owed_and_posted(script: Script) -> None:
 
 
 def expected_posts(
-    before: HoldemTable, dealt: Hand, owed: dict[int, set[str]], options: Options
+    before: HoldemTable, dealt: Hand, owed: dict[int, set[str]], options: HoldemOptions
 ) -> list[tuple[int, str, int]]:
     last, posts = before.hand, list[tuple[int, str, int]]()
     begins_anew = last is None or len(dealt.players) == 2
@@ -568,7 +570,7 @@ def test_the_games_of_these_tests_are_not_dull() -> None:
         stacks = {
             seat: chance.choice((7, 15, 60, 300, 1000)) for seat in chance.sample(range(seats), max(2, seats - 1))
         }
-        script = Script(Options(seats=seats, min_buy_in=1), stacks, chance.randbytes(80))
+        script = Script(HoldemOptions(seats=seats, min_buy_in=1), stacks, chance.randbytes(80))
         for step in steps(script, hands=4):
             seen |= {event.kind for event in step.after.events}
             for event in step.after.events:
@@ -598,7 +600,7 @@ def test_hands_with_posts_are_compared_with_pokerkit() -> None:
     chance = random.Random(2)
     for _ in range(150):
         stacks = {seat: chance.choice((15, 60, 300, 1000)) for seat in range(6)}
-        script = Script(Options(ante=chance.choice((0, 1)), min_buy_in=1), stacks, chance.randbytes(80), False)
+        script = Script(HoldemOptions(ante=chance.choice((0, 1)), min_buy_in=1), stacks, chance.randbytes(80), False)
         compared |= settled_as_pokerkit_settles(script)
     assert compared == {"ante", "small_blind", "big_blind", "live_post", "dead_post"}
 
@@ -607,11 +609,11 @@ def test_hands_with_posts_are_compared_with_pokerkit() -> None:
 def test_the_test_for_secrets_would_notice(hidden: bool) -> None:
     """The comparison of public views is not blind: a state that shows a card differs from one that shows another."""
     state = HoldemTable((HoldemSeat(SeatIndex(0), 1000), HoldemSeat(SeatIndex(1), 1000)))
-    dealt = GAME.advance(state, Options(), entropy(3))
+    dealt = GAME.advance(state, HoldemOptions(), entropy(3))
     assert isinstance(dealt, Outcome)
-    over = GAME.play(dealt.state, Options(), SeatIndex(0), Move("fold"), Entropy(b""))
+    over = GAME.play(dealt.state, HoldemOptions(), SeatIndex(0), Move("fold"), Entropy(b""))
     assert isinstance(over, Outcome)
-    end = over.state if hidden else _played(over.state, Options(), SeatIndex(1), Move("show")).state
+    end = over.state if hidden else _played(over.state, HoldemOptions(), SeatIndex(1), Move("show")).state
     assert end.hand is not None
     other = HoldemTable(end.seats, end.number, with_other_cards(end.hand, 0, random.Random(4)))
-    assert (public(other, Options()) == public(end, Options())) == hidden
+    assert (public(other, HoldemOptions()) == public(end, HoldemOptions())) == hidden

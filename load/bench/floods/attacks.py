@@ -26,8 +26,8 @@ class Target(NamedTuple):
     token: str
 
 
-class Sent:
-    """What a process of floods did so far."""
+class Traffic:
+    """Connections opened and bytes sent so far by a process of floods."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -35,10 +35,10 @@ class Sent:
         self.begun = asyncio.Event()
 
 
-class Line:
+class FloodConnection:
     """One connection to the server. `gone` once the server has hung up, or said goodbye."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: Sent) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: Traffic) -> None:
         self._reader, self._writer, self._sent = reader, writer, sent
         self.gone = asyncio.create_task(self._listen())
 
@@ -75,14 +75,14 @@ class Line:
             return
 
 
-Attack = Callable[[Line, Target], Awaitable[None]]
+Attack = Callable[[FloodConnection, Target], Awaitable[None]]
 
 
 @asynccontextmanager
-async def line(target: Target, sent: Sent) -> AsyncIterator[Line]:
+async def line(target: Target, sent: Traffic) -> AsyncIterator[FloodConnection]:
     reader, writer = await asyncio.open_connection(target.host, target.port, local_addr=(target.source, 0))
     sent.connections += 1
-    opened = Line(reader, writer, sent)
+    opened = FloodConnection(reader, writer, sent)
     try:
         yield opened
     finally:
@@ -95,31 +95,31 @@ def _part(payload: bytes = b"", opcode: int = CONTINUATION) -> bytes:
     return bytes((whole[0] & ~FIN,)) + whole[1:]
 
 
-async def parts(line: Line, target: Target) -> None:
+async def parts(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.say(_part(opcode=TEXT))
     await line.repeat(_part() * 10_000)
 
 
-async def pings(line: Line, target: Target) -> None:
+async def pings(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.repeat(client_frame(PING, b"", MASK) * 10_000)
 
 
-async def large_parts(line: Line, target: Target) -> None:
+async def large_parts(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.say(_part(opcode=BINARY))
     await line.repeat(_part(bytes(60_000)))
 
 
-async def after_the_end(line: Line, target: Target) -> None:
+async def after_the_end(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.say(bytes((FIN | 0x40 | TEXT, 0x80)) + MASK + _part(opcode=TEXT))
     while True:
         await line.say(_part(bytes(60_000)))
 
 
-async def trickle(line: Line, target: Target) -> None:
+async def trickle(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.say(client_frame(TEXT, bytes(120_000), MASK)[:14])
     for _ in range(119_000):
@@ -129,51 +129,51 @@ async def trickle(line: Line, target: Target) -> None:
             return
 
 
-async def messages(line: Line, target: Target) -> None:
+async def messages(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
     await line.say(client_frame(TEXT, encode({"type": "authenticate", "token": target.token}), MASK))
     await line.repeat(client_frame(TEXT, encode({"type": "heartbeat"}), MASK) * 1000)
 
 
-async def handshakes(line: Line, target: Target) -> None:
+async def handshakes(line: FloodConnection, target: Target) -> None:
     await line.upgrade()
 
 
-async def endless_header(line: Line, target: Target) -> None:
+async def endless_header(line: FloodConnection, target: Target) -> None:
     await line.say(b"GET / HTTP/1.1\r\nx: ")
     await line.repeat(b"y" * 262_144)
 
 
-async def small_headers(line: Line, target: Target) -> None:
+async def small_headers(line: FloodConnection, target: Target) -> None:
     await line.say(b"GET / HTTP/1.1\r\n")
     await line.repeat(b"x: y\r\n" * 50_000)
 
 
-async def long_address(line: Line, target: Target) -> None:
+async def long_address(line: FloodConnection, target: Target) -> None:
     await line.say(b"GET /")
     await line.repeat(b"y" * 262_144)
 
 
-async def silence(line: Line, target: Target) -> None:
+async def silence(line: FloodConnection, target: Target) -> None:
     await line.repeat(b"G", PATIENCE_S)
 
 
-async def slow_headers(line: Line, target: Target) -> None:
+async def slow_headers(line: FloodConnection, target: Target) -> None:
     await line.say(b"GET / HTTP/1.1\r\n")
     await line.repeat(b"x: y\r\n", 0.5)
 
 
-async def broken_uploads(line: Line, target: Target) -> None:
+async def broken_uploads(line: FloodConnection, target: Target) -> None:
     await line.say(b"POST /api/session HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n{")
     await asyncio.sleep(0.002)
 
 
-async def endless_body(line: Line, target: Target) -> None:
+async def endless_body(line: FloodConnection, target: Target) -> None:
     await line.say(b"POST /api/session HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
     await line.repeat(b"1\r\n \r\n" * 40_000)
 
 
-async def all_at_once(line: Line, target: Target) -> None:
+async def all_at_once(line: FloodConnection, target: Target) -> None:
     await line.repeat(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" * 5000)
 
 

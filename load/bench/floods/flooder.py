@@ -13,10 +13,10 @@ import sys
 import msgspec
 import uvloop
 
-from tavola.load.bench.floods.attacks import FLOODS, Flood, Sent, Target, line
+from tavola.load.bench.floods.attacks import FLOODS, Flood, Target, Traffic, line
 
 
-async def _again_and_again(flood: Flood, target: Target, sent: Sent) -> None:
+async def _again_and_again(flood: Flood, target: Target, sent: Traffic) -> None:
     while True:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             async with line(target, sent) as opened:
@@ -25,8 +25,8 @@ async def _again_and_again(flood: Flood, target: Target, sent: Sent) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _flood(flood: Flood, target: Target) -> Sent:
-    sent, stopped, loop = Sent(), asyncio.Event(), asyncio.get_running_loop()
+async def _flood(flood: Flood, target: Target) -> Traffic:
+    sent, stopped, loop = Traffic(), asyncio.Event(), asyncio.get_running_loop()
     # A stream whose connection is reset while it is drained leaves a second error that nobody waits for.
     loop.set_exception_handler(lambda loop, context: None)
     loop.add_signal_handler(signal.SIGTERM, stopped.set)

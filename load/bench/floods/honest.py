@@ -13,7 +13,7 @@ from typing import Any
 from tavola.load.bots.moves import choose
 from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
 from tavola.load.client.client import HEARTBEAT, Client
-from tavola.load.client.frames import FullFrame, HeartbeatAck, Json, Update
+from tavola.load.client.frames import FullFrame, HeartbeatAck, Json, UpdateReceived
 from tavola.load.client.http_client import Http
 from tavola.load.client.room import FULL, JoinedRoom
 from tavola.load.measure.scenario import AT_ONCE
@@ -51,7 +51,7 @@ class Player:
     def _hears(self, data: bytes, frame: FullFrame) -> None:
         if isinstance(frame, HeartbeatAck) and self._beats:
             self.noticed.beats.record(time.perf_counter() - self._beats.popleft())
-        elif isinstance(frame, Update):
+        elif isinstance(frame, UpdateReceived):
             self.news.set()
 
     def _loses(self, code: int, reason: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from tavola.load.measure.stats import Percentiles
 
 
-class Figure(msgspec.Struct, frozen=True):
+class FloodFigure(msgspec.Struct, frozen=True):
     """Latencies in milliseconds; `edge_mb` is the most that the edge had resident, `sent` is of the flood."""
 
     title: str
@@ -25,7 +25,7 @@ class Figure(msgspec.Struct, frozen=True):
 HEADINGS = ("flood", "sent", "a move is everywhere, p50 / p99", "a heartbeat is answered, p50 / p99", "edge's memory")
 
 
-def row(figure: Figure) -> list[str]:
+def row(figure: FloodFigure) -> list[str]:
     a_second = f"{figure.connections / figure.seconds:,.0f} connections/s, {figure.sent_mb / figure.seconds:,.1f} MB/s"
     return [
         figure.title,
@@ -35,6 +35,6 @@ def row(figure: Figure) -> list[str]:
     ]
 
 
-def markdown(figures: Sequence[Figure]) -> str:
+def markdown(figures: Sequence[FloodFigure]) -> str:
     lines = ["| " + " | ".join(HEADINGS) + " |", "|---|---|---|---|---|"]
     return "\n".join([*lines, *("| " + " | ".join(row(figure)) + " |" for figure in figures)]) + "\n"

@@ -16,7 +16,7 @@ import psutil
 from tavola.config.settings import Settings
 from tavola.load.bench.floods.attacks import FLOODS, Target
 from tavola.load.bench.floods.honest import Pair, seated
-from tavola.load.bench.floods.page import Figure
+from tavola.load.bench.floods.page import FloodFigure
 from tavola.load.client.api import ApiClient
 from tavola.load.client.http_client import Http
 from tavola.load.run.stack import LIMITS, own_stack
@@ -32,7 +32,7 @@ LOOK_EVERY_S = 0.2
 BEGINS_S, CALMS_S = 1.0, 2.0
 
 
-async def run(names: Sequence[str], seconds: float, say: Callable[[str], None]) -> list[Figure]:
+async def run(names: Sequence[str], seconds: float, say: Callable[[str], None]) -> list[FloodFigure]:
     """Without a flood first, and last. Raises DidNotStart."""
     say("starting a server of our own …")
     async with own_stack(1, 1, AS_IT_COMES) as (stack, _):
@@ -55,7 +55,7 @@ def target_of(url: str, token: str) -> Target:
     return Target(parts.hostname or "", parts.port or 0, ELSEWHERE, token)
 
 
-async def _measure(name: str, pair: Pair, edge: psutil.Process, target: Target, seconds: float) -> Figure:
+async def _measure(name: str, pair: Pair, edge: psutil.Process, target: Target, seconds: float) -> FloodFigure:
     async with contextlib.AsyncExitStack() as stack:
         flood = await stack.enter_async_context(flooding(name, target)) if name else None
         await asyncio.sleep(BEGINS_S)
@@ -68,7 +68,7 @@ async def _measure(name: str, pair: Pair, edge: psutil.Process, target: Target, 
     took = seconds + BEGINS_S
     title = FLOODS[name].title if name else "none"
     moves, beats = noticed.moves.percentiles(), noticed.beats.percentiles()
-    return Figure(title, took, moves, beats, noticed.lost, most / 1e6, connections, sent / 1e6)
+    return FloodFigure(title, took, moves, beats, noticed.lost, most / 1e6, connections, sent / 1e6)
 
 
 class Flooding:

@@ -84,8 +84,8 @@ def _text(value: Any) -> str:
 
 
 def query(name: str) -> str:
-    """One of storage's statements, without its comments, its parameters as `$1`, `$2` and so on."""
-    text = files("tavola.storage").joinpath("sql", "queries.sql").read_text()
+    """One of storage's statements for a commit, without its comments, its parameters as `$1`, `$2` and so on."""
+    text = files("tavola.storage").joinpath("sql", "commit.sql").read_text()
     found = re.search(rf"^-- name: {name}\n(.*?)(?=^-- name: |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     assert found is not None, f"storage has no query {name}"
     text = re.sub(r"^--.*\n", "", found[1], flags=re.MULTILINE).strip()

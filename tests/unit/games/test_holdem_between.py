@@ -8,7 +8,7 @@ import pytest
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
 from tavola.games.base import Outcome, Refusal, SeatIndex
 from tavola.games.holdem.game import MOST_CHIPS
-from tavola.games.holdem.state import HoldemTable, Options
+from tavola.games.holdem.state import HoldemOptions, HoldemTable
 
 
 def table_of(*seats: int, **options: Any) -> Story:
@@ -314,7 +314,7 @@ def test_the_host_gives_and_takes_between_hands() -> None:
 
 @pytest.mark.parametrize("amount", [-1001, 0, True, 1.0, "5", None, MOST_CHIPS - 999, 10**30])
 def test_what_the_host_cannot_give_or_take(amount: Any) -> None:
-    refused = GAME.adjust_chips(table_of(0).state, Options(), SeatIndex(0), amount)
+    refused = GAME.adjust_chips(table_of(0).state, HoldemOptions(), SeatIndex(0), amount)
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.details) == ("illegal_move", {"min": -1000, "max": MOST_CHIPS - 1000})
 
@@ -346,7 +346,7 @@ def test_chips_go_with_who_leaves() -> None:
 def test_between_hands_the_table_goes_on_with_other_options() -> None:
     table = table_of(0, 1, 3)
     table.deal()
-    other = Options(seats=4, small_blind=10, big_blind=20)
+    other = HoldemOptions(seats=4, small_blind=10, big_blind=20)
     assert not GAME.between_rounds(table.state)
     assert code(GAME.change_options(table.state, table.options, other)) == "hand_in_progress"
     table.all_fold()
@@ -356,7 +356,7 @@ def test_between_hands_the_table_goes_on_with_other_options() -> None:
     assert isinstance(outcome, Outcome)
     table.state, table.options = outcome.state, other
     assert table.hand == before
-    assert code(GAME.change_options(table.state, other, Options(seats=3))) == "invalid_options"
+    assert code(GAME.change_options(table.state, other, HoldemOptions(seats=3))) == "invalid_options"
     table.deal()
     assert {(kind, amount) for _, kind, amount in posts(table)} == {("small_blind", 10), ("big_blind", 20)}
 
@@ -366,8 +366,8 @@ def test_a_table_that_shrinks_goes_on_where_it_was() -> None:
     hands(table, 2)
     assert places(table) == (1, 2, 5)
     table.leaves(5)
-    table.options = Options(seats=3)
-    assert isinstance(GAME.change_options(table.state, Options(), table.options), Outcome)
+    table.options = HoldemOptions(seats=3)
+    assert isinstance(GAME.change_options(table.state, HoldemOptions(), table.options), Outcome)
     table.deal()
     assert places(table) == (2, 5, 0), "the big blind goes from the seat that is gone to the next"
     assert posts(table) == {(0, "big_blind", 10)}

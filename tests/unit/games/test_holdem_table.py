@@ -7,7 +7,7 @@ import pytest
 
 from kit.holdem import ENTROPY, GAME, Story, encode, stored
 from tavola.games.base import Clock, Outcome, Refusal, SeatIndex
-from tavola.games.holdem.state import HoldemTable, Options
+from tavola.games.holdem.state import HoldemOptions, HoldemTable
 
 
 def places(table: Story) -> tuple[int, int, int]:
@@ -48,22 +48,22 @@ def hand_over(table: Story) -> tuple[int, int, int]:
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(wrong, Options)
+        msgspec.convert(wrong, HoldemOptions)
 
 
 def test_options_make_a_form() -> None:
-    schema = msgspec.json.schema(Options)["$defs"]["Options"]["properties"]
+    schema = msgspec.json.schema(HoldemOptions)["$defs"]["HoldemOptions"]["properties"]
     assert schema["seats"] == {"title": "Seats", "type": "integer", "minimum": 2, "maximum": 10, "default": 6}
     assert all("title" in field for field in schema.values())
 
 
 def test_defaults_are_the_protocols() -> None:
-    options = Options()
+    options = HoldemOptions()
     assert GAME.seats(options) == 6
     assert GAME.clock(options) == Clock(turn_ms=20_000, timebank_ms=30_000, refill_ms=5_000)
     assert GAME.auto_start(options)
-    assert Options(min_buy_in=1200).usual_buy_in == 1200
-    assert Options(default_buy_in=500).usual_buy_in == 500
+    assert HoldemOptions(min_buy_in=1200).usual_buy_in == 1200
+    assert HoldemOptions(default_buy_in=500).usual_buy_in == 500
 
 
 # Sitting down
@@ -82,14 +82,14 @@ def test_sitting_down() -> None:
 
 @pytest.mark.parametrize("buy_in", [399, 2001, -1, 10**30, True, 500.0, "500"])
 def test_a_buy_in_has_limits(buy_in: Any) -> None:
-    refused = GAME.sit(HoldemTable(), Options(), SeatIndex(0), buy_in)
+    refused = GAME.sit(HoldemTable(), HoldemOptions(), SeatIndex(0), buy_in)
     assert isinstance(refused, Refusal)
     assert refused.details == {"min": 400, "max": 2000}
 
 
 @pytest.mark.parametrize("seat", [-1, 6, 100])
 def test_there_are_only_so_many_seats(seat: int) -> None:
-    assert isinstance(GAME.sit(HoldemTable(), Options(), SeatIndex(seat), None), Refusal)
+    assert isinstance(GAME.sit(HoldemTable(), HoldemOptions(), SeatIndex(seat), None), Refusal)
 
 
 def test_a_hand_is_dealt_when_two_can_play() -> None:
@@ -476,7 +476,7 @@ def test_a_leaver_has_nothing_to_play() -> None:
 
 
 def test_nobody_leaves_a_seat_that_is_empty() -> None:
-    refused = GAME.stand(HoldemTable(), Options(), SeatIndex(0))
+    refused = GAME.stand(HoldemTable(), HoldemOptions(), SeatIndex(0))
     assert isinstance(refused, Refusal)
     assert refused.code == "not_seated"
 

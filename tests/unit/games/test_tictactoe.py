@@ -4,27 +4,27 @@ import msgspec
 import pytest
 
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
-from tavola.games.tictactoe import Options, State, TicTacToe
+from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
 
 GAME = TicTacToe()
-OPTIONS = Options()
+OPTIONS = TicTacToeOptions()
 X, O = SeatIndex(0), SeatIndex(1)
 CHANCE = Entropy(bytes(32))
 
 
-def accepted(outcome: Outcome[State] | Refusal) -> Outcome[State]:
+def accepted(outcome: Outcome[TicTacToeState] | Refusal) -> Outcome[TicTacToeState]:
     assert isinstance(outcome, Outcome), outcome
     return outcome
 
 
-def begun() -> State:
+def begun() -> TicTacToeState:
     state = GAME.open(OPTIONS)
     for seat in (X, O):
         state = accepted(GAME.sit(state, OPTIONS, seat, None)).state
     return accepted(GAME.advance(state, OPTIONS, CHANCE)).state
 
 
-def play(state: State, cells: list[int]) -> Outcome[State]:
+def play(state: TicTacToeState, cells: list[int]) -> Outcome[TicTacToeState]:
     for cell in cells:
         seat = GAME.turn(state)
         assert seat is not None
@@ -129,7 +129,7 @@ def test_legal_is_what_play_accepts_and_the_timeout_move_is_legal() -> None:
         before = msgspec.json.encode(state)
         outcome = accepted(GAME.play(state, OPTIONS, seat, move, CHANCE))
         assert msgspec.json.encode(state) == before
-        state = msgspec.json.decode(msgspec.json.encode(outcome.state), type=State)
+        state = msgspec.json.decode(msgspec.json.encode(outcome.state), type=TicTacToeState)
         assert state == outcome.state
 
 
@@ -138,9 +138,9 @@ def test_between_games_the_table_may_be_changed_and_nobody_sits_out() -> None:
     assert not GAME.between_rounds(state)
     over = play(state, [0, 3, 1, 4, 2]).state
     assert GAME.between_rounds(over)
-    changed = accepted(GAME.change_options(over, OPTIONS, Options(rematch_seconds=9)))
+    changed = accepted(GAME.change_options(over, OPTIONS, TicTacToeOptions(rematch_seconds=9)))
     assert changed.state == over
-    assert GAME.advance_after_ms(changed.state, Options(rematch_seconds=9)) == 9000
+    assert GAME.advance_after_ms(changed.state, TicTacToeOptions(rematch_seconds=9)) == 9000
     for refused in (
         GAME.sit_out(over, OPTIONS, X),
         GAME.sit_in(over, OPTIONS, X),

@@ -14,7 +14,7 @@ from tavola.load.bots.churn import EVERY_S, parse
 from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import CheckRecorder, Verdict
 from tavola.load.client.follower import NOTHING_SEEN, Follower
-from tavola.load.client.frames import Hydrated, Json, Update, Updates
+from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates
 from tavola.load.client.view import FullView
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Histogram, Stats, Timeline
@@ -118,7 +118,7 @@ def test_who_has_forgotten_asks_for_everything_and_knows_what_he_missed() -> Non
     assert follower.asking() is None
     follower.hydrated(Hydrated(room="r", seq=4, view={}))
     assert follower.asking() == 4
-    follower.updates(Updates(room="r", updates=[Update(room="r", seq=5, events=[])]))
+    follower.updates(Updates(room="r", updates=[UpdateReceived(room="r", seq=5, events=[])]))
     follower.forget()
     assert follower.asking() is None
     follower.hydrated(Hydrated(room="r", seq=9, view={}))

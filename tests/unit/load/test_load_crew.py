@@ -9,7 +9,7 @@ import threading
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
-from tavola.load.run.worker_pool import WorkerPool, _Told
+from tavola.load.run.worker_pool import WorkerPool, _PlayerReport
 
 WITHIN_S = 8.0
 
@@ -23,7 +23,7 @@ async def test_more_than_a_pipe_holds_at_once_is_heard_whole() -> None:
     for seq in range(100):
         verdict.violated("order", "r", seq, "bot", "x" * 50_000)
     async with asyncio.timeout(WITHIN_S):
-        await asyncio.to_thread(theirs.send, _Told(Stats(), verdict, ready=True))
+        await asyncio.to_thread(theirs.send, _PlayerReport(Stats(), verdict, ready=True))
         while 0 not in crew._told:
             crew._changed.clear()
             await crew._changed.wait()

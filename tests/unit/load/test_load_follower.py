@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, Update, Updates
+from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates
 from tavola.load.client.view import FullView
 
 Events = list[Json]
@@ -19,7 +19,7 @@ class Diary:
         self.views: list[tuple[int, int]] = []
         self.faults: list[Fault] = []
 
-    def updated(self, update: Update[Json, Events]) -> None:
+    def updated(self, update: UpdateReceived[Json, Events]) -> None:
         self.seen.append(update.seq)
 
     def hydrated(self, frame: Hydrated[Json], before: int) -> None:
@@ -29,8 +29,8 @@ class Diary:
         self.faults.append(fault)
 
 
-def update(seq: int, **patch: Any) -> Update[Json, Events]:
-    return Update(room="r", seq=seq, events=[], patch={"last": seq, **patch})
+def update(seq: int, **patch: Any) -> UpdateReceived[Json, Events]:
+    return UpdateReceived(room="r", seq=seq, events=[], patch={"last": seq, **patch})
 
 
 def updates(*seqs: int) -> Updates[Json, Events]:
@@ -64,7 +64,7 @@ def test_updates_in_order_are_merged_one_by_one() -> None:
 
 def test_an_update_without_a_patch_counts() -> None:
     follower, _ = following(4)
-    follower.update(Update(room="r", seq=5, events=[]))
+    follower.update(UpdateReceived(room="r", seq=5, events=[]))
     assert follower.seq == 5
     assert data(follower)["last"] == 4
 
@@ -172,7 +172,7 @@ def test_it_says_of_which_history_its_number_is() -> None:
     epochs = [follower.epoch]
     follower.hydrated(Hydrated(room="r", seq=6, view={}, epoch=8))
     epochs.append(follower.epoch)
-    follower.update(Update(room="r", seq=7, events=[], epoch=9))
+    follower.update(UpdateReceived(room="r", seq=7, events=[], epoch=9))
     epochs.append(follower.epoch)
     assert epochs == [None, 8, 9], "a server of old says nothing of them"
 

@@ -8,18 +8,18 @@ import pytest
 
 from tavola.load.checks.verdict import Verdict
 from tavola.load.measure.limits import COMFORTABLE, OTHER_FILES, processes_for
-from tavola.load.measure.memory import Held, Memory, add_memory, grown_kb
+from tavola.load.measure.memory import Memory, MemoryUse, add_memory, grown_kb
 from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import make_report
 
 
-def held(*private_mb: float) -> Held:
+def held(*private_mb: float) -> MemoryUse:
     """So many processes that hold so much."""
-    total = Held()
+    total = MemoryUse()
     for each in private_mb:
-        total.add(Held(1, each + 20.0, each, each))
+        total.add(MemoryUse(1, each + 20.0, each, each))
     return total
 
 
@@ -42,7 +42,7 @@ def test_parts_add_up() -> None:
     total: Memory = {}
     for _ in range(2):
         add_memory(total, {"empty": {"clients": held(30.0)}})
-    assert total == {"empty": {"clients": Held(2, 100.0, 60.0, 30.0)}}
+    assert total == {"empty": {"clients": MemoryUse(2, 100.0, 60.0, 30.0)}}
 
 
 def test_the_report_says_it_by_table_and_by_socket() -> None:

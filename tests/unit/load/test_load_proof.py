@@ -15,7 +15,7 @@ from tavola.load.evidence.recorder import FLUSH_BYTES, Recorder, read
 from tavola.load.measure.scenario import Scenario
 from tavola.load.proof.checker import Looked
 from tavola.load.proof.ledger import Ledger
-from tavola.load.proof.once import Sent, judge
+from tavola.load.proof.once import SentCommand, judge
 from tavola.load.proof.recovery import back_after_s, felt_for_s, pulse
 from tavola.load.report import page
 from tavola.load.report.proof import Proof
@@ -70,8 +70,8 @@ def test_much_is_written_in_pieces(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_felt_until_the_next_move_is_acknowledged() -> None:
-    def sent(at: float, acked_at: float | None, kind: str = "act") -> Sent:
-        return Sent("u", "Ann", {"type": kind}, at, [1], acked_at)
+    def sent(at: float, acked_at: float | None, kind: str = "act") -> SentCommand:
+        return SentCommand("u", "Ann", {"type": kind}, at, [1], acked_at)
 
     diary = Diary("u", "Ann", notes=[
         Note(10.0, "open"), Note(20.0, "lost", b"1006"), Note(20.5, "open"),

@@ -7,22 +7,22 @@ from msgspec.structs import replace
 
 from tavola.config.keys import Purpose, Secrets, derive
 from tavola.config.settings import SettingsError
-from tavola.storage.fingerprint import GIVEN_UP_S, Turn, judge
+from tavola.storage.fingerprint import GIVEN_UP_S, SecretTurn, judge
 
 OLD, NEW, NEXT = (name.ljust(32, b".") for name in (b"old", b"new", b"next"))
 
 
-def after(*starts: Secrets) -> list[Turn]:
+def after(*starts: Secrets) -> list[SecretTurn]:
     """The turns that these starts have left."""
-    turns: list[Turn] = []
+    turns: list[SecretTurn] = []
     for secrets in starts:
         verdict = judge(turns, secrets)
-        if isinstance(verdict, Turn):
+        if isinstance(verdict, SecretTurn):
             turns.append(verdict)
     return turns
 
 
-def works_with(turns: list[Turn], secrets: Secrets) -> tuple[bytes, ...]:
+def works_with(turns: list[SecretTurn], secrets: Secrets) -> tuple[bytes, ...]:
     """The secrets with which such a process works; that it begins no turn is part of it."""
     verdict = judge(turns, secrets)
     assert isinstance(verdict, Secrets)
@@ -76,7 +76,7 @@ def test_a_rotation_is_given_up_after_the_first_roll_out() -> None:
     assert works_with(turns, Secrets(OLD)) == (OLD,)
     turns[-1] = replace(turns[-1], age_s=GIVEN_UP_S + 1)
     given_up = judge(turns, Secrets(OLD))
-    assert isinstance(given_up, Turn)
+    assert isinstance(given_up, SecretTurn)
     assert given_up.uses(OLD)
     assert not given_up.accepts(NEW)
     again = after(Secrets(OLD), Secrets(OLD, NEW), Secrets(OLD), Secrets(OLD, NEXT), Secrets(NEXT, OLD))

@@ -1,4 +1,7 @@
--- Which secret the database is used with (tavola/storage/fingerprint.py).
+-- The database of a deployment: whether it answers, and which secret it is used with (tavola/storage/fingerprint.py).
+
+-- name: ping
+SELECT 1
 
 -- name: secret_turns
 SELECT turn, salt, newest, other, extract(epoch FROM now() - started_at)::float8 AS age_s

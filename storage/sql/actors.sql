@@ -1,0 +1,114 @@
+-- Which actor has which room, and which actors there are. Locks go actor, state, room.
+
+-- name: locate
+-- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it).
+SELECT g.epoch, a.name, a.address
+FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a.name = r.actor
+WHERE g.room_id = :room_id
+
+-- name: place
+-- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
+-- so that spares stay spare. No row: the race was lost, or there was no such actor. The loser of a race may leave its
+-- actor counted once too often; recount_actors mends that. Locks go actor, state, room. An epoch is no count: it is the
+-- seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than the one before, and never given
+-- twice, not even by a database that has gone back and no longer knows which it gave. So a number of the log and its
+-- epoch name one update and all that was before it. It stays below 2^53.
+WITH free AS (
+    SELECT name FROM room_actors
+    WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
+      AND suspect_at IS NULL
+    ORDER BY rooms DESC, started_at LIMIT 1
+), counted AS (
+    UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
+    RETURNING a.name, a.address
+), raised AS (
+    UPDATE game_states
+    SET epoch = greatest(epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
+    FROM counted WHERE room_id = :room_id AND epoch = :epoch
+    RETURNING room_id, epoch
+), given AS (
+    UPDATE rooms SET epoch = raised.epoch, actor = counted.name FROM raised, counted WHERE rooms.id = raised.room_id
+    RETURNING rooms.epoch
+)
+SELECT given.epoch, counted.name, counted.address FROM given, counted
+
+-- name: has_room
+-- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).
+SELECT EXISTS (SELECT 1 FROM room_actors
+               WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
+                 AND suspect_at IS NULL)
+
+-- name: raise_epochs
+-- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
+-- way for these rooms at these epochs will be refused. Rooms left out of the answer belong to somebody else by now. As
+-- in `place`.
+WITH raised AS (
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1
+                + (random() * 2000000)::bigint
+    FROM unnest(:rooms::text[], :epochs::bigint[]) AS mine (room_id, epoch)
+    WHERE g.room_id = mine.room_id AND g.epoch = mine.epoch
+    RETURNING g.room_id, g.epoch, g.seq
+), told AS (
+    UPDATE rooms SET epoch = raised.epoch FROM raised WHERE id = raised.room_id
+)
+SELECT room_id, epoch, seq FROM raised
+
+-- name: release_room
+-- The owner :actor lets an idle room go.
+WITH held AS (
+    SELECT room_id FROM game_states WHERE room_id = :room_id AND epoch = :epoch FOR UPDATE
+)
+UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = :actor
+
+-- name: live_actors
+-- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and
+-- their rooms need another one now.
+SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors FROM room_actors
+WHERE alive_at > now() - interval '6 seconds' GROUP BY node
+
+-- name: node_lock
+-- For the rest of the transaction no other actor is registered on node :node.
+SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
+
+-- name: register_actor
+INSERT INTO room_actors (name, node, pid, address, capacity) VALUES (:name, :node, :pid, :address, :capacity)
+
+-- name: beat_actor
+-- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = :name
+RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
+
+-- name: suspect_actor
+-- It did not answer: give it no rooms until it beats again.
+UPDATE room_actors SET suspect_at = now() WHERE name = :name
+
+-- name: dead_actors
+-- Silent for longer than :after_s seconds.
+SELECT name, pid, node FROM room_actors WHERE alive_at < now() - make_interval(secs => :after_s)
+
+-- name: spare_actors
+SELECT count(*) AS spares FROM room_actors
+WHERE rooms = 0 AND alive_at > now() - interval '6 seconds' AND suspect_at IS NULL
+
+-- name: forget_actor
+DELETE FROM room_actors WHERE name = :name
+
+-- name: retire_spare
+-- An empty actor, no longer needed: it ends by itself when its row is gone.
+DELETE FROM room_actors WHERE rooms = 0 AND name = (
+    SELECT name FROM room_actors WHERE rooms = 0 AND NOT EXISTS (SELECT 1 FROM rooms WHERE actor = room_actors.name)
+    ORDER BY started_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING name
+
+-- name: actors
+SELECT name, node, pid, address, capacity, rooms, now() - alive_at > interval '6 seconds' AS silent FROM room_actors
+ORDER BY started_at
+
+-- name: recount_actors
+-- Makes room_actors.rooms what it should be.
+UPDATE room_actors a SET rooms = c.rooms
+FROM (SELECT a.name, count(r.id)::integer AS rooms FROM room_actors a LEFT JOIN rooms r ON r.actor = a.name
+      GROUP BY a.name) c
+WHERE a.name = c.name AND a.rooms <> c.rooms

@@ -1,0 +1,27 @@
+-- The part that users have in a room, as its last commit left it.
+
+-- name: audience_of
+-- Whether user :user_id is inside room :room_id (seated or watching), as the last commit left it. Those who have left,
+-- or were put out, may still hold a seat until the hand ends.
+SELECT EXISTS (SELECT 1 FROM room_seats JOIN room_players USING (room_id, user_id)
+               WHERE room_id = :room_id AND user_id = :user_id AND room_players.status = 'approved')
+    OR EXISTS (SELECT 1 FROM room_spectators WHERE room_id = :room_id AND user_id = :user_id) AS inside,
+       (SELECT seq FROM game_states WHERE room_id = :room_id) AS seq
+
+-- name: membership
+-- The part of user :user_id in room :room_id.
+SELECT r.host_id, p.display_name, p.status, s.seat_index, w.user_id IS NOT NULL AS watching
+FROM rooms r
+LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = :user_id
+LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = :user_id
+LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = :user_id
+WHERE r.id = :room_id
+
+-- name: hidden
+-- A row if room :room_id is private and user :user_id never had a part in it.
+SELECT id FROM rooms r
+WHERE r.id = :room_id AND r.visibility = 'private' AND r.host_id <> :user_id
+  AND NOT EXISTS (SELECT 1 FROM room_players p WHERE p.room_id = r.id AND p.user_id = :user_id)
+
+-- name: spectators
+SELECT user_id, display_name FROM room_spectators WHERE room_id = :room_id ORDER BY joined_at, user_id

@@ -1,0 +1,76 @@
+-- A room: opened, loaded, and where it stands. Each query of these files follows its name; tavola.storage.postgres
+-- reads them.
+
+-- name: opening_lock
+-- For the rest of the transaction nobody else opens a room for user :user_id: what is counted meanwhile stays true.
+SELECT pg_advisory_xact_lock(hashtextextended('opens ' || :user_id, 0))
+
+-- name: opened_rooms
+-- How many open rooms user :user_id hosts, up to :most_hosted; and, of the last :most_opened that they opened after
+-- :since (ms), when the first was. It is null if there were not so many.
+SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = :user_id AND status <> 'closed'
+                              LIMIT :most_hosted) hosted) AS hosted,
+       (SELECT created_at FROM rooms WHERE opened_by = :user_id AND created_at > :since
+        ORDER BY created_at DESC OFFSET greatest(:most_opened - 1, 0) LIMIT 1) AS opened_at
+
+-- name: create_room
+-- One room with its host admitted and its first state. Nothing when this creation was made before (rooms_created_once).
+WITH made AS (
+    INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id)
+    VALUES (:room_id, :code, :game, :settings, :host_id, :host_id, :max_players, :at, :creation_id)
+    ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
+    RETURNING id
+), admitted AS (
+    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at)
+    SELECT id, :host_id, :host_name, 'approved', :at FROM made
+), kept AS (
+    INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, :checkpoint, :at FROM made
+), state AS (
+    INSERT INTO game_states (room_id, state, updated_at) SELECT id, :state, :at FROM made
+), session AS (
+    -- Whoever opens a room is no passer-by any more.
+    UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
+    FROM made WHERE user_id = :host_id AND life < 604800000 AND expire > :at
+)
+SELECT id FROM made
+
+-- name: created_room
+-- The room that a host's creation of that id made and its state as it was opened (null when its history was removed).
+SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AND c.seq = 0
+WHERE r.host_id = :host_id AND r.creation_id = :creation_id
+
+-- name: load_room
+SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
+       (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
+                   'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
+                   'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
+        FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
+        WHERE p.room_id = r.id) AS members
+FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.id = :room_id
+
+-- name: load_glimpse
+-- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in
+-- it.
+SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, g.epoch, g.seq, g.state,
+       (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
+                   'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
+                   'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
+        FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
+        WHERE p.room_id = r.id AND p.user_id = :user_id) AS members
+FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.id = :room_id
+
+-- name: positions
+-- (epoch, seq) of each of these rooms.
+SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY(:rooms::text[])
+
+-- name: owned_room
+-- All that the host's part in a room depends on.
+SELECT r.host_id, r.status, g.seq FROM rooms r JOIN game_states g ON g.room_id = r.id WHERE r.id = :room_id
+
+-- name: overdue
+-- Rooms whose alarm should have been answered by now and whose actor is not there to do it.
+SELECT r.id FROM rooms r LEFT JOIN room_actors a ON a.name = r.actor
+WHERE r.alarm_at < :before AND r.status <> 'closed' AND (a.name IS NULL OR a.alive_at < now() - interval '6 seconds')
+ORDER BY r.alarm_at LIMIT :most
