@@ -96,7 +96,7 @@ def _read_queries() -> dict[str, Query]:
 
 QUERIES = _read_queries()
 
-# What the server says when it has certainly not run the statement.
+# The errors by which the server says that it has certainly not run the statement.
 _NOT_RUN = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -107,7 +107,7 @@ _NOT_RUN = (
     asyncpg.PostgresSystemError,  # a disk that fails
     asyncpg.ReadOnlySQLTransactionError,
 )
-# What leaves us without knowing.
+# The errors that leave us without knowing.
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -259,7 +259,7 @@ class PinnedConnection:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What the driver raises, as ours."""
+    """Turns the driver's errors into ours."""
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
@@ -282,7 +282,7 @@ def _say(error: BaseException) -> str:
 
 
 def _kind(error: BaseException) -> str:
-    """What became of a statement, for a log line. The error's own text may quote what was to be written: cards."""
+    """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
 
 

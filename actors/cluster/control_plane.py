@@ -80,8 +80,8 @@ class Cluster:
         self._full_until = 0.0
 
     async def start_actor(self) -> None:
-        """Start a room actor; on return one more listens. Who finds enough of them starting waits for one of those.
-        Raises `Full` when every node has as many as it carries; then nothing was started."""
+        """Start a room actor; on return one more listens. A caller that finds enough of them starting waits for one
+        of those. Raises `Full` when every node has as many as it carries; then nothing was started."""
         if len(self._starting) < self._at_once:
             task = asyncio.create_task(self._start())
             self._starting.add(task)

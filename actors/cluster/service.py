@@ -1,4 +1,4 @@
-"""What actors of any kind are made of: parts that run, the first of which to end takes the process with it."""
+"""The frame of actors of any kind: parts that run, the first of which to end takes the process with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _or_die(task: asyncio.Task[Any]) -> None:
 
 
 class Service:
-    """What an actor keeps running; the first part to end takes the process with it."""
+    """The parts that an actor keeps running; the first part to end takes the process with it."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []

@@ -1,9 +1,10 @@
 -- name: gap
--- What each user in :users missed of the room in :rooms after the seq in :afters: a row an update, oldest first, if there are at most :most
--- of them; else one row without. `number` says for which of them a row is, from 1. Every row also says how far the room is
--- (`stands`), at which epoch the update of the seq in :afters was committed, if the log has it (`held`), whether they are inside
--- (seated or watching), whether they have a part in it (are inside, or the host), and which seat they hold by which grant. No
--- row: no such room, or a private one in which they never had a part.
+-- The updates that each user in :users missed of the room in :rooms after the seq in :afters: a row an update, oldest
+-- first, if there are at most :most of them; else one row without. `number` says for which of them a row is, from 1.
+-- Every row also says how far the room is (`stands`), at which epoch the update of the seq in :afters was committed,
+-- if the log has it (`held`), whether they are inside (seated or watching), whether they have a part in it (are
+-- inside, or the host), and which seat they hold by which grant. No row: no such room, or a private one in which they
+-- never had a part.
 SELECT asked.number, g.seq AS stands, before.epoch AS held,
        m.role IS NOT NULL AND m.role <> 'approved' AS inside,
        m.role IS NOT NULL AND (m.role <> 'approved' OR m.is_host) AS has_part, m.seat_index, m.seat_token,

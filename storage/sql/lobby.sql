@@ -35,7 +35,8 @@ WHERE r.game = :game AND r.options::jsonb = :options::text::jsonb
 ORDER BY r.players + promised.coming DESC, r.created_at, r.id LIMIT 1
 
 -- name: match_kept
--- A seat in room :room_id is promised to user :user_id until :until, by the request :key. What nobody can ask for again goes.
+-- A seat in room :room_id is promised to user :user_id until :until, by the request :key. A result that nobody can
+-- ask for again goes.
 WITH forgotten AS (
     DELETE FROM matches WHERE expires_at < :until::bigint - 86400000
 )
@@ -55,7 +56,7 @@ RETURNING at
 SELECT seq, state, at FROM checkpoints WHERE room_id = :room_id AND (:seq::bigint IS NULL OR seq = :seq) ORDER BY seq DESC LIMIT 1
 
 -- name: owned_room
--- What the host's part in a room depends on.
+-- The facts that the host's part in a room depends on.
 SELECT r.host_id, r.status, g.seq FROM rooms r JOIN game_states g ON g.room_id = r.id WHERE r.id = :room_id
 
 -- name: remove_kept

@@ -1,5 +1,5 @@
--- What an operator looks at. None of these writes, none reads a hand, and none but `checkpoint_before` and `log_commands`
--- (in queries.sql), which a room is replayed with, reads a secret.
+-- The queries of an operator. None of these writes, none reads a hand, and none but `checkpoint_before` and
+-- `log_commands` (in queries.sql), which a room is replayed with, reads a secret.
 
 -- name: operator_rooms
 -- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many there are.
@@ -25,6 +25,6 @@ WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
 SELECT seq, state FROM checkpoints WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT 1
 
 -- name: names_of
--- What these users called themselves last.
+-- The names that these users gave themselves last.
 SELECT DISTINCT ON (user_id) user_id, display_name FROM room_players
 WHERE user_id = ANY(:users::text[]) ORDER BY user_id, changed_at DESC

@@ -1,9 +1,9 @@
--- Who is there, as edges write it now and then, and what is cleared away when its time is over.
+-- The presence of users, as edges write it now and then, and the removal of what is past its time.
 
 -- name: heartbeat
--- The users :users are connected to the rooms :rooms (pairs) at :at. Their rejoin tokens, unless they were replaced, are good until
--- :good_until, which is written only when less than until :enough_until is left. Rows that a commit is at are skipped: the next beat gets them,
--- and nobody waits here holding a lock.
+-- The users :users are connected to the rooms :rooms (pairs) at :at. Their rejoin tokens, unless they were replaced,
+-- are good until :good_until, which is written only when less than until :enough_until is left. Rows that a commit is
+-- at are skipped: the next beat gets them, and nobody waits here holding a lock.
 WITH beats AS (
     SELECT DISTINCT * FROM unnest(:rooms::text[], :users::text[]) AS b (room_id, user_id)
 ), seats AS (

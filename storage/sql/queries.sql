@@ -26,14 +26,14 @@ WITH made AS (
 ), state AS (
     INSERT INTO game_states (room_id, state, updated_at) SELECT id, :state, :at FROM made
 ), session AS (
-    -- Who opens a room is no passer-by any more.
+    -- A user who opens a room is no passer-by any more.
     UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
     FROM made WHERE user_id = :host_id AND life < 604800000 AND expire > :at
 )
 SELECT id FROM made
 
 -- name: created_room
--- What a host's creation of that id made, and the room as it was opened (null when its history was removed).
+-- The room that a host's creation of that id made, and the room as it was opened (null when its history was removed).
 SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AND c.seq = 0
 WHERE r.host_id = :host_id AND r.creation_id = :creation_id
 
@@ -62,11 +62,11 @@ WHERE g.room_id = :room_id
 
 -- name: place
 -- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest, so that spares
--- stay spare. No row: the race was lost, or there was no such actor. Who loses a race may leave its actor counted once
+-- stay spare. No row: the race was lost, or there was no such actor. A loser of a race may leave its actor counted once
 -- too often; recount_actors mends that. Locks go actor, state, room.
--- An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than the one
--- before, and never given twice, not even by a database that has gone back and no longer knows which it gave. So a number
--- of the log and its epoch name one update and all that was before it. It stays below 2^53.
+-- An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than
+-- the one before, and never given twice, not even by a database that has gone back and no longer knows which it gave.
+-- So a number of the log and its epoch name one update and all that was before it. It stays below 2^53.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
@@ -181,15 +181,15 @@ SELECT seq, epoch, game, hand, user_id, user_name, command_id, command, answer, 
 FROM actions WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
 
 -- name: answers
--- What was answered to commands that were committed before.
+-- The answers to commands that were committed before.
 SELECT a.room_id, a.user_id, a.command_id, a.seq, a.command, a.answer
 FROM unnest(:rooms::text[], :users::text[], :commands::text[]) AS asked (room_id, user_id, command_id)
 JOIN actions a ON a.room_id = asked.room_id AND a.user_id = asked.user_id AND a.command_id = asked.command_id
 WHERE a.user_id <> ''
 
 -- name: audience_of
--- Whether user :user_id is inside room :room_id (seated or watching), as the last commit left it. Who has left, or was put out, may
--- still hold a seat until the hand ends.
+-- Whether user :user_id is inside room :room_id (seated or watching), as the last commit left it. A user who has
+-- left, or was put out, may still hold a seat until the hand ends.
 SELECT EXISTS (SELECT 1 FROM room_seats JOIN room_players USING (room_id, user_id)
                WHERE room_id = :room_id AND user_id = :user_id AND room_players.status = 'approved')
     OR EXISTS (SELECT 1 FROM room_spectators WHERE room_id = :room_id AND user_id = :user_id) AS inside,
@@ -301,7 +301,7 @@ SELECT name, node, pid, address, capacity, rooms, now() - alive_at > interval '6
 ORDER BY started_at
 
 -- name: recount_actors
--- What room_actors.rooms should be.
+-- The right values of room_actors.rooms.
 UPDATE room_actors a SET rooms = c.rooms
 FROM (SELECT a.name, count(r.id)::integer AS rooms FROM room_actors a LEFT JOIN rooms r ON r.actor = a.name
       GROUP BY a.name) c

@@ -1,5 +1,6 @@
--- What a commit writes beside states and log, by table: for each kind of `Records` that has rows, its part joins `commit` (in
--- queries.sql) after `logged`, with its rows as a JSON array in the parameter of its name. A part writes for rooms that are `held`.
+-- The rows that a commit writes beside states and log, by table: for each kind of `Records` that has rows, its part
+-- joins `commit` (in queries.sql) after `logged`, with its rows as a JSON array in the parameter of its name. A part
+-- writes for rooms that are `held`.
 
 -- part: rooms
 summaries AS (
@@ -29,7 +30,7 @@ players_gone AS (
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
         banned = excluded.banned
 ), sessions_kept AS (
-    -- Who has been let in, or asks to be, is no passer-by any more.
+    -- A user who has been let in, or asks to be, is no passer-by any more.
     UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000
     FROM json_to_recordset(:players::json) AS x (room_id text, user_id text, status text, changed_at bigint)
     JOIN held USING (room_id)

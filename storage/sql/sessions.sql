@@ -1,8 +1,8 @@
--- Sessions and signing out everywhere. What a session is compared with to find out whether it was signed out, is told by
--- the database's clock alone; when a session ends, by the clock of whoever asks. All in milliseconds since the epoch.
+-- Sessions and signing out everywhere. The database's clock alone says whether a session was signed out; the clock of
+-- the process that asks says whether it has ended. All in milliseconds since the epoch.
 
 -- name: lock_user
--- For the rest of the transaction nobody else signs this user in again or out. What is read must be read after it.
+-- For the rest of the transaction nobody else signs this user in again or out. All reads must come after it.
 SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0))
 
 -- name: user_standing

@@ -1,11 +1,12 @@
--- What members come back with: rejoin tokens, seat tokens (by the grant in room_seats), connection tokens. Only hashes.
+-- The tokens that members come back with: rejoin tokens, seat tokens (by the grant in room_seats), connection tokens.
+-- Only hashes.
 
 -- name: valid_rejoin_token
--- Who holds the token with hash :hash and what their part is; `good` at :now (ms) says whether it may still be used: while it has
--- not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its holder has their seat.
--- No row: there is none, its holder is admitted no more, or they have signed out since. With :fresh, the hash of a fresh token
--- good for :life ms, that one replaces it; so that a client that never heard of it can come again, the old one is good for as
--- long. A holder keeps their newest 10.
+-- The holder of the token with hash :hash and their part; `good` at :now (ms) says whether it may still be used:
+-- while it has not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its
+-- holder has their seat. No row: there is none, its holder is admitted no more, or they have signed out since. With
+-- :fresh, the hash of a fresh token good for :life ms, that one replaces it; so that a client that never heard of it
+-- can come again, the old one is good for as long. A holder keeps their newest 10.
 WITH found AS (
     SELECT t.hash, m.*,
            t.expires_at > :now
@@ -77,13 +78,13 @@ WITH made AS (
 SELECT rooms.id, made.seat_index FROM rooms LEFT JOIN made ON true WHERE rooms.id = :room_id
 
 -- name: valid_connection_token
--- Whose token has hash :hash, and their part; `good` at :now (ms) says whether it has not expired. :life ms is how long such a token
--- lives. No row: there is none, or none any more.
+-- The holder of the token with hash :hash, and their part; `good` at :now (ms) says whether it has not expired. :life
+-- ms is how long such a token lives. No row: there is none, or none any more.
 SELECT m.*, c.expires_at > :now AS good
 FROM connection_tokens c JOIN admitted m ON m.room_id = c.room_id AND m.user_id = c.user_id
 WHERE c.hash = :hash AND m.seat_index = c.seat_index
   AND NOT EXISTS (SELECT 1 FROM sign_outs o WHERE o.user_id = c.user_id AND o.at >= c.expires_at - :life)
 
 -- name: use_connection_token
--- Whoever is told the row has used the token with hash :hash, and nobody else has.
+-- The one caller that is told the row has used the token with hash :hash, and nobody else has.
 DELETE FROM connection_tokens WHERE hash = :hash AND expires_at > :now RETURNING user_id
