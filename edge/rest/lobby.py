@@ -27,7 +27,7 @@ MINUTE_MS = 60_000
 
 
 class RoomSummary(CommonSettings, frozen=True, kw_only=True):
-    """What anybody may know of a room."""
+    """The part of a room that anybody may know."""
 
     id: str
     code: str
@@ -62,7 +62,7 @@ class NewRoom(msgspec.Struct, frozen=True):
 
 
 Queries = Callable[..., Awaitable[list[Row]]]
-"""What runs a named query, in a transaction."""
+"""A function that runs a named query, in a transaction."""
 
 
 class Lobby:
@@ -150,7 +150,7 @@ class Lobby:
             return summary
 
     async def summary(self, room_or_code: str) -> RoomSummary | None:
-        """What anybody may know of a room, by its id or its code."""
+        """The part of a room that anybody may know, by its id or its code."""
         row = await self._database.row("room_summary", room_id=room_or_code, code=room_or_code.upper())
         return _summary(row) if row is not None else None
 

@@ -3,7 +3,7 @@
 import { amount } from "./cards.js";
 import { h } from "./dom.js";
 
-/** What a move would cost and what there is to win, from the view. */
+/** The cost of a move and the chips to win, from the view. */
 export function stakes(view) {
   const { hand } = view.game;
   const me = view.seats[view.me.seat_index];

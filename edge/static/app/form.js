@@ -65,7 +65,7 @@ function input(field, common, value) {
   return h("input", { ...common, type: "text", maxlength: field.maxLength ?? 200, value: value ?? "" });
 }
 
-/** What was filled in, by the properties' names; what was left empty is left out. */
+/** The values that were filled in, by the properties' names; empty ones are left out. */
 export function filled(form, schema, { prefix = "" } = {}) {
   const values = {};
   for (const [name, described] of Object.entries(root(schema).properties ?? {})) {

@@ -72,7 +72,7 @@ function tree(value) {
   return h("span", null, value === null ? "–" : String(value));
 }
 
-/** What only this player sees. */
+/** The part of the view that only this player sees. */
 function mine(view) {
   const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...own } = view.me;
   return Object.keys(own).length ? h("div", { class: "private" }, h("h2", null, "Yours alone"), tree(own)) : null;

@@ -7,7 +7,7 @@ import { words } from "./story.js";
 
 const BOARD = 5;
 
-/** What of the running (or last) hand only its events tell: whose moves were automatic, who won what. */
+/** The part of the running (or last) hand that only its events tell: whose moves were automatic, who won what. */
 export function handTold(history) {
   const automatic = new Set();
   let won = null;
@@ -138,7 +138,7 @@ function badges(seat, told, won, over) {
   ];
 }
 
-/** What lies on the felt before the seats: bets, and the button. */
+/** The things on the felt before the seats: bets, and the button. */
 function marks(view, hand, count, mine) {
   const bets = Object.values(view.seats)
     .filter((seat) => seat.bet > 0)

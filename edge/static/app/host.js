@@ -4,7 +4,7 @@ import { amount } from "./cards.js";
 import { h } from "./dom.js";
 import { fields, filled } from "./form.js";
 
-/** What of the room itself can be changed, as the games' options are described. */
+/** The settings of the room itself that can be changed, described like the games' options. */
 const ROOM = {
   properties: {
     name: { type: "string", title: "Name", maxLength: 50 },

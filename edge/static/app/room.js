@@ -153,9 +153,9 @@ export class RoomPage {
     if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions.key(event);
   }
 
-  // What is drawn
+  // Drawing
 
-  /** What the banner should say of this room, if anything. */
+  /** The banner's text for this room, if it needs one. */
   get banner() {
     if (!this.room) return null;
     if (this.room.trouble === "stale")

@@ -14,7 +14,7 @@ export function place(index, count, mine, inward = 0) {
   return { "--x": `${50 + 50 * push(Math.cos(angle)) * reach}%`, "--y": `${50 + 50 * push(Math.sin(angle)) * reach}%` };
 }
 
-/** What is told of a player's state, for eyes and ears. */
+/** The badge that tells a player's state, for eyes and ears. */
 export function statusBadge(seat) {
   const text = STATUS[seat.status] ?? (seat.sitting_out ? STATUS.sitting_out : undefined);
   return text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text);

@@ -1,4 +1,4 @@
-/** What happened, in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
+/** Events in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
 
 import { amount, cardText } from "./cards.js";
 
@@ -21,7 +21,7 @@ const BLINDS = {
   dead_post: "a missed small blind",
 };
 
-/** Who sits and sat where, and who is called what: read from the past, and from the view for what it does not tell. */
+/** Seats, now and before, and names: read from the past, and from the view for what the past does not tell. */
 export class Names {
   #seats = new Map();
   #users = new Map();
@@ -161,7 +161,7 @@ export function rounds(history, view) {
   return told.filter((round, index) => index > 0 || round.lines.length);
 }
 
-/** What was said, oldest first. */
+/** The chat, oldest first. */
 export function talk(history) {
   return history.flatMap((update) =>
     (update.events ?? [])

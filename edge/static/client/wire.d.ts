@@ -1,4 +1,4 @@
-/** What goes over the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
+/** The messages on the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -34,7 +34,7 @@ export interface Update {
   patch?: { [name: string]: any };
 }
 
-/** What may be done now: a move, and for each of its arguments the range or the choices. */
+/** A move that is legal now: its name, and for each of its arguments the range or the choices. */
 export interface Legal {
   move: string;
   [argument: string]: string | { min: number; max: number } | { choices: Json[] };
@@ -48,7 +48,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: docs/reference/protocol.md section 4. What is null on the server is absent. */
+/** This user's view of a room: docs/reference/protocol.md section 4. A field that is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;
