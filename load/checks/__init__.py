@@ -1,1 +1,1 @@
-"""What must hold at a table while it plays, and what did not. Imports `client`."""
+"""The checks of a table while it plays, and their findings. Imports `client`."""

@@ -1,4 +1,5 @@
-"""What must hold, and what did not. Each breach names the room, the update, the bot, and what was expected."""
+"""The promises that must hold, and those that did not. Each breach names the room, the update, the bot, and what was
+expected."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ KEPT = 200
 """Breaches that are kept in full; all are counted."""
 
 APART = ("recent", "at", "stale", "seq", "epoch", "me.rejoin_token", "me.seat_token", "seats.*.status")
-"""What two views at the same number may differ in: the clock of their making, fresh tokens, and presence, which is
+"""Two views at the same number may differ in these: the clock of their making, fresh tokens, and presence, which is
 not numbered."""
 
 

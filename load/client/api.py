@@ -31,7 +31,7 @@ class RequestRefused(Exception):
 
 
 class ClientIdentity(msgspec.Struct):
-    """Who a client is. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
+    """A client's identity. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
 
     user_id: str
     display_name: str
@@ -51,7 +51,8 @@ class _ErrorBody(msgspec.Struct):
 
 
 class ApiClient:
-    """Calls as this or that identity. What is refused "for now" is asked again; everything else raises RequestRefused.
+    """Calls as this or that identity. A call that is refused "for now" is made again; everything else raises
+    RequestRefused.
 
     A command carries an `Idempotency-Key`, so it may be asked again whatever became of the first time.
     """

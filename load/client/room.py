@@ -59,7 +59,7 @@ class TooSlow(Exception):
 
 
 class RoomConnection(Protocol):
-    """What a room needs of its client. `connection` counts the connections so far."""
+    """The part of a client that a room needs. `connection` counts the connections so far."""
 
     connection: int
 
@@ -138,7 +138,7 @@ class JoinedRoom(Generic[P, E]):
             yield await stream.queue.get()
         raise TooSlow
 
-    # What the client brings
+    # Calls from the client
 
     def answer(self, answer: Answer, command_id: str) -> None:
         """An answer to one of our commands. One that was given before, to the same command sent again, is dropped."""

@@ -13,7 +13,7 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class View(Protocol[P_contra]):
-    """What a follower keeps current. The properties are what a bot that knows no rules needs."""
+    """A view that a follower keeps current. The properties are what a bot that knows no rules needs."""
 
     def replace(self, view: P_contra) -> None: ...
 

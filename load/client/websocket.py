@@ -51,7 +51,7 @@ def client_frame(opcode: int, payload: bytes, mask: bytes) -> bytes:
 class ClientSocket(asyncio.Protocol):
     """One connection. `receive` is called with each text message, `lost` once with the close code and reason.
 
-    Neither may raise. Pings are answered. What the server does not read is bounded by `MAX_UNSENT` bytes; beyond that
+    Neither may raise. Pings are answered. Bytes that the server does not read are bounded by `MAX_UNSENT`; beyond that
     the connection is dropped as lost.
     """
 

@@ -25,7 +25,7 @@ LIMITS = {
     "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
     "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
 }
-"""Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
+"""A user who asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 
 
 class DidNotStart(Exception):

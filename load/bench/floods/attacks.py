@@ -27,7 +27,7 @@ class Target(NamedTuple):
 
 
 class Sent:
-    """What a process of floods did so far."""
+    """The work of a process of floods so far."""
 
     def __init__(self) -> None:
         self.connections = 0
