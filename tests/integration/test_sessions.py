@@ -196,7 +196,7 @@ async def test_what_another_sites_page_may_do(
             assert await edge.knows(ann.cookie) == ann.user
 
 
-# What is away
+# Servers that are away
 
 
 async def test_an_emptied_redis_signs_nobody_out(database_url: str, redis_url: str) -> None:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 from kit.waiting import Pulse
 
 Fault = Literal["reply", "request", "hold"]
-"""What is lost of the exchange whose request carries the marker: its reply (the request is delivered), or the request
-itself; then the connection is cut. `hold` delivers nothing until `release`."""
+"""The part that is lost of the exchange whose request carries the marker: its reply (the request is delivered), or
+the request itself; then the connection is cut. `hold` delivers nothing until `release`."""
 
 
 class Proxy:
