@@ -5,8 +5,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('match ' || :table, 0))
 
 -- name: match_again
--- Where user :user_id was sent before: by the same request (:key), or, at :at, to a seat at a table of game :game with options :options
--- that is still kept for them.
+-- Where user :user_id was sent before: by the same request (:key), or, at :at, to a seat at a table of game :game
+-- with options :options that is still kept for them.
 SELECT m.room_id FROM matches m JOIN rooms r ON r.id = m.room_id
 WHERE m.user_id = :user_id
   AND (m.key = :key
@@ -18,7 +18,8 @@ WHERE m.user_id = :user_id
 ORDER BY m.key = :key DESC NULLS LAST LIMIT 1
 
 -- name: match_room
--- The fullest room of game :game with options :options that at :at has a seat for user :user_id which is promised to nobody else.
+-- The fullest room of game :game with options :options that at :at has a seat for user :user_id which is promised to
+-- nobody else.
 SELECT r.id AS room_id
 FROM rooms r
 CROSS JOIN LATERAL (
@@ -44,7 +45,8 @@ INSERT INTO matches (room_id, user_id, expires_at, key) VALUES (:room_id, :user_
 ON CONFLICT (room_id, user_id) DO UPDATE SET expires_at = excluded.expires_at, key = excluded.key
 
 -- name: keep_checkpoint
--- The state :state of room :room_id at seq :seq, kept at :at; one that is there already stays, unless :overwrite. Gives when it was kept.
+-- The state :state of room :room_id at seq :seq, kept at :at; one that is there already stays, unless :overwrite.
+-- Gives when it was kept.
 INSERT INTO checkpoints AS c (room_id, seq, state, at) VALUES (:room_id, :seq, :state, :at)
 ON CONFLICT (room_id, seq) DO UPDATE
 SET state = CASE WHEN :overwrite::boolean THEN excluded.state ELSE c.state END,

@@ -2,7 +2,8 @@
 -- `log_commands` (in queries.sql), which a room is replayed with, reads a secret.
 
 -- name: operator_rooms
--- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many there are.
+-- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many
+-- there are.
 SELECT r.id, r.code, r.name, r.game, r.status, g.seq, r.players + r.spectators AS members, r.actor, a.node, a.pid,
        g.epoch, g.updated_at, count(*) OVER () AS total
 FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a.name = r.actor

@@ -26,8 +26,8 @@ WITH beats AS (
 UPDATE rejoin_tokens t SET expires_at = :good_until FROM tokens WHERE t.hash = tokens.hash AND t.expires_at < :good_until
 
 -- name: unheard
--- Rooms with a player who counts as there and of whom no edge has said so since :since: at most :most, and from anywhere among
--- them, so that one that cannot be helped does not stand in the way of the others.
+-- Rooms with a player who counts as there and of whom no edge has said so since :since: at most :most, and from
+-- anywhere among them, so that one that cannot be helped does not stand in the way of the others.
 SELECT id FROM rooms
 WHERE status NOT IN ('closed', 'paused') AND id IN (
     SELECT room_id FROM room_seats WHERE away_since IS NULL AND coalesce(last_heartbeat_at, seated_at) < :since

@@ -5,8 +5,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('opens ' || :user_id, 0))
 
 -- name: opened_rooms
--- How many open rooms user :user_id hosts, up to :most_hosted; and, of the last :most_opened that they opened after :since (ms), when the first was.
--- It is null if there were not so many.
+-- How many open rooms user :user_id hosts, up to :most_hosted; and, of the last :most_opened that they opened after
+-- :since (ms), when the first was. It is null if there were not so many.
 SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = :user_id AND status <> 'closed' LIMIT :most_hosted) hosted) AS hosted,
        (SELECT created_at FROM rooms WHERE opened_by = :user_id AND created_at > :since
         ORDER BY created_at DESC OFFSET greatest(:most_opened - 1, 0) LIMIT 1) AS opened_at
@@ -61,9 +61,9 @@ FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a
 WHERE g.room_id = :room_id
 
 -- name: place
--- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest, so that spares
--- stay spare. No row: the race was lost, or there was no such actor. A loser of a race may leave its actor counted once
--- too often; recount_actors mends that. Locks go actor, state, room.
+-- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
+-- so that spares stay spare. No row: the race was lost, or there was no such actor. A loser of a race may leave its
+-- actor counted once too often; recount_actors mends that. Locks go actor, state, room.
 -- An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than
 -- the one before, and never given twice, not even by a database that has gone back and no longer knows which it gave.
 -- So a number of the log and its epoch name one update and all that was before it. It stays below 2^53.
@@ -93,8 +93,9 @@ SELECT EXISTS (SELECT 1 FROM room_actors
                  AND suspect_at IS NULL)
 
 -- name: raise_epochs
--- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under way for
--- these rooms at these epochs will be refused. Rooms left out of the answer belong to somebody else by now. As in `place`.
+-- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
+-- way for these rooms at these epochs will be refused. Rooms left out of the answer belong to somebody else by now.
+-- As in `place`.
 WITH raised AS (
     UPDATE game_states g
     SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
@@ -124,7 +125,8 @@ FROM rooms r JOIN game_states g ON g.room_id = r.id
 WHERE r.id = :room_id
 
 -- name: load_glimpse
--- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in it.
+-- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in
+-- it.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, g.epoch, g.seq, g.state,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
                    'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
@@ -139,8 +141,8 @@ WHERE r.id = :room_id
 SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY(:rooms::text[])
 
 -- name: behind
--- Which of these rooms are not at the seq or not at the epoch given for them, and where they are (nowhere, when there is no
--- such room any more). `held` is the epoch at which the update of the given seq was committed, if the log has it.
+-- Which of these rooms are not at the seq or not at the epoch given for them, and where they are (nowhere, when there
+-- is no such room any more). `held` is the epoch at which the update of the given seq was committed, if the log has it.
 SELECT known.room_id, g.seq, g.epoch, a.epoch AS held
 FROM unnest(:rooms::text[], :seqs::bigint[], :epochs::bigint[]) AS known (room_id, seq, epoch)
 LEFT JOIN game_states g ON g.room_id = known.room_id
@@ -148,8 +150,8 @@ LEFT JOIN actions a ON a.room_id = known.room_id AND a.seq = known.seq
 WHERE g.seq IS DISTINCT FROM known.seq OR g.epoch IS DISTINCT FROM known.epoch
 
 -- name: log_from
--- The updates of room :room_id from seq :seq itself on, oldest first, at most :most, each with how far the room is (`stands`). One row
--- with nothing but that, if there are none. No row: no such room.
+-- The updates of room :room_id from seq :seq itself on, oldest first, at most :most, each with how far the room is
+-- (`stands`). One row with nothing but that, if there are none. No row: no such room.
 SELECT g.seq AS stands, a.seq, a.epoch, a.at, a.events, a.patch, a.outside, a.private
 FROM game_states g
 LEFT JOIN LATERAL (
@@ -168,7 +170,8 @@ SELECT seq, epoch, at, events, patch, outside, private FROM actions
 WHERE room_id = :room_id AND seq > :after AND strpos(private, :user_id) > 0 AND strpos(private, 'side"') > 0 ORDER BY seq LIMIT 1
 
 -- name: log_last
--- The last :most updates of room :room_id up to seq :seq, oldest first, with what is needed to answer a repeated command.
+-- The last :most updates of room :room_id up to seq :seq, oldest first, with what is needed to answer a repeated
+-- command.
 SELECT * FROM (
     SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, command, answer FROM actions
     WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT :most
@@ -215,8 +218,8 @@ SELECT user_id, display_name FROM room_spectators WHERE room_id = :room_id ORDER
 
 -- name: commit
 -- The fence, the states and the log of everything decided since the last commit, across rooms. Rooms whose epoch or
--- previous seq is not what their owner believes are left out of the answer: their owner is fenced, and nothing of theirs
--- is written.
+-- previous seq is not what their owner believes are left out of the answer: their owner is fenced, and nothing of
+-- theirs is written.
 WITH input AS (
     SELECT * FROM unnest(:state_room_id::text[], :state_epoch::bigint[], :state_prev::bigint[], :state_seq::bigint[], :state_state::text[], :state_at::bigint[])
         AS i (room_id, epoch, prev, seq, state, at)
@@ -256,8 +259,8 @@ RETURNING room_id
 SELECT seq, state FROM checkpoints WHERE room_id = :room_id ORDER BY seq LIMIT 1
 
 -- name: live_actors
--- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and their rooms
--- need another one now.
+-- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and
+-- their rooms need another one now.
 SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors FROM room_actors
 WHERE alive_at > now() - interval '6 seconds' GROUP BY node
 

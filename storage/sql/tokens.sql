@@ -32,8 +32,9 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: valid_seat_token
--- The part of user :user_id, if they sit in seat :seat_index of room :room_id by grant :grant and have not signed out since the token was issued, at
--- :issued_at (ms). They are given a rejoin token with hash :fresh, issued at :now and good for :life ms.
+-- The part of user :user_id, if they sit in seat :seat_index of room :room_id by grant :grant and have not signed out
+-- since the token was issued, at :issued_at (ms). They are given a rejoin token with hash :fresh, issued at :now and
+-- good for :life ms.
 WITH found AS (
     SELECT m.* FROM admitted m
     WHERE m.room_id = :room_id AND m.user_id = :user_id AND m.seat_index = :seat_index AND m.seat_token = :grant AND :grant <> ''
@@ -49,7 +50,8 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_rejoin_token
--- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh, issued at :now, good for :life ms.
+-- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh,
+-- issued at :now, good for :life ms.
 WITH found AS (
     SELECT * FROM admitted WHERE room_id = :room_id AND user_id = :user_id
 ), made AS (
@@ -63,8 +65,8 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_connection_token
--- A connection token with hash :fresh, issued at :now and good for :life ms, for the seat of user :user_id in room :room_id: `seat_index` is
--- null when they have none. A holder keeps their newest 10. No row: no such room.
+-- A connection token with hash :fresh, issued at :now and good for :life ms, for the seat of user :user_id in room
+-- :room_id: `seat_index` is null when they have none. A holder keeps their newest 10. No row: no such room.
 WITH made AS (
     INSERT INTO connection_tokens (hash, room_id, user_id, seat_index, expires_at)
     SELECT :fresh::bytea, room_id, user_id, seat_index, :now::bigint + :life::bigint FROM admitted

@@ -10,8 +10,8 @@ const PROPERTIES = new Set(["value", "checked", "disabled", "open", "selected", 
 const DESCRIPTION = Symbol("description");
 
 /**
- * An element's description. Among `props`: `key` names it among its siblings, `on` has listeners by event, `vars` custom
- * CSS properties, `mounted` is called with the element when it is in the page; anything else is an attribute.
+ * An element's description. Among `props`: `key` names it among its siblings, `on` has listeners by event, `vars`
+ * custom CSS properties, `mounted` is called with the element when it is in the page; anything else is an attribute.
  * Children may be strings, numbers, descriptions, lists of these, or nothing.
  */
 export function h(tag, props, ...children) {

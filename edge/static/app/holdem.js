@@ -1,4 +1,4 @@
-/** The hold'em table: seats round a felt, cards, chips, pots, and what was won. Drawn from the view and its past alone. */
+/** The hold'em table: seats round a felt, cards, chips, pots, winnings. Drawn from the view and its past alone. */
 
 import { amount, card, cards, chips } from "./cards.js";
 import { h } from "./dom.js";

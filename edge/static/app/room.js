@@ -1,4 +1,7 @@
-/** A room's page: coming in, the table, what is said, what happened, who may do what. It follows the view and decides nothing. */
+/**
+ * A room's page: coming in, the table, what is said, what happened, who may do what. It follows the view and decides
+ * nothing.
+ */
 
 import { Refused } from "./tavola.js";
 import { Actions } from "./actions.js";
@@ -104,7 +107,7 @@ export class RoomPage {
     this.redraw();
   }
 
-  /** As far in as one may go without being asked: admitted where nobody is asked, watching, seated when that was wished. */
+  /** As far in as one may go unasked: admitted where nobody is asked, watching, seated when that was wished. */
   #comeIn({ me, room, seats }) {
     if (this.gone || room.status === "closed") return;
     if (me.role === "guest" && !me.request && !this.#asked && room.approval === "auto") this.askToJoin();

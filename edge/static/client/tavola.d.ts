@@ -259,7 +259,10 @@ export declare class Refused extends TavolaError {
     /** @param {Refusal} error */
     constructor({ code, message, details, retry_after_ms, id, room }: Refusal);
 }
-/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+/**
+ * No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent
+ * again.
+ */
 export declare class Unanswered extends TavolaError {
     id: string;
     /**
@@ -296,7 +299,8 @@ declare class Emitter<Events extends {
     on<Name extends keyof Events>(name: Name, listener: (...detail: Events[Name]) => void): () => void;
 }
 /**
- * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
+ * as is known.
  * @extends {Emitter<RoomEvents>}
  */
 export declare class Room extends Emitter<RoomEvents> {

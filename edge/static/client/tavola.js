@@ -134,7 +134,10 @@ export class Refused extends TavolaError {
   }
 }
 
-/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+/**
+ * No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent
+ * again.
+ */
 export class Unanswered extends TavolaError {
   /**
    * @param {string} id
@@ -265,7 +268,8 @@ class Keep {
 }
 
 /**
- * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
+ * as is known.
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
@@ -763,7 +767,8 @@ export class Tavola extends Emitter {
   }
 
   /**
-   * How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at once.
+   * How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at
+   * once.
    * @param {number} code
    * @param {number} [asked_ms]
    */
