@@ -6,7 +6,7 @@ const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitti
 /** Below one: places are pushed from the ellipse towards the corners, where there is room. */
 const SQUARENESS = 0.72;
 
-/** The place of seat `index` of `count`, in percent of the table; `mine` is at the bottom. `inward`: 0 rim, 1 middle. */
+/** Seat `index` of `count`: its place in percent of the table; `mine` is at the bottom. `inward`: 0 rim, 1 middle. */
 export function place(index, count, mine, inward = 0) {
   const angle = Math.PI / 2 + ((index - mine) * 2 * Math.PI) / count;
   const push = (value) => Math.sign(value) * Math.abs(value) ** SQUARENESS;
