@@ -51,7 +51,8 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only."""
+    """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only.
+    `kind` names it on the wire, in the log and in the game's table of events, such as `hole_cards_dealt`."""
 
     kind: str
     fields: dict[str, Json] = {}
@@ -116,7 +117,7 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def seats(self, options: O) -> int:
-        """How many seats the table has."""
+        """How many seats the table has: indexes 0 to one less."""
 
     @abstractmethod
     def clock(self, options: O) -> Clock:
@@ -210,7 +211,8 @@ class Game(ABC, Generic[S, O]):
         return False
 
     def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
-        """The player in `seat` adds `amount` chips. The room tells of it."""
+        """The player in `seat` adds `amount` chips, at least 1. When that may be is the game's to check. The room tells
+        of it."""
         return Refusal("illegal_move", "This game has no chips.")
 
     def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
@@ -218,7 +220,7 @@ class Game(ABC, Generic[S, O]):
         return Refusal("illegal_move", "This game has no chips.")
 
     def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refusal:
-        """The table goes on with other options, between rounds. No seat that is taken is beyond the new number."""
+        """The table goes on with options `after`, between rounds. No seat that is taken is beyond the new number."""
         return Outcome(state)
 
     # Views

@@ -16,6 +16,7 @@ LAST_WORDS_S = 1.0
 
 
 def now_ms() -> int:
+    """Milliseconds since the epoch, by this machine's clock."""
     return time.time_ns() // 1_000_000
 
 
@@ -35,6 +36,7 @@ class Service:
         self._tasks: list[asyncio.Task[Any]] = []
 
     def keep(self, work: Any) -> None:
+        """Run the coroutine `work` as a part; when it returns or raises, the process ends."""
         task = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(_or_die)
         self._tasks.append(task)

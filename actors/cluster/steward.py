@@ -61,6 +61,8 @@ class Actors(Protocol):
 
 
 class Steward:
+    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
+
     def __init__(
         self,
         settings: Settings,

@@ -23,7 +23,9 @@ WHOLE_TEXT = FIN | TEXT
 LOST = 1006
 """The close code of a connection that ended without a close frame."""
 MAX_MESSAGE = 16 << 20
+"""Bytes of a message; a longer one ends the connection (1009)."""
 MAX_UNSENT = 1 << 20
+"""Bytes written that the server has not taken; with more the connection is dropped."""
 
 
 class HandshakeRefused(ConnectionError):
