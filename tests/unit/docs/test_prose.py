@@ -9,6 +9,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -84,7 +85,8 @@ def prose(path: Path) -> Iterator[Prose]:
 def begun(piece: Prose) -> Iterator[str]:
     """Sentences of it that begin with "Who" or "What" and do not ask."""
     text = MARKS.sub("", piece.text) if piece.text.lstrip().startswith(("#", "/", "--")) else dedent(piece.text)
-    text = re.sub(r"^[ \t]+|(?<=\n)[ \t]+|^(?:[-*]|\d+\.) ", "", text)
+    text = re.sub(r"^(name: \w+)$", r"\1.", text, flags=re.MULTILINE)  # of a query: what follows is a sentence
+    text = re.sub(r"\A[ \t]*(?:(?:[-*]|\d+\.) )?|(?<=\n)[ \t]+", "", text)
     for match in BEGUN.finditer(text):
         if not match[1].endswith("?"):
             line = piece.line + text.count("\n", 0, match.start())
@@ -98,14 +100,15 @@ def long(piece: Prose) -> Iterator[str]:
             yield f"{number}: {line}"
 
 
-def files(*suffixes: str) -> list[Path]:
-    return [
+@cache
+def files(*suffixes: str) -> tuple[Path, ...]:
+    return tuple(
         path.relative_to(ROOT)
         for path in sorted(ROOT.rglob("*"))
         if path.suffix in suffixes
         and path.relative_to(ROOT).parts[0] not in ("build", "report")
         and not any(part in SKIPPED or part.startswith(".") for part in path.relative_to(ROOT).parts)
-    ]
+    )
 
 
 FOLDERS = sorted({path.parts[0] for path in files(*SUFFIXES) if len(path.parts) > 1})
@@ -134,10 +137,12 @@ def test_prose_ends_by_column_120(folder: str) -> None:
         ("a.py", "x = 1  # Who reads it\n"),
         ("a.py", "# One line. Whatever\n# comes next.\nx = 1\n"),
         ("a.sql", "-- name: one\n-- One. What it\n-- gives.\nSELECT 1\n"),
+        ("a.sql", "-- name: one\n-- Who they are.\nSELECT 1\n"),
         ("a.js", "/** Who they are. */\n"),
         ("a.js", "f(); // It does. What else it does, too.\n"),
         ("a.js", "/**\n * Its name\n *\n * Whose it is.\n */\n"),
         ("a.md", "- One\n- What is two\n"),
+        ("a.md", "1. One\n   - Two\n   - Who is\n     three\n"),
         ("a.md", "It is. **Whatever is not**, is not.\n"),
     ],
 )
@@ -159,3 +164,10 @@ def test_such_a_sentence_is_found(name: str, source: str, tmp_path: Path) -> Non
 def test_no_other_is(name: str, source: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(source)
     assert [found for piece in prose(tmp_path / name) for found in begun(piece)] == []
+
+
+def test_a_long_line_is_found(tmp_path: Path) -> None:
+    line, link = "word " * 25, f"[word]({'x' * WIDTH})"
+    for name, source in (("a.md", f"One\n{line}\n{link}\n"), ("a.sql", f"-- {line}\n"), ("a.js", f"/** {line} */\n")):
+        (tmp_path / name).write_text(source)
+        assert len([found for piece in prose(tmp_path / name) for found in long(piece)]) == 1
