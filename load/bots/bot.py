@@ -27,7 +27,7 @@ P = TypeVar("P")
 E = TypeVar("E")
 ROUND_ENDS = ("hand_complete", "game_complete")
 _RAW_END = b'_complete"'
-"""The end of all of them: one search in the text of events that are not decoded."""
+"""All of them end with this: one search in the text of events that are not decoded."""
 NOT_OUR_FAULT = (1002, 1009, 4400, 4401, 4403, 4408, 4409, 4429)
 """Closes that a client which keeps to the protocol must never see."""
 TRY_AGAIN_S = 0.5

@@ -219,7 +219,7 @@ class Prover:
 
 
 async def replay(room: str, environment: dict[str, str]) -> Replay:
-    """The operator's own command replays a room's log: its result."""
+    """The result of the operator's own command that replays a room's log."""
     process = await asyncio.create_subprocess_exec(
         *(*PYTHON, "-m", "tavola", "room", "verify", room, "--json"),
         stdin=asyncio.subprocess.DEVNULL,

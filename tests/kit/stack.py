@@ -32,7 +32,7 @@ NO_LIMITS = {
     "TAVOLA_ROOMS_PER_USER": "0",
     "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
 }
-"""All tests come from one address. A test of the limits gives them."""
+"""All tests come from one address. A test of the limits sets them."""
 
 
 class Stack:
