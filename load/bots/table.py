@@ -110,8 +110,7 @@ class BotTable:
                     tasks.create_task(self._fetch(bot))
 
     async def leave(self) -> None:
-        """Every bot leaves the room, so that nothing is left running on the server. A bot that is refused
-        stays."""
+        """Every bot leaves the room, so that nothing is left running on the server. A bot that is refused stays."""
         rooms = [bot.room for bot in self.bots if bot.room is not None and bot.client.forbidden is None]
         async with asyncio.timeout(LEAVE_S):
             await asyncio.gather(*(room.command("leave") for room in rooms), return_exceptions=True)

@@ -374,8 +374,8 @@ export declare class Tavola extends Emitter<ClientEvents> {
      */
     session: Session | null;
     /**
-     * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not
-     * come back).
+     * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come
+     * back).
      * @type {Connection}
      */
     connection: Connection;
