@@ -63,9 +63,11 @@ log = structlog.get_logger()
 
 JSON = "application/json"
 STEWARD_LOOK_S = 5.0
+"""How often, more or less, an edge sees to it that the steward runs."""
 READY_FOR_S = 1.0
-"""How old what is said of Postgres may be."""
+"""Seconds for which `/readyz` believes what Postgres answered last."""
 DRAIN_S = 5
+"""Seconds that requests under way have when the edge ends."""
 MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
 
@@ -93,7 +95,7 @@ class Edge:
 
     @asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
-        """The parts, connected and at work."""
+        """The parts, connected and at work until the block is left. Raises `StorageUnavailable` without Postgres."""
         settings = self._settings
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
         cluster = Cluster(settings, database)
@@ -160,10 +162,11 @@ class Edge:
                 connection.signed_out(at)
 
     async def healthz(self, request: Request) -> Response:
+        """Whether the process runs: 200, whatever is away."""
         return Response(b'{"status":"alive"}', media_type=JSON)
 
     async def readyz(self, request: Request) -> Response:
-        """Whether this edge can serve, and what is away. Without Redis it can."""
+        """Whether this edge can serve (200, else 503), and what is away. Without Redis it can."""
         away = []
         if self._services is None or self._database is None or self.draining:
             away.append("edge")
@@ -185,7 +188,7 @@ class Edge:
         return True
 
     async def metrics(self, request: Request) -> Response:
-        """For Prometheus."""
+        """The metrics as Prometheus reads them; 503 before the edge runs."""
         if self._services is None:
             return Response(status_code=503)
         return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
@@ -240,6 +243,7 @@ async def _keep_steward(settings: Settings) -> None:
 
 
 def application(edge: Edge) -> Starlette:
+    """The routes of `edge`; those of REST join them when it runs."""
     return Starlette(
         routes=[
             WebSocketRoute("/ws", edge.socket),

@@ -1,4 +1,4 @@
-"""What a game is: a set of pure functions over a small state.
+"""A game is a set of pure functions over a small state.
 
 A game knows seats, moves and chance. It knows no users, no sockets, no clock and no database: the room calls it,
 commits what it says, and redacts what it shows. Everything a game may depend on comes in as an argument, so the same
@@ -43,15 +43,16 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What a player asks for: a name and the move's own arguments, those that `Game.moves` names. Their values are as
-    they came from the client (unchecked)."""
+    """A move that a player asks for: a name and the move's own arguments, those that `Game.moves` names. Their values
+    are as they came from the client (unchecked)."""
 
     name: str
     arguments: Mapping[str, Json] = {}
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only."""
+    """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only.
+    `kind` names it on the wire, in the log and in the game's table of events, such as `hole_cards_dealt`."""
 
     kind: str
     fields: dict[str, Json] = {}
@@ -83,7 +84,7 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     state: S
     events: tuple[Event, ...] = ()
     new_turn: bool = False
-    """Whose turn it is was decided anew (even if it is the same seat again): the turn clock starts afresh."""
+    """The turn was given anew (even if it is the same seat's again): the turn clock starts afresh."""
     rounds: tuple[Round, ...] = ()
     """Rounds that started or ended here, in order."""
     vacated: tuple[SeatIndex, ...] = ()
@@ -109,13 +110,14 @@ class Game(ABC, Generic[S, O]):
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
     moves: ClassVar[Mapping[str, tuple[str, ...]]]
-    """Every move's name, and the names of its arguments. What a client sends besides reaches neither game nor log."""
+    """Every move's name, and the names of its arguments. Other members that a client sends reach neither game nor
+    log."""
 
     # The table
 
     @abstractmethod
     def seats(self, options: O) -> int:
-        """How many seats the table has."""
+        """How many seats the table has: indexes 0 to one less."""
 
     @abstractmethod
     def clock(self, options: O) -> Clock:
@@ -131,7 +133,8 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
-        """The player in `seat` leaves. Whoever cannot leave yet (a hand is running) is named in `vacated` later on."""
+        """The player in `seat` leaves. A player who cannot leave yet (a hand is running) is named in `vacated` later
+        on."""
 
     # Play
 
@@ -152,7 +155,7 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def legal(self, state: S, options: O, seat: SeatIndex) -> list[dict[str, Json]]:
-        """What `seat` may do now; empty when it may do nothing.
+        """The moves that `seat` may make now; empty when there are none.
 
         One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
         rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
@@ -165,8 +168,8 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def timeout_move(self, state: S, options: O, seat: SeatIndex) -> Move:
-        """What is played for `seat`, whose turn it is, when its time has run out. It is always legal, and the game goes
-        on by it; should it not be so, the round is called off (`void`).
+        """The move that is played for `seat`, whose turn it is, when its time has run out. It is always legal, and
+        the game goes on by it; should it not be so, the round is called off (`void`).
 
         The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
         """
@@ -208,7 +211,8 @@ class Game(ABC, Generic[S, O]):
         return False
 
     def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
-        """The player in `seat` adds `amount` chips. The room tells of it."""
+        """The player in `seat` adds `amount` chips, at least 1. When that may be is the game's to check. The room tells
+        of it."""
         return Refusal("illegal_move", "This game has no chips.")
 
     def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
@@ -216,25 +220,25 @@ class Game(ABC, Generic[S, O]):
         return Refusal("illegal_move", "This game has no chips.")
 
     def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refusal:
-        """The table goes on with other options, between rounds. No seat that is taken is beyond the new number."""
+        """The table goes on with options `after`, between rounds. No seat that is taken is beyond the new number."""
         return Outcome(state)
 
-    # What is shown
+    # Views
 
     @abstractmethod
     def public(self, state: S, options: O) -> dict[str, Json]:
-        """What everybody at the table sees of the game as a whole."""
+        """The view that everybody at the table has of the game as a whole."""
 
     @abstractmethod
     def public_seat(self, state: S, options: O, seat: SeatIndex) -> dict[str, Json]:
-        """What everybody at the table sees of one taken seat."""
+        """The view that everybody at the table has of one taken seat."""
 
     def private_seat(self, state: S, options: O, seat: SeatIndex) -> dict[str, Json]:
-        """What only the player in `seat` sees, beside what is legal."""
+        """The view that only the player in `seat` has, beside what is legal."""
         return {}
 
     def chips(self, state: S, seat: SeatIndex) -> int:
-        """What the player in `seat` has, as it stands between rounds: kept in `room_seats.chips`."""
+        """The chips of the player in `seat`, as they stand between rounds: kept in `room_seats.chips`."""
         return 0
 
     def auto_start(self, options: O) -> bool:

@@ -16,12 +16,13 @@ ToldTo = Literal["inside", "concerned", "inside or concerned"]
 """Those who learn of it: `inside` is players and spectators, `concerned` the host and the user whom it is about; of
 `inside or concerned`, the first when that user was admitted, the second when not."""
 ShownIn = Literal["history", "chat", "nowhere"]
-"""Where our own pages put it into words. What they show `nowhere` shows in the view."""
+"""Where our own pages put it into words. An event that they show `nowhere` shows in the view."""
 
 
 class EventSpec(msgspec.Struct, frozen=True):
-    """What is told with an event. A field whose name ends in `?` may be absent; `private` are fields that only the
-    player whom they are of gets, on top. docs/reference/protocol.md tells of it in the section of that number."""
+    """The fields that are told with an event. A field whose name ends in `?` may be absent; `private` are fields that
+    only the player whom they are of gets, on top. docs/reference/protocol.md tells of it in the section of that
+    number."""
 
     fields: tuple[str, ...]
     told: ToldTo = "inside"

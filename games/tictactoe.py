@@ -1,7 +1,7 @@
 """Tic-tac-toe: the smallest complete game. Two seats, no chance, no secrets; read it beside `games/base.py`.
 
-A whole game is one `Round`. Who begins alternates; the next game begins by itself while both seats are taken. Who
-leaves in the middle of a game forfeits it.
+A whole game is one `Round`. The players take turns to begin; the next game begins by itself while both seats are
+taken. A player who leaves in the middle of a game forfeits it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVENTS: EventTable = {
 
 
 class TicTacToeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a host may choose."""
+    """The options that a host may choose."""
 
     turn_seconds: Annotated[int, Meta(ge=2, le=3600, title="Turn", description="Seconds to think")] = 20
     rematch_seconds: Annotated[int, Meta(ge=0, le=600, title="Rematch", description="Seconds between games")] = 3
@@ -138,7 +138,7 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
         record = Round(state.number, True, {**result, "board": state.board})
         return Outcome(ended, (*events, Event(GAME_COMPLETE, result)), rounds=(record,), result=result)
 
-    # What is shown
+    # Views
 
     def public(self, state: TicTacToeState, options: TicTacToeOptions) -> dict[str, Json]:
         cells = [None if mark == "." else int(mark) for mark in state.board]

@@ -25,7 +25,7 @@ SHARED = 500
 
 
 def _options_from(context: typer.Context, file: Path | None) -> Path | None:
-    """What a file says stands where the command line says nothing."""
+    """The file's values stand where the command line says nothing."""
     if file is not None:
         try:
             options = {name.replace("-", "_"): value for name, value in tomllib.loads(file.read_text()).items()}

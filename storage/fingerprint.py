@@ -2,8 +2,8 @@
 
 A turn is one secret in use, and perhaps another that is accepted as well. While one secret takes the place of another
 there are three: the first process that accepts the new one begins the first, the first that uses it the second, and
-the first that accepts the old one no more the third. Whoever starts meanwhile and still waits for its roll-out is let
-in, and turns nothing back; a secret that was replaced never comes into use again.
+the first that accepts the old one no more the third. A process that starts meanwhile and still waits for its roll-out
+is let in, and turns nothing back; a secret that was replaced never comes into use again.
 
 Edges are started again by whoever rolls out. Nobody does so with actors and the steward, so these end by themselves
 when a turn has begun for which they have not the right secrets, and others are started by who has them.

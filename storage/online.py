@@ -1,4 +1,4 @@
-"""What edges write of themselves in Redis (`storage.redis.EdgeBoard`), read for people to look at."""
+"""The state that edges write of themselves in Redis (`storage.redis.EdgeBoard`), read for people to look at."""
 
 from __future__ import annotations
 

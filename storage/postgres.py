@@ -96,7 +96,7 @@ def _read_queries() -> dict[str, Query]:
 
 QUERIES = _read_queries()
 
-# What the server says when it has certainly not run the statement.
+# The errors by which the server says that it has certainly not run the statement.
 _NOT_RUN = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -107,7 +107,7 @@ _NOT_RUN = (
     asyncpg.PostgresSystemError,  # a disk that fails
     asyncpg.ReadOnlySQLTransactionError,
 )
-# What leaves us without knowing.
+# The errors that leave us without knowing.
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -122,7 +122,8 @@ _LOST = (
 
 
 class Database:
-    """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none."""
+    """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none,
+    and every query `Conflict` when Postgres will not have it. A query may take `within_s`, or `COMMAND_TIMEOUT_S`."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -130,6 +131,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
+        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return."""
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -158,7 +160,7 @@ class Database:
             self._pool.terminate()
 
     async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
-        """The rows of a named query; its parameters are given by name, or `TypeError` is raised."""
+        """The rows of a named query (`QUERIES`); its parameters are given by name, or `TypeError` is raised."""
         return await self.fetch(query, QUERIES[query].arguments(given), within_s)
 
     async def fetch(self, query: str, arguments: Sequence[Any], within_s: float | None = None) -> list[Row]:
@@ -172,7 +174,7 @@ class Database:
             await self.give_back(connection)
 
     async def row(self, query: str, /, *, within_s: float | None = None, **given: Any) -> Row | None:
-        """The only row of a named query, or None."""
+        """The first row of a named query that gives one at most, or None. Raises as `rows`."""
         found = await self.rows(query, within_s=within_s, **given)
         return found[0] if found else None
 
@@ -200,7 +202,7 @@ class Database:
         return lane
 
     async def take(self) -> Any:
-        """A connection, to be given back."""
+        """A connection, to be given back (`give_back`). Waits for one for `CONNECT_TIMEOUT_S`."""
         try:
             return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
         except (*_NOT_RUN, *_LOST) as error:
@@ -259,7 +261,7 @@ class PinnedConnection:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What the driver raises, as ours."""
+    """Turns the driver's errors into ours."""
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
@@ -282,12 +284,16 @@ def _say(error: BaseException) -> str:
 
 
 def _kind(error: BaseException) -> str:
-    """What became of a statement, for a log line. The error's own text may quote what was to be written: cards."""
+    """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
 
 
 async def migrate(url: str) -> list[str]:
-    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied."""
+    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
+
+    Each migration is a transaction. Raises `StorageUnavailable` when Postgres cannot be reached; a migration that it
+    refuses raises the driver's error, and those before it stay.
+    """
     folder = files("tavola.storage").joinpath("migrations")
     scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     try:

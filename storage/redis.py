@@ -49,7 +49,8 @@ def _publish_command(channel: str, message: bytes) -> bytes:
 
 class _RedisStream(asyncio.Protocol):
     """One connection: what is written goes out in the event loop's next turn, after all that this one has to say to
-    others (an edge that has heard of an update by its answer need not be told twice). What comes in goes to `take`."""
+    others (an edge that has heard of an update by its answer need not be told twice). Each message that comes in goes
+    to `take`."""
 
     def __init__(self, take: Callable[[Any], None]) -> None:
         self._take = take
@@ -206,7 +207,7 @@ class RedisPublisher(_Link):
 
 
 class Listener(Protocol):
-    """Who is told what a subscriber hears, as it was before it was sealed."""
+    """The receiver of what a subscriber hears, as it was before it was sealed."""
 
     def wanted(self, room: str, seq: int) -> bool:
         """Whether that update would be news. To open what is not is spared."""

@@ -1,4 +1,4 @@
-"""What rows are to those who make and read them: a leaf, without any driver."""
+"""Rows as their makers and readers know them: a leaf, without any driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes through Redis is sealed: who can read Redis learns no card, and who can write to it is not believed.
+"""All that passes through Redis is sealed: a reader of Redis learns no card, and a writer to it is not believed.
 
 A sealed message is a head, then AES-256-GCM's text and tag (16 bytes). The head is in the clear and authenticated, and
 with it the place that the message is for: a room, or the name of whatever else lies in Redis. So nothing can be moved
@@ -59,7 +59,7 @@ class Opener:
         """Salt → cipher, of sealers by which something was opened; whoever writes nonsense makes it no larger."""
 
     def open(self, place: str, sealed: bytes) -> bytes:
-        """What was sealed for that place. Raises NotOpened."""
+        """The text that was sealed for that place. Raises NotOpened."""
         if len(sealed) < HEAD.size + TAG_BYTES or sealed[0] != VERSION:
             raise NotOpened
         salt, head = sealed[1 : 1 + SALT_BYTES], sealed[: HEAD.size]

@@ -87,7 +87,7 @@ def migrate() -> None:
 
 @app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """What is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
+    """Shows what is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
     from tavola.doctor import run
 
     raise typer.Exit(run(as_json=json))

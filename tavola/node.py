@@ -83,7 +83,7 @@ def _hold_ssh_folder() -> None:
 
 def stop() -> None:
     """On return nothing runs any more that was started on this machine with our `TAVOLA_STACK` in its environment, Ray
-    or edge. What was started with another one, or none, is left alone."""
+    or edge. A process that was started with another one, or none, is left alone."""
     mark = os.environ.get(STACK_MARK)
     if not mark:
         raise NotMarked(f"{STACK_MARK}: is not set; give the value with which the node was started")

@@ -1,4 +1,4 @@
-"""What an operator asks of rooms: `tavola rooms` and `tavola room`. Reads the database; evicts over a line."""
+"""An operator's commands for rooms: `tavola rooms` and `tavola room`. Reads the database; evicts over a line."""
 
 from __future__ import annotations
 

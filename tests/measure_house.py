@@ -30,7 +30,7 @@ print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_m
 print(sum(m.split(".")[0] == "pokerkit" for m in sys.modules), sum("host" in m for m in sys.modules if "actors" in m))
 """
 SETTING, COMMAND, EVENT = "max_spectators", "transfer_host|TransferHost", "settings_changed|SettingsChanged"
-"""What is there at both commits, and stands for any other: the files that name it are those that adding one touches."""
+"""Each is there at both commits, and stands for any other: the files that name it are those that adding one touches."""
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -24,7 +24,8 @@ SOURCES = {
 
 CLIENTS = {"load.client", "load.checks", "load.measure", "load.evidence"}
 STARTERS = {"config", "stack"}
-"""What `load` needs of the server's code: what starts and ends programs, the servers from wheels among them."""
+"""The part of the server's code that `load` needs: what starts and ends programs, the servers from wheels among
+them."""
 MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "games": {"games.holdem"},
@@ -65,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 
 ROOM_MODULES = {"storage.rows"}
-"""What the pure room takes of storage."""
+"""The modules of storage that the pure room takes."""
 IMPURE = {
     "asyncio", "asyncpg", "datetime", "logging", "os", "random", "ray", "redis", "secrets", "socket", "starlette",
     "structlog", "subprocess", "threading", "time", "uuid", "uvicorn",
@@ -78,7 +79,7 @@ RAY = {
     "tavola.node",
     "load.bench.floor.ray_call",
 }
-"""Who imports Ray: what is built on it, what starts it, and what measures an empty call of it."""
+"""The modules that import Ray: what is built on it, what starts it, and what measures an empty call of it."""
 BY_NAME = {"import_module", "__import__"}
 MOST_FILES = 18
 
@@ -104,8 +105,8 @@ def named(full: str) -> str | None:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """What a module imports, wherever in it: ours by their names in `modules`, others by their full names. What is
-    asked for by name counts as well."""
+    """The modules that a module imports, wherever in it: ours by their names in `modules`, others by their full
+    names. An import by name counts as well."""
     return frozenset(_imports(modules()[module]))
 
 
@@ -152,7 +153,7 @@ def inside(*folders: str) -> list[str]:
 
 
 def loaded(program: str) -> set[str]:
-    """What a fresh interpreter has loaded after importing a module."""
+    """The modules that a fresh interpreter has loaded after importing one."""
     script = f"import sys, {program}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
     return set(done.stdout.split())

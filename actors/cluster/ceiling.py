@@ -11,7 +11,7 @@ from tavola.storage.postgres import Database
 SHARE = 0.5
 """Of a node's memory, what room actors may take; the rest is for edges, for Ray, and for what they take beyond that."""
 ACTOR_BYTES = 50_000_000
-"""What an actor is reckoned to take: 30 MB of its own where it is forked, 80 where it is not."""
+"""The memory that an actor is reckoned to take: 30 MB of its own where it is forked, 80 where it is not."""
 LEAST = 4
 """However small a node is, it carries so many."""
 SUSPECTS = 4

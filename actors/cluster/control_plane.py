@@ -55,7 +55,8 @@ def _signals_kept() -> Iterator[None]:
 
 
 def join(settings: Settings) -> None:
-    """Connect this process to the cluster. Blocking; call it from the main thread, before the event loop runs."""
+    """Connect this process to the cluster, once. Blocking; call it from the main thread, before the event loop runs.
+    Raises `ConnectionError` when there is no Ray at `ray_address`."""
     if ray.is_initialized():
         return
     with _signals_kept():
@@ -80,8 +81,9 @@ class Cluster:
         self._full_until = 0.0
 
     async def start_actor(self) -> None:
-        """Start a room actor; on return one more listens. Who finds enough of them starting waits for one of those.
-        Raises `Full` when every node has as many as it carries; then nothing was started."""
+        """Start a room actor; on return one more listens. A caller that finds enough of them starting waits for one
+        of those. Raises `Full` when every node has as many as it carries; then nothing was started. Raises
+        `ClusterUnavailable` when Ray fails or takes more than `START_TIMEOUT_S`; then one may have been."""
         if len(self._starting) < self._at_once:
             task = asyncio.create_task(self._start())
             self._starting.add(task)
@@ -118,7 +120,7 @@ class Cluster:
         ray.get(actor.start.remote(most), timeout=START_TIMEOUT_S)
 
     async def end_actor(self, name: str) -> None:
-        """End a room actor, if it still runs. Its rooms are safe."""
+        """End a room actor, if it still runs. Its rooms are safe. Raises `ClusterUnavailable`."""
         await in_thread(self._end_blocking, name)
 
     def _end_blocking(self, name: str) -> None:
@@ -135,6 +137,7 @@ def _nodes() -> list[Node]:
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """The result of a blocking call. Ray's errors, and its silence, are raised as `ClusterUnavailable`, or `Full`."""
     try:
         async with asyncio.timeout(START_TIMEOUT_S + 5):
             return await asyncio.to_thread(call, *arguments)

@@ -60,13 +60,15 @@ class Directory:
         return found if isinstance(found, Place) else await self.place(room, found, None)
 
     async def take_over(self, lost: Place) -> Place:
-        """Place the room away from an actor that does not answer, unless somebody has done so already."""
+        """Place the room away from an actor that does not answer, unless somebody has done so already. Raises as
+        `place`."""
         log.info("room.take_over", room=lost.room, epoch=lost.epoch, away_from=lost.actor)
         await self._database.rows("suspect_actor", name=lost.actor)
         return await self.place(lost.room, lost.epoch, lost.actor)
 
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
-        """Give the room, last seen at `epoch`, to an actor other than `avoid`."""
+        """Give the room, last seen at `epoch`, to an actor other than `avoid`. Returns where it is now, if another
+        caller was faster. Raises `NoSuchRoom`, `StorageUnavailable`; `ClusterUnavailable` after `PLACE_WITHIN_S`."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PLACE_WITHIN_S
         while loop.time() < give_up_at:

@@ -1,4 +1,4 @@
-"""What Ray knows of a room actor. Its inside is imported where it runs: edges name this class when they start one, and
+"""The room actor as Ray knows it. Its inside is imported where it runs: edges name this class when they start one, and
 must not load what only the actor runs."""
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class RoomProcess(Service):
 
     async def start(self, node: str, most: Mapping[str, int]) -> str:
         """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
-        detached, has no row, and nobody would ever come for it. `most`: how many there may be on each node."""
+        detached, has no row, and nobody would ever come for it. `most`: address of a node → how many may be there."""
         try:
             return await self._start(node, most)
         except Exception:

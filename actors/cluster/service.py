@@ -1,4 +1,4 @@
-"""What actors of any kind are made of: parts that run, the first of which to end takes the process with it."""
+"""The frame of actors of any kind: parts that run, the first of which to end takes the process with it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ LAST_WORDS_S = 1.0
 
 
 def now_ms() -> int:
+    """Milliseconds since the epoch, by this machine's clock."""
     return time.time_ns() // 1_000_000
 
 
@@ -29,12 +30,13 @@ def _or_die(task: asyncio.Task[Any]) -> None:
 
 
 class Service:
-    """What an actor keeps running; the first part to end takes the process with it."""
+    """The parts that an actor keeps running; the first part to end takes the process with it."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
 
     def keep(self, work: Any) -> None:
+        """Run the coroutine `work` as a part; when it returns or raises, the process ends."""
         task = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(_or_die)
         self._tasks.append(task)

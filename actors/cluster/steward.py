@@ -45,7 +45,7 @@ EXPIRED_FOR_MS = {
     "clear_sign_outs": 8 * DAY_MS,  # another issuer's tokens may be a week old
     "clear_matches": 0,
 }
-"""What is cleared away, by query, and how long after its time."""
+"""The queries that clear away, and how long after a row's time each does."""
 ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
 FULL_S = 2.0
@@ -61,6 +61,8 @@ class Actors(Protocol):
 
 
 class Steward:
+    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
+
     def __init__(
         self,
         settings: Settings,

@@ -69,7 +69,7 @@ class StewardActor(Service):
 
 
 async def ensure_steward(settings: Settings) -> None:
-    """On return the steward runs, in the cluster that this process has joined."""
+    """On return the steward runs, in the cluster that this process has joined. Raises `ClusterUnavailable`."""
     await in_thread(_ensure_blocking, settings)
 
 

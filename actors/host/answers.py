@@ -1,4 +1,4 @@
-"""What the last commands of a room were given, for whoever sends one again: the memory of `actors.host.loaded_room`.
+"""The answers to the last commands of a room, for senders who send one again: the memory of `actors.host.loaded_room`.
 
 There are sixty-four of these in a room and thousands of rooms in an actor. So who sent a command under which id is one
 string, and of a command that was given nothing but its number only the number and the mark of the command are kept, as
@@ -15,7 +15,7 @@ from tavola.actors.wire.messages import Committed, Refusal
 from tavola.actors.wire.refusals import ID_REUSED
 
 Key = tuple[UserId, CommandId]
-"""What makes a command one: who sent it, under which id."""
+"""The identity of a command: who sent it, under which id."""
 
 REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
@@ -28,14 +28,14 @@ text_of = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What a command that was committed at `seq` was given. `mark` tells it from another one of the same id."""
+    """The answer to a command that was committed at `seq`. `mark` tells it from another one of the same id."""
 
     seq: Seq
     give: Given
     mark: int
 
     def again(self, command: AnyCommand) -> Committed | Refusal:
-        """What is answered to `command`, which came under the same id."""
+        """The answer to `command`, which came under the same id."""
         return Committed(self.seq, record_of(self.give)) if marked(command) == self.mark else ID_REUSED
 
 

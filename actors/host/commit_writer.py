@@ -28,7 +28,7 @@ _json = msgspec.json.Encoder().encode
 
 
 class WriteOutcome(msgspec.Struct):
-    """What became of a batch, by room. Of the rooms in none of these, nothing was written and they are still ours."""
+    """The outcome of a batch, by room. Of the rooms in none of these, nothing was written and they are still ours."""
 
     written: set[LoadedRoom] = msgspec.field(default_factory=set)
     fenced: set[LoadedRoom] = msgspec.field(default_factory=set)
@@ -95,7 +95,7 @@ def rehearse(before: Room, decision: Decision, signer: GrantSigner) -> None:
 def _rows(
     loaded: LoadedRoom, mine: list[Accepted], signer: GrantSigner
 ) -> tuple[StateRow, list[LogRow], Records, int | None]:
-    """What `mine`, decided for one room, write, and the room's stored alarm afterwards."""
+    """The records that `mine`, decided for one room, write, and the room's stored alarm afterwards."""
     last = mine[-1]
     state = _json(last.decision.room.table).decode()
     decisions = [(entry.update.seq, entry.decision) for entry in mine]
@@ -142,7 +142,7 @@ async def _resolve(database: Database, by_room: dict[LoadedRoom, list[Accepted]]
 
 
 async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[tuple[str, Key], Answered]:
-    """What was answered to those of these commands that are in the log already, by room and key."""
+    """The answers to those of these commands that are in the log already, by room and key."""
     clients = [pending for pending in asked if pending.sender.user]
     if not clients:
         return {}

@@ -2,7 +2,7 @@
 
 Commands come in through `handle`. Each is decided at once, on top of what is decided already, and gathered. One task
 commits what has gathered, as one statement, while the next gathers: batches form by themselves and nothing waits for a
-timer. What is decided becomes visible in one order, written in `_settle`: commit, swap memory, publish, answer.
+timer. A decision becomes visible in one order, written in `_settle`: commit, swap memory, publish, answer.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class UpdatePublisher(Protocol):
 
 
 class HostDeps(NamedTuple):
-    """What a host works with beside storage and Redis."""
+    """The parts that a host works with beside storage and Redis."""
 
     now: Callable[[], int]
     """Milliseconds since the epoch."""
@@ -107,7 +107,7 @@ class Host:
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._in_hand: list[Decided] = []
-        """What the commit that is under way will settle."""
+        """The decisions that the commit under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
 
@@ -132,7 +132,7 @@ class Host:
                     await self._commit(self._in_hand)
                 self._in_hand, self._committing_since = [], NEVER
 
-    # What comes in
+    # The way in
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Take a request; `reply` is called once with its answer, now or later."""
@@ -201,7 +201,7 @@ class Host:
         return True
 
     def _decide(self, pending: Pending) -> Decided | Nothing | None:
-        """What came of it: None if the game has made a mistake."""
+        """The outcome: None if the game has made a mistake."""
         loaded = pending.loaded
         if loaded.recover:
             self._recover(loaded)
@@ -222,7 +222,7 @@ class Host:
         return decided
 
     def _judged(self, pending: Pending) -> Decided | Nothing:
-        """What the command does on top of what is decided already. Raises whatever the game does."""
+        """The effect of the command on top of what is decided already. Raises whatever the game does."""
         loaded, entropy = pending.loaded, self._entropy.draw()
         verdict = judged(loaded.tip, pending.sender, pending.command, pending.code, self._now(), entropy)
         match verdict:
@@ -257,7 +257,7 @@ class Host:
         """Decide a command of our own. It is answered only if something came of it; one whose commit fails is gone."""
         return self._decide(Pending(loaded, SYSTEM, command, [*replies], self._loop.time() + HELD_S))
 
-    # What goes out
+    # The way out
 
     async def _commit(self, batch: list[Decided]) -> None:
         """Make `batch` durable and visible; what cannot be is decided again, sent on, or refused."""

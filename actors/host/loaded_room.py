@@ -65,7 +65,7 @@ class WithoutEffect(msgspec.Struct):
 
 
 Decided = Accepted | WithoutEffect
-"""What became of a `Pending`. Should the commit fail, that is decided again."""
+"""The outcome of a `Pending`. Should the commit fail, that is decided again."""
 
 
 class LoadedRoom:
@@ -142,6 +142,6 @@ class LoadedRoom:
 
 
 def answered_of(room: Room, row: Row) -> Answered:
-    """What a command in a row of the log was given. Its mark is that of the command as it would be logged today."""
+    """The answer to a command in a row of the log. Its mark is that of the command as it would be logged today."""
     command = trimmed(room, codec.command_of(row["command"]))
     return Answered(Seq(row["seq"]), _given_of(row["answer"]).read(), marked(command))

@@ -1,9 +1,10 @@
-"""Who is there, in all the rooms of a host, and what follows from it. Edges say it; nothing here waits or is stored.
+"""The presence of users in all the rooms of a host, and what follows from it. Edges say it; nothing here waits or is
+stored.
 
 Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected`
-when somebody has one again. What is wanted is compared with what the room says, again and again, so nothing is lost
-when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has not been announced
-since their room was loaded, is given some time to appear elsewhere.
+when somebody has one again. The presence that is wanted is compared with what the room says, again and again, so
+nothing is lost when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has
+not been announced since their room was loaded, is given some time to appear elsewhere.
 """
 
 from __future__ import annotations
@@ -58,10 +59,11 @@ class PresenceTracker:
         self._round: list[LoadedRoom] = []
         self._share = 0
 
-    # What is heard
+    # News of users
 
     def loaded(self, loaded: LoadedRoom) -> None:
-        """The room was loaded: nobody has said yet who is there. Who was away is so until they are said to be back.
+        """The room was loaded: nobody has said yet who is there. A user who was away is so until they are said to be
+        back.
 
         Said again, it changes nothing."""
         if loaded.presence.begun:
@@ -96,7 +98,7 @@ class PresenceTracker:
                 self._remind(loaded, user, until)
 
     def doubt(self, loaded: LoadedRoom) -> None:
-        """What was decided for the room came to nothing, or somebody wonders: look at it again."""
+        """A decision for the room came to nothing, or somebody wonders: look at it again."""
         self._doubtful.add(loaded)
 
     def woken(self, loaded: LoadedRoom) -> None:
@@ -110,7 +112,7 @@ class PresenceTracker:
         users = {*loaded.room.seated, *_watching(loaded), loaded.room.info.host}
         return any(map(loaded.presence.here, users))
 
-    # What is done now and then
+    # Work that is done now and then
 
     def tick(self) -> None:
         """Look at those whose time is over, at the rooms in doubt, and at some of the others."""
@@ -145,7 +147,7 @@ class PresenceTracker:
                 self._judge(loaded, user)
         loaded.presence.forget(watching.union(expected))
 
-    # What follows
+    # Consequences
 
     def _judge(self, loaded: LoadedRoom, user: UserId) -> None:
         """See that the room says of `user` what is so."""
@@ -193,7 +195,7 @@ class PresenceTracker:
 
 
 def _expected(room: Room) -> set[UserId]:
-    """Whose being here or not is the room's concern: who sits, and a host whose part somebody could take."""
+    """The users whose presence is the room's concern: players, and a host whose part somebody could take."""
     users, host = set(room.seated), room.info.host
     if host and (attendance.noted(room, host) or attendance.unnoted(room, host)):
         users.add(host)
@@ -201,7 +203,7 @@ def _expected(room: Room) -> set[UserId]:
 
 
 def _status(loaded: LoadedRoom, index: SeatIndex) -> Status:
-    """What is stored of who sits there."""
+    """The stored record of who sits there."""
     away = loaded.room.table.seats[index].away
     if away is None:
         return "active"

@@ -1,4 +1,4 @@
-"""What has no effect, where memory does not reach back to a room's first command.
+"""Commands without effect, where memory does not reach back to a room's first command.
 
 Sent again after long, a command that was accepted may well be refused now (who sits may not sit down again), or change
 nothing. So before such an answer is given, the log is asked: one query for however many.

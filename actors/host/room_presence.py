@@ -26,7 +26,8 @@ class RoomPresence:
     def __init__(self) -> None:
         self._places: dict[UserId, dict[str, int]] = {}
         self.told: dict[UserId, Status] = {}
-        """What was said last of each, in a `presence` frame. Of whom nothing was said, they count as active."""
+        """The state that was told last of each user, in a `presence` frame. Of whom nothing was said, they count as
+        active."""
         self.begun = False
         """Those who belong here are known."""
 
@@ -47,13 +48,13 @@ class RoomPresence:
         self._places.setdefault(user, {}).pop(edge, None)
 
     def stays(self, user: UserId, place: str, until: int) -> None:
-        """They count as there until then. Who has a socket needs no request."""
+        """They count as there until then. A user with a socket needs no request."""
         places = self._places.setdefault(user, {})
         if place != BY_REQUEST or UNTIL_GONE not in places.values():
             places[place] = max(until, places.get(place, 0))
 
     def lose(self, edge: str, until: int) -> list[UserId]:
-        """The edge is gone; whoever had a socket there counts as there until then. Who they are."""
+        """The edge is gone; whoever had a socket there counts as there until then. Returns those users."""
         lost = [user for user, places in self._places.items() if places.get(edge) == UNTIL_GONE]
         for user in lost:
             self._places[user][edge] = until

@@ -54,7 +54,7 @@ class Rooms:
         return loaded
 
     def drop(self, loaded: LoadedRoom) -> None:
-        """Forget a room. What is under way for it will be fenced or answered by the commit that it is in.
+        """Forget a room. A command that is under way for it will be fenced or answered by the commit that it is in.
 
         Should it be loaded here again at an epoch at which it may have been here, that epoch is raised first. So a
         commit that is still on its way is refused, edges learn that the room was loaded afresh and knows of nobody's
@@ -101,7 +101,7 @@ class Rooms:
                 if loop.time() > give_up_at:
                     return STORAGE_AWAY
                 await asyncio.sleep(RETRY_S)
-            except Exception:  # Whoever waits for this room is answered all the same.
+            except Exception:  # Everybody who waits for this room is answered all the same.
                 log.exception("room.load_failed", room=room)
                 return BROKEN
 

@@ -39,7 +39,7 @@ def opened(room: RoomId, seq: int, text: str) -> Room:
 
 
 def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
-    """What everybody at the table saw of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
+    """The view that everybody at the table had of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
     found = opened(room, seq, text)
     return _possible(room, seq, lambda: inside(found))
 
@@ -56,12 +56,13 @@ def forward(room: Room, after: int, rows: Sequence[Row]) -> Room:
 
 
 def seen(room: Room, seq: int, user: UserId | None) -> dict[str, Any]:
-    """What `user` was shown of the room as it was at `seq`; without one, what any spectator was. Raises `Corrupted`."""
+    """The view that `user` was shown of the room as it was at `seq`; without a user, any spectator's. Raises
+    `Corrupted`."""
     return _possible(room.info.id, seq, lambda: watching(room) if user is None else whole(room, user))
 
 
 def _possible(room: RoomId, seq: int, work: Callable[[], T]) -> T:
-    """What is stored may be well formed and yet be nothing that the rules can go on from."""
+    """A stored room may be well formed and yet be nothing that the rules can go on from."""
     try:
         return work()
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:

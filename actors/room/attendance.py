@@ -1,7 +1,7 @@
 """Players who have no socket any more, and who have one again: away, disconnected, out of the seat, back. Pure.
 
-Who goes is away at once: their turns are short and their timebank is spared. After the first grace they count as
-disconnected and sit out, after the second their seat is freed, between hands. Whoever comes back in time finds
+A user who goes is away at once: their turns are short and their timebank is spared. After the first grace they count as
+disconnected and sit out, after the second their seat is freed, between hands. A player who comes back in time finds
 everything as it was. A host, seated or not, who is away for the whole grace passes their part on to somebody who is
 here.
 """
@@ -98,7 +98,7 @@ def _present_heir(room: Room) -> UserId | None:
 
 
 def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
-    """What is due for the first player whose grace is over."""
+    """The decision that is due for the first player whose grace is over."""
     found = _first_overdue(room, now)
     if found is None:
         return Nothing()

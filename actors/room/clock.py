@@ -12,7 +12,7 @@ from tavola.games.base import Clock
 from tavola.games.registry import GAMES
 
 MERCY_MS = 10_000
-"""What anybody whose turn it is, or whose seat is kept for them, has at the least, after we were away."""
+"""The least time, after we were away, for a player whose turn it is or whose seat is kept for them."""
 
 
 class Grace(msgspec.Struct, frozen=True):

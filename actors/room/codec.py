@@ -14,7 +14,7 @@ from tavola.storage.rows import Row
 
 
 class Corrupted(Exception):
-    """What is stored of a room cannot be read. Nothing was changed. `found` says what was wrong, without contents."""
+    """The stored form of a room cannot be read. Nothing was changed. `found` says what was wrong, without contents."""
 
     def __init__(self, room: str, seq: int, found: str) -> None:
         super().__init__(f"room {room} at {seq}: {found}")

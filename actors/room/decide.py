@@ -57,7 +57,7 @@ def open_room(info: Info, host_name: str, now: int) -> Room:
 
 
 def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """What `command` does at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
+    """The effect of `command` at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return ROOM_CLOSED
@@ -121,7 +121,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
 
 
 def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """Whatever is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
+    """The next thing that is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
     if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
         return attendance.pass_on(room, now)
     if room.table.paused_at is not None:
@@ -131,7 +131,7 @@ def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothin
 
 
 def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """What of the game is due by now, and is not to be had of the game."""
+    """The part of the game that is due by now, and is not to be had of the game."""
     if room.table.paused_at is not None:
         return Nothing()
     verdict = play.void(room, now, entropy)

@@ -1,7 +1,7 @@
-"""What a member is given to come back with. Pure.
+"""Grants: a member is given a token to come back with. Pure.
 
 A decision *grants*; the grant's id is logged, shown and answered like anything else, and is worth nothing by itself.
-Whoever knows the deployment's secret (edges, actors) makes the token of it: the same grant always makes the same
+A process that knows the deployment's secret (edges, actors) makes the token of it: the same grant always makes the same
 token, so that a command sent again is answered alike although only the token's SHA-256 is stored.
 """
 
@@ -22,7 +22,7 @@ def grant(user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) ->
 
 
 def digest(token: str) -> bytes:
-    """What is stored of a token."""
+    """The stored form of a token."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -38,7 +38,7 @@ class GrantSigner:
         return _token(self._keys[0], room, user, grant)
 
     def digests(self, room: RoomId, user: UserId, grant: str) -> list[bytes]:
-        """What is stored of a grant. While one secret takes the place of another, whoever tells the token may use
+        """The stored forms of a grant. While one secret takes the place of another, whoever tells the token may use
         either: so the tokens of both are good."""
         return [digest(_token(key, room, user, grant)) for key in self._keys]
 

@@ -71,7 +71,8 @@ def resume(room: Room, now: int) -> Decision | Refusal:
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
-    """Somebody is put out of the room. Who holds cards folds at their turn; their seat is free when the hand ends."""
+    """Somebody is put out of the room. A player with cards folds at their turn; their seat is free when the hand
+    ends."""
     user = UserId(command.user_id)
     if user == room.info.host:
         return Refusal("forbidden", "The host cannot be put out; pass the part on first.")

@@ -1,4 +1,4 @@
-"""What becomes of a client's command before and after it is decided. Pure.
+"""A client's command before and after it is decided. Pure.
 
 None of this is asked again when the log is replayed: what was accepted once is decided as it was then.
 """
@@ -20,7 +20,7 @@ from tavola.actors.wire.refusals import BAD_NAME, BAD_ROOM_NAME, CODE_IS_SHORT, 
 from tavola.games.base import Entropy, Refusal
 
 Verdict = Decision | Unchanged | Refusal | Nothing
-"""What a command comes to."""
+"""The outcome of a command."""
 
 
 def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
@@ -34,7 +34,7 @@ def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
 
 
 def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int, entropy: Entropy) -> Verdict:
-    """What a command that comes in now does; `code` is the room's, if its sender named it."""
+    """The effect of a command that comes in now; `code` is the room's, if its sender named it."""
     if not sender.user:
         return decide(room, sender, command, now, entropy)
     if hidden(room, sender.user, code):
@@ -48,7 +48,7 @@ def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int,
 
 
 def _refused(room: Room, command: AnyCommand) -> Refusal | None:
-    """What cannot be asked of any room, or not of this one."""
+    """The refusal of a command that cannot be asked of any room, or not of this one."""
     match command:
         case RequestJoin() | TakeSeat() | Spectate():
             return None if command.display_name is None or visible(command.display_name) else BAD_NAME

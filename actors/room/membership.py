@@ -1,4 +1,4 @@
-"""Who has a part in the room: asking, admitting, seats, watching, leaving, the host. Pure."""
+"""Membership, a user's part in the room: asking, admitting, seats, watching, leaving, the host. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PENDING_LIMIT = 50
 MEMBERS_LIMIT = 1_000
 """People that a room knows, beside its spectators: whoever asked, whatever became of it."""
 ASK_AGAIN_MS = 60_000
-"""Who was rejected, or put out of the room, may ask again after this long."""
+"""A user who was rejected, or put out of the room, may ask again after this long."""
 
 
 def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refusal:

@@ -1,4 +1,4 @@
-"""What is needed to open a room and to list the games, without a room being there yet. Pure."""
+"""Opening a room and listing the games, without a room being there yet. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tavola.games.registry import GAMES
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_SIZE = 10
-"""Letters in a room's code: fifty bits. Who knows a private room's code may come in; nobody guesses one."""
+"""Letters in a room's code: fifty bits. A user who knows a private room's code may come in; nobody guesses one."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class Request(CommonSettings, frozen=True):
-    """What a client says of the room that they want."""
+    """The room that a client wants, as they say it."""
 
     game: str
     name: str | None = None

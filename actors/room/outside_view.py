@@ -57,8 +57,8 @@ def _told(recent: Iterable[Update], user: UserId, saw: Audience, as_spectator: b
 
 
 def from_outside(row: Row, last: Iterable[Row], look: GetView) -> ViewAt | Refusal | None:
-    """What its viewer sees of the room in a row of `load_glimpse`, with the rows of `log_last`. None for who has a part
-    in it: only its actor answers them. Raises `Corrupted`."""
+    """The view that its viewer has of the room in a row of `load_glimpse`, with the rows of `log_last`. None for a
+    user with a part in it: only its actor answers them. Raises `Corrupted`."""
     room = room_of(row)
     try:
         if has_part(room, look.sender.user):

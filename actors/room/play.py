@@ -52,7 +52,8 @@ def start(room: Room, now: int, entropy: Entropy) -> Decision | Refusal:
 
 
 def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """Whatever of the game is due: a turn that ran out is played by the game's rule, a wait that is over is ended."""
+    """The part of the game that is due: a turn that ran out is played by the game's rule, a wait that is over is
+    ended."""
     game, info, table = game_of(room), room.info, room.table
     turn = clock.running(room)
     if turn is not None and now >= clock.fires_at(turn):
@@ -69,7 +70,7 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing
 
 
 def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refusal) -> Outcome[Any] | Refusal:
-    """What leaves the game as it was would be due again at once, and for ever."""
+    """An outcome that leaves the game as it was would be due again at once, and for ever."""
     if isinstance(outcome, Outcome) and outcome.state == table.game:
         return Refusal("illegal_move", "The game does not go on.")
     return outcome
@@ -77,7 +78,7 @@ def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refusal) -> Outcome[Any]
 
 def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
-    had when it began. Whoever has no part in their seat any more is out of it."""
+    had when it began. A user without a part in their seat any more is out of it."""
     game, info, table = game_of(room), room.info, room.table
     turn = clock.running(room)
     if turn is None or now < clock.fires_at(turn):
@@ -199,8 +200,8 @@ def _begun(room: Room) -> Room:
 def _unseated(
     members: dict[UserId, Member], seat: Seat, now: int, most: int
 ) -> tuple[dict[UserId, Member], tuple[RoomEvent, ...]]:
-    """Who gave up a seat watches on, unless they have left the room meanwhile (asking to come back admits nobody), was
-    put out of it, lost the seat for being away, or as many as may (`most`) are watching.
+    """A user who gave up a seat watches on, unless they have left the room meanwhile (asking to come back admits
+    nobody), was put out of it, lost the seat for being away, or as many as may (`most`) are watching.
     """
     member = members.get(seat.user)
     if member is None or member.standing != "approved":
@@ -215,7 +216,7 @@ def _unseated(
 
 
 def status_at(turn: Turn | None, advance_at: int | None, paused_at: int | None) -> Status:
-    """What the room is doing."""
+    """The state that the room is in."""
     if paused_at is not None:
         return "paused"
     return "playing" if turn is not None or advance_at is not None else "open"

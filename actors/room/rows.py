@@ -1,4 +1,4 @@
-"""What a run of decisions writes beside state and log: the rows of rooms, members, seats, games, hands. Pure."""
+"""The rows that a run of decisions writes beside state and log: those of rooms, members, seats, games, hands. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tavola.storage.rows import Records
 Rows = dict[Any, dict[str, Any]]
 
 NOTHING = Records()
-"""What most moves write: no rows at all."""
+"""The rows of most moves: none at all."""
 
 
 def records(
@@ -122,7 +122,7 @@ def _seat_rows(room: Room) -> Rows:
 
 
 def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: GrantSigner, out: Records) -> None:
-    """Who is admitted no more loses their tokens; what was granted is stored as its hash."""
+    """A user who is admitted no more loses their tokens; a grant is stored as its hash."""
     after = decisions[-1][1].room
     room_id = after.info.id
     if before.members is not after.members:

@@ -1,4 +1,5 @@
-"""What a host may change of a room that is there: its name, who may come in, the game's own options. Pure."""
+"""The settings that a host may change of a room that is there: its name, who may come in, the game's own options.
+Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from tavola.games.base import Entropy, Refusal
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is left out stays as it is. `options` holds some of the game's own."""
+    """A setting that is left out stays as it is. `options` holds some of the game's own."""
 
     name: Name | None = None
     options: dict[str, Any] | None = None

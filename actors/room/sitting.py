@@ -1,4 +1,4 @@
-"""What a seated player does beside their moves: sitting out and in, bringing more chips. Pure."""
+"""The commands of a seated player beside their moves: sitting out and in, bringing more chips. Pure."""
 
 from __future__ import annotations
 

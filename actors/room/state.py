@@ -32,7 +32,8 @@ SCHEMA = 1
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What its host may set of any room: asked for at its opening, changed by `update_settings`, shown in its summary.
+    """The settings of any room that its host may choose: asked for at its opening, changed by `update_settings`,
+    shown in its summary.
 
     A new one is a field here, with its default for the rooms that are there; where it takes effect, whoever decides
     there reads it from `room.info`."""
@@ -46,7 +47,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in CommonSettings.__struct_fields__}
 
     def wrong(self) -> str | None:
-        """What is wrong with them, if anything is."""
+        """The fault in them, if there is one."""
         return None if 0 <= self.max_spectators <= 10_000 else "max_spectators is 0 to 10000."
 
 
@@ -58,7 +59,7 @@ class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
 
 
 class Info(RoomSettings[Any], frozen=True, kw_only=True):
-    """What a room is, apart from what happens in it."""
+    """The room itself, apart from what happens in it."""
 
     id: RoomId
     code: str
@@ -67,7 +68,7 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
     status: Status = "open"
 
     def stored_settings(self) -> dict[str, Any]:
-        """What `rooms.settings` holds, before it is JSON."""
+        """The content of `rooms.settings`, before it is JSON."""
         return {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
 
 
@@ -94,7 +95,7 @@ class Away(msgspec.Struct, frozen=True, array_like=True):
     sat_out: bool = False
     """It is we who sat them out: they are in again when they come back."""
     turn_ms: int = 2_000
-    """What they have for a turn."""
+    """The time that they have for a turn, in ms."""
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
@@ -107,7 +108,8 @@ class Seat(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
-    """Whose decision it is. After `deadline_ms` the timebank of `timebank_ms` runs; after both the game decides."""
+    """A turn: a decision that one player has to make. After `deadline_ms` the timebank of `timebank_ms` runs; after
+    both the game decides."""
 
     number: int
     seat: SeatIndex
@@ -116,7 +118,7 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True):
-    """What happens in the room. `at` is when it was decided, in ms; `game` is the game's own state."""
+    """The course of the room. `at` is when it was decided, in ms; `game` is the game's own state."""
 
     v: int = 0
     """`SCHEMA`; 0 is never written."""
@@ -147,7 +149,8 @@ class Room(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def seated(self) -> dict[UserId, SeatIndex]:
-        """Which members sit where. Who has left, or was put out, has no part in the seat that they still hold."""
+        """Which members sit where. A user who has left, or was put out, has no part in the seat that they still
+        hold."""
         return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
 
     def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
@@ -194,7 +197,7 @@ class RoomEvent(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """What somebody may come back with, as `role`: `actors.room.grants` makes the token of it."""
+    """The right to come back as `role`: `actors.room.grants` makes the token of it."""
 
     user: UserId
     role: Role
@@ -212,7 +215,7 @@ class Decision(msgspec.Struct, frozen=True):
     result: dict[str, Any] | None = None
     grants: tuple[Grant, ...] = ()
     out: tuple[UserId, ...] = ()
-    """Who was put out of the room: their sockets here are closed."""
+    """The users who were put out of the room: their sockets here are closed."""
 
 
 class Nothing(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Who may see what: the one place that redacts. Pure.
+"""Views: the one place that redacts, and so decides who may see what. Pure.
 
 A view is a JSON object in four parts that share no key: what everybody inside sees (`inside`), what everybody else sees
 (`outside`), and what one user sees on top (`personal`). It never holds a null: what is absent is null, so that a
@@ -39,7 +39,7 @@ def hidden(room: Room, user: UserId, code: str) -> bool:
 
 
 def summary(room: Room) -> View:
-    """What anybody may know of the room: the lobby's line, and `room` in every view."""
+    """The part of the room that anybody may know: the lobby's line, and `room` in every view."""
     info = room.info
     return {
         "id": info.id,
@@ -60,7 +60,7 @@ def outside(room: Room) -> View:
 
 
 def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
-    """What players and spectators see alike. `was` is an earlier room and its view, whose parts are used again."""
+    """The view that players and spectators share. `was` is an earlier room and its view, whose parts are used again."""
     game, info, table = game_of(room), room.info, room.table
     same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
     view: View = {
@@ -82,8 +82,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
 
 
 def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:
-    """What `user` alone sees. They have a name in the room once they have asked to join. `was` is an earlier room and
-    their view of it, whose parts are used again."""
+    """The part that `user` alone sees. They have a name in the room once they have asked to join. `was` is an earlier
+    room and their view of it, whose parts are used again."""
     index, member, info = room.seat_of(user), room.members.get(user), room.info
     is_host = user == info.host
     me: View = {
@@ -116,7 +116,7 @@ def _pending(room: Room) -> list[View]:
 
 
 def _controls(room: Room) -> View:
-    """What the host could do now."""
+    """The commands that the host could send now."""
     game, table = game_of(room), room.table
     there = room.info.status != "closed"
     between = there and game.between_rounds(table.game)
@@ -142,7 +142,7 @@ def whole(room: Room, user: UserId) -> View:
 
 
 def watched(room: Room, user: UserId) -> View:
-    """What `user` would see as a spectator, if they may see the table at all; else what they see from outside."""
+    """The view that `user` would have as a spectator, if they may see the table at all; else the one from outside."""
     view = inside(room) if audience(room, user) == "inside" else outside(room)
     member = room.members.get(user)
     role = "spectator" if audience(room, user) == "inside" else "guest"
@@ -153,7 +153,7 @@ def watched(room: Room, user: UserId) -> View:
 
 
 def watching(room: Room) -> View:
-    """What any spectator sees of the room now, whoever they are."""
+    """The view that any spectator has of the room now, whoever they are."""
     return {**inside(room), "me": {"role": "spectator", "is_host": False, "legal": []}}
 
 
@@ -215,8 +215,8 @@ class Projection:
         events: Iterable[RoomEvent],
         own: bool,
     ) -> MemberView | None:
-        """What `user` is shown beside their audience; `own`: there are events that they are told otherwise than
-        others."""
+        """The part that `user` is shown beside their audience; `own`: there are events that they are told otherwise
+        than others."""
         stands = audience(after, user)
         stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
         if stood != stands:
@@ -238,7 +238,7 @@ class Projection:
 
 
 def _watched(room: Room) -> set[UserId]:
-    """Whose personal view may change with any command."""
+    """The users whose personal view may change with any command."""
     users = {seat.user for seat in room.table.seats.values()}
     if room.info.host:
         users.add(room.info.host)
@@ -246,7 +246,7 @@ def _watched(room: Room) -> set[UserId]:
 
 
 def _told_apart(events: Iterable[RoomEvent]) -> set[UserId]:
-    """Who is told of these events otherwise than their audience."""
+    """The users who are told of these events otherwise than their audience."""
     users: set[UserId] = set()
     for event in events:
         if event.private:

@@ -1,1 +1,1 @@
-"""What edges and room actors say to each other, and the vocabulary of commands. Imports `games` and `config`."""
+"""The messages between edges and room actors, and the vocabulary of commands. Imports `games` and `config`."""

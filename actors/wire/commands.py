@@ -23,7 +23,7 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-
 
 
 class Sender(msgspec.Struct, frozen=True, array_like=True):
-    """Who sends a command: the user of a verified token. The runtime itself is `SYSTEM`."""
+    """The sender of a command: the user of a verified token. The runtime itself is `SYSTEM`."""
 
     user: UserId
     name: str
@@ -198,10 +198,10 @@ ClientCommand = (
     | Leave
     | CloseRoom
 )
-"""What a client may send."""
+"""The commands that a client may send."""
 
 HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
-"""What only the host may send."""
+"""The commands that only the host may send."""
 
 
 def _named(union: Any) -> dict[type[Command], str]:
@@ -209,7 +209,7 @@ def _named(union: Any) -> dict[type[Command], str]:
 
 
 CLIENT_COMMANDS = _named(ClientCommand)
-"""Each command of a client's → its name on the wire. Whoever needs the list of commands takes it from here."""
+"""Each command of a client's → its name on the wire. Code that needs the list of commands takes it from here."""
 HOST_COMMANDS = _named(HostCommand)
 
 AnyCommand = ClientCommand | Connected | Disconnected | Wake | GiveUp | Halt | Recover

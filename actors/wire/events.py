@@ -1,4 +1,4 @@
-"""The kinds of events that a room tells by itself. What its game tells is in the game's own `EVENTS`.
+"""The kinds of events that a room tells by itself. The events of its game are in the game's own `EVENTS`.
 
 Adding one: a name and its row here, a row in docs/reference/protocol.md, words in edge/static/app/story.js, and
 the name in edge/static/client/wire.d.ts; tests/unit/docs compares the four.

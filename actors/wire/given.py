@@ -1,4 +1,4 @@
-"""What a command gives its sender, beside the number of its update."""
+"""The values that a command gives its sender, beside the number of its update."""
 
 from __future__ import annotations
 

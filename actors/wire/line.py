@@ -1,8 +1,8 @@
 """The line: one stream between an edge and a room actor, both ends.
 
-Messages are MessagePack behind a four-byte length. What one turn of the event loop has to say leaves in one message, a
-list of (number, request) one way and of (number, answer) the other; while the actor has much to do already, an edge
-gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way.
+Messages are MessagePack behind a four-byte length. All that one turn of the event loop has to say leaves in one
+message, a list of (number, request) one way and of (number, answer) the other; while the actor has much to do
+already, an edge gathers for a few milliseconds. An empty list is a beat, sent every 500 ms each way.
 
 Before anything else both ends prove that they know the deployment's secret, and for which line: a port may belong to
 somebody else by now, and whoever is there may hand on what one says to the other. So each proof covers the actor that
@@ -44,7 +44,7 @@ EDGE_SILENT_S = 10.0
 """A line on which an edge has said nothing for so long is cut by the actor."""
 MESSAGE_LIMIT = 64 * 1024 * 1024
 HELLO = Purpose.LINE.value
-"""What either end says first. A later version has another number; the first said nothing of the kind."""
+"""The first message of either end. A later version has another number; the first said nothing of the kind."""
 HELLO_LIMIT = 1024
 """Bytes of a message from somebody who has proved nothing yet."""
 NUMBER_BYTES = 16
@@ -72,7 +72,7 @@ Seal = Callable[[bytes, bytes | bytearray, bytes | None], bytes]
 
 
 class LineLost(Exception):
-    """The line to `actor` is cut, or was never opened. What was asked on it may have been done or not."""
+    """The line to `actor` is cut, or was never opened. A request that was made on it may have been done or not."""
 
     def __init__(self, actor: str, reason: str) -> None:
         super().__init__(f"line to {actor}: {reason}")
@@ -84,12 +84,12 @@ class LineFull(Exception):
 
 
 class _NotOurs(Exception):
-    """What came is not what the other end of this line would say. `str` says why."""
+    """A message came that the other end of this line would not send. `str` says why."""
 
 
 class _Parties(msgspec.Struct, frozen=True, array_like=True):
-    """Who is on a line, and its two random numbers. Whoever agrees on this, and knows the secret, is on the same
-    line: its encoding goes into each proof and each key."""
+    """The two ends of a line, and its two random numbers. Two ends that agree on this, and know the secret, are on the
+    same line: its encoding goes into each proof and each key."""
 
     actor: str
     edge: str
@@ -100,7 +100,7 @@ class _Parties(msgspec.Struct, frozen=True, array_like=True):
         return hmac.digest(key, _encode((HELLO, role, self)), "sha256")
 
     def cipher(self, key: bytes, sender: bytes) -> AESGCM:
-        """What `sender` seals with on this line, and nobody else anywhere."""
+        """The key with which `sender` seals on this line, and nobody else anywhere."""
         return AESGCM(derive(key, _encode((HELLO, b"sealed by", sender, self))))
 
 
@@ -109,14 +109,14 @@ def _no_cipher(nonce: bytes, data: bytes | bytearray, associated: bytes | None) 
 
 
 def _said(message: bytes) -> bytes:
-    """What stands after HELLO, which begins with a number. Raises _NotOurs."""
+    """The part after HELLO, which begins with a number. Raises _NotOurs."""
     if not message.startswith(HELLO) or len(message) < len(HELLO) + NUMBER_BYTES:
         raise _NotOurs("speaks another version of the line")
     return message[len(HELLO) :]
 
 
 class _End(asyncio.Protocol):
-    """What both ends share: framing, gathering, beats, limits."""
+    """The part that both ends share: framing, gathering, beats, limits."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -216,7 +216,7 @@ class _End(asyncio.Protocol):
             self.cut("the other end does not read")
 
     def _unsealed(self, message: bytearray) -> bytes:
-        """What the other end sealed, if this is what it sealed next. Raises _NotOurs."""
+        """The message that the other end sealed, if this is what it sealed next. Raises _NotOurs."""
         try:
             text = self._decrypt(self._taken.to_bytes(NONCE_BYTES, "big"), message, None)
         except InvalidTag:
@@ -232,7 +232,7 @@ class _End(asyncio.Protocol):
         self._beat_in(BEAT_S)
 
     def _refused(self, reason: str) -> None:
-        """Somebody who is not the other end is there, or between. Whoever operates this wants to know."""
+        """Somebody who is not the other end is there, or between. The operator wants to know."""
         log.warning("line.refused", reason=reason)
         self.cut(reason)
 
@@ -363,7 +363,7 @@ class Line(_End):
         self._flush()
 
     def _tell(self, answered: Callable[[Answer | LineLost], None], answer: Answer | LineLost) -> None:
-        """What goes wrong with one answer is not the others' affair."""
+        """A fault in one answer is not the others' affair."""
         try:
             answered(answer)
         except Exception:

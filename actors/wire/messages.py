@@ -1,4 +1,4 @@
-"""What an edge and a room actor say to each other: requests one way, answers the other. The line carries them."""
+"""The messages between an edge and a room actor: requests one way, answers the other. The line carries them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Activate(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Evict(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """Drop the room from memory. What is stored stays."""
+    """Drop the room from memory. The stored room stays."""
 
     epoch: Epoch
     room: RoomId

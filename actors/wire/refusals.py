@@ -1,4 +1,4 @@
-"""What is said when something is refused: every text that does not depend on what was asked, or on a setting."""
+"""The texts of refusals: every one that does not depend on what was asked, or on a setting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CODE_IS_SHORT = Refusal(
     "invalid_options", "This room's code is too short to hide behind; open another room, which is private."
 )
 
-# Who asks
+# The sender
 
 UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
 WRONG_SECRET = Refusal("unauthenticated", "That is not the operator's secret.")

@@ -1,7 +1,7 @@
 """One numbered update, already redacted and already encoded: what goes over the line, through Redis and into the log.
 
 An audience is who may see the same: `inside` (players and spectators) or `outside` (everybody else). Where one user
-sees more, or moves from one audience to the other, `users` holds their part. Whoever holds an `Update` can give each
+sees more, or moves from one audience to the other, `users` holds their part. A holder of an `Update` can give each
 viewer their bytes without knowing any game.
 """
 
@@ -18,7 +18,7 @@ Audience = Literal["inside", "outside"]
 
 
 class MemberView(msgspec.Struct, frozen=True, array_like=True):
-    """What one viewer, or everybody outside, is shown of an update: JSON texts, empty when there is nothing.
+    """One viewer's part of an update, or that of everybody outside: JSON texts, empty when there is nothing.
 
     For a user who stays in their audience `patch` comes on top of the audience's patch (they share no key), and
     `events`, unless empty, replaces the audience's. For one who changes it (`audience` is where they are now, `was`
@@ -35,7 +35,8 @@ class MemberView(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):
-    """What one accepted command shows. `at` is in ms; `events` is a JSON array, `patch` a JSON object or empty."""
+    """The update that one accepted command makes. `at` is in ms; `events` is a JSON array, `patch` a JSON object or
+    empty."""
 
     room: RoomId
     seq: Seq

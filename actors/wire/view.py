@@ -20,7 +20,7 @@ Attendance = Literal["active", "away", "disconnected", "sitting_out"]
 
 
 class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What anybody may know of the room."""
+    """The part of the room that anybody may know."""
 
     id: str
     code: str
@@ -93,7 +93,7 @@ class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostControls(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host could do now."""
+    """The commands that the host could send now."""
 
     can_start: bool
     can_pause: bool
@@ -112,7 +112,7 @@ FOR_HOST = ("pending_requests", "host_controls")
 
 class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     """`game`, `seats`, `spectators` and `turn` are for those inside, `pending_requests` and `host_controls` for the
-    host. What would be null is left out."""
+    host. A field that would be null is left out."""
 
     room: RoomPart
     me: MePart

@@ -52,7 +52,7 @@ class Frame(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """What was measured: which processes had the room, when the first was killed, and when the second had it."""
+    """The measured recovery: which processes had the room, when the first was killed, and when the second had it."""
 
     before: Owner
     after: Owner
@@ -104,7 +104,7 @@ async def bots(url: str, folder: Path) -> AsyncIterator[str]:
 
 
 async def look(page: Page) -> Any:
-    """What must be the same after the kill: the cards, the board, the chips, and when the turn ends."""
+    """The things that must be the same after the kill: the cards, the board, the chips, and when the turn ends."""
     return await page.evaluate(
         """() => ({
             cards: [...document.querySelectorAll(".seat.me .card")].map(card => card.ariaLabel),
@@ -180,13 +180,13 @@ def moments(take: Take) -> list[tuple[Frame, int, tuple[str, str]]]:
 
 
 def grid(frames: list[Frame], start: float, end: float) -> list[Frame]:
-    """What was to be seen at even distances."""
+    """The frames that were to be seen at even distances."""
     steps = int((end - start) * 1000 / FRAME_MS)
     return [latest(frames, start + step * FRAME_MS / 1000) for step in range(steps)]
 
 
 def latest(frames: list[Frame], at: float) -> Frame:
-    """What was to be seen at that moment."""
+    """The frame that was to be seen at that moment."""
     return [frame for frame in frames if frame.at <= at][-1]
 
 

@@ -1,1 +1,1 @@
-"""What all of an edge uses: rates, addresses, guesses, metrics. Imports `wire` and `config`."""
+"""The parts that all of an edge uses: rates, addresses, guesses, metrics. Imports `wire` and `config`."""

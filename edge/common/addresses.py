@@ -15,7 +15,8 @@ _NAME_LIMIT = 64
 
 
 def party(host: str) -> str:
-    """What counts as one address: an IPv4 address, or the 64 bits of network that every host with IPv6 is given."""
+    """The network that counts as one address: an IPv4 address, or the 64 bits of network that every host with IPv6 is
+    given."""
     try:
         address = ip_address(host)
     except ValueError:

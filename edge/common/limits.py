@@ -8,7 +8,7 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a deployment lets one client have; settings of the same names. 0: any number."""
+    """The most that a deployment lets one client have; settings of the same names. 0: any number."""
 
     rooms_per_user: int = 0
     rooms_opened_per_minute: int = 0

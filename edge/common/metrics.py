@@ -1,4 +1,4 @@
-"""What Prometheus may know of an edge: every name is here. No user, no room and no secret is among the labels."""
+"""The metrics of an edge for Prometheus: every name is here. No user, no room and no secret is among the labels."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Metrics(Collector):
 
     @property
     def seconds(self) -> float:
-        """What all answers took, together."""
+        """The seconds that all answers took, together."""
         return self._seconds
 
     def collect(self) -> Iterator[Metric]:

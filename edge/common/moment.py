@@ -1,4 +1,4 @@
-"""What is worth asking once a moment, however many want to know."""
+"""A question that is worth asking once a moment, however many want to know."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 class Moment(Generic[T]):
-    """What `work` gives, good for `life_s`. Whoever asks while it is at work waits for the same; what it raises, all of
-    them get."""
+    """The result of `work`, good for `life_s`. Callers that ask while it is at work wait for the same; what it
+    raises, all of them get."""
 
     def __init__(self, work: Callable[[], Coroutine[Any, Any, T]], life_s: float) -> None:
         self._work = work

@@ -23,7 +23,7 @@ ALGORITHM = "HS256"
 LIFE_S = 3600
 LEEWAY_S = 5
 GUEST = "u_"
-"""What the ids of our guests begin with, and nobody else's."""
+"""The ids of our guests begin with this, and nobody else's."""
 USER_LIMIT = 64
 """Characters of a user's id."""
 
@@ -58,7 +58,7 @@ class Identities:
         return self.known(user, clean(name or "") or f"Guest {user[-4:]}", time.time_ns() // 1_000_000)
 
     def known(self, user: UserId, name: str, issued_at: int) -> Identity:
-        """What a token says that is given to the user now. It bears the moment `issued_at` (ms)."""
+        """The claims of a token that is given to the user now. It bears the moment `issued_at` (ms)."""
         return Identity(user, name, int(time.time()) + LIFE_S, issued_at)
 
     def token(self, identity: Identity) -> str:
@@ -74,7 +74,7 @@ class Identities:
         return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
     def verify(self, token: str) -> Identity | Refusal:
-        """Who the token says the bearer is; or why it says nothing."""
+        """The bearer, as the token says; or why it says nothing."""
         try:
             claims = decode(
                 self._jwt,

@@ -1,4 +1,4 @@
-"""Whose a request or a socket is: by token, ours or a trusted issuer's, or by the session in its cookie."""
+"""The user of a request or a socket: by token, ours or a trusted issuer's, or by the session in its cookie."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Authenticator:
         self._issuer = issuer
 
     def at_once(self, request: Request) -> Identity | None:
-        """Whose it is, if a good token of our own says so: nobody need be asked about that."""
+        """The user, if a good token of our own says who it is: nobody need be asked about that."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None

@@ -1,4 +1,5 @@
-"""What one socket has been given to come back with: for which rooms a rejoin token, for which seats a seat token."""
+"""The tokens that one socket has been given to come back with: for which rooms a rejoin token, for which seats a seat
+token."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ class IssuedTokens:
         return room in self._rooms
 
     def answer(self, room: RoomId, user: UserId, given: Given) -> Told:
-        """What an `ack` tells of what a command gave."""
+        """The part of an `ack` that tells of what a command gave."""
         if isinstance(given, NothingGiven):
             return NOTHING_TOLD
         told = self._tokens.told(room, user, given, self._now())
@@ -49,7 +50,7 @@ class IssuedTokens:
         return told
 
     def beside(self, room: RoomId, user: UserId, grant: str) -> bytes:
-        """What an `update` tells of a grant."""
+        """The part of an `update` that tells of a grant."""
         self._rooms.add(room)
         return self._tokens.beside(room, user, grant)
 

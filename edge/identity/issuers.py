@@ -53,7 +53,7 @@ class Issuer:
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     async def verify(self, token: str) -> Identity | Refusal:
-        """Who the token says the bearer is; or why it says nothing. Whether they signed out is not looked at."""
+        """The bearer, as the token says; or why it says nothing. Whether they signed out is not looked at."""
         try:
             header = jwt.get_unverified_header(token)
             if len(token) > TOKEN_LIMIT or header.get("alg") != self._algorithm:
@@ -85,7 +85,7 @@ class Issuer:
 
 
 def issuer_of(token: str) -> object:
-    """Who a token says has issued it. Nothing of it is checked."""
+    """The issuer that a token names. Nothing of it is checked."""
     try:
         return jwt.decode(token, options={"verify_signature": False}).get("iss")
     except jwt.PyJWTError:

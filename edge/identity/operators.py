@@ -1,4 +1,4 @@
-"""Who operates this deployment: whoever sends its secret. Guessing is slowed, for each address."""
+"""The operator of this deployment: anybody who sends its secret. Guessing is slowed, for each address."""
 
 from __future__ import annotations
 

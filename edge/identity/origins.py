@@ -13,7 +13,7 @@ class Origins:
         self._allowed = allowed
 
     def allow(self, connection: HTTPConnection) -> bool:
-        """Whether the request or handshake may come from where it says. Who is no browser says nothing."""
+        """Whether the request or handshake may come from where it says. A client that is no browser says nothing."""
         origin = connection.headers.get("origin")
         if origin is None:
             return True

@@ -1,6 +1,7 @@
-"""Who comes back: tokens of rooms checked against Postgres, and what is given for the next time. One statement each.
+"""Coming back: tokens of rooms are checked against Postgres, and others are given for the next time. One statement
+each.
 
-What is asked here raises `StorageUnavailable` while Postgres is away; nothing was used up then that is not good again.
+Every question here raises `StorageUnavailable` while Postgres is away; nothing was used up then that is not good again.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Membership(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> Identity:
-        """Who they are, as far as that room is concerned."""
+        """Their identity, as far as that room is concerned."""
         return Identity(self.user, self.name, self.expires_at // 1000, self.issued_at)
 
 
@@ -64,7 +65,7 @@ class RoomPass(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Whose token it is, for which room, and whether it is good only `once`."""
+    """The holder of the token, its room, and whether it is good only `once`."""
 
     user: UserId
     name: str
@@ -82,7 +83,7 @@ class ReconnectionTokens:
         self.now = now
 
     async def by_rejoin(self, token: str) -> Membership | Refusal:
-        """Whose rejoin token it is; they are given a fresh one, and this one stays good for `REJOIN_MS`."""
+        """The holder of the rejoin token; they are given a fresh one, and this one stays good for `REJOIN_MS`."""
         now, new = self.now(), fresh()
         row = await self._database.row(
             "valid_rejoin_token", hash=digest(token), now=now, fresh=digest(new), life=REJOIN_MS
@@ -90,7 +91,7 @@ class ReconnectionTokens:
         return TOKEN_INVALID if row is None else self._part(row, new, now) if row["good"] else TOKEN_EXPIRED
 
     async def by_seat(self, token: str) -> Membership | Refusal:
-        """Whose seat token it is. `expires_at` is the token's own."""
+        """The holder of the seat token. `expires_at` is the token's own."""
         now, new = self.now(), fresh()
         claim = self.tokens.read_seat(token, now)
         if isinstance(claim, Refusal):
@@ -131,7 +132,7 @@ class ReconnectionTokens:
         return NO_SEAT if row["seat_index"] is None else RoomPass(new, now + CONNECTION_MS)
 
     async def holder(self, token: str) -> Holder | Refusal:
-        """Whose connection or rejoin token it is. Nothing is used up."""
+        """The holder of the connection or rejoin token. Nothing is used up."""
         now, hashed = self.now(), digest(token)
         row = await self._database.row("valid_connection_token", hash=hashed, now=now, life=CONNECTION_MS)
         once = row is not None

@@ -1,6 +1,6 @@
 """Sessions in Redis, under `sess:{SHA-256 of the cookie}`. A cache: what is not there, or not said within a quarter of
-a second, is read from Postgres, and after a failure Redis is left alone for a second. What is there is sealed, each
-under its own name: whoever can write to Redis makes nobody a session.
+a second, is read from Postgres, and after a failure Redis is left alone for a second. Entries are sealed, each under
+its own name: a writer to Redis makes nobody a session.
 """
 
 from __future__ import annotations

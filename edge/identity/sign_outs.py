@@ -1,5 +1,5 @@
-"""Who signed out everywhere lately. Every edge reads it from Postgres once a second and keeps it in memory, so that
-whoever asks need not wait, and Redis need not be there.
+"""The users who signed out everywhere lately. Every edge reads it from Postgres once a second and keeps it in memory,
+so that whoever asks need not wait, and Redis need not be there.
 """
 
 from __future__ import annotations

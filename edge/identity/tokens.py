@@ -29,7 +29,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class SeatClaim(msgspec.Struct, frozen=True):
-    """What a seat token says: `user` was given seat `index` of `room` by `grant`. Times are in ms since the epoch."""
+    """The content of a seat token: `user` was given seat `index` of `room` by `grant`. Times are in ms since the
+    epoch."""
 
     user: UserId
     room: RoomId
@@ -67,8 +68,8 @@ class Tokens:
         return self._jwt.encode(claims, self._secrets.newest, algorithm=ALGORITHM)
 
     def read_seat(self, token: str, now: int) -> SeatClaim | Refusal:
-        """What a seat token says at `now` (ms), or why it says nothing. Whether the seat is still held by that grant is
-        not known.
+        """The content of a seat token at `now` (ms), or why it says nothing. Whether the seat is still held by that
+        grant is not known.
         """
         try:
             claims = decode(
@@ -94,7 +95,7 @@ class Tokens:
         return claim if now < claim.expires_at + LEEWAY_S * 1000 else TOKEN_EXPIRED
 
     def told(self, room: RoomId, user: UserId, given: Given, now: int) -> Told:
-        """What a client is told of what a command gave them."""
+        """The part of an answer that tells a client what a command gave them."""
         match given:
             case NothingGiven():
                 return NOTHING_TOLD

@@ -1,4 +1,4 @@
-"""What a client is told of what a command gave them: tokens in place of the grant."""
+"""The part of an answer that tells a client what a command gave them: tokens in place of the grant."""
 
 from __future__ import annotations
 

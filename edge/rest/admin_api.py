@@ -1,4 +1,4 @@
-"""What an operator may look at, by REST: rooms, actors, edges, who is connected, a room's log, and a room as somebody
+"""The operator's REST API, read only: rooms, actors, edges, who is connected, a room's log, and a room as somebody
 saw it at any seq. Nothing here changes anything, or shows what is hidden from everybody: cards to come, entropy.
 """
 

@@ -170,7 +170,7 @@ class BoundedHttp(HttpToolsProtocol):
     # The end
 
     def _refuse(self, status: int) -> None:
-        """What was asked before it and is not answered yet is not answered any more."""
+        """Requests that came before it and are not answered yet are not answered any more."""
         if self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started:
             self.transport.abort()
             return
@@ -205,5 +205,5 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def bounded_http(doorman: Doorman) -> type[asyncio.Protocol]:
-    """What uvicorn takes for its `http`."""
+    """The class that uvicorn takes for its `http`."""
     return cast(type[asyncio.Protocol], partial(BoundedHttp, doorman))

@@ -49,7 +49,7 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What everybody at the table saw then; secrets are left out."""
+    """The view that everybody at the table had then; secrets are left out."""
 
     version: int
     persisted_at: str

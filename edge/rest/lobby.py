@@ -49,7 +49,7 @@ class NewRoom(msgspec.Struct, frozen=True):
 
 
 Queries = Callable[..., Awaitable[list[Row]]]
-"""What runs a named query, in a transaction."""
+"""A function that runs a named query, in a transaction."""
 
 
 class Lobby:
@@ -137,7 +137,7 @@ class Lobby:
             return summary
 
     async def summary(self, room_or_code: str) -> RoomSummary | None:
-        """What anybody may know of a room, by its id or its code."""
+        """The part of a room that anybody may know, by its id or its code."""
         row = await self._database.row("room_summary", room_id=room_or_code, code=room_or_code.upper())
         return summary_of(row) if row is not None else None
 

@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """What somebody would like to play. What `options` leaves out is as usual."""
+    """The game that somebody would like to play. An option that `options` leaves out is as usual."""
 
     game: Id
     options: dict[str, Any] = {}

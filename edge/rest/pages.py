@@ -1,7 +1,8 @@
 """The browser's files: `edge/static`, read and compressed once, served under a policy that lets nothing else run.
 
 Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room; and `/admin`, the operator's, where
-there is one. What they load lies under `/static`, by name alone: its folders are for readers, names are unique.
+there is one. The files that they load lie under `/static`, by name alone: its folders are for readers, names are
+unique.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".ts": "text/plain; charset=utf-8",
 }
-"""What may lie in the folder, and what it is."""
+"""The kinds of files that may lie in the folder, and their types."""
 TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @.*)$", re.MULTILINE)
 """A line of a script that tells types and nothing else. They are for those who read or build on the source: our own
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""

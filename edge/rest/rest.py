@@ -55,7 +55,7 @@ class RestReply(msgspec.Struct, frozen=True):
 
 
 Answer = msgspec.Struct | bytes | Refusal | RestReply
-"""What a request comes to: a struct, its JSON ready-made, either with headers, or a refusal."""
+"""The outcome of a request: a struct, its JSON ready-made, either with headers, or a refusal."""
 
 
 class Call:
@@ -64,7 +64,7 @@ class Call:
     def __init__(self, request: Request, who: Identity | Refusal) -> None:
         self.request = request
         self.who = who
-        """Whose request it is; at an open endpoint it may be nobody's."""
+        """The request's user; at an open endpoint there may be none."""
         self.key: str | None = None
         """`Idempotency-Key`, if there was one."""
         self.query: Any = None
@@ -78,7 +78,7 @@ class Call:
 
     @property
     def identity(self) -> Identity:
-        """Whose request it is. Not for open endpoints, where it may be nobody's."""
+        """The request's user. Not for open endpoints, where it may be nobody's."""
         assert not isinstance(self.who, Refusal)
         return self.who
 
@@ -129,7 +129,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class RoomFinder(Protocol):
-    """What finds rooms by their codes, and knows who has a part in which."""
+    """The part of an edge that finds rooms by their codes, and knows who has a part in which."""
 
     async def find(self, code: str) -> tuple[RoomId, bool] | None:
         """The room of a code, and whether it is private."""
@@ -204,7 +204,7 @@ class RestRouter:
         return await self._with_room(call) if "room" in request.path_params else call
 
     async def _allowed(self, request: Request) -> Identity | Refusal:
-        """Whose request it is; or a refusal, before anything is looked up for an address that asks too much."""
+        """The request's user; or a refusal, before anything is looked up for an address that asks too much."""
         who: Identity | Refusal | None = self._at_once(request)
         if who is None:
             if not self._addresses.take(address_of(request), self._clock()):
@@ -243,7 +243,7 @@ def _address(request: Request) -> str:
 
 
 def address_of(request: Request) -> str:
-    """What is counted as one sender, of those who are not known."""
+    """The address or network that counts as one sender, of those who are not known."""
     return party(_address(request))
 
 

@@ -73,7 +73,7 @@ class Watching(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What the host answered to somebody's request."""
+    """The host's answer to somebody's request."""
 
     approved: bool
     user_id: str
@@ -157,7 +157,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     TransferHost: RestMapping(path="host", refusals=("user_not_found",)),
     CloseRoom: RestMapping(path="close", refusals=_GAME),
 }
-"""What is not here is sent by `POST` to the path of its own name, and answered `{seq}`."""
+"""A command that is not here is sent by `POST` to the path of its own name, and answered `{seq}`."""
 
 
 def way_of(kind: type[msgspec.Struct]) -> RestMapping:

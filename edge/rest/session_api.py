@@ -24,7 +24,7 @@ class Introduction(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Who somebody is, and until when that is certain."""
+    """The identity of a user, and until when it is certain."""
 
     user_id: str
     display_name: str
@@ -36,7 +36,7 @@ class SignedIn(Known, frozen=True):
 
 
 class SignedOut(msgspec.Struct, frozen=True):
-    """Whose sessions were ended, and how many."""
+    """The user whose sessions were ended, and how many they were."""
 
     user_id: str
     sessions: int

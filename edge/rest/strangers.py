@@ -1,6 +1,6 @@
 """Private rooms, as REST knows them: for a stranger who names one by its id there is no such room.
 
-What a room's actor is asked, the actor refuses itself (`actors.room.view.hidden`).
+A request to a room's actor is refused by the actor itself (`actors.room.view.hidden`).
 """
 
 from __future__ import annotations

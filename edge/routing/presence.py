@@ -1,8 +1,8 @@
-"""Who is connected to this edge: told to the rooms' actors at once, to Postgres and Redis now and then.
+"""Presence: the users connected to this edge are told to the rooms' actors at once, to Postgres and Redis now and then.
 
 Actors are told what changed, by room: whose first socket in it has come, whose last has gone; several tabs are one
-user. What could not be said is said later, as it is then. Everybody is announced again when a room's epoch was raised
-(whoever owns it now knows of nobody) and when the line to its actor was cut.
+user. News that could not be said is said later, as it is then. Everybody is announced again when a room's epoch was
+raised (whoever owns it now knows of nobody) and when the line to its actor was cut.
 
 A room that has no actor is given one only to hear of those who have a part in it (`stands`). It hears of the others
 when it has an actor again.
@@ -70,7 +70,7 @@ class EdgePresence:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
 
-    # What is heard
+    # News of connections
 
     def came(self, room: RoomId, user: UserId) -> None:
         """A socket of the user's follows the room."""
@@ -113,7 +113,7 @@ class EdgePresence:
             parts.discard(user)
 
     def renew(self, room: RoomId) -> None:
-        """Whoever owns the room now has to be told of everybody."""
+        """The actor that owns the room now has to be told of everybody."""
         for user in (*self._people.get(room, ()), *self._lately.get(room, ())):
             self._change(room, user)
 
@@ -130,7 +130,7 @@ class EdgePresence:
         """The edge stops: its users come back elsewhere, and nobody is told that they have gone."""
         self._stopped = True
 
-    # What is told
+    # News to actors
 
     async def run(self, router: Router, sockets: Mapping[UserId, Sized]) -> None:
         """Tell, until cancelled. `sockets` are those of each user on this edge."""
@@ -157,7 +157,7 @@ class EdgePresence:
                 router.send(room, partial(self._attend, room, users), partial(self._told, room, users), rouse=rouse)
 
     def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> ReportPresence:
-        """What is so of these users now: the request may have waited."""
+        """The presence of these users now: the request may have waited."""
         people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
         if people:
             self._epochs[room] = epoch
@@ -173,7 +173,8 @@ class EdgePresence:
             self._untold.setdefault(room, set()).update(users)
 
     def _slept(self, room: RoomId, users: set[UserId]) -> None:
-        """Nobody could be told of these users. Whoever owns the room next has a higher epoch, and is told then."""
+        """Nobody could be told of these users. The next actor that owns the room has a higher epoch, and is told
+        then."""
         if room not in self._people:
             return
         self._asleep.add(room)

@@ -39,7 +39,7 @@ ROUSE_S = 0.1
 
 
 class PresenceOfEdge(Protocol):
-    """Who is connected to this edge."""
+    """The users who are connected to this edge."""
 
     edge: str
     """The edge's id."""

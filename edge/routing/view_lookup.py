@@ -34,7 +34,7 @@ class ViewLookup:
         return seen if seen is not None else await self._router.ask(room, look)
 
     async def _asleep(self, look: GetView) -> ViewAt | Refusal | None:
-        """What is seen from outside; None for who has a part in the room."""
+        """The view from outside; None for a user with a part in the room."""
         try:
             row = await self._database.row("load_glimpse", room_id=look.room, user_id=look.sender.user)
             if row is None:

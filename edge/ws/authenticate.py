@@ -1,4 +1,5 @@
-"""Whose socket it is: what `authenticate` may carry, made an identity and, of a room's token, a part in that room."""
+"""Finds the user of a socket: what `authenticate` may carry is made an identity and, of a room's token, a part in
+that room."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Arrived(msgspec.Struct, frozen=True):
 async def arrive(
     frame: protocol.Authenticate, cookie: str | None, who: Authenticator, returns: ReconnectionTokens, now_ms: int
 ) -> Arrived | Refusal:
-    """Who the bearer of what is in `frame`, or of the handshake's cookie, is."""
+    """The bearer of the tokens in `frame`, or of the handshake's cookie."""
     try:
         if frame.rejoin_token is not None:
             part = await returns.by_rejoin(frame.rejoin_token)

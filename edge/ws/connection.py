@@ -57,8 +57,8 @@ and twice as many at once."""
 REFUSALS, FLOOD = 20.0, 1000.0
 """Frames beyond its rate that a socket is given: so many a second, so many at once; beyond, it is closed with 4429."""
 CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
-"""What one user may ask of one room in a second, and at once, moves apart (they have the turn): whatever comes of it is
-kept, and sent to everybody there."""
+"""The requests that one user may make of one room in a second, and at once, moves apart (they have the turn): whatever
+comes of them is kept, and sent to everybody there."""
 ANY_NUMBER = 1e9
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
@@ -68,7 +68,7 @@ OUTLIVES_S = 60.0
 
 
 class Transport(Protocol):
-    """What a connection writes to; `edge.ws.websocket.DirectWebSocket` is one."""
+    """The writer of a connection's frames; `edge.ws.websocket.DirectWebSocket` is one."""
 
     @property
     def unsent(self) -> int: ...
@@ -79,7 +79,7 @@ class Transport(Protocol):
 
 
 class Services:
-    """What every connection of an edge works with."""
+    """The parts that every connection of an edge works with."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Services:
         )
 
     def frames(self, now: float) -> Bucket:
-        """What a socket may send once it has said whose it is."""
+        """The rate of a socket that has said whose it is."""
         rate = self._frames_per_second or ANY_NUMBER
         return Bucket(rate, 2 * rate, now)
 
@@ -153,7 +153,7 @@ class Connection:
         )
         self._codes = self._following.codes
         self._seen: dict[str, Held] = {}
-        """What the client said, when it authenticated, that it has of rooms."""
+        """The state of rooms that the client said it has, when it authenticated."""
         self._bucket = Bucket(FIRST_RATE, FIRST_BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
         self._slow = False
@@ -298,11 +298,11 @@ class Connection:
         self.write(text_frame(payload))
 
     def given(self, room: RoomId, grant: str) -> bytes:
-        """What an `update` has besides for a user who is given `grant` by it."""
+        """The members that an `update` has besides for a user who is given `grant` by it."""
         return self.keyring.beside(room, self.sender.user, grant)
 
     def start_over(self, room: RoomId) -> None:
-        """What was sent of the room is none of its history."""
+        """The updates that were sent of the room are none of its history."""
         self._following.start_over(room)
 
     def put_out(self) -> None:
@@ -314,7 +314,7 @@ class Connection:
         self.send(protocol.closing("the server restarts", reconnect_after_ms))
         self._transport.close(1012, "the server restarts")
 
-    # Who
+    # Identity
 
     def _authenticate(self, frame: protocol.Authenticate) -> None:
         """Tokens of our own are read at once; for anything else what comes behind waits."""
@@ -369,7 +369,7 @@ class Connection:
             self._following.follow(part.room, self._seen.pop(part.room, None), part)
 
     def _turn_away(self, no: Refusal) -> None:
-        """What the socket came with is no good, or cannot be looked into."""
+        """The credentials that the socket came with are no good, or cannot be looked into."""
         self.send(protocol.error(no))
         if no.code != STORAGE_AWAY.code:
             self._transport.close(4401, no.code)

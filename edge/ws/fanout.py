@@ -5,9 +5,9 @@ comes first counts and the others are old by then. A number that is missing is w
 answer may overtake Redis), then read from the log. Every 250 ms the edge asks, for up to a thousand rooms at once,
 whether any has gone on without it: so a lost message costs that long, and so does a Redis that is away.
 
-A database may go back: a failover lost commits, a backup was restored. What was shown of those never was, and its
-numbers are given again. An update is named by its number and its epoch; where one does not go on from what was shown
-last, the log is asked, and if it does not have that, everybody who follows the room is given a whole view.
+A database may go back: a failover lost commits, a backup was restored. The updates shown of those never were, and
+their numbers are given again. An update is named by its number and its epoch; where one does not go on from what was
+shown last, the log is asked, and if it does not have that, everybody who follows the room is given a whole view.
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ class FrameWriter(Protocol):
         """Take a ready-made WebSocket frame."""
 
     def given(self, room: RoomId, grant: str) -> bytes:
-        """What a frame has besides for who is given `grant`: JSON members, each with a comma before it."""
+        """The part of a frame for a user who is given `grant`: JSON members, each with a comma before it."""
 
     def put_out(self) -> None:
         """Its user was put out of a room that it follows: close, but not at once, for others are being written to."""
 
     def start_over(self, room: RoomId) -> None:
-        """What it was shown of the room is none of its history: give it a whole view, beginning with `Fanout.begin`."""
+        """The updates that it was shown are none of the room's history: give it a whole view, beginning with
+        `Fanout.begin`."""
 
 
 class RoomFollower:

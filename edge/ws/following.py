@@ -29,7 +29,7 @@ ISSUE_WITHIN_S = 0.5
 
 
 class FollowingSocket(FrameWriter, Protocol):
-    """Whose rooms these are."""
+    """The user whose rooms these are."""
 
     keyring: IssuedTokens
 

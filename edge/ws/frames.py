@@ -1,4 +1,4 @@
-"""What the server sends on the socket, as types: for the published schema, and for tests of what is sent."""
+"""The server's frames on the socket, as types: for the published schema, and for tests of what is sent."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class UpdateFrame(_ServerFrame, frozen=True, kw_only=True):
 
 
 class UpdatesFrame(_ServerFrame, frozen=True, kw_only=True):
-    """What was missed, in order."""
+    """The missed updates, in order."""
 
     room: str
     updates: list[dict[str, Any]]
 
 
 class AckFrame(_ServerFrame, frozen=True, kw_only=True):
-    """The command `id` is durable at `seq`. What it gives its sender stands beside."""
+    """The command `id` is durable at `seq`. The values that it gives its sender stand beside."""
 
     id: str
     room: str

@@ -1,4 +1,5 @@
-"""What those who come back have missed, read from the log: one query for all who asked while the last one ran."""
+"""Reads from the log the updates that those who come back have missed: one query for all who asked while the last one
+ran."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ class GapReader:
                 "gap", rooms=rooms, users=users, afters=afters, most=protocol.GAP_LIMIT
             ):
                 found[row["number"] - 1].append(row)
-        except Exception as error:  # Whatever it is, it is the answer of all who wait for this query.
+        except Exception as error:  # Any error at all is the answer of all who wait for this query.
             if isinstance(error, StorageUnavailable):
                 # And of those behind them: each query of theirs would wait as long, one after the other.
                 batch, self._asked = batch + self._asked, []

@@ -15,8 +15,8 @@ from tavola.storage.rows import Row
 
 
 class Held(NamedTuple):
-    """What a client says that it has of a room: the last seq that it was sent, and the epoch of that, if it knows of
-    epochs."""
+    """The part of a room's history that a client says it has: the last seq that it was sent, and the epoch of that,
+    if it knows of epochs."""
 
     seq: int
     epoch: int | None = None

@@ -68,7 +68,7 @@ ClientFrame = Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | ClientC
 
 
 class _FrameHead(msgspec.Struct):
-    """What can be said of a frame that is not right."""
+    """The fields of a frame that is not right, as far as they can be read."""
 
     type: Any = None
     id: Any = None
@@ -154,7 +154,8 @@ def _reason(error: Exception) -> str:
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="authenticated"):
-    """Who the server takes the client for. What stands below `server_time` is there when a room's token said it."""
+    """The user that the server takes the client for. The fields below `server_time` are there when a room's token
+    said them."""
 
     user_id: str
     display_name: str

@@ -124,7 +124,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         self._forget_handshake()
 
     def _forget_handshake(self) -> None:
-        """What uvicorn still calls does nothing from now on."""
+        """The methods that uvicorn still calls do nothing from now on."""
         for name in ("conn", "request", "response", "scope"):
             self.__dict__.pop(name, None)
         self.queue, self.writable = _NOWHERE, _NOWHERE
@@ -157,8 +157,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def _read(self, data: bytes) -> None:
-        """Takes the whole frames in `data` and keeps the rest. What is wrong with a frame is seen as soon as its head
-        is there."""
+        """Takes the whole frames in `data` and keeps the rest. A fault in a frame is seen as soon as its head is
+        there."""
         handler, start, end, left = self._handler, 0, len(data), TURN
         assert handler is not None
         while end - start >= 2:
@@ -243,7 +243,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             self._handler.message(message, is_text)
 
     def _goodbye(self, payload: bytes) -> None:
-        """The client says it first. Who does not read the answer is not waited for."""
+        """The client says it first. A client that does not read the answer is not waited for."""
         if wrong := _wrong_goodbye(payload):
             self.close(1002, wrong)
             return
@@ -288,7 +288,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             self.when_lost()
 
     def _let_go(self) -> None:
-        """What was held of the client's, and the handler."""
+        """Gives up the bytes that were held of the client's, and the handler."""
         self._unread = self._message = self._decoder = None
         self._detach()
 
@@ -334,7 +334,7 @@ _Utf8 = codecs.getincrementaldecoder("utf-8")
 
 
 def _wrong(first: int, second: int, within: bool) -> str:
-    """What is wrong with a frame that begins with these two bytes, `within` a message of several frames or not."""
+    """The fault in a frame that begins with these two bytes, `within` a message of several frames or not."""
     opcode = first & _OPCODE
     if first & _RESERVED:
         return "a reserved bit is set"
@@ -350,7 +350,7 @@ def _wrong(first: int, second: int, within: bool) -> str:
 
 
 def _wrong_goodbye(payload: bytes) -> str:
-    """What is wrong with the payload of a close frame (RFC 6455 section 7.4)."""
+    """The fault in the payload of a close frame (RFC 6455 section 7.4); empty when there is none."""
     if not payload:
         return ""
     code = int.from_bytes(payload[:2], "big")

@@ -15,18 +15,18 @@ _COPIED = (
     *("statuses", "bets", "stacks", "payoffs", "actor_indices", "acted_player_indices"),
     *("chips_pulling_statuses", "shown", "last_moves"),
 )
-"""What changes while a hand is played: the containers that a copy must not share."""
+"""The containers that change while a hand is played: a copy must not share them."""
 
 
 class Acted(NamedTuple):
-    """What a move came to."""
+    """The outcome of a move."""
 
     player: int
     move: str
     amount: int
     """Chips added by a call; the total that a bet, a raise or an all-in comes to on this street; else 0."""
     chips: int
-    """What the player has left."""
+    """The chips that the player has left."""
     pot: int
     """All pots and bets together."""
 

@@ -1,21 +1,18 @@
-"""Who plays the next hand, where button and blinds go, and who owes a blind.
+"""The players of the next hand, where button and blinds go, and who owes a blind.
 
 The dead-button rule: the big blind moves to the next player; the small blind is posted where the big blind was, the
 button goes where the small blind was. Either seat may have become empty, or its player sit out: then nobody posts the
 small blind, or the button marks a seat that is not dealt in. So nobody pays the big blind twice in a round, and nobody
 escapes it:
 
-- Whoever sits out, or has no chips, while the big blind passes their seat owes a big blind and, since the small blind
-  follows it, a small blind. Whoever stays out only when the small blind is theirs owes that.
+- A player who sits out, or has no chips, while the big blind passes their seat owes a big blind and, since the small
+  blind follows it, a small blind. A player who stays out only when the small blind is theirs owes that.
 - A newcomer (they have just taken their seat) owes a big blind, if a hand was dealt at this table before: else one
-could
-  leave before the blinds and come back after them.
-- Who owes posts it with the first hand that they are dealt: the big blind is a live bet, the small blind is dead. If
-they are
-  the big blind of that hand, that settles it.
-- Who was not dealt into the last hand is dealt in at once, unless they sit from the button to just before the big
-blind:
-  there they wait until the button has passed them.
+  could leave before the blinds and come back after them.
+- A player who owes posts it with the first hand that they are dealt: the big blind is a live bet, the small blind is
+  dead. If they are the big blind of that hand, that settles it.
+- A player who was not dealt into the last hand is dealt in at once, unless they sit from the button to just before the
+  big blind: there they wait until the button has passed them.
 - When only two play, what they owe is settled by their blinds. When at most one player of the last hand is left, all
   begin anew: nobody waits, and what was owed is forgotten.
 
@@ -41,7 +38,7 @@ class Places(NamedTuple):
     players: tuple[SeatIndex, ...]
     """In the order in which they are dealt to: from the first to the left of the button on."""
     posts: tuple[int, ...] = ()
-    """What each of them owes and posts (`HoldemSeat.owes`); empty when nobody does."""
+    """The blinds that each of them owes and posts (`HoldemSeat.owes`); empty when nobody does."""
 
 
 def next_places(table: HoldemTable) -> Places | None:
@@ -67,7 +64,7 @@ def next_places(table: HoldemTable) -> Places | None:
 
 
 def owes_after(table: HoldemTable, places: Places, seat: HoldemSeat) -> int:
-    """What `seat` owes once the next hand is dealt so."""
+    """The blinds that `seat` owes once the next hand is dealt so."""
     if seat.index in places.players:
         return 0
     if table.hand is None or seat.plays:

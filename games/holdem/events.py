@@ -1,4 +1,4 @@
-"""What a hand of hold'em tells, beside what any game may."""
+"""The events of a hand of hold'em, beside those of any game."""
 
 from __future__ import annotations
 

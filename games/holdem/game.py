@@ -11,9 +11,8 @@ seat is
 - After the hand, whoever holds cards that nobody has seen may `show` them until the next hand begins, or `muck` them.
 - An odd chip goes to the first winner to the left of the button.
 - Table stakes: chips are added between hands only, up to the largest buy-in. Without chips a player keeps their seat.
-- Who sits out keeps their seat and plays the running hand to its end. The blinds that pass them meanwhile they owe; so
-does
-  a newcomer the big blind (`games/holdem/button.py`).
+- A player who sits out keeps their seat and plays the running hand to its end. The blinds that pass them meanwhile they
+  owe; so does a newcomer the big blind (`games/holdem/button.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from tavola.games.holdem.state import Hand, HoldemOptions, HoldemSeat, HoldemTab
 from tavola.games.holdem.view import hand_view, hole_cards, may_show, seat_view
 
 MOST_CHIPS = 10**12
-"""What a host may bring a stack to."""
+"""The most that a host may bring a stack to."""
 BETTING_MOVES = frozenset(("fold", "check", "call", "bet", "raise", "all_in"))
 _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
 _ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
@@ -230,7 +229,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
             return Refusal("illegal_move", "No hand is being played.")
         return call_off(state, hand, seats)
 
-    # What is shown
+    # Views
 
     def public(self, state: HoldemTable, options: HoldemOptions) -> dict[str, Json]:
         return {"hand": hand_view(state)}
@@ -272,13 +271,13 @@ def _holds_cards(state: HoldemTable, hand: Hand, seat: HoldemSeat) -> bool:
 
 
 def _chips_to_act(state: HoldemTable) -> int:
-    """What the player to act has left."""
+    """The chips that the player to act has left."""
     betting = state.betting
     return betting.stacks[betting.actor_indices[0]]
 
 
 def _chips_behind(state: HoldemTable, seat: HoldemSeat) -> int:
-    """What is in front of a player just now, without their bets."""
+    """The chips in front of a player just now, without their bets."""
     hand = state.running
     return seat.chips if hand is None or not seat.dealt else state.betting.stacks[hand.players.index(seat.index)]
 

@@ -1,6 +1,6 @@
 """A hand from the deal to the last pot: the next table, and the events that tell what happened.
 
-Each function takes a `HoldemTable` and gives an `Outcome`. What the betting did on the way is in `Betting.happened`.
+Each function takes a `HoldemTable` and gives an `Outcome`. The betting's events on the way are in `Betting.happened`.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def _close(
 
 def call_off(table: HoldemTable, hand: Hand, staying: Sequence[SeatIndex]) -> Outcome[HoldemTable]:
     """The hand has no winner: all have what they had when it began. Those who are not `staying`, or were to leave when
-    it ends, take it with them. What somebody had bet whose seat is free already is shared by the others who were dealt
-    in, an odd chip going to the first to the left of the button."""
+    it ends, take it with them. The others who were dealt in share the bets of a player whose seat is free already, an
+    odd chip going to the first to the left of the button."""
     here = [seat for seat in hand.players if any(taken.index == seat and taken.dealt for taken in table.seats)]
     players = zip(hand.players, hand.stacks, table.betting.stacks, strict=True)
     share, odd = divmod(sum(had - left for seat, had, left in players if seat not in here), len(here))
@@ -195,7 +195,7 @@ def _posts(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
 
 
 def _pots(hand: Hand, betting: Betting) -> list[dict[str, Json]]:
-    """Who won what, main pot first. A bet is part of a pot as far as somebody called it."""
+    """The pots and their winners, main pot first. A bet is part of a pot as far as somebody called it."""
     pots: list[dict[str, Json]] = []
     for award in betting.awards:
         winners: list[dict[str, Json]] = []

@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Pot(NamedTuple):
     amount: int
     players: tuple[int, ...]
-    """Who may still win it."""
+    """The players who may still win it."""
 
 
 def pots_of(shares: Sequence[int], alive: Sequence[bool], dead: int) -> tuple[Pot, ...]:

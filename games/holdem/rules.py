@@ -63,9 +63,9 @@ MISSED_SMALL_BLIND = 2
 
 class Facing(NamedTuple):
     price: int
-    """What a player must have bet on this street to stay in."""
+    """The chips that a player must have bet on this street to stay in."""
     to_call: int
-    """What the player to act lacks of it, as far as they have it."""
+    """The chips that the player to act lacks of it, as far as they have them."""
     raises: tuple[int, int] | None
     """The least and the most that they may bet or raise to, or None if they may not."""
 
@@ -112,7 +112,7 @@ class NoLimit(State):
             max(0, min(small_blind, stacks[player] - ante - big_blind)) if missed & MISSED_SMALL_BLIND else 0
             for player, missed in enumerate(posts)
         )
-        """What each player has put into the main pot without betting it; empty when nobody has."""
+        """The chips that each player has put into the main pot without betting them; empty when nobody has."""
         self.big_blind = big_blind
         self.big_blind_player = 0 if heads_up or not posts_small_blind else 1
         self.cards = cards
@@ -144,7 +144,7 @@ class NoLimit(State):
 
     @property
     def facing(self) -> Facing:
-        """What the player to act faces. There is one until the hand is over."""
+        """The decision that the player to act faces. There is one until the hand is over."""
         if self._facing is None:
             self._facing = self._face(self.actor_indices[0])
         return self._facing
@@ -190,7 +190,7 @@ class NoLimit(State):
         """All pots and bets together."""
         return sum(self.starting_stacks) - sum(self.stacks)
 
-    # What differs from pokerkit
+    # Differences from pokerkit
 
     def _begin_blind_or_straddle_posting(self) -> None:
         for player, amount in enumerate(self.dead):

@@ -1,7 +1,7 @@
-"""What a hold'em table remembers: the options it was opened with, its seats, and the hand being played.
+"""The memory of a hold'em table: the options it was opened with, its seats, and the hand being played.
 
-Everything is stored as arrays (`array_like`), since the whole of it is written with every commit. What can be computed
-is not stored: the betting is replayed from `Hand.moves` when a table is loaded, see `games/holdem/betting.py`.
+Everything is stored as arrays (`array_like`), since the whole of it is written with every commit. Nothing that can be
+computed is stored: the betting is replayed from `Hand.moves` when a table is loaded, see `games/holdem/betting.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Chips = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
 class HoldemOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a host may choose. Amounts are chips, times are seconds."""
+    """The options that a host may choose. Amounts are chips, times are seconds."""
 
     seats: Annotated[int, Meta(ge=2, le=MOST_SEATS, title="Seats")] = 6
     small_blind: Annotated[Chips, Meta(title="Small blind")] = 5
@@ -55,7 +55,7 @@ class HoldemOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def usual_buy_in(self) -> int:
-        """What a player brings who does not say."""
+        """The chips that a player brings who does not say how many."""
         if self.default_buy_in is not None:
             return self.default_buy_in
         return max(self.min_buy_in, min(self.max_buy_in, 100 * self.big_blind))
@@ -74,7 +74,7 @@ class HoldemSeat(msgspec.Struct, frozen=True, array_like=True):
     sitting_out: bool = False
     """Is not dealt in from the next hand on."""
     owes: int = 0
-    """The blinds to post when dealt in (the bits of `holdem_rules.MISSED_…`). Who is dealt in owes nothing."""
+    """The blinds to post when dealt in (the bits of `holdem_rules.MISSED_…`). A player who is dealt in owes nothing."""
 
     @property
     def plays(self) -> bool:
@@ -83,10 +83,11 @@ class HoldemSeat(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ending(msgspec.Struct, frozen=True, array_like=True):
-    """What remains on view of a hand that has ended. By then `Hand.cards` holds nothing that was not dealt."""
+    """The part of a hand that remains on view when it has ended. By then `Hand.cards` holds nothing that was not
+    dealt."""
 
     holding: tuple[SeatIndex, ...]
-    """Whose cards were not folded, nor mucked by choice since."""
+    """The players whose cards were not folded, nor mucked by choice since."""
     shown: tuple[SeatIndex, ...]
     last_moves: tuple[str, ...]
     """Each player's last move, in the order of `Hand.players`."""
@@ -102,9 +103,9 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
     stakes: tuple[int, int, int]
     """Small blind, big blind, ante."""
     players: tuple[SeatIndex, ...]
-    """Who is dealt in, from the first to the left of the button on."""
+    """The players who are dealt in, from the first to the left of the button on."""
     stacks: tuple[int, ...]
-    """What each had when the hand began."""
+    """The chips that each had when the hand began."""
     cards: str
     """Two cards a player, in that order, then the board; of an ended hand only as much of the board as was dealt."""
     commitment: bytes
@@ -112,7 +113,8 @@ class Hand(msgspec.Struct, frozen=True, array_like=True):
     """Every move so far: `c` check or call, `f` fold, `a` all in, `r40` the smallest raise and 40 more."""
     ending: Ending | None = None
     posts: tuple[int, ...] = ()
-    """What each player owed (`HoldemSeat.owes`) and posts; empty when nobody does, and when the hand has ended."""
+    """The blinds that each player owed (`HoldemSeat.owes`) and posts; empty when nobody does, and when the hand has
+    ended."""
 
     @property
     def posts_small_blind(self) -> bool:
@@ -148,7 +150,7 @@ class HoldemTable(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
     @cached_property
     def betting(self) -> Betting:
-        """The running hand's betting: a cache. Whoever wants to change it takes a `copy()`."""
+        """The running hand's betting: a cache. Code that changes it takes a `copy()`."""
         hand = self.running
         assert hand is not None
         betting = Betting(hand.stacks, hand.stakes, hand.posts_small_blind, hand.cards, hand.posts)

@@ -1,4 +1,4 @@
-"""What of a hold'em table is shown to everybody, and what to one player.
+"""The views of a hold'em table: the one for everybody, and the part for one player.
 
 Chips are conserved on view: what seats have and have bet, and the pots, are at every moment all that was brought in.
 """
@@ -51,7 +51,7 @@ def hand_view(table: HoldemTable) -> dict[str, Json]:
 
 
 def _pots(table: HoldemTable, hand: Hand) -> list[dict[str, Json]]:
-    """What was collected; with it, the bets of those who folded and whose seats are free already."""
+    """The bets that were collected; with them, the bets of those who folded and whose seats are free already."""
     betting = table.betting
     pots: list[dict[str, Json]] = [
         {"amount": pot.amount, "seats": [hand.players[player] for player in pot.players]} for pot in betting.collected

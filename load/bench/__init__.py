@@ -1,1 +1,1 @@
-"""What Tavola is measured against. It is not in the wheel."""
+"""The systems and programs that Tavola is measured against. It is not in the wheel."""

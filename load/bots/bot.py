@@ -27,14 +27,14 @@ P = TypeVar("P")
 E = TypeVar("E")
 ROUND_ENDS = ("hand_complete", "game_complete")
 _RAW_END = b'_complete"'
-"""What all of them end with: one search in the text of events that are not decoded."""
+"""All of them end with this: one search in the text of events that are not decoded."""
 NOT_OUR_FAULT = (1002, 1009, 4400, 4401, 4403, 4408, 4409, 4429)
 """Closes that a client which keeps to the protocol must never see."""
 TRY_AGAIN_S = 0.5
 
 
 class Surroundings(Protocol):
-    """What a bot needs of its table."""
+    """The part of a table that a bot needs."""
 
     arrivals: Arrivals
     idle: bool
@@ -96,7 +96,7 @@ class Bot(Generic[P, E]):
                 await self.room.command("spectate")
         self.go_on()
 
-    # What the follower brings
+    # Calls from the follower
 
     def updated(self, update: UpdateReceived[P, E]) -> None:
         self._table.arrivals.arrived(update.seq)

@@ -21,7 +21,7 @@ from tavola.load.client.view import FullView
 
 
 class Judged(Surroundings, Protocol):
-    """What a checked bot needs of its table."""
+    """The part of a table that a checked bot needs."""
 
     deal: Deal | None
     """Given for hold'em only."""

@@ -1,4 +1,4 @@
-"""What players do beside playing: they lose the connection, load the page again, leave and come back, open a
+"""Players do more than play: they lose the connection, load the page again, leave and come back, open a
 second tab, read too slowly, or let a turn run out. All of it happens at random moments, drawn from the run's seed."""
 
 from __future__ import annotations

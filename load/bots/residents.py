@@ -1,6 +1,6 @@
 """Bots that live at one public table, so that whoever opens the lobby finds a game: `tavola load --bots N`.
 
-Who they are is kept in the data folder: after a restart of either side they take their old seats again.
+Their identities are kept in the data folder: after a restart of either side they take their old seats again.
 """
 
 from __future__ import annotations

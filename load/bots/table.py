@@ -32,7 +32,7 @@ E = TypeVar("E")
 
 
 class TableDeps(msgspec.Struct):
-    """What all tables of a run share."""
+    """The parts that all tables of a run share."""
 
     scenario: Scenario
     apis: list[ApiClient]
@@ -110,7 +110,7 @@ class BotTable:
                     tasks.create_task(self._fetch(bot))
 
     async def leave(self) -> None:
-        """Every bot leaves the room, so that nothing is left running on the server. What is refused stays."""
+        """Every bot leaves the room, so that nothing is left running on the server. A bot that is refused stays."""
         rooms = [bot.room for bot in self.bots if bot.room is not None and bot.client.forbidden is None]
         async with asyncio.timeout(LEAVE_S):
             await asyncio.gather(*(room.command("leave") for room in rooms), return_exceptions=True)
@@ -127,7 +127,7 @@ class BotTable:
         if self._recorder is not None:
             self._recorder.close()
 
-    # What the bots bring
+    # Calls from the bots
 
     def due_in_s(self) -> float:
         scenario = self._house.scenario

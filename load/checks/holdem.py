@@ -1,4 +1,4 @@
-"""What must hold at a hold'em table: no chip comes or goes, and nobody sees a card that they may not see.
+"""The checks of a hold'em table: no chip comes or goes, and nobody sees a card that they may not see.
 
 Both are judged from one viewer's own frames. `Deal` knows what all bots of a table were dealt, so that a card that two
 hold, or that is shown wrongly, is found too.
@@ -54,7 +54,7 @@ def cards_of(value: Any) -> set[str]:
 
 
 class Deal:
-    """Who at one table holds which card, hand by hand, as its bots were told themselves."""
+    """The holders of cards at one table, hand by hand, as its bots were told themselves."""
 
     def __init__(self) -> None:
         self._holder: dict[int, dict[str, int]] = {}

@@ -1,4 +1,5 @@
-"""What must hold, and what did not. Each breach names the room, the update, the bot, and what was expected."""
+"""The promises that must hold, and those that did not. Each breach names the room, the update, the bot, and what was
+expected."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ KEPT = 200
 
 _SERVING = tuple(name for name in ServedView.__struct_fields__ if name not in ViewSkeleton.__struct_fields__)
 APART = (*_SERVING, "me.rejoin_token", "me.seat_token", "seats.*.status")
-"""What two views at the same number may differ in: the clock of their making, fresh tokens, and presence, which is
+"""Two views at the same number may differ in these: the clock of their making, fresh tokens, and presence, which is
 not numbered."""
 
 

@@ -21,7 +21,8 @@ UNLIMITED = "start the server with TAVOLA_GUESTS_PER_MINUTE=0 to have so many pl
 
 
 class RequestRefused(Exception):
-    """The server said no: `code` is one of protocol.md section 5."""
+    """The server said no: `code` is one of protocol.md section 5, or `http_` and the status where the answer named
+    none. `status` is the HTTP status, 0 where the refusal came by a socket."""
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -31,7 +32,7 @@ class RequestRefused(Exception):
 
 
 class ClientIdentity(msgspec.Struct):
-    """Who a client is. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
+    """A client's identity. `session` is the cookie that renews `token`. Without one, a live token renews itself."""
 
     user_id: str
     display_name: str
@@ -51,16 +52,18 @@ class _ErrorAnswer(msgspec.Struct):
 
 
 class ApiClient:
-    """Calls as this or that identity. What is refused "for now" is asked again; everything else raises RequestRefused.
+    """Calls as this or that identity. A call that is refused "for now" is made again; everything else raises
+    RequestRefused.
 
-    A command carries an `Idempotency-Key`, so it may be asked again whatever became of the first time.
+    A command carries an `Idempotency-Key`, so it may be asked again whatever became of the first time. After `TRIES`
+    the last refusal is raised, or OSError or TimeoutError when no answer came: the command may have taken effect.
     """
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def sign_in(self, display_name: str) -> ClientIdentity:
-        """A new guest."""
+        """A new guest. Raises RequestRefused when the server takes none within `GUESTS_WITHIN_S`."""
         give_up_at = time.monotonic() + GUESTS_WITHIN_S
         while True:
             try:
@@ -85,17 +88,20 @@ class ApiClient:
         return renewed
 
     async def create_room(self, host: ClientIdentity, body: Json) -> Json:
+        """Opens a room with `host` as its host; `body` and the result are those of `POST /api/rooms`."""
         return await self.json("POST", "/api/rooms", host, body)
 
     async def room(self, room: str, viewer: ClientIdentity | None = None) -> Json:
+        """The part of a room, by id or code, that anybody may know."""
         return await self.json("GET", f"/api/rooms/{room}", viewer)
 
     async def join(self, room: str, guest: ClientIdentity, command_id: str | None = None) -> Json:
+        """Asks to be let into a room, by id or code, and says whether that was granted at once."""
         body = {"display_name": guest.display_name}
         return await self.json("POST", f"/api/rooms/{room}/join", guest, body, command_id)
 
     async def hydrate(self, room: str, viewer: ClientIdentity) -> HttpReply:
-        """The body is the view (protocol.md section 4)."""
+        """A fresh whole view; the reply's body is its JSON (protocol.md section 4)."""
         return await self._call("GET", f"/api/rooms/{room}/hydrate", viewer)
 
     async def json(
@@ -106,6 +112,7 @@ class ApiClient:
         body: Json | None = None,
         command_id: str | None = None,
     ) -> Json:
+        """The answer's object, `{}` where it has no body. `command_id` becomes the `Idempotency-Key`."""
         extra = {"Idempotency-Key": command_id} if command_id is not None else None
         reply = await self._call(method, path, identity, body, extra)
         return msgspec.json.decode(reply.body or b"{}", type=dict[str, Any])

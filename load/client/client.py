@@ -1,7 +1,7 @@
 """A Tavola client: one user's connection, kept up, with rooms that are always current.
 
     async with Http("http://127.0.0.1:8000") as http:
-        api = Api(http)
+        api = ApiClient(http)
         me = await api.sign_in("Ada")
         await api.join(room_id, me)
         async with Client("http://127.0.0.1:8000", me, FULL) as client:
@@ -70,6 +70,8 @@ class Client(Generic[P, E]):
 
     Of several addresses the first is taken, and the next whenever one cannot be reached.
 
+    A command that waits when the server forbids the connection is answered with the refusal `forbidden`.
+
     `pen` writes down all that comes and goes. `renew` gives a fresh identity when the token has run out. `on_frame`
     sees each frame after it was taken in, `on_garbled` what could not be read, `on_lost` each close code with its
     reason, `on_back` how many seconds it took from the beginning of a connection until all rooms were current again,
@@ -126,7 +128,8 @@ class Client(Generic[P, E]):
             await self._task
 
     async def join(self, room_id: str, audience: Audience[P, E] | None = None) -> JoinedRoom[P, E]:
-        """Follows a room; on return its view is there. Raises RequestRefused."""
+        """Follows a room, across reconnections; on return its view is there. Without an `audience` the room's `updates`
+        are read instead. Raises RequestRefused with the server's code, or `forbidden`."""
         if self.forbidden is not None:
             raise RequestRefused(0, "forbidden", f"the server closed the connection for good ({self.forbidden})")
         room: JoinedRoom[P, E] = JoinedRoom(self, room_id, self._depth, audience or Stream())
@@ -182,11 +185,13 @@ class Client(Generic[P, E]):
         return self._origins[self._url]
 
     def next_id(self) -> str:
+        """A fresh id for a command, unlike those of other clients."""
         self._last_id += 1
         return f"{self._id_prefix}-{self._last_id}"
 
     @property
     def commands_sent(self) -> int:
+        """How many commands were given an id; one that was sent again counts once."""
         return self._last_id
 
     # The connection

@@ -32,7 +32,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Audience(Protocol[P, E]):
-    """Who is told what the follower took in. Called after the view has changed."""
+    """The audience that is told what the follower took in. Called after the view has changed."""
 
     def updated(self, update: UpdateReceived[P, E]) -> None: ...
 

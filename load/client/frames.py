@@ -1,4 +1,4 @@
-"""What the server sends, as types (protocol.md section 2). Two depths: everything, or only what it takes to play.
+"""The server's frames, as types (protocol.md section 2). Two depths: everything, or only what it takes to play.
 
 The shallow one lets a decoder skip the rest of a frame without making objects of it: with thousands of followers in
 one process that is most of their cost.
@@ -18,7 +18,7 @@ E = TypeVar("E")
 
 
 class UpdateReceived(msgspec.Struct, Generic[P, E], tag_field="type", tag="update"):
-    """What one accepted command did, as this viewer sees it. `at` is in milliseconds since the epoch."""
+    """The effect of one accepted command, as this viewer sees it. `at` is in milliseconds since the epoch."""
 
     room: str
     seq: int

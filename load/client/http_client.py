@@ -51,6 +51,7 @@ class HttpConnection(asyncio.Protocol):
         return self.transport is not None and not self.transport.is_closing()
 
     async def exchange(self, request: bytes) -> HttpReply:
+        """Writes a whole request and waits for its reply. Raises ConnectionDropped."""
         assert self.transport is not None
         assert self._answer is None
         self._answer = asyncio.get_running_loop().create_future()
@@ -104,7 +105,8 @@ class HttpConnection(asyncio.Protocol):
 
 
 class Http:
-    """Requests to one origin, `limit` at a time; the others wait their turn."""
+    """Requests to one origin, `limit` at a time; the others wait their turn. A request has `timeout_s`, with the
+    wait."""
 
     def __init__(self, url: str, *, limit: int = 32, timeout_s: float = 15.0) -> None:
         parts = urlsplit(url)
@@ -119,7 +121,8 @@ class Http:
     async def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> HttpReply:
-        """Raises OSError (ConnectionDropped is one) or TimeoutError: the request may have been carried out."""
+        """The server's reply, whatever its status. `path` begins with a slash and may have a query. Raises OSError
+        (ConnectionDropped is one) or TimeoutError: the request may have been carried out."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._authority}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

@@ -13,7 +13,7 @@ Json = Any
 
 
 def merge(target: Json, patch: Json) -> Json:
-    """What `target` becomes under `patch`. Objects of `target` are changed in place; `patch` is left as it is."""
+    """`target` as it becomes under `patch`. Objects of `target` are changed in place; `patch` is left as it is."""
     if type(patch) is not dict:
         return patch
     if type(target) is not dict:

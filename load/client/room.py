@@ -33,7 +33,7 @@ MAX_UNREAD_UPDATES = 1000
 
 
 class Depth(msgspec.Struct, Generic[P, E], frozen=True):
-    """How much of each frame a client takes in."""
+    """How much of each frame a client takes in: `FULL` or `LEAN`."""
 
     decode: Callable[[bytes], Frame[P, E]]
     view: Callable[[], View[P]]
@@ -59,7 +59,7 @@ class TooSlow(Exception):
 
 
 class RoomConnection(Protocol):
-    """What a room needs of its client. `connection` counts the connections so far."""
+    """The part of a client that a room needs. `connection` counts the connections so far."""
 
     connection: int
 
@@ -103,7 +103,9 @@ class JoinedRoom(Generic[P, E]):
         return self.follower.seq
 
     async def command(self, kind: str, **fields: Any) -> Ack:
-        """Sends a command and waits for its answer, across reconnections. Raises RequestRefused."""
+        """Sends a command and waits for its answer, across reconnections. `kind` and `fields` are those of protocol.md
+        section 2, without id and room. Raises RequestRefused with the server's code; `overloaded`, too, when
+        `MAX_UNANSWERED` commands wait already."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer, _: Unanswered) -> None:
@@ -117,7 +119,8 @@ class JoinedRoom(Generic[P, E]):
         return answer
 
     def send(self, kind: str, fields: Json, answered: Callable[[Answer, Unanswered], None]) -> Unanswered:
-        """As `command`, without a task: `answered` is called once, with the ack or the final refusal."""
+        """As `command`, without a task: `answered` is called once, with the ack or the final refusal. It may not
+        raise."""
         if len(self.unanswered) >= MAX_UNANSWERED:
             raise RequestRefused(0, "overloaded", f"{MAX_UNANSWERED} commands are unanswered")
         command_id = self._connection.next_id()
@@ -138,7 +141,7 @@ class JoinedRoom(Generic[P, E]):
             yield await stream.queue.get()
         raise TooSlow
 
-    # What the client brings
+    # Calls from the client
 
     def answer(self, answer: Answer, command_id: str) -> None:
         """An answer to one of our commands. One that was given before, to the same command sent again, is dropped."""

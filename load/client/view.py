@@ -13,23 +13,28 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class View(Protocol[P_contra]):
-    """What a follower keeps current. The properties are what a bot that knows no rules needs."""
+    """A view that a follower keeps current. The properties are what a bot that knows no rules needs."""
 
-    def replace(self, view: P_contra) -> None: ...
+    def replace(self, view: P_contra) -> None:
+        """Takes a whole view."""
 
-    def merge(self, patch: P_contra) -> None: ...
+    def merge(self, patch: P_contra) -> None:
+        """Takes a merge patch (RFC 7396) to the view that is held."""
 
     @property
-    def turn_number(self) -> int | None: ...
+    def turn_number(self) -> int | None:
+        """The number to send with `act`; None while nobody has a turn."""
 
     @property
     def turn_seat(self) -> int | None: ...
 
     @property
-    def my_seat(self) -> int | None: ...
+    def my_seat(self) -> int | None:
+        """Our seat, counted from 0; None without one."""
 
     @property
-    def legal(self) -> list[Json]: ...
+    def legal(self) -> list[Json]:
+        """Our legal moves, each with the ranges or choices of its arguments (`Game.legal`)."""
 
     @property
     def my_chips(self) -> int | None:

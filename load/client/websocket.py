@@ -23,7 +23,9 @@ WHOLE_TEXT = FIN | TEXT
 LOST = 1006
 """The close code of a connection that ended without a close frame."""
 MAX_MESSAGE = 16 << 20
+"""Bytes of a message; a longer one ends the connection (1009)."""
 MAX_UNSENT = 1 << 20
+"""Bytes written that the server has not taken; with more the connection is dropped."""
 
 
 class HandshakeRefused(ConnectionError):
@@ -51,7 +53,7 @@ def client_frame(opcode: int, payload: bytes, mask: bytes) -> bytes:
 class ClientSocket(asyncio.Protocol):
     """One connection. `receive` is called with each text message, `lost` once with the close code and reason.
 
-    Neither may raise. Pings are answered. What the server does not read is bounded by `MAX_UNSENT` bytes; beyond that
+    Neither may raise. Pings are answered. Bytes that the server does not read are bounded by `MAX_UNSENT`; beyond that
     the connection is dropped as lost.
     """
 

@@ -1,2 +1,2 @@
-"""What is known of a run: recorded by clients, read from Postgres, heard on Redis. Imports nothing of ours but what
+"""The evidence of a run: recorded by clients, read from Postgres, heard on Redis. Imports nothing of ours but what
 opens messages: `config.keys` and `storage.sealing`."""

@@ -1,4 +1,4 @@
-"""What is known of a run, as values: a checker is given nothing else. Times are seconds since the epoch, all by the
+"""The evidence of a run, as values: a checker is given nothing else. Times are seconds since the epoch, all by the
 clock of one machine."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Diary(msgspec.Struct):
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """What was heard on a room's channel."""
+    """A message that was heard on a room's channel."""
 
     at: float
     data: bytes
@@ -64,7 +64,7 @@ class StoredState(msgspec.Struct, frozen=True):
 
 
 class Replay(msgspec.Struct, frozen=True):
-    """What came of replaying a room's log: how many updates, and what was wrong, if anything."""
+    """The outcome of replaying a room's log: how many updates, and what was wrong, if anything."""
 
     replayed: int
     problem: str | None = None

@@ -75,7 +75,7 @@ class Recorder:
 
 
 class ClientRecorder:
-    """What one client writes with."""
+    """The recorder that one client writes with."""
 
     def __init__(self, recorder: Recorder, number: int) -> None:
         self._recorder = recorder
@@ -86,7 +86,7 @@ class ClientRecorder:
 
 
 def read(path: Path) -> RecordedRoom:
-    """What was recorded of a room. What a run that was killed left unfinished at the end is left out."""
+    """The record of a room. An entry that a killed run left unfinished at the end is left out."""
     name, _, game = path.name.removesuffix(SUFFIX).rpartition(".")
     room = RecordedRoom(name, game)
     diaries: dict[int, Diary] = {}

@@ -1,5 +1,5 @@
 """Listening to the rooms' channels in Redis, as an eavesdropper would who knows the deployment's secret: whatever is on
-them was shown, if only to edges. What is not sealed is heard as it is: anybody could read it."""
+them was shown, if only to edges. A message that is not sealed is heard as it is: anybody could read it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What can be broken, and whether it hurt. Imports `evidence`, `measure`, and what starts servers."""
+"""The faults that a run can make, and whether they hurt. Imports `evidence`, `measure`, and what starts servers."""

@@ -36,7 +36,7 @@ COUNTED = (
 """Events that are counted for the report."""
 AWAY = ("commit.unknown", "commit.failed", "room.load_waits", "look.unverified", "actor.beat_failed",
         "room.not_found_yet", "gap.not_repaired")  # fmt: skip
-"""What servers say that are without their database."""
+"""The log events of servers that are without their database."""
 
 
 class LogEvent(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class LogEvent(msgspec.Struct, frozen=True):
 
 
 def logs_of(data_dir: Path) -> list[Text]:
-    """What the processes of a stack wrote down."""
+    """The logs that the processes of a stack wrote."""
     files = [
         *(data_dir / "logs").glob("*.log"),
         *((data_dir / "ray" / "data").resolve() / "r" / "s" / "logs").glob("worker-*"),

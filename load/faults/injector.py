@@ -66,8 +66,8 @@ def parse(text: str) -> dict[str, float]:
 def plan(
     shares: dict[str, float], rate: float, seconds: float, seed: int, count: int | None = None
 ) -> list[tuple[float, str]]:
-    """What is to be broken when, in seconds from the start: `rate` a minute, `count` of them at most. Every kind comes
-    at least once. Raises TooShort when there are fewer moments than kinds."""
+    """The faults to make and their moments, in seconds from the start: `rate` a minute, `count` of them at most.
+    Every kind comes at least once. Raises TooShort when there are fewer moments than kinds."""
     if not shares:
         return []
     chance = Random(f"{seed}/faults")

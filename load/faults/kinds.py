@@ -1,4 +1,5 @@
-"""What can be broken, and how. Each kind is a function that does it, waits until it is over, and says what it did."""
+"""The kinds of faults, and how each is made. Each kind is a function that does it, waits until it is over, and says
+what it did."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ MOVE_WITHIN_S = 5.0
 
 
 class FaultDone(msgspec.Struct, frozen=True):
-    """What was done. `rooms` are those that it concerned, at the epochs that they had; `hurt` counts what was certainly
-    lost by it (connections, messages, keys), where that is known."""
+    """A fault that was made. `rooms` are those that it concerned, at the epochs that they had; `hurt` counts what was
+    certainly lost by it (connections, messages, keys), where that is known."""
 
     what: str
     rooms: dict[str, int] = {}

@@ -9,8 +9,8 @@ from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
 Loss = Literal["reply", "request"]
-"""What is lost of the exchange whose request holds the marker: the answer to it, or the request itself. Then the
-connection is cut."""
+"""The part that is lost of the exchange whose request holds the marker: the answer to it, or the request itself. Then
+the connection is cut."""
 TAIL = 64
 """Bytes of a request that are kept, lest a marker lie across two pieces."""
 

@@ -54,7 +54,7 @@ class OwnServers:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What must stand in no log, by name."""
+        """The secrets that must stand in no log, by name."""
         return {
             "the signing secret": self.secret,
             "the database's password": self._postgres.role_password,

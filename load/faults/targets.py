@@ -1,4 +1,4 @@
-"""What there is to break: a stack's processes and servers, as they are at the moment."""
+"""The targets of faults: a stack's processes and servers, as they are at the moment."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run is to do, and what is counted of it. Imports `client` and `checks`."""
+"""The task of a run, and what is counted of it. Imports `client` and `checks`."""

@@ -1,4 +1,4 @@
-"""What tables and sockets take of memory: the processes before there were any, and at two moments after.
+"""The memory that tables and sockets take: the processes before there were any, and at two moments after.
 
 Private memory is what is compared: what a process shares with others (its program, its libraries) is there without
 any table, and is divided among more of them the more there are.

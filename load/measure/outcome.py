@@ -1,4 +1,4 @@
-"""What a run, or a part of one in a process of its own, came to; parts add up."""
+"""The outcome of a run, or of a part of one in a process of its own; parts add up."""
 
 from __future__ import annotations
 

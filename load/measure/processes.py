@@ -1,4 +1,5 @@
-"""Whose processor time and memory an action costs, by kind of process: what `stack.json` names, with all descendants.
+"""The processor time and memory that an action costs, by kind of process: those that `stack.json` names, with all
+descendants.
 
 Ray's workers are told apart by their titles: `ray::RoomActor…` are `actors`, everything else of Ray's is `ray`. They
 need not descend from what started them; the stack's mark in their environment says whose they are.
@@ -29,7 +30,7 @@ class RunningStack(msgspec.Struct):
     urls: list[str] = []
     pids: dict[str, Any] = {}
     environment: dict[str, str] = {}
-    """What joins it; secrets are among it."""
+    """The variables with which a process joins it; secrets are among them."""
 
     def roots(self) -> dict[str, list[int]]:
         """Kind → process ids. Ray comes last: whatever else runs below it is counted where it is named."""
@@ -115,7 +116,7 @@ class Processes:
         return found
 
     def held(self) -> dict[str, MemoryUse]:
-        """What each kind of process holds of memory now. To find out takes some milliseconds a process."""
+        """The memory that each kind of process holds now. To find out takes some milliseconds a process."""
         found: dict[str, MemoryUse] = {}
         for process, now in self._look().items():
             with contextlib.suppress(psutil.Error):

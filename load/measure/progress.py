@@ -1,4 +1,4 @@
-"""What is going on, while it goes on: live on a terminal, a plain line every two seconds elsewhere."""
+"""The progress of a run, while it goes on: live on a terminal, a plain line every two seconds elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is to do."""
+"""The task of a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     At the end the bots leave their rooms, unless it is `abandoned`: a server that is stopped afterwards needs nobody to
     leave, and ten thousand who leave at once take it a while.
 
-    What the bots of checked tables see and do is written down in the folder `record`, if it is given.
+    The bots of checked tables write down what they see and do in the folder `record`, if it is given.
     """
 
     urls: tuple[str, ...]

@@ -117,7 +117,7 @@ class Timeline:
 
 
 class Stats:
-    """What happened while `measuring`. An action is an acknowledged `act`."""
+    """The counts made while `measuring`. An action is an acknowledged `act`."""
 
     def __init__(self) -> None:
         self.measuring = False
@@ -173,7 +173,7 @@ class Stats:
         self.losses += other.losses
 
     def become(self, other: Stats) -> None:
-        """What `other` is."""
+        """Become what `other` is."""
         self.__dict__.update(other.__dict__)
 
     def hand_ended(self) -> None:

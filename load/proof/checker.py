@@ -56,7 +56,7 @@ def check_room(room: RecordedRoom) -> list[Finding]:
 def _readable(
     judge: Callable[[RecordedRoom, Ledger], Iterator[Finding]], room: RecordedRoom, ledger: Ledger
 ) -> Iterator[Finding]:
-    """What a judge finds; a log in which they cannot find their way is a finding too."""
+    """The findings of a judge; a log in which they cannot find their way is a finding too."""
     try:
         yield from judge(room, ledger)
     except (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:

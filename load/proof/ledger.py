@@ -23,7 +23,7 @@ TOKENS = frozenset({"rejoin_token", "seat_token"})
 
 
 class LedgerPart(msgspec.Struct, frozen=True):
-    """What one viewer, or everybody outside, is shown of an update."""
+    """One viewer's part of an update, or that of everybody outside."""
 
     events: list[Json] | None = None
     patch: Json | None = None

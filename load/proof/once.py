@@ -60,7 +60,7 @@ def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
 
 
 def commands(room: RecordedRoom) -> dict[tuple[str, str], SentCommand]:
-    """What was sent, by user and command id. Several connections of a user are one."""
+    """The commands that were sent, by user and command id. Several connections of a user are one."""
     sent: dict[tuple[str, str], SentCommand] = {}
     notes = sorted(((note.at, diary, note) for diary in room.diaries for note in diary.notes), key=lambda each: each[0])
     for _, diary, note in notes:

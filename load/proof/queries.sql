@@ -1,4 +1,4 @@
--- What a checker reads. Each query follows its name; tavola.load.evidence.truth reads them.
+-- The queries of a checker. Each query follows its name; tavola.load.evidence.truth reads them.
 
 -- name: log
 SELECT seq, epoch, user_id, command_id, command, answer, events, patch, outside, private, entropy, at,

@@ -29,7 +29,7 @@ _RUN = re.compile(rb"[0-9A-Za-z_-]{%d,}" % _HEX)
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What must stand in no log, and where it comes from. `what` names it and does not quote it."""
+    """A text that must stand in no log, and where it comes from. `what` names it and does not quote it."""
 
     room: str
     seq: int
@@ -72,7 +72,7 @@ def judge_texts(texts: Iterable[Text], tokens: dict[str, str], known: Mapping[by
 
 
 def _tokens(room: RecordedRoom) -> Iterator[Finding]:
-    """What was given to one user must not come to another."""
+    """A token that was given to one user must not come to another."""
     held = {diary.user: _held(room, diary.user) for diary in room.diaries}
     for diary in room.diaries:
         others = {token for user, tokens in held.items() if user != diary.user for token in tokens}
@@ -141,7 +141,7 @@ def _found(data: bytes, known: dict[bytes, int]) -> Iterator[int]:
 
 
 def _within(data: bytes, known: Mapping[bytes, K], size: int) -> Iterator[K]:
-    """What stands for the `known` pieces, each of `size` bytes, that lie anywhere in `data`."""
+    """The values of the `known` pieces, each of `size` bytes, that lie anywhere in `data`."""
     for start in range(len(data) - size + 1):
         if (value := known.get(data[start : start + size])) is not None:
             yield value
@@ -174,7 +174,8 @@ class _KnownCards:
             self._hand_after[seq] = hand
 
     def at(self, user: str | None, seq: int, back: int = 1) -> frozenset[str]:
-        """What may be named to `user` (None: to everybody) after `seq`, of the hands up to `back` updates ago."""
+        """The cards that may be named to `user` (None: to everybody) after `seq`, of the hands up to `back` updates
+        ago."""
         known = frozenset[str]()
         for hand in range(self._hand_after.get(seq - back, 0), self._hand_after.get(seq, 0) + 1):
             steps = self._steps.get(hand, [])

@@ -51,7 +51,7 @@ def _turn(room: RecordedRoom, entry: LedgerEntry, turn: Json | None, acted: dict
 
 
 def _clock(room: RecordedRoom, entry: LedgerEntry, before: Json | None, after: Json | None) -> Iterator[Finding]:
-    """Who had to act when a room was recovered has no less time afterwards."""
+    """A player who had to act when a room was recovered has no less time afterwards."""
     if entry.command.get("type") != "recover" or before is None or after is None:
         return
     lost_ms = before["deadline_ms"] - after["deadline_ms"]

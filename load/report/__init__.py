@@ -1,1 +1,1 @@
-"""What came out of a run, for people and for machines. Imports everything below a run."""
+"""The results of a run, for people and for machines. Imports everything below a run."""

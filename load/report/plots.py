@@ -1,4 +1,4 @@
-"""What is drawn of a run. Times are seconds from its beginning."""
+"""The plots of a run. Times are seconds from its beginning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a run with a verdict."""
+"""The result of a run with a verdict."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Proof(msgspec.Struct, kw_only=True):
     left_out: dict[str, int]
     recovery: list[Recovery]
     consequences: dict[str, int]
-    """What the servers' logs say happened."""
+    """The events in the servers' logs."""
     samples: list[Sample]
     tables: dict[str, int]
     """Rooms by their number in the run."""

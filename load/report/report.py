@@ -1,4 +1,4 @@
-"""What came out of a run: a table for people, JSON for machines."""
+"""The result of a run: a table for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AT_LEAST = "≥ "
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Of one kind of process, in the window. What some of them used that `ended` in it is not known to the end: the
+    """Of one kind of process, in the window. The use of those that `ended` in it is not known to the end: the
     figures of processor time are then `at_least`."""
 
     cpu_s: float
@@ -91,7 +91,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def judge(verdict: Verdict, tables_up: int, recorded: bool = False) -> list[str]:
-    """Why the run failed; empty if it did not. What was `recorded` is judged elsewhere."""
+    """Why the run failed; empty if it did not. The `recorded` rooms are judged elsewhere."""
     why = [f"{count} violations of {check}" for check, count in sorted(verdict.failed.items())]
     if not tables_up:
         why.append("no table came up")

@@ -46,7 +46,8 @@ REPLAY_S = 120.0
 
 
 class Faults(msgspec.Struct, frozen=True):
-    """What to break: kind → share, so many a minute; `count` of them, then the run ends; else as long as it lasts."""
+    """The faults to make: kind → share, so many a minute; `count` of them, then the run ends; else as long as it
+    lasts."""
 
     shares: dict[str, float]
     rate: float
@@ -218,7 +219,7 @@ class Prover:
 
 
 async def replay(room: str, environment: dict[str, str]) -> Replay:
-    """What the operator's own command says of a room's log."""
+    """The result of the operator's own command that replays a room's log."""
     process = await asyncio.create_subprocess_exec(
         *(*PYTHON, "-m", "tavola", "room", "verify", room, "--json"),
         stdin=asyncio.subprocess.DEVNULL,

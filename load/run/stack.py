@@ -26,7 +26,7 @@ LIMITS = {
     "TAVOLA_ROOM_ACTORS_PER_NODE": "100000",
     "TAVOLA_FRAMES_PER_SECOND": "0",
 }
-"""Whoever asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
+"""A user who asks for so many tables on a machine of theirs shall have them: limits are for strangers."""
 
 
 class DidNotStart(Exception):

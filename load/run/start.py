@@ -101,7 +101,7 @@ def reside(url: str, bots: int, game: str, data_dir: Path) -> None:
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Its result. What cannot be done ends the program with exit code 2 and a line that says why."""
+    """Its result. A failure that is no bug ends the program with exit code 2 and a line that says why."""
 
     async def cancellable() -> T:
         _on_signals(_cancel_this_task())

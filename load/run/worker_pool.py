@@ -137,7 +137,7 @@ class WorkerPool:
         self._changed.set()
 
     def _sum(self) -> None:
-        """What the progress line shows."""
+        """Adds up what the progress line shows."""
         stats, verdict = Stats(), Verdict()
         for told in self._told.values():
             stats.add(told.stats)

@@ -46,14 +46,14 @@ CREATE TABLE app_sessions (
 CREATE INDEX app_sessions_user ON app_sessions (user_id);
 CREATE INDEX app_sessions_expiry ON app_sessions (expire);
 
--- Who signed out everywhere, and when: tokens that were issued before are no good any more.
+-- Users who signed out everywhere, and when: tokens that were issued before are no good any more.
 CREATE TABLE sign_outs (
     user_id text PRIMARY KEY,
     at      bigint NOT NULL
 );
 CREATE INDEX sign_outs_at ON sign_outs (at);
 
--- Who was sent to a free seat lately and has not sat down yet.
+-- Users who were sent to a free seat lately and have not sat down yet.
 CREATE TABLE matches (
     room_id    text NOT NULL REFERENCES rooms ON DELETE CASCADE,
     user_id    text NOT NULL,
@@ -61,8 +61,8 @@ CREATE TABLE matches (
     PRIMARY KEY (room_id, user_id)
 );
 
--- Everybody who is admitted to a room, and what his part in it is, as the last commit left it. Who has left, or was put
--- out, is not here, even while he still holds a seat.
+-- Everybody who is admitted to a room, and what their part in it is, as the last commit left it. A user who has left,
+-- or was put out, is not here, even while they still hold a seat.
 CREATE VIEW admitted AS
 SELECT p.room_id, p.user_id, p.display_name, s.seat_index, s.seat_token, r.host_id = p.user_id AS is_host, g.seq,
        CASE WHEN s.user_id IS NOT NULL THEN 'player' WHEN w.user_id IS NOT NULL THEN 'spectator' ELSE 'approved' END

@@ -1,4 +1,4 @@
--- What nobody may have too much of.
+-- Limits: the things that nobody may have too much of.
 
 ALTER TABLE rooms ADD COLUMN opened_by text;         -- who created it; its host may be another by now
 CREATE INDEX rooms_opened ON rooms (opened_by, created_at);

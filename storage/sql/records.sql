@@ -30,7 +30,7 @@ players_gone AS (
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
         banned = excluded.banned
 ), sessions_kept AS (
-    -- Whoever has been let in, or asks to be, is no passer-by any more.
+    -- Somebody who has been let in, or asks to be, is no passer-by any more.
     UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000
     FROM json_to_recordset(:players::json) AS x (room_id text, user_id text, status text, changed_at bigint)
     JOIN held USING (room_id)

@@ -28,7 +28,7 @@ WITH made AS (
 ), state AS (
     INSERT INTO game_states (room_id, state, updated_at) SELECT id, :state, :at FROM made
 ), session AS (
-    -- Whoever opens a room is no passer-by any more.
+    -- Somebody who opens a room is no passer-by any more.
     UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
     FROM made WHERE user_id = :host_id AND life < 604800000 AND expire > :at
 )

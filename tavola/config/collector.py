@@ -1,7 +1,8 @@
 """Python's cyclic garbage collector, told what a long-lived server is like.
 
-What is loaded at the start stays, and what a move makes is freed by its reference counts; the collector finds next to
-nothing. Left alone it walked all of it again and again: more than a quarter of a busy room actor's time was its.
+Objects that are loaded at the start stay, and those that a move makes are freed by their reference counts; the
+collector finds next to nothing. Left alone it walked all of it again and again: more than a quarter of a busy room
+actor's time was its.
 """
 
 from __future__ import annotations

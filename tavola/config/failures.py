@@ -1,4 +1,4 @@
-"""What a command line ends with when it is not a bug: a line or a few for the user, no traceback."""
+"""The end of a command line when it is not a bug: a line or a few for the user, no traceback."""
 
 
 class Failure(Exception):

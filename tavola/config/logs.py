@@ -1,6 +1,6 @@
 """Logs are events: a fixed name and ids as fields. They hold no secrets.
 
-What an error says of itself may quote what was being written, and a traceback's local variables are the state: cards.
+An error's own words may quote what was being written, and a traceback's local variables are the state: cards.
 So an error is logged as its type and the lines it came through, and nothing that it says.
 
 Logging never raises: a line for which there is no space is counted, and the next that can be written says how many.
@@ -27,7 +27,7 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 
 
 class Unfailing:
-    """A text stream to which writing never fails. What cannot be written is lost, and counted."""
+    """A text stream to which writing never fails. Text that cannot be written is lost, and counted."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -75,7 +75,7 @@ def configure(data_dir: Path | None = None) -> None:
     )
     handler = logging.StreamHandler(unfailing(sys.stderr))
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.raiseExceptions = False  # What cannot be written must not be written another way.
+    logging.raiseExceptions = False  # A record that cannot be written must not be written another way.
     handler.addFilter(seldom.filter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -101,7 +101,7 @@ class _Copied:
         return text
 
     def _append(self, text: bytes) -> None:
-        """At once, for others write here as well. What cannot be written stands in the process's own log."""
+        """At once, for others write here as well. Text that cannot be written stands in the process's own log."""
         with contextlib.suppress(OSError):
             if self._path.exists() and self._path.stat().st_size > _GAMES_LOG_BYTES:
                 self._path.rename(self._path.with_suffix(".old.log"))

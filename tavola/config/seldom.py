@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 LINES, A_SECOND = 100.0, 1.0
-"""Lines of one event at once, and from then on. What is left out is counted, and said in the next line."""
+"""Lines of one event at once, and from then on. Lines that are left out are counted, and the next line says how
+many."""
 TRACEBACK = 10.0
 """For how many lines one with a traceback counts."""
 

@@ -1,4 +1,4 @@
-"""What the environment says, read once at the root of a process and frozen.
+"""The environment's settings, read once at the root of a process and frozen.
 
 `Settings()` is the environment (or a `.env` file) alone: what `tavola dev` starts from. `load()` is for everything that
 needs a running stack: what the environment leaves out it takes from the `stack.json` that `tavola dev` keeps in the
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
     """For so long an actor may not answer before its room is placed elsewhere."""
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)
-    """What a player without a socket has for a turn."""
+    """The time that a player without a socket has for a turn."""
     disconnected_after_s: int = Field(300, alias="TAVOLA_DISCONNECTED_AFTER_S", ge=1)
     """A player without a socket is `away` at once, and after this `disconnected`: they are dealt out."""
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
@@ -305,8 +305,8 @@ def load() -> Settings:
 
 
 def read_stack(folder: Path) -> Mapping[str, Any]:
-    """What `tavola dev` wrote down of the stack that runs on a data folder; empty when none does. `environment`: what
-    a process needs to join it; `urls`: of its edges; `pids`: kind → process id or ids."""
+    """The record that `tavola dev` wrote of the stack that runs on a data folder; empty when none does.
+    `environment`: what a process needs to join it; `urls`: of its edges; `pids`: kind → process id or ids."""
     try:
         with lock(folder):
             return {}

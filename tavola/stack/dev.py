@@ -219,7 +219,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
         stack = DevStack(settings, edges=edges, bots=bots, progress=progress)
-        # Whoever we start in passing is known as ours too.
+        # Processes that we start in passing are known as ours too.
         os.environ[STACK_MARK] = stack.mark
         asyncio.run(_run(stack, settings, progress))
 
@@ -269,7 +269,7 @@ class Busy(Failure):
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Holds the data folder, or Busy. Whoever only looks whether it is held does so for a moment."""
+    """Holds the data folder, or Busy. A process that only looks whether it is held does so for a moment."""
     (folder / "lock").touch(mode=0o600)
     deadline = time.monotonic() + _LOCK_WITHIN
     with contextlib.ExitStack() as held:

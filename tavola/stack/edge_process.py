@@ -67,7 +67,7 @@ class EdgeProcess(Server):
         )
 
     async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
-        # Who answers may be another stack's edge on a port that we lost to it.
+        # The process that answers may be another stack's edge on a port that we lost to it.
         with contextlib.suppress(psutil.Error, httpx.HTTPError):
             listening = psutil.Process(process.pid).net_connections("tcp")
             if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in listening):

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: PostgreSQL and Redis from wheels, for a machine that has none.
+"""The common part of the embedded servers: PostgreSQL and Redis from wheels, for a machine that has none.
 
 Each lives in a folder of its own, which holds its data, log, port and password (only we may read them), listens on
 127.0.0.1 alone, and comes back on the same port where that is still free. It is our child and ends with us; `start`

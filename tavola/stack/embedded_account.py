@@ -33,8 +33,8 @@ _STAGED = (_INSTALL / "bin", _INSTALL / "lib/postgresql", _INSTALL / "share", Pa
 
 
 def initial_account(data: Path) -> Account | None:
-    """For `initdb`, which wants a name for the user that it runs as: `nobody`, in a group of its own. Whoever else is
-    `nobody` has another group, and so may not look into it. None: ourselves."""
+    """For `initdb`, which wants a name for the user that it runs as: `nobody`, in a group of its own. Other processes
+    of `nobody` have another group, and so may not look into it. None: ourselves."""
     if os.geteuid() != 0:
         return None
     account = Account(uid=pwd.getpwnam("nobody").pw_uid, gid=_free_id(data))

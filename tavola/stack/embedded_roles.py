@@ -18,7 +18,7 @@ SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles owner ON owner.oid = 
 WHERE owner.rolname <> $1 AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
 """
-"""What is somebody else's in the database. A sequence that belongs to a column goes with the table."""
+"""The objects in the database that are somebody else's. A sequence that belongs to a column goes with the table."""
 
 
 async def grant(superuser_url: str, password: str) -> None:

@@ -6,8 +6,9 @@ to the node's fork server, which forks; the child is the worker, and shares what
 writes to it. The first worker starts the server, which ends with the raylet; nothing is lost with it, for the next
 worker starts another one. Where none answers, this process becomes the worker itself, as Ray meant it.
 
-Whoever holds the server's socket is handed what is in a worker's environment, and whoever reaches it has a program run
-as us. So the socket lies in a folder that only we may enter, and each end asks the kernel who the other one is.
+The process that holds the server's socket is handed what is in a worker's environment, and any process that reaches it
+has a program run as us. So the socket lies in a folder that only we may enter, and each end asks the kernel who the
+other one is.
 
 It runs as a script in each worker, so at the top of it stands only what costs nothing. Python puts a script's folder
 first on `sys.path`, before the standard library, and ours has modules of all kinds of names: it is removed before
@@ -28,7 +29,7 @@ FOLDER = "TAVOLA_FORKS"
 ANSWER_WITHIN_S = 20.0
 """Longer than the server takes to import everything on a busy machine."""
 ASKED_WITHIN_S = 1.0
-"""Who has come to the server and says nothing holds up the others for so long."""
+"""A client that has come to the server and says nothing holds up the others for so long."""
 BACKLOG = 512
 """Workers that may wait for the server; one more becomes a worker by itself."""
 PRELOADED = (
@@ -41,8 +42,8 @@ PRELOADED = (
     "ray._private.workers.default_worker",
     "starlette.datastructures",
 )
-"""What a worker with one of our actors has imported. No module of these may start a thread: it would not be there
-after a fork."""
+"""The modules that a worker with one of our actors has imported. No module of these may start a thread: it would not
+be there after a fork."""
 _WORKER = "ray._private.workers.default_worker"
 _LONGEST_REQUEST = 8 << 20
 """More than the kernel lets a process have of arguments and environment."""

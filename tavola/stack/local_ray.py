@@ -33,7 +33,8 @@ _LONGEST_SOCKET = f"/{_RAYS_OWN}/s/sockets/plasma_store.0"
 
 
 class LocalRay(EmbeddedServer):
-    """`start` gives the head's address (`RAY_ADDRESS`). Whoever joins needs `environment` before it imports Ray."""
+    """`start` gives the head's address (`RAY_ADDRESS`). A process that joins needs `environment` before it imports
+    Ray."""
 
     name = "Ray"
     programs = ("python", "gcs_server", "raylet", "ray::")

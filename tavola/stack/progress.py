@@ -1,4 +1,4 @@
-"""What `tavola dev` says while it works: a line a step, with its time. On a terminal the steps at work turn a wheel."""
+"""The lines of `tavola dev` while it works: one a step, with its time. On a terminal the steps at work turn a wheel."""
 
 import sys
 import time

@@ -28,7 +28,8 @@ class NotStarted(Failure):
 
 
 class LogTail:
-    """What is written to logs from now on. As a text: each that was written to, by its path, with its last lines."""
+    """The text that is written to logs from now on. As a text: each that was written to, by its path, with its last
+    lines."""
 
     def __init__(self, logs: Callable[[], Iterable[Path]]) -> None:
         """`logs` is asked again when this is read: some may be new."""

@@ -13,14 +13,15 @@ MOST_BYTES = 8 << 10
 
 
 class Tail:
-    """What is added to the file from now on."""
+    """The text that is added to the file from now on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = self._size()
 
     def more(self) -> str:
-        """What was added since the last time, or as much of it as is shown at once. The file may be another by now."""
+        """The text that was added since the last time, or as much of it as is shown at once. The file may be another
+        by now."""
         size = self._size()
         begin = self._read if size >= self._read else 0
         self._read = size

@@ -1,5 +1,5 @@
 /**
- * What tavola.js does, checked against a server of this file's own and a clock that is moved by hand. The same checks
+ * Checks of tavola.js, made against a server of this file's own and a clock that is moved by hand. The same checks
  * run under node and in a browser: `run(module)` gives `[{name, error}]`.
  */
 

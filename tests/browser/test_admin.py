@@ -32,7 +32,8 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         assert await page.locator("table").count() == 0
         await knows(olga, stack.urls[0], ADMIN_SECRET)
 
-        # Who is connected, which process has the room, what the edge does: and all of it goes on by itself.
+        # The page shows who is connected, which process has the room, what the edge does: and all of it goes on by
+        # itself.
         await expect(page.get_by_role("region", name="Who is connected", exact=True)).to_contain_text("Robot 1")
         line = page.get_by_role("region", name="Rooms", exact=True).locator("tr", has_text=room.code)
         await expect(line).to_contain_text("holdem")
@@ -52,7 +53,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await expect(newest.locator("td").first).to_have_text(shown_first)
         await page.mouse.move(0, 0)
         await expect(newest.locator("td").first).not_to_have_text(shown_first)
-        # What is chosen before the server has answered to the last choice goes from there, not from what is drawn.
+        # A choice made before the server has answered to the last goes on from that one, not from what is drawn.
         answers = asyncio.Event()
 
         async def held(route: Route) -> None:

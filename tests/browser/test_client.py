@@ -23,7 +23,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no node on this machine")
 
 
 def node(script: str, *arguments: str) -> Any:
-    """What the script prints, as JSON."""
+    """The script's output, read as JSON."""
     command = [str(NODE), "--experimental-websocket", str(HERE / script), str(CLIENT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -24,7 +24,7 @@ CLIENT_PAGE = "docs/howto/client.md"
 CLIENT = ROOT / "edge" / "static" / "client" / "tavola.js"
 NODE = shutil.which("node")
 ADDRESS = "127.0.0.1:8000"
-"""What the examples call the server's."""
+"""The address that the examples call the server's."""
 WON = re.compile(r"Seat ([01]) has won, by \d,\d,\d\.")
 
 needs_node = pytest.mark.skipif(NODE is None, reason="no node on this machine")
@@ -47,7 +47,7 @@ async def test_a_page_and_a_program_find_each_other_and_play(stack: Stack, brows
     context = await browser.new_context(bypass_csp=True)
     try:
         tab = await context.new_page()
-        # What the browser says by itself (that the edge has no icon for such a page) is no word of the example's.
+        # The browser's own words (that the edge has no icon for such a page) are none of the example's.
         tab.on("console", lambda message: told.put_nowait(message.text) if message.type == "log" else None)
         tab.on("pageerror", lambda error: told.put_nowait(str(error)))
         # A page of the edge's own, with the example for its content.

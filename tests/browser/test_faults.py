@@ -1,4 +1,5 @@
-"""What breaks while a page stands open: it goes on without being loaded anew, and says what it waits for."""
+"""Servers and networks break while a page stands open: it goes on without being loaded anew, and says what it waits
+for."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ async def test_the_network_goes_and_comes_back(browser: Browser, stack: Stack, b
         since = await loaded(ann)
         await balancer.go_away()
         await expect(ann.banner).to_contain_text("Reconnecting")
-        # What is done meanwhile is not lost: it goes out when there is somebody to hear it, once.
+        # An action made meanwhile is not lost: it goes out when there is somebody to hear it, once.
         acted = sum(event["seat_index"] == 3 for event in room.host.saw("player_action"))
         await ann.page.locator(".moves .check, .moves .call").first.click()
         await until(lambda: balancer.turned_away > 1, "attempts to come back")

@@ -45,7 +45,7 @@ async def table(stack: Stack, balancer: Balancer) -> AsyncIterator[Room]:
 
 
 async def findings(each: Person, axe: str) -> list[Any]:
-    """What axe-core calls serious, with where it is."""
+    """The findings that axe-core calls serious, with where they are."""
     await each.page.evaluate(axe)
     told = await each.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert len(told["passes"]) > 10

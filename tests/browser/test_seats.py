@@ -39,7 +39,7 @@ async def test_sitting_out_coming_back_and_adding_chips(browser: Browser, stack:
         await ann.page.get_by_role("button", name="Sit out").click()
         await expect(ann.mine.get_by_text("sitting out")).to_be_visible()
         await until(lambda: room.players["3"]["status"] == "sitting_out", "out, for everybody")
-        # What remains of the hand is played; then there is nothing to wait for.
+        # The rest of the hand is played; then there is nothing to wait for.
         while await ann.moves.count():
             await ann.stay_in()
         await expect(ann.mine.locator(".clock")).to_have_count(0)

@@ -57,7 +57,7 @@ async def test_two_tabs_are_one_person(stack: Stack) -> None:
 
 
 async def test_an_edge_dies_without_a_word(stack: Stack) -> None:
-    """Who comes back elsewhere was never away; who does not is away when there has been time to."""
+    """A user who comes back elsewhere was never away; one who does not is away when there has been time to."""
     async with table(stack, seats=4, edges=(0, 1)) as t:
         there = stack.urls[1]
         [first, second] = [player for player in t.players if player.url == stack.urls[0]]
@@ -83,7 +83,8 @@ async def test_an_edge_dies_without_a_word(stack: Stack) -> None:
 
 @pytest.mark.long
 async def test_an_actor_dies_and_nobody_pays_for_it(stack: Stack) -> None:
-    """Edges tell the next one of everybody, though their clients do nothing. Who goes meanwhile is no secret either."""
+    """Edges tell the next one of everybody, though their clients do nothing. A user who goes meanwhile is no secret
+    either."""
     async with table(stack, seats=4, edges=(0, 1)) as t:
         before = await t.owner()
         # One whose socket is where their request to join was made: elsewhere it might still count for them.
@@ -144,7 +145,7 @@ def _over(t: Table) -> bool:
 
 
 def _absences(player: Player) -> list[tuple[str, str]]:
-    """Who went and came, as this player was told."""
+    """The users who went and came, as this player was told."""
     return [(event["kind"], event["user_id"]) for event in player.events if event["kind"] in ABSENCES]
 
 
@@ -157,6 +158,6 @@ async def _told(player: Player, *absences: tuple[str, str]) -> Json:
 
 
 def _presence(player: Player, other: Player) -> list[str]:
-    """What this player was shown of another's presence, since they joined."""
+    """The changes of another's presence that this player was shown, since they joined."""
     frames = [json.loads(text) for text in player.frames if text.startswith('{"type":"presence"')]
     return [frame["status"] for frame in frames if frame["user_id"] == other.who.user]

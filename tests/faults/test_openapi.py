@@ -39,16 +39,17 @@ CHECKED = [
     response_schema_conformance,
 ]
 MEANT = {"game": "holdem", "options": {}, "approval": "auto", "visibility": "public", "name": "Table"}
-"""What makes sense in a body, beside the id of a user: half of the requests say it, if they have such a field."""
+"""The values that make sense in a body, beside the id of a user: half of the requests say it, if they have such a
+field."""
 NEED_LUCK = {
     *("post_room_actions", "post_room_chips", "post_room_rebuy", "post_room_seat", "post_room_settings"),
     *("post_room_host", "post_room_reject", "post_room_approve", "get_game_connection_token"),
     *("post_game_reconnect", "post_game_persist", "delete_game_persist"),
     *("post_room_spectate", "delete_room_spectate"),
 }
-"""What a made-up request is seldom fit for."""
+"""The operations that a made-up request seldom fits."""
 ENDS = {"/close", "/leave", "/kick", "/persist", "/host", "/seat", "/start"}
-"""What may leave nothing to be asked of, or is done once: each is asked of a room of its own."""
+"""The ends of paths that may leave nothing to be asked of, or are done once: each is asked of a room of its own."""
 
 
 class Scene:

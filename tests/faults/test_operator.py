@@ -1,4 +1,4 @@
-"""What an operator asks: `tavola rooms`, `room`, `doctor`, on a stack that runs and with the data folder alone."""
+"""An operator's commands: `tavola rooms`, `room`, `doctor`, on a stack that runs and with the data folder alone."""
 
 from __future__ import annotations
 

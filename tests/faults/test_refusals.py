@@ -1,4 +1,4 @@
-"""What a hostile client sends is answered with the code of protocol.md, section 5, and changes nothing."""
+"""A hostile client's frames are answered with the code of protocol.md, section 5, and change nothing."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ async def test_an_id_is_used_once(scene: Scene) -> None:
     await t.all_at(before.seq + 2)
 
 
-# Who is who
+# Identities
 
 
 def _token(stack: Stack, secret: str = "", algorithm: str = "HS256", **claims: Any) -> str:
@@ -489,7 +489,7 @@ async def test_the_host_decides_by_rest(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("nothing_changes")
 async def test_a_guest_is_shown_nothing(scene: Scene) -> None:
-    """Who has no part in a room follows it, and is told that it goes on and nothing else."""
+    """A guest without a part in a room follows it, and is told that it goes on and nothing else."""
     async with Api(scene.url) as api:
         for path in ("hydrate", "hydrate?role=spectator", "hydrate?role=player", "hydrate?role=host"):
             view = await api.ok("GET", f"/api/rooms/{scene.t.room}/{path}", scene.zoe)
@@ -560,7 +560,7 @@ async def test_a_message_in_crumbs(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("nothing_changes")
 async def test_pings_without_end(scene: Scene) -> None:
-    """Who does not read the answers does not fill the edge's memory with them, and is cut off."""
+    """A client that does not read the answers does not fill the edge's memory with them, and is cut off."""
     edge = psutil.Process(scene.t.stack.pid_of("edges", 0))
     async with raw(scene.url, scene.zoe) as bare:
         bare.transport.pause_reading()

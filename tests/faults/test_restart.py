@@ -51,4 +51,4 @@ async def test_the_hand_goes_on(cold: Stack) -> None:
 
 
 CHANGING: Json = {"seq": 0, "epoch": 0, "at": 0, "turn": None, "recent": []}
-"""What being away changes of a view: the time that a player gets back is an update."""
+"""The parts of a view that being away changes: the time that a player gets back is an update."""

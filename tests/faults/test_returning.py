@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def _lasting(view: Json) -> Any:
-    """What being away for a moment does not change."""
+    """The part of a view that being away for a moment does not change."""
     seats = {index: {**seat, "status": None} for index, seat in view["seats"].items()}
     me = {key: value for key, value in view["me"].items() if key != "rejoin_token"}
     turn = view["turn"]["number"], view["turn"]["seat_index"]
@@ -25,7 +25,7 @@ def _lasting(view: Json) -> Any:
 
 
 async def _exact(player: Player) -> None:
-    """What they hold is what they would be given now."""
+    """The view that they hold is what they would be given now."""
     async with Api(player.url) as api:
         while True:
             view = await api.ok("GET", f"/api/rooms/{player.room}/hydrate", player.who)
@@ -147,7 +147,8 @@ async def test_a_host_who_only_hosts(stack: Stack) -> None:
 
 
 async def test_what_was_missed_comes_once(stack: Stack) -> None:
-    """Who comes back with a number is given what came after it, and what comes then, each once and in order."""
+    """A client that comes back with a number is given what came after it, and what comes then, each once and in
+    order."""
     async with table(stack, edges=(0, 1), kind=Returning) as t:
         watcher = t.watchers[0]
         assert isinstance(watcher, Returning)

@@ -47,7 +47,7 @@ async def _scene(stack: Stack, api: Api, url: str) -> Scene:
     return scene
 
 
-# What is given
+# Tokens that are given
 
 
 async def test_what_rest_gives_opens_a_socket(stack: Stack) -> None:
@@ -155,7 +155,7 @@ async def test_whoever_was_given_nothing_finds_a_token_in_his_view(stack: Stack)
                 assert ("rejoin_token" in me) == (number == 0), "one a socket is enough"
 
 
-# What is refused
+# Tokens that are refused
 
 
 async def test_no_token_opens_what_it_is_not_for(stack: Stack) -> None:

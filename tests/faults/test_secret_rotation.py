@@ -78,7 +78,7 @@ class Rolling:
 
 @pytest.fixture
 def ray(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What leads to a Ray of the test's own, whose actors outlive the stacks: with room for all in one."""
+    """The variables that lead to a Ray of the test's own, whose actors outlive the stacks: with room for all in one."""
     server = LocalRay(tmp_path / "given")
     try:
         yield {"RAY_ADDRESS": asyncio.run(server.start()), **server.environment, "TAVOLA_ROOMS_PER_ACTOR": "50"}
@@ -90,8 +90,8 @@ def ray(tmp_path: Path) -> Iterator[dict[str, str]]:
 async def test_nobody_loses_a_seat_while_the_secret_is_replaced(
     tmp_path: Path, database_url: str, redis_url: str, ray: dict[str, str]
 ) -> None:
-    """Three roll-outs, as howto/cluster.md has them; each stack comes while the one before it runs. Whoever goes from
-    one to the next has nothing but what they were given: a seat token, a rejoin token, an identity token."""
+    """Three roll-outs, as howto/cluster.md has them; each stack comes while the one before it runs. A user who goes
+    from one to the next has nothing but what they were given: a seat token, a rejoin token, an identity token."""
     given: dict[str, Any] = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **ray}
 
     def made(name: str, newest: str, other: str = "") -> Stack:

@@ -66,7 +66,7 @@ async def test_the_hand_goes_on_from_the_backup(stack: Stack, tmp_path: Path, su
 
 
 def _forget(t: Table, kept: int) -> None:
-    """What came after the backup never was. From here on the promise of each number holds again."""
+    """The updates after the backup never were. From here on the promise of each number holds again."""
     t.acked = [ack for ack in t.acked if ack["seq"] <= kept]
     for each in t.everybody:
         assert f"the view went back from {max(each.updates)} to" in each.faults[0]

@@ -1,6 +1,6 @@
 """A game with a mistake in it: whoever meets it is told so, it is found at once, and nobody else notices.
 
-What goes wrong at a player's command is refused. What goes wrong when time has run out ends the round, or halts the
+A command at which the game goes wrong is refused. A fault when time has run out ends the round, or halts the
 room, by an update that is logged like any other: no clock rings for ever, and the log can be replayed.
 """
 

@@ -71,7 +71,7 @@ APART = ("at", "stale", "recent", "me.rejoin_token", "seats.*.status")
 
 
 class Backup:
-    """What the database holds of a room at some moment: of one that was never taken, nothing."""
+    """The rows that the database holds of a room at some moment: of one that was never taken, nothing."""
 
     def __init__(self, database: Database, room: RoomId) -> None:
         self._database, self._room = database, room
@@ -117,7 +117,7 @@ class Backup:
 
 
 class Aloud(Published):
-    """What an actor publishes goes to Redis too."""
+    """All that an actor publishes goes to Redis too."""
 
     def __init__(self, redis: RedisPublisher) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class Player(Sink):
     async def has(self, holds: Any) -> None:
         await self.pulse.until(holds)
 
-    # What a follower tells
+    # News from a follower
 
     def updated(self, update: UpdateReceived[Json, list[Json]]) -> None: ...
 
@@ -535,7 +535,7 @@ async def test_the_log_of_a_closed_room_is_removed_and_nobody_is_alarmed(databas
 
 
 async def test_a_database_of_the_version_before(database_url: str, redis_url: str) -> None:
-    """There epochs were counted: 1, 2, 3. What its log holds goes on, and clients that saw it too."""
+    """There epochs were counted: 1, 2, 3. The rooms in its log go on, and clients that saw them too."""
 
     async with (
         connected(database_url, most=6) as database,

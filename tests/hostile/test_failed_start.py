@@ -13,7 +13,7 @@ from tavola.stack.processes import PYTHON
 
 
 def test_a_database_that_does_not_start(tmp_path: Path) -> None:
-    """What is in the place of its data is none."""
+    """The folder in the place of its data is no database."""
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     told = failed(tmp_path)
     log = tmp_path / "postgres" / "server.log"
@@ -39,7 +39,7 @@ async def come_and_go(ray: LocalRay) -> None:
 
 
 def failed(folder: Path) -> str:
-    """What a `tavola dev` on this folder says at last."""
+    """The last words of a `tavola dev` on this folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     command: list[str | Path] = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", folder]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)

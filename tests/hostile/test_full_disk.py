@@ -141,7 +141,7 @@ async def _filled_and_freed(t: Table, disk: Disk) -> None:
 
 
 async def _chat_until_refused(t: Table) -> list[tuple[Player, Pending]]:
-    """Players talk until nothing more can be written. What was refused is still to be said."""
+    """Players talk until nothing more can be written. Messages that were refused are still to be said."""
     for number in range(CHATS_A_USER):
         for player in t.players:
             pending = player.send("chat", text=f"{number} {os.urandom(200).hex()}")

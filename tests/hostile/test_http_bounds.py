@@ -1,4 +1,5 @@
-"""What one request can take of an edge, and one address: bytes, time, connections; and whose word counts for whose."""
+"""The most that one request can take of an edge, and one address: bytes, time, connections; and whose word counts for
+whose."""
 
 from __future__ import annotations
 
@@ -214,7 +215,7 @@ def test_hosts_of_one_network_with_ipv6_are_one_address() -> None:
             assert wire.opens(headers=f"x-forwarded-for: {host}\r\n").startswith(f"HTTP/1.1 {status} ")
 
 
-# Whose word counts
+# Proxies and their word
 
 CLAIM = b"x-forwarded-for: 9.9.9.9\r\nx-forwarded-proto: https\r\n\r\n"
 

@@ -1,5 +1,5 @@
-"""What a single guest can have of a deployment, with the limits as they are unless somebody sets them; and that looking
-at rooms starts nothing. Where a limit is tested that depends on the machine, the stack has a small one.
+"""The most that a single guest can have of a deployment, with the limits as they are unless somebody sets them; and
+that looking at rooms starts nothing. Where a limit is tested that depends on the machine, the stack has a small one.
 """
 
 from __future__ import annotations

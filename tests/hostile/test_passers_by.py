@@ -1,5 +1,5 @@
-"""A guest who does nothing leaves nothing behind: their session is kept for an hour after its last use. Whoever asks to
-join a room, or opens one, has a week, like everybody.
+"""A guest who does nothing leaves nothing behind: their session is kept for an hour after its last use. A guest who
+asks to join a room, or opens one, has a week, like everybody.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 async def stored(database: Database, now: int) -> set[str]:
-    """Whose sessions are left when the steward has cleared away."""
+    """The users whose sessions are left when the steward has cleared away."""
     await database.rows("clear_sessions", before=now, most=5000)
     connection = await database.take()
     try:

@@ -1,5 +1,5 @@
-"""What a request costs that anybody may make: nothing is asked of Postgres or Redis for an address that asks too much,
-and whatever is the same for all is worked out once.
+"""The price of a request that anybody may make: nothing is asked of Postgres or Redis for an address that asks too
+much, and whatever is the same for all is worked out once.
 """
 
 from __future__ import annotations

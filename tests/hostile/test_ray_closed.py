@@ -64,7 +64,7 @@ for path in sys.argv[1:]:
 """
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 GREETING = bytes((4, 0, 0, 0, 0, 0))
-"""What HTTP/2 begins with; and of its answer, after a length: settings, of no stream."""
+"""The beginning of HTTP/2; and of its answer, after a length: settings, of no stream."""
 ASK_THE_AGENT = b"POST /get_or_create_runtime_env HTTP/1.1\r\nHost: ray\r\nContent-Length: 0\r\n\r\n"
 JOIN = """
 import sys

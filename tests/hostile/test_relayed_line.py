@@ -36,7 +36,7 @@ def framed(*messages: bytes) -> bytes:
 
 
 async def until_cut(stream: asyncio.StreamReader) -> list[bytes]:
-    """What is still said, up to the end of the connection."""
+    """The messages that still come, up to the end of the connection."""
     heard = []
     with suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
@@ -102,7 +102,7 @@ async def test_a_port_of_the_dead_and_a_relayed_hello_open_no_line_to_the_living
 
 
 class Wire:
-    """What passes between an edge and an actor, message by message. From `tamper` on, one direction is changed."""
+    """The wire between an edge and an actor, message by message. From `tamper` on, one direction is changed."""
 
     def __init__(self, address: str) -> None:
         self._address = address

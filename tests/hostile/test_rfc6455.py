@@ -1,9 +1,9 @@
 """RFC 6455 as an independent client sees it: the cases of Autobahn's test suite, by its numbers.
 
-The suite itself runs on Python 2. What is written here is what its descriptions say is sent and expected: groups 1
+The suite itself runs on Python 2. The cases here are what its descriptions say is sent and expected: groups 1
 (framing), 2 (pings), 3 (reserved bits), 4 (opcodes), 5 (fragments), 6 (UTF-8), 7 (closing) and 9 (sizes); the others
-are about compression, which we do not offer. What lies beyond it (masks, lengths, what is seen before a frame is whole)
-comes at the end. An edge's own sockets take less than what is sent in group 9, and answer otherwise than by an echo.
+are about compression, which we do not offer. The cases beyond it (masks, lengths, what is seen before a frame is whole)
+come at the end. An edge's own sockets take less than what is sent in group 9, and answer otherwise than by an echo.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WRONG, NO_UTF8, TOO_BIG = 1002, 1007, 1009
 
 
 class Case(NamedTuple):
-    """What a client sends, frame by frame or `chop` bytes at a time; what it hears, and with which code it ends."""
+    """The bytes that a client sends, frame by frame or `chop` at a time; what it hears, and with which code it ends."""
 
     sends: list[bytes]
     hears: list[Frame]

@@ -1,4 +1,4 @@
-"""What one socket can take of an edge: nothing after its end, and every frame is counted."""
+"""The most that one socket can take of an edge: nothing after its end, and every frame is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a client sends beside what was asked for is neither kept nor shown, and no name is made of what nobody sees."""
+"""Members that a client sends beside what was asked for are neither kept nor shown, and no name is made of what
+nobody sees."""
 
 from __future__ import annotations
 

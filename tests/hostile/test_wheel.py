@@ -45,8 +45,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of programs of an environment in which the wheel is installed. What the wheel needs is found in ours;
-    we ourselves are not, for an editable install is a `.pth` file, and such files are not read there."""
+    """The folder of programs of an environment in which the wheel is installed. The packages that the wheel needs are
+    found in ours; we ourselves are not, for an editable install is a `.pth` file, and such files are not read there."""
     folder = tmp_path_factory.mktemp("wheel")
     _run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "wheel", _sources(folder / "sources"))
     venv.create(folder / "env", symlinks=True)

@@ -1,5 +1,6 @@
--- A database as commit f2a8251 left it (pg_dump of its own migrations and of what its host wrote): a room of hold'em on the
--- flop of its second hand, and a private one of tic-tac-toe. tests/integration/test_old_database.py goes on from here.
+-- A database as commit f2a8251 left it (pg_dump of its own migrations and of what its host wrote): a room of hold'em
+-- on the flop of its second hand, and a private one of tic-tac-toe. tests/integration/test_old_database.py goes on
+-- from here.
 CREATE TABLE actions (
     room_id text NOT NULL,
     seq bigint NOT NULL,

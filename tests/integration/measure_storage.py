@@ -1,5 +1,5 @@
-"""What Postgres makes of one move and of one room at rest: from a command to its answer in the actor's host, and from
-the first question about a room to its answer, the room read with its last updates and compared with its log.
+"""Measures Postgres' part in one move and in one room at rest: from a command to its answer in the actor's host, and
+from the first question about a room to its answer, the room read with its last updates and compared with its log.
 
     python tests/integration/measure_storage.py [TIMES]
 

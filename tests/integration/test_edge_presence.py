@@ -1,4 +1,4 @@
-"""What an edge says of who is connected to it: to actors over real lines, to Postgres, to Redis, to those inside."""
+"""Presence as an edge tells it: to actors over real lines, to Postgres, to Redis, to those inside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 
 class Actor:
-    """A host with its door open. What it is asked is noted."""
+    """A host with its door open. Its requests are noted."""
 
     def __init__(self, table: Table) -> None:
         self.table, self.host = table, table.host
@@ -48,7 +48,7 @@ class Actor:
         self.pulse.beat()
 
     def attends(self, room: RoomId) -> list[tuple[set[str], set[str], set[str]]]:
-        """Who was said to be here, gone, and to have made a request."""
+        """The users who were said to be here, gone, and to have made a request."""
         said = [request for request in self.asked if isinstance(request, ReportPresence) and request.room == room]
         assert all(75_000 < ms <= 85_000 for request in said for _, ms in request.lately)
         return [(set(a.here), set(a.gone), {user for user, _ in a.lately}) for a in said]
@@ -446,7 +446,7 @@ async def test_what_has_expired_is_cleared_away(database_url: str) -> None:
                     for row in await execute(database, query)] == [b"kept"], query  # fmt: skip
 
 
-# Who has no part in a room
+# Users without a part in a room
 
 
 async def _asleep(e: Edge, room: RoomId) -> None:

@@ -365,7 +365,7 @@ async def test_who_has_gone_hears_nothing_more(database_url: str, redis_url: str
         assert room.fanout.rooms() == []
 
 
-# What a user is given, and who is put out
+# Grants, and users who are put out
 
 
 async def test_what_is_given_comes_with_the_update_however_it_comes(database_url: str, redis_url: str) -> None:

@@ -208,8 +208,8 @@ async def test_an_ancient_command_takes_no_other_room_with_it(database_url: str)
 
 
 async def test_a_database_that_says_nothing_keeps_nobody_waiting(database_url: str) -> None:
-    """It neither answers nor hangs up. Whoever waits is told so in time, long before an edge would give the actor up;
-    what they asked for is done once all the same."""
+    """It neither answers nor hangs up. A sender who waits is told so in time, long before an edge would give the
+    actor up; what they asked for is done once all the same."""
 
     async with (
         connected(database_url) as direct,
@@ -758,7 +758,7 @@ async def test_a_view_is_what_is_committed_not_what_is_decided(database_url: str
         assert (await table.view(epoch, "host", room))["seq"] == 1
 
 
-# What cannot be read
+# Rooms that cannot be read
 
 
 @pytest.mark.parametrize(
@@ -834,7 +834,7 @@ async def test_there_is_no_such_room(database_url: str) -> None:
 
 
 async def test_a_move_nested_without_end_does_not_end_the_host(database_url: str) -> None:
-    """Whatever the wire lets through can be written."""
+    """Every move that the wire lets through can be written."""
 
     async with connected(database_url) as database, hosting(database, "a") as table:
         room = await open_room(database)

@@ -1,4 +1,5 @@
-"""What an operator is shown, on a real Postgres and a real Redis: to them alone, as it was, and no secret of it."""
+"""The operator's API, on a real Postgres and a real Redis: it shows to them alone what was, as it was, and no
+secret."""
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ class Played:
         await self._look(before + 1)
 
     async def acts(self) -> bool:
-        """Whoever's turn it is stays in for the least; gives whether there was a turn."""
+        """The player whose turn it is stays in for the least; gives whether there was a turn."""
         for user in PLAYERS:
             legal = {each["move"] for each in self.shown[self.seq, user]["me"]["legal"]}
             if legal & {"check", "call"}:
@@ -154,7 +155,7 @@ async def played(database: Database) -> AsyncIterator[Played]:
 
 
 async def changed(url: str, statement: str, *arguments: Any) -> None:
-    """What is stored is tampered with."""
+    """Tampers with stored rows."""
     connection = await asyncpg.connect(url, ssl=False)
     try:
         assert await connection.execute(statement, *arguments) not in ("UPDATE 0", "DELETE 0")
@@ -184,7 +185,7 @@ async def test_only_who_knows_the_secret_is_let_in_and_guessing_is_slow(database
         for guess in (wrong * 2)[: int(GUESSES)]:
             headers = {b"Authorization": b"Bearer " + guess.encode("latin-1")}
             assert code_of(await client.get(path, headers=headers)) == (401, "unauthenticated")
-        # Who has guessed so often is told nothing any more, were it right.
+        # An address that has guessed so often is told nothing any more, were it right.
         for secret in ("guess", SECRET):
             reply = await client.get(path, headers={"Authorization": f"Bearer {secret}"})
             assert code_of(reply) == (429, "rate_limited")

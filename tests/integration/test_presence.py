@@ -1,4 +1,4 @@
-"""Who is there, as a host minds it, on a fake clock: away, back, and nobody charged for what was our own downtime."""
+"""Presence, as a host minds it, on a fake clock: away, back, and nobody charged for what was our own downtime."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tavola.storage.postgres import Database
 
 @pytest.fixture(autouse=True)
 def _ticks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What must happen at once does not get help from what happens now and then."""
+    """The things that must happen at once get no help from what happens now and then."""
     monkeypatch.setattr("tavola.actors.host.host.TICK_S", 3600.0)
 
 
@@ -53,7 +53,7 @@ class Room:
         self.table.host.presence.tick()
 
     async def settled(self) -> None:
-        """What was decided until now is committed: a later command is."""
+        """All that was decided until now is committed: a later command is."""
         talk = f"talk {self.table.time.ms} {len(self.table.published.messages)}"
         await self.does("host", chat(self.id, talk))
 
@@ -190,7 +190,7 @@ async def test_a_room_that_is_dropped_is_loaded_under_a_new_epoch(database_url: 
 
 
 async def test_a_player_by_request_alone(database_url: str) -> None:
-    """Whoever sits down without a socket, and makes requests, is there for a while after each."""
+    """A player who sits down without a socket, and makes requests, is there for a while after each."""
 
     async with connected(database_url) as database, a_room(database) as room:
         await room.does("bob", RequestJoin(id="join", room=room.id, display_name="Bob"))

@@ -22,7 +22,7 @@ def fresh() -> str:
 
 
 class Heard:
-    """Who hears, and wants all of it."""
+    """A subscriber who hears, and wants all of it."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, bytes]] = []

@@ -46,7 +46,7 @@ class Scene:
         self.returns = ReconnectionTokens(database, self.tokens, table.time)
 
     async def does(self, user: str, command: Any) -> dict[str, Any]:
-        """What the client is told of what it gave."""
+        """The client's part of an answer: what the command gave."""
         done = await self.table.does(self.epoch, user, command)
         told = self.tokens.told(self.room, UserId(user), done.give.read(), self.table.time())
         return dict(msgspec.to_builtins(told))

@@ -36,7 +36,7 @@ ANN = UserId("ann")
 
 
 class Wire(Sink):
-    """What a client hears, and with which code it is closed."""
+    """The frames that a client hears, and the code with which it is closed."""
 
     unsent = 0
 
@@ -83,7 +83,7 @@ class Client:
         return await self.wire.hears("authenticated")
 
     def after(self, seconds: float) -> None:
-        """What the sweep does then."""
+        """Does what the sweep does then."""
         self.connection.expire(self._loop.time() + seconds)
 
 
@@ -94,7 +94,7 @@ class Edge:
         self.services, self.room, self.sessions = services, room, sessions
         self.returns = services.returns
         self.queries: list[str] = []
-        """What was asked of Postgres by this edge, in order."""
+        """This edge's queries to Postgres, in order."""
         self.pulse = Pulse()
 
     async def part(self) -> Membership:
@@ -234,7 +234,7 @@ async def test_a_sessions_socket_goes_with_the_session(
         assert await client.wire.closed() == ("token_expired", 4401)
 
 
-# What waits
+# Frames that wait
 
 
 async def test_what_may_wait_behind_an_authenticate_is_bounded(database_url: str, redis_url: str) -> None:

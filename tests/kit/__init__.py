@@ -1,1 +1,1 @@
-"""What several tests share. Modules here hold no tests."""
+"""The kits that several tests share. Modules here hold no tests."""

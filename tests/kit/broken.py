@@ -90,7 +90,7 @@ class StandFails(TicTacToe):
 
 
 class CannotBeStored(TicTacToe):
-    """What its first round writes cannot be made."""
+    """The rows of its first round cannot be made."""
 
     kind = "cannot_be_stored"
 

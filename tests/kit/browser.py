@@ -22,12 +22,13 @@ PATIENCE_MS = 40_000
 DESKTOP = (1280, 800)
 TELEPHONE = (390, 844)
 NETWORK = re.compile(r"WebSocket connection to|net::ERR_|Failed to load resource")
-"""What a browser itself notes when a connection is lost: in tests that lose some, no trouble of ours."""
+"""Lines that a browser itself notes when a connection is lost: in tests that lose some, no trouble of ours."""
 CARD = re.compile(r"\b[2-9TJQKA][cdhs]\b")
 
 
 class Balancer:
-    """What stands between browsers and edges in real life: one address, whichever edge answers behind it."""
+    """The balancer that stands between browsers and edges in real life: one address, whichever edge answers behind
+    it."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self._targets = [urlsplit(target) for target in targets]
@@ -156,7 +157,7 @@ class Person:
 
     @property
     def own_troubles(self) -> list[str]:
-        """What went wrong, but for what a lost network alone explains."""
+        """The things that went wrong, but for what a lost network alone explains."""
         return [trouble for trouble in self.troubles if not NETWORK.search(trouble)]
 
     # Where things are
@@ -174,7 +175,7 @@ class Person:
     def mine(self) -> Locator:
         return self.page.locator(".seat.me")
 
-    # What they do
+    # Actions
 
     async def open(self, url: str) -> None:
         await self.page.goto(url)

@@ -47,7 +47,7 @@ class NoRooms:
 
 
 class TestEdge:
-    """What an edge has to say who somebody is. `closed`: whose sockets it would close, with the moments."""
+    """The part of an edge that says who somebody is. `closed`: whose sockets it would close, with the moments."""
 
     __test__ = False
 
@@ -102,14 +102,14 @@ class TestEdge:
         return Browser(UserId(told["user_id"]), told["display_name"], cookie_of(reply), told["token"])
 
     async def knows(self, cookie: str | None = None, token: str | None = None) -> UserId | None:
-        """Whose the cookie or the token is, if anybody's."""
+        """The user of the cookie or the token, if there is one."""
         reply = await self.ask("GET", cookie, token)
         assert reply.status_code in (200, 401), reply.text
         return UserId(reply.json()["user_id"]) if reply.status_code == 200 else None
 
 
 class Browser:
-    """What somebody holds who is signed in."""
+    """The cookie and the token of somebody who is signed in."""
 
     def __init__(self, user: UserId, name: str, cookie: str, token: str) -> None:
         self.user, self.name, self.cookie, self.token = user, name, cookie, token

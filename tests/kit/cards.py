@@ -28,7 +28,7 @@ def on_the_table(room: Room) -> set[str]:
 
 
 def known_to(room: Room, user: UserId) -> set[str]:
-    """What is on the table and the cards of their own seat; nothing for who is outside."""
+    """The cards on the table and those of their own seat; none for a user outside."""
     table, index = room.table.game, room.seat_of(user)
     if room.role_of(user) not in ("player", "spectator"):
         return set()

@@ -55,7 +55,7 @@ class Api:
         return await self._client.request(method, path, headers=headers, json=body)
 
     async def ok(self, method: str, path: str, who: Identity | None = None, body: Any = None) -> Json:
-        """Its answer. What is refused for now is asked again, under the same id."""
+        """Its answer. A call that is refused for now is made again, under the same id."""
         id = secrets.token_hex(8) if method != "GET" else None
         for _ in range(TRIES):
             reply = await self.request(method, path, who, body, id)
@@ -107,10 +107,10 @@ class Player:
         self.view: Json = {}
         self.seq = -1
         self.epoch = 0
-        """What came with `seq`."""
+        """The epoch that came with `seq`."""
         self.hydrations = 0
         self.faults: list[str] = []
-        """What broke the promise of each number once, in order."""
+        """The breaches of the promise of each number once, in order."""
         self.events: list[Json] = []
         self.closed: int | None = None
         self.url = ""
@@ -225,12 +225,12 @@ class Player:
             self._socket.send_data()
 
     async def first_answer(self, pending: Pending) -> Json:
-        """Whatever is answered first, also that it should be tried again later."""
+        """The first answer, even one that says to try again later."""
         await self.until(lambda: bool(pending.answers), f"{pending.text} answered")
         return pending.answers[0]
 
     async def answer(self, pending: Pending, count: int = 1) -> Json:
-        """The `count`-th answer. What is refused for now is sent again."""
+        """The `count`-th answer. A command that is refused for now is sent again."""
         tried = 0
         while True:
             await self.until(lambda: len(pending.answers) >= count, f"{pending.text} answered")

@@ -1,4 +1,4 @@
-"""What the tests have in place of `ssh` and `rsync`: `ray up` takes folders of $MACHINES for machines.
+"""The tests' stand-in for `ssh` and `rsync`: `ray up` takes folders of $MACHINES for machines.
 
 As on a machine, a command has that machine's home and login environment, and nothing of who sent it.
 """

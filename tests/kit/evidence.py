@@ -1,4 +1,4 @@
-"""What a run over one honest hold'em room would have recorded: made by the room itself, without servers.
+"""The record of a run over one honest hold'em room: made by the room itself, without servers.
 
 `played` is that; tests change it as a bug would have, and see that the checker finds it.
 """
@@ -66,7 +66,7 @@ class Story:
             self.note(user, "in", ack, 0.003)
 
     def happened(self) -> None:
-        """Whatever was decided last is committed, published and shown."""
+        """The last decision is committed, published and shown."""
         update, line = self.live.updates[-1], self.live.log[-1]
         events, patch, outside, private = codec.update_texts(update)
         row = Row(
@@ -90,7 +90,7 @@ class Story:
             self.note(user, "in", viewer.frames[-1], 0.002)
 
     def act(self, wanted: str | None = None) -> None:
-        """Whoever has the turn makes a move: the wanted one, or checks or calls."""
+        """The player to act makes a move: the wanted one, or checks or calls."""
         user = self.live.to_act()
         assert user is not None
         seat = self.live.room.seat_of(user)

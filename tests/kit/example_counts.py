@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 Test = TypeVar("Test", bound=Callable[..., None])
 
 PROFILE = settings().max_examples
-"""What Hypothesis' profile asks for: 100, unless pytest is given `--hypothesis-profile=long` (tests/conftest.py)."""
+"""The number of examples in Hypothesis' profile: 100, unless pytest is given `--hypothesis-profile=long`
+(tests/conftest.py)."""
 
 
 def examples(count: int) -> Callable[[Test], Test]:

@@ -12,7 +12,7 @@ from tavola.edge.ws.fanout import RoomFollower
 
 
 class Sink:
-    """What a client was sent: the payloads of its text frames."""
+    """A client's received messages: the payloads of its text frames."""
 
     def __init__(self) -> None:
         self.payloads: list[dict[str, Any]] = []

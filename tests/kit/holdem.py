@@ -114,7 +114,7 @@ class Story:
         while (seat := self.turn) is not None:
             self.does(seat, "fold")
 
-    # What can be seen
+    # Views
 
     @property
     def turn(self) -> int | None:
@@ -155,7 +155,7 @@ class Story:
 
     @property
     def pots(self) -> list[tuple[int, dict[int, int]]]:
-        """What was won in the last outcome: amounts, and who got how much."""
+        """The pots won in the last outcome: amounts, and who got how much."""
         [distributed] = self.told("pot_distributed")
         return [
             (pot["amount"], {winner["seat_index"]: winner["amount"] for winner in pot["winners"]})

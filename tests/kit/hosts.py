@@ -47,7 +47,7 @@ class Time:
 
 
 class Published:
-    """What would go to Redis."""
+    """The messages that would go to Redis."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Update]] = []

@@ -1,4 +1,4 @@
-"""Who may do what: every command, by everybody in a room of hold'em between hands, and what becomes of it.
+"""The rights of roles: every command, by everybody in a room of hold'em between hands, and what becomes of it.
 
 A new command must be added here, for every role: the tests on this table ask for all of them.
 """
@@ -67,7 +67,7 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
 }
-"""What each command says, beside its id and room. User ids are those of `WHO`."""
+"""The fields of each command, beside its id and room. User ids are those of `WHO`."""
 
 VERDICTS: dict[type[Any], dict[Who, str]] = {
     RequestJoin: _for(
@@ -94,4 +94,4 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     Leave: _for("pending", "rejected", "banned", "approved", "spectator", "player", "host", guest="forbidden"),
     CloseRoom: _for("host", others="not_host"),
 }
-"""What becomes of it: `ok`, or the code of the refusal."""
+"""The result of it: `ok`, or the code of the refusal."""

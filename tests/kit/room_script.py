@@ -141,7 +141,7 @@ def _chosen(live: Live, kind: int, detail: int) -> tuple[str, AnyCommand]:
 
 
 def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
-    """Whoever is to act makes a legal move; where nobody is, time passes."""
+    """The player to act makes a legal move; where there is none, time passes."""
     user, room = live.to_act(), live.room
     if room.table.paused_at is not None and room.info.host:
         return room.info.host, Resume(id=live.id(), room=ROOM)

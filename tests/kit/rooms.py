@@ -59,7 +59,7 @@ def info(game: str = "holdem", **fields: Any) -> Info:
 
 
 def sender(user: str) -> Sender:
-    """Whoever has this id, under the name that their token gives them. The name holds no card."""
+    """The user with this id, under the name that their token gives them. The name holds no card."""
     return Sender(UserId(user), f"Name-{user}") if user else SYSTEM
 
 
@@ -93,7 +93,7 @@ class Viewer:
         return frame
 
     def fresh(self, room: Room) -> View:
-        """What hydration would give now."""
+        """The view that hydration would give now."""
         view: View = as_json(whole(room, self.user))
         return view
 
@@ -184,7 +184,7 @@ class Live:
 
 
 class Rows:
-    """What Postgres would hold of one room, written by `actors.room.rows` as `commit_records` writes it."""
+    """The rows that Postgres would hold of one room, written by `actors.room.rows` as `commit_records` writes it."""
 
     def __init__(self, room: Room) -> None:
         self.written = room

@@ -32,7 +32,7 @@ NO_LIMITS = {
     "TAVOLA_ROOMS_PER_USER": "0",
     "TAVOLA_ROOMS_OPENED_PER_MINUTE": "0",
 }
-"""All tests come from one address. Who tests the limits gives them."""
+"""All tests come from one address. A test of the limits sets them."""
 
 
 class Stack:
@@ -114,7 +114,7 @@ class Stack:
         assert self._process is not None
         return self._process.pid
 
-    # What it says of itself
+    # Its own words
 
     @property
     def described(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Stack:
         return str(self.described["environment"]["TAVOLA_JWT_SECRET"])
 
     def opened(self, channel: str, sealed: bytes) -> bytes:
-        """What one of its processes has published there."""
+        """The message that one of its processes has published there."""
         return Opener(Secrets(self.secret.encode()).keys(Purpose.REDIS)).open(channel, sealed)
 
     def pid_of(self, kind: str, index: int = 0) -> int:
@@ -151,7 +151,7 @@ class Stack:
         return (self.folder / "logs" / f"edge-{number}.log").read_text()
 
     def said_by(self, pid: int) -> str:
-        """What one of Ray's workers wrote, an actor say."""
+        """The log of one of Ray's workers, an actor say."""
         logs = (self.folder / "ray" / "data").resolve() / "r" / "s" / "logs"
         return "".join(path.read_text() for path in sorted(logs.glob(f"worker-*-{pid}.*")))
 
@@ -220,7 +220,7 @@ class Truth:
         return await self.connection.fetchval(statement, *arguments)
 
     async def owner(self, room: str) -> Owner:
-        """Who owns the room now."""
+        """The room's owner now."""
         [row] = await self.rows(
             "SELECT r.actor, a.pid, g.epoch, g.seq FROM rooms r JOIN game_states g ON g.room_id = r.id"
             " LEFT JOIN room_actors a ON a.name = r.actor WHERE r.id = $1",
@@ -266,7 +266,7 @@ class Truth:
         await self.connection.execute("SELECT pg_stat_clear_snapshot()")
         found = await self.rows("SELECT query, pid, pg_blocking_pids(pid) AS by FROM pg_stat_activity")
         held = {mine}
-        # Who waits behind one that waits for us waits for us.
+        # A process that waits behind one that waits for us waits for us.
         while more := {row["pid"] for row in found if held & set(row["by"])} - held:
             held |= more
         return [row["query"] for row in found if row["pid"] in held - {mine}]

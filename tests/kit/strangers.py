@@ -12,7 +12,7 @@ STRANGER = 12345
 """A user and group that is nobody's account."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a process as another user")
 
-# It becomes the user by itself: the interpreter may lie where only root can go. Whatever is imported is so before.
+# It becomes the user by itself: the interpreter may lie where only root can go. All imports are made before.
 _BECOME = """
 import os, socket, sys
 os.setgroups([])
@@ -22,7 +22,7 @@ os.setuid({uid})
 
 
 def stranger(program: str, *arguments: object, uid: int = STRANGER, gid: int = STRANGER) -> str:
-    """What a Python program prints that another user runs; `os`, `socket` and `sys` are imported. If it raises,
+    """The output of a Python program that another user runs; `os`, `socket` and `sys` are imported. If it raises,
     so does this."""
     argv = [sys.executable, "-c", _BECOME.format(uid=uid, gid=gid) + program, *map(str, arguments)]
     told = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=60)

@@ -52,7 +52,7 @@ class Table:
     # Play
 
     def to_act(self) -> Player | None:
-        """Whose turn it is, as they know themselves."""
+        """The player whose turn it is, as they know themselves."""
         newest = max(player.seq for player in self.players)
         return next((p for p in self.players if p.seq == newest and p.to_act()), None)
 
@@ -82,7 +82,7 @@ class Table:
             await self.move()
         assert {event["kind"] for event in self.host.events} >= {"hand_started", "pot_distributed"}
 
-    # What must hold
+    # Checks
 
     async def check(self) -> None:
         """Everything that no fault may break: numbers, log, chips, cards, and that the log gives the state."""

@@ -229,7 +229,7 @@ class Served:
 
 @contextmanager
 def serving(*routes: BaseRoute, largest: int = MESSAGE_LIMIT, **settings: Any) -> Iterator[Served]:
-    """What an edge listens with, in a thread of its own; at `/` sockets are echoed."""
+    """The server that an edge listens with, in a thread of its own; at `/` sockets are echoed."""
     app = Starlette(routes=[*routes, WebSocketRoute("/", echo)], exception_handlers={ClientDisconnect: hung_up})
     config = configured(app, Settings(port=0, **settings))
     config.ws_max_size = largest

@@ -487,7 +487,7 @@ def _sighted(room: RecordedRoom, user: str, seq: int) -> bytes:
 
 
 def _hole_cards(room: RecordedRoom, user: str) -> list[str]:
-    """What a user was dealt in the first hand."""
+    """The cards that a user was dealt in the first hand."""
     for row in room.log:
         if "hole_cards_dealt" in row.private:
             for event in msgspec.json.decode(row.private)[user][0]:

@@ -30,7 +30,8 @@ PROMISE = {
 
 
 def rooms() -> tuple[str, ...]:
-    """What is wrong in each. The list alone is read: to import the file would be to plant its bugs here."""
+    """The names of rooms, for the bug that is planted in each. The list alone is read: to import the file would be to
+    plant its bugs here."""
     tree = ast.parse((PLANTS / "sitecustomize.py").read_text())
     (listed,) = (
         node.value
@@ -61,7 +62,7 @@ def proof() -> Proof:
 
 @pytest.fixture
 def found(proof: Proof) -> dict[str, set[str]]:
-    """What is wrong in a room → promises that were found broken there."""
+    """The bug in a room → promises that were found broken there."""
     by_bug: dict[str, set[str]] = defaultdict(set)
     for finding in proof.findings:
         by_bug[rooms()[proof.tables[finding.room]]].add(finding.promise)

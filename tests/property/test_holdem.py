@@ -185,7 +185,7 @@ def everything(state: HoldemTable, options: HoldemOptions) -> bytes:
     return public(state, options) + encode(private)
 
 
-# What must hold
+# Invariants
 
 
 @pytest.fixture
@@ -214,8 +214,8 @@ def test_chips_are_conserved_and_seats_are_unique(hands: list[int], script: Scri
 
 
 def goes_with(step: Step, options: HoldemOptions, seat: SeatIndex) -> int:
-    """What a player who left in this step took with them: what they had behind, and what came to them as the hand
-    ended."""
+    """The chips that a player who left in this step took with them: those they had behind, and what came to them as
+    the hand ended."""
     chips: int = GAME.public_seat(step.before, options, seat)["chips"]
     for event in step.after.events:
         if event.kind == "pot_distributed":
@@ -345,7 +345,7 @@ def test_nothing_public_depends_on_hidden_cards(script: Script, chance: random.R
 
 
 def told(outcome: Outcome[HoldemTable]) -> bytes:
-    """What everybody is told of an outcome."""
+    """The events of an outcome that everybody is told."""
     events = [(event.kind, event.fields) for event in outcome.events]
     return encode((events, outcome.rounds, outcome.vacated, outcome.new_turn, outcome.result))
 

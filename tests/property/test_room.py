@@ -87,7 +87,7 @@ def test_nobody_is_shown_a_hidden_card(script: Script) -> None:
             continue  # A hand ended and another began at once: what was shown in between is in neither room.
         for user, viewer in live.viewers.items():
             known = known_to(step.before, user) | known_to(step.after, user)
-            if audience(step.before, user) == "inside":  # Who leaves as a hand ends sees how it ended.
+            if audience(step.before, user) == "inside":  # They see how a hand ends as they leave.
                 known |= on_the_table(step.after)
             assert mentioned(viewer.frames[-1]) <= known
             assert mentioned(msgspec.json.encode(viewer.view)) <= known_to(step.after, user)
@@ -119,7 +119,7 @@ def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> 
 @some
 @given(scripts(), st.integers(1, 7))
 def test_the_rows_are_the_room(script: Script, batch: int) -> None:
-    """What batches of whatever size write is what a host would load; the stored alarm is never too late."""
+    """Batches of any size write what a host would load; the stored alarm is never too late."""
     live = opened(script)
     for _ in steps(script, live):
         if live.seq - live.rows.seq >= batch:
@@ -201,7 +201,7 @@ def test_these_games_are_played() -> None:
     }  # fmt: skip
 
 
-# What must hold
+# Invariants
 
 
 def _room_is_sound(room: Room) -> None:
@@ -289,7 +289,8 @@ def _total(room: Room) -> int:
 
 
 def _chips_are_conserved(step: Step) -> None:
-    """What is on the table is what was there, and what somebody brought, without what leavers took with them."""
+    """The chips on the table are those that were there, and those brought, without those that leavers took with
+    them."""
     before, after = step.before, step.after
     options = before.info.options
     brought = 0
@@ -329,7 +330,7 @@ def _rows_are(live: Live) -> None:
         given = [grant.id for grant in grants if (grant.user, grant.seat) == (seat.user, index)]
         if room.admitted(seat.user):
             assert row["seat_token"] == given[-1]
-        else:  # Who left while they held cards has the seat until the hand ends; if all in one batch, without a token.
+        else:  # A leaver with cards has the seat until the hand ends; if all in one batch, without a token.
             assert row.get("seat_token") in (None, given[-1])
     assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
     assert rows.room.get("players", 0) == len(room.table.seats)

@@ -2,7 +2,7 @@
 
 A hand is played in two worlds that differ only in cards that they may not know: right after the deal (so after the
 commitment) the others' hole cards, and the board as far as it is not out, are exchanged in the stored state for other
-cards of the deck. Whatever happens then, the same moves give them the same frames, the same view and the same replay,
+cards of the deck. From then on the same moves give them the same frames, the same view and the same replay,
 until those cards are turned up.
 """
 

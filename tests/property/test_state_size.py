@@ -1,4 +1,4 @@
-"""What is written in every commit stays small: at most 1 KB for six players in the middle of a hand."""
+"""The state that is written in every commit stays small: at most 1 KB for six players in the middle of a hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/** What /api/admin answers: edge/rest/admin_api.py. Types alone: no page loads this. */
+/** The answers of /api/admin: edge/rest/admin_api.py. Types alone: no page loads this. */
 
 export interface PlacedRoom {
   id: string;

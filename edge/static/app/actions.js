@@ -13,7 +13,7 @@ import { holdemView } from "./holdem.js";
  */
 export function stakes(view) {
   const { hand } = view.game;
-  const me = view.seats[view.me.seat_index ?? -1]; // Whoever has a move has a seat.
+  const me = view.seats[view.me.seat_index ?? -1]; // Only somebody with a seat has a move.
   const inPots = hand.pots.reduce((sum, pot) => sum + pot.amount, 0);
   const pot = inPots + Object.values(view.seats).reduce((sum, seat) => sum + seat.bet, 0);
   return {

@@ -49,7 +49,7 @@ export class App {
     await this.#route({});
   }
 
-  /** Who was here before is so again, by the cookie; else a guest, under the name that they last gave themselves. */
+  /** The cookie says who the user is; without one they are a guest, under the name that they last gave themselves. */
   async #signIn() {
     for (let wait = 500; ; wait = Math.min(5000, wait * 2)) {
       try {
@@ -98,7 +98,7 @@ export class App {
     this.#notice = null;
     this.redraw();
     scrollTo(0, 0);
-    await this.#renaming.catch(() => {}); // Whoever asked for it is told.
+    await this.#renaming.catch(() => {}); // The caller that asked for it is told.
     if (page !== this.#page) return;
     try {
       await page.enter();
@@ -127,7 +127,7 @@ export class App {
     if (!typing) this.#page?.key(event);
   }
 
-  // What is said
+  // Messages
 
   /**
    * Something to be read for a while.

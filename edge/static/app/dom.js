@@ -196,7 +196,7 @@ function listen(node, listeners) {
   LISTENERS.set(node, /** @type {Heard} */ ({ ...silenced, ...listeners }));
 }
 
-// What a page reads of itself
+// The things that a page reads of itself
 
 /**
  * The element of that id, which the page must have.

@@ -85,7 +85,7 @@ function input(field, common, value) {
 }
 
 /**
- * What was filled in, by the properties' names; what was left empty is left out.
+ * The values that were filled in, by the properties' names; empty ones are left out.
  * @param {HTMLFormElement} form
  * @param {Schema} schema
  * @param {{ prefix?: string }} options

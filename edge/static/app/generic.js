@@ -84,7 +84,7 @@ function tree(value) {
 }
 
 /**
- * What only this player sees.
+ * The part of the view that only this player sees.
  * @param {View} view
  */
 function mine(view) {

@@ -1,4 +1,4 @@
-/** The hold'em table: seats round a felt, cards, chips, pots, and what was won. Drawn from the view and its past alone. */
+/** The hold'em table: seats round a felt, cards, chips, pots, winnings. Drawn from the view and its past alone. */
 
 import { amount, card, cards, chips } from "./cards.js";
 import { h } from "./dom.js";
@@ -10,7 +10,7 @@ import { words } from "./story.js";
 const BOARD = 5;
 
 /**
- * What of the running (or last) hand only its events tell: whose moves were automatic, who won what.
+ * The part of the running (or last) hand that only its events tell: whose moves were automatic, who won what.
  * @param {Update[]} history
  * @returns {Told}
  */
@@ -170,7 +170,7 @@ function badges(seat, told, won, over) {
 }
 
 /**
- * What lies on the felt before the seats: bets, and the button.
+ * The things on the felt before the seats: bets, and the button.
  * @param {HoldemView} view
  * @param {Hand} hand
  * @param {number} count

@@ -6,7 +6,7 @@ import { fields, filled } from "./form.js";
 
 /** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
 
-/** What of the room itself can be changed, as the games' options are described. */
+/** The settings of the room itself that can be changed, described as the games' options are described. */
 const ROOM = {
   properties: {
     name: { type: "string", title: "Name", maxLength: 50 },

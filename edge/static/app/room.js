@@ -153,7 +153,7 @@ export class RoomPage {
   }
 
   /**
-   * As far in as one may go without being asked: admitted where nobody is asked, watching, seated when that was wished.
+   * As far in as one may go unasked: admitted where nobody is asked, watching, seated when that was wished.
    * @param {View} view
    */
   #comeIn({ me, room, seats = {} }) {
@@ -216,9 +216,9 @@ export class RoomPage {
     if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions?.key(event);
   }
 
-  // What is drawn
+  // Drawing
 
-  /** What the banner should say of this room, if anything. */
+  /** The banner's text for this room, if it needs one. */
   get banner() {
     if (!this.#room) return null;
     if (this.#room.trouble === "stale")

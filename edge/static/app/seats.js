@@ -24,7 +24,7 @@ export function place(index, count, mine, inward = 0) {
 }
 
 /**
- * What is told of a player's state, for eyes and ears.
+ * The badge that tells a player's state, for eyes and ears.
  * @param {Seat} seat
  */
 export function statusBadge(seat) {

@@ -1,4 +1,4 @@
-/** What the pages' scripts hand each other, and what the games add to the wire. Types alone: no page loads this. */
+/** Shapes that the pages' scripts hand each other, and those that games add to the wire. No page loads this file. */
 
 import type { Json, Seat, View } from "./wire.d.ts";
 
@@ -13,7 +13,7 @@ export interface Description {
   props: Props;
   children: (string | number | Description)[];
 }
-/** What `h` takes as a child; null, undefined, false and "" are nothing. */
+/** A child for `h`; null, undefined, false and "" are nothing. */
 export type Child = string | number | false | null | undefined | Description | readonly Child[];
 export interface Props {
   key?: string | number | null;
@@ -78,7 +78,7 @@ export interface Round {
   lines: Line[];
 }
 
-/** What a page asks in a dialog. */
+/** A page's question in a dialog. */
 export type Question =
   | { kind: "sit"; index: number; buy_in: number }
   | { kind: "rebuy"; min: number; max: number; buy_in: number }
@@ -123,7 +123,7 @@ export interface Raise {
   move: string;
   amount: Range;
 }
-/** What a move would cost, and what there is to win. */
+/** The cost of a move, and the pot to win. */
 export interface Stakes {
   pot: number;
   call: number;
@@ -140,12 +140,12 @@ export interface Post {
 export interface Distributed {
   winners: (Won & { seat_index: number })[];
 }
-/** What somebody won of a hand. */
+/** Somebody's winnings of a hand. */
 export interface Won {
   amount: number;
   hand?: string;
 }
-/** What of a hand only its events tell: the seats whose moves were automatic, and who won what. */
+/** The parts of a hand that only its events tell: the seats whose moves were automatic, and who won what. */
 export interface Told {
   automatic: Set<number>;
   winners: Map<number, Won>;

@@ -1,4 +1,4 @@
-/** What stands beside the table: what is said, what happened, who is here, and the host's controls. */
+/** The side of the table: what is said, what happened, who is here, and the host's controls. */
 
 import { fieldIn, h, submitted } from "./dom.js";
 import { HostPanel } from "./host.js";

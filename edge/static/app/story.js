@@ -1,4 +1,4 @@
-/** What happened, in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
+/** Events in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
 
 import { amount, cardText } from "./cards.js";
 
@@ -26,7 +26,7 @@ const BLINDS = {
   dead_post: "a missed small blind",
 };
 
-/** Who sits and sat where, and who is called what: read from the past, and from the view for what it does not tell. */
+/** Seats, now and before, and names: read from the past, and from the view for what the past does not tell. */
 export class Names {
   /** @type {Map<number, string>} */
   #seats = new Map();
@@ -192,7 +192,7 @@ export function rounds(history, view) {
 }
 
 /**
- * What was said, oldest first.
+ * The chat, oldest first.
  * @param {Update[]} history
  */
 export function talk(history) {

@@ -3,7 +3,7 @@
  *
  * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
  * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is
+ * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -14,7 +14,7 @@
  *     room.on("view", (view) => draw(view));
  *     await room.act("raise", { amount: 40 });
  */
-/** What goes over the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
+/** The messages on the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -37,7 +37,7 @@ export type RefusalCode =
 export type Role = "guest" | "approved" | "spectator" | "player";
 export type Status = "active" | "away" | "disconnected" | "sitting_out";
 
-/** What a room tells by itself. Each game adds kinds of its own. */
+/** The frames that a room sends by itself. Each game adds kinds of its own. */
 export type RoomEventKind =
   | "player_join_requested" | "player_approved" | "player_rejected" | "player_seated" | "seat_freed"
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
@@ -62,7 +62,7 @@ export interface Update {
   patch?: { [name: string]: any };
 }
 
-/** What may be done now: a move, and for each of its arguments the range or the choices. */
+/** A move that is legal now: its name, and for each of its arguments the range or the choices. */
 export interface Legal {
   move: string;
   [argument: string]: string | { min: number; max: number } | { choices: Json[] };
@@ -76,7 +76,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: docs/reference/protocol.md section 4. What is null on the server is absent. */
+/** This user's view of a room: docs/reference/protocol.md section 4. A field that is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;
@@ -258,7 +258,7 @@ export declare const TIMES: Readonly<{
     flood_ms: 5000;
     /** Before a missing number is asked for again. */
     gap_ms: 3000;
-    /** What a token has left when a new one is asked for. */
+    /** The life that a token has left when a new one is asked for. */
     renew_ms: 600000;
     /** How long a command is tried. */
     command_ms: 30000;
@@ -280,7 +280,10 @@ export declare class Refused extends TavolaError {
     /** @param {Refusal} error */
     constructor({ code, message, details, retry_after_ms, id, room }: Refusal);
 }
-/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+/**
+ * No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent
+ * again.
+ */
 export declare class Unanswered extends TavolaError {
     id: string;
     /**
@@ -317,7 +320,8 @@ declare class Emitter<Events extends {
     on<Name extends keyof Events>(name: Name, listener: (...detail: Events[Name]) => void): () => void;
 }
 /**
- * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
+ * as is known.
  * @extends {Emitter<RoomEvents>}
  */
 export declare class Room extends Emitter<RoomEvents> {
@@ -386,12 +390,13 @@ export declare class Tavola extends Emitter<ClientEvents> {
     times: Times;
     url: string;
     /**
-     * Who this is; null while that is not known.
+     * The user's session; null while it is not known.
      * @type {Session | null}
      */
     session: Session | null;
     /**
-     * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back).
+     * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come
+     * back).
      * @type {Connection}
      */
     connection: Connection;

@@ -3,7 +3,7 @@
  *
  * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
  * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. What a caller sees of all that is `client.connection` and `room.trouble`. The wire is
+ * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -106,7 +106,7 @@ export const TIMES = Object.freeze({
   flood_ms: 5_000,
   /** Before a missing number is asked for again. */
   gap_ms: 3_000,
-  /** What a token has left when a new one is asked for. */
+  /** The life that a token has left when a new one is asked for. */
   renew_ms: 600_000,
   /** How long a command is tried. */
   command_ms: 30_000,
@@ -134,7 +134,10 @@ export class Refused extends TavolaError {
   }
 }
 
-/** No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent again. */
+/**
+ * No answer came in time, or the client was closed: whether it had an effect is not known. The same `id` may be sent
+ * again.
+ */
 export class Unanswered extends TavolaError {
   /**
    * @param {string} id
@@ -209,7 +212,7 @@ class Emitter {
   }
 }
 
-/** What is kept for each room between visits: its tokens, whose they are, and the last number seen. */
+/** The storage for each room between visits: its tokens, whose they are, and the last number seen. */
 class Keep {
   #storage;
 
@@ -224,7 +227,7 @@ class Keep {
       const kept = JSON.parse(this.#storage?.getItem(KEPT) ?? "{}");
       return isObject(kept) ? kept : {};
     } catch {
-      return {}; // What is there is not ours, or may not be read: it is as if nothing had been kept.
+      return {}; // The entry is not ours, or may not be read: it is as if nothing had been kept.
     }
   }
 
@@ -265,7 +268,8 @@ class Keep {
 }
 
 /**
- * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far as is known.
+ * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
+ * as is known.
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
@@ -317,7 +321,7 @@ export class Room extends Emitter {
      * @type {Promise<View>}
      */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    this.ready.catch(() => {}); // Whoever waits for it is told; nobody need wait.
+    this.ready.catch(() => {}); // Those who wait for it are told; nobody need wait.
   }
 
   /**
@@ -352,7 +356,7 @@ export class Room extends Emitter {
     this.#client._unfollow(this);
   }
 
-  // What the client tells it. Not for others.
+  // Calls from the client. Not for others.
 
   /**
    * @internal
@@ -446,7 +450,7 @@ export class Room extends Emitter {
   }
 
   /**
-   * What the server needs to know to send no more than is missing.
+   * The facts that the server needs to send no more than is missing.
    * @internal
    * @returns {{ after?: number, epoch?: number }}
    */
@@ -501,12 +505,13 @@ export class Room extends Emitter {
  */
 export class Tavola extends Emitter {
   /**
-   * Who this is; null while that is not known.
+   * The user's session; null while it is not known.
    * @type {Session | null}
    */
   session = null;
   /**
-   * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come back).
+   * `state` is `idle`, `connecting`, `open`, `waiting` (until `retry_at`) or `closed` (for `reason`; it will not come
+   * back).
    * @type {Connection}
    */
   connection = { state: "idle", attempt: 0 };
@@ -563,7 +568,7 @@ export class Tavola extends Emitter {
     return Date.now() + (this.#clock?.offset ?? 0);
   }
 
-  // Who
+  // Identity
 
   /**
    * The session that this browser has already, or null.
@@ -681,7 +686,7 @@ export class Tavola extends Emitter {
     if (socket && socket.readyState < 2) socket.close(1000);
   }
 
-  /** What may say who we are, best first: a token we were given, the cookie, and what the rooms gave us. */
+  /** Credentials that may say who we are, best first: a token we were given, the cookie, what the rooms gave us. */
   #credentials() {
     /** @type {{ token?: string, seat_token?: string, rejoin_token?: string }[]} */
     const ways = [];
@@ -762,7 +767,8 @@ export class Tavola extends Emitter {
   }
 
   /**
-   * How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at once.
+   * How long to wait before the next attempt: what the server asked for, else longer with each failure; never all at
+   * once.
    * @param {number} code
    * @param {number} [asked_ms]
    */

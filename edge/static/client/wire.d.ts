@@ -1,4 +1,4 @@
-/** What goes over the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
+/** The messages on the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -21,7 +21,7 @@ export type RefusalCode =
 export type Role = "guest" | "approved" | "spectator" | "player";
 export type Status = "active" | "away" | "disconnected" | "sitting_out";
 
-/** What a room tells by itself. Each game adds kinds of its own. */
+/** The frames that a room sends by itself. Each game adds kinds of its own. */
 export type RoomEventKind =
   | "player_join_requested" | "player_approved" | "player_rejected" | "player_seated" | "seat_freed"
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
@@ -46,7 +46,7 @@ export interface Update {
   patch?: { [name: string]: any };
 }
 
-/** What may be done now: a move, and for each of its arguments the range or the choices. */
+/** A move that is legal now: its name, and for each of its arguments the range or the choices. */
 export interface Legal {
   move: string;
   [argument: string]: string | { min: number; max: number } | { choices: Json[] };
@@ -60,7 +60,7 @@ export interface Seat {
   [name: string]: any;
 }
 
-/** What this user may see of a room: docs/reference/protocol.md section 4. What is null on the server is absent. */
+/** This user's view of a room: docs/reference/protocol.md section 4. A field that is null on the server is absent. */
 export interface View {
   seq: number;
   epoch: number;

@@ -18,7 +18,7 @@ from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import in_folder
 
 Roots = Mapping[str, Sequence[int]]
-"""Kind → process ids. Who is below two of them counts where it is met first."""
+"""Kind → process ids. A process below two of them counts where it is met first."""
 
 
 def of_ray(folder: Path) -> list[int]:

@@ -1,4 +1,4 @@
-"""What came out of one measurement."""
+"""The result of one measurement."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _program(name: str) -> str:
 
 
 async def _do(argv: Sequence[str | Path], cwd: Path) -> str:
-    """What the program printed. Raises CannotInstall when it failed."""
+    """The program's output. Raises CannotInstall when it failed."""
     process = await asyncio.create_subprocess_exec(*map(str, argv), cwd=cwd, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
         out, _ = await process.communicate()

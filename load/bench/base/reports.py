@@ -24,7 +24,7 @@ LATE_S = 60.0
 
 
 class Said(msgspec.Struct):
-    """A line. What only `end` says has no meaning before it."""
+    """A line. Fields that only `end` fills have no meaning before it."""
 
     event: str
     seconds: float = 0.0
@@ -61,8 +61,8 @@ async def measured(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Measured:
-    """What the child said at its `end`, and what the processes of `roots` used meanwhile. On return it has ended. What
-    it complains goes to the first of `logs`; the ends of all are told by the NoResult that is raised when it fails."""
+    """The child's words at its `end`, and what the processes of `roots` used meanwhile. On return it has ended. Its
+    complaints go to the first of `logs`; the ends of all are told by the NoResult that is raised when it fails."""
     with logs[0].open("ab") as complaints:
         # A session of its own: Ctrl-C is for us.
         child = await asyncio.create_subprocess_exec(

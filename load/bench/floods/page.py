@@ -1,4 +1,4 @@
-"""What a run of floods came to: a table in Markdown. Pure."""
+"""The result of a run of floods: a table in Markdown. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is underneath, measured beside everything else: a bare echo, our layout with nothing in it, Postgres's own
+"""The floor underneath, measured beside everything else: a bare echo, our layout with nothing in it, Postgres's own
 benchmark, an empty Ray call.
 
 echo          an ASGI application that sends six frames for one     move.json  a real move's frames and rows

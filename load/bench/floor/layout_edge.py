@@ -32,7 +32,7 @@ class BareTable:
         self.seq = 0
         self.sockets: list[asyncio.Transport] = []
         self.asked: asyncio.Transport | None = None
-        """Who waits for their ack."""
+        """The client that waits for its ack."""
 
 
 class BareEdge:

@@ -1,6 +1,6 @@
 """Empty calls of a Ray actor, one after the other: `python -m tavola.load.bench.floor.ray_call ADDRESS SECONDS`.
 
-What it says is read by load.bench.base.reports. This is not built on Ray, it measures it; nothing else of `load`
+load.bench.base.reports reads what it says. This is not built on Ray, it measures it; nothing else of `load`
 imports it.
 """
 

@@ -17,7 +17,7 @@ WARM_UP_S = 1.0
 
 
 async def ray_call(seconds: float) -> Figure:
-    """On a Ray of our own. What the caller uses counts as its cost, too. Raises NoResult, NotStarted."""
+    """On a Ray of our own. The caller's own use counts as its cost, too. Raises NoResult, NotStarted."""
     with scratch() as folder:
         ray = LocalRay(folder / "ray")
         async with ray as address:

@@ -1,7 +1,7 @@
-"""What pgbench is given: our own commit, with the values of a real move. Pure.
+"""The script for pgbench: our own commit, with the values of a real move. Pure.
 
-Text goes as parameters of prepared statements, as long as ours. What changes from commit to commit (`seq`, the
-command's id) is made of pgbench's counter; a batch has one action of each of its rooms.
+Text goes as parameters of prepared statements, as long as ours. The values that change from commit to commit
+(`seq`, the command's id) are made of pgbench's counter; a batch has one action of each of its rooms.
 """
 
 from __future__ import annotations

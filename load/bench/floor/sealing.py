@@ -1,4 +1,4 @@
-"""What it costs that nobody reads or changes what passes between our processes: `python -m
+"""The cost of sealing, so that nobody reads or changes what passes between our processes: `python -m
 tavola.load.bench.floor.sealing`.
 
 Each candidate seals a message at one end and opens it at the other. By processor time, the best of some rounds. The

@@ -1,4 +1,4 @@
-"""What came of a run: a table on a terminal, the same in Markdown, JSON for machines. Pure but `show`."""
+"""The result of a run: a table on a terminal, the same in Markdown, JSON for machines. Pure but `show`."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ def show(figures: Sequence[Figure]) -> None:
 
 
 def _sorted(figures: Sequence[Figure]) -> list[Figure]:
-    """What has no tables first; then by their number, otherwise as measured."""
+    """Figures without tables first; then by their number, otherwise as measured."""
     return sorted(figures, key=lambda figure: (figure.ack_ms is not None, figure.tables if figure.ack_ms else 0))

@@ -1,4 +1,4 @@
-"""Who plays: one process in Node for all systems, each by its own client, none of which checks anything.
+"""The players: one process in Node for all systems, each by its own client, none of which checks anything.
 
 `tavola load`'s bots check what they see and cost several times as much; here what is compared should not be the bots.
 """

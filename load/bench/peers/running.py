@@ -28,7 +28,7 @@ class Running(msgspec.Struct, frozen=True):
     url: str
     roots: Callable[[], Roots]
     logs: Sequence[Path] = ()
-    """What is worth reading when it does not do what it should."""
+    """The logs that are worth reading when it does not do what it should."""
 
 
 @asynccontextmanager

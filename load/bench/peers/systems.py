@@ -1,5 +1,5 @@
-"""What is compared, in the order in which it is measured: so that a ratio is between neighbours in one run, with ours
-once more at the end, to show how far the machine has drifted meanwhile."""
+"""The systems that are compared, in the order in which they are measured: so that a ratio is between neighbours in
+one run, with ours once more at the end, to show how far the machine has drifted meanwhile."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
--- What the peers keep: a row a room, written whole in every commit, and a log. Less than ours: no fence of epochs, no
--- answers, no views by audience. Times are milliseconds since the epoch.
+-- The tables of the peers: a row a room, written whole in every commit, and a log. Less than ours: no fence of
+-- epochs, no answers, no views by audience. Times are milliseconds since the epoch.
 
 CREATE TABLE IF NOT EXISTS states (
     room       text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""What is logged of an error: where, never what it says or what the variables held."""
+"""Logged errors say where they were raised, never what they say or what the variables held."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ PROGRAMS = {
     ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }
 PICTURES = ("──▶", '"seq": 142')
-"""What is in blocks that show something and are for nobody to run."""
+"""The marks of blocks that show something and are for nobody to run."""
 COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for) ?(.*)$")
 
 
@@ -64,7 +64,7 @@ def test_the_commands_are_seen() -> None:
 
 @pytest.mark.parametrize(("page", "line"), command_lines())
 def test_a_command_can_be_given_so(page: str, line: str) -> None:
-    """Its program takes these options. What `tavola` then does is tried by the tests of each command."""
+    """Its program takes these options. The tests of each command try what `tavola` then does."""
     told = COMMAND.match(line)
     assert told, line
     program, arguments = told[1], shlex.split(told[2], comments=True)

@@ -37,7 +37,7 @@ def links(paper: Path) -> list[str]:
 
 @cache
 def anchors(paper: Path) -> set[str]:
-    """What a forge calls the headings of a paper: a heading that comes again is numbered."""
+    """The names that a forge gives the headings of a paper: a heading that comes again is numbered."""
     found, times = set(), Counter[str]()
     for before, token in zip(tokens(paper), tokens(paper)[1:], strict=False):
         if before.type == "heading_open":

@@ -36,7 +36,7 @@ OF_PATHS = "not_found"
 
 
 def said(folders: tuple[str, ...], calls: set[str]) -> dict[str, str]:
-    """What is said first in a call of one of these, with a file that says it."""
+    """The first arguments in calls of one of these, each with a file that has it."""
     found = {}
     for path in (path for folder in folders for path in (FOLDER / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -149,7 +149,7 @@ def test_every_field_of_a_view_is_told_of(game: str) -> None:
 
 
 def _kinds_named(module: ModuleType) -> set[str]:
-    """What the module's own constants of kinds are called on the wire."""
+    """The names on the wire of the module's own constants of kinds."""
     tree = ast.parse(Path(module.__file__ or "").read_text())
     calls = (node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
     return {ast.literal_eval(call.args[0]) for call in calls if getattr(call.func, "id", "") == "EventKind"}

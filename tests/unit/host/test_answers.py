@@ -1,4 +1,4 @@
-"""What a room remembers of the answers that it gave."""
+"""A room's memory of the answers that it gave."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_tokens_have_256_bits() -> None:
     assert fresh() != fresh()
 
 
-# What a client is told
+# The client's part of an answer
 
 
 def test_a_grant_becomes_tokens() -> None:
@@ -174,7 +174,7 @@ def test_beside_an_update() -> None:
     assert told == {"seq": 1, "rejoin_token": TOKENS.rejoin(ROOM, ANN, GRANT)}
 
 
-# What a socket has been given
+# The tokens of a socket
 
 
 class Clock:
@@ -225,7 +225,7 @@ def test_a_seat_token_is_renewed_after_half_its_life() -> None:
 
 
 def test_while_one_secret_takes_the_place_of_another() -> None:
-    """What was made with either is good; what is made is made with the newest; a grant's token is stored by both, for
+    """Tokens made with either are good; new ones are made with the newest; a grant's token is stored by both, for
     whoever tells it may have them the other way round."""
     before, after = Secrets(SECRET, OTHER), Secrets(OTHER, SECRET)
     for one, other in ((before, after), (after, before), (Secrets(SECRET), after), (after, Secrets(OTHER))):

@@ -1,4 +1,4 @@
-"""What other things players do: as it is asked for, and as the client does it."""
+"""The other things that players do: as they are asked for, and as the client does them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes of players tell: however much it is, and that they will tell no more."""
+"""The reports of processes of players: however much they tell, and that they will tell no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is broken when, whether it hurt, and the wire that can be made bad."""
+"""The plan of faults, whether they hurt, and the wire that can be made bad."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ async def dial(proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 
 
 async def until_cut(reader: asyncio.StreamReader) -> bytes:
-    """What still comes before the connection ends."""
+    """The bytes that still come before the connection ends."""
     got = b""
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(1000):

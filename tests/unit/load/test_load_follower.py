@@ -1,4 +1,4 @@
-"""What a follower does with old, doubled, missing and early numbers."""
+"""A follower is given old, doubled, missing and early numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tables and sockets are said to take of memory, and how many processes they are spread over."""
+"""The memory that tables and sockets are said to take, and how many processes they are spread over."""
 
 from __future__ import annotations
 

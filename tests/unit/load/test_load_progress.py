@@ -1,4 +1,4 @@
-"""What is said while a run goes on, and while it is judged."""
+"""The lines that are shown while a run goes on, and while it is judged."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_elsewhere_than_on_a_terminal_all_is_one_plain_line(
 
 
 async def test_a_run_tells_the_faults_that_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever breaks things beside it sets `faults`."""
+    """The code that breaks things beside it sets `faults`."""
     monkeypatch.setattr(progress, "PLAIN_S", 0.001)
     told: list[str] = []
 

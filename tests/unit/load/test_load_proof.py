@@ -1,4 +1,4 @@
-"""What is written down and read again; how long a fault was felt; the page; options from a file."""
+"""The record that is written down and read again; how long a fault was felt; the page; options from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is said to have cost, also where processes were killed while it went on."""
+"""The reported cost of a run, also where processes were killed while it went on."""
 
 from __future__ import annotations
 

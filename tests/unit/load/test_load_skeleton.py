@@ -58,7 +58,7 @@ class Bot:
 
 
 def judged(shown: Json) -> list[str]:
-    """What is told of a whole view, alike by either door."""
+    """The findings on a whole view are alike by either door."""
     socket, rest = Bot(), Bot()
     socket.skeleton.hydrated(7, shown)
     rest.skeleton.fetched(7, msgspec.json.encode(shown))
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_found_where_it_is(patch: Json, told: str) -> None:
 
 
 def test_a_null_is_found() -> None:
-    """What would be null is left out."""
+    """A field that would be null is left out."""
     assert judged({**view(), "turn": None}) == ["Expected `object`, got `null` - at `$.turn`"]
 
 

@@ -30,7 +30,7 @@ async def server(handler: Handler) -> AsyncIterator[str]:
 
 
 class Inbox:
-    """What a socket received, to be awaited."""
+    """The messages that a socket received, to be awaited."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[bytes] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""What is checked of a request before its handler sees it, and how answers look."""
+"""The checks of a request before its handler sees it, and how answers look."""
 
 from __future__ import annotations
 

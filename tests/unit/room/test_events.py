@@ -1,4 +1,4 @@
-"""What a room tells, in random lives of it, is what the tables of events say: no other kind, field or audience."""
+"""The events of a room, in random lives of it, are what the tables of events say: no other kind, field or audience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has a part in the room, told as stories: asking, admitting, seats, watching, leaving, the host."""
+"""Membership in a room, told as stories: asking, admitting, seats, watching, leaving, the host."""
 
 from __future__ import annotations
 

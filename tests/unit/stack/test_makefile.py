@@ -1,4 +1,5 @@
-"""`make … PYTHON=…`: the environment is of the Python that was asked for. What make would do is read from `make -n`."""
+"""`make … PYTHON=…`: the environment is of the Python that was asked for. The tests read from `make -n` what make
+would do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is added to a file is shown as it is added, and not more of it at once than a terminal bears."""
+"""Text is shown as it is added to a file, and not more of it at once than a terminal bears."""
 
 from __future__ import annotations
 

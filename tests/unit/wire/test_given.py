@@ -1,4 +1,4 @@
-"""What a command gives, as the log has it: the same bytes as ever, and old rows are read."""
+"""The values that a command gives, as the log has them: the same bytes as ever, and old rows are read."""
 
 from __future__ import annotations
 

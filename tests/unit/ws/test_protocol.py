@@ -184,7 +184,7 @@ def test_any_bytes(data: bytes) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(GOOD), st.data())
 def test_mutated_frames(frame: dict[str, Any], data: st.DataObject) -> None:
-    """What is let through can be sent on and written down."""
+    """Frames that are let through can be sent on and written down."""
     mutated = {**frame, data.draw(st.sampled_from([*frame, "amount", "arguments", "extra"])): data.draw(values)}
     text = json.dumps(mutated).encode("utf-8", "surrogatepass")
     at = data.draw(st.integers(0, len(text)))

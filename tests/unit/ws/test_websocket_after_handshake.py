@@ -36,7 +36,7 @@ class Echo:
 
 
 class Heard:
-    """What a client hears of its socket."""
+    """The bytes that a client hears of its socket."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[bytes] = asyncio.Queue()

@@ -1,4 +1,4 @@
-// The floor: to each action an ack and, to all six, an update that says nothing. Who acts when is counted here.
+// The floor: to each action an ack and, to all six, an update that says nothing. The turns are counted here.
 
 import { readFileSync } from 'node:fs'
 import { connect } from './socket.js'

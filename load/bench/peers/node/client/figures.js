@@ -1,4 +1,4 @@
-// What is counted while it is measured. Durations are in milliseconds.
+// The counts of a measurement, while it runs. Durations are in milliseconds.
 
 export class Figures {
   constructor() {
