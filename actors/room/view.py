@@ -34,8 +34,9 @@ def audience(room: Room, user: UserId) -> Audience:
 def hidden(room: Room, user: UserId, code: str) -> bool:
     """Whether there is no such room for `user`: it is private, they never had a part in it, and `code` is not its."""
     info = room.info
-    stranger = info.visibility == "private" and user != info.host and user not in room.members
-    return stranger and not compare_digest(code.encode(), info.code.encode())
+    if user in room.members or info.visibility != "private" or user == info.host:
+        return False
+    return not compare_digest(code.encode(), info.code.encode())
 
 
 def summary(room: Room) -> View:

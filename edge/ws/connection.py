@@ -115,10 +115,13 @@ class Services:
     def too_much(self, user: UserId, command: ClientCommand) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
+        moves, reached = type(command) is Act, self.router.reaches(RoomId(command.room))
+        if moves and reached:
+            return None
         now = asyncio.get_running_loop().time()
-        if type(command) is not Act and not self._changes.take(f"{user} {command.room}", now):
+        if not moves and not self._changes.take(f"{user} {command.room}", now):
             return TOO_MUCH
-        if not self.router.reaches(RoomId(command.room)) and not self._rousing.take(user, now):
+        if not reached and not self._rousing.take(user, now):
             return Refusal("rate_limited", "You have had too many rooms started.", None, self._rousing.again_after_ms)
         return None
 
