@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
     for part in PARTS:
         shutil.copytree(ROOT / part, tmp_path / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "games" / "nim.py").write_text(example(TUTORIAL, "class Nim"))
-    registry = tmp_path / "games" / "registry.py"
+    registry = tmp_path / "games" / "registry" / "__init__.py"
     before = registry.read_text()
     listed = LISTED.sub(r"\1(Holdem(), TicTacToe(), Nim())", before)
     assert listed != before

@@ -1,4 +1,5 @@
-"""The games there are. A game that is listed here can be played: nothing else needs to know of it."""
+"""The games there are. A game that is listed here can be played: nothing else needs to know of it. Imports `games` and
+`games.holdem`."""
 
 from __future__ import annotations
 
