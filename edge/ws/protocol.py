@@ -91,6 +91,9 @@ _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _TYPES = {member.__struct_config__.tag for member in ClientFrame.__args__}
 _ACT_FIELDS = frozenset({"type", "id", "room", "move", "turn"})
+NESTED_LIMIT = 32
+"""Lists and objects within each other in a move's arguments, or in settings. Left to itself each Python has a limit of
+its own, and an actor may have a lower one than its edge."""
 
 
 def decode(data: bytes | str) -> ClientFrame | Bad:
@@ -105,16 +108,27 @@ def decode(data: bytes | str) -> ClientFrame | Bad:
 
 
 def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
-    """A move with its own arguments, which stand beside `move`. Raises `OverflowError` for a number beyond 64 bits."""
+    """A move with its own arguments, which stand beside `move`. Raises `OverflowError` for a number beyond 64 bits, and
+    `RecursionError` for what is nested beyond `NESTED_LIMIT`."""
     arguments = {key: value for key, value in fields.items() if key not in _ACT_FIELDS}
+    _demand_shallow(arguments)
     _pack(arguments)
     return msgspec.structs.replace(act, arguments=arguments)
 
 
 def bounded(change: UpdateSettings) -> UpdateSettings:
-    """As it is. Raises `OverflowError` for a number beyond 64 bits, which no line could carry."""
+    """As it is. Raises as `with_arguments` does: no line could carry such a number."""
+    _demand_shallow(change.settings)
     _pack(change.settings)
     return change
+
+
+def _demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:
+    for each in value.values() if type(value) is dict else value:
+        if type(each) is list or type(each) is dict:
+            if levels == 1:
+                raise RecursionError
+            _demand_shallow(each, levels - 1)
 
 
 def whose(data: bytes | str) -> tuple[str | None, str | None]:
@@ -147,6 +161,8 @@ def _reason(error: Exception) -> str:
         return f"{error}."
     if isinstance(error, OverflowError):
         return "A number is too large."
+    if isinstance(error, RecursionError):
+        return "It is nested too deep."
     return "This is not a JSON object of the protocol."
 
 

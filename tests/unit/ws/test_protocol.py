@@ -14,7 +14,7 @@ from tavola.actors.wire.commands import Act, AnyCommand, Chat, ClientCommand, Ep
 from tavola.actors.wire.messages import Refusal, Submit
 from tavola.edge.identity.told import Told
 from tavola.edge.ws import protocol
-from tavola.edge.ws.protocol import Bad, decode
+from tavola.edge.ws.protocol import NESTED_LIMIT, Bad, decode
 
 GOOD: list[dict[str, Any]] = [
     {"type": "authenticate", "token": "x", "after": {"r": 1}},
@@ -257,3 +257,20 @@ def test_the_schema_names_every_frame() -> None:
     text = msgspec.json.encode(protocol.schema()).decode()
     for kind in (Chat, TakeSeat, Act):
         assert f'"{kind.__struct_config__.tag}"' in text
+
+
+@pytest.mark.parametrize("nest", [lambda inner: [inner], lambda inner: {"a": inner}])
+@pytest.mark.parametrize("kind", ["act", "update_settings"])
+def test_every_python_has_one_limit_of_nesting(kind: str, nest: Any) -> None:
+    value: Any = 1
+    for _ in range(NESTED_LIMIT):
+        value = nest(value)
+    fields = {"type": kind, "id": "1", "room": "r", "move": "raise"}
+    frames = [
+        {**fields, "settings": {"a": each}} if kind != "act" else {**fields, "amount": each}
+        for each in (value, nest(value))
+    ]
+    shallow, deep = (decode(json.dumps(frame)) for frame in frames)
+    assert not isinstance(shallow, Bad)
+    assert isinstance(deep, Bad)
+    assert (deep.no.code, deep.no.message, deep.id) == ("invalid_message", "It is nested too deep.", "1")
