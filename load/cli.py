@@ -60,7 +60,7 @@ def load(
             help=f"Of our own server. (default: 1 up to {FULL_UP_TO} tables, else {SHARED})",
         ),
     ] = None,
-    game: Annotated[str, typer.Option(help="What is played; several, table by table: a,a,b.")] = "holdem",
+    game: Annotated[str, typer.Option(help="The game to play; several, table by table: a,a,b.")] = "holdem",
     options: Annotated[str, typer.Option(help="The game's options, as JSON. Pauses are left out by default.")] = "{}",
     seed: Annotated[int, typer.Option(help="Of the bots' choices.")] = 0,
     check: Annotated[
@@ -80,7 +80,7 @@ def load(
     churn: Annotated[
         str,
         typer.Option(
-            help="What else players do: reconnect,refresh,leave,tabs,slow,sleep,storm; `leave=30`: every 30 s a table."
+            help="Players also: reconnect,refresh,leave,tabs,slow,sleep,storm; `leave=30`: every 30 s a table."
         ),
     ] = "",
     kill_edge: Annotated[
@@ -89,7 +89,7 @@ def load(
     prove: Annotated[bool, typer.Option("--prove", help="Record everything and judge it afterwards.")] = False,
     faults: Annotated[
         str,
-        typer.Option(help="What to break, judged as by --prove: all, or actor-kill,net-delay=3 (shares)."),
+        typer.Option(help="The faults, judged as by --prove: all, or actor-kill,net-delay=3 (shares)."),
     ] = "",
     fault_rate: Annotated[float, typer.Option(min=0.1, help="Faults a minute.")] = 30.0,
     fault_count: Annotated[

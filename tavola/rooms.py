@@ -56,7 +56,7 @@ def rooms(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 @app.command()
 def room(
     words: Annotated[
-        list[str], typer.Argument(metavar="[show|log|verify|evict] ID", help="What to do, and the room's id or code.")
+        list[str], typer.Argument(metavar="[show|log|verify|evict] ID", help="The command, and the room's id or code.")
     ],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     after: Annotated[int, typer.Option(min=0, help="log: only updates after this seq.")] = 0,

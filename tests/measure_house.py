@@ -145,9 +145,9 @@ def told(commit: str) -> Iterator[tuple[str, str]]:
         yield "circles of folders", f"{len(within)}" + "".join(f"; {' → '.join(circle)}" for circle in within[:3])
         between = circles(pairs)
         yield "circles of modules", f"{len(between)}" + "".join(f"; {' → '.join(circle)}" for circle in between[:3])
-        for what, pattern in ("setting", SETTING), ("command", COMMAND), ("event", EVENT):
+        for what, pattern in ("a setting", SETTING), ("a command", COMMAND), ("an event", EVENT):
             named = naming(tree, pattern)
-            yield f"files that name a {what} ({pattern.split('|')[0]})", f"{len(named)}: {', '.join(named)}"
+            yield f"files that name {what} ({pattern.split('|')[0]})", f"{len(named)}: {', '.join(named)}"
         yield "names in the wheel", wheel(tree)
         yield "an edge's import", edge(tree)
         for paper in "README.md", "ARCHITECTURE.md":

@@ -120,7 +120,7 @@ class Rooms:
         except Corrupted as error:
             log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
             details = {"room": room, "version": error.seq, "found": error.found}
-            return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)
+            return Refusal("corrupted_state", "This room's stored state cannot be read.", details)
         self._loaded[room] = loaded
         log.info("room.loaded", room=room, epoch=loaded.epoch, seq=loaded.seq)
         return None

@@ -8,7 +8,7 @@ from tavola.games.base import Refusal
 
 NO_ROOM = Refusal("room_not_found", "There is no such room.")
 NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
-NOT_KEPT = Refusal("room_not_found", "What came before that seq is not kept, or the room has not got there.")
+NOT_KEPT = Refusal("room_not_found", "Updates before that seq are not kept, or the room has not got there.")
 STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", retry_after_ms=1000)
 NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", retry_after_ms=1000)
 BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", retry_after_ms=1000)

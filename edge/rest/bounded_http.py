@@ -39,7 +39,7 @@ _SAID = {
     400: ("invalid_message", "That is not HTTP as it is spoken here."),
     413: ("message_too_large", "A body has at most 32 KiB."),
     429: ("rate_limited", "There are too many connections from this address."),
-    431: ("message_too_large", "What comes before the body has at most 32 KiB, and 100 headers."),
+    431: ("message_too_large", "Before its body a request has at most 32 KiB, and 100 headers."),
 }
 
 

@@ -105,7 +105,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         if isinstance(room, Refusal):
             return room
         if await database.row("remove_kept", room_id=call.room) is None:
-            return Refusal("hand_in_progress", "What is kept of a game can be removed when its room is closed.")
+            return Refusal("hand_in_progress", "A game's kept states can be removed when its room is closed.")
         return Removed(True, room["seq"])
 
     path = f"{GAME}/persist"

@@ -96,5 +96,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             body=Match,
             refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
-        Endpoint("GET", "/api/rooms/{room}", summary, "What anybody may know of a room", RoomSummary, open=True),
+        Endpoint(
+            "GET", "/api/rooms/{room}", summary, "A room from outside, as anybody may see it", RoomSummary, open=True
+        ),
     ]

@@ -31,7 +31,7 @@ _REQUESTED_WITH: Document = {
     "description": "Needed for changes by the session cookie.",
     "schema": {"type": "string", "const": "tavola"},
 }
-_OPERATOR: Document = {"type": "http", "scheme": "bearer", "description": "What TAVOLA_ADMIN_SECRET holds."}
+_OPERATOR: Document = {"type": "http", "scheme": "bearer", "description": "The secret in TAVOLA_ADMIN_SECRET."}
 
 
 class ErrorBody(msgspec.Struct):

@@ -29,7 +29,7 @@ TYPES = {
     ".ts": "text/plain; charset=utf-8",
 }
 """The kinds of files that may lie in the folder, and their types."""
-TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @.*)$", re.MULTILINE)
+TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 """A line of a script that tells types and nothing else. They are for those who read or build on the source: our own
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
 POLICY = "; ".join((

@@ -76,7 +76,7 @@ def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = t
 
     return [
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
-        Endpoint("GET", "/api/session", who_am_i, "Who the caller is", Known),
+        Endpoint("GET", "/api/session", who_am_i, "The signed-in caller", Known),
         Endpoint("DELETE", "/api/session", sign_out, "Sign out everywhere", SignedOut),
     ]
 

@@ -99,5 +99,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             refusals=("corrupted_state",),
         ),
         Endpoint("GET", f"{ROOM}/events", events, "The updates since, as the caller saw them", Past, query=Since),
-        Endpoint("GET", f"{ROOM}/spectators", spectators, "Who is watching", Spectators, refusals=("not_approved",)),
+        Endpoint(
+            "GET", f"{ROOM}/spectators", spectators, "A room's spectators", Spectators, refusals=("not_approved",)
+        ),
     ]

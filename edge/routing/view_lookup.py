@@ -49,4 +49,4 @@ class ViewLookup:
 
 def corrupted(error: Corrupted) -> Refusal:
     details = {"room": error.room, "version": error.seq, "found": error.found}
-    return Refusal("corrupted_state", "What is stored of this room cannot be read.", details)
+    return Refusal("corrupted_state", "This room's stored state cannot be read.", details)

@@ -60,6 +60,7 @@ CHANGE_RATE, CHANGE_BURST = 5.0, 100.0
 """The requests that one user may make of one room in a second, and at once, moves apart (they have the turn): whatever
 comes of them is kept, and sent to everybody there."""
 ANY_NUMBER = 1e9
+"""A rate that no socket reaches, where a deployment wants none."""
 SOCKETS_A_USER = 8
 FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000

@@ -46,7 +46,7 @@ def html(proof: Proof) -> str:
                 "A fault overlaps with others, so the worst may be another's.",
                 plots.recovery(proof.recovery) + _recovery(proof),
             ),
-            _section("What came of it", "Counted in the servers' own logs.", _consequences(proof)),
+            _section("Consequences", "Counted in the servers' own logs.", _consequences(proof)),
         ]
     legend = plots.legend(proof.samples)
     parts += [
@@ -55,7 +55,7 @@ def html(proof: Proof) -> str:
         ),
         _section("Memory", "Megabytes resident, by kind of process.", plots.memory(proof.samples, proof.began, length)),
         _section("Latencies", "Milliseconds.", _latencies(proof)),
-        f'<div class="two">{_section("Evidence", "What was judged.", _evidence(proof))}'
+        f'<div class="two">{_section("Evidence", "All that was judged.", _evidence(proof))}'
         f"{_section('The run', 'And the machine it was on.', _run(proof))}</div>",
     ]
     title = f"tavola load: {'passed' if proof.passed else 'FAILED'}"

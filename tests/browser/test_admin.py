@@ -34,7 +34,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
 
         # The page shows who is connected, which process has the room, what the edge does: and all of it goes on by
         # itself.
-        await expect(page.get_by_role("region", name="Who is connected", exact=True)).to_contain_text("Robot 1")
+        await expect(page.get_by_role("region", name="Connected players", exact=True)).to_contain_text("Robot 1")
         line = page.get_by_role("region", name="Rooms", exact=True).locator("tr", has_text=room.code)
         await expect(line).to_contain_text("holdem")
         seq = line.locator("td").nth(4)
@@ -69,7 +69,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await page.get_by_label("Viewer").select_option(robot.who.user)
         answers.set()
         await page.unroute_all(behavior="wait")
-        await expect(page.get_by_role("heading", name="What Robot 2 saw after update")).to_be_visible()
+        await expect(page.get_by_role("heading", name="As Robot 2 saw it after update")).to_be_visible()
         shown = page.locator("#view")
         await expect(shown).to_contain_text(robot.who.user)
         then: dict[str, Any] = json.loads(await shown.inner_text())

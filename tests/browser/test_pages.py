@@ -103,3 +103,8 @@ def test_no_text_can_become_markup() -> None:
     scripts = {name: file.plain.decode() for name, file in pages.load().items() if name.endswith(".js")}
     assert len(scripts) > 10
     assert [name for name, script in scripts.items() if ways.search(script)] == []
+
+
+def test_a_line_that_ends_a_comment_stays() -> None:
+    source = b"/**\n * @param {number} one\n * @param {number} two */\n/** @type {Json} */\nlet x = 2 /* @ */ * 3;\n"
+    assert pages.TYPE_LINE.sub(b"", source) == b"/**\n\n * @param {number} two */\n\nlet x = 2 /* @ */ * 3;\n"

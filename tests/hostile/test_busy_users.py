@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kit.doors import Doors, Person, doors
+from tavola.edge.common.limits import Limits
 from tavola.edge.ws.connection import CHANGE_BURST, CHANGE_RATE
 
 
@@ -56,6 +57,21 @@ async def test_moves_have_the_turn_and_no_other_rate(database_url: str, redis_ur
             await socket.does("chat", room["id"], f"say{number}", text="x")
         answer = await socket.does("act", room["id"], "move", move="mark", cell=0)
         assert answer["code"] == "not_seated", "it was decided"
+
+
+@pytest.mark.parametrize(("rate", "refused"), [(5, True), (0, False)])
+async def test_a_deployment_says_how_much_a_socket_may_send(
+    database_url: str, redis_url: str, rate: int, refused: bool
+) -> None:
+    async with doors(database_url, redis_url, Limits(frames_per_second=rate)) as at:
+        socket = await at.socket(at.person("Ann"))
+        for _ in range(1500):
+            socket.say(type="heartbeat")
+            if socket.code is not None:
+                break
+        codes = [frame.get("code") for frame in socket.payloads]
+        assert ("rate_limited" in codes) == refused
+        assert codes.index("rate_limited") > 2 * rate if refused else socket.code is None
 
 
 IDLE: list[tuple[str, dict[str, Any]]] = [

@@ -21,7 +21,7 @@ from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
-from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
@@ -141,7 +141,7 @@ class _Nobody:
 
 
 @asynccontextmanager
-async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
+async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -> AsyncIterator[Doors]:
     async with connected(database_url, most=8) as database:
         publisher, presence = (
             RedisPublisher(redis_url, SEALER),
@@ -160,7 +160,7 @@ async def doors(database_url: str, redis_url: str) -> AsyncIterator[Doors]:
         )
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
-        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
+        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits)
         app = Starlette(
             routes=RestApi(services, who, Lobby(database), online, NO_LIMITS).routes(),
             exception_handlers={404: not_there},

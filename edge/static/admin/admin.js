@@ -185,9 +185,9 @@ class AdminPage {
 
   /** @param {unknown} error */
   #failed(error) {
-    if (!(error instanceof Refused)) this.#trouble = "The server does not answer. What you see is as it was.";
+    if (!(error instanceof Refused)) this.#trouble = "The server does not answer. The page shows how things were.";
     else if (error.code === "unauthenticated") this.#leave(error.message);
-    else this.#trouble = `${error.message} What you see is as it was.`;
+    else this.#trouble = `${error.message} The page shows how things were.`;
   }
 
   /** @param {SubmitEvent} event */
@@ -260,7 +260,7 @@ class AdminPage {
           required: true,
           "aria-describedby": "secret-hint",
         }),
-        h("span", { class: "hint", id: "secret-hint" }, "What TAVOLA_ADMIN_SECRET holds. Kept until this tab closes."),
+        h("span", { class: "hint", id: "secret-hint" }, "The secret in TAVOLA_ADMIN_SECRET. Kept until this tab closes."),
       ),
       h("p", { class: "error", role: "alert" }, this.#error),
       h("button", { class: "primary" }, "Look"),
@@ -371,7 +371,7 @@ class AdminPage {
         h("h2", { id: "record-title" }, `${room.game}, ${room.status}`),
         h("p", null, `${room.id}, code ${room.code}. At ${room.seq}, epoch ${room.epoch}, in ${where}.`),
         table(
-          "Who has a part",
+          "Members",
           ["Name", "User", "Part", "Seat"],
           participants.map((each) => ({
             key: each.user_id,
@@ -406,7 +406,7 @@ class AdminPage {
       h("p", { class: "hint" }, "New lines come on top by themselves, but not while you point at the lines."),
       table(
         "Log",
-        ["#Seq", "At", "Who", "Command", "Told", "View"],
+        ["#Seq", "At", "User", "Command", "Told", "View"],
         this.#log.map((line) => ({
           key: line.seq,
           chosen: line.seq === seq,
@@ -452,12 +452,12 @@ class AdminPage {
     return h(
       "section",
       { key: "then", "aria-labelledby": "then-title" },
-      h("h2", { id: "then-title" }, seq === null ? "As it was" : `What ${who} saw after update ${seq}`),
+      h("h2", { id: "then-title" }, seq === null ? "As it was" : `As ${who} saw it after update ${seq}`),
       h(
         "p",
         { class: "hint" },
         "An operator may look through anybody's eyes: what is here, that viewer's own cards among it, was shown to that viewer.",
-        " What nobody was shown (the deck, the entropy) is not shown here either.",
+        " The deck and the entropy, which nobody was shown, are not shown here either.",
       ),
       h(
         "div",
@@ -489,7 +489,7 @@ class AdminPage {
       this.#then &&
         h(
           "div",
-          { class: "scroll", tabindex: 0, role: "region", "aria-label": `What ${who} saw` },
+          { class: "scroll", tabindex: 0, role: "region", "aria-label": `The view of ${who}` },
           h("pre", { id: "view" }, JSON.stringify(this.#then.view, null, 2)),
         ),
     );
@@ -556,7 +556,7 @@ function drawPeople({ redis, edges, people, online }) {
       edges.map((each) => ({ key: each.edge, cells: [each.edge, time(each.beat_at)] })),
     ),
     table(
-      "Who is connected",
+      "Connected players",
       ["Name", "User", "#Sockets", "Edges", "Seen"],
       people.map((each) => ({
         key: each.user_id,

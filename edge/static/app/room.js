@@ -223,7 +223,7 @@ export class RoomPage {
     if (!this.#room) return null;
     if (this.#room.trouble === "stale")
       return "The server cannot save just now: you see how things stood, and play goes on when it can.";
-    if (this.#room.trouble) return "The server is slow to answer. What you did is sent again until it is done.";
+    if (this.#room.trouble) return "The server is slow to answer. Anything you did is sent again until it is done.";
     if (this.view?.room.status === "paused") return "The host has paused the game. Clocks stand still.";
     return null;
   }

@@ -58,6 +58,17 @@ def of_python(source: str) -> Iterator[Prose]:
             block = []
 
 
+def of_strings(source: str) -> Iterator[Prose]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield Prose(node.lineno, node.value)
+
+
+def of_quotes(source: str) -> Iterator[Prose]:
+    for quoted in found(re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.)*)\1"""), source):
+        yield Prose(quoted.line, quoted.text[1:-1])
+
+
 def found(pattern: re.Pattern[str], source: str) -> Iterator[Prose]:
     for match in pattern.finditer(source):
         yield Prose(source.count("\n", 0, match.start()) + 1, match[0])
@@ -121,6 +132,18 @@ def of(folder: str) -> list[Path]:
 @pytest.mark.parametrize("folder", [".", *FOLDERS])
 def test_no_sentence_begins_with_who_or_what(folder: str) -> None:
     assert [f"{path}:{found}" for path in of(folder) for piece in prose(ROOT / path) for found in begun(piece)] == []
+
+
+def test_no_text_for_users_begins_with_who_or_what() -> None:
+    """Refusals, helps, the operator's words: every string of the code, and of the pages' scripts."""
+    texts = [
+        (path, piece)
+        for path in files(".py", ".js")
+        if path.parts[0] not in ("tests", "docs")
+        for piece in (of_strings if path.suffix == ".py" else of_quotes)((ROOT / path).read_text())
+    ]
+    assert len(texts) > 1000
+    assert [f"{path}:{found}" for path, piece in texts for found in begun(piece)] == []
 
 
 @pytest.mark.parametrize("folder", [".", *FOLDERS])
