@@ -152,13 +152,17 @@ class Table:
     async def check_replay(self) -> None:
         """The log, replayed from the room's first checkpoint, gives the stored state."""
         start = await self.truth.rows("SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq", self.room)
-        rows = await self.truth.rows(
-            "SELECT * FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq", self.room, start[0]["seq"]
+        [stored] = await self.truth.rows("SELECT seq, state FROM game_states WHERE room_id = $1", self.room)
+        rows = await self.truth.rows(  # Up to that state: the room may go on between the two queries.
+            "SELECT * FROM actions WHERE room_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
+            self.room,
+            start[0]["seq"],
+            stored["seq"],
         )
-        stored = await self.truth.value("SELECT state FROM game_states WHERE room_id = $1", self.room)
+        assert start[0]["seq"] + len(rows) == stored["seq"]
         again = replay.replay(codec.restore(start[0]["state"]), rows)
         assert not isinstance(again, replay.Difference), again
-        assert msgspec.json.decode(msgspec.json.encode(again.table)) == json.loads(stored)
+        assert msgspec.json.decode(msgspec.json.encode(again.table)) == json.loads(stored["state"])
 
 
 def _shown(value: Any) -> set[str]:
