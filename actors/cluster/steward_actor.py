@@ -46,7 +46,7 @@ class StewardActor(Service):
         return os.getpid()
 
     async def _start(self) -> None:
-        database = await Database.connect(self._settings.database_url, least=1, most=4)
+        database = await Database.connect(self._settings.database_url, least=1, most=8)
         admitted = await admit(database, self._settings.secrets)
         cluster = Cluster(self._settings, database)
         directory = Directory(database, cluster)
