@@ -208,7 +208,7 @@ class Database:
                 await sole.rows("sole_unlock", name=name)
         except BaseException:
             with suppress(asyncpg.InterfaceError):  # It is lost already.
-                connection.terminate()  # Whatever it held, it holds no more.
+                connection.terminate()  # The lock goes with it.
             raise
         finally:
             await self.give_back(connection)
