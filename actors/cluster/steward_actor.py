@@ -48,7 +48,7 @@ class StewardProcess(Service):
 
     async def start(self) -> None:
         """On return the steward works."""
-        database = await Database.connect(self._settings.database_url, least=1, most=4)
+        database = await Database.connect(self._settings.database_url, least=1, most=8)
         admitted = await admit(database, self._settings.secrets)
         cluster = Cluster(self._settings, database)
         directory = Directory(database, cluster)
