@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
     """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
+    keep_log_days: int = Field(30, alias="TAVOLA_KEEP_LOG_DAYS", ge=0)
+    """Whole days (UTC) of the log that are kept; a room's last checkpoint stays. 0: all, for ever."""
+    keep_closed_rooms_days: int = Field(7, alias="TAVOLA_KEEP_CLOSED_ROOMS_DAYS", ge=0)
+    """Days after which a closed room is removed, with all that there is of it. 0: never."""
+    keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
+    """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Origins whose pages may open sockets, use the REST API (with the session's cookie too) and load `/static`;
     separated by commas or blanks. Empty: the edge's own origin."""
@@ -210,6 +216,11 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
         return listed
+
+    @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
+    @classmethod
+    def _for_ever(cls, days: object) -> object:
+        return 0 if days == "" else days
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

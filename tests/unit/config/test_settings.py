@@ -42,6 +42,15 @@ def test_defaults() -> None:
     assert settings.database_url == settings.redis_url == settings.ray_address == ""
 
 
+def test_an_empty_number_of_days_is_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (30, 7, 0)
+    for name in ("LOG", "CLOSED_ROOMS", "HANDS"):
+        monkeypatch.setenv(f"TAVOLA_KEEP_{name}_DAYS", "")
+    settings = Settings()
+    assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (0, 0, 0)
+
+
 def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("TAVOLA_PORT=9001\nTAVOLA_SPARES=7\nSOMEBODY_ELSES=1\n")
     monkeypatch.setenv("TAVOLA_PORT", "9002")
@@ -57,6 +66,7 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ROOMS_PER_ACTOR", "0", {}),
         ("TAVOLA_SPARES", "-1", {}),
         ("TAVOLA_ROOM_TIMEOUT_MS", "1", {}),
+        ("TAVOLA_KEEP_LOG_DAYS", "-1", {}),
         ("TAVOLA_NAMESPACE", "", {}),
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
         ("TAVOLA_ALLOWED_ORIGINS", "https://example.org/", {}),
