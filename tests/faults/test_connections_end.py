@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kit.client import Api
-from kit.operators import tavola
+from kit.command import tavola
 from kit.small_postgres import give_back, postgres_taking, take_all
 from kit.stack import Stack
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from kit.operators import tavola
+from kit.command import said, tavola
 from kit.stack import Stack
 from kit.table import table
 
 pytestmark = [pytest.mark.slow]
-
-
-async def said(stack: Stack, *words: str) -> Any:
-    code, printed = await tavola(stack, *words, "--json")
-    assert code == 0, printed
-    return json.loads(printed)
 
 
 async def test_a_room_is_listed_shown_verified_and_evicted(stack: Stack) -> None:

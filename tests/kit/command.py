@@ -1,10 +1,12 @@
-"""An operator's commands, run beside a stack."""
+"""`tavola`'s commands, run as an operator runs them beside a stack."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+from typing import Any
 
 from kit.stack import Stack
 
@@ -22,3 +24,9 @@ async def tavola(stack: Stack, *words: str) -> tuple[int, str]:
     printed, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, printed.decode()
+
+
+async def said(stack: Stack, *words: str) -> Any:
+    code, printed = await tavola(stack, *words, "--json")
+    assert code == 0, printed
+    return json.loads(printed)
