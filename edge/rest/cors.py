@@ -1,4 +1,4 @@
-"""What pages of other origins may ask by REST, and load of ours: the origins that the deployment names, and no other.
+"""CORS: pages of the origins that the deployment names may ask by REST, and load what is ours; no other may.
 
 The CORS protocol (Fetch standard, section 3.3) for `/api` and `/static`. The operator's part is for no other origin.
 An origin is answered by its own name and never by `*`, which browsers take for no request that bears a cookie.

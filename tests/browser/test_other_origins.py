@@ -136,7 +136,7 @@ async def test_a_page_on_another_port_has_the_cookie(opened: Stack, browser: Bro
 
 
 async def test_the_example(opened: Stack, browser: Browser, site: Site) -> None:
-    """Whoever opens it is the same person the next time."""
+    """The one who opens it is the same person the next time."""
     page = example(PROXY, "new Tavola({ url")
     assert page.count("https://play.example.org") == 2
     page = page.replace("https://play.example.org", opened.urls[0]).replace(

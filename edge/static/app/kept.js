@@ -1,4 +1,4 @@
-/** What this browser keeps for the page between visits. One that keeps nothing (a frame may have no storage) forgets. */
+/** The browser's memory for the page between visits. Where it has none, as in a frame, it lasts as long as the page. */
 
 /** @type {{ [name: string]: string }} */
 const here = {};

@@ -171,7 +171,7 @@ export type Options = {
     token?: string;
     /**
      * Whether the session cookie may say who this is; by default in a page, and not elsewhere.
-     * A page of another origin than the server's keeps the identity token too: a browser may not let it have the cookie.
+     * A page of another origin than the server's keeps the identity token too, for it may have no cookie.
      */
     cookie?: boolean;
     /**

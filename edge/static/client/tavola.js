@@ -37,7 +37,7 @@
  * @property {string} [url] The server's address; by default the page's own.
  * @property {string} [token] An identity token, where there is no session cookie.
  * @property {boolean} [cookie] Whether the session cookie may say who this is; by default in a page, and not elsewhere.
- *   A page of another origin than the server's keeps the identity token too: a browser may not let it have the cookie.
+ *   A page of another origin than the server's keeps the identity token too, for it may have no cookie.
  * @property {Pick<Storage, "getItem" | "setItem"> | null} [storage] Where tokens are kept between visits; by default
  *   `localStorage`, where there is one.
  * @property {new (url: string, protocols: string[]) => any} [WebSocket]

@@ -51,7 +51,7 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
 
 
 def allowed(reply: httpx.Response) -> dict[str, str]:
-    """What it says to a browser of who may read it."""
+    """The headers that tell a browser whose pages may read it."""
     return {name: value for name, value in reply.headers.items() if name.startswith("access-control-")}
 
 
