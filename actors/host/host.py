@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol, assert_never
 import structlog
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
-from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
@@ -43,6 +42,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
