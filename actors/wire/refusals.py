@@ -43,6 +43,7 @@ CODE_IS_SHORT = Refusal(
 UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
 WRONG_SECRET = Refusal("unauthenticated", "That is not the operator's secret.")
 NO_SECRET = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
+NO_OPERATOR = Refusal("unauthenticated", "This is for other servers: send a service token as a bearer token.")
 TOKEN_EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
 TOKEN_INVALID = Refusal("token_invalid", "That token is not valid here.")
 ISSUER_AWAY = Refusal(
