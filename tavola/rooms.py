@@ -84,15 +84,10 @@ def _words(words: list[str]) -> tuple[Action, str]:
     return Action(actions[0]) if actions else Action.SHOW, names[0]
 
 
-def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
-    """The outcome of `work` on the deployment's database. Raises `Failure` when that does not answer."""
-    return _run(lambda database, _: work(database))
-
-
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
 
-    async def connect_and_work() -> Any:
+    async def connected() -> Any:
         database = await Database.connect(settings.database_url, least=1, most=2)
         try:
             return await work(database, settings)
@@ -100,7 +95,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
             await database.close()
 
     try:
-        return asyncio.run(connect_and_work())
+        return asyncio.run(connected())
     except StorageUnavailable as error:
         raise Failure(f"the database does not answer ({error})") from error
 
@@ -116,7 +111,16 @@ async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
     stored = await database.row("load_room", room_id=row["id"])
     assert stored is not None
-    room = codec.room_of(stored)
+    if row["unread_code"] is not None:
+        typer.echo(
+            f"since {row['unread_at']:%Y-%m-%d %H:%M:%S} refused {row['unread_code']}: {row['unread_found']}", err=True
+        )
+    try:
+        room = codec.room_of(stored)
+    except codec.Corrupted as error:
+        raise Failure(
+            f"room {row['id']} at {row['seq']}: {error.found}; see `tavola room repair {row['id']}`"
+        ) from error
     members = {
         user: {
             "display_name": member.name,

@@ -52,7 +52,8 @@ from tavola.games.registry import GAMES
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
     """A new room, before its first update. Its host is admitted from the start."""
-    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options))
+    game = GAMES[info.game]
+    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=game.open(info.options))
     return Room(info, {info.host: Member(host_name, "approved", now)}, table)
 
 
@@ -61,7 +62,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return ROOM_CLOSED
-    if type(command) in HOST_COMMANDS and sender.user != room.info.host and not sender.overrules:
+    if type(command) in HOST_COMMANDS and sender.user != room.info.host:
         return NOT_HOST
     match command:
         case Act():
@@ -93,9 +94,9 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case Start():
             return play.start(room, now, entropy)
         case Pause():
-            return hosting.pause(room, sender, now)
+            return hosting.pause(room, now)
         case Resume():
-            return hosting.resume(room, sender, now)
+            return hosting.resume(room, now)
         case Kick():
             return hosting.kick(room, command, now, entropy)
         case AdjustChips():
@@ -105,7 +106,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case TransferHost():
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
-            return hosting.close_room(room, sender, now)
+            return hosting.close_room(room, now)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():

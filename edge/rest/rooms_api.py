@@ -217,7 +217,6 @@ def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
         gives=way.gives,
         body=body_of(kind),
         refusals=tuple(sorted(refusals)),
-        scope="manage" if kind in HOST_COMMANDS else "",
     )
 
 
