@@ -15,7 +15,6 @@ import msgspec
 import structlog
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
-from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
@@ -44,6 +43,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 _json = msgspec.json.Encoder().encode
