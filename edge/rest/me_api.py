@@ -44,10 +44,10 @@ def _mine(call: Call, row: Row) -> MyRoom:
     seat = row["seat_index"]
     role: Role = "player" if seat is not None else "spectator" if row["watching"] else "approved"
     return MyRoom(
-        summary_of(row),
-        row["standing"],
-        "guest" if row["standing"] == "pending" else role,
-        row["host_id"] == call.identity.user,
-        seat,
-        seat is not None and seat == row["turn"] and row["status"] == "playing",
+        room=summary_of(row),
+        standing=row["standing"],
+        role="guest" if row["standing"] == "pending" else role,
+        is_host=row["host_id"] == call.identity.user,
+        seat_index=seat,
+        your_turn=seat is not None and seat == row["turn"] and row["status"] == "playing",
     )
