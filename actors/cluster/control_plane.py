@@ -143,4 +143,6 @@ async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
             return await asyncio.to_thread(call, *arguments)
     except (ray.exceptions.RayError, TimeoutError, ConnectionError) as error:
         kind = Full if isinstance(error, Full) else ClusterUnavailable
-        raise kind(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+        # Of what an actor raises, Ray's own text begins with where that was.
+        raised = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+        raise kind(f"{type(raised).__name__}: {raised}".splitlines()[0]) from error

@@ -15,6 +15,7 @@ from tavola.actors.cluster.service import LAST_WORDS_S, Service, now_ms
 from tavola.actors.cluster.steward import Steward
 from tavola.config import logs
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -46,6 +47,7 @@ class StewardActor(Service):
         return os.getpid()
 
     async def _start(self) -> None:
+        install(self._settings.games, self._settings.games_path)
         database = await Database.connect(self._settings.database_url, least=1, most=4)
         admitted = await admit(database, self._settings.secrets)
         cluster = Cluster(self._settings, database)
