@@ -195,6 +195,24 @@ class Database:
         finally:
             await self.give_back(connection)
 
+    @asynccontextmanager
+    async def sole(self, name: str) -> AsyncIterator[Sole | None]:
+        """Until the block is left, or its connection is lost, nobody else does what is called `name`, in no process.
+        None: somebody else does."""
+        connection = await self.take()
+        try:
+            sole = Sole(connection)
+            (row,) = await sole.rows("sole_lock", name=name)
+            yield sole if row["held"] else None
+            if row["held"]:
+                await sole.rows("sole_unlock", name=name)
+        except BaseException:
+            with suppress(asyncpg.InterfaceError):  # It is lost already.
+                connection.terminate()  # The lock goes with it.
+            raise
+        finally:
+            await self.give_back(connection)
+
     def lane(self) -> PinnedConnection:
         """A connection of its own for somebody who asks one thing after the other, without pause."""
         lane = PinnedConnection(self)
@@ -212,6 +230,20 @@ class Database:
         # One that was lost meanwhile is no news to who has had their answer.
         with suppress(*_LOST):
             await self._pool.release(connection)
+
+
+class Sole:
+    """The connection on which `Database.sole` holds its lock: what it asks was asked while it held it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
+        """As `Database.rows`. Raises `StorageUnavailable` when the connection, and the lock with it, is lost."""
+        named = QUERIES[query]
+        with _translated():
+            found: list[Row] = await self._connection.fetch(named.text, *named.arguments(given), timeout=within_s)
+            return found
 
 
 class PinnedConnection:

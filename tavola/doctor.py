@@ -16,10 +16,10 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import redis.asyncio
 import redis.exceptions
 
 from tavola.config.settings import Settings, SettingsError, load, read_stack
+from tavola.storage.redis_address import RedisAddress
 
 _TIMEOUT_S = 5.0
 _OPEN_FILES = 4096
@@ -107,13 +107,15 @@ async def _postgres(settings: Settings) -> list[CheckResult]:
 
 
 async def _redis(settings: Settings) -> list[CheckResult]:
-    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    address = RedisAddress(settings.redis_url)
+    client = address.client(within_s=_TIMEOUT_S)
     try:
         found = str((await client.info("server"))["redis_version"])
     finally:
-        await client.aclose()
+        await client.aclose(close_connection_pool=True)
     fit = tuple(map(int, found.split(".")[:2])) >= _REDIS
-    return [CheckResult(name="redis", fit=fit, found=f"version {found}")]
+    where = f", the master {address.master} of the Sentinels" if address.master else ""
+    return [CheckResult(name="redis", fit=fit, found=f"version {found}{where}")]
 
 
 async def _ray(settings: Settings) -> list[CheckResult]:

@@ -30,6 +30,10 @@ class NoSuchRoom(Exception):
     """There is no room of that id."""
 
 
+class RoomRemoved(NoSuchRoom):
+    """There was one, and it was removed."""
+
+
 class ClusterUnavailable(Exception):
     """No actor could be had in time. Rooms that run are none the worse for it."""
 
@@ -47,10 +51,12 @@ class Directory:
         self._starter = starter
 
     async def locate(self, room: RoomId) -> Place | Epoch:
-        """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom`, `StorageUnavailable`."""
+        """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom` (if there was one,
+        `RoomRemoved`), `StorageUnavailable`."""
         row = await self._database.row("locate", room_id=room)
         if row is None:
-            raise NoSuchRoom(room)
+            removed = await self._database.row("removed", room_id=room)
+            raise NoSuchRoom(room) if removed is None else RoomRemoved(room)
         epoch = Epoch(row["epoch"])
         return epoch if row["name"] is None else Place(room, epoch, row["name"], row["address"])
 

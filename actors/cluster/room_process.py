@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Mapping
 
 import structlog
 
 from tavola.actors.cluster import ceiling
-from tavola.actors.cluster.service import LAST_WORDS_S, Service, now_ms
+from tavola.actors.cluster.service import Service, now_ms
 from tavola.actors.host import crash
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
@@ -63,22 +62,17 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
 class RoomProcess(Service):
     """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, node: str, most: int | None) -> None:
+        """`node` is the address at which it listens, and `most` says how many actors may be there."""
         super().__init__()
         logs.configure(settings.data_dir)
         self._name = name
         self._settings = settings
+        self._node = node
+        self._most = most
 
-    async def start(self, node: str, most: Mapping[str, int]) -> str:
-        """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
-        detached, has no row, and nobody would ever come for it. `most`: address of a node → how many may be there."""
-        try:
-            return await self._start(node, most)
-        except Exception:
-            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
-            raise
-
-    async def _start(self, node: str, most: Mapping[str, int]) -> str:
+    async def start(self) -> None:
+        """On return the actor is registered and listens."""
         settings = self._settings
         install(settings.games, settings.games_path)
         database = await Database.connect(settings.database_url, least=1, most=4)
@@ -89,11 +83,10 @@ class RoomProcess(Service):
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
         host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
-        address = await server.start(node)
+        address = await server.start(self._node)
         self.keep(publisher.run())
         self.keep(host.run())
-        here = (node, os.getpid(), address)
-        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, most.get(node))
+        here = (self._node, os.getpid(), address)
+        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
         self.keep(beat(self._name, database, host, admitted))
         relax()
-        return address

@@ -1,5 +1,5 @@
 """The steward: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, spares, clearing
-away. A plain asyncio class without Ray.
+away, and what is kept no longer (`retention`, `removal`). A plain asyncio class without Ray.
 
 It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
 twice by mistake, it does no harm.
@@ -16,12 +16,14 @@ import structlog
 
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.removal import Removal
+from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
-from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -36,6 +38,7 @@ UNHEARD_MS = 90_000
 loaded, if it is not, and the rest is its actor's."""
 CLEARING_ROUND_S = 60.0
 CLEARED_AT_ONCE = 5000
+REMOVAL_ROUND_S = 2.0
 DAY_MS = 86_400_000
 EXPIRED_FOR_MS = {
     "clear_rejoin_tokens": DAY_MS,  # one that expired during a hand is good until the hand ends
@@ -79,6 +82,8 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
+        self._retention = Retention(settings, database, now)
+        self._removal = Removal(database, now, archived=False)
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -88,6 +93,8 @@ class Steward:
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -95,6 +102,8 @@ class Steward:
                 await round()
             except (StorageUnavailable, ClusterUnavailable, OSError) as error:
                 log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
+            except Conflict as error:
+                log.error("steward.round_refused", round=getattr(round, "__name__", ""), constraint=error.constraint)
             await asyncio.sleep(seconds)
 
     async def ring_alarms(self) -> None:

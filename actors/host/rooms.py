@@ -12,7 +12,7 @@ from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
-from tavola.actors.wire.refusals import BROKEN, NO_ROOM, STORAGE_AWAY
+from tavola.actors.wire.refusals import BROKEN, STORAGE_AWAY
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -110,9 +110,8 @@ class Rooms:
         if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
             await self._database.rows("raise_epochs", rooms=[room], epochs=[row["epoch"]])
             row = await self._database.row("load_room", room_id=room)
-        if row is None:
-            return NO_ROOM
-        if row["actor"] != self._actor:
+        # Of a room that is gone whoever asks finds out why, as of one that is elsewhere.
+        if row is None or row["actor"] != self._actor:
             return Moved()
         recent = await self._database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
         try:

@@ -241,6 +241,7 @@ STATUS: dict[str, int] = {
     "already_requested": 409,
     "id_reused": 409,
     "too_many_rooms": 409,
+    "game_over": 410,
     "message_too_large": 413,
     "corrupted_state": 422,
     "rate_limited": 429,

@@ -7,7 +7,9 @@ from tavola.games.base import Refusal
 # Rooms and their servers
 
 NO_ROOM = Refusal("room_not_found", "There is no such room.")
+GAME_OVER = Refusal("game_over", "This room was closed, and is not kept any more.")
 NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
+NO_REMOVAL = Refusal("room_not_found", "That room is not being removed, or it is not yours.")
 NOT_KEPT = Refusal("room_not_found", "Updates before that seq are not kept, or the room has not got there.")
 STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", retry_after_ms=1000)
 NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", retry_after_ms=1000)

@@ -1,18 +1,18 @@
-"""A game as it is kept, by REST, for its host: a checkpoint now, a checkpoint shown, all of it removed."""
+"""A game as it is kept, by REST, for its host: a checkpoint now, a checkpoint shown, its room removed."""
 
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from tavola.actors.room import archive
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NO_VERSION, NOT_HOST
+from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
 from tavola.edge.rest.lobby import iso
-from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.routing.view_lookup import corrupted
 from tavola.storage.postgres import BIGINT, Database
@@ -41,11 +41,17 @@ class Persisted(msgspec.Struct, frozen=True):
     version: int
 
 
-class Removed(msgspec.Struct, frozen=True):
-    """The log up to `version` and the checkpoints are gone."""
+class RoomRemoval(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far the removal of a room is. `version` was its last seq; of `rows`, its log when that began, `rows_removed`
+    are gone. Asked again, it is the same one; its host may look until a year after it is `done`."""
 
     success: bool
     version: int
+    status: Literal["queued", "running", "done"]
+    rows: int
+    rows_removed: int
+    requested_at: str
+    finished_at: str | None = None
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -100,13 +106,20 @@ def endpoints(database: Database) -> list[Endpoint]:
         except Corrupted as error:
             return corrupted(error)
 
+    async def removal(call: Call) -> Answer:
+        row = await database.row("removal", room_id=call.room, user_id=call.identity.user)
+        return NO_REMOVAL if row is None or not row["hosted"] else _removal(row)
+
     async def remove(call: Call) -> Answer:
         room = await owned(call)
-        if isinstance(room, Refusal):
-            return room
-        if await database.row("remove_kept", room_id=call.room) is None:
-            return Refusal("hand_in_progress", "A game's kept states can be removed when its room is closed.")
-        return Removed(True, room["seq"])
+        if not isinstance(room, Refusal):
+            asked = await database.row("ask_removal", room_id=call.room, at=time.time_ns() // 1_000_000)
+            if asked is None and await database.row("removed", room_id=call.room) is None:
+                return Refusal("hand_in_progress", "A game and its room can be removed when the room is closed.")
+        found = await removal(call)
+        if isinstance(found, Refusal):
+            return room if isinstance(room, Refusal) else found
+        return RestReply(found, {"Location": f"/api/game/{call.room}/persist"})
 
     path = f"{GAME}/persist"
     host_only = ("not_host", "corrupted_state")
@@ -116,9 +129,19 @@ def endpoints(database: Database) -> list[Endpoint]:
             "DELETE",
             path,
             remove,
-            "Remove the log and the checkpoints of a closed room",
-            Removed,
+            "Have a closed room removed, and all that there is of it",
+            RoomRemoval,
+            status=202,
             refusals=("not_host", "hand_in_progress"),
         ),
+        Endpoint("GET", path, removal, "How far the removal of a room is, for who was its host", RoomRemoval),
         Endpoint("GET", f"{GAME}/restore", restore, "A checkpoint, shown", Restored, query=Version, refusals=host_only),
     ]
+
+
+def _removal(row: Row) -> RoomRemoval:
+    finished, gone = row["finished_at"], row["rows_gone"]
+    status: Literal["queued", "running", "done"] = "done" if finished is not None else "running" if gone else "queued"
+    total = max(row["rows_before"], gone)
+    at = iso(finished) if finished is not None else None
+    return RoomRemoval(True, row["version"], status, total, gone, iso(row["asked_at"]), at)

@@ -151,6 +151,10 @@ class Lobby:
         row = await self._database.row("membership", room_id=room, user_id=user)
         return row is not None and (row["status"] is not None or row["host_id"] == user)
 
+    async def removed(self, room: RoomId) -> bool:
+        """Whether there was such a room, and it was removed."""
+        return await self._database.row("removed", room_id=room) is not None
+
     async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
         """Public rooms, newest first. Raises `ValueError` for a cursor that is none."""
         created_at, after = None, None

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES, TOO_MANY_REQUESTS
+from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES, TOO_MANY_REQUESTS
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 JSON = "application/json"
 CHANGES = ("POST", "DELETE", "PUT", "PATCH")
+GONE = ("room_not_found", "token_invalid")
+"""Codes for which it is looked up whether there was such a room."""
 CODE_LIMIT = 64
 """Characters that name a room in a path, at most."""
 USER_RATE, USER_BURST = 100.0, 500.0
@@ -124,7 +126,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         if self.body is not None:
             codes.add("message_too_large")
         if "{room}" in self.path:
-            codes |= {"room_not_found", "room_unavailable", "game_error", "overloaded"}
+            codes |= {"room_not_found", "game_over", "room_unavailable", "game_error", "overloaded"}
         return tuple(code for code in STATUS if code in codes)
 
 
@@ -135,6 +137,8 @@ class RoomFinder(Protocol):
         """The room of a code, and whether it is private."""
 
     async def knows(self, room: RoomId, user: UserId) -> bool: ...
+
+    async def removed(self, room: RoomId) -> bool: ...
 
 
 class RestRouter:
@@ -173,7 +177,12 @@ class RestRouter:
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Answer:
         call = await self._call(endpoint, request)
-        return call if isinstance(call, Refusal) else await endpoint.handler(call)
+        if isinstance(call, Refusal):
+            return call
+        answer = await endpoint.handler(call)
+        if isinstance(answer, Refusal) and answer.code in GONE and call.room and await self._rooms.removed(call.room):
+            return GAME_OVER
+        return answer
 
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
         """The request, checked."""

@@ -15,11 +15,11 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomRemoved
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
 from tavola.actors.wire.messages import Answer, Committed, Moved, Request
-from tavola.actors.wire.refusals import ASLEEP, FULL, NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
+from tavola.actors.wire.refusals import ASLEEP, FULL, GAME_OVER, NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
 
@@ -152,6 +152,9 @@ class Router:
                 async with asyncio.timeout_at(give_up_at):
                     line, place = await self._reach(room, rouse)
                     got = await line.ask(request(place.epoch))
+            except RoomRemoved:
+                answer = GAME_OVER
+                break
             except NoSuchRoom:
                 answer = NO_ROOM
                 break

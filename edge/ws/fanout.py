@@ -398,7 +398,10 @@ class Fanout:
                 shown = feed.shown
                 rows = await self._database.rows("log_from", room_id=feed.room, seq=shown.seq, most=PAGE + 1)
                 if not shown.is_in(rows):
-                    self._lose(feed, shown, rows)
+                    if not rows and await self._database.row("removed", room_id=feed.room) is not None:
+                        self._begin_again(feed)
+                    else:
+                        self._lose(feed, shown, rows)
                     return
                 feed.doubtful = False
                 while feed.strays:
@@ -418,6 +421,10 @@ class Fanout:
         self.lost += 1
         stands = rows[0]["stands"] if rows else None
         log.warning("room.history_lost", room=feed.room, seq=shown.seq, epoch=shown.epoch, found=stands)
+        self._begin_again(feed)
+
+    def _begin_again(self, feed: Feed) -> None:
+        """Everybody who follows the room asks for it anew: they are given whole views, or told that it is gone."""
         followers = feed.followers
         feed.joining.clear()
         afresh = self._feeds[feed.room] = Feed(feed.room)

@@ -74,6 +74,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
 -- name: register_actor
 INSERT INTO room_actors (name, node, pid, address, capacity) VALUES (:name, :node, :pid, :address, :capacity)
 
+-- name: listed_actor
+-- No row: it has not registered yet, or is gone.
+SELECT FROM room_actors WHERE name = :name
+
 -- name: beat_actor
 -- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
 UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = :name

@@ -21,14 +21,3 @@ SELECT seq, state FROM checkpoints WHERE room_id = :room_id ORDER BY seq LIMIT 1
 -- name: checkpoint_before
 -- The last checkpoint of room :room_id at or before seq :seq.
 SELECT seq, state FROM checkpoints WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT 1
-
--- name: remove_kept
--- All that is kept of closed room :room_id but its last state.
-WITH closed AS (
-    SELECT id FROM rooms WHERE id = :room_id AND status = 'closed'
-), log AS (
-    DELETE FROM actions USING closed WHERE actions.room_id = closed.id
-), kept AS (
-    DELETE FROM checkpoints USING closed WHERE checkpoints.room_id = closed.id
-)
-SELECT id FROM closed

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
     """The truth: `postgresql://…`. Empty: `tavola dev` starts its own."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
-    """The wake-up: `redis://…`, or `rediss://…` for TLS. Empty: `tavola dev` starts its own."""
+    """The wake-up: `redis://…`, or `rediss://…` for TLS; with Sentinels `redis+sentinel://one:26379,two:26379/name/0`
+    or `rediss+sentinel://…`, where `name` is the master's. Empty: `tavola dev` starts its own."""
     ray_address: str = Field("", alias="RAY_ADDRESS")
     """The cluster to join, such as `10.0.0.1:6379`. Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
@@ -97,6 +98,12 @@ class Settings(BaseSettings):
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
     """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
+    keep_log_days: int = Field(30, alias="TAVOLA_KEEP_LOG_DAYS", ge=0)
+    """Whole days (UTC) of the log that are kept; a room's last checkpoint stays. 0: all, for ever."""
+    keep_closed_rooms_days: int = Field(7, alias="TAVOLA_KEEP_CLOSED_ROOMS_DAYS", ge=0)
+    """Days after which a closed room is removed, with all that there is of it. 0: never."""
+    keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
+    """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
     Empty: the edge's own origin."""
@@ -130,6 +137,14 @@ class Settings(BaseSettings):
     """With `REDIS_HOST`."""
     redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
     """With `REDIS_HOST`."""
+    redis_ca: str = Field("", alias="REDIS_CA", exclude=True)
+    """With `rediss://`: the file of the certificates by which Redis' own is judged. Empty: the machine's."""
+    redis_cert: str = Field("", alias="REDIS_CERT", exclude=True)
+    """With `rediss://`: the file of the certificate that Redis wants to see of us. Empty: none."""
+    redis_key: str = Field("", alias="REDIS_KEY", exclude=True)
+    """With `REDIS_CERT`: the file of its key."""
+    redis_check_hostname: bool = Field(True, alias="REDIS_CHECK_HOSTNAME", exclude=True)
+    """With `rediss://`: whether Redis' certificate must be for the name in the URL."""
 
     def for_actors(self) -> Self:
         """Without the secrets that only edges need."""
@@ -163,8 +178,11 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, url: str) -> str:
-        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must begin with redis:// or rediss://")
+        scheme = urlsplit(url).scheme
+        if url and scheme not in ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"):
+            raise ValueError("must begin with redis://, rediss://, redis+sentinel:// or rediss+sentinel://")
+        if scheme.endswith("+sentinel") and not urlsplit(url).path.strip("/"):
+            raise ValueError("must name the master after the Sentinels, as in redis+sentinel://host:26379/mymaster/0")
         return url
 
     @field_validator("ray_address")
@@ -210,6 +228,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{game!r} is not a game such as package.module:Game")
         return named
 
+    @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
+    @classmethod
+    def _for_ever(cls, days: object) -> object:
+        return 0 if days == "" else days
+
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _addresses(cls, proxies: object) -> object:
@@ -248,6 +271,7 @@ class Settings(BaseSettings):
             at = f":{quote(password, safe='')}@" if password else ""
             # The model is frozen to everybody else; a validator is where it is still being made.
             object.__setattr__(self, "redis_url", f"redis://{at}{self.redis_host}:{self.redis_port}/{self.redis_db}")
+        object.__setattr__(self, "redis_url", _with_tls(self))
         if self.database_url and not self.jwt_secret.get_secret_value():
             raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
         if self.seat_freed_after_s < self.disconnected_after_s:
@@ -266,6 +290,26 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment without the settings that hold a secret, or an address with one. Actors need none of it: they are
     given their settings."""
     return {name: value for name, value in environment.items() if name.upper() not in _SECRET}
+
+
+def _with_tls(settings: Settings) -> str:
+    """The URL of Redis with what other settings say of TLS, as options that the URL itself does not have. Raises
+    `ValueError` if one cannot be used."""
+    url, files = settings.redis_url, {"CA": settings.redis_ca, "CERT": settings.redis_cert, "KEY": settings.redis_key}
+    if bool(settings.redis_cert) != bool(settings.redis_key):
+        raise ValueError(f"REDIS_{'KEY' if settings.redis_cert else 'CERT'}: is required with the other of the two")
+    options = {"CA": "ssl_ca_certs", "CERT": "ssl_certfile", "KEY": "ssl_keyfile"}
+    wanted = {options[name]: str(Path(path).expanduser().resolve()) for name, path in files.items() if path}
+    for name, path in files.items():
+        if path and not urlsplit(url).scheme.startswith("rediss"):
+            raise ValueError(f"REDIS_{name}: is for TLS, and REDIS_URL does not begin with rediss://")
+        if path and not Path(path).expanduser().is_file():
+            raise ValueError(f"REDIS_{name}: there is no file {path}")
+    if not settings.redis_check_hostname:
+        wanted["ssl_check_hostname"] = "no"
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    return urlunsplit(parts._replace(query=urlencode({**wanted, **given}))) if wanted and url else url
 
 
 def _check_trusted(settings: Settings) -> None:

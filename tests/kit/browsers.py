@@ -45,6 +45,9 @@ class NoRooms:
     async def knows(self, room: RoomId, user: UserId) -> bool:
         return False
 
+    async def removed(self, room: RoomId) -> bool:
+        return False
+
 
 class TestEdge:
     """The part of an edge that says who somebody is. `closed`: whose sockets it would close, with the moments."""

@@ -29,7 +29,7 @@ export type RefusalCode =
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "id_reused" | "too_many_rooms"
+  | "id_reused" | "too_many_rooms" | "game_over"
   | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "not_found" | "unavailable";
