@@ -15,7 +15,7 @@ def show(*, as_json: bool) -> None:
     """Raises GameNotLoaded."""
     settings = completed()
     found = install(settings.games, settings.games_path)
-    rows = [(each.game.kind, each.game.title, getattr(each.game, "version", 1), each.origin) for each in found]
+    rows = [(each.game.kind, each.game.title, each.game.version, each.origin) for each in found]
     if as_json:
         print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=2))
         return

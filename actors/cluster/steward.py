@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
@@ -143,7 +143,7 @@ class Steward:
                 log.info("room.roused", room=room, actor=place.actor)
         except Full:
             self._full_until = asyncio.get_running_loop().time() + FULL_S
-        except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
+        except (LineLost, TimeoutError, NoSuchRoom, RoomUnreadable, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
     async def _ask(self, request: Activate, place: Place) -> None:

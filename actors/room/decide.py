@@ -52,7 +52,8 @@ from tavola.games.registry import GAMES
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
     """A new room, before its first update. Its host is admitted from the start."""
-    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options))
+    game = GAMES[info.game]
+    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=game.open(info.options))
     return Room(info, {info.host: Member(host_name, "approved", now)}, table)
 
 

@@ -44,9 +44,4 @@ class ViewLookup:
         except StorageUnavailable:
             return STORAGE_AWAY
         except Corrupted as error:
-            return corrupted(error)
-
-
-def corrupted(error: Corrupted) -> Refusal:
-    details = {"room": error.room, "version": error.seq, "found": error.found}
-    return Refusal("corrupted_state", "This room's stored state cannot be read.", details)
+            return error.refusal()
