@@ -215,16 +215,25 @@ def _fields(call: ast.Call) -> Iterator[str]:
 
 def cli() -> str:
     """Every command with its options, also of the command lines that `tavola` passes some on to."""
-    from tavola import cli, rooms
+    from tavola import cli, rooms, tokens
     from tavola.load import cli as load
 
     group = cast(Any, typer.main.get_command(cli.app))
     deeper = {
         **cast(Any, typer.main.get_command(rooms.app)).commands,
         "load": typer.main.get_command(load.app),
+        "token": typer.main.get_command(tokens.app),
     }
-    commands = [_command(name, deeper.get(name, command)) for name, command in group.commands.items()]
+    commands = [
+        _command(*each) for name, command in group.commands.items() for each in _alone(name, deeper.get(name, command))
+    ]
     return page("Command line", group.help, "`tavola COMMAND --help` says the same.") + "\n" + "\n".join(commands)
+
+
+def _alone(name: str, command: Any) -> list[tuple[str, Any]]:
+    """The command with its name, or each of its own."""
+    own = getattr(command, "commands", None)
+    return [(f"{name} {each}", command) for each, command in own.items()] if own else [(name, command)]
 
 
 def _command(name: str, command: Any) -> str:
@@ -263,7 +272,8 @@ def rest() -> str:
         with `?`.""",
         table(("method", "path", "does", "asks for", "for"), rows),
         """Besides, outside of `/api`: `GET /ws` (the socket), `/healthz`, `/readyz`, `/metrics`, and the pages. The
-        operator's endpoints are there only with `TAVOLA_ADMIN_SECRET`.""",
+        operator's endpoints are there only with `TAVOLA_ADMIN_SECRET`, but for those that name a scope: with a token of
+        that, [another server](../howto/backend.md) may ask too.""",
     )
 
 
@@ -285,7 +295,8 @@ def _optional(name: str, needed: bool) -> str:
 def _for_whom(operation: dict[str, Any]) -> str:
     if {} in operation["security"]:
         return "anybody"
-    return "the operator" if {"operator": []} in operation["security"] else "signed in"
+    scopes = [f", `{scope}`" for each in operation["security"] for scope in each.get("service", ())]
+    return ("the operator" if {"operator": []} in operation["security"] else "signed in") + "".join(scopes)
 
 
 def main() -> None:

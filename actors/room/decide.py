@@ -62,7 +62,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return ROOM_CLOSED
-    if type(command) in HOST_COMMANDS and sender.user != room.info.host:
+    if type(command) in HOST_COMMANDS and sender.user != room.info.host and not sender.overrules:
         return NOT_HOST
     match command:
         case Act():
@@ -94,9 +94,9 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case Start():
             return play.start(room, now, entropy)
         case Pause():
-            return hosting.pause(room, now)
+            return hosting.pause(room, sender, now)
         case Resume():
-            return hosting.resume(room, now)
+            return hosting.resume(room, sender, now)
         case Kick():
             return hosting.kick(room, command, now, entropy)
         case AdjustChips():
@@ -106,7 +106,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case TransferHost():
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
-            return hosting.close_room(room, now)
+            return hosting.close_room(room, sender, now)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():

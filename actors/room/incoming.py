@@ -37,7 +37,7 @@ def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int,
     """The effect of a command that comes in now; `code` is the room's, if its sender named it."""
     if not sender.user:
         return decide(room, sender, command, now, entropy)
-    if hidden(room, sender.user, code):
+    if hidden(room, sender.user, code) and not sender.overrules:
         return NO_ROOM
     if type(command) is Act or type(command) is Chat:
         return decide(room, sender, command, now, entropy)  # always news, if it is accepted

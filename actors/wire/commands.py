@@ -28,8 +28,15 @@ class Sender(msgspec.Struct, frozen=True, array_like=True):
     user: UserId
     name: str
 
+    @property
+    def overrules(self) -> bool:
+        """Whether it may do what a room's host may, in any room: it is a server of the deployment's owner."""
+        return self.user.startswith(SERVICE)
+
 
 SYSTEM = Sender(UserId(""), "")
+SERVICE = "service:"
+"""The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
 def snake(name: str) -> str:

@@ -217,6 +217,7 @@ def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
         gives=way.gives,
         body=body_of(kind),
         refusals=tuple(sorted(refusals)),
+        scope="manage" if kind in HOST_COMMANDS else "",
     )
 
 
