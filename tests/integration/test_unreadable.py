@@ -16,6 +16,7 @@ from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from tavola.actors.wire.messages import Moved, Refusal, ViewAt
+from tavola.games.registry import GAMES
 from tavola.storage.postgres import Database
 
 
