@@ -34,6 +34,7 @@ from tavola.edge.common.metrics import CONTENT_TYPE
 from tavola.edge.common.moment import Moment
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
@@ -46,7 +47,6 @@ from tavola.edge.identity.sign_outs import SignOuts, now_ms
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
-from tavola.edge.rest.cors import Cors
 from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there

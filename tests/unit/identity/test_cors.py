@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.origins import Origins
 from tavola.edge.rest import pages
-from tavola.edge.rest.cors import Cors
 from tavola.edge.rest.rest import not_there
 
 SITE, EVIL = "https://site.example", "https://evil.example"

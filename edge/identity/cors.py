@@ -6,13 +6,13 @@ An origin is answered by its own name and never by `*`, which browsers take for 
 
 from __future__ import annotations
 
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tavola.actors.wire.refusals import OTHER_SITE
 from tavola.edge.identity.origins import Origins
-from tavola.edge.rest.rest import refusal
 
 OPEN = ("/api/", "/static/")
 CLOSED = "/api/admin"
@@ -55,7 +55,8 @@ class Cors:
 
     def _preflight(self, origin: str) -> Response:
         if not self._origins.names(origin):
-            answer = refusal(OTHER_SITE)
+            error = {"code": OTHER_SITE.code, "message": OTHER_SITE.message}
+            answer = Response(msgspec.json.encode({"error": error}), 403, media_type="application/json")
         else:
             headers = {
                 "Access-Control-Allow-Methods": METHODS,
