@@ -1,4 +1,5 @@
-"""JSON Schema of the events that a room tells, one a kind, and of those of its game, of which only `kind` is known."""
+"""JSON Schema of what is no type of its own here: the events that a room tells, one a kind; those of its game, of which
+only `kind` is known; and what a move may have for an argument."""
 
 from __future__ import annotations
 
@@ -7,6 +8,17 @@ from typing import Any
 from tavola.actors.wire.events import EVENTS, HOST_CHANGED
 
 Schema = dict[str, Any]
+ARGUMENT: Schema = {
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
+            "required": ["min", "max"],
+        },
+        {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]},
+    ]
+}
+NOTHING: Schema = {"type": "null"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
 FIELDS: dict[str, Schema] = {
@@ -17,7 +29,7 @@ FIELDS: dict[str, Schema] = {
     "data": {},
 }
 """The type of each field of an event of the room's, whichever event it is. Empty: any."""
-_NOBODY: Schema = {"anyOf": [_TEXT, {"type": "null"}]}
+_NOBODY: Schema = {"anyOf": [_TEXT, NOTHING]}
 """Of `host_changed`, where nobody is left."""
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from tavola.actors.wire.commands import STATUS, snake
 from tavola.actors.wire.view import ServedView
-from tavola.edge.ws.event_schemas import event_schemas
 from tavola.edge.ws.protocol import ClientFrame, Welcome
+from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
 
 REF = "#/$defs/{name}"
 Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(STATUS)})]
@@ -126,19 +126,8 @@ ServerFrame = (
 )
 
 
-Schema = dict[str, Any]
-_ARGUMENT: Schema = {
-    "anyOf": [
-        {
-            "type": "object",
-            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
-            "required": ["min", "max"],
-        },
-        {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]},
-    ]
-}
 GAMES_ADD: dict[str, Schema | bool] = {
-    "Act": True, "GamePart": True, "SeatPart": True, "MePart": True, "LegalMove": _ARGUMENT,
+    "Act": True, "GamePart": True, "SeatPart": True, "MePart": True, "LegalMove": ARGUMENT,
 }  # fmt: skip
 """Where a game has members of its own, beside those that are named, and what they may be."""
 
@@ -171,6 +160,6 @@ def definitions(ref: str) -> dict[str, Schema]:
 
 def _told(schema: Schema) -> Schema:
     """A server leaves out what it has nothing to say of, rather than to say null."""
-    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    options = [option for option in schema.get("anyOf", ()) if option != NOTHING]
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
     return {**rest, **(options[0] if len(options) == 1 else {"anyOf": options})} if options else rest

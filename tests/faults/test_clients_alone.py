@@ -88,7 +88,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment's Python in which the wheel is installed. What it needs is found in ours; we ourselves are not."""
+    """An environment's Python with the wheel. The packages that it needs are found in ours; we ourselves are not."""
     folder = tmp_path_factory.mktemp("alone") / "env"
     venv.create(folder, symlinks=True)
     [wheel] = built.glob("*.whl")

@@ -27,7 +27,7 @@ class Requester(Protocol):
 
 
 class OpenSocket(Protocol):
-    """One open WebSocket. What is sent after it was closed or lost goes nowhere, and says nothing."""
+    """One open WebSocket. After it was closed or lost, `send` writes nowhere and says nothing."""
 
     def send(self, payload: bytes) -> None:
         """Writes one text message."""
