@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tavola.config.private import NODE_FOLDER
 from tavola.config.settings import without_secrets, write_private
 from tavola.stack import fork_server
 from tavola.stack.certificate import write_certificate
@@ -101,7 +102,7 @@ class LocalRay(EmbeddedServer):
         return spawn(
             [*PYTHON, "-m", "tavola.stack.local_ray", self._ready, self.data.resolve() / _RAYS_OWN, str(port)],
             log=self.log,
-            env={**without_secrets(os.environ), **self.environment, fork_server.FOLDER: str(self.data.resolve())},
+            env={**without_secrets(os.environ), **self.environment, NODE_FOLDER: str(self.data.resolve())},
             cwd=self.data,
             when_we_die=signal.SIGTERM,
         )
