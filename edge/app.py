@@ -123,6 +123,7 @@ class Edge:
                 ("fanout", fanout.run()),
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
+                ("unreadable", services.unreadable.run()),
                 ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(settings)),
             )

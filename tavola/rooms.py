@@ -116,7 +116,16 @@ async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
     stored = await database.row("load_room", room_id=row["id"])
     assert stored is not None
-    room = codec.room_of(stored)
+    if row["unread_code"] is not None:
+        typer.echo(
+            f"since {row['unread_at']:%Y-%m-%d %H:%M:%S} refused {row['unread_code']}: {row['unread_found']}", err=True
+        )
+    try:
+        room = codec.room_of(stored)
+    except codec.Corrupted as error:
+        raise Failure(
+            f"room {row['id']} at {row['seq']}: {error.found}; see `tavola room repair {row['id']}`"
+        ) from error
     members = {
         user: {
             "display_name": member.name,

@@ -41,9 +41,9 @@ def records(
         if stayed and one.games == other.games:
             return NOTHING, stored_alarm
     out = Records()
-    if late or _summary(before) != _summary(after):
+    if late or summary(before) != summary(after):
         stored_alarm = real
-        out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
+        out.rooms.append({"room_id": room_id, "alarm_at": real, **summary(after)})
     if before.members is not after.members:
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
@@ -53,7 +53,7 @@ def records(
     return out, stored_alarm
 
 
-def _summary(room: Room) -> dict[str, Any]:
+def summary(room: Room) -> dict[str, Any]:
     info = room.info
     return {
         "status": info.status,
@@ -175,6 +175,16 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
         was = room
     out.games.extend(games.values())
     out.hands.extend(hands.values())
+
+
+def table_text(room: Room) -> str:
+    """The column `game_states.state`."""
+    return msgspec.json.encode(room.table).decode()
+
+
+def settings_text(room: Room) -> str:
+    """The column `rooms.settings`."""
+    return msgspec.json.encode(room.info.stored_settings()).decode()
 
 
 def dump(room: Room) -> str:

@@ -93,6 +93,15 @@ class Chat(Command, frozen=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
+class Announce(Command, frozen=True, kw_only=True):
+    """Another server tells a room something. `data` is for its own clients, bounded by the size of a frame; `fleeting`:
+    whoever is there hears it, and it is neither numbered nor kept."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    data: dict[str, Any] | None = None
+    fleeting: bool = False
+
+
 class Start(Command, frozen=True, kw_only=True):
     pass
 
@@ -195,6 +204,7 @@ ClientCommand = (
     | SitIn
     | Rebuy
     | Chat
+    | Announce
     | Start
     | Pause
     | Resume

@@ -20,7 +20,6 @@ from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import Boards, OnlineReader
 from tavola.storage.postgres import BIGINT
@@ -214,7 +213,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         try:
             return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -245,7 +244,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
                 return found
             return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     unread = ("room_not_found", "corrupted_state")
     return [

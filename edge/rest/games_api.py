@@ -14,7 +14,6 @@ from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
 
@@ -81,7 +80,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         try:
             state = archive.kept(row)
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
         now = time.time_ns() // 1_000_000
         kept = await database.row(
             "keep_checkpoint",
@@ -104,7 +103,7 @@ def endpoints(database: Database) -> list[Endpoint]:
         try:
             return Restored(kept["seq"], iso(kept["at"]), archive.shown(call.room, kept["seq"], kept["state"]))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def removal(call: Call) -> Answer:
         row = await database.row("removal", room_id=call.room, user_id=call.identity.user)

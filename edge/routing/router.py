@@ -15,7 +15,14 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomRemoved
+from tavola.actors.cluster.directory import (
+    ClusterUnavailable,
+    Directory,
+    NoSuchRoom,
+    Place,
+    RoomRemoved,
+    RoomUnreadable,
+)
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
 from tavola.actors.wire.messages import Answer, Committed, Moved, Request
@@ -157,6 +164,9 @@ class Router:
                 break
             except NoSuchRoom:
                 answer = NO_ROOM
+                break
+            except RoomUnreadable as error:
+                answer = error.refusal
                 break
             except _Asleep:
                 answer = ASLEEP

@@ -44,9 +44,4 @@ class ViewLookup:
         except StorageUnavailable as error:
             return away(full=error.full)
         except Corrupted as error:
-            return corrupted(error)
-
-
-def corrupted(error: Corrupted) -> Refusal:
-    details = {"room": error.room, "version": error.seq, "found": error.found}
-    return Refusal("corrupted_state", "This room's stored state cannot be read.", details)
+            return error.refusal()
