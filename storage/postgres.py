@@ -147,7 +147,7 @@ class Database:
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
         """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
-        Who waits for a lock longer than `lock_timeout_ms` gives up; 0: never."""
+        A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
         try:
             pool = await asyncpg.create_pool(
                 url,

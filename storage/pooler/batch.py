@@ -13,12 +13,12 @@ MOST = 500
 """Rows of the log in one statement at most, unless one actor's own are more."""
 
 
-class Writing(Protocol):
+class HasWrite(Protocol):
     @property
     def write(self) -> Write: ...
 
 
-T = TypeVar("T", bound=Writing)
+T = TypeVar("T", bound=HasWrite)
 
 
 def next_batch(waiting: deque[T]) -> list[T]:

@@ -15,15 +15,15 @@ from tavola.storage.pooler.door import Door
 from tavola.storage.pooler.wire import (
     Ask,
     Conflicting,
-    Found,
     Ping,
     PoolerAnswer,
     PoolerRequest,
-    Stream,
+    PoolerStream,
+    RoomsWritten,
+    RowsFound,
     Together,
     Unavailable,
     Write,
-    Written,
 )
 from tavola.storage.postgres import QUERIES, Conflict, Database, PinnedConnection, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, Row, StateRow
@@ -47,7 +47,7 @@ class PoolerDatabase(Database):
     def __init__(self, door: Door) -> None:
         super().__init__(None)
         self._door = door
-        self._link: _Link | None = None
+        self._link: _PoolerLink | None = None
         self._opening = asyncio.Lock()
         self._stale: int | None = None
         """The pooler that was found silent."""
@@ -76,7 +76,7 @@ class PoolerDatabase(Database):
             link = await self._open()
         return await link.ask(request)
 
-    async def _open(self) -> _Link:
+    async def _open(self) -> _PoolerLink:
         async with self._opening:
             if self._link is None or self._link.transport is None:
                 if self._link is not None and self._link.silent:
@@ -84,7 +84,7 @@ class PoolerDatabase(Database):
                 self._link = await self._opened()
             return self._link
 
-    async def _opened(self) -> _Link:
+    async def _opened(self) -> _PoolerLink:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + CONNECT_TIMEOUT_S
         while loop.time() < give_up_at:
@@ -92,7 +92,7 @@ class PoolerDatabase(Database):
                 reached = self._door.reach(self._stale)
                 if reached is not None:
                     line, which = reached
-                    _, link = await loop.create_unix_connection(partial(_Link, which), sock=line)
+                    _, link = await loop.create_unix_connection(partial(_PoolerLink, which), sock=line)
                     log.info("pooler.reached", which=which)
                     return link
             except OSError as error:
@@ -113,16 +113,16 @@ class _PoolerLane(PinnedConnection, RemoteWriter):
 
     async def write(self, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
         answer = await self._pooler.ask(Write(states, log, records))
-        assert isinstance(answer, Written), answer
+        assert isinstance(answer, RoomsWritten), answer
         return set(answer.rooms)
 
 
 def _rows(answer: PoolerAnswer) -> list[Row]:
-    assert isinstance(answer, Found), answer
+    assert isinstance(answer, RowsFound), answer
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
-class _Link(Stream):
+class _PoolerLink(PoolerStream):
     """One stream to a pooler."""
 
     def __init__(self, leads_to: int) -> None:

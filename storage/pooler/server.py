@@ -30,16 +30,16 @@ from tavola.storage.pooler.batch import merged, next_batch
 from tavola.storage.pooler.wire import (
     Ask,
     Conflicting,
-    Found,
     Ping,
     Pong,
     PoolerAnswer,
     PoolerRequest,
-    Stream,
+    PoolerStream,
+    RoomsWritten,
+    RowsFound,
     Together,
     Unavailable,
     Write,
-    Written,
 )
 from tavola.storage.postgres import COMMAND_TIMEOUT_S, Conflict, Database, PinnedConnection, StorageUnavailable
 from tavola.storage.rows import Row
@@ -71,7 +71,7 @@ class _Job(msgspec.Struct, frozen=True):
     due: float
 
 
-class _Writing(msgspec.Struct, frozen=True):
+class _Batch(msgspec.Struct, frozen=True):
     """A batch of one actor that waits for the next statement until `due`."""
 
     write: Write
@@ -86,7 +86,7 @@ class Pooler:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[_Job] = deque()
-        self._writes: deque[_Writing] = deque()
+        self._writes: deque[_Batch] = deque()
         self._beats: dict[str, Reply] = {}
         self._writing = False
         self._asleep: deque[asyncio.Future[None]] = deque()
@@ -139,7 +139,7 @@ class Pooler:
         elif len(self._jobs) + len(self._writes) + len(self._beats) >= LIMIT:
             reply(Unavailable("the pooler has too much to do", unknown=False))
         elif isinstance(request, Write):
-            self._writes.append(_Writing(request, reply, self._loop.time() + COMMAND_TIMEOUT_S))
+            self._writes.append(_Batch(request, reply, self._loop.time() + COMMAND_TIMEOUT_S))
             self._wake()
         elif isinstance(request, Ask) and request.query == "beat_actor":
             if not self._beats:
@@ -158,12 +158,12 @@ class Pooler:
 
         def told(answer: PoolerAnswer) -> None:
             rows: dict[str, list[object]] = {}
-            if isinstance(answer, Found):
+            if isinstance(answer, RowsFound):
                 at = answer.columns.index("name") if answer.rows else 0
                 rows = {row[at]: row for row in answer.rows}
             for name, reply in beats.items():
                 mine = [rows[name]] if name in rows else []
-                reply(Found(answer.columns, mine) if isinstance(answer, Found) else answer)
+                reply(RowsFound(answer.columns, mine) if isinstance(answer, RowsFound) else answer)
 
         self._put(Ask("beat_actors", [sorted(beats)]), told)
 
@@ -175,7 +175,7 @@ class Pooler:
                 return
 
     async def _work(self) -> None:
-        """What a connection does until it is one too many. Commits go first, every second time."""
+        """The life of a connection, until it is one too many. Commits go first, every second time."""
         lane = self._database.lane()
         first = True
         try:
@@ -210,7 +210,7 @@ class Pooler:
                 log.warning("pooler.narrow", connections=len(self._workers) - 1, reason=str(error))
             await asyncio.sleep(LOOK_S)
 
-    async def _write(self, lane: PinnedConnection, batch: list[_Writing]) -> None:
+    async def _write(self, lane: PinnedConnection, batch: list[_Batch]) -> None:
         batch = [each for each in batch if not self._late(each)]
         if not batch:
             return
@@ -233,7 +233,7 @@ class Pooler:
             _failed(error, (each.reply for each in batch))
         else:
             for each in batch:
-                each.reply(Written([state.room_id for state in each.write.states if state.room_id in written]))
+                each.reply(RoomsWritten([state.room_id for state in each.write.states if state.room_id in written]))
 
     async def _answer(self, lane: PinnedConnection, job: _Job) -> None:
         if self._late(job):
@@ -255,7 +255,7 @@ class Pooler:
         else:
             job.reply(_found(rows))
 
-    def _late(self, job: _Job | _Writing) -> bool:
+    def _late(self, job: _Job | _Batch) -> bool:
         """Whether it has waited for too long, and was told so: nothing was done then."""
         late = self._loop.time() > job.due
         if late:
@@ -263,8 +263,8 @@ class Pooler:
         return late
 
 
-def _found(rows: list[Row]) -> Found:
-    return Found(list(rows[0].keys()) if rows else [], [list(row.values()) for row in rows])
+def _found(rows: list[Row]) -> RowsFound:
+    return RowsFound(list(rows[0].keys()) if rows else [], [list(row.values()) for row in rows])
 
 
 def _failed(error: Exception, replies: object) -> None:
@@ -274,7 +274,7 @@ def _failed(error: Exception, replies: object) -> None:
         reply(Unavailable(type(error).__name__, unknown=True))
 
 
-class _ActorsEnd(Stream):
+class _ActorsEnd(PoolerStream):
     """The pooler's end of one actor's stream."""
 
     def __init__(self, pooler: Pooler) -> None:

@@ -1,5 +1,5 @@
-"""What actors and their node's pooler say to each other: a length of four bytes, then MessagePack. All that one turn of
-the loop has to say leaves in one message, a list of (number, request) one way and of (number, answer) the other."""
+"""The messages between actors and the pooler of their node: a length of four bytes, then MessagePack. All that one turn
+of the loop has to say leaves in one, a list of (number, request) one way and of (number, answer) the other."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Ping(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """Answered at once, whatever Postgres does."""
 
 
-class Found(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class RowsFound(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """The rows of a query."""
 
     columns: list[str]
     rows: list[list[Any]]
 
 
-class Written(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class RoomsWritten(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """The rooms of the batch that were written; the others are fenced."""
 
     rooms: list[str]
@@ -74,12 +74,12 @@ class Pong(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 
 PoolerRequest = Ask | Together | Write | Ping
-PoolerAnswer = Found | Written | Unavailable | Conflicting | Pong
+PoolerAnswer = RowsFound | RoomsWritten | Unavailable | Conflicting | Pong
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Stream(asyncio.Protocol):
+class PoolerStream(asyncio.Protocol):
     """The part that both ends share: framing and gathering. A message that the other end would not send cuts it."""
 
     def __init__(self) -> None:

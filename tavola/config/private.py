@@ -1,4 +1,5 @@
-"""What of a machine is ours alone: a folder that nobody else may enter, a socket with one of us at its other end."""
+"""Parts of a machine that are ours alone: a folder that nobody else may enter, a socket with one of us at its other
+end."""
 
 from __future__ import annotations
 

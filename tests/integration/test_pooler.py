@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, get_type_hints
 
 import asyncpg
 import pytest
@@ -185,9 +185,7 @@ async def _owned(database: Any, room: str) -> int:
 
 
 def _batch(room: str, epoch: int, seq: int, command: str) -> tuple[list[StateRow], list[LogRow], Records]:
-    texts = {"command": "{}", "answer": "{}", "events": "", "patch": "", "outside": "", "private": ""}
-    row = LogRow(
-        room_id=room, seq=seq, game=0, hand=0, user_id="host", user_name="Host", command_id=command, entropy=b"e" * 32,
-        at=seq, **texts,
-    )  # fmt: skip
+    blank: dict[Any, Any] = {str: "{}", int: 0, bytes: b"e" * 32}
+    ours = {"room_id": room, "seq": seq, "user_id": "host", "command_id": command, "at": seq}
+    row = LogRow(**{name: blank[kind] for name, kind in get_type_hints(LogRow).items()} | ours)
     return [StateRow(room, epoch, seq - 1, seq, "{}", seq)], [row], Records()
