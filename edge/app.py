@@ -38,6 +38,7 @@ from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -110,7 +111,7 @@ class Edge:
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
         online = OnlineReader(settings.redis_url)

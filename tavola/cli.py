@@ -110,6 +110,22 @@ def room(context: typer.Context) -> None:
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
+def archive(context: typer.Context) -> None:
+    """The rows that retention took out of the database: list, show, verify, restore."""
+    from tavola.archive import app as archive
+
+    archive(context.args, prog_name="tavola archive")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def token(context: typer.Context) -> None:
+    """Tokens for other servers: make, list, revoke."""
+    from tavola.tokens import app as tokens
+
+    tokens(context.args, prog_name="tavola token")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
 def load(context: typer.Context) -> None:
     """Bots at many tables, and a verdict."""
     from tavola.load.cli import app as load

@@ -95,10 +95,15 @@ def _words(words: list[str]) -> tuple[Action, str]:
     return Action(actions[0]) if actions else Action.SHOW, names[0]
 
 
+def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
+    """The outcome of `work` on the deployment's database. Raises `Failure` when that does not answer."""
+    return _run(lambda database, _: work(database))
+
+
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
 
-    async def connected() -> Any:
+    async def connect_and_work() -> Any:
         database = await Database.connect(settings.database_url, least=1, most=2)
         try:
             return await work(database, settings)
@@ -106,7 +111,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
             await database.close()
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(connect_and_work())
     except StorageUnavailable as error:
         raise Failure(f"the database does not answer ({error})") from error
 

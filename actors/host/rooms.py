@@ -13,7 +13,7 @@ from tavola.actors.host.rebuild import mends, rebuild
 from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
-from tavola.actors.wire.refusals import BROKEN, STORAGE_AWAY
+from tavola.actors.wire.refusals import BROKEN, away
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
 
@@ -101,7 +101,7 @@ class Rooms:
             except StorageUnavailable as error:
                 log.warning("room.load_waits", room=room, reason=str(error))
                 if loop.time() > give_up_at:
-                    return STORAGE_AWAY
+                    return away(full=error.full)
                 await asyncio.sleep(RETRY_S)
             except Exception:  # Everybody who waits for this room is answered all the same.
                 log.exception("room.load_failed", room=room)

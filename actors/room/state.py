@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
+from tavola.actors.wire.messages import Fleeting
 from tavola.actors.wire.view import Approval as Approval
 from tavola.actors.wire.view import Role as Role
 from tavola.actors.wire.view import Status as Status
@@ -227,6 +228,8 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class Unchanged(msgspec.Struct, frozen=True):
-    """An accepted command that finds everything as it wants it: no update, no commit, and what its sender is given."""
+    """An accepted command that leaves everything as it is: no update, no commit, and what its sender is given. `tell`,
+    if there is something, is said once to all who follow the room."""
 
     give: Given = NOTHING_GIVEN
+    tell: Fleeting | None = None

@@ -32,6 +32,7 @@ SETTINGS_CHANGED = EventKind("settings_changed")
 TURN_STARTED = EventKind("turn_started")
 ROUND_VOIDED = EventKind("round_voided")
 CHAT = EventKind("chat")
+ANNOUNCEMENT = EventKind("announcement")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -61,4 +62,5 @@ EVENTS: EventTable = {
     TURN_STARTED: EventSpec(("number", "seat_index", "deadline_ms", "timebank_ms"), shown="nowhere"),
     ROUND_VOIDED: EventSpec(("number", "reason")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
+    ANNOUNCEMENT: EventSpec(("service", "text", "data?")),
 }

@@ -16,6 +16,7 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.edge.identity.auth import USER_LIMIT
+from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
@@ -235,6 +236,8 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         if seq > last:
             return NOT_KEPT
         user = UserId(call.query.user) if call.query.user is not None else None
+        if user is not None and call.identity.service and "log" not in call.identity.scopes:
+            return lacking("log")
         try:
             found = await rewind.room_at(call.room, seq)
             if isinstance(found, Refusal):
@@ -248,10 +251,16 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
         _reading("/actors", actors, "The room actors", RoomActors),
         _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
-        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread),
-        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked),
+        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread, scope="read"),
+        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked, scope="log"),
         _reading(
-            "/rooms/{room}/view", view, "A room as somebody saw it then", Rewound, query=ViewAsked, refusals=unread
+            "/rooms/{room}/view",
+            view,
+            "A room as somebody saw it then",
+            Rewound,
+            query=ViewAsked,
+            refusals=unread,
+            scope="read",
         ),
     ]
 

@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -104,6 +105,11 @@ class Settings(BaseSettings):
     """Days after which a closed room is removed, with all that there is of it. 0: never."""
     keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
     """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
+    archive: str = Field("", alias="TAVOLA_ARCHIVE")
+    """Where finished hands are written to before they go: a folder, or a URL that fsspec knows (`s3://bucket/tavola`,
+    with `pip install "tavola[archive]"` and what the URL needs). Empty: nowhere."""
+    archive_logs: bool = Field(False, alias="TAVOLA_ARCHIVE_LOGS")
+    """Whether days of the log, and the logs of rooms that are removed, go there too, with their checkpoints."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
     Empty: the edge's own origin."""
@@ -201,6 +207,15 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
+    @field_validator("archive")
+    @classmethod
+    def _reachable(cls, location: str) -> str:
+        if "://" not in location:
+            return str(Path(location).expanduser().resolve()) if location else ""
+        if find_spec("fsspec") is None:
+            raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
+        return location
+
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _listed(cls, origins: object) -> object:
@@ -259,6 +274,8 @@ class Settings(BaseSettings):
         object.__setattr__(self, "redis_url", _with_tls(self))
         if self.database_url and not self.jwt_secret.get_secret_value():
             raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
+        if self.archive_logs and not self.archive:
+            raise ValueError("TAVOLA_ARCHIVE_LOGS: needs TAVOLA_ARCHIVE")
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
