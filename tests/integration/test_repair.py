@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from kit.command_line import tavola
 from kit.damage import changed_by_hand, execute, playing
+from kit.games import having
 from kit.hosts import chat, connected, hosting, log_of, place, stored
 from kit.later import Later
 from tavola.actors.room.codec import restore, room_of
 from tavola.actors.room.replay import replay
 from tavola.actors.wire.commands import Act, RequestJoin, RoomId, TakeSeat
 from tavola.actors.wire.messages import Moved
-from tavola.games.registry import GAMES
 
 
 class Operator:
@@ -138,12 +137,9 @@ async def test_seats_are_put_back_with_their_tokens(database_url: str, tmp_path:
         assert {row["user_id"] for row in await execute(database_url, TOKENS, room)} == {"host", "ann"}
 
 
-async def test_a_room_of_a_newer_release_is_not_touched(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_room_of_a_newer_release_is_not_touched(database_url: str, tmp_path: Path) -> None:
     async with connected(database_url) as database, hosting(database, "a") as a:
-        with monkeypatch.context() as upgraded:
-            upgraded.setitem(GAMES, "tictactoe", Later())
+        with having(Later()):
             room, _ = await playing(database, a)
         before = await stored(database, room)
         code, said = await Operator(database_url, tmp_path, room).repairs("--yes")
