@@ -15,7 +15,17 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.services import PREFIX
-from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
+from tavola.edge.rest import (
+    admin_api,
+    games_api,
+    growth_api,
+    lobby_api,
+    openapi,
+    rooms_api,
+    session_api,
+    tokens_api,
+    views_api,
+)
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
@@ -54,6 +64,7 @@ class RestApi:
             *tokens_api.endpoints(services),
             *games_api.endpoints(services.database),
             *(each for each in admin_api.endpoints(services, online) if operator is not None or each.scope),
+            *(growth_api.endpoints(services.database) if operator is not None else ()),
         ]
 
     def routes(self) -> list[Route]:
