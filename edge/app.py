@@ -54,6 +54,7 @@ from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
 from tavola.storage.online import OnlineReader
@@ -310,8 +311,10 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
+    GameNotLoaded."""
     logs.configure(settings.data_dir)
+    install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     edge = Edge(settings, admitted.secrets)

@@ -21,6 +21,7 @@ from tavola.actors.wire.messages import Evict
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
 from tavola.config.settings import load as load_settings
+from tavola.games.registry.discovery import install
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
 
@@ -91,6 +92,7 @@ def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
 
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
+    install(settings.games, settings.games_path)
 
     async def connect_and_work() -> Any:
         database = await Database.connect(settings.database_url, least=1, most=2)

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     `TAVOLA_TRUSTED_JWKS`."""
     trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
     """Where it publishes its keys: an https URL, or the path of a file."""
+    games: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_GAMES")
+    """Games to be played beside those that come with Tavola or with an installed package: `package.module:Game`,
+    separated by commas or blanks. The same for all of a deployment."""
+    games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
+    """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -205,7 +210,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "games_path")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
@@ -224,12 +229,22 @@ class Settings(BaseSettings):
     def _listed(cls, origins: object) -> object:
         if not isinstance(origins, str):
             return origins
-        listed = tuple(origins.replace(",", " ").split())
-        for origin in listed:
+        named = listed(origins)
+        for origin in named:
             parts = urlsplit(origin)
             if not parts.scheme or not parts.netloc or parts.path or parts.query:
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
-        return listed
+        return named
+
+    @field_validator("games", mode="before")
+    @classmethod
+    def _modules(cls, games: object) -> object:
+        named = listed(games) if isinstance(games, str) else games
+        for game in named if isinstance(named, tuple) else ():
+            module, _, name = game.partition(":")
+            if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+                raise ValueError(f"{game!r} is not a game such as package.module:Game")
+        return named
 
     @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
     @classmethod
@@ -239,13 +254,13 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _addresses(cls, proxies: object) -> object:
-        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
-        for proxy in listed if isinstance(listed, tuple) else ():
+        named = listed(proxies) if isinstance(proxies, str) else proxies
+        for proxy in named if isinstance(named, tuple) else ():
             try:
                 ip_network(proxy)
             except ValueError:
                 raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
-        return listed
+        return named
 
     @field_validator("trusted_key")
     @classmethod
@@ -351,13 +366,22 @@ def _key_problem(key: str, algorithm: str) -> str | None:
     return f"is too short for {algorithm}" if weak else None
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The values of a setting that is a list."""
+    return tuple(text.replace(",", " ").split())
+
+
+def completed() -> Settings:
+    """The settings, with those of the stack that runs on the data folder, if one does."""
+    environment: Mapping[str, str] = read_stack(Settings().data_dir).get("environment", {})
+    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
+    return Settings()
+
+
 def load() -> Settings:
     """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
     folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
-    stack = read_stack(Settings().data_dir)
-    environment: Mapping[str, str] = stack.get("environment", {})
-    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
-    settings = Settings()
+    settings = completed()
     for name, value in (
         ("DATABASE_URL", settings.database_url),
         ("REDIS_URL", settings.redis_url),

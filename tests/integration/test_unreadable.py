@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from kit.games import having
 from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
 from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
@@ -174,10 +175,9 @@ async def test_a_state_that_older_code_wrote_has_no_checksum_and_is_believed(dat
         assert row["checksum"] >> 32 == row["seq"]
 
 
-async def test_a_room_of_a_newer_release_waits_for_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_room_of_a_newer_release_waits_for_it(database_url: str) -> None:
     async with connected(database_url) as database, hosting(database, "old") as old, hosting(database, "new") as new:
-        with monkeypatch.context() as upgraded:
-            upgraded.setitem(GAMES, "tictactoe", Later())
+        with having(Later()):
             room, _ = await playing(database, new)
         before = await stored(database, room)
         assert '"gv":2' in before["state"]
@@ -187,28 +187,25 @@ async def test_a_room_of_a_newer_release_waits_for_it(database_url: str, monkeyp
         assert (after["actor"], after["state"], after["settings"]) == (None, before["state"], before["settings"])
         await _left_alone(database_url, database, room, "room_unavailable")
         await execute(database_url, "UPDATE unreadable_rooms SET again_at = now()")
-        with monkeypatch.context() as upgraded:
-            upgraded.setitem(GAMES, "tictactoe", Later())
+        with having(Later()):
             epoch = await place(database, room, avoid="old")
             assert (await new.view(epoch, "ann", room))["game"]["board"][4] == 0
             await new.does(epoch, "ann", Act(id="next", room=room, move="mark", arguments={"at": 0}))
         assert await execute(database_url, "SELECT 1 FROM unreadable_rooms") == []
 
 
-async def test_a_room_of_the_version_before_goes_on_in_the_next(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_room_of_the_version_before_goes_on_in_the_next(database_url: str) -> None:
     """Also a command that the version before answered, sent again, is answered as it was."""
 
     async with connected(database_url) as database, hosting(database, "b") as b:
         async with hosting(database, "a") as a:
             room, _ = await playing(database, a)
-        monkeypatch.setitem(GAMES, "tictactoe", Later())
-        epoch = await place(database, room, avoid="a")
-        seq = (await stored(database, room))["seq"]
-        again = await b.does(epoch, "host", Act(id="move", room=room, move="mark", arguments={"at": 4}))
-        assert again.seq == seq
-        await b.does(epoch, "ann", Act(id="next", room=room, move="mark", arguments={"at": 0}))
+        with having(Later()):
+            epoch = await place(database, room, avoid="a")
+            seq = (await stored(database, room))["seq"]
+            again = await b.does(epoch, "host", Act(id="move", room=room, move="mark", arguments={"at": 4}))
+            assert again.seq == seq
+            await b.does(epoch, "ann", Act(id="next", room=room, move="mark", arguments={"at": 0}))
         rows = await execute(database_url, "SELECT versions FROM actions WHERE room_id = $1 ORDER BY seq", room)
         assert [row["versions"] for row in rows][:seq] == [257] * seq
         assert {row["versions"] for row in rows[seq:]} == {258}
