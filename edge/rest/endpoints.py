@@ -18,7 +18,6 @@ from tavola.edge.identity.services import PREFIX
 from tavola.edge.rest import (
     admin_api,
     games_api,
-    growth_api,
     lobby_api,
     me_api,
     openapi,
@@ -66,7 +65,6 @@ class RestApi:
             *tokens_api.endpoints(services),
             *games_api.endpoints(services.database),
             *(each for each in admin_api.endpoints(services, online) if operator is not None or each.scope),
-            *(growth_api.endpoints(services.database) if operator is not None else ()),
         ]
 
     def routes(self) -> list[Route]:

@@ -16,7 +16,7 @@ from tavola.actors.cluster.measuring import Measuring
 from tavola.config.settings import Settings
 from tavola.doctor import _growth as doctors
 from tavola.edge.common.metrics import Metrics, StoredBytes
-from tavola.edge.rest import growth_api
+from tavola.edge.rest.admin_api import growth_reply
 from tavola.storage.growth import DAY_MS, growth, told
 from tavola.storage.postgres import Database
 
@@ -139,8 +139,7 @@ async def test_operator_doctor_and_metrics_tell_it(database_url: str) -> None:
         settings = Settings(DATABASE_URL=database_url, TAVOLA_JWT_SECRET="s" * 32)
         (check,) = await doctors(settings)
         assert (check.fit, check.found.partition(":")[0]) == (True, "not measured yet")
-        (endpoint,) = growth_api.endpoints(database)
-        reply: Any = await endpoint.handler(None)  # type: ignore[arg-type]
+        reply = await growth_reply(database)
         assert (reply.measured_at, reply.tables) == (None, [])
         await open_room(database)
         await at(0)
@@ -150,7 +149,7 @@ async def test_operator_doctor_and_metrics_tell_it(database_url: str) -> None:
         assert check.fit
         assert "more a day (hands 3." in check.found
         assert "full in" in check.found
-        reply = await endpoint.handler(None)  # type: ignore[arg-type]
+        reply = await growth_reply(database)
         assert (reply.measured_at, reply.tables[0].name) == ("1970-01-02T00:00:00.000Z", "hands")
         await truth.execute("UPDATE sizes SET bytes = 1000000 WHERE name = ' free'")
         (check,) = await doctors(settings)
