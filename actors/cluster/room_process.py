@@ -18,6 +18,7 @@ from tavola.config import crash, logs
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.pooler.client import PoolerDatabase
 from tavola.storage.pooler.door import Door
@@ -84,6 +85,7 @@ class RoomProcess(Service):
     async def start(self) -> None:
         """On return the actor is registered and listens."""
         settings = self._settings
+        install(settings.games, settings.games_path)
         database = await _storage(settings)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets

@@ -15,6 +15,7 @@ from tavola.actors.cluster.service import Service, await_call, live, now_ms
 from tavola.actors.cluster.steward import Steward
 from tavola.config import crash, logs
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -49,6 +50,7 @@ class StewardProcess(Service):
 
     async def start(self) -> None:
         """On return the steward works."""
+        install(self._settings.games, self._settings.games_path)
         database = await Database.connect(self._settings.database_url, least=1, most=8)
         admitted = await admit(database, self._settings.secrets)
         cluster = Cluster(self._settings, database)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
+from kit.games import having
 from kit.later import Later, LaterState, Unsaid
 from kit.rooms import ROOM, Live, info, logged
 from tavola.actors.room import archive, codec
@@ -17,7 +19,6 @@ from tavola.actors.versions.schema import SCHEMA, RoomUpcaster
 from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import Act, UpdateSettings
 from tavola.games.base import Upcaster
-from tavola.games.registry import GAMES
 from tavola.games.tictactoe import TicTacToe
 
 
@@ -37,8 +38,9 @@ def played() -> Live:
 
 
 @pytest.fixture
-def _later(played: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(GAMES, "tictactoe", Later())
+def _later(played: Live) -> Iterator[None]:
+    with having(Later()):
+        yield
 
 
 @pytest.mark.usefixtures("_later")
@@ -82,16 +84,14 @@ def test_rules_that_are_no_more_are_not_replayed(played: Live, monkeypatch: pyte
     assert codec.room_of(played.rows.load_row()).table.game_version == 2, "and the room goes on"
 
 
-def test_a_change_that_nobody_declared_is_refused_and_not_dropped(
-    played: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(GAMES, "tictactoe", Unsaid())
-    with pytest.raises(codec.Corrupted, match="unknown") as refused:
-        codec.room_of(played.rows.load_row())
-    assert refused.value.code == "corrupted_state"
-    for text in played.rows.checkpoints.values():
-        with pytest.raises(codec.Corrupted, match="unknown"):
-            archive.opened(ROOM, 0, text)
+def test_a_change_that_nobody_declared_is_refused_and_not_dropped(played: Live) -> None:
+    with having(Unsaid()):
+        with pytest.raises(codec.Corrupted, match="unknown") as refused:
+            codec.room_of(played.rows.load_row())
+        assert refused.value.code == "corrupted_state"
+        for text in played.rows.checkpoints.values():
+            with pytest.raises(codec.Corrupted, match="unknown"):
+                archive.opened(ROOM, 0, text)
 
 
 @pytest.mark.parametrize("name", ["v", "gv"])
