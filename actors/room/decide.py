@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
+from tavola.actors.room import attendance, hosting, membership, play, rollback, settings, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
@@ -22,6 +22,7 @@ from tavola.actors.wire.commands import (
     CloseRoom,
     Connected,
     Disconnected,
+    Fork,
     GiveUp,
     Halt,
     Kick,
@@ -33,6 +34,7 @@ from tavola.actors.wire.commands import (
     Reject,
     RequestJoin,
     Resume,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -106,6 +108,10 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
             return hosting.close_room(room, now)
+        case RollBack():
+            return rollback.roll_back(room, sender, command, now, entropy)
+        case Fork():
+            return rollback.fork(room, sender, command, now, entropy)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():

@@ -14,6 +14,7 @@ from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
+from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
@@ -39,6 +40,7 @@ class RestApi:
         self._lobby = lobby
         self._guesses = services.guesses
         self._operator = operator
+        rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
@@ -47,8 +49,8 @@ class RestApi:
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
-            *games_api.endpoints(services.database),
-            *(admin_api.endpoints(services, online) if operator is not None else ()),
+            *games_api.endpoints(services, rewind),
+            *(admin_api.endpoints(services, online, rewind) if operator is not None else ()),
         ]
 
     def routes(self) -> list[Route]:
