@@ -38,6 +38,7 @@ from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -53,6 +54,7 @@ from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -110,7 +112,7 @@ class Edge:
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
         online = OnlineReader(settings.redis_url)
@@ -122,6 +124,7 @@ class Edge:
                 ("fanout", fanout.run()),
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
+                ("unreadable", services.unreadable.run()),
                 ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(settings)),
             )
@@ -292,8 +295,10 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
+    GameNotLoaded."""
     logs.configure(settings.data_dir)
+    install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     edge = Edge(settings, admitted.secrets)

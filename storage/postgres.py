@@ -10,11 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import structlog
 
 from tavola.storage.rows import Row
 
+log = structlog.get_logger()
+
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+CROWDED_S = 0.5
+"""A Postgres that takes no more connections refuses at once. So long one of those that there are is waited for."""
+CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
@@ -33,12 +39,21 @@ SERVER_SETTINGS = {
 class StorageUnavailable(Exception):
     """Postgres did not answer, or the connection was lost while it might have been working.
 
-    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything.
+    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything. `full`: it
+    has as many connections as it takes.
     """
 
-    def __init__(self, reason: str, *, unknown: bool) -> None:
+    def __init__(self, reason: str, *, unknown: bool, full: bool = False) -> None:
         super().__init__(reason)
         self.unknown = unknown
+        self.full = full
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unavailable, (str(self), self.unknown, self.full)
+
+
+def _unavailable(reason: str, unknown: bool, full: bool) -> StorageUnavailable:
+    return StorageUnavailable(reason, unknown=unknown, full=full)
 
 
 class Conflict(Exception):
@@ -146,7 +161,7 @@ class Database:
                 server_settings=SERVER_SETTINGS,
             )
         except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+            raise _no_connection(error) from error
         return cls(pool)
 
     async def close(self) -> None:
@@ -221,10 +236,16 @@ class Database:
 
     async def take(self) -> Any:
         """A connection, to be given back (`give_back`). Waits for one for `CONNECT_TIMEOUT_S`."""
-        try:
-            return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
-        except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CROWDED_S
+        while True:
+            try:
+                return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+            except (*_NOT_RUN, *_LOST) as error:
+                refused = _no_connection(error)
+                if not refused.full or loop.time() > give_up_at or not self._pool.get_size():
+                    raise refused from error
+                await asyncio.sleep(CROWDED_LOOK_S)
 
     async def give_back(self, connection: Any) -> None:
         # One that was lost meanwhile is no news to who has had their answer.
@@ -310,6 +331,14 @@ async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
+def _no_connection(error: BaseException) -> StorageUnavailable:
+    """A connection was refused, or could not be had. Where Postgres has as many as it takes, that is said at once."""
+    full = isinstance(error, asyncpg.TooManyConnectionsError)
+    if full:
+        log.error("postgres.full", reason=str(error))
+    return StorageUnavailable(_say(error), unknown=False, full=full)
+
+
 def _say(error: BaseException) -> str:
     """Why there is no connection, for a log line."""
     return f"{type(error).__name__}: {error}".rstrip(": ")
@@ -331,7 +360,7 @@ async def migrate(url: str) -> list[str]:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
     except (*_NOT_RUN, *_LOST) as error:
-        raise StorageUnavailable(_say(error), unknown=False) from error
+        raise _no_connection(error) from error
     applied = []
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)

@@ -30,6 +30,8 @@ _FSYNC_MS = 20.0
 """A commit waits for one; beyond this every move feels it."""
 _FREE_BYTES = 1 << 30
 _POSTGRES = 140000
+_FREE_CONNECTIONS = 10
+"""An edge takes up to 16 connections when it is busy."""
 _REDIS = (6, 2)
 
 
@@ -84,9 +86,21 @@ async def _guarded(name: str, check: Awaitable[list[CheckResult]]) -> list[Check
         return [CheckResult(name=name, fit=False, found=f"{type(error).__name__}: {error}".splitlines()[0])]
 
 
+_TAKEN = """
+SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS taken, current_setting('max_connections')::integer
+       - current_setting('superuser_reserved_connections')::integer
+       - coalesce(current_setting('reserved_connections', true), '0')::integer AS most
+FROM pg_stat_activity
+"""
+
+
 async def _postgres(settings: Settings) -> list[CheckResult]:
-    connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
     try:
+        connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
+    except asyncpg.TooManyConnectionsError as error:
+        return [CheckResult(name="postgres connections", fit=False, found=f"one more is refused: {error}")]
+    try:
+        connections = await connection.fetchrow(_TAKEN)
         number = int(await connection.fetchval("SHOW server_version_num"))
         durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
         asked = time.time()
@@ -97,6 +111,11 @@ async def _postgres(settings: Settings) -> list[CheckResult]:
     skew = abs(theirs - ours) * 1000
     return [
         CheckResult(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),
+        CheckResult(
+            name="postgres connections",
+            fit=connections["most"] - connections["taken"] >= _FREE_CONNECTIONS,
+            found=f"{connections['taken']} of {connections['most']} taken",
+        ),
         CheckResult(
             name="postgres durability",
             fit=durable["fsync"] == "on" and durable["synchronous_commit"] != "off",

@@ -30,6 +30,7 @@ _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 _DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 """Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
 and a move waits for one of them."""
+GAMES_PATH = "TAVOLA_GAMES_PATH"
 _LONGEST_SOCKET = "/ray/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
 
 
@@ -62,6 +63,8 @@ def start(arguments: list[str]) -> None:
     kept = without_secrets(os.environ)
     os.environ.clear()
     os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, fork_server.FOLDER: folder})
+    # The fork server works in a folder of Ray's.
+    os.environ[GAMES_PATH] = os.path.abspath(kept.get(GAMES_PATH, "."))
     # Not before: Ray reads its environment when it is imported.
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start

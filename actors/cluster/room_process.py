@@ -10,15 +10,15 @@ import structlog
 
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.service import Service, now_ms
-from tavola.actors.host import crash
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
-from tavola.config import logs
+from tavola.config import crash, logs
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import RedisPublisher
@@ -73,6 +73,7 @@ class RoomProcess(Service):
     async def start(self) -> None:
         """On return the actor is registered and listens."""
         settings = self._settings
+        install(settings.games, settings.games_path)
         database = await Database.connect(settings.database_url, least=1, most=4)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets

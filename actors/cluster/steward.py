@@ -14,15 +14,18 @@ from typing import Protocol
 
 import structlog
 
+from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
+from tavola.config.crash import Point
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
+from tavola.storage.archive_store import store_at
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -64,7 +67,8 @@ class Actors(Protocol):
 
 
 class Steward:
-    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
+    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch; `reached`
+    is called at crash points."""
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Steward:
         directory: Directory,
         actors: Actors,
         now: Callable[[], int],
+        reached: Callable[[Point], None] = lambda point: None,
     ) -> None:
         self._settings = settings
         self._secrets = secrets
@@ -82,8 +87,12 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
-        self._retention = Retention(settings, database, now)
-        self._removal = Removal(database, now, archived=False)
+        archivist = None
+        if settings.archive:
+            store = store_at(settings.archive)
+            archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
+        self._retention = Retention(settings, database, now, archivist)
+        self._removal = Removal(database, now, archived=archivist is not None)
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -143,7 +152,7 @@ class Steward:
                 log.info("room.roused", room=room, actor=place.actor)
         except Full:
             self._full_until = asyncio.get_running_loop().time() + FULL_S
-        except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
+        except (LineLost, TimeoutError, NoSuchRoom, RoomUnreadable, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
     async def _ask(self, request: Activate, place: Place) -> None:

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.codec import Corrupted, restore, room_of
+from tavola.actors.room.codec import Corrupted, restore, room_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.replay import Difference, replay
 from tavola.actors.room.rows import dump
-from tavola.actors.room.state import SCHEMA, Room
+from tavola.actors.room.state import Room
 from tavola.actors.room.view import inside, watching, whole
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.games.base import Refusal
@@ -30,14 +30,9 @@ def kept(row: Row) -> str:
 
 def opened(room: RoomId, seq: int, text: str) -> Room:
     """The room in a checkpoint. Raises `Corrupted`."""
-    try:
-        found = restore(text)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise Corrupted(room, seq, f"a checkpoint that cannot be read ({type(error).__name__})") from error
+    found = restore(text, room, seq)
     if found.info.id != room:
         raise Corrupted(room, seq, "a checkpoint of another room")
-    if found.table.v != SCHEMA:
-        raise Corrupted(room, seq, f"schema {found.table.v}, and this is {SCHEMA}")
     return found
 
 
@@ -52,7 +47,8 @@ def forward(room: Room, after: int, rows: Sequence[Row]) -> Room:
     a hole there, or if it says otherwise than its replay."""
     if [row["seq"] for row in rows] != list(range(after + 1, after + 1 + len(rows))):
         raise Corrupted(room.info.id, after, "a log with a hole")
-    outcome = _possible(room.info.id, after, lambda: replay(room, rows))
+    with told(room.info.id, after):
+        outcome = _possible(room.info.id, after, lambda: replay(room, rows))
     if isinstance(outcome, Difference):
         raise Corrupted(room.info.id, outcome.seq, f"a log that its replay differs from: {outcome.what}")
     return outcome

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.grants import GrantSigner
@@ -41,9 +42,9 @@ def records(
         if stayed and one.games == other.games:
             return NOTHING, stored_alarm
     out = Records()
-    if late or _summary(before) != _summary(after):
+    if late or summary(before) != summary(after):
         stored_alarm = real
-        out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
+        out.rooms.append({"room_id": room_id, "alarm_at": real, **summary(after)})
     if before.members is not after.members:
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
@@ -53,7 +54,16 @@ def records(
     return out, stored_alarm
 
 
-def _summary(room: Room) -> dict[str, Any]:
+def snapshot(room: Room) -> Records:
+    """All rows of the room's members, spectators and seats, as if there were none yet."""
+    out = Records()
+    empty = replace(room, members={}, table=replace(room.table, seats={}))
+    _members(empty, room, out)
+    _seats(empty, room, out)
+    return out
+
+
+def summary(room: Room) -> dict[str, Any]:
     info = room.info
     return {
         "status": info.status,
@@ -192,6 +202,16 @@ def _call_off(was: Room, record: dict[str, Any], at: int, games: Rows, hands: Ro
         key = table.games, table.hand
         row = hands.setdefault(key, {"room_id": room_id, "game": table.games, "number": table.hand})
         row |= {"record": {"voided": True, **record}, "ended_at": at}
+
+
+def table_text(room: Room) -> str:
+    """The column `game_states.state`."""
+    return msgspec.json.encode(room.table).decode()
+
+
+def settings_text(room: Room) -> str:
+    """The column `rooms.settings`."""
+    return msgspec.json.encode(room.info.stored_settings()).decode()
 
 
 def dump(room: Room) -> str:

@@ -28,10 +28,17 @@ class Sender(msgspec.Struct, frozen=True, array_like=True):
     user: UserId
     name: str
 
+    @property
+    def overrules(self) -> bool:
+        """Whether it may do what a room's host may, in any room: it is a server of the deployment's owner."""
+        return self.user.startswith(SERVICE)
+
 
 SYSTEM = Sender(UserId(""), "")
 OPERATOR = Sender(UserId("\x1foperator"), "operator")
 """The operator at the command line. No user's id holds a control character."""
+SERVICE = "service:"
+"""The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
 def snake(name: str) -> str:
@@ -86,6 +93,15 @@ class Act(Command, frozen=True, kw_only=True):
 
 class Chat(Command, frozen=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class Announce(Command, frozen=True, kw_only=True):
+    """Another server tells a room something. `data` is for its own clients, bounded by the size of a frame; `fleeting`:
+    whoever is there hears it, and it is neither numbered nor kept."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    data: dict[str, Any] | None = None
+    fleeting: bool = False
 
 
 class Start(Command, frozen=True, kw_only=True):
@@ -211,6 +227,7 @@ ClientCommand = (
     | SitIn
     | Rebuy
     | Chat
+    | Announce
     | Start
     | Pause
     | Resume

@@ -34,6 +34,7 @@ ROUND_VOIDED = EventKind("round_voided")
 ROLLED_BACK = EventKind("rolled_back")
 FORKED = EventKind("forked")
 CHAT = EventKind("chat")
+ANNOUNCEMENT = EventKind("announcement")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -65,4 +66,5 @@ EVENTS: EventTable = {
     ROLLED_BACK: EventSpec(("to", "user_id?", "reason?", "voided?")),
     FORKED: EventSpec(("room_id", "to", "voided?")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
+    ANNOUNCEMENT: EventSpec(("service", "text", "data?")),
 }

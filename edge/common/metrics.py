@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -36,10 +36,13 @@ ROOMS = Described("tavola_rooms_followed", "gauge", "Rooms that somebody follows
 LOST = Described(
     "tavola_histories_lost", "counter", "Rooms whose database went back behind what was shown of them here"
 )
+UNREADABLE = Described(
+    "tavola_rooms_unreadable", "gauge", "Rooms of the deployment that could not be read lately", ("answered",)
+)
 UNSEALED = Described("tavola_redis_not_opened", "counter", "Messages in Redis that nobody of ours had sealed: ignored")
 COMMANDS = Described("tavola_commands", "counter", "Commands answered", ("command", "outcome"))
 ANSWERS = Described("tavola_answer_seconds", "histogram", "From a command's arrival at the edge to its answer")
-METRICS = (SOCKETS, ROOMS, LOST, UNSEALED, COMMANDS, ANSWERS)
+METRICS = (SOCKETS, ROOMS, UNREADABLE, LOST, UNSEALED, COMMANDS, ANSWERS)
 
 
 class Metrics(Collector):
@@ -51,11 +54,13 @@ class Metrics(Collector):
         rooms: Callable[[], int],
         lost: Callable[[], int],
         not_opened: Callable[[], int],
+        unreadable: Callable[[], Mapping[str, int]],
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
         self._lost = lost
         self._not_opened = not_opened
+        self._unreadable = unreadable
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -85,6 +90,10 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge(SOCKETS, self._sockets())
         yield _gauge(ROOMS, self._rooms())
+        unreadable = GaugeMetricFamily(UNREADABLE.name, UNREADABLE.meaning, labels=UNREADABLE.labels)
+        for code, rooms in self._unreadable().items():
+            unreadable.add_metric([code], rooms)
+        yield unreadable
         yield _counter(LOST, self._lost())
         yield _counter(UNSEALED, self._not_opened())
         commands = _counter(COMMANDS)

@@ -16,10 +16,10 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.edge.identity.auth import USER_LIMIT
+from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import Boards, OnlineReader
 from tavola.storage.postgres import BIGINT
@@ -213,7 +213,7 @@ def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[
         try:
             return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -236,23 +236,31 @@ def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[
         if seq > last:
             return NOT_KEPT
         user = UserId(call.query.user) if call.query.user is not None else None
+        if user is not None and call.identity.service and "log" not in call.identity.scopes:
+            return lacking("log")
         try:
             found = await rewind.room_at(call.room, seq)
             if isinstance(found, Refusal):
                 return found
             return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     unread = ("room_not_found", "corrupted_state")
     return [
         _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
         _reading("/actors", actors, "The room actors", RoomActors),
         _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
-        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread),
-        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked),
+        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread, scope="read"),
+        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked, scope="log"),
         _reading(
-            "/rooms/{room}/view", view, "A room as somebody saw it then", Rewound, query=ViewAsked, refusals=unread
+            "/rooms/{room}/view",
+            view,
+            "A room as somebody saw it then",
+            Rewound,
+            query=ViewAsked,
+            refusals=unread,
+            scope="read",
         ),
     ]
 

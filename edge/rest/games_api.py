@@ -18,7 +18,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
 from tavola.edge.rest.rewind import Rewind
 from tavola.edge.rest.rooms_api import deliver
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
 from tavola.storage.rows import Row
@@ -120,7 +119,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         try:
             state = archive.kept(row)
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
         now = time.time_ns() // 1_000_000
         kept = await database.row(
             "keep_checkpoint",
@@ -146,7 +145,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
             shown = archive.shown(call.room, kept["seq"], kept["state"])
             return Restored(kept["seq"], iso(kept["at"]), shown, [_version(call.room, row) for row in listed])
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def go_back(call: Call) -> Answer:
         room = await owned(call)
@@ -159,7 +158,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
             then = await rewind.room_at(call.room, version)
             found = then if isinstance(then, Refusal) else archive.playable(then, version)
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
         if isinstance(found, Refusal):
             return found
         command = RollBack(

@@ -34,6 +34,7 @@ from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.router import Router
+from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
 from tavola.edge.ws.authenticate import RECHECK_S, Arrived, arrive, arrived
@@ -97,6 +98,7 @@ class Services:
         self.fanout = fanout
         self.database = database
         self.gaps = GapReader(database)
+        self.unreadable = UnreadableCount(database)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
@@ -105,7 +107,11 @@ class Services:
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
         self._rousing = PerMinute(limits.rooms_opened_per_minute)
         self.metrics = Metrics(
-            lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
+            lambda: len(self.connections),
+            lambda: len(fanout.rooms()),
+            lambda: fanout.lost,
+            lambda: fanout.not_opened,
+            lambda: self.unreadable.rooms,
         )
 
     def frames(self, now: float) -> Bucket:

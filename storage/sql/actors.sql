@@ -1,9 +1,11 @@
 -- Which actor has which room, and which actors there are. Locks go actor, state, room.
 
 -- name: locate
--- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it).
-SELECT g.epoch, a.name, a.address
+-- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it); and if it could not be
+-- read lately, at which seq, and what was found.
+SELECT g.epoch, a.name, a.address, u.seq AS unread_seq, u.code AS unread_code, u.found AS unread_found
 FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a.name = r.actor
+LEFT JOIN unreadable_rooms u ON u.room_id = g.room_id AND u.again_at > now()
 WHERE g.room_id = :room_id
 
 -- name: place
@@ -74,6 +76,25 @@ WITH held AS (
     SELECT room_id FROM game_states WHERE room_id = :room_id AND epoch = :epoch FOR UPDATE
 )
 UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = :actor
+
+-- name: give_up_room
+-- The owner :actor lets a room go that it cannot read, and says why. Nobody tries again for :for_s seconds.
+WITH held AS (
+    SELECT room_id FROM game_states WHERE room_id = :room_id AND epoch = :epoch FOR UPDATE
+), freed AS (
+    UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = :actor RETURNING id
+)
+INSERT INTO unreadable_rooms (room_id, seq, code, found, again_at)
+SELECT id, :seq, :code, :found, now() + make_interval(secs => :for_s) FROM freed
+ON CONFLICT (room_id) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, found = excluded.found, at = now(), again_at = excluded.again_at
+
+-- name: readable_again
+DELETE FROM unreadable_rooms WHERE room_id = :room_id
+
+-- name: unreadable_rooms
+-- How many rooms cannot be read, by what is answered for them.
+SELECT code, count(*) AS rooms FROM unreadable_rooms GROUP BY code
 
 -- name: live_actors
 -- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and

@@ -156,8 +156,27 @@ def preload() -> None:
     gc.disable()
     for module in PRELOADED:
         importlib.import_module(module)
+    _preload_games()
     gc.freeze()
     gc.enable()
+
+
+def _preload_games() -> None:
+    """The games too. One that cannot be loaded, or that starts a thread, is told of in the raylet's log: an actor tries
+    again, and says what is wrong to whoever started it."""
+    import threading
+    from pathlib import Path
+
+    from tavola.config.settings import listed
+    from tavola.games.registry.discovery import GameNotLoaded, install
+
+    try:
+        install(listed(os.environ.get("TAVOLA_GAMES", "")), Path(os.environ.get("TAVOLA_GAMES_PATH", ".")).resolve())
+    except GameNotLoaded as error:
+        print(error, file=sys.stderr)
+    if threading.active_count() > 1:
+        names = ", ".join(thread.name for thread in threading.enumerate()[1:])
+        print(f"a game starts threads when it is imported, which no room will have: {names}", file=sys.stderr)
 
 
 def _read(line: socket.socket) -> tuple[list[str], dict[str, str], str, list[int]] | None:

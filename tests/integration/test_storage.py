@@ -28,7 +28,7 @@ SEAT = {"seated_at": 1, "status": "active"}
 def log_row(room: str, seq: int, command: str = "", user: str = "u") -> LogRow:
     return LogRow(
         room_id=room, seq=seq, game=0, hand=0, user_id=user, user_name="n", command_id=command or f"c{seq}",
-        command="{}", answer="{}", events="[]", patch="", outside="", private="", entropy=b"e", at=seq,
+        command="{}", answer="{}", events="[]", patch="", outside="", private="", entropy=b"e", at=seq, versions=257,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.issuers import Issuer
 from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
@@ -68,7 +69,9 @@ class TestEdge:
         self.cache = SessionCache(redis_url, SEALER, OPENER)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
-        self.who = Authenticator(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
+        self.who = Authenticator(
+            self.identities, self.sessions, self.sign_outs, Origins(()), issuer, KnownServices(database)
+        )
 
         def clock() -> float:
             return now() / 1000

@@ -26,6 +26,7 @@ from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -159,7 +160,7 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
             OnlineReader(redis_url),
         )
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+        who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
         services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits)
         app = Starlette(
             routes=RestApi(services, who, Lobby(database), online, NO_LIMITS).routes(),

@@ -152,8 +152,15 @@ class Stack:
 
     def said_by(self, pid: int) -> str:
         """The log of one of Ray's workers, an actor say."""
+        return self._said_by_workers(f"worker-*-{pid}.*")
+
+    def said_by_workers(self) -> str:
+        """The logs of all of Ray's workers."""
+        return self._said_by_workers("worker-*")
+
+    def _said_by_workers(self, pattern: str) -> str:
         logs = (self.folder / "ray" / "data").resolve() / "r" / "s" / "logs"
-        return "".join(path.read_text() for path in sorted(logs.glob(f"worker-*-{pid}.*")))
+        return "".join(path.read_text() for path in sorted(logs.glob(pattern)))
 
     def steward(self) -> int:
         """Its pid."""

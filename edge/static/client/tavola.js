@@ -49,6 +49,8 @@
  * @property {[View, Event[]]} view The view is another one; with the events that made it so (none for a full view).
  * @property {[Update, View]} update An update was applied. Each number comes once, in order.
  * @property {[{ user_id: string, status: Exclude<Status, "sitting_out"> }]} presence
+ * @property {[{ service: string, text: string, data?: { [name: string]: any } }]} announcement Another server of the
+ *   deployment's says something, now and never again; what is kept comes as an event of that kind in an update.
  * @property {[string | null]} trouble The room cannot answer just now (the refusal's code, or `stale`), or can again.
  * @property {[Refused]} refused A command was refused, or the room cannot be followed.
  */
@@ -397,6 +399,14 @@ export class Room extends Emitter {
     }
     this.#apply(update);
     this.#drain();
+  }
+
+  /**
+   * @internal
+   * @param {Frame} frame
+   */
+  _announced({ service, text, data }) {
+    this.emit("announcement", data === undefined ? { service, text } : { service, text, data });
   }
 
   /**
@@ -822,6 +832,8 @@ export class Tavola extends Emitter {
         return this.#refused(frame, room);
       case "presence":
         return room?._present(frame);
+      case "announcement":
+        return room?._announced(frame);
       case "heartbeat_ack":
         this.#told_time(frame.server_time);
         for (const [id, seat_token] of Object.entries(frame.seat_tokens ?? {})) {

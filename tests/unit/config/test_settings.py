@@ -83,6 +83,8 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("RAY_ADDRESS", "ray://head:10001", {}),
         ("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, proxy.example", {}),
         ("TAVOLA_CONNECTIONS_PER_ADDRESS", "-1", {}),
+        ("TAVOLA_GAMES", "nim.game", {}),
+        ("TAVOLA_GAMES", "nim.game:Nim, nim/game.py:Nim", {}),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -120,6 +122,13 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().redis_url == "redis://:p%40ss%2Fword@cache:6380/3"
     monkeypatch.setenv("REDIS_URL", "rediss://elsewhere")
     assert Settings().redis_url == "rediss://elsewhere"
+
+
+def test_games_in_a_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert (Settings().games, Settings().games_path) == ((), tmp_path)
+    monkeypatch.setenv("TAVOLA_GAMES", "nim.game:Nim, dice:Liars.Dice")
+    monkeypatch.setenv("TAVOLA_GAMES_PATH", "elsewhere")
+    assert (Settings().games, Settings().games_path) == (("nim.game:Nim", "dice:Liars.Dice"), tmp_path / "elsewhere")
 
 
 def test_tls_to_redis_is_part_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,5 +52,10 @@ def _logged(source: str, folder: Path) -> list[Any]:
 
 
 def test_an_edge_tells_prometheus_of_the_metrics_in_the_table() -> None:
-    told = [(each.name, each.type, each.documentation) for each in Metrics(*[lambda: 0] * 4).collect()]
+    def number() -> int:
+        return 0
+
+    told = [
+        (each.name, each.type, each.documentation) for each in Metrics(number, number, number, number, dict).collect()
+    ]
     assert told == [(each.name, each.kind, each.meaning) for each in METRICS]

@@ -34,6 +34,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "stop_spectating", "id": "1", "room": "r"},
     {"type": "act", "id": "1", "room": "r", "move": "raise", "amount": 40, "turn": 7},
     {"type": "chat", "id": "1", "room": "r", "text": "hello"},
+    {"type": "announce", "id": "1", "room": "r", "text": "hello", "data": {"round": 3}, "fleeting": True},
     {"type": "start", "id": "1", "room": "r"},
     {"type": "sit_out", "id": "1", "room": "r"},
     {"type": "sit_in", "id": "1", "room": "r"},
@@ -48,6 +49,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "leave", "id": "1", "room": "r"},
 ]
 OPTIONAL = {"type", "after", "token", "rejoin_token", "seat_token", "display_name", "buy_in", "turn", "ban", "reason"}
+OPTIONAL |= {"data", "fleeting"}
 
 
 def bad(data: bytes | dict[str, Any]) -> Bad:
