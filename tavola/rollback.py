@@ -30,7 +30,7 @@ from tavola.storage.fingerprint import admit
 from tavola.storage.postgres import Database
 
 
-class Plan(NamedTuple):
+class WayBack(NamedTuple):
     """The room as it is, as it was at `to`, and what may be made of that."""
 
     now: Room
@@ -62,7 +62,7 @@ def _sitting(room: Room, index: int, now: Room | None = None) -> str:
     return f"{member.name if member is not None else seat.user}{f', {chips} chips' if chips else ''}"
 
 
-async def planned(database: Database, room: RoomId, seq: int, to: int) -> Plan:
+async def planned(database: Database, room: RoomId, seq: int, to: int) -> WayBack:
     """Raises `Failure`."""
     if to > seq:
         raise Failure(f"{room} is at {seq}, and never was at {to}")
@@ -77,17 +77,17 @@ async def planned(database: Database, room: RoomId, seq: int, to: int) -> Plan:
         raise Failure(f"{error}; nothing was changed") from error
     if isinstance(then, Refusal) or isinstance(found, Refusal):
         raise _failed(room, found)
-    return Plan(now, then, row["seq"], to, found)
+    return WayBack(now, then, row["seq"], to, found)
 
 
-async def carried_out(database: Database, settings: Settings, plan: Plan, reason: str | None) -> int:
+async def carried_out(database: Database, settings: Settings, plan: WayBack, reason: str | None) -> int:
     """The seq of the update by which the room went back. Raises `Failure`."""
     room, found = plan.now.info.id, plan.found
     back = RollBack(id=_id(), room=room, to=plan.to, kept=found.kept, voided=found.voided, reason=reason)
     return await _in_place(database, settings, back)
 
 
-async def forked(database: Database, settings: Settings, plan: Plan, host: str | None) -> RoomSummary:
+async def forked(database: Database, settings: Settings, plan: WayBack, host: str | None) -> RoomSummary:
     """A room that begins as the other one was. Raises `Failure`."""
     info, found = plan.now.info, plan.found
     user = host or info.host

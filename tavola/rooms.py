@@ -132,7 +132,7 @@ def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
 
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # What is printed is for programs.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # Programs read what is printed.
     install(settings.games, settings.games_path)
 
     async def connect_and_work() -> Any:

@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 async def tavola(*words: str, input: str = "") -> Said:
-    """What the command line says, in a process of its own."""
+    """The command line, in a process of its own."""
     program = (sys.executable, "-m", "tavola", "room", *words)
     pipes: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
     process = await asyncio.create_subprocess_exec(*program, **pipes)
@@ -76,7 +76,7 @@ async def placed_again(database: Database, room: RoomId) -> Epoch:
 
 
 async def replayed(database: Database, room: RoomId) -> Room:
-    """What is stored; the log, replayed from the room's opening, gives it."""
+    """The stored room; the log, replayed from the room's opening, gives it."""
     row = await stored(database, room)
     start = await database.row("checkpoint_first", room_id=room)
     assert start is not None
@@ -100,7 +100,8 @@ async def test_the_operator_takes_a_room_back_that_an_actor_has(database_url: st
         again = await placed_again(database, room)
         assert again > epoch
         view = await at.view(again, "ann", room)
-        assert view["recent"][-1]["events"][0] == {"kind": "rolled_back", "to": first, "reason": "a wrong cell"}
+        told = [event for update in view["recent"] for event in update["events"] if event["kind"] == "rolled_back"]
+        assert told == [{"kind": "rolled_back", "to": first, "reason": "a wrong cell"}]
         turn = view["turn"]["number"]
         await at.does(again, "ann", Act(id="anew", room=room, move="mark", arguments={"cell": 2}, turn=turn))
         repeated = await at.does(again, "ann", Act(id="m0", room=room, move="mark", arguments={"cell": 0}))

@@ -14,6 +14,7 @@ from tavola.actors.room import clock, codec
 from tavola.actors.room.decide import decide
 from tavola.actors.room.replay import replay
 from tavola.actors.room.state import Away, Decision, Room
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (
     OPERATOR,
     Act,
@@ -39,6 +40,7 @@ from tavola.games.base import Entropy, Outcome, Refusal
 from tavola.games.holdem.game import Holdem
 from tavola.games.registry import GAMES
 
+VERSIONS = Versions().packed()
 FRESH = Entropy(b"\x77" * 32)
 
 
@@ -313,6 +315,7 @@ def test_the_log_is_replayed_over_it() -> None:
             **texts, "seq": update.seq, "epoch": update.epoch, "at": line.now, "user_id": line.sender.user,
             "user_name": line.sender.name, "command": msgspec.json.encode(line.command).decode(),
             "answer": msgspec.json.encode(record_of(decision.give)).decode(), "entropy": line.entropy,
+            "versions": VERSIONS,
         })  # fmt: skip
     assert replay(stored(live.first), rows) == live.room
 
