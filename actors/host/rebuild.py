@@ -10,7 +10,7 @@ import asyncio
 import msgspec
 import structlog
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer, room_of, settings_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import settings_text, table_text
@@ -110,10 +110,9 @@ def _settings_can_be_read(row: Row, room: Room) -> bool:
     return True
 
 
-async def write(database: Database, row: Row, found: str, better: Rebuilt, *, free: bool) -> int | None:
+async def write(database: Database, row: Row, found: str, better: Rebuilt, done: str = "", *, free: bool) -> int | None:
     """Put a room's rows right, unless they changed meanwhile (None): the number of the copy. Raises
     `StorageUnavailable`."""
-    done = f"rebuilt from the checkpoint at {better.start} and the log"
     kept = await database.row(
         "rebuild_room",
         room_id=row["id"],
@@ -123,7 +122,7 @@ async def write(database: Database, row: Row, found: str, better: Rebuilt, *, fr
         state=better.state,
         settings=better.settings,
         found=found,
-        done=done,
+        done=done or f"rebuilt from the checkpoint at {better.start} and the log",
         free=free,
     )
     return None if kept is None else int(kept["number"])

@@ -22,8 +22,8 @@ NOTHING: Schema = {"type": "null"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
 FIELDS: dict[str, Schema] = {
-    **dict.fromkeys(("user_id", "display_name", "text", "reason", "service"), _TEXT),
-    **dict.fromkeys(("seat_index", "number", "deadline_ms", "timebank_ms", "amount", "chips"), _NUMBER),
+    **dict.fromkeys(("user_id", "display_name", "text", "reason", "service", "room_id"), _TEXT),
+    **dict.fromkeys(("seat_index", "number", "deadline_ms", "timebank_ms", "amount", "chips", "to", "voided"), _NUMBER),
     "ban": {"type": "boolean"},
     "settings": {"type": "object"},
     "data": {},

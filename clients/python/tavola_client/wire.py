@@ -25,8 +25,8 @@ RoomEventKind: TypeAlias = Literal[
     "player_join_requested", "player_approved", "player_rejected", "player_seated", "seat_freed",
     "spectator_joined", "spectator_left", "player_left", "player_kicked", "host_changed", "player_sat_out",
     "player_sat_in", "player_away", "player_reconnected", "player_disconnected", "chips_added", "chips_adjusted",
-    "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided", "chat",
-    "announcement"
+    "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided",
+    "rolled_back", "forked", "chat", "announcement"
 ]
 
 class Authenticate(TypedDict):
@@ -588,6 +588,21 @@ class RoundVoidedEvent(TypedDict):
     reason: str
 
 
+class RolledBackEvent(TypedDict):
+    kind: Literal["rolled_back"]
+    to: int
+    user_id: NotRequired[str]
+    reason: NotRequired[str]
+    voided: NotRequired[int]
+
+
+class ForkedEvent(TypedDict):
+    kind: Literal["forked"]
+    room_id: str
+    to: int
+    voided: NotRequired[int]
+
+
 class ChatEvent(TypedDict):
     kind: Literal["chat"]
     user_id: str
@@ -612,7 +627,8 @@ RoomEvent: TypeAlias = (
     SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent |
     PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent |
     ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent |
-    SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ChatEvent | AnnouncementEvent
+    SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | RolledBackEvent | ForkedEvent | ChatEvent |
+    AnnouncementEvent
 )
 Event: TypeAlias = (
     RoomEvent | GameEvent

@@ -29,7 +29,7 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed" | "player_sat_out"
   | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
   | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
-  | "round_voided" | "chat" | "announcement";
+  | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
 
 /** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
 export type Authenticate = {
@@ -577,6 +577,21 @@ export type RoundVoidedEvent = {
   reason: string;
 };
 
+export type RolledBackEvent = {
+  kind: "rolled_back";
+  to: number;
+  user_id?: string;
+  reason?: string;
+  voided?: number;
+};
+
+export type ForkedEvent = {
+  kind: "forked";
+  room_id: string;
+  to: number;
+  voided?: number;
+};
+
 export type ChatEvent = {
   kind: "chat";
   user_id: string;
@@ -596,7 +611,8 @@ export type RoomEvent =
   | SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent
   | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
   | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
-  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ChatEvent | AnnouncementEvent;
+  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | RolledBackEvent | ForkedEvent | ChatEvent
+  | AnnouncementEvent;
 
 /** An event of the room's game, with fields of its own. */
 export type GameEvent = {
