@@ -8,8 +8,8 @@ import msgspec
 
 from tavola.actors.wire.commands import STATUS, snake
 from tavola.actors.wire.view import ServedView
-from tavola.edge.ws.protocol import ClientFrame, Welcome
 from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
+from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 REF = "#/$defs/{name}"
 Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(STATUS)})]
@@ -154,7 +154,7 @@ def definitions(ref: str) -> dict[str, Schema]:
     del made["Act"]["properties"]["arguments"]  # On the wire they stand beside `move`.
     one = {"$ref": ref.format(name="Event")}
     for name in ("UpdateFrame", "RecentUpdate"):
-        made[name]["properties"]["events"] = {"type": "array", "items": one}
+        made[name]["properties"]["events"]["items"] = one
     return {**made, **event_schemas(ref), "ClientFrame": sent, "ServerFrame": received}
 
 
