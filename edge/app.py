@@ -29,7 +29,7 @@ from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
-from tavola.edge.common.metrics import CONTENT_TYPE
+from tavola.edge.common.metrics import CONTENT_TYPE, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
@@ -56,6 +56,7 @@ from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
 from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import admitted_at
+from tavola.storage.growth import growth
 from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import EdgeBoard
@@ -68,6 +69,8 @@ STEWARD_LOOK_S = 5.0
 """How often, more or less, an edge sees to it that the steward runs."""
 READY_FOR_S = 1.0
 """Seconds for which `/readyz` believes what Postgres answered last."""
+GROWN_FOR_S = 30.0
+"""Seconds for which `/metrics` tells the same sizes: the steward measures them every few minutes."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
 MESSAGE_LIMIT = FRAME_LIMIT * 4
@@ -88,6 +91,7 @@ class Edge:
         self._database: Database | None = None
         self._presence: EdgePresence | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
+        self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self.draining = False
 
     @property
@@ -190,10 +194,22 @@ class Edge:
             return False
         return True
 
+    async def _stored_bytes(self) -> StoredBytes | None:
+        assert self._database is not None
+        try:
+            found = await growth(self._database)
+        except StorageUnavailable:
+            return None
+        if found is None:
+            return None
+        tables = [(each.name, each.bytes, each.a_day) for each in found.tables]
+        return StoredBytes(tables, (found.database.bytes, found.database.a_day), found.free, found.full_in_days)
+
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
         if self._services is None:
             return Response(status_code=503)
+        self._services.metrics.grown(await self._grown.get())
         return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
 
     def drain(self) -> None:

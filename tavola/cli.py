@@ -144,7 +144,7 @@ def rooms(context: typer.Context) -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def room(context: typer.Context) -> None:
-    """One room: show it, its log; verify, evict."""
+    """One room: show it, its log; verify, evict, repair."""
     from tavola.rooms import app as operator
 
     operator(["room", *context.args], prog_name="tavola")

@@ -35,6 +35,7 @@ class Action(enum.StrEnum):
     LOG = "log"
     VERIFY = "verify"
     EVICT = "evict"
+    REPAIR = "repair"
 
 
 @app.command()
@@ -57,13 +58,21 @@ def rooms(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 @app.command()
 def room(
     words: Annotated[
-        list[str], typer.Argument(metavar="[show|log|verify|evict] ID", help="The command, and the room's id or code.")
+        list[str],
+        typer.Argument(metavar="[show|log|verify|evict|repair] ID", help="The command, and the room's id or code."),
     ],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     after: Annotated[int, typer.Option(min=0, help="log: only updates after this seq.")] = 0,
+    back_to: Annotated[
+        int | None,
+        typer.Option("--from", min=0, metavar="SEQ", help="repair: go on from here; all after it is lost."),
+    ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="repair: take a state that was changed by hand.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="repair: do it; else it is only said what can be done.")] = False,
 ) -> None:
     """One room. show: where it is, and who has which part. log: its updates, as players and spectators were told.
     verify: replay the log and compare. evict: drop it from its actor's memory (what is stored stays).
+    repair: say what is wrong with what is stored and what can be done, and do it with --yes; a copy is kept first.
     """
     action, named = _words(words)
     match action:
@@ -75,13 +84,15 @@ def room(
             _run(lambda database, _: _verify(database, named, json))
         case Action.EVICT:
             _run(lambda database, settings: _evict(database, settings, named))
+        case Action.REPAIR:
+            _run(lambda database, _: _repair(database, named, back_to, accept, yes, json))
 
 
 def _words(words: list[str]) -> tuple[Action, str]:
     actions = [word for word in words if word in list(Action)]
     names = [word for word in words if word not in list(Action)]
     if len(names) != 1 or len(actions) > 1:
-        raise typer.BadParameter("give one room, and at most one of show, log, verify, evict")
+        raise typer.BadParameter("give one room, and at most one of show, log, verify, evict, repair")
     return Action(actions[0]) if actions else Action.SHOW, names[0]
 
 
@@ -203,6 +214,13 @@ async def _verify(database: Database, named: str, json: bool) -> None:
         typer.echo(f"{room}: {updates} updates replayed, all as they are stored")
     if problem is not None:
         raise Failure(f"{room}: {problem}")
+
+
+async def _repair(database: Database, named: str, back_to: int | None, accept: bool, yes: bool, json: bool) -> None:
+    from tavola.repair import repair
+
+    found = RoomId((await _find(database, named))["id"])
+    await repair(database, found, back_to=back_to, accept=accept, yes=yes, as_json=json)
 
 
 async def _evict(database: Database, settings: Settings, named: str) -> None:

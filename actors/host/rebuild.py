@@ -110,10 +110,9 @@ def _settings_can_be_read(row: Row, room: Room) -> bool:
     return True
 
 
-async def write(database: Database, row: Row, found: str, better: Rebuilt, *, free: bool) -> int | None:
+async def write(database: Database, row: Row, found: str, better: Rebuilt, done: str = "", *, free: bool) -> int | None:
     """Put a room's rows right, unless they changed meanwhile (None): the number of the copy. Raises
     `StorageUnavailable`."""
-    done = f"rebuilt from the checkpoint at {better.start} and the log"
     kept = await database.row(
         "rebuild_room",
         room_id=row["id"],
@@ -123,7 +122,7 @@ async def write(database: Database, row: Row, found: str, better: Rebuilt, *, fr
         state=better.state,
         settings=better.settings,
         found=found,
-        done=done,
+        done=done or f"rebuilt from the checkpoint at {better.start} and the log",
         free=free,
     )
     return None if kept is None else int(kept["number"])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.grants import GrantSigner
@@ -51,6 +52,15 @@ def records(
     _tokens(before, decisions, signer, out)
     _history(before, decisions, out)
     return out, stored_alarm
+
+
+def snapshot(room: Room) -> Records:
+    """All rows of the room's members, spectators and seats, as if there were none yet."""
+    out = Records()
+    empty = replace(room, members={}, table=replace(room.table, seats={}))
+    _members(empty, room, out)
+    _seats(empty, room, out)
+    return out
 
 
 def summary(room: Room) -> dict[str, Any]:

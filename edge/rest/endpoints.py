@@ -15,7 +15,17 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.services import PREFIX
-from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
+from tavola.edge.rest import (
+    admin_api,
+    games_api,
+    lobby_api,
+    me_api,
+    openapi,
+    rooms_api,
+    session_api,
+    tokens_api,
+    views_api,
+)
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
@@ -48,6 +58,7 @@ class RestApi:
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, limits),
+            *me_api.endpoints(services.database),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),

@@ -110,9 +110,15 @@ SET seat_token = CASE WHEN s.user_id = excluded.user_id THEN s.seat_token ELSE '
     seated_at = excluded.seated_at, status = excluded.status, away_since = excluded.away_since
 
 -- name: put_back_history
--- Of room :room_id no game after number :game is left, and no hand after :hand of that.
+-- Of room :room_id no game after number :game is left, which is over or not, and no hand after :hand of that; of a hand
+-- that runs nothing is told.
 WITH hands_gone AS (
-    DELETE FROM hands WHERE room_id = :room_id AND (game, number) > (:game::integer, :hand::integer)
+    DELETE FROM hands WHERE room_id = :room_id AND (
+        (game, number) > (:game::integer, :hand::integer)
+        OR (:in_hand::boolean AND (game, number) = (:game::integer, :hand::integer)))
+), goes_on AS (
+    UPDATE games SET status = 'running', ended_at = NULL, result = NULL
+    WHERE room_id = :room_id AND number = :game AND :running::boolean
 )
 DELETE FROM games WHERE room_id = :room_id AND number > :game
 

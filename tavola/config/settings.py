@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     with `pip install "tavola[archive]"` and what the URL needs). Empty: nowhere."""
     archive_logs: bool = Field(False, alias="TAVOLA_ARCHIVE_LOGS")
     """Whether days of the log, and the logs of rooms that are removed, go there too, with their checkpoints."""
+    database_disk_gb: int = Field(0, alias="TAVOLA_DATABASE_DISK_GB", ge=0)
+    """The size of the disk (10^9 bytes) of a Postgres of one's own, so that it can be said when it is full. 0: not
+    known; of the one that `tavola dev` starts it is."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
     """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
     Empty: the edge's own origin."""

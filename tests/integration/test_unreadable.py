@@ -6,48 +6,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
 
+from kit.damage import changed_by_hand, execute, playing
 from kit.games import having
-from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
+from kit.hosts import chat, connected, hosting, place, stored
 from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
-from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
+from tavola.actors.wire.commands import Act, RoomId
 from tavola.actors.wire.messages import Moved, Refusal, ViewAt
-from tavola.games.registry import GAMES
 from tavola.storage.postgres import Database
 
 
 class NoStarter:
     async def start_actor(self) -> None:
         raise AssertionError("nobody is placed")
-
-
-async def execute(url: str, statement: str, *arguments: Any) -> list[Any]:
-    connection = await asyncpg.connect(url, ssl=False)
-    try:
-        rows: list[Any] = await connection.fetch(statement, *arguments)
-        return rows
-    finally:
-        await connection.close()
-
-
-async def playing(database: Database, table: Table, game: str = "tictactoe", **options: Any) -> tuple[RoomId, Epoch]:
-    """A room with a game begun, and a move made, in the memory of `table`."""
-    room = await open_room(database, game, auto_start=False, **options)
-    others = {"a": "b", "b": "a", "new": "old", "old": "new"}
-    epoch = await place(database, room, avoid=others[table.name])
-    await table.does(epoch, "ann", RequestJoin(id="join", room=room, display_name="Name-ann"))
-    for seat, user in enumerate(("host", "ann")):
-        await table.does(epoch, user, TakeSeat(id="sit", room=room, seat_index=seat))
-    await table.does(epoch, "host", Start(id="start", room=room))
-    if game == "tictactoe":
-        await table.does(
-            epoch, "host", Act(id="move", room=room, move="mark", arguments={GAMES["tictactoe"].moves["mark"][0]: 4})
-        )
-    return room, epoch
 
 
 def refused(answer: Any) -> Refusal:
@@ -133,7 +107,7 @@ async def test_a_state_changed_by_hand_is_noticed_before_it_is_loaded(database_u
     async with connected(database_url) as database, hosting(database, "b") as b:
         async with hosting(database, "a") as a:
             room, _ = await playing(database, a)
-        changed = await _cheat(database_url, room)
+        changed = await changed_by_hand(database_url, room)
         refusal = refused(await b.look(await place(database, room, avoid="a"), "ann", room))
         assert (refusal.code, refusal.details is not None) == ("corrupted_state", True)
         assert "by hand" in (refusal.details or {})["found"]
@@ -145,7 +119,7 @@ async def test_a_state_changed_by_hand_is_noticed_before_it_is_loaded(database_u
 async def test_a_state_changed_by_hand_under_its_actor_is_not_written_over(database_url: str) -> None:
     async with connected(database_url) as database, hosting(database, "a") as a:
         room, epoch = await playing(database, a)
-        changed = await _cheat(database_url, room)
+        changed = await changed_by_hand(database_url, room)
         other, at = await playing(database, a)
         answers = [a.deliver(epoch, "ann", chat(room, "no", "no")), a.deliver(at, "ann", chat(other, "yes", "yes"))]
         first, second = await asyncio.gather(*answers)
@@ -214,18 +188,6 @@ async def test_a_room_of_the_version_before_goes_on_in_the_next(database_url: st
 
 def _game(row: Any) -> Any:
     return msgspec.json.decode(row["state"])["game"]
-
-
-async def _cheat(url: str, room: RoomId) -> str:
-    """Somebody with psql gives themself a cell."""
-    [row] = await execute(
-        url,
-        "UPDATE game_states SET state = replace(state, '....0....', '0...0....') WHERE room_id = $1 RETURNING state",
-        room,
-    )
-    assert "0...0...." in row["state"]
-    state: str = row["state"]
-    return state
 
 
 async def _left_alone(url: str, database: Database, room: RoomId, code: str) -> None:
