@@ -18,7 +18,8 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
 from tavola.storage.commits import commit
-from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from tavola.storage.migrate import migrate
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, StateRow
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
