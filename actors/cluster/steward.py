@@ -17,6 +17,7 @@ import structlog
 from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
+from tavola.actors.cluster.measuring import Measuring
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
@@ -42,6 +43,7 @@ loaded, if it is not, and the rest is its actor's."""
 CLEARING_ROUND_S = 60.0
 CLEARED_AT_ONCE = 5000
 REMOVAL_ROUND_S = 2.0
+MEASURING_ROUND_S = 600.0
 DAY_MS = 86_400_000
 EXPIRED_FOR_MS = {
     "clear_rejoin_tokens": DAY_MS,  # one that expired during a hand is good until the hand ends
@@ -92,6 +94,7 @@ class Steward:
             store = store_at(settings.archive)
             archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
         self._retention = Retention(settings, database, now, archivist)
+        self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
 
     async def run(self) -> None:
@@ -103,6 +106,7 @@ class Steward:
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
+            tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:

@@ -29,6 +29,7 @@ from tavola.edge.rest import (
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
+from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
@@ -54,6 +55,7 @@ class RestApi:
         self._lobby = lobby
         self._guesses = services.guesses
         self._operator = operator
+        rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
@@ -63,8 +65,8 @@ class RestApi:
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
-            *games_api.endpoints(services.database),
-            *(each for each in admin_api.endpoints(services, online) if operator is not None or each.scope),
+            *games_api.endpoints(services, rewind),
+            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
         ]
 
     def routes(self) -> list[Route]:

@@ -56,6 +56,20 @@ WITH raised AS (
 )
 SELECT room_id, epoch, seq FROM raised
 
+-- name: take_room
+-- Room :room_id belongs to no actor any more, at a higher epoch (as in `place`): one that has it is fenced, and whoever
+-- comes next places it anew. No row: no such room.
+WITH raised AS (
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1
+                + (random() * 2000000)::bigint
+    WHERE g.room_id = :room_id
+    RETURNING g.room_id, g.epoch
+), told AS (
+    UPDATE rooms SET epoch = raised.epoch, actor = NULL FROM raised WHERE id = raised.room_id
+)
+SELECT epoch FROM raised
+
 -- name: release_room
 -- The owner :actor lets an idle room go.
 WITH held AS (

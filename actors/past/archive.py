@@ -1,5 +1,5 @@
-"""A room as it is kept: a checkpoint made of its rows, a checkpoint shown to its host, and the way from a checkpoint
-to any later moment. Pure.
+"""A room as it is kept: a checkpoint made of its rows, a checkpoint shown to its host, the way from a checkpoint to any
+later moment, and what play may go on from. Pure.
 """
 
 from __future__ import annotations
@@ -7,12 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+from msgspec.structs import replace
+
 from tavola.actors.room.codec import Corrupted, restore, room_of, told
+from tavola.actors.room.play import game_of
 from tavola.actors.room.replay import Difference, replay
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import inside, watching, whole
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.games.base import Refusal
 from tavola.storage.rows import Row
 
 T = TypeVar("T")
@@ -53,6 +58,40 @@ def seen(room: Room, seq: int, user: UserId | None) -> dict[str, Any]:
     """The view that `user` was shown of the room as it was at `seq`; without a user, any spectator's. Raises
     `Corrupted`."""
     return _possible(room.info.id, seq, lambda: watching(room) if user is None else whole(room, user))
+
+
+class Playable(msgspec.Struct, frozen=True):
+    """A checkpoint that a room may go on from, and the number of the round that was called off for it."""
+
+    kept: str
+    voided: int | None = None
+
+
+def playable(room: Room, seq: int) -> Playable | Refusal:
+    """The room as it was at `seq`, for play to go on from it.
+
+    Somebody may have seen since what it hid then: the cards that came, or what the others held. So a round that ran
+    then is called off, all have what they had when it began, and the next one is dealt with fresh chance; but not in a
+    game that hides nothing. Of its people only those who sat are kept. Raises `Corrupted`."""
+    return _possible(room.info.id, seq, lambda: _playable(room))
+
+
+def _playable(room: Room) -> Playable | Refusal:
+    game, table = game_of(room), room.table
+    seats, voided = dict(sorted(table.seats.items())), None
+    if not game.between_rounds(table.game) and not game.open_information:
+        seats = {index: seat for index, seat in seats.items() if room.admitted(seat.user)}
+        outcome = game.void(table.game, room.info.options, tuple(seats))
+        if isinstance(outcome, Refusal):
+            return Refusal(outcome.code, f"A hand was being played then, and cannot be called off. {outcome.message}")
+        seats = {index: seat for index, seat in seats.items() if index not in outcome.vacated}
+        table = replace(table, game=outcome.state, running=table.running and outcome.result is None)
+        voided = table.hand
+    seats = {index: replace(seat, away=None) for index, seat in seats.items()}
+    sat = {seat.user for seat in seats.values()}
+    members = {user: room.members[user] for user in sorted(sat) if room.admitted(user)}
+    table = replace(table, seats=seats, turn=None, advance_at=None, paused_at=None, host_gone_at=None)
+    return Playable(dump(Room(room.info, members, table)), voided)
 
 
 def _possible(room: RoomId, seq: int, work: Callable[[], T]) -> T:
