@@ -58,7 +58,7 @@ class Step(NamedTuple):
 
 
 class LocksNotHad(Exception):
-    """Somebody else held for minutes what a migration needs. What was done before it stays."""
+    """Somebody else held for minutes what a migration needs. All that was done before stays."""
 
 
 def shipped() -> Iterable[Traversable]:
@@ -89,12 +89,14 @@ async def migrate(
     done: the names of migrations, with the part where it is not the first.
 
     Raises `StorageUnavailable` when Postgres cannot be reached, and `LocksNotHad`; a migration that Postgres refuses
-    raises the driver's error. What was done before stays.
+    raises the driver's error. All that was done before stays.
     """
     steps, done = read(folder or shipped()), list[str]()
     async with alone(url) as connection:
-        # Looked for again and again: an index that is built waits for every statement that waits.
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+        # It is asked again and again, for an index that is built waits for every statement that waits.
+        while True:
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+                break
             await asyncio.sleep(OTHERS_S)
         await _patiently(connection, "migrations", say, partial(connection.execute, _TABLE))
         for step in steps:
