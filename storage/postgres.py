@@ -144,8 +144,9 @@ class Database:
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
-    async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
-        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return."""
+    async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
+        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
+        A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -157,7 +158,7 @@ class Database:
                 statement_cache_size=200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings=SERVER_SETTINGS,
+                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
             )
         except (*_NOT_RUN, *_LOST) as error:
             raise _no_connection(error) from error
@@ -208,6 +209,14 @@ class Database:
                     yield rows
         finally:
             await self.give_back(connection)
+
+    async def together(self, *steps: tuple[str, dict[str, Any]]) -> list[Row]:
+        """Named queries, with their parameters, in one transaction; gives the rows of the last."""
+        found: list[Row] = []
+        async with self.transaction() as rows:
+            for query, given in steps:
+                found = await rows(query, **given)
+        return found
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[Sole | None]:
@@ -292,6 +301,30 @@ class PinnedConnection:
         except StorageUnavailable:
             await self._drop()
             raise
+
+    async def together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> list[Row]:
+        """As `Database.together`, the arguments in the order of each query's names."""
+        if not self._usable():
+            await self._renew()
+        found: list[Row] = []
+        try:
+            with _translated():
+                async with self._connection.transaction():
+                    for query, arguments in steps:
+                        found = await self._connection.fetch(QUERIES[query].text, *arguments)
+        except StorageUnavailable:
+            await self._drop()
+            raise
+        return found
+
+    async def open(self) -> None:
+        """Take the connection now, and not only when something is asked. Raises `StorageUnavailable`."""
+        if not self._usable():
+            await self._renew()
+
+    async def close(self) -> None:
+        """Give the connection back. One that is asked for again is another."""
+        await self._drop()
 
     def _usable(self) -> bool:
         """Whether there is a connection: one that is lost is taken back by the pool, and says no more."""
