@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `tavola --help` is there at once."""
 
 import asyncio
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -83,13 +84,24 @@ def node(context: typer.Context) -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Brings the database up to date."""
+def migrate(
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also take away what only the release before needs: none of it runs.")
+    ] = False,
+) -> None:
+    """Brings the database up to date, while rooms are played. It may be interrupted, and goes on when run again."""
     from tavola.config.settings import load
-    from tavola.storage.postgres import migrate
+    from tavola.storage.migrate import LocksNotHad, migrate
+    from tavola.storage.postgres import StorageUnavailable
 
-    for name in asyncio.run(migrate(load().database_url)):
-        typer.echo(f"applied {name}")
+    say = functools.partial(typer.echo, err=True)
+    try:
+        for name in asyncio.run(migrate(load().database_url, contract=contract, say=say)):
+            typer.echo(f"applied {name}")
+    except LocksNotHad as error:
+        raise Failure(str(error)) from error
+    except StorageUnavailable as error:
+        raise Failure(f"the database does not answer ({error})") from error
 
 
 @app.command()
