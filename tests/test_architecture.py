@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("config", "stack")},
+    **{name: ROOT / "tavola" / name for name in ("config", "stack", "testing")},
     "client": ROOT / "clients" / "python" / "tavola_client",
 }
 
@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stack": {"config", "games.registry", "storage"},
     "client": set(),
     "load.transport": {"client"},
+    "testing": {"games", "games.registry", "config"},
     "load.evidence": {"config", "storage"},
     "load.checks": {"client", "actors.wire"},
     "load.measure": {"client", "load.checks"},
