@@ -15,6 +15,7 @@ from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Ro
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
     Act,
+    AddBot,
     AdjustChips,
     Announce,
     AnyCommand,
@@ -102,6 +103,8 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return hosting.pause(room, sender, now)
         case Resume():
             return hosting.resume(room, sender, now)
+        case AddBot():
+            return membership.add_bot(room, command, now, entropy)
         case Kick():
             return hosting.kick(room, command, now, entropy)
         case AdjustChips():

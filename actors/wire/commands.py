@@ -41,6 +41,10 @@ SERVICE = "service:"
 """The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
+BOT = "bot:"
+"""The ids of bots that a room's host has seated begin with this, then the bot's name; no user's does."""
+
+
 def snake(name: str) -> str:
     """`TakeSeat` → `take_seat`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -131,6 +135,14 @@ class Resume(Command, frozen=True, kw_only=True):
 class Kick(Command, frozen=True, kw_only=True):
     user_id: Id
     ban: bool = False
+
+
+class AddBot(Command, frozen=True, kw_only=True):
+    """A bot takes the seat. `bot`: one of the game's, the first of them if none is named."""
+
+    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    bot: Id | None = None
+    buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
 
 class AdjustChips(Command, frozen=True, kw_only=True):
@@ -232,6 +244,7 @@ ClientCommand = (
     | Pause
     | Resume
     | Kick
+    | AddBot
     | AdjustChips
     | UpdateSettings
     | TransferHost
@@ -240,7 +253,9 @@ ClientCommand = (
 )
 """The commands that a client may send."""
 
-HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
+HostCommand = (
+    Approve | Reject | Start | Pause | Resume | Kick | AddBot | AdjustChips | UpdateSettings | TransferHost | CloseRoom
+)
 """The commands that only the host may send."""
 
 
