@@ -101,6 +101,31 @@ def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 
 
 @app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The whole database as of one moment, while play goes on: one compressed file of SQL and a manifest, with the
+    fingerprint of the deployment's secret."""
+    from tavola.backup import backup
+
+    backup(folder, as_json=json)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `tavola backup` made.", exists=True)],
+    replace: Annotated[bool, typer.Option(help="All that is in the database goes.")] = False,
+    new_secret: Annotated[bool, typer.Option(help="Go on with another secret: everybody is signed out.")] = False,
+) -> None:
+    """Puts a backup into an empty database: that of DATABASE_URL, or the one of the data folder, when no `tavola dev`
+    runs on it. All of it, or nothing."""
+    from tavola.backup import restore
+
+    restore(folder, replace=replace, new_secret=new_secret)
+
+
+@app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Shows what is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
     from tavola.doctor import run
