@@ -114,7 +114,7 @@ def backup(
 
 @app.command()
 def restore(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `tavola backup` made.", exists=True)],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `tavola backup` made.", exists=True)],
     replace: Annotated[bool, typer.Option(help="All that is in the database goes.")] = False,
     new_secret: Annotated[bool, typer.Option(help="Go on with another secret: everybody is signed out.")] = False,
 ) -> None:

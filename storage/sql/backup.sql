@@ -1,7 +1,7 @@
 -- A backup of the whole database, and putting one back: tavola/backup.py. The data go by pg_dump and psql.
 
 -- name: database_about
--- What there is to back up: the server's version, bytes, and the migrations that were applied.
+-- The things to back up: the server's version, bytes, and the migrations that were applied.
 SELECT current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT array_agg(name ORDER BY name) FROM migrations) AS migrations
 
