@@ -59,19 +59,19 @@ async def test_the_hand_goes_on_from_the_backup(tmp_path: Path) -> None:
             code, printed = await tavola(folder, "restore", kept, TAVOLA_JWT_SECRET=SECRET)
             assert code == 0, printed
             stack.start()
-            await t.truth.connect()
-            back = (await t.owner()).seq
-            assert least <= back < lost[0]["seq"]
-            before = [each.hydrations for each in t.everybody]
-            for each in t.everybody:
-                await each.follow(stack.urls[0])
-            assert [each.hydrations for each in t.everybody] == [views + 1 for views in before]
-            _forget(t, back)
-            await t.play_to_the_end()
-            await t.check_log()
-            t.check_chips()
-            t.check_cards()
-            await t.check_replay()
+            async with stack.truth() as t.truth:
+                back = (await t.owner()).seq
+                assert least <= back < lost[0]["seq"]
+                before = [each.hydrations for each in t.everybody]
+                for each in t.everybody:
+                    await each.follow(stack.urls[0])
+                assert [each.hydrations for each in t.everybody] == [views + 1 for views in before]
+                _forget(t, back)
+                await t.play_to_the_end()
+                await t.check_log()
+                t.check_chips()
+                t.check_cards()
+                await t.check_replay()
     finally:
         stack.stop()
 
