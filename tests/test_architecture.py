@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("config", "stack")},
+    **{name: ROOT / "tavola" / name for name in ("config", "stack", "testing")},
 }
 
 CLIENTS = {"load.client", "load.checks", "load.measure", "load.evidence"}
@@ -32,12 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "games.holdem": {"games"},
     "games.registry": {"games", "games.holdem", "config"},
     "storage": {"config"},
+    "storage.pooler": {"storage", "config"},
     "actors.versions": {"games"},
     "actors.wire": {"games", "config"},
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
     "actors.past": {"actors.room", "actors.wire", "games", "storage"},
     "actors.host": {"actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config"},
-    "actors.cluster": {"actors.host", "actors.room", "actors.wire", "games.registry", "storage", "config"},
+    "actors.cluster": {
+        "actors.host", "actors.room", "actors.wire", "games.registry", "storage", "storage.pooler", "config",
+    },
     "edge.common": {"actors.wire", "config"},
     "edge.routing": {"edge.common", "actors.cluster", "actors.room", "actors.wire", "storage", "config"},
     "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
@@ -51,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},
+    "testing": {"games", "games.registry", "config"},
     "load.client": set(),
     "load.evidence": {"config", "storage"},
     "load.checks": {"load.client", "actors.wire"},
