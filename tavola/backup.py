@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from tavola.config.settings import Settings, completed, lock, write_private
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.postgres_dump import dump, load
 from tavola.storage.fingerprint import SETTING, SecretTurn
-from tavola.storage.postgres import QUERIES, Database, StorageUnavailable, migrate
+from tavola.storage.migrate import migrate, shipped
+from tavola.storage.postgres import QUERIES, Database, StorageUnavailable
 
 SQL = "database.sql.gz"
 MANIFEST = "manifest.json"
@@ -104,7 +104,7 @@ def checked(folder: Path) -> BackupManifest:
         raise Failure(f"{folder / MANIFEST} cannot be read: {error}") from error
     if manifest.format != FORMAT:
         raise Failure(f"{folder} was made by another release: format {manifest.format}, and this reads {FORMAT}")
-    here = {each.name for each in files("tavola.storage").joinpath("migrations").iterdir()}
+    here = {each.name for each in shipped()}
     if unknown := sorted(set(manifest.migrations) - here):
         raise Failure(f"{folder} was made by a later release (Tavola {manifest.tavola}): it has {unknown[-1]}")
     digest = hashlib.sha256()

@@ -16,7 +16,8 @@ import asyncpg
 from kit.hosts import SECRET, Table, chat, connected, hosting, log_of, open_room, place, stored
 from tavola.actors.wire.commands import RoomId
 from tavola.storage.fingerprint import admit
-from tavola.storage.postgres import Database, migrate
+from tavola.storage.migrate import migrate
+from tavola.storage.postgres import Database
 
 MINE = "a secret of tests, 32 bytes long"
 NOT_MINE = "another one, of 32 bytes at the least"
