@@ -56,6 +56,10 @@ def _unavailable(reason: str, unknown: bool, full: bool) -> StorageUnavailable:
     return StorageUnavailable(reason, unknown=unknown, full=full)
 
 
+class NoSpace(StorageUnavailable):
+    """Postgres's disk is full; nothing was written."""
+
+
 class Conflict(Exception):
     """Postgres will not have the statement; nothing of it was written. `constraint` names the constraint that refused
     it, or is the error where it was none.
@@ -319,6 +323,8 @@ def _translated() -> Iterator[None]:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
         raise Conflict(error.constraint_name or _kind(error)) from error
+    except asyncpg.DiskFullError as error:
+        raise NoSpace(_kind(error), unknown=False) from error
     except _NOT_RUN as error:
         raise StorageUnavailable(_kind(error), unknown=False) from error
     except _LOST as error:

@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+NO_SPACE_S = 1.0
+"""How often an actor says that there is no space for its commits."""
 STUCK_S = 60.0
 """An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
 REPLACED_WITHIN_S = 5.0
@@ -56,6 +58,18 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
                 return
         except StorageUnavailable as error:
             log.warning("actor.beat_failed", reason=str(error))
+
+
+async def tell_of_no_space(name: str, database: Database, host: Host) -> None:
+    """The steward makes space where there is some to be made, while commits are tried again."""
+    while True:
+        await host.no_space.wait()
+        host.no_space.clear()
+        try:
+            await database.rows("found_no_space", name=name)
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
+        await asyncio.sleep(NO_SPACE_S)
 
 
 class RoomProcess(Service):
@@ -88,4 +102,5 @@ class RoomProcess(Service):
         here = (self._node, os.getpid(), address)
         await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
         self.keep(beat(self._name, database, host, admitted))
+        self.keep(tell_of_no_space(self._name, database, host))
         relax()

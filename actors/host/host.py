@@ -44,7 +44,7 @@ from tavola.actors.wire.messages import (
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.config.crash import Point
-from tavola.storage.postgres import Conflict, Database, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, NoSpace, StorageUnavailable
 
 _json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
@@ -112,6 +112,8 @@ class Host:
         """The decisions that the commit under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
+        self.no_space = asyncio.Event()
+        """A commit found no space on Postgres's disk."""
 
     @property
     def held_up_s(self) -> float:
@@ -277,6 +279,8 @@ class Host:
         try:
             outcome = await write(self._database, self._connection, self._signer, accepted)
         except StorageUnavailable as error:
+            if isinstance(error, NoSpace):
+                self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
