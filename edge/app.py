@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -33,6 +34,7 @@ from tavola.edge.common.metrics import CONTENT_TYPE, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
@@ -84,7 +86,7 @@ class Edge:
         """`secrets` are those that the database admits."""
         self._settings = settings
         self._secrets = secrets
-        self._origins = Origins(settings.allowed_origins)
+        self.origins = Origins(settings.allowed_origins, settings.frame_origins)
         admin_secret = settings.admin_secret.get_secret_value()
         self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
@@ -93,6 +95,11 @@ class Edge:
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self.draining = False
+
+    @property
+    def framing(self) -> tuple[str, ...]:
+        """Origins whose pages may have the players' pages in a frame."""
+        return self._settings.frame_origins
 
     @property
     def operated(self) -> bool:
@@ -116,7 +123,7 @@ class Edge:
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings), KnownServices(database))
+        who = Authenticator(identities, sessions, sign_outs, self.origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
         online = OnlineReader(settings.redis_url)
@@ -156,7 +163,7 @@ class Edge:
             return
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         direct: DirectWebSocket = websocket.scope["extensions"][EXTENSION]
-        if not self._origins.allow(websocket):
+        if not self.origins.allow(websocket):
             direct.close(4403, "origin refused")
             return
         connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
@@ -269,8 +276,9 @@ def application(edge: Edge) -> Starlette:
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
             Route("/metrics", edge.metrics),
-            *pages.routes(operator=edge.operated),
+            *pages.routes(operator=edge.operated, framing=edge.framing),
         ],
+        middleware=[Middleware(Cors, origins=edge.origins)],
         lifespan=edge.running,
         exception_handlers={404: not_there, 405: not_there, ClientDisconnect: hung_up},
     )

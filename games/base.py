@@ -126,6 +126,12 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    open_information: ClassVar[bool] = False
+    """Whether everybody may know all that a state holds and all that chance will bring, as in noughts and crosses or
+    chess. A room of such a game goes back to the middle of a round as it was; of any other, the round that ran then is
+    called off (`void`), for by now somebody may know what it hid."""
+    host_rolls_back: ClassVar[bool] = False
+    """Whether a room's host may take it back to how it was, between rounds; the operator may in any case."""
     moves: ClassVar[Mapping[str, tuple[str, ...]]]
     """Every move's name, and the names of its arguments. Other members that a client sends reach neither game nor
     log."""

@@ -23,7 +23,8 @@ CROWDED_S = 0.5
 CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
-MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
+
+NO_SPACE = asyncpg.DiskFullError.sqlstate
 
 SERVER_SETTINGS = {
     "application_name": "tavola",
@@ -48,16 +49,17 @@ class StorageUnavailable(Exception):
         self.unknown = unknown
         self.full = full
 
+    @property
+    def no_space(self) -> bool:
+        """Whether Postgres's disk is full; nothing was written."""
+        return NO_SPACE in str(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _unavailable, (str(self), self.unknown, self.full)
 
 
 def _unavailable(reason: str, unknown: bool, full: bool) -> StorageUnavailable:
     return StorageUnavailable(reason, unknown=unknown, full=full)
-
-
-class NoSpace(StorageUnavailable):
-    """Postgres's disk is full; nothing was written."""
 
 
 class Conflict(Exception):
@@ -149,8 +151,9 @@ class Database:
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
-    async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
-        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return."""
+    async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
+        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
+        A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -162,7 +165,7 @@ class Database:
                 statement_cache_size=200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings=SERVER_SETTINGS,
+                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
             )
         except (*_NOT_RUN, *_LOST) as error:
             raise _no_connection(error) from error
@@ -213,6 +216,14 @@ class Database:
                     yield rows
         finally:
             await self.give_back(connection)
+
+    async def together(self, *steps: tuple[str, dict[str, Any]]) -> list[Row]:
+        """Named queries, with their parameters, in one transaction; gives the rows of the last."""
+        found: list[Row] = []
+        async with self.transaction() as rows:
+            for query, given in steps:
+                found = await rows(query, **given)
+        return found
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[Sole | None]:
@@ -298,6 +309,30 @@ class PinnedConnection:
             await self._drop()
             raise
 
+    async def together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> list[Row]:
+        """As `Database.together`, the arguments in the order of each query's names."""
+        if not self._usable():
+            await self._renew()
+        found: list[Row] = []
+        try:
+            with _translated():
+                async with self._connection.transaction():
+                    for query, arguments in steps:
+                        found = await self._connection.fetch(QUERIES[query].text, *arguments)
+        except StorageUnavailable:
+            await self._drop()
+            raise
+        return found
+
+    async def open(self) -> None:
+        """Take the connection now, and not only when something is asked. Raises `StorageUnavailable`."""
+        if not self._usable():
+            await self._renew()
+
+    async def close(self) -> None:
+        """Give the connection back. One that is asked for again is another."""
+        await self._drop()
+
     def _usable(self) -> bool:
         """Whether there is a connection: one that is lost is taken back by the pool, and says no more."""
         try:
@@ -323,8 +358,6 @@ def _translated() -> Iterator[None]:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
         raise Conflict(error.constraint_name or _kind(error)) from error
-    except asyncpg.DiskFullError as error:
-        raise NoSpace(_kind(error), unknown=False) from error
     except _NOT_RUN as error:
         raise StorageUnavailable(_kind(error), unknown=False) from error
     except _LOST as error:
@@ -335,6 +368,20 @@ def _translated() -> Iterator[None]:
 
 async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
+
+
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[Any]:
+    """A connection of the driver's own, outside any pool, for as long as the block lasts. Raises
+    `StorageUnavailable` when there is none to be had."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+    except (*_NOT_RUN, *_LOST) as error:
+        raise _no_connection(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _no_connection(error: BaseException) -> StorageUnavailable:
@@ -353,34 +400,3 @@ def _say(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
-
-
-async def migrate(url: str) -> list[str]:
-    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
-
-    Each migration is a transaction. Raises `StorageUnavailable` when Postgres cannot be reached; a migration that it
-    refuses raises the driver's error, and those before it stay.
-    """
-    folder = files("tavola.storage").joinpath("migrations")
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
-    except (*_NOT_RUN, *_LOST) as error:
-        raise _no_connection(error) from error
-    applied = []
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
-        )
-        have = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
-        for script in scripts:
-            if script.name in have:
-                continue
-            async with connection.transaction():
-                await connection.execute(script.read_text())
-                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
-            applied.append(script.name)
-    finally:
-        await connection.close()
-    return applied

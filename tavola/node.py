@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from tavola.config.failures import Failure
+from tavola.config.private import NODE_FOLDER, is_private
 from tavola.config.settings import without_secrets
 from tavola.stack import fork_server
 from tavola.stack.local_ray import private_folder
@@ -62,7 +63,7 @@ def start(arguments: list[str]) -> None:
     folder = private_folder(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), _LONGEST_SOCKET)
     kept = without_secrets(os.environ)
     os.environ.clear()
-    os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, fork_server.FOLDER: folder})
+    os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, NODE_FOLDER: folder})
     # The fork server works in a folder of Ray's.
     os.environ[GAMES_PATH] = os.path.abspath(kept.get(GAMES_PATH, "."))
     # Not before: Ray reads its environment when it is imported.
@@ -80,7 +81,7 @@ def _hold_ssh_folder() -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.lstat().st_uid == os.geteuid():
         folder.chmod(0o700)  # Ray lets others in.
-    if not fork_server.is_private(folder):
+    if not is_private(folder):
         raise Exposed(f"{folder}: was made by another user; ssh would use what lies there")
 
 

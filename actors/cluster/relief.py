@@ -4,7 +4,6 @@ play goes on."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 
@@ -12,7 +11,7 @@ from tavola.actors.cluster.ballast import Ballast
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
 from tavola.storage.archive_store import ArchiveUnavailable
-from tavola.storage.postgres import Conflict, Database, NoSpace
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -65,20 +64,30 @@ class Relief:
         began = self._now()
         await self._reuse_wal()
         # With a full disk the archive may be unreachable, and then what waits for it stays; the rest need not.
-        with suppress(ArchiveUnavailable, NoSpace):
-            await self._retention.round()
+        await self._expire()
         rooms = await self._retention.remove_closed(self._now() - SPARED_MS, "space")
-        with suppress(ArchiveUnavailable, NoSpace):
-            await self._retention.round()
+        await self._expire()
         await self._removal.work()
         await self._reuse_wal()
         await self._database.rows("vacuum", within_s=VACUUM_WITHIN_S)
         await self._reuse_wal()
         log.warning("storage.relieved", rooms=rooms, ms=self._now() - began)
 
+    async def _expire(self) -> None:
+        try:
+            await self._retention.round()
+        except ArchiveUnavailable as error:
+            log.warning("steward.round_failed", round="retention", reason=str(error))
+        except StorageUnavailable as error:
+            if not error.no_space:
+                raise
+
     async def _reuse_wal(self) -> None:
         """Where the role may have that done: it is a member of `pg_checkpoint`."""
         try:
             await self._database.rows("checkpoint", within_s=VACUUM_WITHIN_S)
-        except (Conflict, NoSpace) as error:
+        except Conflict as error:
             log.info("storage.no_checkpoint", reason=str(error))
+        except StorageUnavailable as error:
+            if not error.no_space:
+                raise

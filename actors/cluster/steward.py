@@ -29,7 +29,7 @@ from tavola.config.crash import Point
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
 from tavola.storage.archive_store import store_at
-from tavola.storage.postgres import Conflict, Database, NoSpace, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ class Steward:
             try:
                 await round()
             except (StorageUnavailable, ClusterUnavailable, OSError) as error:
-                if isinstance(error, NoSpace):
+                if isinstance(error, StorageUnavailable) and error.no_space:
                     self._relief.notice()
                 log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
             except Conflict as error:

@@ -1,2 +1,2 @@
-"""The inside of a room actor, asyncio without Ray. Imports `room`, `versions`, `wire`, `games`, `storage` and
+"""The inside of a room actor, asyncio without Ray. Imports `past`, `room`, `versions`, `wire`, `games`, `storage` and
 `config`."""

@@ -44,7 +44,7 @@ from tavola.actors.wire.messages import (
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.config.crash import Point
-from tavola.storage.postgres import Conflict, Database, NoSpace, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 _json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
@@ -279,7 +279,7 @@ class Host:
         try:
             outcome = await write(self._database, self._connection, self._signer, accepted)
         except StorageUnavailable as error:
-            if isinstance(error, NoSpace):
+            if error.no_space:
                 self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)

@@ -10,7 +10,7 @@ import asyncio
 import msgspec
 import structlog
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer, room_of, settings_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import settings_text, table_text

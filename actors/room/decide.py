@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
+from tavola.actors.room import attendance, hosting, membership, play, rollback, settings, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
@@ -23,6 +23,7 @@ from tavola.actors.wire.commands import (
     CloseRoom,
     Connected,
     Disconnected,
+    Fork,
     GiveUp,
     Halt,
     Kick,
@@ -34,6 +35,7 @@ from tavola.actors.wire.commands import (
     Reject,
     RequestJoin,
     Resume,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -110,6 +112,10 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
             return hosting.close_room(room, sender, now)
+        case RollBack():
+            return rollback.roll_back(room, sender, command, now, entropy)
+        case Fork():
+            return rollback.fork(room, sender, command, now, entropy)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():

@@ -168,6 +168,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
     for seq, decision in decisions:
         room = decision.room
         number, at, room_id = room.table.games, room.table.at, room.info.id
+        if decision.called_off is not None:
+            _call_off(was, decision.called_off, at, games, hands)
         if number != was.table.games or decision.result is not None:
             row = games.setdefault(
                 game_id(room),
@@ -180,11 +182,26 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
-        if any(not round.ended for round in decision.rounds):
+        if decision.called_off is not None or any(not round.ended for round in decision.rounds):
             out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
         was = room
     out.games.extend(games.values())
     out.hands.extend(hands.values())
+
+
+def _call_off(was: Room, record: dict[str, Any], at: int, games: Rows, hands: Rows) -> None:
+    """The game and the round that ran in `was` are over, without their own rules having said so."""
+    table, room_id = was.table, was.info.id
+    if table.running:
+        row = games.setdefault(
+            game_id(was),
+            {"id": game_id(was), "room_id": room_id, "number": table.games, "kind": was.info.game, "started_at": at},
+        )
+        row |= {"status": "over", "ended_at": at, "result": record}
+    if table.hand and not game_of(was).between_rounds(table.game):
+        key = table.games, table.hand
+        row = hands.setdefault(key, {"room_id": room_id, "game": table.games, "number": table.hand})
+        row |= {"record": {"voided": True, **record}, "ended_at": at}
 
 
 def table_text(room: Room) -> str:

@@ -219,6 +219,8 @@ class Decision(msgspec.Struct, frozen=True):
     rounds: tuple[Round, ...] = ()
     result: dict[str, Any] | None = None
     grants: tuple[Grant, ...] = ()
+    called_off: dict[str, Any] | None = None
+    """The game and the round that ran before are over by it, with this as their record."""
     out: tuple[UserId, ...] = ()
     """The users who were put out of the room: their sockets here are closed."""
 

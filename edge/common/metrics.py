@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tavola.actors.wire.commands import ClientCommand, snake
+from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.actors.wire.refusals import NO_SERVER
 
@@ -84,7 +84,7 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def answered(self, command: ClientCommand, answer: Answer, seconds: float) -> None:
+    def answered(self, command: ClientCommand | RollBack, answer: Answer, seconds: float) -> None:
         """A command was answered, so many seconds after it arrived: `done`, or with a refusal's code."""
         outcome = (
             "done" if isinstance(answer, Committed) else answer.code if isinstance(answer, Refusal) else NO_SERVER.code

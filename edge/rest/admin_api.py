@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
@@ -188,8 +188,8 @@ class GrowthReply(msgspec.Struct, frozen=True):
     full_in_days: float | None
 
 
-def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
-    database, rewind = services.database, Rewind(services.database)
+def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[Endpoint]:
+    database = services.database
 
     async def rooms(call: Call) -> Answer:
         named = call.query.named

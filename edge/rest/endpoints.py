@@ -29,7 +29,8 @@ from tavola.edge.rest import (
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
-from tavola.edge.ws import frames
+from tavola.edge.rest.rewind import Rewind
+from tavola.edge.ws import asyncapi, frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
 
@@ -54,8 +55,10 @@ class RestApi:
         self._lobby = lobby
         self._guesses = services.guesses
         self._operator = operator
+        rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
+            Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, limits),
             *me_api.endpoints(services.database),
@@ -63,8 +66,8 @@ class RestApi:
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
-            *games_api.endpoints(services.database),
-            *(each for each in admin_api.endpoints(services, online) if operator is not None or each.scope),
+            *games_api.endpoints(services, rewind),
+            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
         ]
 
     def routes(self) -> list[Route]:
@@ -96,3 +99,12 @@ def _schema() -> bytes:
 
 async def _frames(call: Call) -> Answer:
     return _schema()
+
+
+async def _socket(call: Call) -> Answer:
+    return _socket_document()
+
+
+@cache
+def _socket_document() -> bytes:
+    return msgspec.json.encode(asyncapi.document())

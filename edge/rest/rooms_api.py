@@ -22,6 +22,7 @@ from tavola.actors.wire.commands import (
     Rebuy,
     Reject,
     RequestJoin,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -236,7 +237,7 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: RestMapping) -
     return handle
 
 
-async def deliver(services: Services, call: Call, command: ClientCommand) -> Committed | Refusal:
+async def deliver(services: Services, call: Call, command: ClientCommand | RollBack) -> Committed | Refusal:
     """Have the room's actor decide `command`. On `Committed` it is durable, and this edge's sockets are told."""
     sender = Sender(call.identity.user, call.identity.name)
     if (no := services.too_much(sender.user, command)) is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RoomId, Sender, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RollBack, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -119,7 +119,7 @@ class Services:
         rate = self._frames_per_second or ANY_NUMBER
         return Bucket(rate, 2 * rate, now)
 
-    def too_much(self, user: UserId, command: ClientCommand) -> Refusal | None:
+    def too_much(self, user: UserId, command: ClientCommand | RollBack) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
         moves, reached = type(command) is Act, self.router.reaches(RoomId(command.room))

@@ -168,6 +168,13 @@ class Feed:
         self.strays.discard(follower)
         self.joining.pop(follower, None)
 
+    def empty_out(self) -> None:
+        """Nobody follows the room by this any more."""
+        for followers in (self.inside, self.outside, self.ahead, self.strays):
+            followers.clear()
+        self.joining.clear()
+        self.early.clear()
+
     def deliver(self, update: Update) -> list[RoomFollower]:
         """The next number: to everybody in step, each as they may see it. Gives those who changed their audience."""
         self.seq, self.epoch = update.seq, update.epoch
@@ -367,6 +374,9 @@ class Fanout:
         if update.follows == feed.epoch:
             for follower in feed.deliver(update):
                 self._stands(feed, follower)
+            if update.whole and self._feeds.get(feed.room) is feed:
+                self._begin_again(feed)
+                return
         else:
             feed.doubtful = True
         if feed.doubtful:
@@ -427,7 +437,7 @@ class Fanout:
     def _begin_again(self, feed: Feed) -> None:
         """Everybody who follows the room asks for it anew: they are given whole views, or told that it is gone."""
         followers = feed.followers
-        feed.joining.clear()
+        feed.empty_out()
         afresh = self._feeds[feed.room] = Feed(feed.room)
         for follower in followers:
             afresh.joining[follower] = []

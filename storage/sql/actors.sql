@@ -56,6 +56,20 @@ WITH raised AS (
 )
 SELECT room_id, epoch, seq FROM raised
 
+-- name: take_room
+-- Room :room_id belongs to no actor any more, at a higher epoch (as in `place`): one that has it is fenced, and whoever
+-- comes next places it anew. No row: no such room.
+WITH raised AS (
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1
+                + (random() * 2000000)::bigint
+    WHERE g.room_id = :room_id
+    RETURNING g.room_id, g.epoch
+), told AS (
+    UPDATE rooms SET epoch = raised.epoch, actor = NULL FROM raised WHERE id = raised.room_id
+)
+SELECT epoch FROM raised
+
 -- name: release_room
 -- The owner :actor lets an idle room go.
 WITH held AS (
@@ -93,7 +107,13 @@ WHERE alive_at > now() - interval '6 seconds' GROUP BY node
 SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
 
 -- name: register_actor
-INSERT INTO room_actors (name, node, pid, address, capacity) VALUES (:name, :node, :pid, :address, :capacity)
+-- No row: :most actors live on its node, counted as `live_actors` does.
+INSERT INTO room_actors (name, node, pid, address, capacity)
+SELECT :name, :node, :pid::integer, :address, :capacity::integer
+FROM room_actors
+WHERE node = :node AND alive_at > now() - interval '6 seconds'
+HAVING :most::bigint IS NULL OR count(*) - least(count(suspect_at), :suspects::integer) < :most::bigint
+RETURNING name
 
 -- name: listed_actor
 -- No row: it has not registered yet, or is gone.
@@ -103,6 +123,11 @@ SELECT FROM room_actors WHERE name = :name
 -- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
 UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = :name
 RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
+
+-- name: beat_actors
+-- As `beat_actor`, for all of these at once.
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = ANY(:names::text[])
+RETURNING name, rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.

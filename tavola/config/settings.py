@@ -8,6 +8,7 @@ data folder. A bad value is a `SettingsError`, whose text is one line that names
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ _SECRET_BYTES = 32
 _ADMIN_BYTES = 16
 _PRIVATE_FILE = stat.S_IFREG | 0o600
 _OUR_ISSUER = "tavola"
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?|[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](?::\d+)?")
+"""As browsers write one: in small letters, without a path."""
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -114,8 +117,10 @@ class Settings(BaseSettings):
     """The size of the disk (10^9 bytes) of a Postgres of one's own, so that it can be said when it is full. 0: not
     known; of the one that `tavola dev` starts it is."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
-    """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
-    Empty: the edge's own origin."""
+    """Origins whose pages may open sockets, use the REST API (with the session's cookie too) and load `/static`;
+    separated by commas or blanks. Empty: the edge's own origin."""
+    frame_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_FRAME_ORIGINS")
+    """Origins whose pages may show ours in a frame; separated by commas or blanks. Empty: none."""
     connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
     """To one edge at once, sockets among them. An IPv6 network of 64 bits is one address. 0: any number."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
@@ -224,15 +229,14 @@ class Settings(BaseSettings):
             raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
         return location
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "frame_origins", mode="before")
     @classmethod
     def _listed(cls, origins: object) -> object:
         if not isinstance(origins, str):
             return origins
         named = listed(origins)
         for origin in named:
-            parts = urlsplit(origin)
-            if not parts.scheme or not parts.netloc or parts.path or parts.query:
+            if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
         return named
 

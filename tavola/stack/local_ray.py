@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tavola.config.private import NODE_FOLDER
 from tavola.config.settings import without_secrets, write_private
 from tavola.stack import fork_server
 from tavola.stack.certificate import write_certificate
@@ -107,7 +108,7 @@ class LocalRay(EmbeddedServer):
                 **without_secrets(os.environ),
                 **self._preloaded,
                 **self.environment,
-                fork_server.FOLDER: str(self.data.resolve()),
+                NODE_FOLDER: str(self.data.resolve()),
             },
             cwd=self.data,
             when_we_die=signal.SIGTERM,

@@ -30,6 +30,8 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.rest import games_api
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import RestRouter
+from tavola.edge.rest.rewind import Rewind
+from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import Database
 
 
@@ -58,7 +60,8 @@ def client(database: Database) -> httpx.AsyncClient:
         return Identity(UserId(request.headers["x-user"]), "Name", 0)
 
     router = RestRouter(who, Lobby(database))
-    app = Starlette(routes=router.routes(games_api.endpoints(database)))
+    services = Services(None, None, None, None, database)  # type: ignore[arg-type]
+    app = Starlette(routes=router.routes(games_api.endpoints(services, Rewind(database))))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 

@@ -142,6 +142,13 @@ export function tell(event, names) {
       return [`${event.service}: ${event.text}`];
     case "round_voided":
       return ["The round is called off, by a mistake in the game: all have what they had before it."];
+    case "rolled_back": {
+      const why = event.reason ? ` (${event.reason})` : "";
+      const off = event.voided ? " The hand that was played then is called off." : "";
+      return [`${event.user_id ? "The host" : "The operator"} takes the table back to an earlier moment.${why}${off}`];
+    }
+    case "forked":
+      return ["This table goes on from another's past; it stands still until the host resumes."];
     case "room_resumed":
       return ["The game goes on."];
     case "room_closed":
@@ -203,7 +210,7 @@ function ruler(event) {
 
 /**
  * The chat, oldest first.
- * @param {Update[]} history
+ * @param {{ seq: number, at: number, events: Fact[] }[]} history
  */
 export function talk(history) {
   return history.flatMap((update) =>

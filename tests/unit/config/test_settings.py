@@ -69,6 +69,9 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_KEEP_LOG_DAYS", "-1", {}),
         ("TAVOLA_NAMESPACE", "", {}),
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "https://example.org/", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "*", {}),
+        ("TAVOLA_FRAME_ORIGINS", "https://example.org;script-src", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
         ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
@@ -157,7 +160,9 @@ def test_a_certificate_for_redis_by_halves(monkeypatch: pytest.MonkeyPatch, give
 
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
+    monkeypatch.setenv("TAVOLA_FRAME_ORIGINS", "capacitor://localhost http://[::1]:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+    assert Settings().frame_origins == ("capacitor://localhost", "http://[::1]:8080")
 
 
 def test_proxies_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from tavola.tokens import app as tokens
 
 PROGRAMS = {
     ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "def test_the_last_stone_wins"): "tests/faults/test_tutorial_played.py",
     ("docs/howto/client.md", "import httpx"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
@@ -29,13 +30,14 @@ PROGRAMS = {
     ("docs/howto/proxy-and-tls.md", "proxy_pass"): "tests/faults/test_front_door.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
+    ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
     ("docs/howto/backend.md", "urlopen"): "tests/faults/test_other_servers.py",
     ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
     ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for) ?(.*)$")
+COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for|cd|python) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:
