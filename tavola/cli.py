@@ -113,6 +113,32 @@ def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the game, such as connect-four.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the project is made. (default: the name)")] = None,
+) -> None:
+    """Makes a project of a game of your own, that plays at once: rules, tests, pyproject and README."""
+    from tavola.new import run
+
+    run(name, folder)
+
+
+@app.command()
+def check(
+    game: Annotated[str, typer.Argument(metavar="MODULE:GAME", help="A class, or the kind of one of `tavola games`.")],
+    games: Annotated[int, typer.Option(min=1, help="How many random games.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the games: the same seed plays the same.")] = 0,
+    state_limit: Annotated[int, typer.Option(min=1, help="Bytes that a state may take.")] = 1024,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Plays random games without servers, and checks what the contract of a game promises. A mistake is printed as a
+    test, with the fewest moves that show it. Exit code 1 if there is one."""
+    from tavola.check import run
+
+    raise typer.Exit(0 if run(game, games=games, seed=seed, state_limit=state_limit, as_json=json) else 1)
+
+
+@app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Shows what is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
     from tavola.doctor import run

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("config", "stack")},
+    **{name: ROOT / "tavola" / name for name in ("config", "stack", "testing")},
 }
 
 CLIENTS = {"load.client", "load.checks", "load.measure", "load.evidence"}
@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},
+    "testing": {"games", "games.registry", "config"},
     "load.client": set(),
     "load.evidence": {"config", "storage"},
     "load.checks": {"load.client", "actors.wire"},
