@@ -43,7 +43,7 @@ def test_recording_is_the_same_each_time() -> None:
 
 
 class Otherwise(TicTacToe):
-    """Whoever has marked is to move again."""
+    """The player who has marked is to move again."""
 
     def play(
         self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, move: Move, entropy: Entropy
