@@ -28,7 +28,7 @@ SHOWN = 20
 """How many rooms that would not load are named, unless all are asked for as JSON."""
 
 
-class Found(msgspec.Struct, frozen=True):
+class Hindrance(msgspec.Struct, frozen=True):
     """Something that this release cannot do with a stored room."""
 
     room: str
@@ -37,14 +37,14 @@ class Found(msgspec.Struct, frozen=True):
     problem: str
 
 
-class Report(msgspec.Struct):
+class UpgradeReport(msgspec.Struct):
     """All that was looked at. `rows` were replayed; `rules_gone` are rooms whose sample older rules decided."""
 
     rooms: int = 0
     replayed: int = 0
     rows: int = 0
     rules_gone: int = 0
-    found: list[Found] = []
+    found: list[Hindrance] = []
 
 
 @app.callback()
@@ -63,7 +63,7 @@ def check(
     """Reads every stored room with this release's code and replays a sample of their logs, to the byte; exit code 1 if
     one would not load or comes out otherwise. Changes nothing. Run `tavola migrate` before it.
     """
-    report: Report = connected(lambda database: examined(database, sample, rows))
+    report: UpgradeReport = connected(lambda database: examined(database, sample, rows))
     if json:
         typer.echo(jsons.dumps(msgspec.to_builtins(report), indent=2))
     else:
@@ -72,12 +72,12 @@ def check(
         raise Failure(f"{len(report.found)} of {report.rooms} rooms would not go on with this release")
 
 
-async def examined(database: Database, sample: int, rows: int) -> Report:
+async def examined(database: Database, sample: int, rows: int) -> UpgradeReport:
     """Raises `Failure` where the tables are not this release's, and `StorageUnavailable`."""
     if waiting := await missing(database):
         raise Failure(f"run `tavola migrate` first: {', '.join(waiting)} is not applied here")
     [counted] = await database.rows("count_rooms")
-    report, after = Report(), ""
+    report, after = UpgradeReport(), ""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading rooms", total=counted["rooms"])
         while page := await database.rows("rooms_after", after=after, most=PAGE):
@@ -94,14 +94,14 @@ def _chosen(room: str, sample: int, rooms: int) -> bool:
     return zlib.crc32(room.encode()) % max(rooms, 1) < sample
 
 
-async def _room(database: Database, room: RoomId, game: str, rows: int, report: Report) -> None:
+async def _room(database: Database, room: RoomId, game: str, rows: int, report: UpgradeReport) -> None:
     row = await database.row("load_room", room_id=room)
     if row is None:
         return  # it was removed meanwhile
     report.rooms += 1
 
     def tell(seq: int, problem: str) -> None:
-        report.found.append(Found(room, game, seq, problem))
+        report.found.append(Hindrance(room, game, seq, problem))
 
     recent = await database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
     try:
@@ -123,7 +123,7 @@ async def _room(database: Database, room: RoomId, game: str, rows: int, report: 
         tell(row["seq"], "the log leads to another state")
 
 
-def _show(report: Report) -> None:
+def _show(report: UpgradeReport) -> None:
     typer.echo(f"{report.rooms} rooms read; the logs of {report.replayed} replayed, {report.rows} updates")
     if report.rules_gone:
         typer.echo(f"  {report.rules_gone} of those not, for they were decided by rules that this release has no more")
