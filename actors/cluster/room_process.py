@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+NO_SPACE_S = 1.0
+"""How often an actor says that there is no space for its commits."""
 OWN_CONNECTIONS = 20
 """Actors that carry so many rooms each have connections of their own: there are few of them, and nothing is nearer."""
 STUCK_S = 60.0
@@ -60,6 +62,18 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
                 return
         except StorageUnavailable as error:
             log.warning("actor.beat_failed", reason=str(error))
+
+
+async def tell_of_no_space(name: str, database: Database, host: Host) -> None:
+    """The steward makes space where there is some to be made, while commits are tried again."""
+    while True:
+        await host.no_space.wait()
+        host.no_space.clear()
+        try:
+            await database.rows("found_no_space", name=name)
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
+        await asyncio.sleep(NO_SPACE_S)
 
 
 async def _storage(settings: Settings) -> Database:
@@ -100,4 +114,5 @@ class RoomProcess(Service):
         here = (self._node, os.getpid(), address)
         await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
         self.keep(beat(self._name, database, host, admitted))
+        self.keep(tell_of_no_space(self._name, database, host))
         relax()

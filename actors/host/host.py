@@ -112,6 +112,8 @@ class Host:
         """The decisions that the commit under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
+        self.no_space = asyncio.Event()
+        """A commit found no space on Postgres's disk."""
 
     @property
     def held_up_s(self) -> float:
@@ -277,6 +279,8 @@ class Host:
         try:
             outcome = await write(self._database, self._connection, self._signer, accepted)
         except StorageUnavailable as error:
+            if error.no_space:
+                self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
