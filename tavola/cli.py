@@ -196,6 +196,14 @@ def archive(context: typer.Context) -> None:
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
+def upgrade(context: typer.Context) -> None:
+    """Before a new release takes over: check."""
+    from tavola.upgrade import app as upgrade
+
+    upgrade(context.args, prog_name="tavola upgrade")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
 def token(context: typer.Context) -> None:
     """Tokens for other servers: make, list, revoke."""
     from tavola.tokens import app as tokens
