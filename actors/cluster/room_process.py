@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+NO_SPACE_S = 1.0
+"""How often an actor says that there is no space for its commits."""
 OWN_CONNECTIONS = 20
 """Actors that carry so many rooms each have connections of their own: there are few of them, and nothing is nearer."""
 STUCK_S = 60.0
@@ -71,6 +73,18 @@ async def _renewing(host: Host, reloader: Reloader) -> None:
         await asyncio.sleep(LOOK_S)
         if (saved := reloader.saved()) is not None:
             host.renew(partial(use, [each.game for each in saved]))
+
+
+async def tell_of_no_space(name: str, database: Database, host: Host) -> None:
+    """The steward makes space where there is some to be made, while commits are tried again."""
+    while True:
+        await host.no_space.wait()
+        host.no_space.clear()
+        try:
+            await database.rows("found_no_space", name=name)
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
+        await asyncio.sleep(NO_SPACE_S)
 
 
 async def _storage(settings: Settings) -> Database:
@@ -113,4 +127,5 @@ class RoomProcess(Service):
         self.keep(beat(self._name, database, host, admitted))
         if settings.games_reload:
             self.keep(_renewing(host, Reloader(settings.games, settings.games_path, games)))
+        self.keep(tell_of_no_space(self._name, database, host))
         relax()

@@ -115,6 +115,8 @@ class Host:
         self._said_failed_at = -NEVER
         self._change: Callable[[], None] | None = None
         """The change of the games that waits for the rooms' rounds to end."""
+        self.no_space = asyncio.Event()
+        """A commit found no space on Postgres's disk."""
 
     @property
     def held_up_s(self) -> float:
@@ -309,6 +311,8 @@ class Host:
         try:
             outcome = await write(self._database, self._connection, self._signer, accepted)
         except StorageUnavailable as error:
+            if error.no_space:
+                self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)

@@ -62,8 +62,8 @@ class Reloader:
         return [path for root in self._roots for path in ([root] if root.suffix == ".py" else root.rglob("*.py"))]
 
     def _forgotten(self) -> dict[str, ModuleType]:
-        """The modules of the games, which are imported afresh from now on. Their compiled files go as well: Python tells
-        them from newer source by whole seconds and size alone."""
+        """The modules of the games, which are imported afresh from now on. Their compiled files go as well: Python
+        tells them from newer source by whole seconds and size alone."""
         sources = {*self._sources()}
         gone = {}
         for name, module in [*sys.modules.items()]:
