@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from tavola.storage.rows import Row
+from tavola.storage.target import target
 
 log = structlog.get_logger()
 
@@ -34,6 +35,9 @@ SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
     "idle_in_transaction_session_timeout": "10000",
 }
+HINT = ". Is there a pooler in transaction mode? Then say so: ?pgbouncer=true at the end of DATABASE_URL"
+LENT_SETTINGS = {"application_name": "tavola"}
+"""The settings that a pooler in transaction mode lets through."""
 
 
 class StorageUnavailable(Exception):
@@ -140,14 +144,18 @@ class Database:
     """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none,
     and every query `Conflict` when Postgres will not have it. A query may take `within_s`, or `COMMAND_TIMEOUT_S`."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, *, lent: bool = False) -> None:
         self._pool = pool
+        self.lent = lent
+        """Whether each transaction may have another connection (storage/target.py)."""
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
         """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
         A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
+        url, lent = target(url)
+        settings = LENT_SETTINGS if lent else {**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)}
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -156,14 +164,14 @@ class Database:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 max_inactive_connection_lifetime=60.0,
-                statement_cache_size=200,
+                statement_cache_size=0 if lent else 200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
+                server_settings=settings,
             )
         except (*_NOT_RUN, *_LOST) as error:
             raise _no_connection(error) from error
-        return cls(pool)
+        return cls(pool, lent=lent)
 
     async def close(self) -> None:
         """Waits a little for what is under way, then cuts it."""
@@ -184,10 +192,16 @@ class Database:
         connection = await self.take()
         try:
             with _translated():
-                rows: list[Row] = await connection.fetch(QUERIES[query].text, *arguments, timeout=within_s)
+                async with self.whole(connection):
+                    rows: list[Row] = await connection.fetch(QUERIES[query].text, *arguments, timeout=within_s)
                 return rows
         finally:
             await self.give_back(connection)
+
+    def whole(self, connection: Any) -> AbstractAsyncContextManager[object]:
+        """One statement is several messages, which must reach the same connection: where those are lent, it is a
+        transaction."""
+        return connection.transaction() if self.lent else nullcontext()
 
     async def row(self, query: str, /, *, within_s: float | None = None, **given: Any) -> Row | None:
         """The first row of a named query that gives one at most, or None. Raises as `rows`."""
@@ -225,6 +239,11 @@ class Database:
         None: somebody else does."""
         connection = await self.take()
         try:
+            if self.lent:
+                async with connection.transaction():
+                    (row,) = await connection.fetch(QUERIES["sole_lent"].text, name)
+                    yield LentSole(connection, self) if row["held"] else None
+                return
             sole = Sole(connection)
             (row,) = await sole.rows("sole_lock", name=name)
             yield sole if row["held"] else None
@@ -276,6 +295,19 @@ class Sole:
             return found
 
 
+class LentSole(Sole):
+    """The lock lasts as long as a transaction, which stays open for it alone; other connections do the work, and each
+    time it is seen first that the lock is held."""
+
+    def __init__(self, connection: Any, database: Database) -> None:
+        super().__init__(connection)
+        self._database = database
+
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
+        await super().rows("ping")
+        return await self._database.rows(query, within_s=within_s, **given)
+
+
 class PinnedConnection:
     """One connection kept, with its statements prepared: about a third of the cost of taking one for each query."""
 
@@ -294,6 +326,12 @@ class PinnedConnection:
             await self._renew()
         try:
             with _translated():
+                if self._database.lent:
+                    async with self._database.whole(self._connection):
+                        found: list[Row] = await self._connection.fetch(
+                            QUERIES[query].text, *arguments, timeout=within_s
+                        )
+                    return found
                 statement = self._prepared.get(query)
                 if statement is None:
                     statement = self._prepared[query] = await self._connection.prepare(QUERIES[query].text)
@@ -369,7 +407,8 @@ def _no_connection(error: BaseException) -> StorageUnavailable:
     full = isinstance(error, asyncpg.TooManyConnectionsError)
     if full:
         log.error("postgres.full", reason=str(error))
-    return StorageUnavailable(_say(error), unknown=False, full=full)
+    hint = HINT if "unsupported startup parameter" in str(error) else ""
+    return StorageUnavailable(f"{_say(error)}{hint}", unknown=False, full=full)
 
 
 def _say(error: BaseException) -> str:
@@ -382,6 +421,11 @@ def _kind(error: BaseException) -> str:
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
 
 
+MIGRATIONS = """
+CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())
+"""
+
+
 async def migrate(url: str) -> list[str]:
     """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
 
@@ -391,23 +435,28 @@ async def migrate(url: str) -> list[str]:
     folder = files("tavola.storage").joinpath("migrations")
     scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+        connection = await connected_once(url)
     except (*_NOT_RUN, *_LOST) as error:
         raise _no_connection(error) from error
     applied = []
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
-        )
-        have = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
         for script in scripts:
-            if script.name in have:
-                continue
             async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+                await connection.execute(MIGRATIONS)
+                if await connection.fetch("SELECT FROM migrations WHERE name = $1", script.name):
+                    continue
                 await connection.execute(script.read_text())
                 await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
             applied.append(script.name)
     finally:
         await connection.close()
     return applied
+
+
+async def connected_once(url: str) -> Any:
+    """A connection of the driver's own. All that is asked on it must be asked in transactions."""
+    url, lent = target(url)
+    settings = LENT_SETTINGS if lent else SERVER_SETTINGS
+    cached = {"statement_cache_size": 0} if lent else {}
+    return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=settings, **cached)

@@ -20,7 +20,7 @@ import redis.exceptions
 
 from tavola.config.settings import Settings, SettingsError, load, read_stack
 from tavola.storage.growth import growth, told
-from tavola.storage.postgres import Conflict, Database, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable, connected_once
 from tavola.storage.redis_address import RedisAddress
 
 _TIMEOUT_S = 5.0
@@ -107,16 +107,17 @@ FROM pg_stat_activity
 
 async def _postgres(settings: Settings) -> list[CheckResult]:
     try:
-        connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
+        connection = await connected_once(settings.database_url)
     except asyncpg.TooManyConnectionsError as error:
         return [CheckResult(name="postgres connections", fit=False, found=f"one more is refused: {error}")]
     try:
-        connections = await connection.fetchrow(_TAKEN)
-        number = int(await connection.fetchval("SHOW server_version_num"))
-        durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
-        asked = time.time()
-        theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
-        ours = (asked + time.time()) / 2
+        async with connection.transaction():
+            connections = await connection.fetchrow(_TAKEN)
+            number = int(await connection.fetchval("SHOW server_version_num"))
+            durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
+            asked = time.time()
+            theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
+            ours = (asked + time.time()) / 2
     finally:
         await connection.close()
     skew = abs(theirs - ours) * 1000
