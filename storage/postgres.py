@@ -24,7 +24,6 @@ CROWDED_S = 0.5
 CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
-MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 
 SERVER_SETTINGS = {
     "application_name": "tavola",
@@ -35,6 +34,8 @@ SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
     "idle_in_transaction_session_timeout": "10000",
 }
+STAY = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""For a transaction that holds a lock, and is idle, while others work."""
 HINT = ". Is there a pooler in transaction mode? Then say so: ?pgbouncer=true at the end of DATABASE_URL"
 LENT_SETTINGS = {"application_name": "tavola"}
 """The settings that a pooler in transaction mode lets through."""
@@ -241,6 +242,7 @@ class Database:
         try:
             if self.lent:
                 async with connection.transaction():
+                    await connection.execute(STAY)
                     (row,) = await connection.fetch(QUERIES["sole_lent"].text, name)
                     yield LentSole(connection, self) if row["held"] else None
                 return
@@ -402,6 +404,23 @@ async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[Any]:
+    """A connection of the driver's own, outside any pool, for as long as the block lasts; where connections are lent,
+    all that is asked with arguments must be asked in a transaction. Raises `StorageUnavailable` when there is none to
+    be had."""
+    url, lent = target(url)
+    settings, cached = (LENT_SETTINGS, {"statement_cache_size": 0}) if lent else (SERVER_SETTINGS, {})
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=settings, **cached)
+    except (*_NOT_RUN, *_LOST) as error:
+        raise _no_connection(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _no_connection(error: BaseException) -> StorageUnavailable:
     """A connection was refused, or could not be had. Where Postgres has as many as it takes, that is said at once."""
     full = isinstance(error, asyncpg.TooManyConnectionsError)
@@ -419,44 +438,3 @@ def _say(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
-
-
-MIGRATIONS = """
-CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())
-"""
-
-
-async def migrate(url: str) -> list[str]:
-    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
-
-    Each migration is a transaction. Raises `StorageUnavailable` when Postgres cannot be reached; a migration that it
-    refuses raises the driver's error, and those before it stay.
-    """
-    folder = files("tavola.storage").joinpath("migrations")
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    try:
-        connection = await connected_once(url)
-    except (*_NOT_RUN, *_LOST) as error:
-        raise _no_connection(error) from error
-    applied = []
-    try:
-        for script in scripts:
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-                await connection.execute(MIGRATIONS)
-                if await connection.fetch("SELECT FROM migrations WHERE name = $1", script.name):
-                    continue
-                await connection.execute(script.read_text())
-                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
-            applied.append(script.name)
-    finally:
-        await connection.close()
-    return applied
-
-
-async def connected_once(url: str) -> Any:
-    """A connection of the driver's own. All that is asked on it must be asked in transactions."""
-    url, lent = target(url)
-    settings = LENT_SETTINGS if lent else SERVER_SETTINGS
-    cached = {"statement_cache_size": 0} if lent else {}
-    return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=settings, **cached)

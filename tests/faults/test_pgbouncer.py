@@ -16,7 +16,8 @@ from kit.pgbouncer import answering, needs_pgbouncer, pgbouncer
 from kit.stack import Stack, kill
 from kit.table import table
 from tavola.stack.embedded_roles import ROLE
-from tavola.storage.postgres import StorageUnavailable, migrate
+from tavola.storage.migrate import migrate
+from tavola.storage.postgres import StorageUnavailable
 from tavola.storage.target import target
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_pgbouncer]
