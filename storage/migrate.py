@@ -106,15 +106,15 @@ async def _locked(url: str, connection: Any) -> AsyncIterator[None]:
     """Nobody else migrates until the block is left. It is asked again and again, for an index that is built waits for
     every statement that waits."""
     if not target(url).lent:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):  # noqa: ASYNC110
             await asyncio.sleep(OTHERS_S)
         yield
         return
     async with alone(url) as holder:
         while True:
             async with holder.transaction():
-                await holder.execute(STAY)
                 if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", MIGRATION_LOCK):
+                    await holder.execute(STAY)
                     yield
                     return
             await asyncio.sleep(OTHERS_S)

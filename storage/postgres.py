@@ -35,7 +35,8 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "10000",
 }
 STAY = "SET LOCAL idle_in_transaction_session_timeout = 0"
-"""For a transaction that holds a lock, and is idle, while others work."""
+"""For a transaction that holds a lock, and is idle, while others work. It also lets go of the snapshot of the statement
+before it, for which an index that is built would wait."""
 HINT = ". Is there a pooler in transaction mode? Then say so: ?pgbouncer=true at the end of DATABASE_URL"
 LENT_SETTINGS = {"application_name": "tavola"}
 """The settings that a pooler in transaction mode lets through."""
@@ -242,8 +243,8 @@ class Database:
         try:
             if self.lent:
                 async with connection.transaction():
-                    await connection.execute(STAY)
                     (row,) = await connection.fetch(QUERIES["sole_lent"].text, name)
+                    await connection.execute(STAY)
                     yield LentSole(connection, self) if row["held"] else None
                 return
             sole = Sole(connection)
@@ -306,7 +307,8 @@ class LentSole(Sole):
         self._database = database
 
     async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
-        await super().rows("ping")
+        with _translated():
+            await self._connection.execute(STAY)
         return await self._database.rows(query, within_s=within_s, **given)
 
 
