@@ -34,15 +34,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"config"},
     "actors.wire": {"games", "config"},
     "actors.room": {"actors.wire", "config", "games", "games.registry", "storage"},
-    "actors.host": {"actors.room", "actors.wire", "games", "storage", "config"},
+    "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
+    "actors.host": {"actors.outside", "actors.room", "actors.wire", "games", "storage", "config"},
     "actors.cluster": {"actors.host", "actors.room", "actors.wire", "storage", "config"},
     "edge.common": {"actors.wire", "config"},
-    "edge.routing": {"edge.common", "actors.cluster", "actors.room", "actors.wire", "storage", "config"},
+    "edge.routing": {
+        "edge.common", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage", "config",
+    },
     "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
     "edge.ws": {"edge.common", "edge.identity", "edge.routing", "actors.room", "actors.wire", "storage", "config"},
     "edge.rest": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.room", "actors.wire", "games", "storage",
-        "config",
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.outside", "actors.room", "actors.wire",
+        "games", "storage", "config",
     },
     "edge": {
         "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",

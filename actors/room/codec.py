@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.state import SCHEMA, Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import SCHEMA, Deferred, Info, Member, Room, RoomSettings, Standing, Table
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.registry import GAMES
@@ -29,6 +29,7 @@ def room_of(row: Row) -> Room:
     try:
         settings = msgspec.json.decode(row["settings"], type=RoomSettings[game.options_type])  # type: ignore[name-defined]
         table = msgspec.json.decode(row["state"], type=Table[game.state_type])  # type: ignore[name-defined]
+        deferred = msgspec.json.decode(row["deferred"], type=tuple[Deferred, ...]) if row["deferred"] else ()
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
     except msgspec.MsgspecError as error:
         raise Corrupted(row["id"], row["seq"], str(error)) from error
@@ -40,6 +41,7 @@ def room_of(row: Row) -> Room:
         game=row["game"],
         host=UserId(row["host_id"]),
         status=row["status"],
+        deferred=deferred,
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
@@ -53,9 +55,12 @@ class _MemberRow(msgspec.Struct, frozen=True):
     changed_at: int
     watching: bool
     banned: bool
+    leaves_at: int | None = None
+    idle: bool = False
 
     def read(self) -> Member:
-        return Member(self.display_name, self.status, self.changed_at, self.watching, self.banned)
+        been = (self.display_name, self.status, self.changed_at)
+        return Member(*been, self.watching, self.banned, self.leaves_at, self.idle)
 
 
 _decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode

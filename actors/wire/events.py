@@ -32,6 +32,9 @@ SETTINGS_CHANGED = EventKind("settings_changed")
 TURN_STARTED = EventKind("turn_started")
 ROUND_VOIDED = EventKind("round_voided")
 CHAT = EventKind("chat")
+ACT_DEFERRED = EventKind("act_deferred")
+ACT_WITHDRAWN = EventKind("act_withdrawn")
+ACT_DROPPED = EventKind("act_dropped")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -47,7 +50,7 @@ EVENTS: EventTable = {
     PLAYER_LEFT: EventSpec(("user_id",), "inside or concerned"),
     PLAYER_KICKED: EventSpec(("user_id", "ban"), "inside or concerned"),
     HOST_CHANGED: EventSpec(("user_id",)),
-    PLAYER_SAT_OUT: EventSpec(_PLAYER),
+    PLAYER_SAT_OUT: EventSpec((*_PLAYER, "reason?")),
     PLAYER_SAT_IN: EventSpec(_PLAYER),
     PLAYER_AWAY: EventSpec(_PLAYER),
     PLAYER_RECONNECTED: EventSpec(_PLAYER),
@@ -56,9 +59,12 @@ EVENTS: EventTable = {
     CHIPS_ADJUSTED: EventSpec((*_PLAYER, "amount", "chips", "reason?")),
     ROOM_PAUSED: EventSpec(("user_id?", "reason?")),
     ROOM_RESUMED: EventSpec(("user_id",)),
-    ROOM_CLOSED: EventSpec(("user_id",)),
+    ROOM_CLOSED: EventSpec(("user_id?", "reason?")),
     SETTINGS_CHANGED: EventSpec(("settings",)),
     TURN_STARTED: EventSpec(("number", "seat_index", "deadline_ms", "timebank_ms"), shown="nowhere"),
     ROUND_VOIDED: EventSpec(("number", "reason")),
+    ACT_DEFERRED: EventSpec(("id", "act", "by", "user_id?", "amount?", "reason?", "settings?")),
+    ACT_WITHDRAWN: EventSpec(("id", "act", "user_id")),
+    ACT_DROPPED: EventSpec(("id", "act", "code")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
 }

@@ -11,7 +11,7 @@ import pytest
 
 from kit.hosts import connected, open_room, place, stored
 from kit.proxy import proxied
-from tavola.actors.room.opening import Request
+from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
