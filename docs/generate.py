@@ -89,7 +89,7 @@ def field_docstrings() -> dict[str, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    names = {str: "text", int: "integer", Path: "path", SecretStr: "text, a secret"}
+    names = {str: "text", int: "integer", bool: "true or false", Path: "path", SecretStr: "text, a secret"}
     name = names.get(cast(type, field.annotation), "list")
     least = next((str(each.ge) for each in field.metadata if isinstance(each, Ge)), "")
     most = next((f"{each.le:,}" for each in field.metadata if isinstance(each, Le)), "")
@@ -215,13 +215,14 @@ def _fields(call: ast.Call) -> Iterator[str]:
 
 def cli() -> str:
     """Every command with its options, also of the command lines that `tavola` passes some on to."""
-    from tavola import cli, rooms, tokens
+    from tavola import archive, cli, rooms, tokens
     from tavola.load import cli as load
 
     group = cast(Any, typer.main.get_command(cli.app))
     deeper = {
         **cast(Any, typer.main.get_command(rooms.app)).commands,
         "load": typer.main.get_command(load.app),
+        "archive": typer.main.get_command(archive.app),
         "token": typer.main.get_command(tokens.app),
     }
     commands = [

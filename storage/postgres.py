@@ -10,11 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import structlog
 
 from tavola.storage.rows import Row
 
+log = structlog.get_logger()
+
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+CROWDED_S = 0.5
+"""A Postgres that takes no more connections refuses at once. So long one of those that there are is waited for."""
+CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
@@ -33,12 +39,21 @@ SERVER_SETTINGS = {
 class StorageUnavailable(Exception):
     """Postgres did not answer, or the connection was lost while it might have been working.
 
-    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything.
+    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything. `full`: it
+    has as many connections as it takes.
     """
 
-    def __init__(self, reason: str, *, unknown: bool) -> None:
+    def __init__(self, reason: str, *, unknown: bool, full: bool = False) -> None:
         super().__init__(reason)
         self.unknown = unknown
+        self.full = full
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unavailable, (str(self), self.unknown, self.full)
+
+
+def _unavailable(reason: str, unknown: bool, full: bool) -> StorageUnavailable:
+    return StorageUnavailable(reason, unknown=unknown, full=full)
 
 
 class Conflict(Exception):
@@ -130,8 +145,9 @@ class Database:
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
-    async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
-        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return."""
+    async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
+        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
+        A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -143,10 +159,10 @@ class Database:
                 statement_cache_size=200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings=SERVER_SETTINGS,
+                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
             )
         except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+            raise _no_connection(error) from error
         return cls(pool)
 
     async def close(self) -> None:
@@ -195,6 +211,14 @@ class Database:
         finally:
             await self.give_back(connection)
 
+    async def together(self, *steps: tuple[str, dict[str, Any]]) -> list[Row]:
+        """Named queries, with their parameters, in one transaction; gives the rows of the last."""
+        found: list[Row] = []
+        async with self.transaction() as rows:
+            for query, given in steps:
+                found = await rows(query, **given)
+        return found
+
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[Sole | None]:
         """Until the block is left, or its connection is lost, nobody else does what is called `name`, in no process.
@@ -221,10 +245,16 @@ class Database:
 
     async def take(self) -> Any:
         """A connection, to be given back (`give_back`). Waits for one for `CONNECT_TIMEOUT_S`."""
-        try:
-            return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
-        except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CROWDED_S
+        while True:
+            try:
+                return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+            except (*_NOT_RUN, *_LOST) as error:
+                refused = _no_connection(error)
+                if not refused.full or loop.time() > give_up_at or not self._pool.get_size():
+                    raise refused from error
+                await asyncio.sleep(CROWDED_LOOK_S)
 
     async def give_back(self, connection: Any) -> None:
         # One that was lost meanwhile is no news to who has had their answer.
@@ -273,6 +303,30 @@ class PinnedConnection:
             await self._drop()
             raise
 
+    async def together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> list[Row]:
+        """As `Database.together`, the arguments in the order of each query's names."""
+        if not self._usable():
+            await self._renew()
+        found: list[Row] = []
+        try:
+            with _translated():
+                async with self._connection.transaction():
+                    for query, arguments in steps:
+                        found = await self._connection.fetch(QUERIES[query].text, *arguments)
+        except StorageUnavailable:
+            await self._drop()
+            raise
+        return found
+
+    async def open(self) -> None:
+        """Take the connection now, and not only when something is asked. Raises `StorageUnavailable`."""
+        if not self._usable():
+            await self._renew()
+
+    async def close(self) -> None:
+        """Give the connection back. One that is asked for again is another."""
+        await self._drop()
+
     def _usable(self) -> bool:
         """Whether there is a connection: one that is lost is taken back by the pool, and says no more."""
         try:
@@ -310,6 +364,14 @@ async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
+def _no_connection(error: BaseException) -> StorageUnavailable:
+    """A connection was refused, or could not be had. Where Postgres has as many as it takes, that is said at once."""
+    full = isinstance(error, asyncpg.TooManyConnectionsError)
+    if full:
+        log.error("postgres.full", reason=str(error))
+    return StorageUnavailable(_say(error), unknown=False, full=full)
+
+
 def _say(error: BaseException) -> str:
     """Why there is no connection, for a log line."""
     return f"{type(error).__name__}: {error}".rstrip(": ")
@@ -331,7 +393,7 @@ async def migrate(url: str) -> list[str]:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
     except (*_NOT_RUN, *_LOST) as error:
-        raise StorageUnavailable(_say(error), unknown=False) from error
+        raise _no_connection(error) from error
     applied = []
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)

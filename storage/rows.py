@@ -39,6 +39,8 @@ class LogRow(msgspec.Struct, frozen=True):
     private: str
     entropy: bytes
     at: int
+    versions: int
+    """`actors.versions.upcast.Versions.packed`."""
 
 
 class Records(msgspec.Struct):

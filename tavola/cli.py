@@ -28,12 +28,16 @@ def dev(
     bots: Annotated[int, typer.Option(min=0, max=RESIDENTS, help="Seat this many bots at a public table.")] = 0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the first edge; 0: any free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
+    game: Annotated[
+        list[str] | None, typer.Option(metavar="MODULE:GAME", help="A game of yours, besides TAVOLA_GAMES; repeat it.")
+    ] = None,
 ) -> None:
     """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
     from tavola.config.settings import Settings
     from tavola.stack.dev import run
 
-    given = {"port": port, "data_dir": data_dir}
+    games = (*Settings().games, *game) if game else None
+    given = {"port": port, "data_dir": data_dir, "games": games}
     run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
 
 
@@ -57,6 +61,9 @@ def steward() -> None:
     from tavola.config.settings import load
 
     settings = load()
+    from tavola.games.registry.discovery import install
+
+    install(settings.games, settings.games_path)
     from tavola.actors.cluster.control_plane import join
     from tavola.actors.cluster.steward_actor import ensure_steward
     from tavola.storage.fingerprint import admitted_at
@@ -86,6 +93,14 @@ def migrate() -> None:
 
 
 @app.command()
+def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """The games that can be played: each with its version, and where it comes from."""
+    from tavola.game_list import show
+
+    show(as_json=json)
+
+
+@app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Shows what is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
     from tavola.doctor import run
@@ -103,10 +118,18 @@ def rooms(context: typer.Context) -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def room(context: typer.Context) -> None:
-    """One room: show it, its log; verify, evict."""
+    """One room: show it, its log; verify, evict, repair."""
     from tavola.rooms import app as operator
 
     operator(["room", *context.args], prog_name="tavola")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def archive(context: typer.Context) -> None:
+    """The rows that retention took out of the database: list, show, verify, restore."""
+    from tavola.archive import app as archive
+
+    archive(context.args, prog_name="tavola archive")
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)

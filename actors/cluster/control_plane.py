@@ -169,6 +169,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (ray.exceptions.RayError, TimeoutError, ConnectionError) as error:
-        kind = Full if isinstance(error, Full) else ClusterUnavailable
         cause = getattr(error, "cause", error)  # In an actor, where Ray's own text has a traceback.
+        # An actor that finds no connection to Postgres is one too many, wherever it is.
+        kind = Full if isinstance(error, Full) or getattr(cause, "full", False) else ClusterUnavailable
         raise kind(f"{type(cause).__name__}: {cause}".splitlines()[0]) from error

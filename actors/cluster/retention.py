@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import structlog
 
+from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.pace import Pace
 from tavola.config.settings import Settings
-from tavola.storage.postgres import Database
+from tavola.storage.postgres import Database, Sole
 
 log = structlog.get_logger()
 
@@ -23,8 +24,12 @@ ROOMS_AT_ONCE = 100
 class Retention:
     """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
 
-    def __init__(self, settings: Settings, database: Database, now: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, now: Callable[[], int], archivist: Archivist | None = None
+    ) -> None:
+        """With an `archivist`, what goes is in the archive before."""
         self._settings = settings
+        self._archivist = archivist
         self._database = database
         self._now = now
         self.pace = Pace()
@@ -32,11 +37,16 @@ class Retention:
     async def round(self) -> None:
         """All of it, unless somebody else is at it. Raises `StorageUnavailable`; what was done stays."""
         async with self._database.sole("retention") as sole:
-            if sole is not None:
-                await self.expire_rooms()
-                await self.clear_hands()
-                await self.clear_log()
-                await self._clear_removals()
+            if sole is None:
+                return
+            if self._archivist is not None:
+                await self._archivist.go_on(sole)
+            await self.expire_rooms()
+            if self._archivist is not None:
+                await self._archivist.rooms(sole)
+            await self.clear_hands(sole)
+            await self.clear_log()
+            await self._clear_removals()
 
     async def expire_rooms(self) -> None:
         """Have rooms removed that were closed long ago."""
@@ -56,11 +66,15 @@ class Retention:
             log.info("retention.rooms", rooms=total, why=why)
         return total
 
-    async def clear_hands(self) -> None:
+    async def clear_hands(self, sole: Sole) -> None:
+        """Hands that ended long ago; from the archive on by whole days."""
         days = self._settings.keep_hands_days
         if not days:
             return
         before = self._now() - days * DAY_MS
+        if self._archivist is not None:
+            await self._archivist.hands(sole, before)
+            return
 
         async def some(most: int) -> int:
             row = await self._database.row("clear_hands", before=before, most=most)

@@ -10,16 +10,18 @@ import structlog
 
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.service import Service, now_ms
-from tavola.actors.host import crash
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
-from tavola.config import logs
+from tavola.config import crash, logs
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
+from tavola.storage.pooler.client import PoolerDatabase
+from tavola.storage.pooler.door import Door
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import RedisPublisher
 from tavola.storage.sealing import Sealer
@@ -28,6 +30,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+OWN_CONNECTIONS = 20
+"""Actors that carry so many rooms each have connections of their own: there are few of them, and nothing is nearer."""
 STUCK_S = 60.0
 """An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
 REPLACED_WITHIN_S = 5.0
@@ -58,6 +62,14 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.warning("actor.beat_failed", reason=str(error))
 
 
+async def _storage(settings: Settings) -> Database:
+    """The way to Postgres: the node's pooler, unless an actor carries so many rooms that it is worth connections of its
+    own, or the node has none."""
+    if settings.rooms_per_actor < OWN_CONNECTIONS and (door := Door.of_this_node(settings.database_url)):
+        return PoolerDatabase(door)
+    return await Database.connect(settings.database_url, least=1, most=4)
+
+
 class RoomProcess(Service):
     """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
 
@@ -73,7 +85,8 @@ class RoomProcess(Service):
     async def start(self) -> None:
         """On return the actor is registered and listens."""
         settings = self._settings
-        database = await Database.connect(settings.database_url, least=1, most=4)
+        install(settings.games, settings.games_path)
+        database = await _storage(settings)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets
         publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))

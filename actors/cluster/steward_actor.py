@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import ray
@@ -12,8 +13,9 @@ from tavola.actors.cluster.control_plane import DETACHED, Cluster, in_thread
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.service import Service, await_call, live, now_ms
 from tavola.actors.cluster.steward import Steward
-from tavola.config import logs
+from tavola.config import crash, logs
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -48,11 +50,13 @@ class StewardProcess(Service):
 
     async def start(self) -> None:
         """On return the steward works."""
+        install(self._settings.games, self._settings.games_path)
         database = await Database.connect(self._settings.database_url, least=1, most=8)
         admitted = await admit(database, self._settings.secrets)
         cluster = Cluster(self._settings, database)
         directory = Directory(database, cluster)
-        self.keep(Steward(self._settings, admitted.secrets, database, directory, cluster, now_ms).run())
+        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), lambda: None)
+        self.keep(Steward(self._settings, admitted.secrets, database, directory, cluster, now_ms, points).run())
         self.keep(self._until_replaced(database, admitted))
 
     async def _until_replaced(self, database: Database, admitted: Admitted) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tavola.actors.room.codec import text_of
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal
@@ -22,9 +23,6 @@ REMEMBERED = 64
 
 
 MARK_BITS = 32
-
-text_of = msgspec.json.Encoder(order="deterministic").encode
-"""A command as it is logged: the same bytes for the same command, in whatever order its fields came."""
 
 
 class Answered(msgspec.Struct, frozen=True):

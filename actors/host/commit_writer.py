@@ -16,6 +16,7 @@ from tavola.actors.room.codec import update_texts
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import CommandId, Epoch, UserId
 from tavola.actors.wire.given import record_of
 from tavola.storage.commits import commit
@@ -177,6 +178,7 @@ def _log_row(entry: Accepted) -> LogRow:
         private=private,
         entropy=entry.entropy,
         at=update.at,
+        versions=Versions(table.v, table.game_version).packed(),
     )
 
 

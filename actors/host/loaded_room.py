@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked, text_of
+from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked
 from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.outside.outside_view import RECENT
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
+from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room, Unchanged
 from tavola.actors.room.view import Projection
 from tavola.actors.wire import update
@@ -81,7 +82,10 @@ class LoadedRoom:
         self.room: Room = codec.room_of(row)
         self.stored_alarm: int | None = row["alarm_at"]
         try:
-            self._read(recent)
+            with codec.told(self.id, self.seq):
+                self._read(recent)
+        except codec.Corrupted:
+            raise
         except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
             raise codec.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
@@ -115,7 +119,7 @@ class LoadedRoom:
         """`decision` is what `pending` does: the tip moves on."""
         seq = Seq(self.tip_seq + 1)
         shown, projection = self.tip_projection.show(decision, seq, self.epoch)
-        accepted = Accepted(pending, text_of(pending.command), entropy, decision, shown, projection)
+        accepted = Accepted(pending, codec.text_of(pending.command), entropy, decision, shown, projection)
         self.tip, self.tip_seq, self.tip_projection = decision.room, seq, projection
         return accepted
 
@@ -143,5 +147,5 @@ class LoadedRoom:
 
 def answered_of(room: Room, row: Row) -> Answered:
     """The answer to a command in a row of the log. Its mark is that of the command as it would be logged today."""
-    command = trimmed(room, codec.command_of(row["command"]))
+    command = trimmed(room, codec.command_of(row, game_of(room)))
     return Answered(Seq(row["seq"]), _given_of(row["answer"]).read(), marked(command))

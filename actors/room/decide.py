@@ -10,12 +10,13 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import absence, attendance, deferred, ending, hosting, membership, play, sitting
+from tavola.actors.room import absence, attendance, deferred, ending, hosting, membership, play, rollback, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
     Act,
     AdjustChips,
+    Announce,
     AnyCommand,
     Approve,
     Attendance,
@@ -23,6 +24,7 @@ from tavola.actors.wire.commands import (
     CloseRoom,
     Connected,
     Disconnected,
+    Fork,
     GiveUp,
     Halt,
     Kick,
@@ -34,6 +36,7 @@ from tavola.actors.wire.commands import (
     Reject,
     RequestJoin,
     Resume,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -47,7 +50,7 @@ from tavola.actors.wire.commands import (
     Wake,
     Withdraw,
 )
-from tavola.actors.wire.events import CHAT
+from tavola.actors.wire.events import ANNOUNCEMENT, CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
@@ -56,8 +59,10 @@ from tavola.games.registry import GAMES
 def open_room(info: Info, host_name: str, now: int, empty_ms: int = 0) -> Room:
     """A new room, before its first update. Its host is admitted from the start. If nobody comes, they neither, it
     closes after `empty_ms`, or after what its settings say; 0 is never."""
-    closes_at = now + own if (own := info.empty_minutes * 60_000 or empty_ms) else None
-    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options), closes_at=closes_at)
+    game, empty_ms = GAMES[info.game], info.empty_minutes * 60_000 or empty_ms
+    closes_at = now + empty_ms if empty_ms else None
+    state = game.open(info.options)
+    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=state, closes_at=closes_at)
     return Room(info, {info.host: Member(host_name, "approved", now, leaves_at=closes_at)}, table)
 
 
@@ -107,6 +112,8 @@ def _decided(
             return sitting.rebuy(room, sender, command, now, entropy)
         case Chat():
             return _chat(room, sender, command, now)
+        case Announce():
+            return _announce(room, sender, command, now)
         case Start():
             return play.start(room, now, entropy)
         case Pause():
@@ -121,6 +128,10 @@ def _decided(
             return deferred.withdraw(room, sender, command, now)
         case TransferHost():
             return hosting.transfer_host(room, command, now)
+        case RollBack():
+            return rollback.roll_back(room, sender, command, now, entropy)
+        case Fork():
+            return rollback.fork(room, sender, command, now, entropy)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():
@@ -175,3 +186,12 @@ def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Ref
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
     return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(CHAT, said),))
+
+
+def _announce(room: Room, sender: Sender, command: Announce, now: int) -> Decision | Refusal:
+    if not sender.overrules:
+        return Refusal("forbidden", "Only another server of this deployment may announce something.")
+    said: dict[str, Any] = {"service": sender.name, "text": command.text}
+    if command.data:
+        said["data"] = command.data
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(ANNOUNCEMENT, said),))

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import command_of, update_texts
+from tavola.actors.room.codec import command_of, decided_at, update_texts
 from tavola.actors.room.decide import decide
-from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.play import game_of
+from tavola.actors.room.state import SCHEMA, Decision, Room
 from tavola.actors.room.view import Projection
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import Epoch, Sender, Seq, UserId
 from tavola.actors.wire.given import record_of
 from tavola.games.base import Entropy
@@ -24,15 +26,23 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
-    """The room after the rows of `log_commands` (oldest first), or the first difference."""
-    projection = Projection(room)
+    """The room after the rows of `log_commands` (oldest first), or the first difference. The commands of an older
+    version are decided as they are written today, and compared by the states that they lead to, for what it showed may
+    have looked otherwise. Raises what `command_of` does."""
+    projection, game = Projection(room), game_of(room)
+    here = Versions(SCHEMA, game.version)
     for row in rows:
-        seq, command = row["seq"], command_of(row["command"])
+        seq, command, decided = row["seq"], command_of(row, game), decided_at(row)
+        if decided.game < game.replays_since:
+            return Difference(seq, f"the rules: they are of version {decided.game}, and only states are read of those")
         sender = Sender(UserId(row["user_id"]), row["user_name"])
         verdict = decide(room, sender, command, row["at"], Entropy(row["entropy"]))
         if not isinstance(verdict, Decision):
             return Difference(seq, "the command was accepted then and is not now")
         update, projection = projection.show(verdict, Seq(seq), Epoch(row["epoch"]))
+        room = verdict.room
+        if decided != here:
+            continue
         again = update_texts(update)
         for what, logged, replayed in zip(
             ("events", "patch", "outside", "private"),
@@ -44,7 +54,6 @@ def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
                 return Difference(seq, what)
         if not _same(row["answer"], msgspec.json.encode(record_of(verdict.give)).decode()):
             return Difference(seq, "answer")
-        room = verdict.room
     return room
 
 

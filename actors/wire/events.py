@@ -31,10 +31,13 @@ ROOM_CLOSED = EventKind("room_closed")
 SETTINGS_CHANGED = EventKind("settings_changed")
 TURN_STARTED = EventKind("turn_started")
 ROUND_VOIDED = EventKind("round_voided")
+ROLLED_BACK = EventKind("rolled_back")
+FORKED = EventKind("forked")
 CHAT = EventKind("chat")
 ACT_DEFERRED = EventKind("act_deferred")
 ACT_WITHDRAWN = EventKind("act_withdrawn")
 ACT_DROPPED = EventKind("act_dropped")
+ANNOUNCEMENT = EventKind("announcement")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -66,5 +69,8 @@ EVENTS: EventTable = {
     ACT_DEFERRED: EventSpec(("id", "act", "by", "user_id?", "amount?", "reason?", "settings?")),
     ACT_WITHDRAWN: EventSpec(("id", "act", "user_id")),
     ACT_DROPPED: EventSpec(("id", "act", "code")),
+    ROLLED_BACK: EventSpec(("to", "user_id?", "reason?", "voided?")),
+    FORKED: EventSpec(("room_id", "to", "voided?")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
+    ANNOUNCEMENT: EventSpec(("service", "text", "data?")),
 }

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
@@ -20,10 +20,10 @@ from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
+from tavola.storage.growth import TableGrowth, growth
 from tavola.storage.online import Boards, OnlineReader
-from tavola.storage.postgres import BIGINT
+from tavola.storage.postgres import BIGINT, Database
 
 ADMIN = "/api/admin"
 ROOM = f"{ADMIN}/rooms/{{room}}"
@@ -177,8 +177,19 @@ class Rewound(msgspec.Struct, frozen=True):
     view: dict[str, Any]
 
 
-def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
-    database, rewind = services.database, Rewind(services.database)
+class GrowthReply(msgspec.Struct, frozen=True):
+    """As the steward measured it last (null: not yet); bytes. `free`: on Postgres's disk, null when not known.
+    `full_in_days`: as it grows now; null when that is not known, or it does not grow."""
+
+    measured_at: str | None
+    database: TableGrowth | None
+    tables: list[TableGrowth]
+    free: int | None
+    full_in_days: float | None
+
+
+def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[Endpoint]:
+    database = services.database
 
     async def rooms(call: Call) -> Answer:
         named = call.query.named
@@ -206,6 +217,9 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
             max(told.online, len(people)),
         )
 
+    async def grown(call: Call) -> Answer:
+        return await growth_reply(database)
+
     async def room(call: Call) -> Answer:
         stored = await database.row("load_room", room_id=call.room)
         rows = await database.rows("operator_rooms", named=call.room, most=1)
@@ -214,7 +228,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         try:
             return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -245,12 +259,13 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
                 return found
             return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     unread = ("room_not_found", "corrupted_state")
     return [
         _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
         _reading("/actors", actors, "The room actors", RoomActors),
+        _reading("/growth", grown, "Bytes by table, and how fast they grow", GrowthReply),
         _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
         _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread, scope="read"),
         _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked, scope="log"),
@@ -264,6 +279,13 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
             scope="read",
         ),
     ]
+
+
+async def growth_reply(database: Database) -> GrowthReply:
+    found = await growth(database)
+    if found is None:
+        return GrowthReply(None, None, [], None, None)
+    return GrowthReply(iso(found.measured_at), found.database, found.tables, found.free, found.full_in_days)
 
 
 def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:

@@ -15,10 +15,21 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.services import PREFIX
-from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
+from tavola.edge.rest import (
+    admin_api,
+    games_api,
+    lobby_api,
+    me_api,
+    openapi,
+    rooms_api,
+    session_api,
+    tokens_api,
+    views_api,
+)
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
+from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
@@ -44,16 +55,18 @@ class RestApi:
         self._lobby = lobby
         self._guesses = services.guesses
         self._operator = operator
+        rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, limits),
+            *me_api.endpoints(services.database),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
-            *games_api.endpoints(services.database),
-            *(each for each in admin_api.endpoints(services, online) if operator is not None or each.scope),
+            *games_api.endpoints(services, rewind),
+            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
         ]
 
     def routes(self) -> list[Route]:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from tavola.actors.wire.commands import SERVICE, STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES, TOO_MANY_REQUESTS
+from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SERVER, TOO_MANY_GUESSES, TOO_MANY_REQUESTS, away
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
@@ -295,7 +295,7 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = await work
     except StorageUnavailable as error:
         log.warning("api.storage_unavailable", reason=str(error))
-        answer = STORAGE_AWAY
+        answer = away(full=error.full)
     except Conflict as error:
         log.error("api.refused_by_database", constraint=error.constraint)
         answer = NO_SERVER

@@ -24,7 +24,7 @@ CREATE TABLE archives (
     kind        text NOT NULL CHECK (kind IN ('hands', 'rooms', 'log')),
     day         text,                                -- of hands and log: YYYYMMDD
     decided_at  bigint NOT NULL,
-    finished_at bigint                               -- its rows are in the archive, and nowhere else
+    finished_at bigint                               -- its rows are in the archive, and may go
 );
 CREATE INDEX archives_open ON archives (decided_at) WHERE finished_at IS NULL;
 

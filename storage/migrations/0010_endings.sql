@@ -1,4 +1,4 @@
--- Who is gone is gone, and a room where nobody is ends. Times ending in _at are milliseconds since the epoch.
+-- Users who are gone are gone, and a room where nobody is ends. Times ending in _at are milliseconds since the epoch.
 
 ALTER TABLE room_players
     ADD COLUMN leaves_at bigint,                     -- has no socket: leaves then, unless seated or the host

@@ -14,6 +14,10 @@ RETURNING at
 SELECT seq, state, at FROM checkpoints WHERE room_id = :room_id
   AND (:seq::bigint IS NULL OR seq = :seq) ORDER BY seq DESC LIMIT 1
 
+-- name: kept_versions
+-- The checkpoints of room :room_id before seq :before, the newest first, at most :most.
+SELECT seq, state, at FROM checkpoints WHERE room_id = :room_id AND seq < :before ORDER BY seq DESC LIMIT :most
+
 -- name: checkpoint_first
 -- The oldest checkpoint of room :room_id.
 SELECT seq, state FROM checkpoints WHERE room_id = :room_id ORDER BY seq LIMIT 1

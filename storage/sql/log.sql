@@ -60,19 +60,20 @@ ORDER BY seq LIMIT 1
 -- The last :most updates of room :room_id up to seq :seq, oldest first, with what is needed to answer a repeated
 -- command.
 SELECT * FROM (
-    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, command, answer FROM actions
+    SELECT seq, epoch, at, events, patch, outside, private, user_id, command_id, command, answer, versions
+    FROM actions
     WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT :most
 ) last ORDER BY seq
 
 -- name: log_commands
 -- The commands themselves after seq :after, for replay.
 SELECT seq, epoch, game, hand, user_id, user_name, command_id, command, answer, events, patch, outside, private,
-       entropy, at
+       entropy, at, versions
 FROM actions WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
 
 -- name: answers
 -- The answers to commands that were committed before.
-SELECT a.room_id, a.user_id, a.command_id, a.seq, a.command, a.answer
+SELECT a.room_id, a.user_id, a.command_id, a.seq, a.command, a.answer, a.versions
 FROM unnest(:rooms::text[], :users::text[], :commands::text[]) AS asked (room_id, user_id, command_id)
 JOIN actions a ON a.room_id = asked.room_id AND a.user_id = asked.user_id AND a.command_id = asked.command_id
 WHERE a.user_id <> ''

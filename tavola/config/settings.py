@@ -8,10 +8,12 @@ data folder. A bad value is a `SettingsError`, whose text is one line that names
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -30,6 +32,8 @@ _SECRET_BYTES = 32
 _ADMIN_BYTES = 16
 _PRIVATE_FILE = stat.S_IFREG | 0o600
 _OUR_ISSUER = "tavola"
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?|[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](?::\d+)?")
+"""As browsers write one: in small letters, without a path."""
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -112,9 +116,19 @@ class Settings(BaseSettings):
     """Days after which a closed room is removed, with all that there is of it. 0: never."""
     keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
     """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
+    archive: str = Field("", alias="TAVOLA_ARCHIVE")
+    """Where finished hands are written to before they go: a folder, or a URL that fsspec knows (`s3://bucket/tavola`,
+    with `pip install "tavola[archive]"` and what the URL needs). Empty: nowhere."""
+    archive_logs: bool = Field(False, alias="TAVOLA_ARCHIVE_LOGS")
+    """Whether days of the log, and the logs of rooms that are removed, go there too, with their checkpoints."""
+    database_disk_gb: int = Field(0, alias="TAVOLA_DATABASE_DISK_GB", ge=0)
+    """The size of the disk (10^9 bytes) of a Postgres of one's own, so that it can be said when it is full. 0: not
+    known; of the one that `tavola dev` starts it is."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
-    """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
-    Empty: the edge's own origin."""
+    """Origins whose pages may open sockets, use the REST API (with the session's cookie too) and load `/static`;
+    separated by commas or blanks. Empty: the edge's own origin."""
+    frame_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_FRAME_ORIGINS")
+    """Origins whose pages may show ours in a frame; separated by commas or blanks. Empty: none."""
     connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
     """To one edge at once, sockets among them. An IPv6 network of 64 bits is one address. 0: any number."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
@@ -131,6 +145,11 @@ class Settings(BaseSettings):
     `TAVOLA_TRUSTED_JWKS`."""
     trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
     """Where it publishes its keys: an https URL, or the path of a file."""
+    games: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_GAMES")
+    """Games to be played beside those that come with Tavola or with an installed package: `package.module:Game`,
+    separated by commas or blanks. The same for all of a deployment."""
+    games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
+    """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -204,22 +223,40 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "games_path")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("archive")
+    @classmethod
+    def _reachable(cls, location: str) -> str:
+        if "://" not in location:
+            return str(Path(location).expanduser().resolve()) if location else ""
+        if find_spec("fsspec") is None:
+            raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
+        return location
+
+    @field_validator("allowed_origins", "frame_origins", mode="before")
     @classmethod
     def _listed(cls, origins: object) -> object:
         if not isinstance(origins, str):
             return origins
-        listed = tuple(origins.replace(",", " ").split())
-        for origin in listed:
-            parts = urlsplit(origin)
-            if not parts.scheme or not parts.netloc or parts.path or parts.query:
+        named = listed(origins)
+        for origin in named:
+            if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
-        return listed
+        return named
+
+    @field_validator("games", mode="before")
+    @classmethod
+    def _modules(cls, games: object) -> object:
+        named = listed(games) if isinstance(games, str) else games
+        for game in named if isinstance(named, tuple) else ():
+            module, _, name = game.partition(":")
+            if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+                raise ValueError(f"{game!r} is not a game such as package.module:Game")
+        return named
 
     @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
     @classmethod
@@ -229,13 +266,13 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _addresses(cls, proxies: object) -> object:
-        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
-        for proxy in listed if isinstance(listed, tuple) else ():
+        named = listed(proxies) if isinstance(proxies, str) else proxies
+        for proxy in named if isinstance(named, tuple) else ():
             try:
                 ip_network(proxy)
             except ValueError:
                 raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
-        return listed
+        return named
 
     @field_validator("trusted_key")
     @classmethod
@@ -267,6 +304,8 @@ class Settings(BaseSettings):
         object.__setattr__(self, "redis_url", _with_tls(self))
         if self.database_url and not self.jwt_secret.get_secret_value():
             raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
+        if self.archive_logs and not self.archive:
+            raise ValueError("TAVOLA_ARCHIVE_LOGS: needs TAVOLA_ARCHIVE")
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
@@ -339,13 +378,22 @@ def _key_problem(key: str, algorithm: str) -> str | None:
     return f"is too short for {algorithm}" if weak else None
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The values of a setting that is a list."""
+    return tuple(text.replace(",", " ").split())
+
+
+def completed() -> Settings:
+    """The settings, with those of the stack that runs on the data folder, if one does."""
+    environment: Mapping[str, str] = read_stack(Settings().data_dir).get("environment", {})
+    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
+    return Settings()
+
+
 def load() -> Settings:
     """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
     folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
-    stack = read_stack(Settings().data_dir)
-    environment: Mapping[str, str] = stack.get("environment", {})
-    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
-    settings = Settings()
+    settings = completed()
     for name, value in (
         ("DATABASE_URL", settings.database_url),
         ("REDIS_URL", settings.redis_url),

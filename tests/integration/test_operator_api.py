@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from kit.cards import mentioned
 from kit.hosts import OPENER, Table, connected, hosting, open_room, place, stored
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import restore, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
@@ -59,7 +59,7 @@ async def asking(database: Database, redis_url: str, clock: Time | None = None) 
     online = OnlineReader(redis_url)
     door = RestRouter(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
     app = Starlette(
-        routes=[*door.routes(admin_api.endpoints(services, online)), *pages.routes(operator=True)],
+        routes=[*door.routes(admin_api.endpoints(services, online, Rewind(database))), *pages.routes(operator=True)],
         exception_handlers={404: not_there},
     )
     headers = {"Authorization": f"Bearer {SECRET}"}

@@ -13,23 +13,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from kit.hosts import Table, connected, hosting, open_room, place, stored
+from kit.hosts import connected, hosting, stored
+from kit.lives import closed, played
 from kit.mentions import tables_of_rooms, tables_with
 from tavola.actors.cluster.directory import Directory, RoomRemoved
 from tavola.actors.cluster.pace import LEAST, MOST, Pace
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import DAY_MS, REMEMBERED_MS, Retention
 from tavola.actors.wire.commands import (
-    Act,
-    Chat,
-    CloseRoom,
-    Epoch,
     Leave,
-    RequestJoin,
-    RoomId,
-    Spectate,
-    Start,
-    TakeSeat,
     UserId,
 )
 from tavola.actors.wire.messages import Moved, Refusal
@@ -38,6 +30,8 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.rest import games_api
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import RestRouter
+from tavola.edge.rest.rewind import Rewind
+from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import Database
 
 
@@ -55,34 +49,6 @@ async def sql(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
         await connection.close()
 
 
-async def played(database: Database, table: Table) -> tuple[RoomId, Epoch]:
-    """A room in which a game was played, with members of every kind; its host has left their seat."""
-    room = await open_room(database)
-    epoch = await place(database, room)
-    for user, seat in (("host", 0), ("ann", 1)):
-        await table.does(epoch, user, RequestJoin(id="join", room=room, display_name=user))
-        await table.does(epoch, user, TakeSeat(id="sit", room=room, seat_index=seat))
-    await table.does(epoch, "sue", RequestJoin(id="join", room=room, display_name="sue"))
-    await table.does(epoch, "sue", Spectate(id="watch", room=room))
-    await table.does(epoch, "host", Start(id="start", room=room))
-    view = await table.view(epoch, "host", room)
-    for number, cell in enumerate((0, 3, 1, 4, 2)):
-        turn = (await table.view(epoch, "host", room))["turn"]
-        user = {0: "host", 1: "ann"}[turn["seat_index"]]
-        move = Act(id=f"m{number}", room=room, move="mark", turn=turn["number"], arguments={"cell": cell})
-        await table.does(epoch, user, move)
-    for number in range(40):
-        await table.does(epoch, "host", Chat(id=f"chat {number}", room=room, text=f"this is number {number}"))
-    assert view["room"]["status"] == "playing"
-    return room, epoch
-
-
-async def closed(database: Database, table: Table) -> RoomId:
-    room, epoch = await played(database, table)
-    await table.does(epoch, "host", CloseRoom(id="close", room=room))
-    return room
-
-
 def removal(database: Database, now: int = 1) -> Removal:
     return Removal(database, lambda: now, archived=False)
 
@@ -94,7 +60,8 @@ def client(database: Database) -> httpx.AsyncClient:
         return Identity(UserId(request.headers["x-user"]), "Name", 0)
 
     router = RestRouter(who, Lobby(database))
-    app = Starlette(routes=router.routes(games_api.endpoints(database)))
+    services = Services(None, None, None, None, database)  # type: ignore[arg-type]
+    app = Starlette(routes=router.routes(games_api.endpoints(services, Rewind(database))))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 

@@ -146,3 +146,42 @@ async def test_hosts_rule_their_rooms_all_the_same(database_url: str, redis_url:
         (one, _), (other, _) = await asyncio.gather(shop.ask("POST", path, {}), d.ask("POST", path, ann, {}))
         assert sorted((one, other)) == [200, 409]
         assert await d.refused("POST", f"/api/rooms/{room}/pause", d.person("Bob"), {}) == "room_closed"
+
+
+async def test_it_tells_a_room_something_that_is_kept(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as d:
+        shop, ann = await backend(d, "manage"), d.person("Ann")
+        room = (await d.opened(ann))["id"]
+        await d.ok("POST", f"/api/rooms/{room}/spectate", ann, {})
+        socket, outside = await d.socket(ann), await d.socket(d.person("Bob"))
+        await socket.joins(room)
+        await outside.joins(room)
+        said = {"text": "The final begins.", "data": {"round": 3}}
+        path = f"/api/rooms/{room}/broadcast"
+        assert await d.refused("POST", path, ann, said) == "forbidden"
+        seq = (await shop.ok("POST", path, said))["seq"]
+        update = await socket.hears(lambda frame: frame.get("seq") == seq)
+        assert update["events"] == [{"kind": "announcement", "service": "shop", **said}]
+        await outside.hears(lambda frame: frame.get("seq") == seq)
+        assert [row["user_id"] for row in await d.log(room)][-1] == "service:shop"
+
+
+async def test_it_tells_a_room_something_that_is_not(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as d:
+        shop, ann = await backend(d, "manage"), d.person("Ann")
+        room = (await d.opened(ann))["id"]
+        before = len(await d.log(room))
+        sockets = [await d.socket(ann), await d.socket(d.person("Bob"))]
+        for socket in sockets:
+            await socket.joins(room)
+        path = f"/api/rooms/{room}/broadcast"
+        said = {"text": "Break in five minutes."}
+        assert (await shop.ok("POST", path, {**said, "fleeting": True}))["unchanged"]
+        for socket in sockets:
+            frame = await socket.hears(lambda frame: frame["type"] == "announcement")
+            assert frame == {"type": "announcement", "room": room, "service": "shop", **said}
+        assert len(await d.log(room)) == before
+        assert await d.refused("POST", path, ann, {**said, "fleeting": True}) == "forbidden"
+        statuses = [(await shop.ask("POST", path, {**said, "fleeting": True}))[0] for _ in range(150)]
+        assert statuses.count(429) >= 1, "a service has the rate of a user"
+        assert await shop.refused("POST", path, {"text": "x" * 501}) == "invalid_message"

@@ -11,6 +11,7 @@ import pytest
 
 from kit.hosts import connected, open_room, place, stored
 from kit.proxy import proxied
+from tavola.actors.cluster import ceiling
 from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import RoomSummary
@@ -28,7 +29,7 @@ SEAT = {"seated_at": 1, "status": "active"}
 def log_row(room: str, seq: int, command: str = "", user: str = "u") -> LogRow:
     return LogRow(
         room_id=room, seq=seq, game=0, hand=0, user_id=user, user_name="n", command_id=command or f"c{seq}",
-        command="{}", answer="{}", events="[]", patch="", outside="", private="", entropy=b"e", at=seq,
+        command="{}", answer="{}", events="[]", patch="", outside="", private="", entropy=b"e", at=seq, versions=257,
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def state(room: str, epoch: int, prev: int, seq: int) -> StateRow:
 
 
 async def registered(database: Database, name: str, capacity: int = 100) -> None:
-    await database.rows("register_actor", name=name, node="node", pid=1, address="127.0.0.1:1", capacity=capacity)
+    await ceiling.register(database, name, "node", 1, "127.0.0.1:1", capacity, None)
 
 
 async def admin(url: str, statement: str) -> Any:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
+from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.grants import GrantSigner
@@ -151,7 +152,7 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
         host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
-        await database.rows("register_actor", name="a", node="node", pid=1, address=address, capacity=1000)
+        await ceiling.register(database, "a", "node", 1, address, 1000, None)
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs, online = (

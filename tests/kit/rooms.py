@@ -19,6 +19,7 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import dump, records
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.room.view import Projection, View, audience, whole
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (
     SYSTEM,
     AnyCommand,
@@ -32,6 +33,7 @@ from tavola.actors.wire.commands import (
     UserId,
     Wake,
 )
+from tavola.actors.wire.given import record_of
 from tavola.actors.wire.update import Audience, Update
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
@@ -256,6 +258,7 @@ class Rows:
             "deferred": None,
             "epoch": 1,
             "seq": self.seq,
+            "intact": True,
             "state": msgspec.json.encode(room.table).decode(),
             "members": msgspec.json.encode(members).decode(),
             **self.room,
@@ -267,6 +270,23 @@ def log_row(update: Update) -> dict[str, Any]:
     events, patch, outside, private = codec.update_texts(update)
     given = {"events": events, "patch": patch, "outside": outside, "private": private}
     return {"seq": update.seq, "epoch": update.epoch, "at": update.at, **given}
+
+
+def logged(live: Live) -> list[dict[str, Any]]:
+    """All rows of `log_commands`."""
+    return [
+        {
+            **log_row(update),
+            "user_id": line.sender.user,
+            "user_name": line.sender.name,
+            "command_id": line.command.id,
+            "command": codec.text_of(line.command).decode(),
+            "answer": msgspec.json.encode(record_of(decision.give)).decode(),
+            "entropy": bytes(line.entropy),
+            "versions": Versions(decision.room.table.v, decision.room.table.game_version).packed(),
+        }
+        for line, decision, update in zip(live.log, live.decisions, live.updates, strict=True)
+    ]
 
 
 def as_json(value: Any) -> Any:

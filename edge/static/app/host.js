@@ -79,7 +79,7 @@ export class HostPanel {
     return [this.#requests(), this.#deferred(), this.#running(), this.#players(), this.#others(), this.#closing()];
   }
 
-  /** What waits for the end of the hand, to be taken back. */
+  /** The acts that wait for the end of the hand, to be taken back. */
   #deferred() {
     const waiting = this.#page.inside.deferred ?? [];
     if (!waiting.length) return null;

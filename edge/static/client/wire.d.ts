@@ -27,7 +27,8 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
   | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
   | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
-  | "turn_started" | "round_voided" | "chat" | "act_deferred" | "act_withdrawn" | "act_dropped";
+  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement"
+  | "act_deferred" | "act_withdrawn" | "act_dropped";
 
 /** A fact that was committed. Its other fields depend on `kind`. */
 export interface Event {

@@ -17,10 +17,12 @@ EPOCH = 1
 STATE = ("room_id", "epoch", "prev", "seq", "state", "at")
 LOG = (
     *("room_id", "seq", "game", "hand", "user_id", "user_name", "command_id", "command", "answer", "events", "patch"),
-    *("outside", "private", "entropy", "at"),
+    *("outside", "private", "entropy", "at", "versions"),
 )
 PARAMETERS = (*(f"state_{name}" for name in STATE), *(f"log_{name}" for name in LOG))
 """Of our commit. In this order they are numbered, those that a statement has."""
+VERSIONS = 257
+"""The first ones."""
 _COMMAND_ID = "lpad(:seq::text, 32, '0')"
 
 
@@ -50,7 +52,7 @@ def script(batch: int, move: RecordedMove) -> Script:
     names = rooms(batch)
     if batch == 1:
         values = [names[0], EPOCH, None, None, move.state, row["at"], row["game"], row["hand"]]
-        values += [row["user_id"], row["user_name"], None, *texts, row["entropy"]]
+        values += [row["user_id"], row["user_name"], None, *texts, row["entropy"], VERSIONS]
         counted = {3: ":seq - 1", 4: ":seq", 11: _COMMAND_ID}
         return _script(query("commit_one"), values, counted)
     state = [names, [EPOCH] * batch, None, None, [move.state] * batch, [row["at"]] * batch]
@@ -59,7 +61,7 @@ def script(batch: int, move: RecordedMove) -> Script:
     log += [[text] * batch for text in (*texts, row["entropy"])]
     seqs = _filled(":seq::bigint", batch)
     counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 13: _filled(_COMMAND_ID, batch)}
-    return _script(query("commit"), [*state, *log, [row["at"]] * batch], counted)
+    return _script(query("commit"), [*state, *log, [row["at"]] * batch, [VERSIONS] * batch], counted)
 
 
 def _script(query: str, values: Sequence[Any], counted: dict[int, str]) -> Script:

@@ -69,6 +69,9 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_KEEP_LOG_DAYS", "-1", {}),
         ("TAVOLA_NAMESPACE", "", {}),
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "https://example.org/", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "*", {}),
+        ("TAVOLA_FRAME_ORIGINS", "https://example.org;script-src", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
         ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
@@ -83,6 +86,8 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("RAY_ADDRESS", "ray://head:10001", {}),
         ("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, proxy.example", {}),
         ("TAVOLA_CONNECTIONS_PER_ADDRESS", "-1", {}),
+        ("TAVOLA_GAMES", "nim.game", {}),
+        ("TAVOLA_GAMES", "nim.game:Nim, nim/game.py:Nim", {}),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -122,6 +127,13 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().redis_url == "rediss://elsewhere"
 
 
+def test_games_in_a_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert (Settings().games, Settings().games_path) == ((), tmp_path)
+    monkeypatch.setenv("TAVOLA_GAMES", "nim.game:Nim, dice:Liars.Dice")
+    monkeypatch.setenv("TAVOLA_GAMES_PATH", "elsewhere")
+    assert (Settings().games, Settings().games_path) == (("nim.game:Nim", "dice:Liars.Dice"), tmp_path / "elsewhere")
+
+
 def test_tls_to_redis_is_part_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "rediss://:p@cache/1?ssl_keyfile=/elsewhere")
     for name in ("CA", "CERT", "KEY"):
@@ -148,7 +160,9 @@ def test_a_certificate_for_redis_by_halves(monkeypatch: pytest.MonkeyPatch, give
 
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
+    monkeypatch.setenv("TAVOLA_FRAME_ORIGINS", "capacitor://localhost http://[::1]:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+    assert Settings().frame_origins == ("capacitor://localhost", "http://[::1]:8080")
 
 
 def test_proxies_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
