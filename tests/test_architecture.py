@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.wire": {"games", "config"},
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
     "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
-    "actors.past": {"actors.outside", "actors.room", "actors.wire", "games", "storage"},
+    "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
     "actors.host": {
         "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
     },

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from tavola.actors.past.replay import Difference, replay
 from tavola.actors.room.codec import Corrupted, restore, room_of, told
 from tavola.actors.room.play import game_of
-from tavola.actors.room.replay import Difference, replay
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import inside, watching, whole

@@ -151,9 +151,17 @@ async def test_what_is_overdue(database_url: str) -> None:
                 f"WHERE id = '{room}'",
             )
         await admin(database_url, "UPDATE room_actors SET alive_at = now() - interval '1 minute' WHERE name = 'silent'")
-        assert [row["id"] for row in await database.rows("overdue", before=200, most=10)] == [silent, due]
-        assert [row["id"] for row in await database.rows("overdue", before=200, most=1)] == [silent]
+        assert await _overdue(database, 10) == [silent, due]
+        assert await _overdue(database, 1) == [silent]
+        await admin(database_url, f"UPDATE rooms SET present = 0 WHERE id IN ('{silent}', '{due}')")
+        await admin(database_url, f"UPDATE rooms SET status = 'playing' WHERE id = '{due}'")
+        assert await _overdue(database, 10) == [due], "where it is played on, somebody waits"
+        assert await _overdue(database, 10, quiet=True) == [silent]
         assert [row["name"] for row in await database.rows("dead_actors", after_s=15.0)] == ["silent"]
+
+
+async def _overdue(database: Database, most: int, *, quiet: bool = False) -> list[str]:
+    return [row["id"] for row in await database.rows("overdue", before=200, most=most, quiet=quiet)]
 
 
 async def test_a_room_is_created_once_for_one_key(database_url: str) -> None:

@@ -199,9 +199,11 @@ async def _left_alone(url: str, database: Database, room: RoomId, code: str) -> 
     await execute(
         url, "UPDATE room_seats SET seated_at = 1, last_heartbeat_at = 1, away_since = NULL WHERE room_id = $1", room
     )
-    assert await database.rows("overdue", before=100, most=10) == []
+    assert await database.rows("overdue", before=100, most=10, quiet=False) == []
     assert await database.rows("unheard", since=100, most=10) == []
     await execute(url, "UPDATE unreadable_rooms SET again_at = now() - interval '1 second' WHERE room_id = $1", room)
-    assert [row["id"] for row in await database.rows("overdue", before=100, most=10)] == [room], "after a while again"
+    assert [row["id"] for row in await database.rows("overdue", before=100, most=10, quiet=False)] == [room], (
+        "after a while again"
+    )
     assert [row["id"] for row in await database.rows("unheard", since=100, most=10)] == [room]
     await execute(url, "UPDATE unreadable_rooms SET again_at = now() + interval '1 hour' WHERE room_id = $1", room)

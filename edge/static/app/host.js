@@ -92,7 +92,7 @@ export class HostPanel {
         "ul",
         { class: "people" },
         waiting.map((act) => {
-          const text = actText(act, names);
+          const text = actText(act.act, act, names);
           return h(
             "li",
             { key: act.id },

@@ -79,22 +79,23 @@ export function moveText(event) {
 
 /**
  * An act of the host's that waits for the end of the hand.
- * @param {{ act: string, user_id?: string, amount?: number, [name: string]: any }} act
+ * @param {string} act
+ * @param {{ user_id?: string, amount?: number, [name: string]: any }} about
  * @param {Names} names
  */
-export function actText(act, names) {
-  switch (act.act) {
+export function actText(act, about, names) {
+  switch (act) {
     case "close_room":
       return "close the table";
     case "update_settings":
       return "change the settings";
     case "adjust_chips": {
-      const chips = act.amount ?? 0;
-      const who = names.user(act.user_id ?? "");
+      const chips = about.amount ?? 0;
+      const who = names.user(about.user_id ?? "");
       return chips < 0 ? `take ${amount(-chips)} from ${who}` : `give ${who} ${amount(chips)}`;
     }
     default:
-      return words(act.act);
+      return words(act);
   }
 }
 
@@ -180,7 +181,7 @@ export function tell(event, names) {
     case "room_closed":
       return [event.reason === "empty" ? "Nobody was here for long: the table closes." : `${ruler(event)} closes the table.`];
     case "act_deferred":
-      return [`The host will ${actText(event, names)} after this hand.`];
+      return [`The host will ${actText(event.act, event, names)} after this hand.`];
     case "act_withdrawn":
       return [`The host does not ${words(event.act)} after all.`];
     case "act_dropped":

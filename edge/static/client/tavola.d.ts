@@ -28,7 +28,7 @@ export type RefusalCode =
   | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned"
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
-  | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
+  | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested" | "host_away"
   | "id_reused" | "too_many_rooms" | "game_over"
   | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
@@ -43,7 +43,8 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
   | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
   | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
-  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
+  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement"
+  | "act_deferred" | "act_withdrawn" | "act_dropped";
 
 /** A fact that was committed. Its other fields depend on `kind`. */
 export interface Event {
@@ -95,6 +96,8 @@ export interface View {
     players: number;
     max_players: number;
     max_spectators: number;
+    /** After how many minutes without anybody the room closes; 0 is as the deployment says. */
+    empty_minutes: number;
   };
   me: {
     user_id: string;
@@ -106,14 +109,36 @@ export interface View {
     legal: Legal[];
     [name: string]: any;
   };
-  /** From here on: for players and spectators only. */
+  /** From here on: for players, spectators and the host only. */
   game?: { id: string; number: number; [name: string]: any };
   seats?: { [index: string]: Seat };
   spectators?: number;
+  /** The host's acts that wait for the end of the hand. */
+  deferred?: {
+    id: string;
+    act: "adjust_chips" | "update_settings" | "close_room";
+    by: string;
+    user_id?: string;
+    amount?: number;
+    reason?: string;
+    settings?: { [name: string]: any };
+  }[];
+  /** Of many, the 100 who have watched for longest. */
+  watching?: { [user_id: string]: { display_name: string; status: "active" | "away" } };
   turn?: { number: number; seat_index: number; deadline_ms: number; timebank_ms: number };
   recent: { seq: number; epoch: number; at: number; events: Event[] }[];
   /** For the host only. */
   pending_requests?: { user_id: string; display_name: string; requested_at: number }[];
+  members?: {
+    [user_id: string]: {
+      display_name: string;
+      standing: "pending" | "approved" | "rejected" | "kicked";
+      since: number;
+      watching?: boolean;
+      status?: "active" | "away";
+      banned?: boolean;
+    };
+  };
   host_controls?: {
     can_start: boolean;
     can_pause: boolean;

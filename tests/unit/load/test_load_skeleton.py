@@ -70,7 +70,9 @@ def judged(shown: Json) -> list[str]:
 
 
 OUTSIDE: Json = {
-    **dict.fromkeys(("game", "seats", "spectators", "turn", "pending_requests", "host_controls")),
+    **dict.fromkeys(
+        ("game", "seats", "spectators", "watching", "turn", "pending_requests", "members", "host_controls")
+    ),
     "me": {"role": "guest", "is_host": False, "seat_index": None, "display_name": None, "legal": []},
 }
 

@@ -128,10 +128,6 @@ def test_what_the_game_cannot_do_does_not_keep_an_empty_room_open() -> None:
     assert live.room.info.status == "closed"
 
 
-def _nobody_moves(live: Live, turns: int) -> list[Decision]:
-    return [wake(live, N) for _ in range(turns)]
-
-
 def test_two_who_do_not_move_sit_out_and_count_as_not_there() -> None:
     live = mid_hand("ann")
     told: list[str] = []
