@@ -23,7 +23,6 @@ CROWDED_S = 0.5
 CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
-MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 
 SERVER_SETTINGS = {
     "application_name": "tavola",
@@ -364,6 +363,20 @@ async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[Any]:
+    """A connection of the driver's own, outside any pool, for as long as the block lasts. Raises
+    `StorageUnavailable` when there is none to be had."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+    except (*_NOT_RUN, *_LOST) as error:
+        raise _no_connection(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _no_connection(error: BaseException) -> StorageUnavailable:
     """A connection was refused, or could not be had. Where Postgres has as many as it takes, that is said at once."""
     full = isinstance(error, asyncpg.TooManyConnectionsError)
@@ -380,34 +393,3 @@ def _say(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
-
-
-async def migrate(url: str) -> list[str]:
-    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
-
-    Each migration is a transaction. Raises `StorageUnavailable` when Postgres cannot be reached; a migration that it
-    refuses raises the driver's error, and those before it stay.
-    """
-    folder = files("tavola.storage").joinpath("migrations")
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
-    except (*_NOT_RUN, *_LOST) as error:
-        raise _no_connection(error) from error
-    applied = []
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
-        )
-        have = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
-        for script in scripts:
-            if script.name in have:
-                continue
-            async with connection.transaction():
-                await connection.execute(script.read_text())
-                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
-            applied.append(script.name)
-    finally:
-        await connection.close()
-    return applied

@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `tavola --help` is there at once."""
 
 import asyncio
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -83,13 +84,24 @@ def node(context: typer.Context) -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Brings the database up to date."""
+def migrate(
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also take away what only the release before needs: none of it runs.")
+    ] = False,
+) -> None:
+    """Brings the database up to date, while rooms are played. It may be interrupted, and goes on when run again."""
     from tavola.config.settings import load
-    from tavola.storage.postgres import migrate
+    from tavola.storage.migrate import LocksNotHad, migrate
+    from tavola.storage.postgres import StorageUnavailable
 
-    for name in asyncio.run(migrate(load().database_url)):
-        typer.echo(f"applied {name}")
+    say = functools.partial(typer.echo, err=True)
+    try:
+        for name in asyncio.run(migrate(load().database_url, contract=contract, say=say)):
+            typer.echo(f"applied {name}")
+    except LocksNotHad as error:
+        raise Failure(str(error)) from error
+    except StorageUnavailable as error:
+        raise Failure(f"the database does not answer ({error})") from error
 
 
 @app.command()
@@ -98,6 +110,32 @@ def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
     from tavola.game_list import show
 
     show(as_json=json)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the game, such as connect-four.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the project is made. (default: the name)")] = None,
+) -> None:
+    """Makes a project of a game of your own, that plays at once: rules, tests, pyproject and README."""
+    from tavola.new import run
+
+    run(name, folder)
+
+
+@app.command()
+def check(
+    game: Annotated[str, typer.Argument(metavar="MODULE:GAME", help="A class, or the kind of one of `tavola games`.")],
+    games: Annotated[int, typer.Option(min=1, help="How many random games.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the games: the same seed plays the same.")] = 0,
+    state_limit: Annotated[int, typer.Option(min=1, help="Bytes that a state may take.")] = 1024,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Plays random games without servers, and checks what the contract of a game promises. A mistake is printed as a
+    test, with the fewest moves that show it. Exit code 1 if there is one."""
+    from tavola.check import run
+
+    raise typer.Exit(0 if run(game, games=games, seed=seed, state_limit=state_limit, as_json=json) else 1)
 
 
 @app.command()

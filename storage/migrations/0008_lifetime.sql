@@ -39,10 +39,6 @@ CREATE TABLE sizes (
 
 ALTER TABLE room_actors ADD COLUMN full_at timestamptz;  -- when its commits found no space on Postgres's disk
 
-CREATE INDEX checkpoints_at ON checkpoints (at, room_id, seq);
-CREATE INDEX hands_ended ON hands (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX rooms_closed ON rooms (closed_at) WHERE closed_at IS NOT NULL;
-
 -- Deletes up to `most` rows of the room from the tables that have a room_id, whichever these are: what is added to the
 -- schema later is removed with the rest. Gives how many went; 0 when none is left.
 CREATE FUNCTION remove_some_of(room text, most integer) RETURNS integer LANGUAGE plpgsql AS $$
@@ -66,3 +62,11 @@ BEGIN
     END LOOP;
     RETURN took;
 END $$;
+
+-- part: indexes
+DROP INDEX CONCURRENTLY IF EXISTS checkpoints_at;
+CREATE INDEX CONCURRENTLY checkpoints_at ON checkpoints (at, room_id, seq);
+DROP INDEX CONCURRENTLY IF EXISTS hands_ended;
+CREATE INDEX CONCURRENTLY hands_ended ON hands (ended_at) WHERE ended_at IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS rooms_closed;
+CREATE INDEX CONCURRENTLY rooms_closed ON rooms (closed_at) WHERE closed_at IS NOT NULL;

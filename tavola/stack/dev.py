@@ -133,7 +133,7 @@ class DevStack:
     async def _start_database(self) -> None:
         from tavola.config.keys import Secrets
         from tavola.storage.fingerprint import OTHER, SETTING, admitted_at
-        from tavola.storage.postgres import migrate
+        from tavola.storage.migrate import migrate
 
         await self._start_unless_given("postgres", self._postgres, "DATABASE_URL", self._settings.database_url)
         with self._progress.step("migrations"):

@@ -19,7 +19,8 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
 from tavola.storage.commits import commit
-from tavola.storage.postgres import Conflict, Database, StorageUnavailable, migrate
+from tavola.storage.migrate import migrate
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, StateRow
 
 PLAYER = {"status": "approved", "changed_at": 1, "banned": False}
@@ -56,7 +57,7 @@ async def test_many_may_migrate_at_once(postgres_server: str, superuser_url: str
     assert sorted(map(bool, applied)) == [False] * 5 + [True], "one did it all, the others found it done"
     assert await migrate(url) == []
     names = [row["name"] for row in await admin(url, "SELECT name FROM migrations ORDER BY name")]
-    assert names == next(filter(None, applied))
+    assert names == [done for done in next(filter(None, applied)) if done.endswith(".sql")]
     await admin(superuser_url, "DROP DATABASE migrated_at_once WITH (FORCE)")
 
 

@@ -13,11 +13,11 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tavola.load.client.api import ClientIdentity, RequestRefused
-from tavola.load.client.client import Client
-from tavola.load.client.frames import Json
-from tavola.load.client.room import FULL, LEAN, JoinedRoom
-from tavola.load.client.view import FullView
+from tavola.client.api import ClientIdentity, RequestRefused
+from tavola.client.client import Client
+from tavola.client.frames import Json
+from tavola.client.room import FULL, LEAN, JoinedRoom
+from tavola.client.view import FullView
 
 ROOM = "r1"
 FullRoom = JoinedRoom[Json, list[Json]]

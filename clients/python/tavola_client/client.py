@@ -1,6 +1,6 @@
 """A Tavola client: one user's connection, kept up, with rooms that are always current.
 
-    async with Http("http://127.0.0.1:8000") as http:
+    async with HttpxHttp("http://127.0.0.1:8000") as http:
         api = ApiClient(http)
         me = await api.sign_in("Ada")
         await api.join(room_id, me)
@@ -13,8 +13,8 @@
                     await room.command("act", move=move, turn=room.view.turn_number)
 
 The connection comes back by itself: after a jittered, growing delay, with the last number seen, and with every command
-that was not answered sent again under the id that it had, so that it takes effect once. `load.client.api` has the REST
-calls, `load.client.room` what can be done in a room; `load.client.follower` says how it is kept current.
+that was not answered sent again under the id that it had, so that it takes effect once. `api` has the REST
+calls, `room` what can be done in a room; `follower` says how it is kept current.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import msgspec
 
-from tavola.load.client.api import ClientIdentity, RequestRefused
-from tavola.load.client.follower import Audience
-from tavola.load.client.frames import (
+from .api import ClientIdentity, RequestRefused
+from .follower import Audience
+from .frames import (
     Ack,
     Authenticated,
     Closing,
@@ -42,8 +42,9 @@ from tavola.load.client.frames import (
     Updates,
     encode,
 )
-from tavola.load.client.room import Depth, JoinedRoom, Stream
-from tavola.load.client.websocket import ClientSocket, connect
+from .room import Depth, JoinedRoom, Stream
+from .transport import Dialer, OpenSocket
+from .websockets_transport import dial as by_library
 
 P = TypeVar("P")
 E = TypeVar("E")
@@ -72,7 +73,9 @@ class Client(Generic[P, E]):
 
     A command that waits when the server forbids the connection is answered with the refusal `forbidden`.
 
-    `pen` writes down all that comes and goes. `renew` gives a fresh identity when the token has run out. `on_frame`
+    `dial` opens its sockets. `pen` writes down all that comes and goes.
+
+    `renew` gives a fresh identity when the token has run out. `on_frame`
     sees each frame after it was taken in, `on_garbled` what could not be read, `on_lost` each close code with its
     reason, `on_back` how many seconds it took from the beginning of a connection until all rooms were current again,
     and whether that took a whole view.
@@ -86,6 +89,7 @@ class Client(Generic[P, E]):
         *,
         renew: Callable[[ClientIdentity], Awaitable[ClientIdentity]] | None = None,
         pen: FrameRecorder | None = None,
+        dial: Dialer = by_library,
     ) -> None:
         self.identity = identity
         self.pen = pen
@@ -104,7 +108,8 @@ class Client(Generic[P, E]):
         self._depth = depth
         self._decode = depth.decode
         self._renew = renew
-        self._socket: ClientSocket | None = None
+        self._dial = dial
+        self._socket: OpenSocket | None = None
         self._failures = 0
         self._told_to_wait_s = 0.0
         self._last_id = 0
@@ -127,12 +132,15 @@ class Client(Generic[P, E]):
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    async def join(self, room_id: str, audience: Audience[P, E] | None = None) -> JoinedRoom[P, E]:
+    async def join(
+        self, room_id: str, audience: Audience[P, E] | None = None, *, code: str | None = None
+    ) -> JoinedRoom[P, E]:
         """Follows a room, across reconnections; on return its view is there. Without an `audience` the room's `updates`
-        are read instead. Raises RequestRefused with the server's code, or `forbidden`."""
+        are read instead. `code` is that of a private room in which one has no part yet. Raises
+        RequestRefused with the server's code, or `forbidden`."""
         if self.forbidden is not None:
             raise RequestRefused(0, "forbidden", f"the server closed the connection for good ({self.forbidden})")
-        room: JoinedRoom[P, E] = JoinedRoom(self, room_id, self._depth, audience or Stream())
+        room: JoinedRoom[P, E] = JoinedRoom(self, room_id, self._depth, audience or Stream(), code)
         self.rooms[room_id] = room
         self._ask(room, "join_room")
         await room.joined
@@ -217,11 +225,11 @@ class Client(Generic[P, E]):
         self._failures += 1
         self._began = time.perf_counter() if self.rooms else None
         try:
-            socket = await connect(
+            socket = await self._dial(
                 self._urls[self._url],
                 self._receive,
                 lambda code, reason: lost.set_result((code, reason)) if not lost.done() else None,
-                headers=(("Sec-WebSocket-Protocol", SUBPROTOCOL),),
+                SUBPROTOCOL,
             )
         except (OSError, TimeoutError):
             self._url = (self._url + 1) % len(self._urls)
@@ -249,7 +257,7 @@ class Client(Generic[P, E]):
                 self.identity = await self._renew(self.identity)
         return code
 
-    def _beat(self, socket: ClientSocket, heard: int) -> None:
+    def _beat(self, socket: OpenSocket, heard: int) -> None:
         """Says that we are there. Silence for a whole interval, though asked, cuts the connection."""
         if self.frames == heard:
             socket.abort()
@@ -322,6 +330,8 @@ class Client(Generic[P, E]):
             asked["after"] = after
             if (epoch := room.follower.epoch) is not None:
                 asked["epoch"] = epoch
+        if kind == "join_room" and room.code is not None:
+            asked["code"] = room.code
         self.send(encode(asked))
 
     def _not_followed(self, room: JoinedRoom[P, E], refusal: ErrorReceived) -> None:

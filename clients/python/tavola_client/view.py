@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from copy import deepcopy
+from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from tavola.load.client.frames import Json, LeanPatch, LeanSeat
-from tavola.load.client.merge import merge
+from .frames import Json, LeanPatch, LeanSeat
+from .merge import merge
+from .wire import View as WireView
 
 P_contra = TypeVar("P_contra", contravariant=True)
 
@@ -60,6 +62,17 @@ class FullView:
     def replace(self, view: Json) -> None:
         self.data = view
         self._look()
+
+    def copy(self) -> FullView:
+        """As it is now; it changes no more."""
+        other = FullView()
+        other.replace(deepcopy(self.data))
+        return other
+
+    @property
+    def typed(self) -> WireView:
+        """`data`, for a type checker."""
+        return cast(WireView, self.data)
 
     def merge(self, patch: Json) -> None:
         merge(self.data, patch)

@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from tavola.load.client.api import RequestRefused
-from tavola.load.client.follower import Audience, Fault, Follower
-from tavola.load.client.frames import (
+from .api import RequestRefused
+from .follower import Audience, Fault, Follower
+from .frames import (
     Ack,
     ErrorReceived,
     Frame,
@@ -23,7 +23,7 @@ from tavola.load.client.frames import (
     decode_lean,
     encode,
 )
-from tavola.load.client.view import FullView, LeanView, View
+from .view import FullView, LeanView, View
 
 P = TypeVar("P")
 E = TypeVar("E")
@@ -89,8 +89,16 @@ class Stream(Generic[P, E]):
 class JoinedRoom(Generic[P, E]):
     """`view` is always the newest; `seq` is its number. Made by `Client.join`."""
 
-    def __init__(self, connection: RoomConnection, room_id: str, depth: Depth[P, E], audience: Audience[P, E]) -> None:
+    def __init__(
+        self,
+        connection: RoomConnection,
+        room_id: str,
+        depth: Depth[P, E],
+        audience: Audience[P, E],
+        code: str | None = None,
+    ) -> None:
         self.id = room_id
+        self.code = code
         self.view = depth.view()
         self.follower = Follower(self.view, audience)
         self.unanswered: dict[str, Unanswered] = {}
@@ -117,6 +125,10 @@ class JoinedRoom(Generic[P, E]):
         if isinstance(answer, ErrorReceived):
             raise RequestRefused(0, answer.code, answer.message, answer.details)
         return answer
+
+    async def act(self, move: str, **arguments: Any) -> Ack:
+        """Makes a move, in the turn that `view` shows: it can never land in a later one. Raises as `command` does."""
+        return await self.command("act", move=move, turn=self.view.turn_number, **arguments)
 
     def send(self, kind: str, fields: Json, answered: Callable[[Answer, Unanswered], None]) -> Unanswered:
         """As `command`, without a task: `answered` is called once, with the ack or the final refusal. It may not

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates
-from tavola.load.client.view import FullView
+from tavola.client.follower import Fault, Follower
+from tavola.client.frames import Hydrated, Json, UpdateReceived, Updates
+from tavola.client.view import FullView
 
 Events = list[Json]
 

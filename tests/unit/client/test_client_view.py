@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavola.load.client.frames import LeanPatch
-from tavola.load.client.view import FullView, LeanView
+from tavola.client.frames import LeanPatch
+from tavola.client.view import FullView, LeanView
 
 seat_numbers = st.integers(0, 2)
 turns = st.none() | st.fixed_dictionaries({}, optional={"number": st.integers(1, 9), "seat_index": seat_numbers})

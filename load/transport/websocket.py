@@ -238,3 +238,10 @@ async def connect(
             socket.abort()
             raise
     return socket
+
+
+async def dial(
+    url: str, receive: Callable[[bytes], None], lost: Callable[[int, str], None], subprotocol: str
+) -> ClientSocket:
+    """As `client.transport.Dialer` says."""
+    return await connect(url, receive, lost, headers=(("Sec-WebSocket-Protocol", subprotocol),))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tavola.load.client.merge import difference, merge
+from tavola.client.merge import difference, merge
 
 APPENDIX_A: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),

@@ -15,15 +15,8 @@ from typing import Self, cast
 from urllib.parse import urlsplit
 
 import httptools
-import msgspec
 
-
-class HttpReply(msgspec.Struct, frozen=True):
-    """`headers` have lower-case names; of several with one name the last is kept."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
+from tavola.client.transport import HttpReply
 
 
 class ConnectionDropped(ConnectionError):

@@ -13,8 +13,8 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from tavola.load.client.frames import Hydrated, UpdateReceived, Updates
-from tavola.load.client.view import View
+from .frames import Hydrated, UpdateReceived, Updates
+from .view import View
 
 P = TypeVar("P")
 E = TypeVar("E")

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import msgspec
 
-from tavola.load.client.frames import Json, encode
-from tavola.load.client.http_client import Http, HttpReply
+from .frames import Json, encode
+from .transport import HttpReply, Requester
 
 COOKIE = "tavola_session"
 TRIES = 6
@@ -59,7 +59,7 @@ class ApiClient:
     the last refusal is raised, or OSError or TimeoutError when no answer came: the command may have taken effect.
     """
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Requester) -> None:
         self._http = http
 
     async def sign_in(self, display_name: str) -> ClientIdentity:
