@@ -92,8 +92,8 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
-        self._minded_after = 0
-        """Rooms that were opened until then (ms) have been asked after in this walk."""
+        self._minded = (0, "")
+        """When the last room that was asked after in this walk was opened (ms), and its id."""
         archivist = None
         if settings.archive:
             store = store_at(settings.archive)
@@ -147,8 +147,9 @@ class Steward:
         that nobody is there. Walks through all, over and over."""
         if not self._settings.empty_room_minutes or asyncio.get_running_loop().time() < self._full_until:
             return
-        rows = await self._database.rows("unminded", after=self._minded_after, most=QUIET_AT_ONCE)
-        self._minded_after = rows[-1]["created_at"] if rows else 0
+        created_at, after = self._minded
+        rows = await self._database.rows("unminded", created_at=created_at, after=after, most=QUIET_AT_ONCE)
+        self._minded = (rows[-1]["created_at"], rows[-1]["id"]) if rows else (0, "")
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 tasks.create_task(self._rouse(RoomId(row["id"]), dead=False))

@@ -14,4 +14,4 @@ CREATE INDEX rooms_active ON rooms ((present > 0) DESC, (coalesce(active_at, cre
     WHERE visibility = 'public' AND status <> 'closed';
 
 -- Rooms that nobody minds: they have no alarm that would end them.
-CREATE INDEX rooms_unminded ON rooms (created_at) WHERE status <> 'closed' AND alarm_at IS NULL;
+CREATE INDEX rooms_unminded ON rooms (created_at, id) WHERE status <> 'closed' AND alarm_at IS NULL;

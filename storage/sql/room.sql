@@ -90,8 +90,9 @@ WHERE r.alarm_at < :before AND r.status <> 'closed' AND (a.name IS NULL OR a.ali
 ORDER BY r.alarm_at LIMIT :most
 
 -- name: unminded
--- Open rooms without an alarm, in no actor, that were opened after :after (ms): nobody would ever end them.
+-- Open rooms without an alarm, in no actor, after the one that was opened at :created_at (ms) and has the id :after, in
+-- the order of their opening: nobody would ever end them.
 SELECT r.id, r.created_at FROM rooms r LEFT JOIN room_actors a ON a.name = r.actor
-WHERE r.status <> 'closed' AND r.alarm_at IS NULL AND r.created_at > :after
+WHERE r.status <> 'closed' AND r.alarm_at IS NULL AND (r.created_at, r.id) > (:created_at, :after::text)
   AND (a.name IS NULL OR a.alive_at < now() - interval '6 seconds')
-ORDER BY r.created_at LIMIT :most
+ORDER BY r.created_at, r.id LIMIT :most
