@@ -232,12 +232,13 @@ async def test_members_come_back_as_they_were_written(database_url: str) -> None
         name = 'A "quoted" \\ naïve \u2603 name'
         common = {"room_id": room, "display_name": name}
         records = Records(
-            players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
+            players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5, "leaves_at": 9, "idle": True}],
             spectators=[{**common, "user_id": "ann", "joined_at": 5}],
         )
         await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
         members = msgspec.json.decode((await stored(database, room))["members"])
         ann = {"display_name": name, "status": "approved", "changed_at": 5, "watching": True, "banned": False}
+        ann |= {"leaves_at": 9, "idle": True}
         assert members["ann"] == ann
         gone = Records(players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}])
         await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
