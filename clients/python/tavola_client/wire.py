@@ -639,9 +639,9 @@ class RoundVoidedEvent(TypedDict):
 
 class ActDeferredEvent(TypedDict):
     kind: Literal["act_deferred"]
-    id: Any
-    act: Any
-    by: Any
+    id: str
+    act: str
+    by: str
     user_id: NotRequired[str]
     amount: NotRequired[int]
     reason: NotRequired[str]
@@ -650,16 +650,16 @@ class ActDeferredEvent(TypedDict):
 
 class ActWithdrawnEvent(TypedDict):
     kind: Literal["act_withdrawn"]
-    id: Any
-    act: Any
+    id: str
+    act: str
     user_id: str
 
 
 class ActDroppedEvent(TypedDict):
     kind: Literal["act_dropped"]
-    id: Any
-    act: Any
-    code: Any
+    id: str
+    act: str
+    code: str
 
 
 class RolledBackEvent(TypedDict):

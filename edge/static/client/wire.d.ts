@@ -627,9 +627,9 @@ export type RoundVoidedEvent = {
 
 export type ActDeferredEvent = {
   kind: "act_deferred";
-  id: Json;
-  act: Json;
-  by: Json;
+  id: string;
+  act: string;
+  by: string;
   user_id?: string;
   amount?: number;
   reason?: string;
@@ -638,16 +638,16 @@ export type ActDeferredEvent = {
 
 export type ActWithdrawnEvent = {
   kind: "act_withdrawn";
-  id: Json;
-  act: Json;
+  id: string;
+  act: string;
   user_id: string;
 };
 
 export type ActDroppedEvent = {
   kind: "act_dropped";
-  id: Json;
-  act: Json;
-  code: Json;
+  id: string;
+  act: string;
+  code: string;
 };
 
 export type RolledBackEvent = {
