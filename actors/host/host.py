@@ -43,6 +43,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -80,6 +81,7 @@ class HostDeps(NamedTuple):
     crash: Callable[[Point], None]
     signer: GrantSigner
     grace: Grace
+    checkpoints: CheckpointEvery = EVERY_HAND
 
 
 class Host:
@@ -103,7 +105,7 @@ class Host:
         self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._signer, grace = deps
+        self._now, self._crash, self._signer, grace, self._checkpoints = deps
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
@@ -277,7 +279,7 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._connection, self._signer, accepted)
+            outcome = await write(self._database, self._connection, self._signer, accepted, self._checkpoints)
         except StorageUnavailable as error:
             if error.no_space:
                 self.no_space.set()
