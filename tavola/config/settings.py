@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     separated by commas or blanks. The same for all of a deployment."""
     games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
     """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
+    games_reload: bool = Field(False, alias="TAVOLA_GAMES_RELOAD")
+    """Source of games that is saved is in the next round of rooms that run. For `tavola dev --reload`."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
