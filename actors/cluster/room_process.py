@@ -16,6 +16,7 @@ from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
+from tavola.config.checkpoints import CheckpointEvery
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
@@ -124,7 +125,9 @@ class RoomProcess(Service):
             settings.empty_room_minutes * 60_000,
             settings.idle_turns,
         )
-        host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
+        every = CheckpointEvery.of(settings.checkpoint_every)
+        deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
+        host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         address = await server.start(self._node)
         self.keep(publisher.run())

@@ -45,6 +45,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -85,6 +86,7 @@ class HostDeps(NamedTuple):
     crash: Callable[[Point], None]
     signer: GrantSigner
     grace: Grace
+    checkpoints: CheckpointEvery = EVERY_HAND
 
 
 class Host:
@@ -108,7 +110,7 @@ class Host:
         self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._signer, grace = deps
+        self._now, self._crash, self._signer, grace, self._checkpoints = deps
         self._idle_turns = grace.idle_turns
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
@@ -314,7 +316,7 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._connection, self._signer, accepted)
+            outcome = await write(self._database, self._connection, self._signer, accepted, self._checkpoints)
         except StorageUnavailable as error:
             if error.no_space:
                 self.no_space.set()

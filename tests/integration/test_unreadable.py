@@ -14,6 +14,7 @@ from kit.games import having
 from kit.hosts import chat, connected, hosting, place, stored
 from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
+from tavola.actors.versions.schema import SCHEMA
 from tavola.actors.wire.commands import Act, RoomId
 from tavola.actors.wire.messages import Moved, Refusal, ViewAt
 from tavola.storage.postgres import Database
@@ -181,8 +182,8 @@ async def test_a_room_of_the_version_before_goes_on_in_the_next(database_url: st
             assert again.seq == seq
             await b.does(epoch, "ann", Act(id="next", room=room, move="mark", arguments={"at": 0}))
         rows = await execute(database_url, "SELECT versions FROM actions WHERE room_id = $1 ORDER BY seq", room)
-        assert [row["versions"] for row in rows][:seq] == [257] * seq
-        assert {row["versions"] for row in rows[seq:]} == {258}
+        assert [row["versions"] for row in rows][:seq] == [SCHEMA << 8 | 1] * seq
+        assert {row["versions"] for row in rows[seq:]} == {SCHEMA << 8 | 2}
         assert '"cells"' in (await stored(database, room))["state"]
 
 
