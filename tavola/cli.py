@@ -32,13 +32,16 @@ def dev(
     game: Annotated[
         list[str] | None, typer.Option(metavar="MODULE:GAME", help="A game of yours, besides TAVOLA_GAMES; repeat it.")
     ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Code of games from outside that is saved is in rooms' next round.")
+    ] = False,
 ) -> None:
     """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
     from tavola.config.settings import Settings
     from tavola.stack.dev import run
 
     games = (*Settings().games, *game) if game else None
-    given = {"port": port, "data_dir": data_dir, "games": games}
+    given = {"port": port, "data_dir": data_dir, "games": games, "games_reload": reload or None}
     run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
 
 

@@ -13,6 +13,7 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
 from tavola.storage.rows import Records
 
@@ -23,7 +24,11 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, signer: GrantSigner
+    before: Room,
+    decisions: Sequence[tuple[int, Decision]],
+    stored_alarm: int | None,
+    signer: GrantSigner,
+    every: CheckpointEvery = EVERY_HAND,
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -39,7 +44,7 @@ def records(
     if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
         one, other = before.table, after.table
         stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
-        if stayed and one.games == other.games:
+        if stayed and one.games == other.games and not any(every.at_update(seq) for seq, _ in decisions):
             return NOTHING, stored_alarm
     out = Records()
     if late or summary(before) != summary(after):
@@ -50,7 +55,7 @@ def records(
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
         _seats(before, after, out)
     _tokens(before, decisions, signer, out)
-    _history(before, decisions, out)
+    _history(before, decisions, every, out)
     return out, stored_alarm
 
 
@@ -161,7 +166,7 @@ def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: Gra
                     row["seat_token"] = granted.id
 
 
-def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Records) -> None:
+def _history(before: Room, decisions: Sequence[tuple[int, Decision]], every: CheckpointEvery, out: Records) -> None:
     games: Rows = {}
     hands: Rows = {}
     was = before
@@ -182,7 +187,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
-        if decision.called_off is not None or any(not round.ended for round in decision.rounds):
+        begun = any(not round.ended and every.at_round(round.number) for round in decision.rounds)
+        if begun or decision.called_off is not None or every.at_update(seq):
             out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
         was = room
     out.games.extend(games.values())
