@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from tavola.storage.postgres import STAY, Query, alone
+from tavola.storage.postgres import STAY, Database, Query, alone
 from tavola.storage.target import target
 
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
@@ -99,6 +99,12 @@ async def migrate(
         for step in steps:
             done += await _migrated(connection, step, contract, say)
     return done
+
+
+async def missing(database: Database) -> list[str]:
+    """This release's migrations that the database does not have. Raises `StorageUnavailable`."""
+    have = {row["name"] for row in await database.rows("applied_migrations")}
+    return [step.name for step in read(shipped()) if step.name not in have]
 
 
 @asynccontextmanager
