@@ -16,6 +16,7 @@ from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
+from tavola.config.checkpoints import CheckpointEvery
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
@@ -116,8 +117,17 @@ class RoomProcess(Service):
         secrets = admitted.secrets
         publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
-        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
-        host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
+        grace = Grace(
+            settings.disconnected_after_s * 1000,
+            settings.seat_freed_after_s * 1000,
+            settings.away_turn_ms,
+            settings.member_leaves_after_s * 1000,
+            settings.empty_room_minutes * 60_000,
+            settings.idle_turns,
+        )
+        every = CheckpointEvery.of(settings.checkpoint_every)
+        deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
+        host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         address = await server.start(self._node)
         self.keep(publisher.run())
