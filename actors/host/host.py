@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, assert_never
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.entropy import Source
@@ -21,11 +22,12 @@ from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
 from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
-from tavola.actors.room import clock
+from tavola.actors.outside.outside_view import has_part
+from tavola.actors.room import ending
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
-from tavola.actors.room.outside_view import has_part
+from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
 from tavola.actors.wire.given import record_of
@@ -43,6 +45,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -50,7 +53,10 @@ _json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
 
 IDLE_S = 300.0
-"""A room without a clock running that nobody has used in this time is evicted. Looking at it from outside is no use."""
+"""A room of whose clocks none rings within this time, and that nobody has used in it, is evicted. Looking at it from
+outside is no use. The steward has it loaded when its alarm rings."""
+OVER_SHARE = 0.1
+"""After this part of it a room is evicted that is closed, or closes if nobody comes."""
 ALARM_AGAIN_S = 5.0
 """After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
@@ -80,6 +86,7 @@ class HostDeps(NamedTuple):
     crash: Callable[[Point], None]
     signer: GrantSigner
     grace: Grace
+    checkpoints: CheckpointEvery = EVERY_HAND
 
 
 class Host:
@@ -103,7 +110,8 @@ class Host:
         self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._signer, grace = deps
+        self._now, self._crash, self._signer, grace, self._checkpoints = deps
+        self._idle_turns = grace.idle_turns
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
@@ -112,6 +120,10 @@ class Host:
         """The decisions that the commit under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
+        self._change: Callable[[], None] | None = None
+        """The change of the games that waits for the rooms' rounds to end."""
+        self.no_space = asyncio.Event()
+        """A commit found no space on Postgres's disk."""
 
     @property
     def held_up_s(self) -> float:
@@ -133,6 +145,8 @@ class Host:
                     self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
                     await self._commit(self._in_hand)
                 self._in_hand, self._committing_since = [], NEVER
+                if self._change is not None:
+                    self._renewed()
 
     # The way in
 
@@ -167,6 +181,33 @@ class Host:
                 reply(Ok())
             case _ as never:
                 assert_never(never)
+
+    def renew(self, change: Callable[[], None]) -> None:
+        """As soon as every room is between rounds and nothing is under way, `change` changes the games, and the rooms
+        are loaded anew. It takes the place of one that has not come to it yet."""
+        self._change = change
+        self._renewed()
+
+    def _renewed(self) -> None:
+        rooms, change = self.rooms.all(), self._change
+        if change is None or self._gathered or self._in_hand or self.rooms.queued:
+            return
+        if any(loaded.waiting or not self._between_rounds(loaded) for loaded in rooms):
+            return
+        self._change = None
+        change()
+        for loaded in rooms:
+            self.rooms.drop(loaded)
+            self.handle(Activate(loaded.epoch, loaded.id), lambda _: None)
+        log.info("games.renewed", rooms=len(rooms))
+
+    def _between_rounds(self, loaded: LoadedRoom) -> bool:
+        """A game that cannot say it is taken to be: there is nothing in it that its mistake would spare."""
+        try:
+            return bool(game_of(loaded.room).between_rounds(loaded.room.table.game))
+        except Exception as error:
+            self._mistake(loaded, error, "decide")
+            return True
 
     def _loaded(self, request: Request, reply: Reply) -> None:
         """A request whose room has just been loaded."""
@@ -275,8 +316,10 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._connection, self._signer, accepted)
+            outcome = await write(self._database, self._connection, self._signer, accepted, self._checkpoints)
         except StorageUnavailable as error:
+            if error.no_space:
+                self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)
@@ -411,7 +454,7 @@ class Host:
     def _due(self, loaded: LoadedRoom) -> int | None:
         """The room's alarm; where the game cannot say, it is asked again later."""
         try:
-            return clock.alarm(loaded.room)
+            return ending.alarm(loaded.room)
         except Exception as error:
             self._mistake(loaded, error, "set a clock")
             return self._now() + int(ALARM_AGAIN_S * 1000)
@@ -437,6 +480,8 @@ class Host:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
         for kind in (Wake, GiveUp, Halt):
             command = kind(id=f"{snake(kind.__name__)}.{loaded.tip_seq + 1}", room=loaded.id)
+            if isinstance(command, Wake):
+                command = replace(command, idle_turns=self._idle_turns)
             decided = self._system(loaded, command, lambda _: self.presence.woken(loaded))
             if loaded.waiting or (isinstance(decided, Nothing) and kind is Wake):
                 return
@@ -452,9 +497,11 @@ class Host:
         while True:
             await asyncio.sleep(IDLE_S / 10)
             for loaded in self.rooms.all():
-                idle = self._loop.time() - loaded.used_at > IDLE_S
-                needed = loaded.waiting or self._due(loaded) is not None or self.presence.anybody(loaded)
-                if idle and not needed:
+                over = loaded.room.info.status == "closed" or loaded.room.table.closes_at is not None
+                idle = self._loop.time() - loaded.used_at > (IDLE_S * OVER_SHARE if over else IDLE_S)
+                due = self._due(loaded)
+                rings = due is not None and due - self._now() < IDLE_S * 1000
+                if idle and not (loaded.waiting or rings or self.presence.anybody(loaded)):
                     try:
                         await self.rooms.release(loaded)
                     except StorageUnavailable as error:

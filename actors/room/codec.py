@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.state import Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import Deferred, Info, Member, Room, RoomSettings, Standing, Table
 from tavola.actors.versions import strict
 from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
@@ -57,9 +57,10 @@ class ChangedByHand(Corrupted):
 def room_of(row: Row) -> Room:
     """The room in a row of `load_room`. Raises `Corrupted`."""
     with told(row["id"], row["seq"]):
-        game = _game(row["game"])
+        game = game_named(row["game"])
         table = _table(row["state"], game)
         settings = settings_of(row["settings"], game)
+        deferred = msgspec.json.decode(row["deferred"], type=tuple[Deferred, ...]) if row["deferred"] else ()
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
     if not row["intact"]:
         raise ChangedByHand(row["id"], row["seq"], "a state that was changed by hand")
@@ -69,6 +70,7 @@ def room_of(row: Row) -> Room:
         game=row["game"],
         host=UserId(row["host_id"]),
         status=row["status"],
+        deferred=deferred,
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
@@ -78,7 +80,7 @@ def restore(text: str, room: str = "", seq: int = 0) -> Room:
     """The room in a checkpoint's JSON: of `room`, at `seq`. Raises `Corrupted`."""
     with told(room, seq):
         raw = msgspec.json.decode(text, type=_Checkpoint)
-        game = _game(raw.info["game"])
+        game = game_named(raw.info["game"])
         upcast = Upcast(Versions(raw.table["v"], raw.table.get("gv", 1)), game)
         settings = upcast.settings(raw.info)
         info = strict.convert(Info, {**settings, "options": None})
@@ -94,7 +96,8 @@ class _Checkpoint(msgspec.Struct, forbid_unknown_fields=True):
     table: dict[str, Any]
 
 
-def _game(kind: str) -> Game[Any, Any]:
+def game_named(kind: str) -> Game[Any, Any]:
+    """The rules of a stored room. Raises `msgspec.ValidationError` where there are none."""
     game = GAMES.get(kind)
     if game is None:
         raise msgspec.ValidationError(f"there is no game {kind!r}")
@@ -153,9 +156,12 @@ class _MemberRow(msgspec.Struct, frozen=True):
     changed_at: int
     watching: bool
     banned: bool
+    leaves_at: int | None = None
+    idle: bool = False
 
     def read(self) -> Member:
-        return Member(self.display_name, self.status, self.changed_at, self.watching, self.banned)
+        been = (self.display_name, self.status, self.changed_at)
+        return Member(*been, self.watching, self.banned, self.leaves_at, self.idle)
 
 
 _decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode

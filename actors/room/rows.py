@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock
+from tavola.actors.room import absence, ending
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
 from tavola.storage.rows import Records
 
@@ -23,7 +24,11 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, signer: GrantSigner
+    before: Room,
+    decisions: Sequence[tuple[int, Decision]],
+    stored_alarm: int | None,
+    signer: GrantSigner,
+    every: CheckpointEvery = EVERY_HAND,
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -32,25 +37,25 @@ def records(
     """
     after = decisions[-1][1].room
     room_id = after.info.id
-    real = clock.alarm(after)
+    real = ending.alarm(after)
     late = (real is None) != (stored_alarm is None) or (
         real is not None and stored_alarm is not None and stored_alarm > real
     )
     if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
         one, other = before.table, after.table
         stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
-        if stayed and one.games == other.games:
+        if stayed and one.games == other.games and not any(every.at_update(seq) for seq, _ in decisions):
             return NOTHING, stored_alarm
     out = Records()
     if late or summary(before) != summary(after):
         stored_alarm = real
-        out.rooms.append({"room_id": room_id, "alarm_at": real, **summary(after)})
+        out.rooms.append({"room_id": room_id, "alarm_at": real, "active_at": after.table.at, **summary(after)})
     if before.members is not after.members:
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
         _seats(before, after, out)
     _tokens(before, decisions, signer, out)
-    _history(before, decisions, out)
+    _history(before, decisions, every, out)
     return out, stored_alarm
 
 
@@ -70,9 +75,11 @@ def summary(room: Room) -> dict[str, Any]:
         "host_id": info.host,
         "players": len(room.table.seats),
         "spectators": room.spectators,
+        "present": absence.present(room),
         "current_game_id": game_id(room) if room.table.games else None,
         "max_players": game_of(room).seats(info.options),
         "settings": info.stored_settings(),
+        "deferred": info.deferred or None,
         "closed_at": room.table.at if info.status == "closed" else None,
     }
 
@@ -97,6 +104,8 @@ def _members(before: Room, after: Room, out: Records) -> None:
                 "status": new.standing,
                 "changed_at": new.at,
                 "banned": new.banned,
+                "leaves_at": new.leaves_at,
+                "idle": new.idle,
             })  # fmt: skip
         watched, watches = old is not None and old.watching, new is not None and new.watching
         if watched and not watches:
@@ -161,7 +170,7 @@ def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: Gra
                     row["seat_token"] = granted.id
 
 
-def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Records) -> None:
+def _history(before: Room, decisions: Sequence[tuple[int, Decision]], every: CheckpointEvery, out: Records) -> None:
     games: Rows = {}
     hands: Rows = {}
     was = before
@@ -182,7 +191,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
-        if decision.called_off is not None or any(not round.ended for round in decision.rounds):
+        begun = any(not round.ended and every.at_round(round.number) for round in decision.rounds)
+        if begun or decision.called_off is not None or every.at_update(seq):
             out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
         was = room
     out.games.extend(games.values())

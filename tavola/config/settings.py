@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tavola.config.checkpoints import CheckpointEvery
 from tavola.config.failures import Failure
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
 
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
-    """The truth: `postgresql://…`. Empty: `tavola dev` starts its own."""
+    """The truth: `postgresql://…`. Empty: `tavola dev` starts its own. `?pgbouncer=true` at its end: a pooler in
+    transaction mode is before it, such as PgBouncer."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
     """The wake-up: `redis://…`, or `rediss://…` for TLS; with Sentinels `redis+sentinel://one:26379,two:26379/name/0`
     or `rediss+sentinel://…`, where `name` is the master's. Empty: `tavola dev` starts its own."""
@@ -91,6 +93,14 @@ class Settings(BaseSettings):
     """A player without a socket is `away` at once, and after this `disconnected`: they are dealt out."""
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
     """After this, between rounds, the seat of a player without a socket is freed."""
+    member_leaves_after_s: int = Field(600, alias="TAVOLA_MEMBER_LEAVES_AFTER_S", ge=1)
+    """After this a spectator without a socket, or somebody who was admitted and does not sit, leaves the room; a host
+    without a socket counts as gone."""
+    empty_room_minutes: int = Field(30, alias="TAVOLA_EMPTY_ROOM_MINUTES", ge=0, le=43_200)
+    """A room where nobody has been for this long closes, if its own settings do not say otherwise. 0: none does."""
+    idle_turns: int = Field(6, alias="TAVOLA_IDLE_TURNS", ge=0)
+    """When all who play at a table have let so many turns on end run out, they sit out and count as not there. 0:
+    never."""
     rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
     """Open rooms of which one user may be the host before they open another. 0: any number."""
     rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)
@@ -102,6 +112,9 @@ class Settings(BaseSettings):
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
     """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
+    checkpoint_every: str = Field("hand", alias="TAVOLA_CHECKPOINT_EVERY")
+    """How often a room's state is kept to replay its log from: `hand`, `5 hands` or `200 moves` (updates of any kind);
+    after 1,000 moves in any case. Every move is durable, whatever this says."""
     keep_log_days: int = Field(30, alias="TAVOLA_KEEP_LOG_DAYS", ge=0)
     """Whole days (UTC) of the log that are kept; a room's last checkpoint stays. 0: all, for ever."""
     keep_closed_rooms_days: int = Field(7, alias="TAVOLA_KEEP_CLOSED_ROOMS_DAYS", ge=0)
@@ -142,6 +155,8 @@ class Settings(BaseSettings):
     separated by commas or blanks. The same for all of a deployment."""
     games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
     """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
+    games_reload: bool = Field(False, alias="TAVOLA_GAMES_RELOAD")
+    """Source of games that is saved is in the next round of rooms that run. For `tavola dev --reload`."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -249,6 +264,12 @@ class Settings(BaseSettings):
             if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
                 raise ValueError(f"{game!r} is not a game such as package.module:Game")
         return named
+
+    @field_validator("checkpoint_every")
+    @classmethod
+    def _interval(cls, text: str) -> str:
+        CheckpointEvery.of(text)
+        return text
 
     @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
     @classmethod

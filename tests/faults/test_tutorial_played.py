@@ -119,7 +119,7 @@ async def test_the_tutorial_line_by_line(reader: Reader) -> None:
 
 def _is_what_is_told(reader: Reader) -> None:
     """The project has the files that the tutorial shows."""
-    assert (reader.folder / "nim" / "game.py").read_text() == example(TUTORIAL, "class Nim")
+    assert (reader.folder / "nim" / "game.py").read_text() == example(TUTORIAL, "class NimOptions")
     assert (reader.folder / "tests" / "test_game.py").read_text() == example(TUTORIAL, "def test_the_last_stone_wins")
 
 

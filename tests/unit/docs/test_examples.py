@@ -19,8 +19,9 @@ from tavola.rooms import app as operator
 from tavola.tokens import app as tokens
 
 PROGRAMS = {
-    ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "class NimOptions"): "tests/faults/test_tutorial_played.py",
     ("docs/tutorial-first-game.md", "def test_the_last_stone_wins"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "def heap_for_stones"): "tests/unit/docs/test_first_game.py",
     ("docs/howto/client.md", "import httpx"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
@@ -32,6 +33,8 @@ PROGRAMS = {
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
     ("docs/howto/backend.md", "urlopen"): "tests/faults/test_other_servers.py",
+    ("docs/howto/postgres.md", "pgbouncer=true"): "tests/faults/test_pgbouncer.py",
+    ("docs/howto/postgres.md", "ALTER ROLE"): "tests/faults/test_pgbouncer.py",
     ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
     ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }

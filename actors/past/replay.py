@@ -17,6 +17,8 @@ from tavola.actors.wire.commands import Epoch, Sender, Seq, UserId
 from tavola.actors.wire.given import record_of
 from tavola.games.base import Entropy
 
+RULES_GONE = "rules that are no more"
+
 
 class Difference(msgspec.Struct, frozen=True):
     """Where a replay first came to something else than the log: at `seq`, in `what`. Contents are not told."""
@@ -34,7 +36,7 @@ def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
     for row in rows:
         seq, command, decided = row["seq"], command_of(row, game), decided_at(row)
         if decided.game < game.replays_since:
-            return Difference(seq, f"the rules: they are of version {decided.game}, and only states are read of those")
+            return Difference(seq, f"{RULES_GONE}, of version {decided.game}")
         sender = Sender(UserId(row["user_id"]), row["user_name"])
         verdict = decide(room, sender, command, row["at"], Entropy(row["entropy"]))
         if not isinstance(verdict, Decision):
