@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from playwright.async_api import Browser, Dialog, expect
 
 from kit.browser import Balancer, person, robots_room
@@ -42,28 +44,19 @@ async def test_check_or_fold_is_said_ahead_and_a_newcomer_is_told_when_they_play
         await expect(ben.page.locator(".waits")).to_have_text("You play from the next hand.")
         await ann.page.locator(".moves .fold").click()
         await expect(ben.page.locator(".waits")).not_to_have_text("You play from the next hand.")
-        for _ in range(20):
-            await ben.my_turn()
-            turn = await ben.turn()
-            await ben.page.locator(".moves .check, .moves .call").first.click()
-            await ben.page.wait_for_function(
-                "turn => document.querySelector('.seat.me.acts [data-deadline]')?.dataset.deadline !== turn", arg=turn
-            )
-            if await ben.page.locator("#ahead").count():
-                break
-            if await ann.turn() is not None:
-                await ann.page.locator(".moves .fold").click()
-        await ben.page.locator("#ahead").check()
-        acted = room.host.saw("player_action")
-        if await ann.turn() is not None:
-            await ann.stay_in()
-        await room.host.until(
-            lambda: any(
-                event["seat_index"] == 2 and event["move"] in ("check", "fold")
-                for event in room.host.saw("player_action")[len(acted) :]
-            ),
-            "Ben's move, which he had said ahead",
-        )
+        playing = asyncio.create_task(ann.play())
+        try:
+            await ben.stay_in()
+            await ben.page.locator("#ahead").check()
+            before = len(room.host.saw("player_action"))
+
+            def done() -> bool:
+                told = room.host.saw("player_action")[before:]
+                return any(each["seat_index"] == 2 and each["move"] in ("check", "fold") for each in told)
+
+            await room.host.until(done, "Ben's move, which he had said ahead")
+        finally:
+            playing.cancel()
         assert ann.own_troubles == ben.own_troubles == []
 
 
