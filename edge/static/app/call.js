@@ -1,4 +1,4 @@
-/** It is your turn: said by the page's title, a sound, and a telephone's vibration. One click turns the last two off. */
+/** It is your turn: a sound says so, and a telephone's vibration. One click turns both off. */
 
 import { keep, kept } from "./kept.js";
 
