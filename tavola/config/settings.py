@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
 
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
-    """The truth: `postgresql://…`. Empty: `tavola dev` starts its own."""
+    """The truth: `postgresql://…`. Empty: `tavola dev` starts its own. `?pgbouncer=true` at its end: a pooler in
+    transaction mode is before it, such as PgBouncer."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
     """The wake-up: `redis://…`, or `rediss://…` for TLS; with Sentinels `redis+sentinel://one:26379,two:26379/name/0`
     or `rediss+sentinel://…`, where `name` is the master's. Empty: `tavola dev` starts its own."""

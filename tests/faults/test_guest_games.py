@@ -50,6 +50,15 @@ def test_they_keep_their_promises(programs: Path, tmp_path: Path, game: str) -> 
     assert "nothing found in 60 games" in run(programs / "tavola", "check", game, "--games", "60", cwd=tmp_path)
 
 
+def test_a_new_project_is_made_and_checked_by_the_wheel(programs: Path, tmp_path: Path) -> None:
+    run(programs / "tavola", "new", "nim", cwd=tmp_path)
+    named = {"TAVOLA_GAMES": "nim.game:Nim"}
+    found = listed(programs, tmp_path / "nim", environment=named)
+    assert found[-1]["from"] == f"TAVOLA_GAMES ({tmp_path}/nim/nim/game.py)"
+    checked = run(programs / "tavola", "check", "nim", "--games", "20", cwd=tmp_path / "nim", environment=named)
+    assert "nothing found in 20 games" in checked
+
+
 async def test_they_are_played_beside_the_wheel_from_an_empty_folder(programs: Path, tmp_path: Path) -> None:
     playing_both = ("--game", ",".join(GUESTS), "--tables", "4", "--seats", "4", "--hands", "3")
     with playing([programs / "tavola"], tmp_path, *playing_both, TAVOLA_ROOMS_PER_ACTOR="2") as stack:
@@ -61,12 +70,13 @@ async def test_they_are_played_beside_the_wheel_from_an_empty_folder(programs: P
 
 
 @pytest.mark.long
+@pytest.mark.timeout(700)
 def test_they_are_played_while_everything_breaks(programs: Path, tmp_path: Path) -> None:
-    told = run(
-        programs / "tavola", "load", "--game", ",".join(GUESTS), "--tables", "4", "--seconds", "60", "--faults", "all",
-        cwd=tmp_path, timeout=280,
-    )  # fmt: skip
-    assert "tavola load passed" in told
+    """Long enough for every kind of fault to be done, and to hurt."""
+    breaking = ("--faults", "all", "--fault-count", "120", "--fault-rate", "40")
+    playing_both = ("--game", ",".join(GUESTS), "--tables", "4", "--edges", "2")
+    told = run(programs / "tavola", "load", *playing_both, *breaking, cwd=tmp_path, timeout=600)
+    assert "verdict   passed" in told
 
 
 async def test_a_game_that_cannot_be_loaded_stops_every_start(programs: Path, tmp_path: Path) -> None:

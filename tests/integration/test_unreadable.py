@@ -173,6 +173,27 @@ async def test_a_room_of_a_newer_release_waits_for_it(database_url: str) -> None
         assert await execute(database_url, "SELECT 1 FROM unreadable_rooms") == []
 
 
+async def test_a_field_of_a_later_release_is_not_rebuilt_away(database_url: str) -> None:
+    """The next release has one field more, with a default, and raised no version for it: until all actors are of that
+    release, those of this one leave the room alone."""
+
+    async with connected(database_url) as database, hosting(database, "b") as b:
+        async with hosting(database, "a") as a:
+            room, _ = await playing(database, a)
+        [row] = await execute(
+            database_url,
+            'UPDATE game_states SET state = replace(state, \'"board"\', \'"fresh":1,"board"\') WHERE room_id = $1 '
+            "RETURNING state",
+            room,
+        )
+        await execute(database_url, "UPDATE game_states SET checksum = state_checksum(seq, state)")
+        refusal = refused(await b.look(await place(database, room, avoid="a"), "ann", room))
+        assert refusal.code == "room_unavailable"
+        assert "$.game.fresh" in (refusal.details or {})["found"]
+        assert (await stored(database, room))["state"] == row["state"]
+        assert await execute(database_url, "SELECT 1 FROM repairs") == []
+
+
 async def test_a_room_of_the_version_before_goes_on_in_the_next(database_url: str) -> None:
     """Also a command that the version before answered, sent again, is answered as it was."""
 
