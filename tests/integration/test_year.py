@@ -59,7 +59,7 @@ class Year:
         )  # fmt: skip
         self.number = 0
         self.cell = "cell"
-        """What a move's argument is called by the release that runs."""
+        """The name that the release which runs gives a move's argument."""
         self.epochs: dict[RoomId, Epoch] = {}
 
     async def rows(self, query: str, *values: Any) -> list[Any]:
