@@ -22,6 +22,9 @@ SeatIndex = NewType("SeatIndex", int)
 Entropy = NewType("Entropy", bytes)
 """32 random bytes drawn by the host for one command and logged with it. The only source of chance a game has."""
 
+NO_CHANCE = Entropy(b"")
+"""The entropy of what needs none."""
+
 Json = Any
 """A value that JSON can carry."""
 
@@ -112,6 +115,10 @@ class Game(ABC, Generic[S, O]):
     moves: ClassVar[Mapping[str, tuple[str, ...]]]
     """Every move's name, and the names of its arguments. Other members that a client sends reach neither game nor
     log."""
+
+    chance_in_moves: ClassVar[bool] = True
+    """Whether `play` may need entropy. A game in which chance comes in at `advance` alone says no: it gets none, and
+    32 bytes less are logged with each of its moves."""
 
     # The table
 

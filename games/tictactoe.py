@@ -49,6 +49,7 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
     options_type = TicTacToeOptions
     state_type = TicTacToeState
     moves: ClassVar = {"mark": ("cell",)}
+    chance_in_moves: ClassVar = False
 
     # The table
 

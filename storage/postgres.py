@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+from asyncpg.pgproto.pgproto import UUID as UUID
 
 from tavola.storage.rows import Row
 
@@ -17,6 +18,8 @@ COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
+LOCK_WAIT_S, LOCK_TRIES = 2, 30
+"""Whoever waits for a lock holds up all that come after."""
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 
 SERVER_SETTINGS = {
@@ -291,8 +294,9 @@ def _kind(error: BaseException) -> str:
 async def migrate(url: str) -> list[str]:
     """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
 
-    Each migration is a transaction. Raises `StorageUnavailable` when Postgres cannot be reached; a migration that it
-    refuses raises the driver's error, and those before it stay.
+    Each migration is a transaction, and waits for no lock for longer than `LOCK_WAIT_S`: where it cannot have one by
+    then it lets go of all, and tries again, `LOCK_TRIES` times. Raises `StorageUnavailable` when Postgres cannot be
+    reached; a migration that it refuses raises the driver's error, and those before it stay.
     """
     folder = files("tavola.storage").joinpath("migrations")
     scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
@@ -310,10 +314,22 @@ async def migrate(url: str) -> list[str]:
         for script in scripts:
             if script.name in have:
                 continue
-            async with connection.transaction():
-                await connection.execute(script.read_text())
-                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script.name)
+            await _apply(connection, script.name, script.read_text())
             applied.append(script.name)
     finally:
         await connection.close()
     return applied
+
+
+async def _apply(connection: Any, name: str, script: str) -> None:
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
+                await connection.execute(script)
+                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", name)
+            return
+        except asyncpg.LockNotAvailableError:
+            if not left:
+                raise
+            await asyncio.sleep(LOCK_WAIT_S)

@@ -16,6 +16,7 @@ import structlog
 
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.log_tender import LogTender
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
@@ -79,6 +80,7 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
+        self._log = LogTender(database, now)
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -88,6 +90,7 @@ class Steward:
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -148,6 +151,11 @@ class Steward:
         """Delete what has expired: so much of each kind at once."""
         for query, after_ms in EXPIRED_FOR_MS.items():
             await self._database.rows(query, before=self._now() - after_ms, most=CLEARED_AT_ONCE)
+
+    async def tend_log(self) -> None:
+        """Make the log's days ahead, and forget commands that nobody sends again."""
+        await self._log.make_days()
+        await self._log.forget_commands(CLEARING_ROUND_S)
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended."""

@@ -13,6 +13,7 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal
 from tavola.actors.wire.refusals import ID_REUSED
+from tavola.storage.packing import MARK_BITS, mark_of
 
 Key = tuple[UserId, CommandId]
 """The identity of a command: who sent it, under which id."""
@@ -20,8 +21,6 @@ Key = tuple[UserId, CommandId]
 REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
 
-
-MARK_BITS = 32
 
 text_of = msgspec.json.Encoder(order="deterministic").encode
 """A command as it is logged: the same bytes for the same command, in whatever order its fields came."""
@@ -39,12 +38,8 @@ class Answered(msgspec.Struct, frozen=True):
         return Committed(self.seq, record_of(self.give)) if marked(command) == self.mark else ID_REUSED
 
 
-def mark_of(text: bytes) -> int:
-    """The mark of a command whose `text_of` this is. It is good in this process alone."""
-    return hash(text) & (1 << MARK_BITS) - 1
-
-
 def marked(command: AnyCommand) -> int:
+    """The mark of a command: `mark_of` its `text_of`."""
     return mark_of(text_of(command))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
 from tavola.config.limits import REJOIN_MS
+from tavola.storage.packing import pack_state
 from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]
@@ -171,7 +173,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
         if any(not round.ended for round in decision.rounds):
-            out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
+            body = b64encode(pack_state(dump(room).encode(), room_id)).decode()
+            out.checkpoints.append({"room_id": room_id, "seq": seq, "at": at, "body": body})
         was = room
     out.games.extend(games.values())
     out.hands.extend(hands.values())

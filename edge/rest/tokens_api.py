@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
@@ -19,6 +20,7 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply
+from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -105,7 +107,10 @@ def endpoints(services: Services) -> list[Endpoint]:
         if asked.after is not None and asked.after < seen.seq:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
-            missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            try:
+                missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            except Corrupted as error:
+                return corrupted(error)
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
@@ -14,6 +15,7 @@ from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
+from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
 
@@ -71,7 +73,10 @@ def endpoints(services: Services) -> list[Endpoint]:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
         if await hidden(services.database, call):
             return NO_ROOM
-        missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        try:
+            missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        except Corrupted as error:
+            return corrupted(error)
         if missed is None:
             return NO_ROOM
         following = after + len(missed)

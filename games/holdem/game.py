@@ -46,6 +46,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
     options_type = HoldemOptions
     state_type = HoldemTable
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
+    chance_in_moves: ClassVar = False
 
     # The table
 

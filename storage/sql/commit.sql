@@ -1,9 +1,9 @@
 -- The batch commit: states and log of what a host has decided. Rows of other tables go with it: records.sql.
 
 -- name: commit
--- The fence, the states and the log of everything decided since the last commit, across rooms. Rooms whose epoch or
--- previous seq is not what their owner believes are left out of the answer: their owner is fenced, and nothing of
--- theirs is written.
+-- The fence, the states, the log and the commands of everything decided since the last commit, across rooms. Rooms
+-- whose epoch or previous seq is not what their owner believes are left out of the answer: their owner is fenced, and
+-- nothing of theirs is written.
 WITH input AS (
     SELECT * FROM unnest(:state_room_id::text[], :state_epoch::bigint[], :state_prev::bigint[], :state_seq::bigint[],
                          :state_state::text[], :state_at::bigint[])
@@ -13,18 +13,19 @@ WITH input AS (
     FROM input i
     WHERE g.room_id = i.room_id AND g.epoch = i.epoch AND g.seq = i.prev
     RETURNING g.room_id, g.epoch
-), logged AS (
-    INSERT INTO actions (room_id, epoch, seq, game, hand, user_id, user_name, command_id, command, answer, events,
-                         patch, outside, private, entropy, at)
-    SELECT l.room_id, held.epoch, l.seq, l.game, l.hand, l.user_id, l.user_name, l.command_id, l.command, l.answer,
-           l.events, l.patch, l.outside, l.private, l.entropy, l.at
-    FROM unnest(:log_room_id::text[], :log_seq::bigint[], :log_game::integer[], :log_hand::integer[],
-                :log_user_id::text[], :log_user_name::text[], :log_command_id::text[], :log_command::text[],
-                :log_answer::text[], :log_events::text[], :log_patch::text[], :log_outside::text[],
-                :log_private::text[], :log_entropy::bytea[], :log_at::bigint[])
-        AS l (room_id, seq, game, hand, user_id, user_name, command_id, command, answer, events, patch, outside,
-              private, entropy, at)
+), decided AS (
+    SELECT l.*, held.epoch
+    FROM unnest(:log_room_id::text[], :log_seq::bigint[], :log_user_id::text[], :log_command_id::text[],
+                :log_entropy::bytea[], :log_body::bytea[], :log_at::bigint[], :log_key::uuid[], :log_mark::integer[],
+                :log_answer::text[])
+        AS l (room_id, seq, user_id, command_id, entropy, body, at, key, mark, answer)
     JOIN held ON held.room_id = l.room_id
+), known AS (
+    INSERT INTO commands (key, seq, mark, day, answer)
+    SELECT key, seq, mark, at / 86400000, answer FROM decided WHERE key IS NOT NULL
+), logged AS (
+    INSERT INTO log (seq, epoch, at, room_id, user_id, command_id, entropy, body)
+    SELECT seq, epoch, at, room_id, user_id, command_id, entropy, body FROM decided
 )
 SELECT room_id FROM held
 
@@ -34,10 +35,12 @@ WITH held AS (
     UPDATE game_states SET seq = :state_seq, state = :state_state, updated_at = :state_at
     WHERE room_id = :state_room_id AND epoch = :state_epoch AND seq = :state_prev
     RETURNING room_id, epoch
+), known AS (
+    INSERT INTO commands (key, seq, mark, day, answer)
+    SELECT :log_key::uuid, :state_seq, :log_mark, :state_at / 86400000, :log_answer FROM held
+    WHERE :log_key IS NOT NULL
 )
-INSERT INTO actions (room_id, epoch, seq, game, hand, user_id, user_name, command_id, command, answer, events, patch,
-                     outside, private, entropy, at)
-SELECT room_id, epoch, :state_seq, :log_game, :log_hand, :log_user_id, :log_user_name, :log_command_id, :log_command,
-       :log_answer, :log_events, :log_patch, :log_outside, :log_private, :log_entropy, :state_at
+INSERT INTO log (seq, epoch, at, room_id, user_id, command_id, entropy, body)
+SELECT :state_seq, epoch, :state_at, room_id, :log_user_id, :log_command_id, :log_entropy, :log_body
 FROM held
 RETURNING room_id

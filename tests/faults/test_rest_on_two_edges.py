@@ -133,7 +133,7 @@ async def test_a_game_is_kept_shown_and_removed(crowd: Stack) -> None:
         await api.ok("POST", f"{path}/close", ada)
         removed = await api.ok("DELETE", f"{game}/persist", ada)
         assert removed["success"] is True
-        for log in ("actions", "checkpoints"):
+        for log in ("log", "checkpoints", "round_states"):
             assert await truth.value(f"SELECT count(*) FROM {log} WHERE room_id = $1", room) == 0
         assert await api.ok("GET", f"{path}/events?after=0", ada) == {"updates": [], "next": None}
         assert (await api.ok("GET", f"{path}/hydrate", ada))["room"]["status"] == "closed"

@@ -7,6 +7,7 @@ rows that would be written are kept as tables. Nothing is checked here: tests co
 from __future__ import annotations
 
 import copy
+from base64 import b64decode
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ from tavola.actors.wire.commands import (
 from tavola.actors.wire.update import Audience, Update
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
+from tavola.storage.packing import pack, unpack_state
 
 START_MS = 1_760_000_000_000
 MINT = GrantSigner(b"a secret of tests, 32 bytes long")
@@ -229,7 +231,7 @@ class Rows:
         for row in out.hands:
             self.hands[row["game"], row["number"]] = {**self.hands.get((row["game"], row["number"]), {}), **row}
         for row in out.checkpoints:
-            self.checkpoints[row["seq"]] = row["state"]
+            self.checkpoints[row["seq"]] = unpack_state(b64decode(row["body"]), row["room_id"]).decode()
 
     def load_row(self) -> dict[str, Any]:
         """The row of `load_room`. Members come in an order of the database's own."""
@@ -255,9 +257,10 @@ class Rows:
 
 def log_row(update: Update) -> dict[str, Any]:
     """The row of the log, as far as viewers are concerned."""
-    events, patch, outside, private = codec.update_texts(update)
-    given = {"events": events, "patch": patch, "outside": outside, "private": private}
-    return {"seq": update.seq, "epoch": update.epoch, "at": update.at, **given}
+    text = codec.logged_text("", 0, 0, b"null", b"{}", update)
+    columns = {"user_id": "u", "command_id": "c", "at": update.at}
+    body = pack(text, update.room, "u", "c", update.at)
+    return {"seq": update.seq, "epoch": update.epoch, **columns, "body": body}
 
 
 def as_json(value: Any) -> Any:
