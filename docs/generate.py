@@ -89,7 +89,7 @@ def field_docstrings() -> dict[str, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    names = {str: "text", int: "integer", Path: "path", SecretStr: "text, a secret"}
+    names = {str: "text", int: "integer", bool: "true or false", Path: "path", SecretStr: "text, a secret"}
     name = names.get(cast(type, field.annotation), "list")
     least = next((str(each.ge) for each in field.metadata if isinstance(each, Ge)), "")
     most = next((f"{each.le:,}" for each in field.metadata if isinstance(each, Le)), "")
@@ -215,16 +215,26 @@ def _fields(call: ast.Call) -> Iterator[str]:
 
 def cli() -> str:
     """Every command with its options, also of the command lines that `tavola` passes some on to."""
-    from tavola import cli, rooms
+    from tavola import archive, cli, rooms, tokens
     from tavola.load import cli as load
 
     group = cast(Any, typer.main.get_command(cli.app))
     deeper = {
         **cast(Any, typer.main.get_command(rooms.app)).commands,
         "load": typer.main.get_command(load.app),
+        "archive": typer.main.get_command(archive.app),
+        "token": typer.main.get_command(tokens.app),
     }
-    commands = [_command(name, deeper.get(name, command)) for name, command in group.commands.items()]
+    commands = [
+        _command(*each) for name, command in group.commands.items() for each in _alone(name, deeper.get(name, command))
+    ]
     return page("Command line", group.help, "`tavola COMMAND --help` says the same.") + "\n" + "\n".join(commands)
+
+
+def _alone(name: str, command: Any) -> list[tuple[str, Any]]:
+    """The command with its name, or each of its own."""
+    own = getattr(command, "commands", None)
+    return [(f"{name} {each}", command) for each, command in own.items()] if own else [(name, command)]
 
 
 def _command(name: str, command: Any) -> str:
@@ -263,7 +273,8 @@ def rest() -> str:
         with `?`.""",
         table(("method", "path", "does", "asks for", "for"), rows),
         """Besides, outside of `/api`: `GET /ws` (the socket), `/healthz`, `/readyz`, `/metrics`, and the pages. The
-        operator's endpoints are there only with `TAVOLA_ADMIN_SECRET`.""",
+        operator's endpoints are there only with `TAVOLA_ADMIN_SECRET`, but for those that name a scope: with a token of
+        that, [another server](../howto/backend.md) may ask too.""",
     )
 
 
@@ -285,7 +296,8 @@ def _optional(name: str, needed: bool) -> str:
 def _for_whom(operation: dict[str, Any]) -> str:
     if {} in operation["security"]:
         return "anybody"
-    return "the operator" if {"operator": []} in operation["security"] else "signed in"
+    scopes = [f", `{scope}`" for each in operation["security"] for scope in each.get("service", ())]
+    return ("the operator" if {"operator": []} in operation["security"] else "signed in") + "".join(scopes)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -29,15 +30,17 @@ from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
-from tavola.edge.common.metrics import CONTENT_TYPE
+from tavola.edge.common.metrics import CONTENT_TYPE, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
 from tavola.edge.identity.operators import Operator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -53,7 +56,9 @@ from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import admitted_at
+from tavola.storage.growth import growth
 from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import EdgeBoard
@@ -66,6 +71,8 @@ STEWARD_LOOK_S = 5.0
 """How often, more or less, an edge sees to it that the steward runs."""
 READY_FOR_S = 1.0
 """Seconds for which `/readyz` believes what Postgres answered last."""
+GROWN_FOR_S = 30.0
+"""Seconds for which `/metrics` tells the same sizes: the steward measures them every few minutes."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
 MESSAGE_LIMIT = FRAME_LIMIT * 4
@@ -79,14 +86,20 @@ class Edge:
         """`secrets` are those that the database admits."""
         self._settings = settings
         self._secrets = secrets
-        self._origins = Origins(settings.allowed_origins)
+        self.origins = Origins(settings.allowed_origins, settings.frame_origins)
         admin_secret = settings.admin_secret.get_secret_value()
         self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: EdgePresence | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
+        self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self.draining = False
+
+    @property
+    def framing(self) -> tuple[str, ...]:
+        """Origins whose pages may have the players' pages in a frame."""
+        return self._settings.frame_origins
 
     @property
     def operated(self) -> bool:
@@ -110,7 +123,7 @@ class Edge:
         await sign_outs.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, self._origins, _issuer(settings))
+        who = Authenticator(identities, sessions, sign_outs, self.origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
         online = OnlineReader(settings.redis_url)
@@ -122,6 +135,7 @@ class Edge:
                 ("fanout", fanout.run()),
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
+                ("unreadable", services.unreadable.run()),
                 ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(settings)),
             )
@@ -149,7 +163,7 @@ class Edge:
             return
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         direct: DirectWebSocket = websocket.scope["extensions"][EXTENSION]
-        if not self._origins.allow(websocket):
+        if not self.origins.allow(websocket):
             direct.close(4403, "origin refused")
             return
         connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
@@ -187,10 +201,22 @@ class Edge:
             return False
         return True
 
+    async def _stored_bytes(self) -> StoredBytes | None:
+        assert self._database is not None
+        try:
+            found = await growth(self._database)
+        except StorageUnavailable:
+            return None
+        if found is None:
+            return None
+        tables = [(each.name, each.bytes, each.a_day) for each in found.tables]
+        return StoredBytes(tables, (found.database.bytes, found.database.a_day), found.free, found.full_in_days)
+
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
         if self._services is None:
             return Response(status_code=503)
+        self._services.metrics.grown(await self._grown.get())
         return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
 
     def drain(self) -> None:
@@ -250,8 +276,9 @@ def application(edge: Edge) -> Starlette:
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
             Route("/metrics", edge.metrics),
-            *pages.routes(operator=edge.operated),
+            *pages.routes(operator=edge.operated, framing=edge.framing),
         ],
+        middleware=[Middleware(Cors, origins=edge.origins)],
         lifespan=edge.running,
         exception_handlers={404: not_there, 405: not_there, ClientDisconnect: hung_up},
     )
@@ -292,8 +319,10 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
+    GameNotLoaded."""
     logs.configure(settings.data_dir)
+    install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     edge = Edge(settings, admitted.secrets)

@@ -5,13 +5,14 @@ commits what it says, and redacts what it shows. Everything a game may depend on
 arguments always give the same outcome; that is what makes a logged room replayable.
 
 To write one, subclass `Game`, name its two types (options and state), and fill in the functions below.
-`games/tictactoe.py` is the smallest complete example.
+`games/tictactoe.py` is the smallest complete example. A game that is changed while its rooms are played says so by its
+`version`, and how to read what the version before stored by an `Upcaster`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NewType, TypeVar
 
 import msgspec
@@ -98,6 +99,22 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     """Given when the whole game is over. A later `advance` begins another one."""
 
 
+def same(raw: Json) -> Json:
+    """The upcaster of what is in both versions alike."""
+    return raw
+
+
+class Upcaster(msgspec.Struct, frozen=True):
+    """From what one version of a game stored to what the next one stores. Each function is pure: it takes the JSON as
+    it was stored (a dict, or the list of an `array_like` struct) and gives that of the next version. One that is left
+    out: that part is the same in both."""
+
+    state: Callable[[Json], Json] = same
+    options: Callable[[Json], Json] = same
+    move: Callable[[Json], Json] = same
+    """Of a logged move: `{"move": …, "arguments": {…}}`."""
+
+
 class Game(ABC, Generic[S, O]):
     """The rules of one game. Methods are pure and never raise on a client's input: they return `Refusal`.
 
@@ -112,9 +129,32 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    open_information: ClassVar[bool] = False
+    """Whether everybody may know all that a state holds and all that chance will bring, as in noughts and crosses or
+    chess. A room of such a game goes back to the middle of a round as it was; of any other, the round that ran then is
+    called off (`void`), for by now somebody may know what it hid."""
+    host_rolls_back: ClassVar[bool] = False
+    """Whether a room's host may take it back to how it was, between rounds; the operator may in any case."""
     moves: ClassVar[Mapping[str, tuple[str, ...]]]
     """Every move's name, and the names of its arguments. Other members that a client sends reach neither game nor
     log."""
+    version: ClassVar[int] = 1
+    """Of what is stored: raised by one whenever a field of state, options or moves is renamed, removed or means
+    something else, or the rules change. A field that is added with a default needs nothing."""
+    upcasters: ClassVar[Mapping[int, Upcaster]] = {}
+    """Version v → the way from v to v + 1, for each version before this one."""
+    replays_since: ClassVar[int] = 1
+    """The oldest version whose log these rules decide as it was decided then. Raised, with `version`, where the rules
+    themselves change: what was decided by older ones is still loaded and shown, and replayed no more."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not 1 <= cls.version < 256:
+            raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
+        if sorted(cls.upcasters) != list(range(1, cls.version)):
+            raise TypeError(f"{cls.__qualname__} is at version {cls.version}: it needs one upcaster for each before it")
+        if not 1 <= cls.replays_since <= cls.version:
+            raise TypeError(f"{cls.__qualname__} replays since a version that it has not had")
 
     chance_in_moves: ClassVar[bool] = True
     """Whether `play` may need entropy. A game in which chance comes in at `advance` alone says no: it gets none, and

@@ -48,6 +48,8 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
     title = "Tic-tac-toe"
     options_type = TicTacToeOptions
     state_type = TicTacToeState
+    open_information = True
+    host_rolls_back = True
     moves: ClassVar = {"mark": ("cell",)}
     chance_in_moves: ClassVar = False
 

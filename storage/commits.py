@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,14 @@ from tavola.storage.rows import LogRow, Records, StateRow
 _json = msgspec.json.Encoder().encode
 
 
+class RemoteWriter(ABC):
+    """Somebody who has batches committed elsewhere."""
+
+    @abstractmethod
+    async def write(self, states: list[StateRow], log: list[LogRow], records: Records) -> set[str]:
+        """As `commit`."""
+
+
 async def commit(
     database: Database | PinnedConnection, states: list[StateRow], log: list[LogRow], records: Records
 ) -> set[str]:
@@ -25,6 +34,8 @@ async def commit(
     On return those rooms' updates are durable, and nothing was written of the others (they are fenced). On
     `StorageUnavailable` with `unknown` all of it may or may not be there. On `Conflict`, or without `unknown`, none is.
     """
+    if isinstance(database, RemoteWriter):
+        return await database.write(states, log, records)
     tables = {table: rows for table in _TABLES if (rows := getattr(records, table))}
     if len(log) == 1:
         kind = "commit_one"

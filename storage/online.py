@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from tavola.config.limits import SILENT_MS
+from tavola.storage.redis_address import RedisAddress
 
 WITHIN_S = 1.0
 USERS_LIMIT = 200
@@ -36,13 +34,7 @@ class OnlineReader:
     """Reads, in `WITHIN_S` at most."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=WITHIN_S,
-            socket_connect_timeout=WITHIN_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = RedisAddress(url).client(within_s=WITHIN_S, decode_responses=True)
 
     async def boards(self, now_ms: int) -> Boards | None:
         """None: Redis is away."""

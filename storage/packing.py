@@ -2,7 +2,7 @@
 
 A row's body is one byte that says how it is packed, then the text: as it is, or as a block of LZ4 whose dictionary is
 `WORDS` and what the row's other columns say. Compressing so costs some 2 µs, and saves Postgres more: a row of hold'em
-is a fifth of its text. LZ4, because SQL can read it too (`log_text` in migration 0007): the log can be looked at with
+is a fifth of its text. LZ4, because SQL can read it too (`log_text` in migration 0015): the log can be looked at with
 psql, and code that knew only the view `actions` goes on.
 
 `WORDS` never change: another dictionary is another number in the first byte.
@@ -42,7 +42,7 @@ def unpack(body: bytes, room: str, user: str, command: str, at: int) -> bytes:
 
 
 def pack_state(text: bytes, room: str) -> bytes:
-    """The body of a row of `round_states`."""
+    """The body of a checkpoint of a round."""
     return _packed(text, STATE_WORDS + room.encode())
 
 
@@ -84,7 +84,7 @@ def _words(room: str, user: str, command: str, at: int) -> bytes:
 
 def command_key(room: str, user: str, command: str) -> bytes:
     """The key of a user's command in `commands`, a UUID: 64 bits of the room, so that a room's lie together, and 64 of
-    the hash of the rest. `command_key` in migration 0007 is the same."""
+    the hash of the rest. `command_key` in migration 0015 is the same."""
     return room_bytes(room) + sha256(f"{user}\n{command}".encode()).digest()[:8]
 
 

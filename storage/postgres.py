@@ -10,17 +10,19 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
-from asyncpg.pgproto.pgproto import UUID as UUID
+import structlog
 
 from tavola.storage.rows import Row
 
+log = structlog.get_logger()
+
 COMMAND_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+CROWDED_S = 0.5
+"""A Postgres that takes no more connections refuses at once. So long one of those that there are is waited for."""
+CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
-LOCK_WAIT_S, LOCK_TRIES = 2, 30
-"""Whoever waits for a lock holds up all that come after."""
-MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 
 SERVER_SETTINGS = {
     "application_name": "tavola",
@@ -36,12 +38,21 @@ SERVER_SETTINGS = {
 class StorageUnavailable(Exception):
     """Postgres did not answer, or the connection was lost while it might have been working.
 
-    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything.
+    `unknown` says whether the statement may have taken effect: if it may, read before you believe anything. `full`: it
+    has as many connections as it takes.
     """
 
-    def __init__(self, reason: str, *, unknown: bool) -> None:
+    def __init__(self, reason: str, *, unknown: bool, full: bool = False) -> None:
         super().__init__(reason)
         self.unknown = unknown
+        self.full = full
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unavailable, (str(self), self.unknown, self.full)
+
+
+def _unavailable(reason: str, unknown: bool, full: bool) -> StorageUnavailable:
+    return StorageUnavailable(reason, unknown=unknown, full=full)
 
 
 class Conflict(Exception):
@@ -133,8 +144,9 @@ class Database:
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
-    async def connect(cls, url: str, *, least: int = 1, most: int = 4) -> Database:
-        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return."""
+    async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
+        """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
+        A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -146,10 +158,10 @@ class Database:
                 statement_cache_size=200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings=SERVER_SETTINGS,
+                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
             )
         except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+            raise _no_connection(error) from error
         return cls(pool)
 
     async def close(self) -> None:
@@ -198,6 +210,32 @@ class Database:
         finally:
             await self.give_back(connection)
 
+    async def together(self, *steps: tuple[str, dict[str, Any]]) -> list[Row]:
+        """Named queries, with their parameters, in one transaction; gives the rows of the last."""
+        found: list[Row] = []
+        async with self.transaction() as rows:
+            for query, given in steps:
+                found = await rows(query, **given)
+        return found
+
+    @asynccontextmanager
+    async def sole(self, name: str) -> AsyncIterator[Sole | None]:
+        """Until the block is left, or its connection is lost, nobody else does what is called `name`, in no process.
+        None: somebody else does."""
+        connection = await self.take()
+        try:
+            sole = Sole(connection)
+            (row,) = await sole.rows("sole_lock", name=name)
+            yield sole if row["held"] else None
+            if row["held"]:
+                await sole.rows("sole_unlock", name=name)
+        except BaseException:
+            with suppress(asyncpg.InterfaceError):  # It is lost already.
+                connection.terminate()  # The lock goes with it.
+            raise
+        finally:
+            await self.give_back(connection)
+
     def lane(self) -> PinnedConnection:
         """A connection of its own for somebody who asks one thing after the other, without pause."""
         lane = PinnedConnection(self)
@@ -206,15 +244,35 @@ class Database:
 
     async def take(self) -> Any:
         """A connection, to be given back (`give_back`). Waits for one for `CONNECT_TIMEOUT_S`."""
-        try:
-            return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
-        except (*_NOT_RUN, *_LOST) as error:
-            raise StorageUnavailable(_say(error), unknown=False) from error
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CROWDED_S
+        while True:
+            try:
+                return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+            except (*_NOT_RUN, *_LOST) as error:
+                refused = _no_connection(error)
+                if not refused.full or loop.time() > give_up_at or not self._pool.get_size():
+                    raise refused from error
+                await asyncio.sleep(CROWDED_LOOK_S)
 
     async def give_back(self, connection: Any) -> None:
         # One that was lost meanwhile is no news to who has had their answer.
         with suppress(*_LOST):
             await self._pool.release(connection)
+
+
+class Sole:
+    """The connection on which `Database.sole` holds its lock: what it asks was asked while it held it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
+        """As `Database.rows`. Raises `StorageUnavailable` when the connection, and the lock with it, is lost."""
+        named = QUERIES[query]
+        with _translated():
+            found: list[Row] = await self._connection.fetch(named.text, *named.arguments(given), timeout=within_s)
+            return found
 
 
 class PinnedConnection:
@@ -243,6 +301,30 @@ class PinnedConnection:
         except StorageUnavailable:
             await self._drop()
             raise
+
+    async def together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> list[Row]:
+        """As `Database.together`, the arguments in the order of each query's names."""
+        if not self._usable():
+            await self._renew()
+        found: list[Row] = []
+        try:
+            with _translated():
+                async with self._connection.transaction():
+                    for query, arguments in steps:
+                        found = await self._connection.fetch(QUERIES[query].text, *arguments)
+        except StorageUnavailable:
+            await self._drop()
+            raise
+        return found
+
+    async def open(self) -> None:
+        """Take the connection now, and not only when something is asked. Raises `StorageUnavailable`."""
+        if not self._usable():
+            await self._renew()
+
+    async def close(self) -> None:
+        """Give the connection back. One that is asked for again is another."""
+        await self._drop()
 
     def _usable(self) -> bool:
         """Whether there is a connection: one that is lost is taken back by the pool, and says no more."""
@@ -281,6 +363,28 @@ async def _keep(connection: Any) -> None:
     """Nothing resets a connection when it goes back to the pool, for nothing of ours outlives a statement."""
 
 
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[Any]:
+    """A connection of the driver's own, outside any pool, for as long as the block lasts. Raises
+    `StorageUnavailable` when there is none to be had."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+    except (*_NOT_RUN, *_LOST) as error:
+        raise _no_connection(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _no_connection(error: BaseException) -> StorageUnavailable:
+    """A connection was refused, or could not be had. Where Postgres has as many as it takes, that is said at once."""
+    full = isinstance(error, asyncpg.TooManyConnectionsError)
+    if full:
+        log.error("postgres.full", reason=str(error))
+    return StorageUnavailable(_say(error), unknown=False, full=full)
+
+
 def _say(error: BaseException) -> str:
     """Why there is no connection, for a log line."""
     return f"{type(error).__name__}: {error}".rstrip(": ")
@@ -289,47 +393,3 @@ def _say(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     """The outcome of a statement, for a log line. The error's own text may quote what was to be written: cards."""
     return " ".join(filter(None, (type(error).__name__, getattr(error, "sqlstate", None))))
-
-
-async def migrate(url: str) -> list[str]:
-    """Bring the schema up to date; several processes may do so at once. Returns the names of what was applied.
-
-    Each migration is a transaction, and waits for no lock for longer than `LOCK_WAIT_S`: where it cannot have one by
-    then it lets go of all, and tries again, `LOCK_TRIES` times. Raises `StorageUnavailable` when Postgres cannot be
-    reached; a migration that it refuses raises the driver's error, and those before it stay.
-    """
-    folder = files("tavola.storage").joinpath("migrations")
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
-    except (*_NOT_RUN, *_LOST) as error:
-        raise StorageUnavailable(_say(error), unknown=False) from error
-    applied = []
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
-        )
-        have = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
-        for script in scripts:
-            if script.name in have:
-                continue
-            await _apply(connection, script.name, script.read_text())
-            applied.append(script.name)
-    finally:
-        await connection.close()
-    return applied
-
-
-async def _apply(connection: Any, name: str, script: str) -> None:
-    for left in reversed(range(LOCK_TRIES)):
-        try:
-            async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
-                await connection.execute(script)
-                await connection.execute("INSERT INTO migrations (name) VALUES ($1)", name)
-            return
-        except asyncpg.LockNotAvailableError:
-            if not left:
-                raise
-            await asyncio.sleep(LOCK_WAIT_S)

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 
 import hiredis
 import structlog
-from redis.connection import SSLConnection, parse_url
 
 from tavola.config.limits import SILENT_MS
+from tavola.storage.redis_address import RedisAddress
 from tavola.storage.sealing import NotOpened, Opener, Sealer, numbers
 
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 2.0
-RETRY_S = 0.1
+RETRY_S, RETRY_MOST_S = 0.1, 1.0
+"""The time before a link that could not be made is tried again: at first, and after several times; half of it is by
+lot, so that a Redis that comes back is not asked by all edges and actors at once."""
 PING_S = 1.0
 SILENT_S = 3.0
 BUFFER_LIMIT = 16 * 1024 * 1024
@@ -99,7 +101,7 @@ class _Link:
     """A connection to the Redis of `url` that `run` keeps up."""
 
     def __init__(self, url: str, purpose: str) -> None:
-        self._target = parse_url(url)  # type: ignore[no-untyped-call]
+        self._address = RedisAddress(url)
         self._purpose = purpose
         self._stream: _RedisStream | None = None
 
@@ -109,18 +111,19 @@ class _Link:
 
     async def run(self) -> None:
         """Connect, again and again, until cancelled."""
-        told = True
+        failed = 0
         while True:
             try:
                 stream = await self._connect()
             except (OSError, TimeoutError, hiredis.HiredisError) as error:
-                if told:
+                if not failed:
                     log.warning("redis.away", link=self._purpose, reason=str(error) or type(error).__name__)
-                told = False
-                await asyncio.sleep(RETRY_S)
+                wait_s = min(RETRY_MOST_S, RETRY_S * 1.5**failed)
+                failed += 1
+                await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
                 continue
             log.info("redis.up", link=self._purpose)
-            told = True
+            failed = 0
             self._stream = stream
             try:
                 self._connected(stream)
@@ -138,37 +141,38 @@ class _Link:
             await asyncio.wait([stream.lost], timeout=PING_S)
 
     async def _connect(self) -> _RedisStream:
-        target, loop = self._target, asyncio.get_running_loop()
         replies: asyncio.Queue[Any] = asyncio.Queue()
-        stream = _RedisStream(replies.put_nowait)
-        stream.lost.add_done_callback(lambda _: replies.put_nowait(ConnectionResetError("closed while greeting")))
+
+        def make() -> _RedisStream:
+            stream = _RedisStream(replies.put_nowait)
+            stream.lost.add_done_callback(lambda _: replies.put_nowait(ConnectionResetError("closed while greeting")))
+            return stream
+
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            if "path" in target:
-                await loop.create_unix_connection(lambda: stream, target["path"])
-            else:
-                secure = ssl.create_default_context() if target.get("connection_class") is SSLConnection else None
-                host, port = target.get("host", "localhost"), target.get("port", 6379)
-                await loop.create_connection(lambda: stream, host, port, ssl=secure)
+            stream = await self._address.connect(make)
             try:
-                for words in self._greeting():
+                for words in self._greeting:
                     stream.write(_command(*words))
                     reply = await replies.get()
                     if isinstance(reply, Exception):
                         raise reply
+                    self._check(reply)
             except BaseException:
                 stream.abort()
                 raise
         stream._take = self._take
         return stream
 
+    @property
     def _greeting(self) -> list[list[str]]:
-        target, words = self._target, []
-        if target.get("password"):
-            user = [target["username"]] if target.get("username") else []
-            words.append(["AUTH", *user, target["password"]])
-        if target.get("db"):
-            words.append(["SELECT", str(target["db"])])
-        return [*words, ["PING"]]
+        """With Sentinels the server is asked for its part: one that was the master may not know yet that it is not."""
+        return [*self._address.greeting, *([["ROLE"]] if self._address.master else [])]
+
+    @staticmethod
+    def _check(reply: Any) -> None:
+        """Raises `OSError` if the answer to `ROLE` is that of a replica."""
+        if isinstance(reply, list) and reply and reply[0] != b"master":
+            raise ConnectionRefusedError("is a replica, and no master")
 
     def _connected(self, stream: _RedisStream) -> None:
         """Called on each new connection."""

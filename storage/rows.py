@@ -32,8 +32,10 @@ class LogRow(msgspec.Struct, frozen=True):
     body: bytes
     """As `storage.packing` packs it."""
     at: int
-    key: Any
-    """A UUID."""
+    versions: int
+    """`actors.versions.upcast.Versions.packed`."""
+    key: bytes | None
+    """`storage.packing.command_key`, of a user's command."""
     mark: int | None
     answer: str | None
 

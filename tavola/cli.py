@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `tavola --help` is there at once."""
 
 import asyncio
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,12 +29,16 @@ def dev(
     bots: Annotated[int, typer.Option(min=0, max=RESIDENTS, help="Seat this many bots at a public table.")] = 0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the first edge; 0: any free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
+    game: Annotated[
+        list[str] | None, typer.Option(metavar="MODULE:GAME", help="A game of yours, besides TAVOLA_GAMES; repeat it.")
+    ] = None,
 ) -> None:
     """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
     from tavola.config.settings import Settings
     from tavola.stack.dev import run
 
-    given = {"port": port, "data_dir": data_dir}
+    games = (*Settings().games, *game) if game else None
+    given = {"port": port, "data_dir": data_dir, "games": games}
     run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
 
 
@@ -57,6 +62,9 @@ def steward() -> None:
     from tavola.config.settings import load
 
     settings = load()
+    from tavola.games.registry.discovery import install
+
+    install(settings.games, settings.games_path)
     from tavola.actors.cluster.control_plane import join
     from tavola.actors.cluster.steward_actor import ensure_steward
     from tavola.storage.fingerprint import admitted_at
@@ -76,13 +84,32 @@ def node(context: typer.Context) -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Brings the database up to date."""
+def migrate(
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also take away what only the release before needs: none of it runs.")
+    ] = False,
+) -> None:
+    """Brings the database up to date, while rooms are played. It may be interrupted, and goes on when run again."""
     from tavola.config.settings import load
-    from tavola.storage.postgres import migrate
+    from tavola.storage.migrate import LocksNotHad, migrate
+    from tavola.storage.postgres import StorageUnavailable
 
-    for name in asyncio.run(migrate(load().database_url)):
-        typer.echo(f"applied {name}")
+    say = functools.partial(typer.echo, err=True)
+    try:
+        for name in asyncio.run(migrate(load().database_url, contract=contract, say=say)):
+            typer.echo(f"applied {name}")
+    except LocksNotHad as error:
+        raise Failure(str(error)) from error
+    except StorageUnavailable as error:
+        raise Failure(f"the database does not answer ({error})") from error
+
+
+@app.command()
+def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """The games that can be played: each with its version, and where it comes from."""
+    from tavola.game_list import show
+
+    show(as_json=json)
 
 
 @app.command()
@@ -103,10 +130,26 @@ def rooms(context: typer.Context) -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def room(context: typer.Context) -> None:
-    """One room: show it, its log; verify, evict."""
+    """One room: show it, its log; verify, evict, repair."""
     from tavola.rooms import app as operator
 
     operator(["room", *context.args], prog_name="tavola")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def archive(context: typer.Context) -> None:
+    """The rows that retention took out of the database: list, show, verify, restore."""
+    from tavola.archive import app as archive
+
+    archive(context.args, prog_name="tavola archive")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def token(context: typer.Context) -> None:
+    """Tokens for other servers: make, list, revoke."""
+    from tavola.tokens import app as tokens
+
+    tokens(context.args, prog_name="tavola token")
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)

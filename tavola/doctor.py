@@ -16,10 +16,12 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import redis.asyncio
 import redis.exceptions
 
 from tavola.config.settings import Settings, SettingsError, load, read_stack
+from tavola.storage.growth import growth, told
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
+from tavola.storage.redis_address import RedisAddress
 
 _TIMEOUT_S = 5.0
 _OPEN_FILES = 4096
@@ -29,7 +31,10 @@ _CLOCK_SKEW_MS = 1000.0
 _FSYNC_MS = 20.0
 """A commit waits for one; beyond this every move feels it."""
 _FREE_BYTES = 1 << 30
+_FULL_DAYS = 3.0
 _POSTGRES = 140000
+_FREE_CONNECTIONS = 10
+"""An edge takes up to 16 connections when it is busy."""
 _REDIS = (6, 2)
 
 
@@ -61,6 +66,7 @@ async def examine() -> list[CheckResult]:
     urls = read_stack(settings.data_dir).get("urls") or [f"http://{settings.host}:{settings.port}"]
     reachable = await asyncio.gather(
         _guarded("postgres", _postgres(settings)),
+        _guarded("storage growth", _growth(settings)),
         _guarded("redis", _redis(settings)),
         _guarded("ray", _ray(settings)),
         *(_guarded(f"edge {url}", _edge(url)) for url in urls),
@@ -80,13 +86,32 @@ async def _guarded(name: str, check: Awaitable[list[CheckResult]]) -> list[Check
             return await check
     except TimeoutError:
         return [CheckResult(name=name, fit=False, found=f"no answer within {_TIMEOUT_S:.0f} s")]
-    except (OSError, asyncpg.PostgresError, redis.exceptions.RedisError, httpx.HTTPError) as error:
+    except (
+        StorageUnavailable,
+        Conflict,
+        OSError,
+        asyncpg.PostgresError,
+        redis.exceptions.RedisError,
+        httpx.HTTPError,
+    ) as error:
         return [CheckResult(name=name, fit=False, found=f"{type(error).__name__}: {error}".splitlines()[0])]
 
 
+_TAKEN = """
+SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS taken, current_setting('max_connections')::integer
+       - current_setting('superuser_reserved_connections')::integer
+       - coalesce(current_setting('reserved_connections', true), '0')::integer AS most
+FROM pg_stat_activity
+"""
+
+
 async def _postgres(settings: Settings) -> list[CheckResult]:
-    connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
     try:
+        connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
+    except asyncpg.TooManyConnectionsError as error:
+        return [CheckResult(name="postgres connections", fit=False, found=f"one more is refused: {error}")]
+    try:
+        connections = await connection.fetchrow(_TAKEN)
         number = int(await connection.fetchval("SHOW server_version_num"))
         durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
         asked = time.time()
@@ -98,6 +123,11 @@ async def _postgres(settings: Settings) -> list[CheckResult]:
     return [
         CheckResult(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),
         CheckResult(
+            name="postgres connections",
+            fit=connections["most"] - connections["taken"] >= _FREE_CONNECTIONS,
+            found=f"{connections['taken']} of {connections['most']} taken",
+        ),
+        CheckResult(
             name="postgres durability",
             fit=durable["fsync"] == "on" and durable["synchronous_commit"] != "off",
             found=", ".join(f"{name} {value}" for name, value in durable.items()),
@@ -106,14 +136,40 @@ async def _postgres(settings: Settings) -> list[CheckResult]:
     ]
 
 
+async def _growth(settings: Settings) -> list[CheckResult]:
+    """As the steward measured it."""
+    database = await Database.connect(settings.database_url, least=1, most=1)
+    try:
+        found = await growth(database)
+    finally:
+        await database.close()
+    if found is None:
+        return [
+            CheckResult(name="storage growth", fit=True, found="not measured yet: the steward does so as it starts")
+        ]
+    days, a_day = found.full_in_days, found.database.a_day
+    most = [each for each in found.tables if each.a_day][:3]
+    parts = [told(found.database.bytes)]
+    if a_day is None:
+        parts.append("growth not known before an hour")
+    else:
+        of = ", ".join(f"{each.name} {told(each.a_day or 0)}" for each in most)
+        parts.append(f"{told(a_day)} more a day{f' ({of})' if of else ''}")
+    free = "free space not known (TAVOLA_DATABASE_DISK_GB)" if found.free is None else f"{told(found.free)} free"
+    parts.append(free if days is None else f"{free}, full in {days:.1f} days")
+    return [CheckResult(name="storage growth", fit=days is None or days > _FULL_DAYS, found="; ".join(parts))]
+
+
 async def _redis(settings: Settings) -> list[CheckResult]:
-    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    address = RedisAddress(settings.redis_url)
+    client = address.client(within_s=_TIMEOUT_S)
     try:
         found = str((await client.info("server"))["redis_version"])
     finally:
-        await client.aclose()
+        await client.aclose(close_connection_pool=True)
     fit = tuple(map(int, found.split(".")[:2])) >= _REDIS
-    return [CheckResult(name="redis", fit=fit, found=f"version {found}")]
+    where = f", the master {address.master} of the Sentinels" if address.master else ""
+    return [CheckResult(name="redis", fit=fit, found=f"version {found}{where}")]
 
 
 async def _ray(settings: Settings) -> list[CheckResult]:

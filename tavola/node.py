@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from tavola.config.failures import Failure
+from tavola.config.private import NODE_FOLDER, is_private
 from tavola.config.settings import without_secrets
 from tavola.stack import fork_server
 from tavola.stack.local_ray import private_folder
@@ -30,6 +31,7 @@ _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 _DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 """Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
 and a move waits for one of them."""
+GAMES_PATH = "TAVOLA_GAMES_PATH"
 _LONGEST_SOCKET = "/ray/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
 
 
@@ -61,7 +63,9 @@ def start(arguments: list[str]) -> None:
     folder = private_folder(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), _LONGEST_SOCKET)
     kept = without_secrets(os.environ)
     os.environ.clear()
-    os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, fork_server.FOLDER: folder})
+    os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, NODE_FOLDER: folder})
+    # The fork server works in a folder of Ray's.
+    os.environ[GAMES_PATH] = os.path.abspath(kept.get(GAMES_PATH, "."))
     # Not before: Ray reads its environment when it is imported.
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start
@@ -77,7 +81,7 @@ def _hold_ssh_folder() -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.lstat().st_uid == os.geteuid():
         folder.chmod(0o700)  # Ray lets others in.
-    if not fork_server.is_private(folder):
+    if not is_private(folder):
         raise Exposed(f"{folder}: was made by another user; ssh would use what lies there")
 
 

@@ -1,18 +1,22 @@
-"""An operator's commands for rooms: `tavola rooms` and `tavola room`. Reads the database; evicts over a line."""
+"""An operator's commands for rooms: `tavola rooms` and `tavola room`. Reads the database; evicts over a line;
+takes a room back in its actor's place."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
 import json as jsons
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from tavola import rollback
 from tavola.actors.cluster.directory import Place
 from tavola.actors.room import codec, replay
 from tavola.actors.wire.commands import RoomId
@@ -21,6 +25,7 @@ from tavola.actors.wire.messages import Evict
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
 from tavola.config.settings import load as load_settings
+from tavola.games.registry.discovery import install
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
 
@@ -34,6 +39,9 @@ class Action(enum.StrEnum):
     LOG = "log"
     VERIFY = "verify"
     EVICT = "evict"
+    ROLLBACK = "rollback"
+    FORK = "fork"
+    REPAIR = "repair"
 
 
 @app.command()
@@ -56,13 +64,34 @@ def rooms(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 @app.command()
 def room(
     words: Annotated[
-        list[str], typer.Argument(metavar="[show|log|verify|evict] ID", help="The command, and the room's id or code.")
+        list[str],
+        typer.Argument(
+            metavar="[show|log|verify|evict|repair|rollback|fork] ID", help="The command, and the room's id or code."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     after: Annotated[int, typer.Option(min=0, help="log: only updates after this seq.")] = 0,
+    back_to: Annotated[
+        int | None,
+        typer.Option("--from", min=0, metavar="SEQ", help="repair: go on from here; all after it is lost."),
+    ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="repair: take a state that was changed by hand.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="repair: do it; else it is only said what can be done. rollback: do not ask."),
+    ] = False,
+    to: Annotated[int | None, typer.Option(min=0, help="rollback: the seq that the room goes back to.")] = None,
+    reason: Annotated[str | None, typer.Option(help="rollback: told to everybody in the room.")] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="fork: the seq at which the other room begins.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="fork: the user who is host of it; else the host of the first room.")
+    ] = None,
 ) -> None:
     """One room. show: where it is, and who has which part. log: its updates, as players and spectators were told.
     verify: replay the log and compare. evict: drop it from its actor's memory (what is stored stays).
+    repair: say what is wrong with what is stored and what can be done, and do it with --yes; a copy is kept first.
+    rollback: take it back to how it was at a seq; a hand that ran then is called off. fork: another room, private and
+    paused, that begins as it was at a seq.
     """
     action, named = _words(words)
     match action:
@@ -74,20 +103,39 @@ def room(
             _run(lambda database, _: _verify(database, named, json))
         case Action.EVICT:
             _run(lambda database, settings: _evict(database, settings, named))
+        case Action.REPAIR:
+            _run(lambda database, _: _repair(database, named, back_to, accept, yes, json))
+        case Action.ROLLBACK:
+            _run(lambda database, settings: _roll_back(database, settings, named, given(to, "--to"), reason, yes, json))
+        case Action.FORK:
+            _run(lambda database, settings: _fork(database, settings, named, given(at, "--at"), host, json))
+
+
+def given(seq: int | None, option: str) -> int:
+    if seq is None:
+        raise typer.BadParameter(f"say {option} SEQ: `tavola room log ID` shows which there are")
+    return seq
 
 
 def _words(words: list[str]) -> tuple[Action, str]:
     actions = [word for word in words if word in list(Action)]
     names = [word for word in words if word not in list(Action)]
     if len(names) != 1 or len(actions) > 1:
-        raise typer.BadParameter("give one room, and at most one of show, log, verify, evict")
+        raise typer.BadParameter(f"give one room, and at most one of {', '.join(Action)}")
     return Action(actions[0]) if actions else Action.SHOW, names[0]
+
+
+def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
+    """The outcome of `work` on the deployment's database. Raises `Failure` when that does not answer."""
+    return _run(lambda database, _: work(database))
 
 
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # Programs read what is printed.
+    install(settings.games, settings.games_path)
 
-    async def connected() -> Any:
+    async def connect_and_work() -> Any:
         database = await Database.connect(settings.database_url, least=1, most=2)
         try:
             return await work(database, settings)
@@ -95,7 +143,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
             await database.close()
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(connect_and_work())
     except StorageUnavailable as error:
         raise Failure(f"the database does not answer ({error})") from error
 
@@ -111,7 +159,16 @@ async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
     stored = await database.row("load_room", room_id=row["id"])
     assert stored is not None
-    room = codec.room_of(stored)
+    if row["unread_code"] is not None:
+        typer.echo(
+            f"since {row['unread_at']:%Y-%m-%d %H:%M:%S} refused {row['unread_code']}: {row['unread_found']}", err=True
+        )
+    try:
+        room = codec.room_of(stored)
+    except codec.Corrupted as error:
+        raise Failure(
+            f"room {row['id']} at {row['seq']}: {error.found}; see `tavola room repair {row['id']}`"
+        ) from error
     members = {
         user: {
             "display_name": member.name,
@@ -188,6 +245,39 @@ async def _verify(database: Database, named: str, json: bool) -> None:
         typer.echo(f"{room}: {updates} updates replayed, all as they are stored")
     if problem is not None:
         raise Failure(f"{room}: {problem}")
+
+
+async def _roll_back(
+    database: Database, settings: Settings, named: str, to: int, reason: str | None, yes: bool, json: bool
+) -> None:
+    row = await _find(database, named)
+    plan = await rollback.planned(database, RoomId(row["id"]), row["seq"], to)
+    if not json:
+        for line in plan.lines():
+            typer.echo(line)
+    if not yes and not typer.confirm("Go back?"):
+        raise Failure(f"{row['id']} stays as it is")
+    seq = await rollback.carried_out(database, settings, plan, reason)
+    done = {"room": row["id"], "to": to, "seq": seq, "voided": plan.found.voided}
+    typer.echo(jsons.dumps(done) if json else f"{row['id']} is as it was at {to}, by its update {seq}")
+
+
+async def _fork(database: Database, settings: Settings, named: str, at: int, host: str | None, json: bool) -> None:
+    row = await _find(database, named)
+    plan = await rollback.planned(database, RoomId(row["id"]), row["seq"], at)
+    made = await rollback.forked(database, settings, plan, host)
+    if json:
+        typer.echo(jsons.dumps({"room": made.id, "code": made.code, "host": made.host_id, "voided": plan.found.voided}))
+        return
+    typer.echo(f"{made.id} begins as {row['id']} was at {at}; its code is {made.code}")
+    typer.echo(f"It is private and paused; {made.host_id} is its host, and may let it go on.")
+
+
+async def _repair(database: Database, named: str, back_to: int | None, accept: bool, yes: bool, json: bool) -> None:
+    from tavola.repair import repair
+
+    found = RoomId((await _find(database, named))["id"])
+    await repair(database, found, back_to=back_to, accept=accept, yes=yes, as_json=json)
 
 
 async def _evict(database: Database, settings: Settings, named: str) -> None:

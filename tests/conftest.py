@@ -74,7 +74,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(postgres_server: str, superuser_url: str) -> str:
     """The name of a database with all migrations applied and nothing in it."""
-    from tavola.storage.postgres import migrate
+    from tavola.storage.migrate import migrate
 
     asyncio.run(_execute(superuser_url, f"CREATE DATABASE template_tavola OWNER {ROLE}"))
     asyncio.run(migrate(_database(postgres_server, "template_tavola")))

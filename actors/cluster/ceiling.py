@@ -54,9 +54,7 @@ async def register(
 ) -> None:
     """Put an actor on the list, from which it is given rooms. Raises `Full` if there are `most` on its node, however
     many others are just being started there."""
-    async with database.transaction() as rows:
-        await rows("node_lock", node=node)
-        live = {row["node"]: row["actors"] for row in await rows("live_actors", suspects=SUSPECTS)}
-        if most is not None and live.get(node, 0) >= most:
-            raise Full(f"there are {most} room actors on {node}")
-        await rows("register_actor", name=name, node=node, pid=pid, address=address, capacity=capacity)
+    here = {"name": name, "node": node, "pid": pid, "address": address, "capacity": capacity}
+    limit = {"most": most, "suspects": SUSPECTS}
+    if not await database.together(("node_lock", {"node": node}), ("register_actor", {**here, **limit})):
+        raise Full(f"there are {most} room actors on {node}")

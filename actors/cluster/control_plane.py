@@ -12,6 +12,7 @@ import random
 import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import ray
@@ -33,6 +34,9 @@ T = TypeVar("T")
 START_TIMEOUT_S = 30.0
 STARTS_AT_ONCE = 4
 """Actors that one process starts at a time, where each carries one room."""
+LOOK_S = 0.01
+LOOKS_S = 0.1
+"""How soon, and how often at last, it is looked whether an actor that starts is on the list."""
 FULL_S = 1.0
 """For how long a cluster that was found full is not asked again."""
 DETACHED: dict[str, Any] = {
@@ -40,7 +44,7 @@ DETACHED: dict[str, Any] = {
     "num_cpus": 0,
     "max_restarts": 0,
     "max_task_retries": 0,
-    "max_concurrency": 1000,
+    "max_concurrency": 1,  # On the main thread (service.py).
 }
 
 
@@ -105,19 +109,35 @@ class Cluster:
             roomy = await ceiling.with_room(self._database, nodes, most)
             where = None if len(roomy) == len(nodes) else random.choice(roomy)
             log.info("actor.starting", actor=name)
-            await in_thread(self._start_blocking, name, most, where)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                with _translated():
+                    await self._listed(name, await in_thread(self._start_blocking, name, most, where))
+        except TimeoutError as error:
+            raise ClusterUnavailable(f"{name} did not start in {START_TIMEOUT_S:.0f} s") from error
         except Full as full:
             self._full_until = loop.time() + FULL_S
             log.warning("actors.full", reason=str(full))
             raise
 
-    def _start_blocking(self, name: str, most: Mapping[str, int], where: Node | None) -> None:
-        """Wherever Ray likes, unless some nodes are full."""
+    def _start_blocking(self, name: str, most: Mapping[str, int], where: Node | None) -> Future[None]:
+        """Wherever Ray likes, unless some nodes are full. Gives its life, which ends with an error."""
         options = {**DETACHED, "name": name, "namespace": self._settings.namespace}
         if where is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(where.id, soft=True)
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
-        ray.get(actor.start.remote(most), timeout=START_TIMEOUT_S)
+        life: Future[None] = actor.serve.remote(most).future()
+        return life
+
+    async def _listed(self, name: str, life: Future[None]) -> None:
+        """On return the actor of that name has registered, and can be given rooms. Raises why it has ended instead."""
+        ended = asyncio.wrap_future(life)
+        ended.add_done_callback(lambda life: life.cancelled() or life.exception())  # It ends some day.
+        pause = LOOK_S
+        while not (await asyncio.wait([ended], timeout=pause))[0]:
+            if await self._database.row("listed_actor", name=name) is not None:
+                return
+            pause = min(pause * 1.1, LOOKS_S)
+        ended.result()
 
     async def end_actor(self, name: str) -> None:
         """End a room actor, if it still runs. Its rooms are safe. Raises `ClusterUnavailable`."""
@@ -138,9 +158,18 @@ def _nodes() -> list[Node]:
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     """The result of a blocking call. Ray's errors, and its silence, are raised as `ClusterUnavailable`, or `Full`."""
-    try:
+    with _translated():
         async with asyncio.timeout(START_TIMEOUT_S + 5):
             return await asyncio.to_thread(call, *arguments)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turns Ray's errors, and those of its actors, into ours."""
+    try:
+        yield
     except (ray.exceptions.RayError, TimeoutError, ConnectionError) as error:
-        kind = Full if isinstance(error, Full) else ClusterUnavailable
-        raise kind(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+        cause = getattr(error, "cause", error)  # In an actor, where Ray's own text has a traceback.
+        # An actor that finds no connection to Postgres is one too many, wherever it is.
+        kind = Full if isinstance(error, Full) or getattr(cause, "full", False) else ClusterUnavailable
+        raise kind(f"{type(cause).__name__}: {cause}".splitlines()[0]) from error

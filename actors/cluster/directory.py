@@ -9,7 +9,9 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.messages import Refusal
 from tavola.storage.postgres import Database
 
 log = structlog.get_logger()
@@ -30,6 +32,18 @@ class NoSuchRoom(Exception):
     """There is no room of that id."""
 
 
+class RoomRemoved(NoSuchRoom):
+    """There was one, and it was removed."""
+
+
+class RoomUnreadable(Exception):
+    """The room could not be read lately: nobody is given it before a while has passed. `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 class ClusterUnavailable(Exception):
     """No actor could be had in time. Rooms that run are none the worse for it."""
 
@@ -47,10 +61,15 @@ class Directory:
         self._starter = starter
 
     async def locate(self, room: RoomId) -> Place | Epoch:
-        """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom`, `StorageUnavailable`."""
+        """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom` (if there was one,
+        `RoomRemoved`), `RoomUnreadable`, `StorageUnavailable`."""
         row = await self._database.row("locate", room_id=room)
         if row is None:
-            raise NoSuchRoom(room)
+            removed = await self._database.row("removed", room_id=room)
+            raise NoSuchRoom(room) if removed is None else RoomRemoved(room)
+        if row["name"] is None and row["unread_code"] is not None:
+            why = Newer if row["unread_code"] == Newer.code else Corrupted
+            raise RoomUnreadable(why(room, row["unread_seq"], row["unread_found"]).refusal())
         epoch = Epoch(row["epoch"])
         return epoch if row["name"] is None else Place(room, epoch, row["name"], row["address"])
 
@@ -68,7 +87,7 @@ class Directory:
 
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
         """Give the room, last seen at `epoch`, to an actor other than `avoid`. Returns where it is now, if another
-        caller was faster. Raises `NoSuchRoom`, `StorageUnavailable`; `ClusterUnavailable` after `PLACE_WITHIN_S`."""
+        caller was faster. Raises as `locate`, and `ClusterUnavailable` after `PLACE_WITHIN_S`."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PLACE_WITHIN_S
         while loop.time() < give_up_at:

@@ -1,4 +1,4 @@
-"""What the log needs from time to time: days ahead, and an end to commands that nobody sends again. Without Ray."""
+"""The log is tended: its days are made ahead, and commands that nobody sends again are forgotten. Without Ray."""
 
 from __future__ import annotations
 

@@ -11,14 +11,19 @@ from tavola.config.settings import Settings
 
 
 class RoomActor:
-    """A `RoomProcess` as a detached Ray actor."""
+    """A `RoomProcess` as a detached Ray actor, in one call."""
 
     def __init__(self, name: str, settings: Settings) -> None:
+        from tavola.actors.cluster.service import await_call
+
+        self._name = name
+        self._settings = settings
+        await_call()
+
+    def serve(self, most: Mapping[str, int]) -> None:
+        """As `RoomProcess.serve`; `most`: how many actors each node carries."""
         from tavola.actors.cluster.room_process import RoomProcess
+        from tavola.actors.cluster.service import live
 
-        self._process = RoomProcess(name, settings)
-
-    async def start(self, most: Mapping[str, int]) -> str:
-        """As `RoomProcess.start`; `most`: how many actors each node carries."""
         node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return await self._process.start(node, most)
+        live(RoomProcess(self._name, self._settings, node, most.get(node)).serve())

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Mapping
 
 import structlog
 
 from tavola.actors.cluster import ceiling
-from tavola.actors.cluster.service import LAST_WORDS_S, Service, now_ms
-from tavola.actors.host import crash
+from tavola.actors.cluster.service import Service, now_ms
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
-from tavola.config import logs
+from tavola.config import crash, logs
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
+from tavola.storage.pooler.client import PoolerDatabase
+from tavola.storage.pooler.door import Door
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import RedisPublisher
 from tavola.storage.sealing import Sealer
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+OWN_CONNECTIONS = 20
+"""Actors that carry so many rooms each have connections of their own: there are few of them, and nothing is nearer."""
 STUCK_S = 60.0
 """An actor whose commit takes so long ends itself. Several times what any of its waits may take."""
 REPLACED_WITHIN_S = 5.0
@@ -59,27 +62,31 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.warning("actor.beat_failed", reason=str(error))
 
 
+async def _storage(settings: Settings) -> Database:
+    """The way to Postgres: the node's pooler, unless an actor carries so many rooms that it is worth connections of its
+    own, or the node has none."""
+    if settings.rooms_per_actor < OWN_CONNECTIONS and (door := Door.of_this_node(settings.database_url)):
+        return PoolerDatabase(door)
+    return await Database.connect(settings.database_url, least=1, most=4)
+
+
 class RoomProcess(Service):
     """A `Host` in a process of its own, with its line's door and its row in `room_actors`."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, node: str, most: int | None) -> None:
+        """`node` is the address at which it listens, and `most` says how many actors may be there."""
         super().__init__()
         logs.configure(settings.data_dir)
         self._name = name
         self._settings = settings
+        self._node = node
+        self._most = most
 
-    async def start(self, node: str, most: Mapping[str, int]) -> str:
-        """On return the actor is registered and listens at the returned address. One that cannot be started ends: it is
-        detached, has no row, and nobody would ever come for it. `most`: address of a node → how many may be there."""
-        try:
-            return await self._start(node, most)
-        except Exception:
-            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
-            raise
-
-    async def _start(self, node: str, most: Mapping[str, int]) -> str:
+    async def start(self) -> None:
+        """On return the actor is registered and listens."""
         settings = self._settings
-        database = await Database.connect(settings.database_url, least=1, most=4)
+        install(settings.games, settings.games_path)
+        database = await _storage(settings)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets
         publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
@@ -87,11 +94,10 @@ class RoomProcess(Service):
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
         host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
-        address = await server.start(node)
+        address = await server.start(self._node)
         self.keep(publisher.run())
         self.keep(host.run())
-        here = (node, os.getpid(), address)
-        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, most.get(node))
+        here = (self._node, os.getpid(), address)
+        await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
         self.keep(beat(self._name, database, host, admitted))
         relax()
-        return address

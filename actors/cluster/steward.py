@@ -1,5 +1,5 @@
 """The steward: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, spares, clearing
-away. A plain asyncio class without Ray.
+away, and what is kept no longer (`retention`, `removal`). A plain asyncio class without Ray.
 
 It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
 twice by mistake, it does no harm.
@@ -14,15 +14,21 @@ from typing import Protocol
 
 import structlog
 
+from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.log_tender import LogTender
+from tavola.actors.cluster.measuring import Measuring
+from tavola.actors.cluster.removal import Removal
+from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
+from tavola.config.crash import Point
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
-from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.archive_store import store_at
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -37,6 +43,8 @@ UNHEARD_MS = 90_000
 loaded, if it is not, and the rest is its actor's."""
 CLEARING_ROUND_S = 60.0
 CLEARED_AT_ONCE = 5000
+REMOVAL_ROUND_S = 2.0
+MEASURING_ROUND_S = 600.0
 DAY_MS = 86_400_000
 EXPIRED_FOR_MS = {
     "clear_rejoin_tokens": DAY_MS,  # one that expired during a hand is good until the hand ends
@@ -62,7 +70,8 @@ class Actors(Protocol):
 
 
 class Steward:
-    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
+    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch; `reached`
+    is called at crash points."""
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class Steward:
         directory: Directory,
         actors: Actors,
         now: Callable[[], int],
+        reached: Callable[[Point], None] = lambda point: None,
     ) -> None:
         self._settings = settings
         self._secrets = secrets
@@ -81,6 +91,13 @@ class Steward:
         self._now = now
         self._full_until = 0.0
         self._log = LogTender(database, now)
+        archivist = None
+        if settings.archive:
+            store = store_at(settings.archive)
+            archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
+        self._retention = Retention(settings, database, now, archivist)
+        self._measuring = Measuring(settings, database, now)
+        self._removal = Removal(database, now, archived=archivist is not None)
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -91,6 +108,9 @@ class Steward:
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
+            tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -98,6 +118,8 @@ class Steward:
                 await round()
             except (StorageUnavailable, ClusterUnavailable, OSError) as error:
                 log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
+            except Conflict as error:
+                log.error("steward.round_refused", round=getattr(round, "__name__", ""), constraint=error.constraint)
             await asyncio.sleep(seconds)
 
     async def ring_alarms(self) -> None:
@@ -137,7 +159,7 @@ class Steward:
                 log.info("room.roused", room=room, actor=place.actor)
         except Full:
             self._full_until = asyncio.get_running_loop().time() + FULL_S
-        except (LineLost, TimeoutError, NoSuchRoom, ClusterUnavailable, StorageUnavailable) as error:
+        except (LineLost, TimeoutError, NoSuchRoom, RoomUnreadable, ClusterUnavailable, StorageUnavailable) as error:
             log.warning("room.rouse_failed", room=room, reason=str(error))
 
     async def _ask(self, request: Activate, place: Place) -> None:

@@ -1,1 +1,2 @@
-"""The inside of a room actor, asyncio without Ray. Imports `room`, `wire`, `games`, `storage` and `config`."""
+"""The inside of a room actor, asyncio without Ray. Imports `past`, `room`, `versions`, `wire`, `games`, `storage` and
+`config`."""

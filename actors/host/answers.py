@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tavola.actors.room.codec import text_of
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal
@@ -20,10 +21,6 @@ Key = tuple[UserId, CommandId]
 
 REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
-
-
-text_of = msgspec.json.Encoder(order="deterministic").encode
-"""A command as it is logged: the same bytes for the same command, in whatever order its fields came."""
 
 
 class Answered(msgspec.Struct, frozen=True):

@@ -16,11 +16,12 @@ from tavola.actors.room.codec import logged_of, logged_text
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import Epoch, Seq
 from tavola.actors.wire.given import record_of
 from tavola.storage.commits import commit
 from tavola.storage.packing import command_key, mark_of, pack, signed, unsigned
-from tavola.storage.postgres import UUID, Database, PinnedConnection, StorageUnavailable
+from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, Row, StateRow
 
 log = structlog.get_logger()
@@ -149,7 +150,7 @@ async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[
         return {}
     named = [(pending.loaded.id, *pending.key) for pending in clients]
     rooms, users, commands = (list(column) for column in zip(*named, strict=True))
-    keys = [UUID(command_key(*each)) for each in named]
+    keys = [command_key(*each) for each in named]
     rows = await database.rows("answers", keys=keys, rooms=rooms, users=users, commands=commands)
     found = [(clients[row["number"] - 1], row) for row in rows]
     return {(pending.loaded.id, pending.key): _answered(pending, row) for pending, row in found}
@@ -162,7 +163,7 @@ def _answered(pending: Pending, row: Row) -> Answered:
     ours = marked(pending.command)
     if mark == ours or row["body"] is None:
         return Answered(seq, given_of(row["answer"] or "{}").read(), ours if mark is None else mark)
-    return answered_of(pending.loaded.room, seq, logged_of(pending.loaded.id, row))
+    return answered_of(pending.loaded.room, row, logged_of(pending.loaded.id, row))
 
 
 def _log_row(entry: Accepted) -> LogRow:
@@ -178,7 +179,8 @@ def _log_row(entry: Accepted) -> LogRow:
         entropy=entry.entropy,
         body=pack(text, room, user, id, at),
         at=at,
-        key=UUID(command_key(room, user, id)) if user else None,
+        versions=Versions(table.v, table.game_version).packed(),
+        key=command_key(room, user, id) if user else None,
         mark=signed(mark_of(entry.text)) if user else None,
         answer=None if answer == b"{}" else answer.decode(),
     )

@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, assert_never
 
+import msgspec
 import structlog
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
-from tavola.actors.host.crash import Point
 from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
@@ -43,8 +43,10 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
+_json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
 
 IDLE_S = 300.0
@@ -237,12 +239,17 @@ class Host:
             case _ as never:
                 assert_never(never)
 
+    def _unchanged(self, loaded: LoadedRoom, verdict: Unchanged) -> Committed:
+        if verdict.tell is not None:
+            self._publisher.publish_presence(_json(verdict.tell))
+        return Committed(loaded.seq, record_of(verdict.give, unchanged=True))
+
     def _mistake(self, loaded: LoadedRoom, error: Exception | Refusal, doing: Doing, **about: str) -> None:
         self._mistakes.tell(error, doing, loaded.room.info.game, room=loaded.id, seq=loaded.tip_seq, **about)
 
     def _answer_alone(self, decided: WithoutEffect) -> None:
         pending, verdict = decided.pending, decided.verdict
-        answer = verdict if isinstance(verdict, Refusal) else _unchanged(pending.loaded, verdict)
+        answer = verdict if isinstance(verdict, Refusal) else self._unchanged(pending.loaded, verdict)
         if pending.loaded.forgetful and pending.sender.user:
             self._refusal_check.add(pending, answer)
         else:
@@ -457,7 +464,3 @@ class Host:
 def _answer(replies: list[Reply], answer: Committed | Refusal | Moved) -> None:
     for reply in replies:
         reply(answer)
-
-
-def _unchanged(loaded: LoadedRoom, verdict: Unchanged) -> Committed:
-    return Committed(loaded.seq, record_of(verdict.give, unchanged=True))

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from tavola.actors.host.answers import Answered, Answers, Key, marked, text_of
+from tavola.actors.host.answers import Answered, Answers, Key, marked
 from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
 from tavola.actors.room.outside_view import RECENT
+from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room, Unchanged
 from tavola.actors.room.view import Projection
 from tavola.actors.wire import update
@@ -83,7 +84,10 @@ class LoadedRoom:
         self.room: Room = codec.room_of(row)
         self.stored_alarm: int | None = row["alarm_at"]
         try:
-            self._read(recent)
+            with codec.told(self.id, self.seq):
+                self._read(recent)
+        except codec.Corrupted:
+            raise
         except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
             raise codec.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
@@ -108,7 +112,7 @@ class LoadedRoom:
         """There may have been commands that are not in `answered`."""
         for text, row in zip(logged, recent, strict=True):
             if row["user_id"]:
-                self.remember((row["user_id"], row["command_id"]), answered_of(self.room, row["seq"], text))
+                self.remember((row["user_id"], row["command_id"]), answered_of(self.room, row, text))
 
     def remember(self, key: Key, answered: Answered) -> None:
         if self.answered.remember(key, answered):
@@ -119,7 +123,7 @@ class LoadedRoom:
         seq = Seq(self.tip_seq + 1)
         shown, projection = self.tip_projection.show(decision, seq, self.epoch)
         used = entropy if decision.drawn else NO_CHANCE
-        accepted = Accepted(pending, text_of(pending.command), used, decision, shown, projection)
+        accepted = Accepted(pending, codec.text_of(pending.command), used, decision, shown, projection)
         self.tip, self.tip_seq, self.tip_projection = decision.room, seq, projection
         return accepted
 
@@ -145,6 +149,8 @@ class LoadedRoom:
             self.timer = None
 
 
-def answered_of(room: Room, seq: Seq, logged: codec.LogText) -> Answered:
-    """The answer to a command in a row of the log. Its mark is that of the command as it would be logged today."""
-    return Answered(seq, given_of(logged.answer).read(), marked(trimmed(room, codec.command_of(logged.command))))
+def answered_of(room: Room, row: Row, logged: codec.LogText) -> Answered:
+    """The answer to a command in a row of the log, whose text it is. Its mark is that of the command as it would be
+    logged today."""
+    command = trimmed(room, codec.command_of(logged.command, codec.decided_at(row), game_of(room)))
+    return Answered(Seq(row["seq"]), given_of(logged.answer).read(), marked(command))

@@ -9,11 +9,13 @@ import structlog
 
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
-from tavola.actors.room.codec import Corrupted
+from tavola.actors.host.rebuild import mends, rebuild
+from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
-from tavola.actors.wire.refusals import BROKEN, NO_ROOM, STORAGE_AWAY
+from tavola.actors.wire.refusals import BROKEN, away
 from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 log = structlog.get_logger()
 
@@ -99,31 +101,56 @@ class Rooms:
             except StorageUnavailable as error:
                 log.warning("room.load_waits", room=room, reason=str(error))
                 if loop.time() > give_up_at:
-                    return STORAGE_AWAY
+                    return away(full=error.full)
                 await asyncio.sleep(RETRY_S)
             except Exception:  # Everybody who waits for this room is answered all the same.
                 log.exception("room.load_failed", room=room)
                 return BROKEN
 
-    async def _read(self, room: RoomId) -> Answer | None:
+    async def _read(self, room: RoomId, *, mended: bool = False) -> Answer | None:
         row = await self._database.row("load_room", room_id=room)
         if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
             await self._database.rows("raise_epochs", rooms=[room], epochs=[row["epoch"]])
             row = await self._database.row("load_room", room_id=room)
-        if row is None:
-            return NO_ROOM
-        if row["actor"] != self._actor:
+        # Of a room that is gone whoever asks finds out why, as of one that is elsewhere.
+        if row is None or row["actor"] != self._actor:
             return Moved()
-        recent = await self._database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
         try:
-            loaded = LoadedRoom(row, recent)
+            try:
+                loaded = await self._made(row)
+            except Corrupted as error:
+                if mended or not mends(error) or not await rebuild(self._database, row, error):
+                    raise
+                return await self._read(room, mended=True)
         except Corrupted as error:
-            log.error("room.corrupted", room=room, seq=error.seq, found=error.found, exc_info=error)
-            details = {"room": room, "version": error.seq, "found": error.found}
-            return Refusal("corrupted_state", "This room's stored state cannot be read.", details)
+            return await self._give_up(row, error)
+        if row["unread"]:
+            await self._database.rows("readable_again", room_id=room)
         self._loaded[room] = loaded
         log.info("room.loaded", room=room, epoch=loaded.epoch, seq=loaded.seq)
         return None
+
+    async def _made(self, row: Row) -> LoadedRoom:
+        recent = await self._database.rows("log_last", room_id=row["id"], seq=row["seq"], most=REMEMBERED)
+        return LoadedRoom(row, recent)
+
+    async def _give_up(self, row: Row, error: Corrupted) -> Refusal:
+        """Nobody owns a room that cannot be read, and nobody tries again for a while."""
+        if isinstance(error, Newer):
+            log.warning("room.newer", room=error.room, seq=error.seq, found=error.found)
+        else:
+            log.error("room.corrupted", room=error.room, seq=error.seq, found=error.found, exc_info=error)
+        await self._database.rows(
+            "give_up_room",
+            room_id=row["id"],
+            epoch=row["epoch"],
+            actor=self._actor,
+            seq=row["seq"],
+            code=error.code,
+            found=error.found,
+            for_s=error.wait_s,
+        )
+        return error.refusal()
 
     async def release(self, loaded: LoadedRoom) -> None:
         """Evict an idle room: nobody owns it until somebody asks for it."""

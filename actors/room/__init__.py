@@ -1,2 +1,2 @@
-"""The room as a pure machine: no clock, no chance, no I/O. Imports `wire`, `games`, `config.limits` and
+"""The room as a pure machine: no clock, no chance, no I/O. Imports `wire`, `versions`, `games`, `config.limits` and
 `storage.rows`."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
-from tavola.actors.room.state import SCHEMA, Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.versions import strict
+from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
+from tavola.games.base import Game, Refusal
 from tavola.games.registry import GAMES
 from tavola.storage.packing import NotUnpacked, unpack
 from tavola.storage.rows import Row
@@ -17,24 +23,47 @@ from tavola.storage.rows import Row
 class Corrupted(Exception):
     """The stored form of a room cannot be read. Nothing was changed. `found` says what was wrong, without contents."""
 
+    code = "corrupted_state"
+
     def __init__(self, room: str, seq: int, found: str) -> None:
         super().__init__(f"room {room} at {seq}: {found}")
         self.room, self.seq, self.found = room, seq, found
 
+    @property
+    def wait_s(self) -> float:
+        """For how long nobody need try again."""
+        return 60.0 if self._again_ms is None else self._again_ms / 1000
+
+    def refusal(self) -> Refusal:
+        """The answer to whoever asks for the room."""
+        details = {"room": self.room, "version": self.seq, "found": self.found}
+        return Refusal(self.code, self._said, details, self._again_ms)
+
+    _said = "This room's stored state cannot be read."
+    _again_ms: int | None = None
+
+
+class Newer(Corrupted):
+    """It was written by a later release, which can read it: it is left alone until this code catches up."""
+
+    code = "room_unavailable"
+    _said = "This room was last played with a newer release than this server's."
+    _again_ms = 5000
+
+
+class ChangedByHand(Corrupted):
+    """It can be read, and is not what the room's owner wrote: it was changed by hand."""
+
 
 def room_of(row: Row) -> Room:
-    """The room in a row of `load_room`."""
-    game = GAMES.get(row["game"])
-    if game is None:
-        raise Corrupted(row["id"], row["seq"], f"there is no game {row['game']!r}")
-    try:
-        settings = msgspec.json.decode(row["settings"], type=RoomSettings[game.options_type])  # type: ignore[name-defined]
-        table = msgspec.json.decode(row["state"], type=Table[game.state_type])  # type: ignore[name-defined]
+    """The room in a row of `load_room`. Raises `Corrupted`."""
+    with told(row["id"], row["seq"]):
+        game = _game(row["game"])
+        table = _table(row["state"], game)
+        settings = settings_of(row["settings"], game)
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
-    except msgspec.MsgspecError as error:
-        raise Corrupted(row["id"], row["seq"], str(error)) from error
-    if table.v != SCHEMA:
-        raise Corrupted(row["id"], row["seq"], f"schema {table.v}, and this is {SCHEMA}")
+    if not row["intact"]:
+        raise ChangedByHand(row["id"], row["seq"], "a state that was changed by hand")
     info = Info(
         id=RoomId(row["id"]),
         code=row["code"],
@@ -44,6 +73,77 @@ def room_of(row: Row) -> Room:
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
+
+
+def restore(text: str, room: str = "", seq: int = 0) -> Room:
+    """The room in a checkpoint's JSON: of `room`, at `seq`. Raises `Corrupted`."""
+    with told(room, seq):
+        raw = msgspec.json.decode(text, type=_Checkpoint)
+        game = _game(raw.info["game"])
+        upcast = Upcast(Versions(raw.table["v"], raw.table.get("gv", 1)), game)
+        settings = upcast.settings(raw.info)
+        info = strict.convert(Info, {**settings, "options": None})
+        options = strict.convert(game.options_type, settings["options"])
+        members = {user: strict.convert(Member, upcast.member(member)) for user, member in raw.members.items()}
+        table = strict.convert(Table[game.state_type], upcast.table(raw.table))  # type: ignore[name-defined]
+    return Room(replace(info, options=options), members, table)
+
+
+class _Checkpoint(msgspec.Struct, forbid_unknown_fields=True):
+    info: dict[str, Any]
+    members: dict[UserId, Any]
+    table: dict[str, Any]
+
+
+def _game(kind: str) -> Game[Any, Any]:
+    game = GAMES.get(kind)
+    if game is None:
+        raise msgspec.ValidationError(f"there is no game {kind!r}")
+    return game
+
+
+def _table(text: str, game: Game[Any, Any]) -> Table[Any]:
+    written = _written(text)
+    upcast = Upcast(Versions(written.v, written.gv), game)
+    kind = Table[game.state_type]  # type: ignore[name-defined]
+    if not upcast.needed:
+        return cast(Table[Any], strict.decode(kind, text))
+    return cast(Table[Any], strict.convert(kind, upcast.table(msgspec.json.decode(text))))
+
+
+def settings_of(text: str, game: Game[Any, Any]) -> RoomSettings[Any]:
+    """The settings in the column `rooms.settings` of a room of `game`. Raises what `msgspec` does, or
+    `OtherVersion`."""
+    kind = RoomSettings[game.options_type]  # type: ignore[name-defined]
+    written = _written(text).versions
+    upcast = Upcast(Versions(*written), game)
+    if written == (1, 1) and not upcast.needed:
+        return cast(RoomSettings[Any], strict.decode(kind, text))
+    return cast(RoomSettings[Any], strict.convert(kind, upcast.settings(msgspec.json.decode(text))))
+
+
+class _Written(msgspec.Struct):
+    """At which versions a state is written (`v`, `gv`), or settings are."""
+
+    v: int = 0
+    gv: int = 1
+    versions: tuple[int, int] = (1, 1)
+
+
+_written = msgspec.json.Decoder(_Written).decode
+
+
+@contextmanager
+def told(room: str, seq: int) -> Iterator[None]:
+    """An error that keeps a stored thing from being read is told as `Corrupted`, or as `Newer`."""
+    try:
+        yield
+    except OtherVersion as error:
+        raise (Newer if error.newer else Corrupted)(room, seq, str(error)) from error
+    except msgspec.MsgspecError as error:
+        raise Corrupted(room, seq, str(error)) from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise Corrupted(room, seq, f"{type(error).__name__} on reading it") from error
 
 
 class _MemberRow(msgspec.Struct, frozen=True):
@@ -62,20 +162,22 @@ class _MemberRow(msgspec.Struct, frozen=True):
 _decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode
 
 
-def restore(text: str) -> Room:
-    """The room in a checkpoint's JSON."""
-    raw = msgspec.json.decode(text, type=_Checkpoint)
-    game = GAMES[raw.info["game"]]
-    info = msgspec.convert({**raw.info, "options": None}, Info)
-    info = msgspec.structs.replace(info, options=msgspec.convert(raw.info["options"], game.options_type))
-    table = msgspec.json.decode(raw.table, type=Table[game.state_type])  # type: ignore[name-defined]
-    return Room(info, raw.members, table)
+def command_of(text: msgspec.Raw, decided: Versions, game: Game[Any, Any]) -> AnyCommand:
+    """The command in a row of the log of a room of `game`, which these versions decided. Raises `OtherVersion`, or what
+    msgspec does."""
+    upcast = Upcast(decided, game)
+    if not upcast.needed:
+        return cast(AnyCommand, strict.decode(AnyCommand, bytes(text).decode(), text_of))
+    return cast(AnyCommand, strict.convert(AnyCommand, upcast.command(msgspec.json.decode(text))))
 
 
-class _Checkpoint(msgspec.Struct):
-    info: dict[str, Any]
-    members: dict[UserId, Member]
-    table: msgspec.Raw
+text_of = msgspec.json.Encoder(order="deterministic").encode
+"""A command as it is logged: the same bytes for the same command, in whatever order its fields came."""
+
+
+def decided_at(row: Row) -> Versions:
+    """The versions of the room and of the game that decided a row of the log."""
+    return Versions.of(row["versions"])
 
 
 class LogText(msgspec.Struct, frozen=True, array_like=True):
@@ -156,7 +258,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_texts = msgspec.json.Decoder(_Texts).decode
 _decode_users = msgspec.json.Decoder(dict[UserId, _Texts]).decode
 _decode_logged = msgspec.json.Decoder(LogText).decode
-command_of = msgspec.json.Decoder(AnyCommand).decode
 
 
 def _texts(part: MemberView) -> bytes:

@@ -10,18 +10,20 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import attendance, hosting, membership, play, settings, sitting
+from tavola.actors.room import attendance, hosting, membership, play, rollback, settings, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
     Act,
     AdjustChips,
+    Announce,
     AnyCommand,
     Approve,
     Chat,
     CloseRoom,
     Connected,
     Disconnected,
+    Fork,
     GiveUp,
     Halt,
     Kick,
@@ -33,6 +35,7 @@ from tavola.actors.wire.commands import (
     Reject,
     RequestJoin,
     Resume,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -44,7 +47,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Wake,
 )
-from tavola.actors.wire.events import CHAT
+from tavola.actors.wire.events import ANNOUNCEMENT, CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
@@ -52,7 +55,8 @@ from tavola.games.registry import GAMES
 
 def open_room(info: Info, host_name: str, now: int) -> Room:
     """A new room, before its first update. Its host is admitted from the start."""
-    table: Table[Any] = Table(v=SCHEMA, at=now, game=GAMES[info.game].open(info.options))
+    game = GAMES[info.game]
+    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=game.open(info.options))
     return Room(info, {info.host: Member(host_name, "approved", now)}, table)
 
 
@@ -61,7 +65,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     now = max(now, room.table.at)
     if room.info.status == "closed":
         return ROOM_CLOSED
-    if type(command) in HOST_COMMANDS and sender.user != room.info.host:
+    if type(command) in HOST_COMMANDS and sender.user != room.info.host and not sender.overrules:
         return NOT_HOST
     match command:
         case Act():
@@ -90,12 +94,14 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return sitting.rebuy(room, sender, command, now, entropy)
         case Chat():
             return _chat(room, sender, command, now)
+        case Announce():
+            return _announce(room, sender, command, now)
         case Start():
             return play.start(room, now, entropy)
         case Pause():
-            return hosting.pause(room, now)
+            return hosting.pause(room, sender, now)
         case Resume():
-            return hosting.resume(room, now)
+            return hosting.resume(room, sender, now)
         case Kick():
             return hosting.kick(room, command, now, entropy)
         case AdjustChips():
@@ -105,7 +111,11 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case TransferHost():
             return hosting.transfer_host(room, command, now)
         case CloseRoom():
-            return hosting.close_room(room, now)
+            return hosting.close_room(room, sender, now)
+        case RollBack():
+            return rollback.roll_back(room, sender, command, now, entropy)
+        case Fork():
+            return rollback.fork(room, sender, command, now, entropy)
         case Connected():
             return attendance.attended(room, command, now, entropy)
         case Disconnected():
@@ -147,3 +157,12 @@ def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Ref
     name = room.members[sender.user].name if sender.user in room.members else sender.name
     said: dict[str, Any] = {"user_id": sender.user, "display_name": name, "text": text}
     return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(CHAT, said),))
+
+
+def _announce(room: Room, sender: Sender, command: Announce, now: int) -> Decision | Refusal:
+    if not sender.overrules:
+        return Refusal("forbidden", "Only another server of this deployment may announce something.")
+    said: dict[str, Any] = {"service": sender.name, "text": command.text}
+    if command.data:
+        said["data"] = command.data
+    return Decision(replace(room, table=replace(room.table, at=now)), (RoomEvent(ANNOUNCEMENT, said),))

@@ -1,6 +1,6 @@
 """The host's part: halting play, putting people out, chips, passing the part on, closing the room. Pure.
 
-That the sender is the host has been checked.
+That the sender is the host, or may do as the host may, has been checked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tavola.actors.room import clock
 from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn_started
 from tavola.actors.room.sitting import chips_after, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
-from tavola.actors.wire.commands import AdjustChips, Kick, TransferHost, UserId
+from tavola.actors.wire.commands import AdjustChips, Kick, Sender, TransferHost, UserId
 from tavola.actors.wire.events import (
     CHIPS_ADJUSTED,
     HOST_CHANGED,
@@ -26,11 +26,11 @@ from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NOBODY, PAUSED
 from tavola.games.base import Entropy, Refusal
 
 
-def pause(room: Room, now: int) -> Decision | Refusal:
+def pause(room: Room, sender: Sender, now: int) -> Decision | Refusal:
     """Every clock stands still from now on, the turn's, the pauses' and the graces'."""
     if room.table.paused_at is not None:
         return PAUSED
-    return _paused(room, now, {"user_id": room.info.host})
+    return _paused(room, now, {"user_id": sender.user})
 
 
 def halt(room: Room, now: int) -> Decision | Nothing:
@@ -47,7 +47,7 @@ def _paused(room: Room, now: int, why: dict[str, Any]) -> Decision:
     return Decision(paused, (RoomEvent(ROOM_PAUSED, why),))
 
 
-def resume(room: Room, now: int) -> Decision | Refusal:
+def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
     """Every clock goes on where it was."""
     table = room.table
     if table.paused_at is None:
@@ -64,7 +64,7 @@ def resume(room: Room, now: int) -> Decision | Refusal:
         advance_at += now - max(paused_at, began)
     resumed = replace(table, at=now, paused_at=None, seats=seats, turn=turn, advance_at=advance_at)
     room = replace(room, info=replace(room.info, status=status_at(turn, advance_at, None)), table=resumed)
-    events: tuple[RoomEvent, ...] = (RoomEvent(ROOM_RESUMED, {"user_id": room.info.host}),)
+    events: tuple[RoomEvent, ...] = (RoomEvent(ROOM_RESUMED, {"user_id": sender.user}),)
     if (going := clock.running(room)) is not None:
         events += (turn_started(going),)
     return Decision(room, events)
@@ -122,7 +122,7 @@ def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Ref
     return Decision(replace(passed, table=replace(passed.table, at=now)), (RoomEvent(HOST_CHANGED, {"user_id": user}),))
 
 
-def close_room(room: Room, now: int) -> Decision | Refusal:
+def close_room(room: Room, sender: Sender, now: int) -> Decision | Refusal:
     """Nothing happens here any more; what happened stays to be read."""
     table = room.table
     if not game_of(room).between_rounds(table.game):
@@ -130,4 +130,4 @@ def close_room(room: Room, now: int) -> Decision | Refusal:
     result = {"closed": True} if table.running else None
     closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False)
     room = replace(room, info=replace(room.info, status="closed"), table=closed)
-    return Decision(room, (RoomEvent(ROOM_CLOSED, {"user_id": room.info.host}),), result=result)
+    return Decision(room, (RoomEvent(ROOM_CLOSED, {"user_id": sender.user}),), result=result)

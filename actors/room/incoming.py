@@ -14,7 +14,18 @@ from tavola.actors.room.opening import CODE_SIZE
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Room, Unchanged
 from tavola.actors.room.view import hidden
-from tavola.actors.wire.commands import Act, AnyCommand, Chat, RequestJoin, Sender, Spectate, TakeSeat, UpdateSettings
+from tavola.actors.wire.commands import (
+    Act,
+    Announce,
+    AnyCommand,
+    Chat,
+    RequestJoin,
+    Sender,
+    Spectate,
+    TakeSeat,
+    UpdateSettings,
+)
+from tavola.actors.wire.messages import AnnouncementAt
 from tavola.actors.wire.names import visible
 from tavola.actors.wire.refusals import BAD_NAME, BAD_ROOM_NAME, CODE_IS_SHORT, NO_ROOM
 from tavola.games.base import Entropy, Refusal
@@ -37,10 +48,13 @@ def judged(room: Room, sender: Sender, command: AnyCommand, code: str, now: int,
     """The effect of a command that comes in now; `code` is the room's, if its sender named it."""
     if not sender.user:
         return decide(room, sender, command, now, entropy)
-    if hidden(room, sender.user, code):
+    if hidden(room, sender.user, code) and not sender.overrules:
         return NO_ROOM
-    if type(command) is Act or type(command) is Chat:
-        return decide(room, sender, command, now, entropy)  # always news, if it is accepted
+    if type(command) is Act or type(command) is Chat or type(command) is Announce:
+        verdict = decide(room, sender, command, now, entropy)
+        if type(command) is Announce and command.fleeting and isinstance(verdict, Decision):
+            return Unchanged(tell=AnnouncementAt(room.info.id, sender.name, command.text, command.data or {}))
+        return verdict  # always news, if it is accepted
     if (refused := _refused(room, command)) is not None:
         return refused
     verdict = decide(room, sender, command, now, entropy)

@@ -66,5 +66,7 @@ def from_outside(row: Row, last: Iterable[Row], look: GetView) -> ViewAt | Refus
         recent = [update_of(RoomId(row["id"]), one) for one in last]
         told = recent[-1].epoch if recent else Epoch(0)
         return seen(room, Seq(row["seq"]), told, recent, look, stale=False)
+    except Corrupted:
+        raise
     except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
         raise Corrupted(row["id"], row["seq"], f"{type(error).__name__} on reading state and log") from error

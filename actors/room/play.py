@@ -177,8 +177,8 @@ def _absorb_once(
         if (chips := outcome.carried.get(index)) is not None:
             freed["chips"] = chips
         events.append(RoomEvent(SEAT_FREED, freed))
-        members, unseated = _unseated(members, seat, now, info.max_spectators)
-        events += unseated
+        members, watches = unseated(members, seat, now, info.max_spectators)
+        events += watches
     running = table.running and outcome.result is None
     if to_act is None:
         turn = None
@@ -208,7 +208,7 @@ def _begun(room: Room) -> Room:
     return replace(room, table=table)
 
 
-def _unseated(
+def unseated(
     members: dict[UserId, Member], seat: Seat, now: int, most: int
 ) -> tuple[dict[UserId, Member], tuple[RoomEvent, ...]]:
     """A user who gave up a seat watches on, unless they have left the room meanwhile (asking to come back admits

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import command_of, logged_of, update_in
+from tavola.actors.room.codec import command_of, decided_at, logged_of, update_in
 from tavola.actors.room.decide import decide
-from tavola.actors.room.state import Decision, Room
+from tavola.actors.room.play import game_of
+from tavola.actors.room.state import SCHEMA, Decision, Room
 from tavola.actors.room.view import Projection
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq, UserId
 from tavola.actors.wire.given import record_of
 from tavola.actors.wire.update import MemberView, Update
@@ -25,21 +27,28 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
-    """The room after the rows of `log_commands` (oldest first), or the first difference."""
-    projection = Projection(room)
+    """The room after the rows of `log_commands` (oldest first), or the first difference. The commands of an older
+    version are decided as they are written today, and compared by the states that they lead to, for what it showed may
+    have looked otherwise. Raises what `command_of` does."""
+    projection, game = Projection(room), game_of(room)
+    here = Versions(SCHEMA, game.version)
     for row in rows:
-        logged = logged_of(RoomId(room.info.id), row)
-        seq, command = row["seq"], command_of(logged.command)
+        logged, decided = logged_of(RoomId(room.info.id), row), decided_at(row)
+        seq, command = row["seq"], command_of(logged.command, decided, game)
+        if decided.game < game.replays_since:
+            return Difference(seq, f"the rules: they are of version {decided.game}, and only states are read of those")
         sender = Sender(UserId(row["user_id"]), logged.user_name)
         verdict = decide(room, sender, command, row["at"], Entropy(row["entropy"]))
         if not isinstance(verdict, Decision):
             return Difference(seq, "the command was accepted then and is not now")
         update, projection = projection.show(verdict, Seq(seq), Epoch(row["epoch"]))
+        room = verdict.room
+        if decided != here:
+            continue
         if (what := _difference(update_in(logged, update.room, row), update)) is not None:
             return Difference(seq, what)
         if not _same(bytes(logged.answer), msgspec.json.encode(record_of(verdict.give))):
             return Difference(seq, "answer")
-        room = verdict.room
     return room
 
 

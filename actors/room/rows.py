@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.grants import GrantSigner
@@ -43,9 +44,9 @@ def records(
         if stayed and one.games == other.games:
             return NOTHING, stored_alarm
     out = Records()
-    if late or _summary(before) != _summary(after):
+    if late or summary(before) != summary(after):
         stored_alarm = real
-        out.rooms.append({"room_id": room_id, "alarm_at": real, **_summary(after)})
+        out.rooms.append({"room_id": room_id, "alarm_at": real, **summary(after)})
     if before.members is not after.members:
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
@@ -55,7 +56,16 @@ def records(
     return out, stored_alarm
 
 
-def _summary(room: Room) -> dict[str, Any]:
+def snapshot(room: Room) -> Records:
+    """All rows of the room's members, spectators and seats, as if there were none yet."""
+    out = Records()
+    empty = replace(room, members={}, table=replace(room.table, seats={}))
+    _members(empty, room, out)
+    _seats(empty, room, out)
+    return out
+
+
+def summary(room: Room) -> dict[str, Any]:
     info = room.info
     return {
         "status": info.status,
@@ -160,6 +170,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
     for seq, decision in decisions:
         room = decision.room
         number, at, room_id = room.table.games, room.table.at, room.info.id
+        if decision.called_off is not None:
+            _call_off(was, decision.called_off, at, games, hands)
         if number != was.table.games or decision.result is not None:
             row = games.setdefault(
                 game_id(room),
@@ -172,12 +184,37 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
-        if any(not round.ended for round in decision.rounds):
+        if decision.called_off is not None or any(not round.ended for round in decision.rounds):
             body = b64encode(pack_state(dump(room).encode(), room_id)).decode()
             out.checkpoints.append({"room_id": room_id, "seq": seq, "at": at, "body": body})
         was = room
     out.games.extend(games.values())
     out.hands.extend(hands.values())
+
+
+def _call_off(was: Room, record: dict[str, Any], at: int, games: Rows, hands: Rows) -> None:
+    """The game and the round that ran in `was` are over, without their own rules having said so."""
+    table, room_id = was.table, was.info.id
+    if table.running:
+        row = games.setdefault(
+            game_id(was),
+            {"id": game_id(was), "room_id": room_id, "number": table.games, "kind": was.info.game, "started_at": at},
+        )
+        row |= {"status": "over", "ended_at": at, "result": record}
+    if table.hand and not game_of(was).between_rounds(table.game):
+        key = table.games, table.hand
+        row = hands.setdefault(key, {"room_id": room_id, "game": table.games, "number": table.hand})
+        row |= {"record": {"voided": True, **record}, "ended_at": at}
+
+
+def table_text(room: Room) -> str:
+    """The column `game_states.state`."""
+    return msgspec.json.encode(room.table).decode()
+
+
+def settings_text(room: Room) -> str:
+    """The column `rooms.settings`."""
+    return msgspec.json.encode(room.info.stored_settings()).decode()
 
 
 def dump(room: Room) -> str:

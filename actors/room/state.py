@@ -13,22 +13,22 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from tavola.actors.versions.schema import SCHEMA as SCHEMA
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
+from tavola.actors.wire.messages import Fleeting
 from tavola.actors.wire.view import Approval as Approval
 from tavola.actors.wire.view import Role as Role
 from tavola.actors.wire.view import Status as Status
 from tavola.actors.wire.view import Visibility as Visibility
 from tavola.games.base import Round, SeatIndex
 from tavola.games.events import EventKind
+from tavola.games.registry import GAMES
 
 Standing = Literal["pending", "approved", "rejected", "kicked"]
 
 S = TypeVar("S")
 O = TypeVar("O")
-
-SCHEMA = 1
-"""The version of `Table`'s JSON."""
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +68,11 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
     status: Status = "open"
 
     def stored_settings(self) -> dict[str, Any]:
-        """The content of `rooms.settings`, before it is JSON."""
-        return {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
+        """The content of `rooms.settings`, before it is JSON. `versions` are the room's and the game's, unless both are
+        the first."""
+        settings = {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
+        versions = (SCHEMA, GAMES[self.game].version)
+        return settings if versions == (1, 1) else {**settings, "versions": versions}
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -122,6 +125,8 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
 
     v: int = 0
     """`SCHEMA`; 0 is never written."""
+    game_version: int = msgspec.field(name="gv", default=1)
+    """`Game.version`. With `v`, what all of a state and of a checkpoint is written at."""
     at: int
     game: S
     seats: dict[SeatIndex, Seat] = {}
@@ -214,6 +219,8 @@ class Decision(msgspec.Struct, frozen=True):
     rounds: tuple[Round, ...] = ()
     result: dict[str, Any] | None = None
     grants: tuple[Grant, ...] = ()
+    called_off: dict[str, Any] | None = None
+    """The game and the round that ran before are over by it, with this as their record."""
     out: tuple[UserId, ...] = ()
     """The users who were put out of the room: their sockets here are closed."""
     drawn: bool = True
@@ -225,6 +232,8 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class Unchanged(msgspec.Struct, frozen=True):
-    """An accepted command that finds everything as it wants it: no update, no commit, and what its sender is given."""
+    """An accepted command that leaves everything as it is: no update, no commit, and what its sender is given. `tell`,
+    if there is something, is said once to all who follow the room."""
 
     give: Given = NOTHING_GIVEN
+    tell: Fleeting | None = None

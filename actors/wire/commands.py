@@ -28,8 +28,17 @@ class Sender(msgspec.Struct, frozen=True, array_like=True):
     user: UserId
     name: str
 
+    @property
+    def overrules(self) -> bool:
+        """Whether it may do what a room's host may, in any room: it is a server of the deployment's owner."""
+        return self.user.startswith(SERVICE)
+
 
 SYSTEM = Sender(UserId(""), "")
+OPERATOR = Sender(UserId("\x1foperator"), "operator")
+"""The operator at the command line. No user's id holds a control character."""
+SERVICE = "service:"
+"""The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
 def snake(name: str) -> str:
@@ -84,6 +93,15 @@ class Act(Command, frozen=True, kw_only=True):
 
 class Chat(Command, frozen=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class Announce(Command, frozen=True, kw_only=True):
+    """Another server tells a room something. `data` is for its own clients, bounded by the size of a frame; `fleeting`:
+    whoever is there hears it, and it is neither numbered nor kept."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    data: dict[str, Any] | None = None
+    fleeting: bool = False
 
 
 class Start(Command, frozen=True, kw_only=True):
@@ -175,6 +193,27 @@ class Recover(Command, frozen=True, kw_only=True):
     """The room was loaded away from an actor that died: players get back the time that passed. The runtime's alone."""
 
 
+class RollBack(Command, frozen=True, kw_only=True):
+    """The room goes on from `kept`, a checkpoint of how it was at the seq `to`, with nothing in it that play may not go
+    on from: `actors.past.archive.playable` makes it of what is stored, so no client sends this by itself. `voided`: the
+    number of the round that ran then and is called off. The host's and the operator's."""
+
+    to: int
+    kept: str
+    voided: int | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+class Fork(Command, frozen=True, kw_only=True):
+    """A room in which nothing has happened yet goes on from a past of the room `origin`, as in `RollBack`, with those
+    who sat there. The operator's."""
+
+    origin: Id
+    to: int
+    kept: str
+    voided: int | None = None
+
+
 ClientCommand = (
     RequestJoin
     | Approve
@@ -188,6 +227,7 @@ ClientCommand = (
     | SitIn
     | Rebuy
     | Chat
+    | Announce
     | Start
     | Pause
     | Resume
@@ -212,7 +252,7 @@ CLIENT_COMMANDS = _named(ClientCommand)
 """Each command of a client's → its name on the wire. Code that needs the list of commands takes it from here."""
 HOST_COMMANDS = _named(HostCommand)
 
-AnyCommand = ClientCommand | Connected | Disconnected | Wake | GiveUp | Halt | Recover
+AnyCommand = ClientCommand | RollBack | Fork | Connected | Disconnected | Wake | GiveUp | Halt | Recover
 
 STATUS: dict[str, int] = {
     "invalid_message": 400,
@@ -241,6 +281,7 @@ STATUS: dict[str, int] = {
     "already_requested": 409,
     "id_reused": 409,
     "too_many_rooms": 409,
+    "game_over": 410,
     "message_too_large": 413,
     "corrupted_state": 422,
     "rate_limited": 429,

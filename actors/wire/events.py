@@ -31,7 +31,10 @@ ROOM_CLOSED = EventKind("room_closed")
 SETTINGS_CHANGED = EventKind("settings_changed")
 TURN_STARTED = EventKind("turn_started")
 ROUND_VOIDED = EventKind("round_voided")
+ROLLED_BACK = EventKind("rolled_back")
+FORKED = EventKind("forked")
 CHAT = EventKind("chat")
+ANNOUNCEMENT = EventKind("announcement")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -60,5 +63,8 @@ EVENTS: EventTable = {
     SETTINGS_CHANGED: EventSpec(("settings",)),
     TURN_STARTED: EventSpec(("number", "seat_index", "deadline_ms", "timebank_ms"), shown="nowhere"),
     ROUND_VOIDED: EventSpec(("number", "reason")),
+    ROLLED_BACK: EventSpec(("to", "user_id?", "reason?", "voided?")),
+    FORKED: EventSpec(("room_id", "to", "voided?")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
+    ANNOUNCEMENT: EventSpec(("service", "text", "data?")),
 }

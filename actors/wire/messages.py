@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -102,6 +102,18 @@ class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
     user_id: UserId
     status: Literal["active", "away", "disconnected"]
 
+
+class AnnouncementAt(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="announcement"):
+    """A server's words to all who follow a room, which have no number. As JSON it is the frame of protocol.md."""
+
+    room: RoomId
+    service: str
+    text: str
+    data: dict[str, Any] = {}
+
+
+Fleeting = PresenceAt | AnnouncementAt
+"""The contents of the channel for what has no number and may be lost."""
 
 Request = Submit | GetView | Activate | Evict | ReportPresence
 Answer = Committed | Refusal | Moved | ViewAt | Ok

@@ -7,9 +7,12 @@ from tavola.games.base import Refusal
 # Rooms and their servers
 
 NO_ROOM = Refusal("room_not_found", "There is no such room.")
+GAME_OVER = Refusal("game_over", "This room was closed, and is not kept any more.")
 NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
+NO_REMOVAL = Refusal("room_not_found", "That room is not being removed, or it is not yours.")
 NOT_KEPT = Refusal("room_not_found", "Updates before that seq are not kept, or the room has not got there.")
 STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", retry_after_ms=1000)
+NO_CONNECTION = Refusal("overloaded", "The database takes no more connections just now.", retry_after_ms=2000)
 NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", retry_after_ms=1000)
 BROKEN = Refusal("room_unavailable", "This room could not go on; try again.", retry_after_ms=1000)
 ASLEEP = Refusal("room_unavailable", "This room has no server, and is not given one for this.", retry_after_ms=1000)
@@ -28,6 +31,7 @@ NOT_HOST = Refusal("not_host", "Only the host may do that.")
 NOT_SEATED = Refusal("not_seated", "You are not seated at this table.")
 NOT_APPROVED = Refusal("not_approved", "The host has not admitted you to this room.")
 PAUSED = Refusal("room_paused", "The host has paused this room.")
+NO_ROLLBACK = Refusal("forbidden", "Rooms of this game go back by the operator's hand alone.")
 HAND_IN_PROGRESS = Refusal("hand_in_progress", "That can be done when the hand has ended.")
 NOBODY = Refusal("user_not_found", "There is nobody of that id here.")
 BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
@@ -41,6 +45,7 @@ CODE_IS_SHORT = Refusal(
 UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
 WRONG_SECRET = Refusal("unauthenticated", "That is not the operator's secret.")
 NO_SECRET = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
+NO_OPERATOR = Refusal("unauthenticated", "This is for other servers: send a service token as a bearer token.")
 TOKEN_EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
 TOKEN_INVALID = Refusal("token_invalid", "That token is not valid here.")
 ISSUER_AWAY = Refusal(
@@ -58,3 +63,8 @@ TOO_MANY_REQUESTS = Refusal("rate_limited", "Too many requests.", retry_after_ms
 TOO_MANY_MESSAGES = Refusal("rate_limited", "Too many messages.", retry_after_ms=1000)
 TOO_MANY_GUESSES = Refusal("rate_limited", "Too many codes were wrong.", retry_after_ms=6000)
 TOO_MUCH = Refusal("rate_limited", "You ask too much of this room at once.", retry_after_ms=1000)
+
+
+def away(*, full: bool) -> Refusal:
+    """The answer when Postgres cannot be asked; `full`: it has as many connections as it takes."""
+    return NO_CONNECTION if full else STORAGE_AWAY

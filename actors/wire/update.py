@@ -13,8 +13,12 @@ from typing import Literal
 import msgspec
 
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
+from tavola.actors.wire.events import ROLLED_BACK
 
 Audience = Literal["inside", "outside"]
+
+
+_ROLLED_BACK = b'[{"kind":"%b",' % ROLLED_BACK.encode()
 
 
 class MemberView(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +53,11 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
     prior: Epoch | None = None
     """The epoch of the update before this one, where it is another: where a placement begins. As seq and epoch name an
     update and all that was before it, whoever holds the one before can tell that this one is of the same history."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it takes the room to another place altogether: everybody is given a whole view with it."""
+        return self.events.startswith(_ROLLED_BACK)
 
     @property
     def follows(self) -> Epoch:

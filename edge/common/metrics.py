@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tavola.actors.wire.commands import ClientCommand, snake
+from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.actors.wire.refusals import NO_SERVER
 
@@ -36,10 +36,29 @@ ROOMS = Described("tavola_rooms_followed", "gauge", "Rooms that somebody follows
 LOST = Described(
     "tavola_histories_lost", "counter", "Rooms whose database went back behind what was shown of them here"
 )
+UNREADABLE = Described(
+    "tavola_rooms_unreadable", "gauge", "Rooms of the deployment that could not be read lately", ("answered",)
+)
 UNSEALED = Described("tavola_redis_not_opened", "counter", "Messages in Redis that nobody of ours had sealed: ignored")
+TABLES = Described("tavola_table_bytes", "gauge", "A table and its indexes, as the steward measured it", ("table",))
+TABLES_GROWN = Described("tavola_table_growth_bytes", "gauge", "By how much it grew in a day", ("table",))
+DATABASE = Described("tavola_database_bytes", "gauge", "The whole database")
+DATABASE_GROWN = Described("tavola_database_growth_bytes", "gauge", "By how much it grew in a day")
+FREE = Described("tavola_disk_free_bytes", "gauge", "Left on Postgres's disk; not there when not known")
+FULL = Described("tavola_disk_full_days", "gauge", "Days until it is full, as it grows now; not there when it does not")
 COMMANDS = Described("tavola_commands", "counter", "Commands answered", ("command", "outcome"))
 ANSWERS = Described("tavola_answer_seconds", "histogram", "From a command's arrival at the edge to its answer")
-METRICS = (SOCKETS, ROOMS, LOST, UNSEALED, COMMANDS, ANSWERS)
+GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
+METRICS = (SOCKETS, ROOMS, UNREADABLE, LOST, UNSEALED, COMMANDS, ANSWERS, *GROWTH)
+
+
+class StoredBytes(NamedTuple):
+    """Each table's bytes and growth a day, where that is known, and what else is known of the disk."""
+
+    tables: Sequence[tuple[str, int, int | None]]
+    database: tuple[int, int | None]
+    free: int | None
+    full_in_days: float | None
 
 
 class Metrics(Collector):
@@ -51,18 +70,21 @@ class Metrics(Collector):
         rooms: Callable[[], int],
         lost: Callable[[], int],
         not_opened: Callable[[], int],
+        unreadable: Callable[[], Mapping[str, int]],
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
         self._lost = lost
         self._not_opened = not_opened
+        self._unreadable = unreadable
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._stored: StoredBytes | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def answered(self, command: ClientCommand, answer: Answer, seconds: float) -> None:
+    def answered(self, command: ClientCommand | RollBack, answer: Answer, seconds: float) -> None:
         """A command was answered, so many seconds after it arrived: `done`, or with a refusal's code."""
         outcome = (
             "done" if isinstance(answer, Committed) else answer.code if isinstance(answer, Refusal) else NO_SERVER.code
@@ -71,6 +93,10 @@ class Metrics(Collector):
         self._commands[key] = self._commands.get(key, 0) + 1
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def grown(self, stored: StoredBytes | None) -> None:
+        """The bytes that the database has; None: nobody knows."""
+        self._stored = stored
 
     @property
     def commands(self) -> Iterator[tuple[str, str, int]]:
@@ -85,6 +111,10 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge(SOCKETS, self._sockets())
         yield _gauge(ROOMS, self._rooms())
+        unreadable = GaugeMetricFamily(UNREADABLE.name, UNREADABLE.meaning, labels=UNREADABLE.labels)
+        for code, rooms in self._unreadable().items():
+            unreadable.add_metric([code], rooms)
+        yield unreadable
         yield _counter(LOST, self._lost())
         yield _counter(UNSEALED, self._not_opened())
         commands = _counter(COMMANDS)
@@ -95,6 +125,8 @@ class Metrics(Collector):
         answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning)
         answers.add_metric([], list(zip(bounds, accumulate(self._buckets), strict=True)), self._seconds)
         yield answers
+        if self._stored is not None:
+            yield from _stored(self._stored)
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
@@ -108,3 +140,23 @@ def _gauge(of: Described, value: float) -> GaugeMetricFamily:
 def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
     """With labels, if it has any; then its values are added one by one."""
     return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)
+
+
+def _stored(stored: StoredBytes) -> Iterator[Metric]:
+    sizes = GaugeMetricFamily(TABLES.name, TABLES.meaning, labels=TABLES.labels)
+    grown = GaugeMetricFamily(TABLES_GROWN.name, TABLES_GROWN.meaning, labels=TABLES_GROWN.labels)
+    for name, size, a_day in stored.tables:
+        sizes.add_metric([name], size)
+        if a_day is not None:
+            grown.add_metric([name], a_day)
+    yield sizes
+    yield grown
+    size, a_day = stored.database
+    for described, value in (
+        (DATABASE, size),
+        (DATABASE_GROWN, a_day),
+        (FREE, stored.free),
+        (FULL, stored.full_in_days),
+    ):
+        if value is not None:
+            yield _gauge(described, value)

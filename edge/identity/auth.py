@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import msgspec
 
-from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.commands import SERVICE, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
@@ -37,6 +37,10 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     expires_at: int
     issued_at: int = 0
+    service: str = ""
+    """The name of the server that vouches for the user, or is the sender itself. Empty: the user came by themselves."""
+    scopes: frozenset[str] = frozenset()
+    """The things that the server may ask for here."""
 
 
 class Identities:
@@ -112,4 +116,4 @@ def _decode(reader: jwt.PyJWT, token: str, secret: bytes, asked: dict[str, Any])
 
 def fit(user: object) -> bool:
     """Whether this can be a user's id."""
-    return isinstance(user, str) and 0 < len(user) <= USER_LIMIT and user.isprintable()
+    return isinstance(user, str) and 0 < len(user) <= USER_LIMIT and user.isprintable() and not user.startswith(SERVICE)

@@ -10,6 +10,7 @@ from tavola.actors.wire.refusals import OTHER_SITE, TOKEN_INVALID, UNAUTHENTICAT
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.issuers import Issuer, issuer_of
 from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.services import PREFIX, KnownServices
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
 
@@ -22,12 +23,19 @@ class Authenticator:
     """Everything here raises `StorageUnavailable` when only Postgres could say, and it does not."""
 
     def __init__(
-        self, identities: Identities, sessions: Sessions, sign_outs: SignOuts, origins: Origins, issuer: Issuer | None
+        self,
+        identities: Identities,
+        sessions: Sessions,
+        sign_outs: SignOuts,
+        origins: Origins,
+        issuer: Issuer | None,
+        services: KnownServices,
     ) -> None:
         self.identities = identities
         self.sessions = sessions
         self.origins = origins
         self._sign_outs = sign_outs
+        self.services = services
         self._issuer = issuer
 
     def at_once(self, request: Request) -> Identity | None:
@@ -44,7 +52,9 @@ class Authenticator:
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self.of_token(token.strip()) if token.strip() else UNAUTHENTICATED
+            if (token := token.strip()).startswith(PREFIX):
+                return await self.services.of_request(request, token)
+            return await self.of_token(token) if token else UNAUTHENTICATED
         cookie = request.cookies.get(COOKIE)
         if request.method not in READING:
             if not self.origins.allow(request):

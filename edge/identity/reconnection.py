@@ -15,7 +15,7 @@ from tavola.actors.room.grants import digest
 from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
+from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.tokens import Tokens, fresh
@@ -108,7 +108,8 @@ class ReconnectionTokens:
             life=REJOIN_MS,
         )
         if row is None:
-            return TOKEN_INVALID
+            removed = await self._database.row("removed", room_id=claim.room)
+            return TOKEN_INVALID if removed is None else GAME_OVER
         return msgspec.structs.replace(self._part(row, new, now), expires_at=claim.expires_at)
 
     async def member(self, room: RoomId, user: UserId) -> Membership | None:

@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-import redis.asyncio
 import structlog
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from tavola.storage.redis_address import RedisAddress
 from tavola.storage.sealing import NotOpened, Opener, Sealer
 
 log = structlog.get_logger()
@@ -50,16 +48,7 @@ class SessionCache:
 
     def __init__(self, url: str, sealer: Sealer, opener: Opener) -> None:
         self._sealer, self._opener = sealer, opener
-        self._redis = redis.asyncio.Redis(
-            connection_pool=redis.asyncio.BlockingConnectionPool.from_url(
-                url,
-                max_connections=CONNECTIONS,
-                timeout=WITHIN_S,
-                socket_timeout=WITHIN_S,
-                socket_connect_timeout=WITHIN_S,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
+        self._redis = RedisAddress(url).client(within_s=WITHIN_S, most=CONNECTIONS)
         self._again_at = 0.0
 
     async def get(self, sid: bytes) -> Session | None:

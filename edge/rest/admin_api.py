@@ -9,20 +9,22 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import archive, codec
+from tavola.actors.past import archive
+from tavola.actors.room import codec
 from tavola.actors.room.codec import Corrupted, logged_of, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.edge.identity.auth import USER_LIMIT
+from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
+from tavola.storage.growth import TableGrowth, growth
 from tavola.storage.online import Boards, OnlineReader
-from tavola.storage.postgres import BIGINT
+from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
 
 ADMIN = "/api/admin"
@@ -177,8 +179,19 @@ class Rewound(msgspec.Struct, frozen=True):
     view: dict[str, Any]
 
 
-def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
-    database, rewind = services.database, Rewind(services.database)
+class GrowthReply(msgspec.Struct, frozen=True):
+    """As the steward measured it last (null: not yet); bytes. `free`: on Postgres's disk, null when not known.
+    `full_in_days`: as it grows now; null when that is not known, or it does not grow."""
+
+    measured_at: str | None
+    database: TableGrowth | None
+    tables: list[TableGrowth]
+    free: int | None
+    full_in_days: float | None
+
+
+def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[Endpoint]:
+    database = services.database
 
     async def rooms(call: Call) -> Answer:
         named = call.query.named
@@ -206,6 +219,9 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
             max(told.online, len(people)),
         )
 
+    async def grown(call: Call) -> Answer:
+        return await growth_reply(database)
+
     async def room(call: Call) -> Answer:
         stored = await database.row("load_room", room_id=call.room)
         rows = await database.rows("operator_rooms", named=call.room, most=1)
@@ -214,7 +230,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         try:
             return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -223,7 +239,7 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         try:
             return LogPage([_logged(row, logged_of(call.room, row)) for row in rows])
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     async def view(call: Call) -> Answer:
         stands = await database.rows("positions", rooms=[call.room])
@@ -234,25 +250,41 @@ def endpoints(services: Services, online: OnlineReader) -> list[Endpoint]:
         if seq > last:
             return NOT_KEPT
         user = UserId(call.query.user) if call.query.user is not None else None
+        if user is not None and call.identity.service and "log" not in call.identity.scopes:
+            return lacking("log")
         try:
             found = await rewind.room_at(call.room, seq)
             if isinstance(found, Refusal):
                 return found
             return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
 
     unread = ("room_not_found", "corrupted_state")
     return [
         _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
         _reading("/actors", actors, "The room actors", RoomActors),
+        _reading("/growth", grown, "Bytes by table, and how fast they grow", GrowthReply),
         _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
-        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread),
-        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked),
+        _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread, scope="read"),
+        _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked, scope="log"),
         _reading(
-            "/rooms/{room}/view", view, "A room as somebody saw it then", Rewound, query=ViewAsked, refusals=unread
+            "/rooms/{room}/view",
+            view,
+            "A room as somebody saw it then",
+            Rewound,
+            query=ViewAsked,
+            refusals=unread,
+            scope="read",
         ),
     ]
+
+
+async def growth_reply(database: Database) -> GrowthReply:
+    found = await growth(database)
+    if found is None:
+        return GrowthReply(None, None, [], None, None)
+    return GrowthReply(iso(found.measured_at), found.database, found.tables, found.free, found.full_in_days)
 
 
 def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:

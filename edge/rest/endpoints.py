@@ -5,15 +5,31 @@ from __future__ import annotations
 from functools import cache, cached_property
 
 import msgspec
+from starlette.requests import Request
 from starlette.routing import Route
 
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import NO_OPERATOR
 from tavola.edge.common.limits import Limits
+from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operator
-from tavola.edge.rest import admin_api, games_api, lobby_api, openapi, rooms_api, session_api, tokens_api, views_api
+from tavola.edge.identity.services import PREFIX
+from tavola.edge.rest import (
+    admin_api,
+    games_api,
+    lobby_api,
+    me_api,
+    openapi,
+    rooms_api,
+    session_api,
+    tokens_api,
+    views_api,
+)
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
+from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
@@ -24,7 +40,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class RestApi:
-    """The routes of one edge. Without an `operator` it has none for them, and its document knows of none."""
+    """The routes of one edge. Without an `operator` it has, of theirs, those that another server may ask for."""
 
     def __init__(
         self,
@@ -39,25 +55,32 @@ class RestApi:
         self._lobby = lobby
         self._guesses = services.guesses
         self._operator = operator
+        rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, limits),
+            *me_api.endpoints(services.database),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
-            *games_api.endpoints(services.database),
-            *(admin_api.endpoints(services, online) if operator is not None else ()),
+            *games_api.endpoints(services, rewind),
+            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
         ]
 
     def routes(self) -> list[Route]:
         door = RestRouter(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
         routes = door.routes(each for each in self.endpoints if not each.operator)
-        if self._operator is not None:
-            theirs = RestRouter(self._operator.of_request, self._lobby)
-            routes += theirs.routes(each for each in self.endpoints if each.operator)
-        return routes
+        theirs = RestRouter(self._operating, self._lobby)
+        return routes + theirs.routes(each for each in self.endpoints if each.operator)
+
+    async def _operating(self, request: Request) -> Identity | Refusal:
+        """The operator, or another server."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and (token := token.strip()).startswith(PREFIX):
+            return await self._who.services.of_request(request, token)
+        return await self._operator.of_request(request) if self._operator is not None else NO_OPERATOR
 
     @cached_property
     def _document(self) -> bytes:

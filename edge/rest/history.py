@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.codec import update_of
 from tavola.actors.room.view import audience as audience_in
 from tavola.actors.wire.commands import RoomId, Seq, UserId

@@ -72,7 +72,9 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     async def _knows(call: Call) -> bool:
         """Whether the caller has, or had, a part in the room."""
-        return not isinstance(call.who, Refusal) and await lobby.knows(call.room, call.who.user)
+        if isinstance(call.who, Refusal):
+            return False
+        return "read" in call.who.scopes or await lobby.knows(call.room, call.who.user)
 
     return [
         Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
@@ -86,6 +88,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             body=opening.Request,
             status=201,
             refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
+            scope="manage",
         ),
         Endpoint(
             "POST",
@@ -97,6 +100,11 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
         ),
         Endpoint(
-            "GET", "/api/rooms/{room}", summary, "A room from outside, as anybody may see it", RoomSummary, open=True
+            "GET",
+            "/api/rooms/{room}",
+            summary,
+            "A room from outside, as anybody may see it",
+            RoomSummary,
+            open=True,
         ),
     ]

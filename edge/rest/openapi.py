@@ -32,6 +32,11 @@ _REQUESTED_WITH: Document = {
     "schema": {"type": "string", "const": "tavola"},
 }
 _OPERATOR: Document = {"type": "http", "scheme": "bearer", "description": "The secret in TAVOLA_ADMIN_SECRET."}
+_SERVICE: Document = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Another server's token, of that scope; with `act`, and a user in Tavola-User, all of theirs.",
+}
 
 
 class ErrorBody(msgspec.Struct):
@@ -71,7 +76,8 @@ def document(endpoints: Sequence[Endpoint]) -> Document:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "tavola_session"},
-                **({"operator": _OPERATOR} if any(endpoint.operator for endpoint in endpoints) else {}),
+                "service": _SERVICE,
+                **({"operator": _OPERATOR} if any(map(_operators_alone, endpoints)) else {}),
             },
         },
     }
@@ -112,9 +118,14 @@ def _parameters(endpoint: Endpoint, components: Document) -> Iterable[Document]:
 
 def _security(endpoint: Endpoint) -> list[Document]:
     """Any one of these will do."""
+    service: list[Document] = [{"service": [endpoint.scope]}] if endpoint.scope else []
     if endpoint.operator:
-        return [{"operator": []}]
-    return [*([{}] if endpoint.open else []), {"bearer": []}, {"session": []}]
+        return [{"operator": []}, *service]
+    return [*([{}] if endpoint.open else []), {"bearer": []}, {"session": []}, *service]
+
+
+def _operators_alone(endpoint: Endpoint) -> bool:
+    return endpoint.operator and not endpoint.scope
 
 
 def _given(schema: Document) -> Document:

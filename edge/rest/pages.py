@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -40,15 +41,13 @@ POLICY = "; ".join((
     "connect-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
 ))  # fmt: skip
 """Our own files and nothing inline; no text can become script, wherever it was written."""
+NO_FRAMES = {"Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'", "X-Frame-Options": "DENY"}
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -66,8 +65,9 @@ class File(NamedTuple):
     etag: str
     media_type: str
 
-    def response(self, request: Request) -> Response:
-        headers = HEADERS | {"ETag": self.etag}
+    def response(self, request: Request, frames: dict[str, str] = NO_FRAMES) -> Response:
+        """`frames`: the headers that say who may show it in a frame."""
+        headers = HEADERS | {"ETag": self.etag} | frames
         if self.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         body = self.plain
@@ -89,12 +89,19 @@ def load(*audiences: Audience) -> dict[str, File]:
     return files
 
 
-def routes(*, operator: bool = False) -> list[Route]:
-    """The pages and what they load; the operator's only with `operator`."""
+def framed_by(origins: Sequence[str]) -> dict[str, str]:
+    """The headers by which pages of these origins may have one of ours in a frame. (`X-Frame-Options` cannot name
+    any.)"""
+    return {"Content-Security-Policy": f"{POLICY}; frame-ancestors {' '.join(origins)}"} if origins else NO_FRAMES
+
+
+def routes(*, operator: bool = False, framing: Sequence[str] = ()) -> list[Route]:
+    """The pages and what they load; the operator's only with `operator`, and in nobody's frame."""
     files = load() if operator else load("client", "app")
+    frames = framed_by(framing)
 
     async def page(request: Request) -> Response:
-        return files["index.html"].response(request)
+        return files["index.html"].response(request, frames)
 
     async def static(request: Request) -> Response:
         file = files.get(request.path_params["name"])

@@ -20,13 +20,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tavola.actors.wire.commands import STATUS, Id, RoomId, UserId
+from tavola.actors.wire.commands import SERVICE, STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES, TOO_MANY_REQUESTS
+from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SERVER, TOO_MANY_GUESSES, TOO_MANY_REQUESTS, away
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
+from tavola.edge.identity.services import lacking
 from tavola.edge.ws.protocol import FRAME_LIMIT
 from tavola.storage.postgres import Conflict, StorageUnavailable
 
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 JSON = "application/json"
 CHANGES = ("POST", "DELETE", "PUT", "PATCH")
+GONE = ("room_not_found", "token_invalid")
+"""Codes for which it is looked up whether there was such a room."""
 CODE_LIMIT = 64
 """Characters that name a room in a path, at most."""
 USER_RATE, USER_BURST = 100.0, 500.0
@@ -95,8 +98,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One method of one path, and everything that a client must know of it.
 
     `gives` is the answer's type; `refusals` are the codes that are its handler's own. With `open`, nobody need be
-    signed in; with `operator`, it is for who knows the operator's secret and for nobody else. A path with `{room}`
-    takes the id of a room or its code.
+    signed in; with `operator`, it is for who knows the operator's secret, or for a server with a token of
+    its `scope`. A path with `{room}` takes the id of a room or its code.
     """
 
     method: str
@@ -110,6 +113,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     refusals: tuple[str, ...] = ()
     open: bool = False
     operator: bool = False
+    scope: str = ""
+    """The scope with which another server may ask this for itself. Empty: for a user alone."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -124,7 +129,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         if self.body is not None:
             codes.add("message_too_large")
         if "{room}" in self.path:
-            codes |= {"room_not_found", "room_unavailable", "game_error", "overloaded"}
+            codes |= {"room_not_found", "game_over", "room_unavailable", "game_error", "overloaded"}
         return tuple(code for code in STATUS if code in codes)
 
 
@@ -135,6 +140,8 @@ class RoomFinder(Protocol):
         """The room of a code, and whether it is private."""
 
     async def knows(self, room: RoomId, user: UserId) -> bool: ...
+
+    async def removed(self, room: RoomId) -> bool: ...
 
 
 class RestRouter:
@@ -173,7 +180,12 @@ class RestRouter:
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Answer:
         call = await self._call(endpoint, request)
-        return call if isinstance(call, Refusal) else await endpoint.handler(call)
+        if isinstance(call, Refusal):
+            return call
+        answer = await endpoint.handler(call)
+        if isinstance(answer, Refusal) and answer.code in GONE and call.room and await self._rooms.removed(call.room):
+            return GAME_OVER
+        return answer
 
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
         """The request, checked."""
@@ -182,6 +194,8 @@ class RestRouter:
             return TOO_MANY_REQUESTS
         if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
             return who
+        if isinstance(who, Identity) and who.service and (no := _beyond(who, endpoint)) is not None:
+            return no
         call = Call(request, who)
         if key := request.headers.get("idempotency-key"):
             checked = converted(key, Id, "Idempotency-Key")
@@ -238,6 +252,13 @@ class RestRouter:
         return await self._rooms.knows(found[0], call.who.user)
 
 
+def _beyond(who: Identity, endpoint: Endpoint) -> Refusal | None:
+    """The refusal to another server, if that endpoint is not for it or for whom it acts."""
+    if endpoint.open or ("act" in who.scopes and not who.user.startswith(SERVICE) and not endpoint.operator):
+        return None
+    return None if endpoint.scope in who.scopes else lacking(endpoint.scope or "act")
+
+
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
@@ -274,7 +295,7 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = await work
     except StorageUnavailable as error:
         log.warning("api.storage_unavailable", reason=str(error))
-        answer = STORAGE_AWAY
+        answer = away(full=error.full)
     except Conflict as error:
         log.error("api.refused_by_database", constraint=error.constraint)
         answer = NO_SERVER

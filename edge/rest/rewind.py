@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tavola.actors.room import archive
+from tavola.actors.past import archive
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
@@ -23,8 +23,10 @@ TOO_FAR = Refusal(
 class Rewind:
     """One replay at a time: what an edge is for comes first."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rows_limit: int | None = ROWS_LIMIT) -> None:
+        """At most `rows_limit` rows are replayed, if there is one."""
         self._database = database
+        self._limit = rows_limit
         self._busy = asyncio.Lock()
 
     async def room_at(self, room: RoomId, seq: int) -> Room | Refusal:
@@ -39,7 +41,7 @@ class Rewind:
         if start is None:
             return NOT_KEPT
         at: int = start["seq"]
-        if seq - at > ROWS_LIMIT:
+        if self._limit is not None and seq - at > self._limit:
             return TOO_FAR
         found = archive.opened(room, at, start["state"])
         while at < seq:

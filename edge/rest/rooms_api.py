@@ -13,6 +13,7 @@ from tavola.actors.wire.commands import (
     HOST_COMMANDS,
     Act,
     AdjustChips,
+    Announce,
     Approve,
     ClientCommand,
     CloseRoom,
@@ -21,6 +22,7 @@ from tavola.actors.wire.commands import (
     Rebuy,
     Reject,
     RequestJoin,
+    RollBack,
     Sender,
     SitIn,
     SitOut,
@@ -151,6 +153,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     SitOut: RestMapping(refusals=("not_seated", *_GAME)),
     SitIn: RestMapping(refusals=("not_seated", *_GAME)),
     Rebuy: RestMapping(refusals=("not_seated", "invalid_options", *_GAME)),
+    Announce: RestMapping(path="broadcast"),
     Start: RestMapping(refusals=("room_paused", *_GAME)),
     AdjustChips: RestMapping(path="chips", refusals=("user_not_found", *_GAME)),
     UpdateSettings: RestMapping(path="settings", refusals=("invalid_options", *_GAME)),
@@ -193,7 +196,7 @@ def command_of(kind: type[Any], call: Call) -> ClientCommand | Refusal:
     try:
         if isinstance(command, Act):
             return protocol.with_arguments(command, call.fields)
-        return protocol.bounded(command) if isinstance(command, UpdateSettings) else command
+        return protocol.bounded(command) if isinstance(command, UpdateSettings | Announce) else command
     except OverflowError:
         return Refusal("invalid_message", "A number is too large.")
     except RecursionError:
@@ -217,6 +220,7 @@ def _endpoint(services: Services, kind: type[msgspec.Struct]) -> Endpoint:
         gives=way.gives,
         body=body_of(kind),
         refusals=tuple(sorted(refusals)),
+        scope="manage" if kind in HOST_COMMANDS or kind is Announce else "",
     )
 
 
@@ -233,7 +237,7 @@ def _handler(services: Services, kind: type[msgspec.Struct], way: RestMapping) -
     return handle
 
 
-async def deliver(services: Services, call: Call, command: ClientCommand) -> Committed | Refusal:
+async def deliver(services: Services, call: Call, command: ClientCommand | RollBack) -> Committed | Refusal:
     """Have the room's actor decide `command`. On `Committed` it is durable, and this edge's sockets are told."""
     sender = Sender(call.identity.user, call.identity.name)
     if (no := services.too_much(sender.user, command)) is not None:

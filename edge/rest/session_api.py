@@ -14,6 +14,7 @@ from tavola.actors.wire.refusals import BAD_NAME, TOKEN_INVALID
 from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
+from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
@@ -64,7 +65,7 @@ def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = t
             opened = renewed
         session = opened.session
         known = identities.known(UserId(session.user_id), session.display_name, opened.issued_at)
-        headers = _set_cookie(call, opened.cookie, LIFE_MS // 1000)
+        headers = _cookie(call, who.origins, opened.cookie, LIFE_MS // 1000)
         return RestReply(SignedIn(*_known(known), identities.token(known)), headers)
 
     async def who_am_i(call: Call) -> Answer:
@@ -72,7 +73,7 @@ def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = t
 
     async def sign_out(call: Call) -> Answer:
         ended = await sessions.sign_out(call.identity.user)
-        return RestReply(SignedOut(call.identity.user, ended), _set_cookie(call, "", 0))
+        return RestReply(SignedOut(call.identity.user, ended), _cookie(call, who.origins, "", 0))
 
     return [
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
@@ -85,8 +86,10 @@ def _known(identity: Identity) -> tuple[str, str, str]:
     return identity.user, identity.name, iso(identity.expires_at * 1000)
 
 
-def _set_cookie(call: Call, value: str, life_s: int) -> dict[str, str]:
-    """`Secure` if the request came over TLS, as far as the server was told by proxies that it trusts."""
-    cookie = f"{COOKIE}={value}; Max-Age={life_s}; Path=/; HttpOnly; SameSite=Lax"
-    secure = "; Secure" if call.request.url.scheme == "https" else ""
-    return {"Set-Cookie": cookie + secure, "Cache-Control": "no-store"}
+def _cookie(call: Call, origins: Origins, value: str, life_s: int) -> dict[str, str]:
+    """`Secure` if the request came over TLS, as far as the server was told by proxies that it trusts. Only then can it
+    be for pages of other sites, or in their frames, and for each of these sites it is another one (`Partitioned`)."""
+    secure = call.request.url.scheme == "https"
+    site = "SameSite=None; Partitioned" if secure and origins.elsewhere(call.request) else "SameSite=Lax"
+    cookie = f"{COOKIE}={value}; Max-Age={life_s}; Path=/; HttpOnly; {site}"
+    return {"Set-Cookie": cookie + ("; Secure" if secure else ""), "Cache-Control": "no-store"}

@@ -20,7 +20,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -110,7 +109,7 @@ def endpoints(services: Services) -> list[Endpoint]:
             try:
                 missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
             except Corrupted as error:
-                return corrupted(error)
+                return error.refusal()
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),

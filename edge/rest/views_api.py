@@ -15,7 +15,6 @@ from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.routing.view_lookup import corrupted
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
 
@@ -76,7 +75,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         try:
             missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
         except Corrupted as error:
-            return corrupted(error)
+            return error.refusal()
         if missed is None:
             return NO_ROOM
         following = after + len(missed)

@@ -21,7 +21,7 @@ import structlog
 
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
-from tavola.actors.wire.refusals import ASLEEP, NO_ROOM
+from tavola.actors.wire.refusals import ASLEEP, GAME_OVER, NO_ROOM
 from tavola.config.limits import REJOIN_MS, SILENT_MS
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -169,7 +169,7 @@ class EdgePresence:
         self._asleep.discard(room)
         if answer is ASLEEP:
             self._slept(room, users)
-        elif isinstance(answer, Refusal) and answer.code != NO_ROOM.code:
+        elif isinstance(answer, Refusal) and answer.code not in (NO_ROOM.code, GAME_OVER.code):
             self._untold.setdefault(room, set()).update(users)
 
     def _slept(self, room: RoomId, users: set[UserId]) -> None:

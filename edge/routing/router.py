@@ -15,11 +15,18 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from tavola.actors.cluster.ceiling import Full
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
+from tavola.actors.cluster.directory import (
+    ClusterUnavailable,
+    Directory,
+    NoSuchRoom,
+    Place,
+    RoomRemoved,
+    RoomUnreadable,
+)
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
 from tavola.actors.wire.messages import Answer, Committed, Moved, Request
-from tavola.actors.wire.refusals import ASLEEP, FULL, NO_ROOM, NO_SERVER, OVERLOADED, STORAGE_AWAY
+from tavola.actors.wire.refusals import ASLEEP, FULL, GAME_OVER, NO_ROOM, NO_SERVER, OVERLOADED, away
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
 
@@ -152,8 +159,14 @@ class Router:
                 async with asyncio.timeout_at(give_up_at):
                     line, place = await self._reach(room, rouse)
                     got = await line.ask(request(place.epoch))
+            except RoomRemoved:
+                answer = GAME_OVER
+                break
             except NoSuchRoom:
                 answer = NO_ROOM
+                break
+            except RoomUnreadable as error:
+                answer = error.refusal
                 break
             except _Asleep:
                 answer = ASLEEP
@@ -163,7 +176,7 @@ class Router:
                 break
             except StorageUnavailable as error:
                 log.warning("room.not_found_yet", room=room, reason=str(error))
-                answer = STORAGE_AWAY
+                answer = away(full=error.full)
             except (LineLost, LineFull, ClusterUnavailable, TimeoutError) as error:
                 log.info("room.not_reached_yet", room=room, reason=str(error))
                 answer = NO_SERVER

@@ -8,7 +8,7 @@ from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
-from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, STORAGE_AWAY
+from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, away
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
@@ -41,12 +41,7 @@ class ViewLookup:
                 return NO_ROOM
             last = await self._database.rows("log_last", room_id=look.room, seq=row["seq"], most=RECENT)
             return from_outside(row, last, look)
-        except StorageUnavailable:
-            return STORAGE_AWAY
+        except StorageUnavailable as error:
+            return away(full=error.full)
         except Corrupted as error:
-            return corrupted(error)
-
-
-def corrupted(error: Corrupted) -> Refusal:
-    details = {"room": error.room, "version": error.seq, "found": error.found}
-    return Refusal("corrupted_state", "This room's stored state cannot be read.", details)
+            return error.refusal()

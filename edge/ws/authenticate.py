@@ -8,7 +8,7 @@ import math
 import msgspec
 
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import STORAGE_AWAY
+from tavola.actors.wire.refusals import away
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
@@ -46,8 +46,8 @@ async def arrive(
             return found if isinstance(found, Refusal) else arrived(found, now_ms)
         found = await who.of_cookie(cookie)
         return found if isinstance(found, Refusal) else Arrived(found, RECHECK_S)
-    except StorageUnavailable:
-        return STORAGE_AWAY
+    except StorageUnavailable as error:
+        return away(full=error.full)
 
 
 def arrived(identity: Identity, now_ms: int) -> Arrived:

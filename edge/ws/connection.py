@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RoomId, Sender, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RollBack, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -34,6 +34,7 @@ from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.routing.router import Router
+from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.edge.routing.view_lookup import ViewLookup
 from tavola.edge.ws import protocol
 from tavola.edge.ws.authenticate import RECHECK_S, Arrived, arrive, arrived
@@ -97,6 +98,7 @@ class Services:
         self.fanout = fanout
         self.database = database
         self.gaps = GapReader(database)
+        self.unreadable = UnreadableCount(database)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
@@ -105,7 +107,11 @@ class Services:
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
         self._rousing = PerMinute(limits.rooms_opened_per_minute)
         self.metrics = Metrics(
-            lambda: len(self.connections), lambda: len(fanout.rooms()), lambda: fanout.lost, lambda: fanout.not_opened
+            lambda: len(self.connections),
+            lambda: len(fanout.rooms()),
+            lambda: fanout.lost,
+            lambda: fanout.not_opened,
+            lambda: self.unreadable.rooms,
         )
 
     def frames(self, now: float) -> Bucket:
@@ -113,7 +119,7 @@ class Services:
         rate = self._frames_per_second or ANY_NUMBER
         return Bucket(rate, 2 * rate, now)
 
-    def too_much(self, user: UserId, command: ClientCommand) -> Refusal | None:
+    def too_much(self, user: UserId, command: ClientCommand | RollBack) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
         moves, reached = type(command) is Act, self.router.reaches(RoomId(command.room))

@@ -21,7 +21,7 @@ import structlog
 
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import PresenceAt
+from tavola.actors.wire.messages import Fleeting, PresenceAt
 from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
@@ -107,7 +107,7 @@ class _UpdateHead(msgspec.Struct, array_like=True):
 
 
 _head = msgspec.msgpack.Decoder(_UpdateHead).decode
-_present = msgspec.json.Decoder(PresenceAt).decode
+_fleeting = msgspec.json.Decoder(Fleeting).decode
 
 
 class Feed:
@@ -167,6 +167,13 @@ class Feed:
         self.ahead.discard(follower)
         self.strays.discard(follower)
         self.joining.pop(follower, None)
+
+    def empty_out(self) -> None:
+        """Nobody follows the room by this any more."""
+        for followers in (self.inside, self.outside, self.ahead, self.strays):
+            followers.clear()
+        self.joining.clear()
+        self.early.clear()
 
     def deliver(self, update: Update) -> list[RoomFollower]:
         """The next number: to everybody in step, each as they may see it. Gives those who changed their audience."""
@@ -332,16 +339,17 @@ class Fanout:
             self._next(feed, update)
 
     def heard_presence(self, message: bytes) -> None:
-        """Somebody came or went, in whichever room: those inside are told. It has no number, and may be lost."""
+        """Somebody came or went, in whichever room, of which those inside are told; or another server says something to
+        all who follow it. It has no number, and may be lost."""
         try:
-            present = _present(message)
+            said = _fleeting(message)
         except msgspec.MsgspecError as error:
             log.warning("presence.unreadable", reason=str(error))
             return
-        feed = self._feeds.get(present.room)
+        feed = self._feeds.get(said.room)
         if feed is not None:
-            frame = text_frame(msgspec.json.encode(present))
-            for follower in feed.inside:
+            frame = text_frame(msgspec.json.encode(said))
+            for follower in feed.inside if isinstance(said, PresenceAt) else feed.followers:
                 follower.socket.write(frame)
 
     def _next(self, feed: Feed, update: Update) -> None:
@@ -366,6 +374,9 @@ class Fanout:
         if update.follows == feed.epoch:
             for follower in feed.deliver(update):
                 self._stands(feed, follower)
+            if update.whole and self._feeds.get(feed.room) is feed:
+                self._begin_again(feed)
+                return
         else:
             feed.doubtful = True
         if feed.doubtful:
@@ -398,7 +409,10 @@ class Fanout:
                 shown = feed.shown
                 rows = await self._database.rows("log_from", room_id=feed.room, seq=shown.seq, most=PAGE + 1)
                 if not shown.is_in(rows):
-                    self._lose(feed, shown, rows)
+                    if not rows and await self._database.row("removed", room_id=feed.room) is not None:
+                        self._begin_again(feed)
+                    else:
+                        self._lose(feed, shown, rows)
                     return
                 feed.doubtful = False
                 while feed.strays:
@@ -418,8 +432,12 @@ class Fanout:
         self.lost += 1
         stands = rows[0]["stands"] if rows else None
         log.warning("room.history_lost", room=feed.room, seq=shown.seq, epoch=shown.epoch, found=stands)
+        self._begin_again(feed)
+
+    def _begin_again(self, feed: Feed) -> None:
+        """Everybody who follows the room asks for it anew: they are given whole views, or told that it is gone."""
         followers = feed.followers
-        feed.joining.clear()
+        feed.empty_out()
         afresh = self._feeds[feed.room] = Feed(feed.room)
         for follower in followers:
             afresh.joining[follower] = []

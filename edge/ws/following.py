@@ -127,7 +127,7 @@ class Following:
             return False
         stands, grant = Seq(rows[0]["stands"]), rows[0]["seat_token"]
         missed = [update_of(room, row) for row in rows if row["seq"] is not None]
-        if stands < held.seq or len(missed) != stands - held.seq:
+        if stands < held.seq or len(missed) != stands - held.seq or any(update.whole for update in missed):
             return False
         if self._rooms.get(room) is not follower:
             return True

@@ -89,6 +89,15 @@ class PresenceFrame(_ServerFrame, frozen=True, kw_only=True):
     status: Literal["active", "away", "disconnected"]
 
 
+class AnnouncementFrame(_ServerFrame, frozen=True, kw_only=True):
+    """Another server's words to all who follow the room, now and never again."""
+
+    room: str
+    service: str
+    text: str
+    data: dict[str, Any] = {}
+
+
 class LeftFrame(_ServerFrame, frozen=True, kw_only=True):
     room: str
 
@@ -107,6 +116,7 @@ ServerFrame = (
     | ErrorFrame
     | HeartbeatAckFrame
     | PresenceFrame
+    | AnnouncementFrame
     | LeftFrame
     | ClosingFrame
 )

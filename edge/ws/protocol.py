@@ -5,11 +5,11 @@ Fields and codes are those of docs/reference/protocol.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from tavola.actors.wire.commands import Act, ClientCommand, Id, UpdateSettings, snake
+from tavola.actors.wire.commands import Act, Announce, ClientCommand, Id, UpdateSettings, snake
 from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.told import NOTHING_TOLD, Told
 
@@ -91,6 +91,8 @@ _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _TYPES = {member.__struct_config__.tag for member in ClientFrame.__args__}
 _ACT_FIELDS = frozenset({"type", "id", "room", "move", "turn"})
+B = TypeVar("B", bound=UpdateSettings | Announce)
+
 NESTED_LIMIT = 32
 """Lists and objects within each other in a move's arguments, or in settings. Left to itself each Python has a limit of
 its own, and an actor may have a lower one than its edge."""
@@ -102,7 +104,7 @@ def decode(data: bytes | str) -> ClientFrame | Bad:
         frame = _decode(data)
         if type(frame) is Act:
             return with_arguments(frame, _decode_object(data))
-        return bounded(frame) if type(frame) is UpdateSettings else frame
+        return bounded(frame) if type(frame) is UpdateSettings or type(frame) is Announce else frame
     except (msgspec.MsgspecError, RecursionError, OverflowError, UnicodeDecodeError) as error:
         return _bad(data, error)
 
@@ -116,11 +118,12 @@ def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
     return msgspec.structs.replace(act, arguments=arguments)
 
 
-def bounded(change: UpdateSettings) -> UpdateSettings:
+def bounded(command: B) -> B:
     """As it is. Raises as `with_arguments` does: no line could carry such a number."""
-    _demand_shallow(change.settings)
-    _pack(change.settings)
-    return change
+    given = (command.settings if isinstance(command, UpdateSettings) else command.data) or {}
+    _demand_shallow(given)
+    _pack(given)
+    return command
 
 
 def _demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:

@@ -45,6 +45,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
     title = "No-limit hold'em"
     options_type = HoldemOptions
     state_type = HoldemTable
+    host_rolls_back = True  # Chips are the host's to give and take anyhow.
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
     chance_in_moves: ClassVar = False
 

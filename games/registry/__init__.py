@@ -1,13 +1,28 @@
-"""The games there are. A game that is listed here can be played: nothing else needs to know of it. Imports `games` and
-`games.holdem`."""
+"""The games of this process, by kind: those that come with Tavola, and those from outside, which a process takes once,
+at its root. Imports `games`, `games.holdem` and `config`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tavola.games.base import Game
 from tavola.games.holdem.game import Holdem
 from tavola.games.tictactoe import TicTacToe
 
-GAMES: dict[str, Game[Any, Any]] = {game.kind: game for game in (Holdem(), TicTacToe())}
-"""kind → the game."""
+AnyGame = Game[Any, Any]
+
+SHIPPED: tuple[AnyGame, ...] = (Holdem(), TicTacToe())
+"""The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
+
+_in_use: dict[str, AnyGame] = {game.kind: game for game in SHIPPED}
+GAMES: Mapping[str, AnyGame] = MappingProxyType(_in_use)
+"""kind → the game. Nobody writes to it but `use`."""
+
+
+def use(games: Iterable[AnyGame]) -> None:
+    """From now on these are the games, and no others. For the root of a process (`discovery.install`)."""
+    found = {game.kind: game for game in games}
+    _in_use.clear()
+    _in_use.update(found)

@@ -79,6 +79,13 @@ class PresenceReceived(msgspec.Struct, tag_field="type", tag="presence"):
     status: str
 
 
+class AnnouncementReceived(msgspec.Struct, tag_field="type", tag="announcement"):
+    room: str
+    service: str
+    text: str
+    data: dict[str, Json] = {}
+
+
 class Left(msgspec.Struct, tag_field="type", tag="left"):
     room: str
 
@@ -111,7 +118,7 @@ class LeanPatch(msgspec.Struct):
     seats: dict[str, LeanSeat | None] | UnsetType | None = UNSET
 
 
-Simple = Authenticated | Ack | ErrorReceived | HeartbeatAck | PresenceReceived | Left | Closing
+Simple = Authenticated | Ack | ErrorReceived | HeartbeatAck | PresenceReceived | AnnouncementReceived | Left | Closing
 Frame: TypeAlias = UpdateReceived[P, E] | Updates[P, E] | Hydrated[P] | Simple
 FullFrame: TypeAlias = Frame[Json, list[Json]]
 LeanFrame: TypeAlias = Frame[LeanPatch, msgspec.Raw]

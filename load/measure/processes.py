@@ -20,6 +20,7 @@ from tavola.load.measure.memory import MemoryUse
 STACK_FILE = "stack.json"
 ACTOR_TITLE = "ray::RoomActor"
 WORKER = "ray::"
+POOLER = "tavola.storage.pooler"
 STACK_MARK = "TAVOLA_STACK"
 
 
@@ -144,9 +145,10 @@ class Processes:
                         marks.add(mark)
         for process in psutil.process_iter() if marks else ():
             with contextlib.suppress(psutil.Error):
-                ours_too = process.name().startswith(WORKER) and process.environ().get(STACK_MARK) in marks
-                if ours_too and process not in readings:
-                    readings[process] = self._reading("ray", process)
+                pooler = POOLER in " ".join(process.cmdline()[:4])
+                ours_too = (pooler or process.name().startswith(WORKER)) and process.environ().get(STACK_MARK) in marks
+                if ours_too and (pooler or process not in readings):
+                    readings[process] = self._reading("poolers" if pooler else "ray", process)
         return readings
 
     def _reading(self, kind: str, process: psutil.Process) -> _Reading:

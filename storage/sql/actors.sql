@@ -1,9 +1,11 @@
 -- Which actor has which room, and which actors there are. Locks go actor, state, room.
 
 -- name: locate
--- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it).
-SELECT g.epoch, a.name, a.address
+-- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it); and if it could not be
+-- read lately, at which seq, and what was found.
+SELECT g.epoch, a.name, a.address, u.seq AS unread_seq, u.code AS unread_code, u.found AS unread_found
 FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a.name = r.actor
+LEFT JOIN unreadable_rooms u ON u.room_id = g.room_id AND u.again_at > now()
 WHERE g.room_id = :room_id
 
 -- name: place
@@ -54,12 +56,45 @@ WITH raised AS (
 )
 SELECT room_id, epoch, seq FROM raised
 
+-- name: take_room
+-- Room :room_id belongs to no actor any more, at a higher epoch (as in `place`): one that has it is fenced, and whoever
+-- comes next places it anew. No row: no such room.
+WITH raised AS (
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1
+                + (random() * 2000000)::bigint
+    WHERE g.room_id = :room_id
+    RETURNING g.room_id, g.epoch
+), told AS (
+    UPDATE rooms SET epoch = raised.epoch, actor = NULL FROM raised WHERE id = raised.room_id
+)
+SELECT epoch FROM raised
+
 -- name: release_room
 -- The owner :actor lets an idle room go.
 WITH held AS (
     SELECT room_id FROM game_states WHERE room_id = :room_id AND epoch = :epoch FOR UPDATE
 )
 UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = :actor
+
+-- name: give_up_room
+-- The owner :actor lets a room go that it cannot read, and says why. Nobody tries again for :for_s seconds.
+WITH held AS (
+    SELECT room_id FROM game_states WHERE room_id = :room_id AND epoch = :epoch FOR UPDATE
+), freed AS (
+    UPDATE rooms SET actor = NULL FROM held WHERE id = held.room_id AND actor = :actor RETURNING id
+)
+INSERT INTO unreadable_rooms (room_id, seq, code, found, again_at)
+SELECT id, :seq, :code, :found, now() + make_interval(secs => :for_s) FROM freed
+ON CONFLICT (room_id) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, found = excluded.found, at = now(), again_at = excluded.again_at
+
+-- name: readable_again
+DELETE FROM unreadable_rooms WHERE room_id = :room_id
+
+-- name: unreadable_rooms
+-- How many rooms cannot be read, by what is answered for them.
+SELECT code, count(*) AS rooms FROM unreadable_rooms GROUP BY code
 
 -- name: live_actors
 -- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and
@@ -72,12 +107,27 @@ WHERE alive_at > now() - interval '6 seconds' GROUP BY node
 SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
 
 -- name: register_actor
-INSERT INTO room_actors (name, node, pid, address, capacity) VALUES (:name, :node, :pid, :address, :capacity)
+-- No row: :most actors live on its node, counted as `live_actors` does.
+INSERT INTO room_actors (name, node, pid, address, capacity)
+SELECT :name, :node, :pid::integer, :address, :capacity::integer
+FROM room_actors
+WHERE node = :node AND alive_at > now() - interval '6 seconds'
+HAVING :most::bigint IS NULL OR count(*) - least(count(suspect_at), :suspects::integer) < :most::bigint
+RETURNING name
+
+-- name: listed_actor
+-- No row: it has not registered yet, or is gone.
+SELECT FROM room_actors WHERE name = :name
 
 -- name: beat_actor
 -- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
 UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = :name
 RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
+
+-- name: beat_actors
+-- As `beat_actor`, for all of these at once.
+UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = ANY(:names::text[])
+RETURNING name, rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.

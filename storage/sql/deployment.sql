@@ -14,3 +14,10 @@ SELECT max(turn) AS turn FROM deployment_secrets
 -- No row: somebody else was first.
 INSERT INTO deployment_secrets (turn, salt, newest, other) VALUES (:turn, :salt, :newest, :other)
 ON CONFLICT (turn) DO NOTHING RETURNING turn
+
+-- name: sole_lock
+-- Whether this session is the only one that does what is called :name, until `sole_unlock`, or its end.
+SELECT pg_try_advisory_lock(hashtextextended('sole ' || :name, 0)) AS held
+
+-- name: sole_unlock
+SELECT pg_advisory_unlock(hashtextextended('sole ' || :name, 0))

@@ -64,24 +64,24 @@ WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after ORDER 
 -- name: log_last
 -- The last :most updates of room :room_id up to seq :seq, oldest first, with what is needed to answer a repeated
 -- command.
-SELECT seq, epoch, at, user_id, command_id, body FROM history
+SELECT seq, epoch, at, versions, user_id, command_id, body FROM history
 WHERE room_id = :room_id AND page BETWEEN (:seq::bigint - :most::integer) >> 6 AND :seq >> 6
   AND seq > :seq - :most AND seq <= :seq
 ORDER BY seq
 
 -- name: log_commands
 -- The commands themselves after seq :after, for replay.
-SELECT seq, epoch, at, user_id, command_id, entropy, body FROM history
+SELECT seq, epoch, at, versions, user_id, command_id, entropy, body FROM history
 WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after ORDER BY page, seq LIMIT :most
 
 -- name: answers
 -- The answers to those of these commands that were committed before, by their keys (`commands`), or by what the log had
 -- of them when there were no keys yet: `number` says to which, from 1. With them the log's row, where it is there.
-SELECT asked.number, given.seq, given.mark, given.answer, a.epoch, a.at, a.user_id, a.command_id, a.body
-FROM unnest(:keys::uuid[], :rooms::text[], :users::text[], :commands::text[]) WITH ORDINALITY
+SELECT asked.number, given.seq, given.mark, given.answer, a.epoch, a.at, a.versions, a.user_id, a.command_id, a.body
+FROM unnest(:keys::bytea[], :rooms::text[], :users::text[], :commands::text[]) WITH ORDINALITY
     AS asked (key, room_id, user_id, command_id, number)
 JOIN LATERAL (
-    SELECT seq, mark, answer FROM commands WHERE key = asked.key
+    SELECT seq, mark, answer FROM commands WHERE key = encode(asked.key, 'hex')::uuid
     UNION ALL
     SELECT seq, NULL, answer FROM actions_before
     WHERE room_id = asked.room_id AND user_id = asked.user_id AND command_id = asked.command_id AND user_id <> ''

@@ -25,3 +25,21 @@ WHERE r.id = :room_id AND r.visibility = 'private' AND r.host_id <> :user_id
 
 -- name: spectators
 SELECT user_id, display_name FROM room_spectators WHERE room_id = :room_id ORDER BY joined_at, user_id
+
+-- name: rooms_of
+-- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, or is the host: at most :most,
+-- those with a seat first, then the newest. `turn` is the seat whose turn it is.
+SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.players, r.max_players, r.spectators, r.created_at,
+       coalesce(p.status, 'approved') AS standing, s.seat_index, w.user_id IS NOT NULL AS watching,
+       (g.state::json -> 'turn' ->> 1)::integer AS turn
+FROM (
+    SELECT room_id FROM room_players WHERE user_id = :user_id AND status IN ('approved', 'pending')
+    UNION
+    SELECT id FROM rooms WHERE host_id = :user_id AND status <> 'closed'
+) mine
+JOIN rooms r ON r.id = mine.room_id AND r.status <> 'closed'
+JOIN game_states g ON g.room_id = r.id
+LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = :user_id
+LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = :user_id
+LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = :user_id
+ORDER BY s.seat_index IS NULL, r.created_at DESC, r.id LIMIT :most

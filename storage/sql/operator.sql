@@ -29,7 +29,9 @@ WHERE user_id = ANY(:users::text[]) ORDER BY user_id, changed_at DESC
 -- name: all_rooms
 -- For an operator.
 SELECT r.id, r.code, r.game, r.status, g.seq, r.players + r.spectators AS members, r.actor, a.node, a.pid, g.epoch,
-       r.name, r.alarm_at, g.updated_at, octet_length(g.state) AS bytes
+       r.name, r.alarm_at, g.updated_at, octet_length(g.state) AS bytes,
+       u.code AS unread_code, u.found AS unread_found, u.at AS unread_at
 FROM rooms r JOIN game_states g ON g.room_id = r.id LEFT JOIN room_actors a ON a.name = r.actor
+LEFT JOIN unreadable_rooms u ON u.room_id = r.id
 WHERE :named::text IS NULL OR r.id = :named OR r.code = :named
 ORDER BY r.created_at, r.id

@@ -32,5 +32,5 @@ WHERE t.hash = tokens.hash AND t.expires_at < :good_until
 SELECT id FROM rooms
 WHERE status NOT IN ('closed', 'paused') AND id IN (
     SELECT room_id FROM room_seats WHERE away_since IS NULL AND coalesce(last_heartbeat_at, seated_at) < :since
-)
+) AND NOT EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = id AND u.again_at > now())
 ORDER BY random() LIMIT :most

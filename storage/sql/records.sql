@@ -108,8 +108,8 @@ hands_here AS (
 
 -- part: checkpoints
 kept AS (
-    INSERT INTO round_states (room_id, seq, at, body)
-    SELECT x.room_id, x.seq, x.at, decode(x.body, 'base64')
+    INSERT INTO checkpoints (room_id, seq, state, at, body)
+    SELECT x.room_id, x.seq, '', x.at, decode(x.body, 'base64')
     FROM json_to_recordset(:checkpoints::json) AS x (room_id text, seq bigint, at bigint, body text)
     JOIN held USING (room_id)
     ON CONFLICT DO NOTHING

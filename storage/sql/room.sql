@@ -26,7 +26,8 @@ WITH made AS (
 ), kept AS (
     INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, :checkpoint, :at FROM made
 ), state AS (
-    INSERT INTO game_states (room_id, state, updated_at) SELECT id, :state, :at FROM made
+    INSERT INTO game_states (room_id, state, updated_at, checksum)
+    SELECT id, :state, :at, state_checksum(0, :state) FROM made
 ), session AS (
     -- Somebody who opens a room is no passer-by any more.
     UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
@@ -40,7 +41,10 @@ SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AN
 WHERE r.host_id = :host_id AND r.creation_id = :creation_id
 
 -- name: load_room
+-- `intact`: the state is as an owner wrote it, as far as that is known. `unread`: it could not be read before.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
+       g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact,
+       EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = r.id) AS unread,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
                    'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
                    'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
@@ -53,6 +57,7 @@ WHERE r.id = :room_id
 -- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in
 -- it.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, g.epoch, g.seq, g.state,
+       g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
                    'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
                    'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
@@ -70,7 +75,9 @@ SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY(:rooms::text[])
 SELECT r.host_id, r.status, g.seq FROM rooms r JOIN game_states g ON g.room_id = r.id WHERE r.id = :room_id
 
 -- name: overdue
--- Rooms whose alarm should have been answered by now and whose actor is not there to do it.
+-- Rooms whose alarm should have been answered by now and whose actor is not there to do it. One that could not be read
+-- is tried again later.
 SELECT r.id FROM rooms r LEFT JOIN room_actors a ON a.name = r.actor
 WHERE r.alarm_at < :before AND r.status <> 'closed' AND (a.name IS NULL OR a.alive_at < now() - interval '6 seconds')
+  AND NOT EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = r.id AND u.again_at > now())
 ORDER BY r.alarm_at LIMIT :most

@@ -8,14 +8,16 @@ data folder. A bad value is a `SettingsError`, whose text is one line that names
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,6 +32,8 @@ _SECRET_BYTES = 32
 _ADMIN_BYTES = 16
 _PRIVATE_FILE = stat.S_IFREG | 0o600
 _OUR_ISSUER = "tavola"
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?|[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](?::\d+)?")
+"""As browsers write one: in small letters, without a path."""
 _SHARED = ("HS256", "HS384", "HS512")
 _PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -56,7 +60,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
     """The truth: `postgresql://…`. Empty: `tavola dev` starts its own."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
-    """The wake-up: `redis://…`, or `rediss://…` for TLS. Empty: `tavola dev` starts its own."""
+    """The wake-up: `redis://…`, or `rediss://…` for TLS; with Sentinels `redis+sentinel://one:26379,two:26379/name/0`
+    or `rediss+sentinel://…`, where `name` is the master's. Empty: `tavola dev` starts its own."""
     ray_address: str = Field("", alias="RAY_ADDRESS")
     """The cluster to join, such as `10.0.0.1:6379`. Empty: `tavola dev` starts its own."""
     jwt_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET")
@@ -97,9 +102,25 @@ class Settings(BaseSettings):
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
     """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
+    keep_log_days: int = Field(30, alias="TAVOLA_KEEP_LOG_DAYS", ge=0)
+    """Whole days (UTC) of the log that are kept; a room's last checkpoint stays. 0: all, for ever."""
+    keep_closed_rooms_days: int = Field(7, alias="TAVOLA_KEEP_CLOSED_ROOMS_DAYS", ge=0)
+    """Days after which a closed room is removed, with all that there is of it. 0: never."""
+    keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
+    """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
+    archive: str = Field("", alias="TAVOLA_ARCHIVE")
+    """Where finished hands are written to before they go: a folder, or a URL that fsspec knows (`s3://bucket/tavola`,
+    with `pip install "tavola[archive]"` and what the URL needs). Empty: nowhere."""
+    archive_logs: bool = Field(False, alias="TAVOLA_ARCHIVE_LOGS")
+    """Whether days of the log, and the logs of rooms that are removed, go there too, with their checkpoints."""
+    database_disk_gb: int = Field(0, alias="TAVOLA_DATABASE_DISK_GB", ge=0)
+    """The size of the disk (10^9 bytes) of a Postgres of one's own, so that it can be said when it is full. 0: not
+    known; of the one that `tavola dev` starts it is."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_ALLOWED_ORIGINS")
-    """Origins whose pages may open sockets, and change things with the session's cookie; separated by commas or blanks.
-    Empty: the edge's own origin."""
+    """Origins whose pages may open sockets, use the REST API (with the session's cookie too) and load `/static`;
+    separated by commas or blanks. Empty: the edge's own origin."""
+    frame_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_FRAME_ORIGINS")
+    """Origins whose pages may show ours in a frame; separated by commas or blanks. Empty: none."""
     connections_per_address: int = Field(500, alias="TAVOLA_CONNECTIONS_PER_ADDRESS", ge=0)
     """To one edge at once, sockets among them. An IPv6 network of 64 bits is one address. 0: any number."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
@@ -116,6 +137,11 @@ class Settings(BaseSettings):
     `TAVOLA_TRUSTED_JWKS`."""
     trusted_jwks: str = Field("", alias="TAVOLA_TRUSTED_JWKS")
     """Where it publishes its keys: an https URL, or the path of a file."""
+    games: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_GAMES")
+    """Games to be played beside those that come with Tavola or with an installed package: `package.module:Game`,
+    separated by commas or blanks. The same for all of a deployment."""
+    games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
+    """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -125,6 +151,14 @@ class Settings(BaseSettings):
     """With `REDIS_HOST`."""
     redis_db: int = Field(0, alias="REDIS_DB", ge=0, exclude=True, repr=False)
     """With `REDIS_HOST`."""
+    redis_ca: str = Field("", alias="REDIS_CA", exclude=True)
+    """With `rediss://`: the file of the certificates by which Redis' own is judged. Empty: the machine's."""
+    redis_cert: str = Field("", alias="REDIS_CERT", exclude=True)
+    """With `rediss://`: the file of the certificate that Redis wants to see of us. Empty: none."""
+    redis_key: str = Field("", alias="REDIS_KEY", exclude=True)
+    """With `REDIS_CERT`: the file of its key."""
+    redis_check_hostname: bool = Field(True, alias="REDIS_CHECK_HOSTNAME", exclude=True)
+    """With `rediss://`: whether Redis' certificate must be for the name in the URL."""
 
     def for_actors(self) -> Self:
         """Without the secrets that only edges need."""
@@ -158,8 +192,11 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, url: str) -> str:
-        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must begin with redis:// or rediss://")
+        scheme = urlsplit(url).scheme
+        if url and scheme not in ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"):
+            raise ValueError("must begin with redis://, rediss://, redis+sentinel:// or rediss+sentinel://")
+        if scheme.endswith("+sentinel") and not urlsplit(url).path.strip("/"):
+            raise ValueError("must name the master after the Sentinels, as in redis+sentinel://host:26379/mymaster/0")
         return url
 
     @field_validator("ray_address")
@@ -178,33 +215,56 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {least} bytes, has {size}")
         return secret
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "games_path")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("archive")
+    @classmethod
+    def _reachable(cls, location: str) -> str:
+        if "://" not in location:
+            return str(Path(location).expanduser().resolve()) if location else ""
+        if find_spec("fsspec") is None:
+            raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
+        return location
+
+    @field_validator("allowed_origins", "frame_origins", mode="before")
     @classmethod
     def _listed(cls, origins: object) -> object:
         if not isinstance(origins, str):
             return origins
-        listed = tuple(origins.replace(",", " ").split())
-        for origin in listed:
-            parts = urlsplit(origin)
-            if not parts.scheme or not parts.netloc or parts.path or parts.query:
+        named = listed(origins)
+        for origin in named:
+            if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.org")
-        return listed
+        return named
+
+    @field_validator("games", mode="before")
+    @classmethod
+    def _modules(cls, games: object) -> object:
+        named = listed(games) if isinstance(games, str) else games
+        for game in named if isinstance(named, tuple) else ():
+            module, _, name = game.partition(":")
+            if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+                raise ValueError(f"{game!r} is not a game such as package.module:Game")
+        return named
+
+    @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
+    @classmethod
+    def _for_ever(cls, days: object) -> object:
+        return 0 if days == "" else days
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _addresses(cls, proxies: object) -> object:
-        listed = tuple(proxies.replace(",", " ").split()) if isinstance(proxies, str) else proxies
-        for proxy in listed if isinstance(listed, tuple) else ():
+        named = listed(proxies) if isinstance(proxies, str) else proxies
+        for proxy in named if isinstance(named, tuple) else ():
             try:
                 ip_network(proxy)
             except ValueError:
                 raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
-        return listed
+        return named
 
     @field_validator("trusted_key")
     @classmethod
@@ -233,8 +293,11 @@ class Settings(BaseSettings):
             at = f":{quote(password, safe='')}@" if password else ""
             # The model is frozen to everybody else; a validator is where it is still being made.
             object.__setattr__(self, "redis_url", f"redis://{at}{self.redis_host}:{self.redis_port}/{self.redis_db}")
+        object.__setattr__(self, "redis_url", _with_tls(self))
         if self.database_url and not self.jwt_secret.get_secret_value():
             raise ValueError(f"TAVOLA_JWT_SECRET: is required with DATABASE_URL: at least {_SECRET_BYTES} random bytes")
+        if self.archive_logs and not self.archive:
+            raise ValueError("TAVOLA_ARCHIVE_LOGS: needs TAVOLA_ARCHIVE")
         if self.seat_freed_after_s < self.disconnected_after_s:
             raise ValueError("TAVOLA_SEAT_FREED_AFTER_S: must not be less than TAVOLA_DISCONNECTED_AFTER_S")
         return self
@@ -251,6 +314,26 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment without the settings that hold a secret, or an address with one. Actors need none of it: they are
     given their settings."""
     return {name: value for name, value in environment.items() if name.upper() not in _SECRET}
+
+
+def _with_tls(settings: Settings) -> str:
+    """The URL of Redis with what other settings say of TLS, as options that the URL itself does not have. Raises
+    `ValueError` if one cannot be used."""
+    url, files = settings.redis_url, {"CA": settings.redis_ca, "CERT": settings.redis_cert, "KEY": settings.redis_key}
+    if bool(settings.redis_cert) != bool(settings.redis_key):
+        raise ValueError(f"REDIS_{'KEY' if settings.redis_cert else 'CERT'}: is required with the other of the two")
+    options = {"CA": "ssl_ca_certs", "CERT": "ssl_certfile", "KEY": "ssl_keyfile"}
+    wanted = {options[name]: str(Path(path).expanduser().resolve()) for name, path in files.items() if path}
+    for name, path in files.items():
+        if path and not urlsplit(url).scheme.startswith("rediss"):
+            raise ValueError(f"REDIS_{name}: is for TLS, and REDIS_URL does not begin with rediss://")
+        if path and not Path(path).expanduser().is_file():
+            raise ValueError(f"REDIS_{name}: there is no file {path}")
+    if not settings.redis_check_hostname:
+        wanted["ssl_check_hostname"] = "no"
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    return urlunsplit(parts._replace(query=urlencode({**wanted, **given}))) if wanted and url else url
 
 
 def _check_trusted(settings: Settings) -> None:
@@ -287,13 +370,22 @@ def _key_problem(key: str, algorithm: str) -> str | None:
     return f"is too short for {algorithm}" if weak else None
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The values of a setting that is a list."""
+    return tuple(text.replace(",", " ").split())
+
+
+def completed() -> Settings:
+    """The settings, with those of the stack that runs on the data folder, if one does."""
+    environment: Mapping[str, str] = read_stack(Settings().data_dir).get("environment", {})
+    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
+    return Settings()
+
+
 def load() -> Settings:
     """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
     folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
-    stack = read_stack(Settings().data_dir)
-    environment: Mapping[str, str] = stack.get("environment", {})
-    os.environ.update({name: value for name, value in environment.items() if name not in os.environ})
-    settings = Settings()
+    settings = completed()
     for name, value in (
         ("DATABASE_URL", settings.database_url),
         ("REDIS_URL", settings.redis_url),

@@ -1,2 +1,2 @@
-"""All of Tavola on one machine: servers from wheels, Ray, edges, as children of one supervisor. Imports `config` and
-`storage`."""
+"""All of Tavola on one machine: servers from wheels, Ray, edges, as children of one supervisor. Imports `config`,
+`games.registry` and `storage`."""

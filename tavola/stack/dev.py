@@ -23,6 +23,7 @@ from rich.text import Text
 from tavola.config.failures import Failure
 from tavola.config.logs import games_log
 from tavola.config.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
+from tavola.games.registry.discovery import install
 from tavola.stack.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
@@ -61,11 +62,13 @@ class DevStack:
             "TAVOLA_HOST": settings.host,
             "TAVOLA_JWT_SECRET": settings.jwt_secret.get_secret_value() or kept_secret(folder / "jwt-secret"),
         }
+        games = {"TAVOLA_GAMES": ",".join(settings.games), "TAVOLA_GAMES_PATH": str(settings.games_path)}
+        self._environment.update(games)
         if other := settings.jwt_secret_other.get_secret_value():
             self._environment["TAVOLA_JWT_SECRET_OTHER"] = other
         self._postgres = EmbeddedPostgres(folder / "postgres")
         self._redis = EmbeddedRedis(folder / "redis")
-        self._ray = LocalRay(folder / "ray")
+        self._ray = LocalRay(folder / "ray", games)
         self._edges: list[EdgeProcess] = []
         port = settings.port
         for number in range(1, edges + 1):
@@ -130,7 +133,7 @@ class DevStack:
     async def _start_database(self) -> None:
         from tavola.config.keys import Secrets
         from tavola.storage.fingerprint import OTHER, SETTING, admitted_at
-        from tavola.storage.postgres import migrate
+        from tavola.storage.migrate import migrate
 
         await self._start_unless_given("postgres", self._postgres, "DATABASE_URL", self._settings.database_url)
         with self._progress.step("migrations"):
@@ -212,6 +215,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     given = "port" in settings.model_fields_set and settings.port != 0
     if given and free_port(settings.port, settings.host) != settings.port:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
+    install(settings.games, settings.games_path)
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _demand_ours(settings.data_dir)

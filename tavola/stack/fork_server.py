@@ -22,10 +22,9 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 import os
 import socket
-import stat
 
-FOLDER = "TAVOLA_FORKS"
-"""The environment variable that names the folder of the socket. It is the node's own, and private (`is_private`)."""
+from tavola.config.private import NODE_FOLDER, demand_us, is_private
+
 ANSWER_WITHIN_S = 20.0
 """Longer than the server takes to import everything on a busy machine."""
 ASKED_WITHIN_S = 1.0
@@ -47,20 +46,12 @@ be there after a fork."""
 _WORKER = "ray._private.workers.default_worker"
 _LONGEST_REQUEST = 8 << 20
 """More than the kernel lets a process have of arguments and environment."""
-_USER_OF_PEER = slice(4, 8)
-"""In `struct ucred`: pid, uid, gid."""
 
 
 def main(arguments: list[str]) -> None:
     """Have the worker forked, or be it."""
-    if not _have_forked(os.environ.get(FOLDER, ""), arguments):
+    if not _have_forked(os.environ.get(NODE_FOLDER, ""), arguments):
         _work(arguments)
-
-
-def is_private(folder: str | os.PathLike[str]) -> bool:
-    """Whether it is a folder of ours that nobody else may enter. Raises OSError where there is none."""
-    found = os.lstat(folder)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 
 def _have_forked(folder: str, arguments: list[str]) -> bool:
@@ -93,14 +84,7 @@ def _reach(line: socket.socket, folder: str) -> None:
         except (FileNotFoundError, ConnectionRefusedError):
             _start(path)
             line.connect(path)
-    _demand_us(line)
-
-
-def _demand_us(line: socket.socket) -> None:
-    """Raises PermissionError if another user is at the other end."""
-    peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[_USER_OF_PEER]
-    if int.from_bytes(peer, sys.byteorder) != os.geteuid():
-        raise PermissionError("another user is at the other end")
+    demand_us(line)
 
 
 def _start(path: str) -> None:
@@ -156,8 +140,27 @@ def preload() -> None:
     gc.disable()
     for module in PRELOADED:
         importlib.import_module(module)
+    _preload_games()
     gc.freeze()
     gc.enable()
+
+
+def _preload_games() -> None:
+    """The games too. One that cannot be loaded, or that starts a thread, is told of in the raylet's log: an actor tries
+    again, and says what is wrong to whoever started it."""
+    import threading
+    from pathlib import Path
+
+    from tavola.config.settings import listed
+    from tavola.games.registry.discovery import GameNotLoaded, install
+
+    try:
+        install(listed(os.environ.get("TAVOLA_GAMES", "")), Path(os.environ.get("TAVOLA_GAMES_PATH", ".")).resolve())
+    except GameNotLoaded as error:
+        print(error, file=sys.stderr)
+    if threading.active_count() > 1:
+        names = ", ".join(thread.name for thread in threading.enumerate()[1:])
+        print(f"a game starts threads when it is imported, which no room will have: {names}", file=sys.stderr)
 
 
 def _read(line: socket.socket) -> tuple[list[str], dict[str, str], str, list[int]] | None:
@@ -166,7 +169,7 @@ def _read(line: socket.socket) -> tuple[list[str], dict[str, str], str, list[int
     line.settimeout(ASKED_WITHIN_S)
     files: list[int] = []
     try:
-        _demand_us(line)
+        demand_us(line)
         head, files, _, _ = socket.recv_fds(line, 4, 3)
         size = int.from_bytes(head, "big")
         with line.makefile("rb") as stream:

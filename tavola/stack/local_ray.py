@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tavola.config.private import NODE_FOLDER
 from tavola.config.settings import without_secrets, write_private
 from tavola.stack import fork_server
 from tavola.stack.certificate import write_certificate
@@ -40,8 +41,10 @@ class LocalRay(EmbeddedServer):
     programs = ("python", "gcs_server", "raylet", "ray::")
     stop_steps = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, preloaded: Mapping[str, str] | None = None) -> None:
+        """`preloaded` is what the fork server reads of the environment, to import the games before it forks."""
         super().__init__(folder)
+        self._preloaded = preloaded or {}
         self._ready = self.folder / "address"
         self._certificate, self._key = self.folder / "certificate.pem", self.folder / "key.pem"
 
@@ -101,7 +104,12 @@ class LocalRay(EmbeddedServer):
         return spawn(
             [*PYTHON, "-m", "tavola.stack.local_ray", self._ready, self.data.resolve() / _RAYS_OWN, str(port)],
             log=self.log,
-            env={**without_secrets(os.environ), **self.environment, fork_server.FOLDER: str(self.data.resolve())},
+            env={
+                **without_secrets(os.environ),
+                **self._preloaded,
+                **self.environment,
+                NODE_FOLDER: str(self.data.resolve()),
+            },
             cwd=self.data,
             when_we_die=signal.SIGTERM,
         )

@@ -581,13 +581,43 @@ const CHECKS = {
     equal((await rejected(client.request("GET", "/x"), module.Refused, "strange")).code, "unavailable", "code");
     reply = { status: 401, body: { error: { code: "token_expired", message: "Expired." } } };
     equal(await client.resume(), null, "no session");
-    const page = make({ fetch, token: undefined, cookie: true });
+    const page = make({ fetch, token: undefined, cookie: true, url: globalThis.location?.origin });
     reply = { status: 200, body: { user_id: "u1", display_name: "Ann", token: "t1" } };
     await page.signIn();
     await page.request("GET", "/api/session");
     equal(asked.at(-1).headers.Authorization, undefined, "where there is a cookie, no token is kept");
     reply = null;
     await rejected(client.resume(), module.Unreachable, "no network");
+  },
+
+  async "a page of another origin keeps its token, and lets go of one that is over"({ make, storage }) {
+    const ours = !globalThis.location; // node has none
+    if (ours) globalThis.location = { origin: "http://page.test" };
+    try {
+      const asked = [];
+      let replies = [{ user_id: "u1", display_name: "Ann", token: "t1" }];
+      const fetch = async (url, request) => {
+        asked.push([request.method, request.headers.Authorization, request.credentials]);
+        const body = replies.length > 1 ? replies.shift() : replies[0];
+        return { ok: !body.error, status: body.error ? 401 : 200, text: async () => JSON.stringify(body) };
+      };
+      const page = () => make({ fetch, token: undefined, cookie: true });
+      await page().signIn("Ann");
+      await page().resume();
+      const over = { error: { code: "token_expired", message: "Expired." } };
+      replies = [over, { user_id: "u2", display_name: "Guest", token: "t2" }];
+      await page().signIn();
+      replies = [over, { error: { code: "unauthenticated", message: "Sign in first." } }];
+      equal(await page().resume(), null, "neither token nor cookie");
+      const [none, first, second] = [undefined, "Bearer t1", "Bearer t2"];
+      const by = [none, first, first, none, second, none];
+      equal(asked.map(([, token]) => token), by, "by which token");
+      equal(new Set(asked.map(([, , credentials]) => credentials)).size, 1, "the cookie");
+      equal(asked[0][2], "include", "the cookie");
+      equal(storage.getItem("tavola.token http://server.test"), "", "nothing is left");
+    } finally {
+      if (ours) delete globalThis.location;
+    }
   },
 
   async "a listener that throws harms nobody else, and one that is ended hears nothing"({ follow, socket, thrown }) {

@@ -42,6 +42,8 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await expect(page.get_by_role("region", name="Commands answered by this edge")).to_contain_text("act")
         await expect(page.get_by_role("region", name="Room actors", exact=True)).to_contain_text("at work")
 
+        await expect(page.get_by_role("region", name="Tables", exact=True)).to_contain_text("game_states")
+
         await line.get_by_role("link").click()
         log = page.get_by_role("region", name="Log", exact=True)
         # The lines stand still under the pointer, however much is played meanwhile; elsewhere they go on.

@@ -35,8 +35,19 @@ async def test_a_command_in_its_line(stack: Stack) -> None:
         await _ends_well(t, pending)
 
 
-async def test_a_commit_under_way(stack: Stack) -> None:
+async def test_a_commit_under_way(crowd: Stack) -> None:
     """Its commit had left when it was stopped, and begins after its successor has been placed."""
+    await _stopped_in_a_commit(crowd, 2)
+
+
+async def test_a_commit_that_the_pooler_has(stack: Stack) -> None:
+    """It had left for the pooler, which gives it up, for there is one connection for both actors; it is told so late,
+    and what it tries again is refused."""
+    await _stopped_in_a_commit(stack, 1)
+
+
+async def _stopped_in_a_commit(stack: Stack, held: int) -> None:
+    """`held`: how many actors' commits Postgres has at once."""
     async with table(stack, edges=(0, 1)) as t:
         await t.move()
         before, player = await t.owner(), await t.next_to_act()
@@ -48,7 +59,7 @@ async def test_a_commit_under_way(stack: Stack) -> None:
                     assert len(await lock.holds_back(1)) == 1
                     freeze(before.pid)
                     await t.truth.placed_after(t.room, before.epoch)
-                    assert len(await lock.holds_back(2)) == 2
+                    assert len(await lock.holds_back(held)) == held
                     assert (await t.owner()).seq == before.seq
                     assert {each.seq for each in t.everybody} == {before.seq}, "what is not durable is not visible"
                     assert pending.answers == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -20,12 +19,13 @@ from jwt.algorithms import ECAlgorithm
 from websockets.asyncio.client import connect
 
 from kit.examples import ROOT, example
+from kit.front import free_port, front_door
 from kit.stack import PATIENCE_S, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-PROXY, SUPABASE = "docs/howto/proxy-and-tls.md", "docs/howto/supabase.md"
-NGINX, NODE, OPENSSL = (shutil.which(name) for name in ("nginx", "node", "openssl"))
+SUPABASE = "docs/howto/supabase.md"
+NODE = shutil.which("node")
 
 
 @pytest.fixture(scope="module")
@@ -59,55 +59,8 @@ def stack(
 
 @pytest.fixture
 def proxy(stack: Stack, tmp_path: Path) -> Iterator[str]:
-    """The page's nginx: its address. Names, port, certificate and edges are the test's."""
-    if NGINX is None or OPENSSL is None:
-        pytest.skip("no nginx on this machine")
-    san = ["-addext", "subjectAltName=DNS:localhost"]
-    pair = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", *san, *pair],
-        check=True,
-        capture_output=True,
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    page = example(PROXY, "proxy_pass")
-    for there, here in (
-        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("play.example.org;", "localhost;"),
-        ("/etc/ssl/play.example.org.pem", str(tmp_path / "cert.pem")),
-        ("/etc/ssl/play.example.org.key", str(tmp_path / "key.pem")),
-        ("10.0.0.11:8000", stack.urls[0].removeprefix("http://")),
-        ("10.0.0.12:8000", stack.urls[1].removeprefix("http://")),
-    ):
-        assert there in page
-        page = page.replace(there, here)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    folders = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/errors;\n"
-        f"events {{}}\nhttp {{ access_log off; {folders}\n{page}\n}}\n"
-    )
-    process = subprocess.Popen([NGINX, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"])
-    try:
-        _listens(port, process)
-        yield f"localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
-def _listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        assert process.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            assert time.monotonic() < deadline
-        else:
-            return
+    with front_door(stack.urls, tmp_path, free_port()) as address:
+        yield address
 
 
 async def test_people_come_by_tls_through_nginx(stack: Stack, proxy: str, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ NEED_LUCK = {
     *("post_room_actions", "post_room_chips", "post_room_rebuy", "post_room_seat", "post_room_settings"),
     *("post_room_host", "post_room_reject", "post_room_approve", "get_game_connection_token"),
     *("post_game_reconnect", "post_game_persist", "delete_game_persist"),
+    "get_game_persist",
     *("post_room_spectate", "delete_room_spectate"),
 }
 """The operations that a made-up request seldom fits."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 
 from kit.client import Api, Identity, Json
-from kit.stack import Stack
+from kit.mentions import keys_with, tables_with
+from kit.stack import Stack, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -20,6 +23,24 @@ PEOPLE = 20
 
 def code_of(reply: httpx.Response) -> tuple[int, str]:
     return reply.status_code, reply.json()["error"]["code"]
+
+
+async def said(socket: ClientConnection, seen: list[Json], kind: str) -> None:
+    """Hear what is said, up to the first frame of that kind."""
+    async with asyncio.timeout(20):
+        while True:
+            seen.append(json.loads(await socket.recv()))
+            if seen[-1]["type"] == kind:
+                return
+
+
+async def follows(url: str, who: Identity, room: str, seen: list[Json]) -> ClientConnection:
+    """A socket of theirs that was given the room's view."""
+    socket = await connect(f"ws{url[4:]}/ws")
+    for frame in ({"type": "authenticate", "token": who.token}, {"type": "join_room", "room": room}):
+        await socket.send(json.dumps(frame))
+    await said(socket, seen, "hydrated")
+    return socket
 
 
 async def opened(api: Api, host: Identity, **wish: Any) -> Json:
@@ -131,12 +152,29 @@ async def test_a_game_is_kept_shown_and_removed(crowd: Stack) -> None:
         actor = ada if legal[0] else ben
         await api.ok("POST", f"{path}/actions", actor, {"move": "fold"})
         await api.ok("POST", f"{path}/close", ada)
-        removed = await api.ok("DELETE", f"{game}/persist", ada)
-        assert removed["success"] is True
-        for log in ("log", "checkpoints", "round_states"):
-            assert await truth.value(f"SELECT count(*) FROM {log} WHERE room_id = $1", room) == 0
-        assert await api.ok("GET", f"{path}/events?after=0", ada) == {"updates": [], "next": None}
-        assert (await api.ok("GET", f"{path}/hydrate", ada))["room"]["status"] == "closed"
+        code = (await api.ok("GET", path, ada))["code"]
+        seen: list[Json] = []
+        socket = await follows(crowd.urls[1], ben, room, seen)
+        removed = await api.request("DELETE", f"{game}/persist", ada)
+        assert (removed.status_code, removed.json()["success"]) == (202, True)
+
+        async def done() -> bool:
+            return bool((await api.ok("GET", f"{game}/persist", ada))["status"] == "done")
+
+        await until(done, "the steward has removed it")
+        assert await tables_with(truth.connection, room, code) == {}
+        assert await keys_with(crowd.redis_url, room, code) == []
+        for method, where in (("GET", f"{path}/hydrate"), ("GET", f"{path}/events"), ("POST", f"{path}/leave")):
+            assert code_of(await api.request(method, where, ben)) == (410, "game_over"), where
+        token = {"player_id": ben.user, "reconnect_token": "x" * 43}
+        assert code_of(await api.request("POST", f"{game}/reconnect", None, token)) == (410, "game_over")
+        assert code_of(await api.request("GET", f"/api/rooms/{code}/hydrate", ben)) == (404, "room_not_found")
+        async with socket:
+            await said(socket, seen, "error")
+            assert (seen[-1]["room"], seen[-1]["code"]) == (room, "game_over"), "who follows it hears of it"
+            await socket.send(json.dumps({"type": "join_room", "room": room}))
+            await said(socket, seen, "error")
+            assert seen[-1]["code"] == "game_over"
 
 
 async def test_a_key_is_one_commands(crowd: Stack) -> None:

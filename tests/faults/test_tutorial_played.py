@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TUTORIAL = "docs/tutorial-first-game.md"
 PARTS = ("actors", "edge", "games", "load", "storage", "tavola")
-LISTED = re.compile(r"^(GAMES\b.*)\(Holdem\(\), TicTacToe\(\)\)", re.MULTILINE)
+LISTED = re.compile(r"^(SHIPPED\b.*)\(Holdem\(\), TicTacToe\(\)\)", re.MULTILINE)
 
 
 @pytest.fixture

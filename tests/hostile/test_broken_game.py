@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from kit import broken
+from kit.games import having
 from kit.hosts import Table, Time, connected, hosting, log_of, open_room, place, stored
 from kit.rooms import HOST, ROOM, Live, info, sender
 from tavola.actors.room import clock, codec, replay
@@ -45,11 +46,8 @@ TIMEOUTS = ("timeout_fails", "timeout_illegal", "timeout_changes_nothing", "time
 
 @pytest.fixture(autouse=True)
 def games() -> Iterator[None]:
-    before = dict(GAMES)
-    broken.register()
-    yield
-    GAMES.clear()
-    GAMES.update(before)
+    with having(*broken.ALL):
+        yield
 
 
 class Two:

@@ -39,6 +39,7 @@ from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -56,7 +57,7 @@ from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 TABLES = (
     "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "log", "commands", "hands",
-    "checkpoints", "round_states", "rejoin_tokens",
+    "checkpoints", "rejoin_tokens",
 )  # fmt: skip
 """All that is written of a room, parents first."""
 WRITTEN = """\
@@ -174,7 +175,7 @@ async def edge(database: Database, redis_url: str, name: str) -> AsyncIterator[E
     router = Router(Directory(database, _NoCluster()), SECRET, 5.0, presence)
     cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
     identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-    who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+    who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
     services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
     running = [asyncio.create_task(fanout.run()), asyncio.create_task(presence.run(router, services.by_user))]
     try:

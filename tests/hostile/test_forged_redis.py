@@ -110,7 +110,7 @@ async def test_a_forged_next_number_is_not_shown_and_the_true_one_is(database_ur
         frame = msgspec.json.decode(true.frame_for(UserId("host"), "outside"))
         assert sink.payloads[1:] == [frame], "the lie was shown in place of what happened"
         assert ours.fanout.not_opened == 1
-        text = Metrics(lambda: 0, lambda: 0, lambda: 0, lambda: ours.fanout.not_opened).text()
+        text = Metrics(lambda: 0, lambda: 0, lambda: 0, lambda: ours.fanout.not_opened, dict).text()
         assert b"tavola_redis_not_opened_total 1.0" in text
 
 

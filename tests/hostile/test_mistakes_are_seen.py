@@ -8,22 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from kit.broken import SECRET
+from kit.broken import NAMES, SECRET
 from kit.client import Api, Player
 from kit.stack import Stack, until
 from kit.table import open_room
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 TESTS = Path(__file__).parents[1]
-AT_START = "from kit.broken import register\nregister()\n"
-"""Python runs a `sitecustomize.py` on its path before anything else, in every process of the stack."""
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Where broken games can be played."""
-    (tmp_path / "sitecustomize.py").write_text(AT_START)
-    made = Stack(tmp_path / "data", PYTHONPATH=":".join(map(str, (tmp_path, TESTS, TESTS.parent))))
+    made = Stack(tmp_path / "data", TAVOLA_GAMES=NAMES, TAVOLA_GAMES_PATH=str(TESTS))
     try:
         made.start()
         yield made

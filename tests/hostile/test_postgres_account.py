@@ -17,7 +17,7 @@ import pytest
 from kit.strangers import as_root, stranger
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_roles import ROLE, SUPERUSER
-from tavola.storage.postgres import migrate
+from tavola.storage.migrate import migrate
 
 LOOK = """
 for name in ("environ", "mem", "fd/0", "cwd"):

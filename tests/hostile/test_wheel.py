@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
-import venv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
-from kit.stack import FOREIGN, Stack
+from kit.stack import Stack
+from kit.wheel import FOLDERS, fails, installed, playing, run
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("actors", "edge", "games", "load", "storage")
-"""Of ours, linked into the package `tavola`; many a project has packages of these names."""
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "tavola", *FOLDERS)
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith((*FOREIGN, "PYTHON"))}
 WHERE = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
 WORKERS_PATH = """
 import ray
@@ -40,21 +27,14 @@ print(*ray.get(path.remote()))
 """
 """Where a worker that we start from here looks for modules."""
 
+THREE_GAMES = ("--game", "tictactoe", "--hands", "3")
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of programs of an environment in which the wheel is installed. The packages that the wheel needs are
-    found in ours; we ourselves are not, for an editable install is a `.pth` file, and such files are not read there."""
-    folder = tmp_path_factory.mktemp("wheel")
-    _run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "wheel", _sources(folder / "sources"))
-    venv.create(folder / "env", symlinks=True)
-    found = _run(folder / "env/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-    (Path(found.strip()) / "needed.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    [wheel] = (folder / "wheel").iterdir()
-    _run(*PIP, "--python", folder / "env/bin/python", "install", "--no-deps", "--no-index", wheel)
-    return folder / "env/bin"
+    return installed(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -69,13 +49,13 @@ def project(tmp_path: Path) -> Path:
 
 def test_it_is_the_wheel_that_runs(programs: Path, project: Path) -> None:
     modules = ("tavola", *(f"tavola.{folder}" for folder in FOLDERS))
-    for module, found in zip(modules, _run(programs / "python", "-P", "-c", WHERE, *modules).split(), strict=True):
+    for module, found in zip(modules, run(programs / "python", "-P", "-c", WHERE, *modules).split(), strict=True):
         assert Path(found).is_relative_to(programs.parent), module
-    assert "the games of the project" in _fails(programs / "python", "-c", "import games", cwd=project)
+    assert "the games of the project" in fails(programs / "python", "-c", "import games", cwd=project)
 
 
 def test_an_installed_tavola_has_one_name(programs: Path) -> None:
-    [wheel] = (programs.parents[1] / "wheel").iterdir()
+    [wheel] = (programs.parents[1] / "sources-wheel").iterdir()
     with ZipFile(wheel) as packed:
         files = packed.namelist()
     assert {name.partition("/")[0] for name in files if ".dist-info/" not in name} == {"tavola"}
@@ -87,14 +67,16 @@ def test_an_installed_tavola_has_one_name(programs: Path) -> None:
 def test_a_game_is_played_from_an_empty_folder_beside_a_project(programs: Path, project: Path) -> None:
     empty = project.parent / "empty"
     empty.mkdir()
-    with _playing([programs / "tavola"], cwd=empty):
+    with playing([programs / "tavola"], empty, *THREE_GAMES):
         pass
 
 
 @pytest.mark.long
 def test_a_game_is_played_from_within_the_project(programs: Path, project: Path) -> None:
-    with _playing([programs / "python", "-m", "tavola"], cwd=project) as stack:
-        path = _run(programs / "python", "-P", "-c", WORKERS_PATH, cwd=project, **stack.described["environment"])
+    with playing([programs / "python", "-m", "tavola"], project, *THREE_GAMES) as stack:
+        path = run(
+            programs / "python", "-P", "-c", WORKERS_PATH, cwd=project, environment=stack.described["environment"]
+        )
         assert str(project) not in path.split()
         assert str(programs.parent) in path, "the test sees where workers look"
 
@@ -117,49 +99,3 @@ def test_an_edge_that_waits_for_workers_in_vain_says_what_is_wrong_with_them(pro
     finally:
         forker.write_text(sound)
         stack.stop()
-
-
-@contextmanager
-def _playing(tavola: Sequence[str | Path], cwd: Path) -> Iterator[Stack]:
-    """A stack on which games have been played to their ends."""
-    stack = Stack(cwd / ".tavola")
-    stack.program, stack.cwd = tavola, cwd
-    try:
-        stack.start()
-        told = _run(*tavola, "load", "--game", "tictactoe", "--hands", "3", "--url", stack.urls[0], cwd=cwd)
-        assert "tavola load passed" in told
-        yield stack
-    finally:
-        stack.stop()
-
-
-def _sources(folder: Path) -> Path:
-    """A copy, for a build writes into the folder that it builds from."""
-    folder.mkdir()
-    for name in BUILT_FROM:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def _run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def _fails(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 1
-    return done.stderr

@@ -40,8 +40,7 @@ GROUP BY 1, 2 ORDER BY 1, 2 DESC
 """
 LOG = ("actions", "log", "commands")
 """Of these a move has its rows. `actions` was the log until 0007."""
-STATES = ("checkpoints", "round_states")
-HISTORY = (*LOG, *STATES, "hands", "games")
+HISTORY = (*LOG, "checkpoints", "hands", "games")
 """The tables that grow with play."""
 
 
@@ -59,12 +58,12 @@ async def main(seconds: float, games: list[str]) -> None:
 
 async def report(connection: Any, game: str) -> None:
     moves = await connection.fetchval("SELECT sum(seq)::bigint FROM game_states")
-    kept = await connection.fetchval("SELECT (SELECT count(*) FROM checkpoints) + (SELECT count(*) FROM round_states)")
+    kept = await connection.fetchval("SELECT count(*) FROM checkpoints")
     print(f"{game}: {moves:,} moves, {kept:,} checkpoints")
     total, checkpoints = 0.0, 0
     for row in await connection.fetch(TREES, list(HISTORY)):
         total += row["bytes"] / moves if row["tree"] in LOG else 0
-        checkpoints += row["bytes"] if row["tree"] in STATES else 0
+        checkpoints += row["bytes"] if row["tree"] == "checkpoints" else 0
         print(f"  {row['tree']:12} {row['part']:28} {row['bytes'] / moves:8.1f} bytes a move")
     print(f"  {'a move: log, commands and their indexes':41} {total:8.1f}")
     print(f"  {'a checkpoint and its index':41} {checkpoints / kept:8.1f}")

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from kit.hosts import chat, connected, hosting, open_room, place
 from tavola.load.measure.stats import Histogram
 from tavola.stack.embedded_postgres import EmbeddedPostgres
-from tavola.storage.postgres import migrate
+from tavola.storage.migrate import migrate
 
 TIMES = 500
 UPDATES = 64

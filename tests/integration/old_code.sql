@@ -1,4 +1,4 @@
--- The statements by which code from before migration 0007 reads and writes the log, as they were in its storage/sql.
+-- The statements by which code from before migration 0015 reads and writes the log, as they were in its storage/sql.
 -- tests/integration/test_old_code.py runs them on today's tables.
 
 -- name: gap

@@ -4,6 +4,7 @@ it. Nor is one whose work does not go on."""
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 
@@ -16,22 +17,24 @@ from tavola.config.keys import Secrets
 from tavola.storage.fingerprint import admit, admitted_at
 
 SCRIPT = """
-import asyncio, sys
+import sys, time
+from tavola.actors.cluster import service
 from tavola.actors.cluster.room_process import RoomProcess
-from tavola.actors.cluster.steward_actor import StewardActor
+from tavola.actors.cluster.steward_actor import StewardProcess
 from tavola.config.settings import Settings
 
-async def main():
-    which, url = sys.argv[1:]
-    settings = Settings(DATABASE_URL=url, TAVOLA_JWT_SECRET="s" * 32)
-    actor = RoomProcess("a", settings) if which == "actor" else StewardActor(settings)
-    try:
-        await actor.start(*(["127.0.0.1", {}] if which == "actor" else []))
-    except Exception as error:
-        print(type(error).__name__, flush=True)
-    await asyncio.sleep(60)  # as Ray would keep it
-
-asyncio.run(main())
+which, url = sys.argv[1:]
+settings = Settings(DATABASE_URL=url, TAVOLA_JWT_SECRET="s" * 32)
+if which == "uncalled":
+    service.CALLED_WITHIN_S = 1
+    service.await_call()
+    time.sleep(60)
+process = RoomProcess("a", settings, "127.0.0.1", None) if which == "actor" else StewardProcess(settings)
+try:
+    service.live(process.serve())
+except Exception as error:
+    print(type(error).__name__, flush=True)
+time.sleep(60)  # as Ray would keep it
 """
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -65,7 +68,7 @@ def started(which: str, url: str) -> tuple[int, str]:
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT, which, url], capture_output=True, text=True, timeout=50, check=False
     )
-    return ended.returncode, ended.stdout.splitlines()[-1]
+    return ended.returncode, "".join(ended.stdout.splitlines()[-1:])
 
 
 @pytest.mark.parametrize("which", ["actor", "steward"])
@@ -77,3 +80,8 @@ def test_who_cannot_be_started_says_why_and_ends(which: str) -> None:
 def test_who_has_another_secret_than_the_database_says_so_and_ends(which: str, database_url: str) -> None:
     asyncio.run(admitted_at(database_url, Secrets(b"o" * 32)))
     assert started(which, database_url) == (1, "SettingsError")
+
+
+def test_who_is_made_and_never_called_ends() -> None:
+    """Its maker has died in between, and nobody knows of it."""
+    assert started("uncalled", NOWHERE) == (-signal.SIGALRM, "")

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from kit.hosts import connected, open_room, stored
+from tavola.actors.cluster import ceiling
 from tavola.actors.cluster import directory as directories
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place
 from tavola.actors.wire.commands import Epoch, RoomId
@@ -33,7 +34,7 @@ class Nobody:
 
 
 async def register(database: Database, name: str, capacity: int) -> None:
-    await database.rows("register_actor", name=name, node="node", pid=1, address=f"127.0.0.1:{name}", capacity=capacity)
+    await ceiling.register(database, name, "node", 1, f"127.0.0.1:{name}", capacity, None)
 
 
 async def rooms_of(database: Database) -> dict[str, int]:

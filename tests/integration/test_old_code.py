@@ -6,30 +6,32 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from kit.hosts import Table, Time, chat, connected, hosting, log_of, place
 from kit.rooms import sender
-from tavola.actors.room.codec import command_of, logged_of, restore
+from tavola.actors.cluster import ceiling
+from tavola.actors.room.codec import logged_of, restore
 from tavola.actors.room.replay import Difference, replay
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, AnyCommand, Epoch, RoomId
 from tavola.actors.wire.messages import Committed, Refusal, Submit
 from tavola.stack.embedded_roles import ROLE
-from tavola.storage.postgres import Database, Query, migrate
+from tavola.storage.migrate import migrate, shipped
+from tavola.storage.postgres import Database, Query
 
 HERE = Path(__file__).parent
 ROOM = RoomId("r_0000000000000001")
 LAST_SEQ = 25
 NOW_MS = 1_760_000_006_400
-BEFORE = ("0004_secrets.sql", "0005_limits.sql", "0006_settings.sql")
-"""The migrations between that database and the one that is tested."""
+LOG = "0015_log.sql"
+"""The migration by which the log goes by days."""
 READING: dict[str, dict[str, Any]] = {
     "gap": {"rooms": [ROOM, ROOM], "users": ["ann", "nobody"], "afters": [3, LAST_SEQ], "most": 200},
     "behind": {"rooms": [ROOM], "seqs": [7], "epochs": [1]},
@@ -44,6 +46,8 @@ READING: dict[str, dict[str, Any]] = {
     "kept_checkpoint": {"room_id": ROOM, "seq": None},
 }
 _numbers = count(1)
+
+decode_command = msgspec.json.Decoder(AnyCommand).decode
 
 
 def _old_queries() -> dict[str, Query]:
@@ -60,22 +64,22 @@ class OldCode:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    async def rows(self, name: str, **given: Any) -> list[Any]:
+    async def run(self, name: str, **given: Any) -> list[Any]:
         query = OLD[name]
         rows: list[Any] = await self._connection.fetch(query.text, *query.arguments(given))
         return rows
 
     async def read(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that the old code can read of the room."""
-        return {name: [dict(row) for row in await self.rows(name, **given)] for name, given in READING.items()}
+        return {name: [dict(row) for row in await self.run(name, **given)] for name, given in READING.items()}
 
     async def commit(self, many: bool, state: dict[str, Any], log: dict[str, Any]) -> list[Any]:
         """As the old code commits one update: by its statement for one, or by that for many."""
         given = {f"state_{name}": value for name, value in state.items()}
         given |= {f"log_{name}": value for name, value in log.items()}
         if many:
-            return await self.rows("commit", **{name: [value] for name, value in given.items()})
-        return await self.rows("commit_one", **{name: given[name] for name in OLD["commit_one"].names})
+            return await self.run("commit", **{name: [value] for name, value in given.items()})
+        return await self.run("commit_one", **{name: given[name] for name in OLD["commit_one"].names})
 
 
 @asynccontextmanager
@@ -87,9 +91,7 @@ async def old_database(server: str, superuser: str) -> AsyncIterator[tuple[str, 
     connection = await asyncpg.connect(url, ssl=False)
     try:
         await connection.execute(HERE.joinpath("f2a8251.sql").read_text())
-        for script in BEFORE:
-            await connection.execute(files("tavola.storage").joinpath("migrations", script).read_text())
-            await connection.execute("INSERT INTO migrations (name) VALUES ($1)", script)
+        await migrate(url, [file for file in shipped() if file.name < LOG])
         yield url, OldCode(connection)
     finally:
         await connection.close()
@@ -109,11 +111,11 @@ async def test_old_code_reads_the_same_before_and_after(postgres_server: str, su
         before = await old.read()
         assert len(before["log_commands"]) == LAST_SEQ
         assert before["moved_after"]
-        assert (await migrate(url))[0] == "0007_log.sql"
+        assert LOG in await migrate(url)
         assert await old.read() == before
         [command] = [row for row in before["log_commands"] if row["user_id"] == "ann"][:1]
         asked = {"rooms": [ROOM], "users": ["ann"], "commands": [command["command_id"]]}
-        assert [row["seq"] for row in await old.rows("answers", **asked)] == [command["seq"]]
+        assert [row["seq"] for row in await old.run("answers", **asked)] == [command["seq"]]
 
 
 async def test_old_code_reads_what_todays_wrote(postgres_server: str, superuser_url: str) -> None:
@@ -125,7 +127,7 @@ async def test_old_code_reads_what_todays_wrote(postgres_server: str, superuser_
                 assert await _moves(table, epoch)
             said = await table.does(epoch, "carl", chat(ROOM, "said", 'a "☃" \\ in it'))
             ours = await database.rows("log_commands", room_id=ROOM, after=LAST_SEQ, most=500)
-            theirs = await old.rows("log_commands", room_id=ROOM, after=LAST_SEQ, most=500)
+            theirs = await old.run("log_commands", room_id=ROOM, after=LAST_SEQ, most=500)
             assert [row["seq"] for row in theirs] == [*range(LAST_SEQ + 1, said.seq + 1)]
             for mine, row in zip(ours, theirs, strict=True):
                 text = logged_of(ROOM, mine)
@@ -134,12 +136,12 @@ async def test_old_code_reads_what_todays_wrote(postgres_server: str, superuser_
                 for name in ("command", "answer", "events", "patch", "outside", "private"):
                     assert (row[name] or "null").encode() == bytes(getattr(text, name)), name
                 assert (text.user_name, text.game, text.hand) == (row["user_name"], row["game"], row["hand"])
-            last = await old.rows("log_last", room_id=ROOM, seq=said.seq, most=64)
+            last = await old.run("log_last", room_id=ROOM, seq=said.seq, most=64)
             assert [row["seq"] for row in last] == [*range(1, said.seq + 1)], "rows of both shapes, in their order"
-            gap = await old.rows("gap", rooms=[ROOM], users=["carl"], afters=[LAST_SEQ - 2], most=200)
+            gap = await old.run("gap", rooms=[ROOM], users=["carl"], afters=[LAST_SEQ - 2], most=200)
             assert [row["seq"] for row in gap] == [*range(LAST_SEQ - 1, said.seq + 1)]
             command = ours[-1]["command_id"]
-            [known] = await old.rows("answers", rooms=[ROOM], users=["carl"], commands=[command])
+            [known] = await old.run("answers", rooms=[ROOM], users=["carl"], commands=[command])
             assert known["seq"] == said.seq
             state = await _state(database)
             row = dict(theirs[-1]) | {"room_id": ROOM, "seq": said.seq + 1}
@@ -164,7 +166,7 @@ async def test_todays_code_goes_on_from_what_old_code_wrote(
         async with connected(first_url) as model, hosting(model, "model", _now()) as table:
             epoch = await place(model, ROOM)
             async with connected(url) as database:
-                await _registered(database, "old")
+                await ceiling.register(database, "old", "node", 1, "127.0.0.1:1", 10, None)
                 theirs = await place(database, ROOM)
                 async for state, row in _steps(table, model, first, epoch):
                     assert await old.commit(many, state | {"epoch": theirs}, row)
@@ -183,7 +185,7 @@ async def test_todays_code_goes_on_from_what_old_code_wrote(
 async def test_a_command_of_before_is_answered_or_refused(postgres_server: str, superuser_url: str) -> None:
     """One that is in the old rows alone, and too far back for a room's memory."""
     async with old_database(postgres_server, superuser_url) as (url, old):
-        [first, *_] = [row for row in await old.rows("log_commands", room_id=ROOM, after=0, most=500) if row["user_id"]]
+        [first, *_] = [row for row in await old.run("log_commands", room_id=ROOM, after=0, most=500) if row["user_id"]]
         await migrate(url)
         async with connected(url) as database, hosting(database, "today", _now()) as table:
             epoch = await place(database, ROOM)
@@ -213,7 +215,7 @@ def _now() -> Time:
 
 def _submit(epoch: Epoch, row: dict[str, Any], command: AnyCommand | None = None) -> Submit:
     """The command in a row of the log, sent again by who sent it; or another of theirs."""
-    return Submit(epoch, sender(row["user_id"]), command or command_of(row["command"]))
+    return Submit(epoch, sender(row["user_id"]), command or decode_command(row["command"]))
 
 
 async def _moves(table: Table, epoch: Epoch) -> bool:
@@ -245,16 +247,12 @@ async def _steps(
     seq = LAST_SEQ
     for _ in range(5):
         assert await _moves(table, epoch)
-        for row in await old.rows("log_commands", room_id=ROOM, after=seq, most=50):
+        for row in await old.run("log_commands", room_id=ROOM, after=seq, most=50):
             state = await _state(database)
             log = dict(row) | {"room_id": ROOM}
             del log["epoch"]
             yield state | {"prev": seq, "seq": row["seq"], "at": row["at"]}, log
             seq = row["seq"]
-
-
-async def _registered(database: Database, name: str) -> None:
-    await database.rows("register_actor", name=name, node="node", pid=1, address="127.0.0.1:1", capacity=10)
 
 
 async def _replayed(database: Database) -> Room | Difference:

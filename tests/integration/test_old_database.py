@@ -17,7 +17,8 @@ from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, Epoch, RoomId, UpdateSettings
 from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
-from tavola.storage.postgres import Database, migrate
+from tavola.storage.migrate import migrate
+from tavola.storage.postgres import Database
 
 DUMP = Path(__file__).with_name("f2a8251.sql")
 ROOM, PRIVATE = RoomId("r_0000000000000001"), RoomId("r_0000000000000002")

@@ -13,7 +13,7 @@ import pytest
 import redis
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from kit.browsers import Browser, TestEdge, Time, cookie_of, edges
+from kit.browsers import OURS, Browser, TestEdge, Time, cookie_of, edges
 from kit.hosts import OPENER, connected, open_room
 from kit.proxy import proxied
 from kit.waiting import WITHIN_S
@@ -115,6 +115,18 @@ async def test_secure_behind_a_proxy_that_is_trusted_and_no_other(database_url: 
             assert "Secure" not in (await edge.ask("POST", headers={})).headers["set-cookie"]
         edge.client.base_url = "https://edge.test"
         assert "Secure" in (await edge.ask("POST")).headers["set-cookie"]
+
+
+async def test_for_a_page_of_another_site_the_cookie_is_that_sites_alone(database_url: str, redis_url: str) -> None:
+    async with edges(database_url, redis_url) as (edge,):
+        far, near = OURS | {"Sec-Fetch-Site": "cross-site"}, OURS | {"Sec-Fetch-Site": "same-site"}
+        assert "SameSite=Lax" in (await edge.ask("POST", headers=far)).headers["set-cookie"], "without TLS it cannot be"
+        edge.client.base_url = "https://edge.test"
+        _, *flags = (await edge.ask("POST", headers=far)).headers["set-cookie"].split("; ")
+        assert {"SameSite=None", "Partitioned", "Secure", "HttpOnly", "Path=/"} < set(flags)
+        _, *flags = (await edge.ask("POST", headers=near)).headers["set-cookie"].split("; ")
+        assert {"SameSite=Lax", "Secure"} < set(flags)
+        assert "Partitioned" not in flags
 
 
 async def test_renewed_it_is_the_same_user_by_cookie_or_token(database_url: str, redis_url: str) -> None:

@@ -20,6 +20,7 @@ from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -120,7 +121,7 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda *_: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+        who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
         services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
         edge = Edge(services, room, sessions)
         _listen(database, edge)

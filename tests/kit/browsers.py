@@ -18,6 +18,7 @@ from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.issuers import Issuer
 from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
@@ -45,6 +46,9 @@ class NoRooms:
     async def knows(self, room: RoomId, user: UserId) -> bool:
         return False
 
+    async def removed(self, room: RoomId) -> bool:
+        return False
+
 
 class TestEdge:
     """The part of an edge that says who somebody is. `closed`: whose sockets it would close, with the moments."""
@@ -65,7 +69,9 @@ class TestEdge:
         self.cache = SessionCache(redis_url, SEALER, OPENER)
         self.sessions = Sessions(database, self.cache, self.sign_outs, now)
         self.identities = Identities(SECRET, self.sign_outs.covers)
-        self.who = Authenticator(self.identities, self.sessions, self.sign_outs, Origins(()), issuer)
+        self.who = Authenticator(
+            self.identities, self.sessions, self.sign_outs, Origins(()), issuer, KnownServices(database)
+        )
 
         def clock() -> float:
             return now() / 1000

@@ -17,15 +17,19 @@ from starlette.applications import Starlette
 
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
+from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.room.codec import logged_of
 from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
+from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
@@ -131,8 +135,9 @@ class Doors:
         return socket
 
     async def log(self, room: str) -> list[Any]:
-        rows: list[Any] = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
-        return rows
+        """The rows of the log, each with its `command` as text."""
+        rows = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
+        return [{**dict(row), "command": bytes(logged_of(RoomId(room), row).command).decode()} for row in rows]
 
 
 class _Nobody:
@@ -150,7 +155,7 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
         host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
-        await database.rows("register_actor", name="a", node="node", pid=1, address=address, capacity=1000)
+        await ceiling.register(database, "a", "node", 1, address, 1000, None)
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs, online = (
@@ -159,7 +164,7 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
             OnlineReader(redis_url),
         )
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, Origins(()), None)
+        who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
         services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits)
         app = Starlette(
             routes=RestApi(services, who, Lobby(database), online, NO_LIMITS).routes(),

@@ -12,6 +12,7 @@ import msgspec
 
 from kit.rooms import START_MS, sender
 from kit.waiting import Pulse
+from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
@@ -121,7 +122,7 @@ async def hosting(
     host = Host(name, database, published, HostDeps(time, reached.append, GrantSigner(*SECRET.all), GRACE))
     table = Table(host, name, time, published)
     table.reached = reached
-    await database.rows("register_actor", name=name, node="node", pid=1, address="127.0.0.1:1", capacity=capacity)
+    await ceiling.register(database, name, "node", 1, "127.0.0.1:1", capacity, None)
     running = asyncio.create_task(host.run())
     try:
         yield table

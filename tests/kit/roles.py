@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tavola.actors.wire.commands import (
     Act,
     AdjustChips,
+    Announce,
     Approve,
     Chat,
     CloseRoom,
@@ -62,6 +63,7 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     Act: {"move": "fold"},
     Rebuy: {"amount": 100},
     Chat: {"text": "hello"},
+    Announce: {"text": "hello"},
     Kick: {"user_id": "approved"},
     AdjustChips: {"user_id": "player", "amount": 10},
     UpdateSettings: {"settings": {"name": "Another"}},
@@ -84,6 +86,7 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     SitIn: _for(player="illegal_move", host="illegal_move", others="not_seated"),
     Rebuy: _for("player", "host", others="not_seated"),
     Chat: _for("spectator", "player", "host", others="forbidden"),
+    Announce: _for(others="forbidden"),
     Start: _for("host", others="not_host"),
     Pause: _for("host", others="not_host"),
     Resume: _for(host="illegal_move", others="not_host"),

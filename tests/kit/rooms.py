@@ -19,6 +19,7 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import dump, records
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.room.view import Projection, View, audience, whole
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (
     SYSTEM,
     AnyCommand,
@@ -32,6 +33,7 @@ from tavola.actors.wire.commands import (
     UserId,
     Wake,
 )
+from tavola.actors.wire.given import NOTHING_GIVEN, Given, record_of
 from tavola.actors.wire.update import Audience, Update
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
@@ -249,18 +251,35 @@ class Rows:
             "actor": "actor",
             "epoch": 1,
             "seq": self.seq,
+            "intact": True,
             "state": msgspec.json.encode(room.table).decode(),
             "members": msgspec.json.encode(members).decode(),
             **self.room,
         }
 
 
-def log_row(update: Update) -> dict[str, Any]:
-    """The row of the log, as far as viewers are concerned."""
-    text = codec.logged_text("", 0, 0, b"null", b"{}", update)
-    columns = {"user_id": "u", "command_id": "c", "at": update.at}
-    body = pack(text, update.room, "u", "c", update.at)
+def log_row(
+    update: Update, sender: Sender = SYSTEM, command: AnyCommand | None = None, given: Given = NOTHING_GIVEN
+) -> dict[str, Any]:
+    """The row of the log. Viewers are concerned with the update alone."""
+    id = command.id if command is not None else "c"
+    answer = msgspec.json.encode(record_of(given))
+    text = codec.logged_text(sender.name, 0, 0, codec.text_of(command) if command else b"null", answer, update)
+    columns = {"user_id": sender.user, "command_id": id, "at": update.at}
+    body = pack(text, update.room, sender.user, id, update.at)
     return {"seq": update.seq, "epoch": update.epoch, **columns, "body": body}
+
+
+def logged(live: Live) -> list[dict[str, Any]]:
+    """All rows of `log_commands`."""
+    return [
+        {
+            **log_row(update, line.sender, line.command, decision.give),
+            "entropy": bytes(line.entropy),
+            "versions": Versions(decision.room.table.v, decision.room.table.game_version).packed(),
+        }
+        for line, decision, update in zip(live.log, live.decisions, live.updates, strict=True)
+    ]
 
 
 def as_json(value: Any) -> Any:

@@ -41,6 +41,8 @@ class Stack:
     program: Sequence[str | Path] = (sys.executable, "-m", "tavola")
     cwd: Path | None = None
     """Where the program is run."""
+    port = 0
+    """Of its first edge; 0: any."""
 
     def __init__(self, folder: Path, *, edges: int = 1, **settings: str) -> None:
         self.folder = folder
@@ -56,7 +58,8 @@ class Stack:
     def start(self) -> None:
         """On return it is ready."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        command = [*self.program, "dev", "--port", "0", "--edges", str(self._edges), "--data-dir", str(self.folder)]
+        ports = ["--port", str(self.port), "--edges", str(self._edges)]
+        command = [*self.program, "dev", *ports, "--data-dir", str(self.folder)]
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(
                 command,
@@ -152,8 +155,15 @@ class Stack:
 
     def said_by(self, pid: int) -> str:
         """The log of one of Ray's workers, an actor say."""
+        return self._said_by_workers(f"worker-*-{pid}.*")
+
+    def said_by_workers(self) -> str:
+        """The logs of all of Ray's workers."""
+        return self._said_by_workers("worker-*")
+
+    def _said_by_workers(self, pattern: str) -> str:
         logs = (self.folder / "ray" / "data").resolve() / "r" / "s" / "logs"
-        return "".join(path.read_text() for path in sorted(logs.glob(f"worker-*-{pid}.*")))
+        return "".join(path.read_text() for path in sorted(logs.glob(pattern)))
 
     def steward(self) -> int:
         """Its pid."""

@@ -22,6 +22,7 @@ from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, status_of
+from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
 from tavola.actors.wire.update import Update, frames
 from tavola.games.base import Refusal
@@ -103,7 +104,9 @@ def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> 
         if not isinstance(step.verdict, Decision):
             continue
         line, shown = live.log[-1], live.updates[-1]
-        verdict = decide(room, line.sender, codec.command_of(msgspec.json.encode(line.command)), line.now, line.entropy)
+        logged = msgspec.Raw(codec.text_of(line.command))
+        command = codec.command_of(logged, Versions(), game_of(room))
+        verdict = decide(room, line.sender, command, line.now, line.entropy)
         assert isinstance(verdict, Decision)
         update, _ = Projection(room).show(verdict, shown.seq, shown.epoch)
         assert msgspec.json.encode(verdict.room.table) == msgspec.json.encode(live.room.table)

@@ -6,7 +6,7 @@
 import { byId, fieldOf, h, render, submitted, valueIn } from "./dom.js";
 
 /** @import { Child } from "./shapes.d.ts" */
-/** @import { EdgeHere, Edges, ErrorReply, Logged, LogPage, Participant } from "./operator.d.ts" */
+/** @import { EdgeHere, Edges, ErrorReply, Growth, Logged, LogPage, Participant } from "./operator.d.ts" */
 /** @import { PlacedRoom, PlacedRooms, Rewound, RoomActors, RoomRecord, Told } from "./operator.d.ts" */
 
 /** @typedef {{ wide: string }} Wide A cell that takes what room there is. */
@@ -17,6 +17,8 @@ const LOG_PAGE = 50;
 const TRIES = 5;
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+/** Bytes as people read them. */
+const bytes = new Intl.NumberFormat("en", { notation: "compact", style: "unit", unit: "byte", unitDisplay: "narrow" });
 const time = (/** @type {string} */ iso) => new Date(iso).toLocaleTimeString();
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -35,7 +37,7 @@ class AdminPage {
   #error = "";
   #trouble = "";
   #named = "";
-  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges } | null} */
+  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges, growth: Growth } | null} */
   #shown = null;
   /** @type {RoomRecord | null} */
   #record = null;
@@ -141,12 +143,13 @@ class AdminPage {
   }
 
   async #lookAround() {
-    const [rooms, actors, edges] = await Promise.all([
+    const [rooms, actors, edges, growth] = await Promise.all([
       this.#get("/rooms", { named: this.#named }),
       this.#get("/actors"),
       this.#get("/edges"),
+      this.#get("/growth"),
     ]);
-    this.#shown = { rooms, actors, edges };
+    this.#shown = { rooms, actors, edges, growth };
     this.#count(edges.here);
   }
 
@@ -279,8 +282,15 @@ class AdminPage {
 
   #overview() {
     if (!this.#shown) return h("p", { key: "wait", "aria-busy": "true" }, "Looking…");
-    const { rooms, actors, edges } = this.#shown;
-    return [this.#top("Operator"), this.#drawEdge(edges), this.#drawRooms(rooms), drawActors(actors), drawPeople(edges)];
+    const { rooms, actors, edges, growth } = this.#shown;
+    return [
+      this.#top("Operator"),
+      this.#drawEdge(edges),
+      this.#drawRooms(rooms),
+      drawActors(actors),
+      drawPeople(edges),
+      drawGrowth(growth),
+    ];
   }
 
   /** @param {Edges} edges */
@@ -503,6 +513,35 @@ class AdminPage {
 function skip(event) {
   event.preventDefault();
   byId("main").focus();
+}
+
+/** @param {Growth} growth */
+function drawGrowth({ measured_at, database, tables, free, full_in_days }) {
+  const size = (/** @type {number | null} */ value) => (value === null ? "not known" : bytes.format(value));
+  const days = full_in_days === null ? "not as it grows now" : `${number.format(full_in_days)} days`;
+  const figures = {
+    Database: size(database?.bytes ?? null),
+    "More a day": size(database?.a_day ?? null),
+    "Free on its disk": size(free),
+    "Full in": free === null ? "not known" : days,
+  };
+  return h(
+    "section",
+    { key: "growth", "aria-labelledby": "growth-title" },
+    h("h2", { id: "growth-title" }, measured_at ? `Storage (at ${time(measured_at)})` : "Storage (not measured yet)"),
+    h(
+      "dl",
+      { class: "figures" },
+      Object.entries(figures).map(([name, value]) =>
+        h("div", { key: name }, h("dt", { class: "muted" }, name), h("dd", null, value)),
+      ),
+    ),
+    table(
+      "Tables",
+      ["Table", "#Bytes", "#More a day"],
+      tables.map((each) => ({ key: each.name, cells: [each.name, size(each.bytes), size(each.a_day)] })),
+    ),
+  );
 }
 
 /** @param {RoomActors} known */

@@ -35,6 +35,20 @@ export interface RoomActors {
   total: number;
 }
 
+/** Bytes; `a_day` is null while it is not known. */
+export interface TableGrowth {
+  name: string;
+  bytes: number;
+  a_day: number | null;
+}
+export interface Growth {
+  measured_at: string | null;
+  database: TableGrowth | null;
+  tables: TableGrowth[];
+  free: number | null;
+  full_in_days: number | null;
+}
+
 export interface EdgeHere {
   edge: string;
   sockets: number;

@@ -3,6 +3,7 @@
 import { Tavola } from "./tavola.js";
 import { runClocks } from "./clock.js";
 import { byId, h, render } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { LobbyPage } from "./lobby.js";
 import { RoomPage, notice as noticePage, whyNot } from "./room.js";
 import { whatOf } from "./story.js";
@@ -55,7 +56,7 @@ export class App {
       try {
         // With the session gone, the room's tokens may say who this is; a new guest would be somebody else.
         this.#signed = !this.#remembered() || (await this.client.resume()) !== null;
-        if (this.#signed) await this.client.signIn(localStorage.getItem(NAME));
+        if (this.#signed) await this.client.signIn(kept(NAME));
         return;
       } catch (error) {
         this.notice(whatOf(error));
@@ -74,7 +75,7 @@ export class App {
    * @param {string} name
    */
   rename(name) {
-    this.#renaming = this.client.signIn(name).then(() => localStorage.setItem(NAME, name));
+    this.#renaming = this.client.signIn(name).then(() => keep(NAME, name));
     return this.#renaming;
   }
 

@@ -104,6 +104,7 @@ export class RoomPage {
       room.on("view", (view, events) => this.#viewed(view, events)),
       room.on("presence", () => this.redraw()),
       room.on("trouble", () => this.redraw()),
+      room.on("announcement", ({ service, text }) => this.#app.notice(`${service}: ${text}`)),
     ];
     const first = await room.ready;
     this.#viewed(room.view ?? first, []);

@@ -137,13 +137,22 @@ export function tell(event, names) {
     case "chips_adjusted":
       return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
     case "room_paused":
-      return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : "The host pauses the game."];
+      return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : `${ruler(event)} pauses the game.`];
+    case "announcement":
+      return [`${event.service}: ${event.text}`];
     case "round_voided":
       return ["The round is called off, by a mistake in the game: all have what they had before it."];
+    case "rolled_back": {
+      const why = event.reason ? ` (${event.reason})` : "";
+      const off = event.voided ? " The hand that was played then is called off." : "";
+      return [`${event.user_id ? "The host" : "The operator"} takes the table back to an earlier moment.${why}${off}`];
+    }
+    case "forked":
+      return ["This table goes on from another's past; it stands still until the host resumes."];
     case "room_resumed":
       return ["The game goes on."];
     case "room_closed":
-      return ["The host closes the table."];
+      return [`${ruler(event)} closes the table.`];
     case "settings_changed":
       return ["The host changes the settings."];
     case "host_changed":
@@ -189,6 +198,14 @@ export function rounds(history, view) {
     }
   }
   return told.filter((round, index) => index > 0 || round.lines.length);
+}
+
+/**
+ * Whoever used the host's part: another server of the deployment's, by its name, or the host.
+ * @param {Fact} event
+ */
+function ruler(event) {
+  return event.user_id?.startsWith("service:") ? event.user_id.slice("service:".length) : "The host";
 }
 
 /**

@@ -29,7 +29,7 @@ export type RefusalCode =
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "id_reused" | "too_many_rooms"
+  | "id_reused" | "too_many_rooms" | "game_over"
   | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "not_found" | "unavailable";
@@ -43,7 +43,7 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
   | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
   | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
-  | "turn_started" | "round_voided" | "chat";
+  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
 
 /** A fact that was committed. Its other fields depend on `kind`. */
 export interface Event {
@@ -171,6 +171,7 @@ export type Options = {
     token?: string;
     /**
      * Whether the session cookie may say who this is; by default in a page, and not elsewhere.
+     * A page of another origin than the server's keeps the identity token too, for it may have no cookie.
      */
     cookie?: boolean;
     /**
@@ -195,6 +196,17 @@ export type RoomEvents = {
     presence: [{
         user_id: string;
         status: Exclude<Status, "sitting_out">;
+    }];
+    /**
+     * Another server of the
+     * deployment's says something, now and never again; what is kept comes as an event of that kind in an update.
+     */
+    announcement: [{
+        service: string;
+        text: string;
+        data?: {
+            [name: string]: any;
+        };
     }];
     /**
      * The room cannot answer just now (the refusal's code, or `stale`), or can again.
@@ -418,11 +430,7 @@ export declare class Tavola extends Emitter<ClientEvents> {
      * Signs in: the same user again if there is one, with another name if one is given; else a new guest.
      * @param {string | null} [display_name]
      */
-    signIn(display_name?: string | null): Promise<{
-        user_id: string;
-        display_name: string;
-        expires_at?: string;
-    }>;
+    signIn(display_name?: string | null): Promise<Session>;
     /** Ends the session, everywhere. */
     signOut(): Promise<void>;
     /**

@@ -37,6 +37,7 @@
  * @property {string} [url] The server's address; by default the page's own.
  * @property {string} [token] An identity token, where there is no session cookie.
  * @property {boolean} [cookie] Whether the session cookie may say who this is; by default in a page, and not elsewhere.
+ *   A page of another origin than the server's keeps the identity token too, for it may have no cookie.
  * @property {Pick<Storage, "getItem" | "setItem"> | null} [storage] Where tokens are kept between visits; by default
  *   `localStorage`, where there is one.
  * @property {new (url: string, protocols: string[]) => any} [WebSocket]
@@ -49,6 +50,8 @@
  * @property {[View, Event[]]} view The view is another one; with the events that made it so (none for a full view).
  * @property {[Update, View]} update An update was applied. Each number comes once, in order.
  * @property {[{ user_id: string, status: Exclude<Status, "sitting_out"> }]} presence
+ * @property {[{ service: string, text: string, data?: { [name: string]: any } }]} announcement Another server of the
+ *   deployment's says something, now and never again; what is kept comes as an event of that kind in an update.
  * @property {[string | null]} trouble The room cannot answer just now (the refusal's code, or `stale`), or can again.
  * @property {[Refused]} refused A command was refused, or the room cannot be followed.
  */
@@ -91,6 +94,8 @@ const HISTORY_LIMIT = 500;
 /** Rooms whose tokens are kept; the oldest goes. */
 const KEPT_LIMIT = 20;
 const KEPT = "tavola.rooms";
+/** The identity token of a page of another origin, before the server's address. */
+const KEPT_TOKEN = "tavola.token ";
 
 export const TIMES = Object.freeze({
   heartbeat_ms: 30_000,
@@ -257,10 +262,39 @@ class Keep {
     this.#write(others);
   }
 
+  /**
+   * The identity token for the server at that address.
+   * @param {string} url
+   * @returns {string | undefined}
+   */
+  token(url) {
+    try {
+      return this.#storage?.getItem(KEPT_TOKEN + url) || undefined;
+    } catch {
+      return undefined; // It may not be read.
+    }
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} [token]
+   */
+  hold(url, token = "") {
+    this.#put(KEPT_TOKEN + url, token);
+  }
+
   /** @param {{ [room: string]: Kept }} kept */
   #write(kept) {
+    this.#put(KEPT, JSON.stringify(kept));
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} value
+   */
+  #put(key, value) {
     try {
-      this.#storage?.setItem(KEPT, JSON.stringify(kept));
+      this.#storage?.setItem(key, value);
     } catch {
       // A full or forbidden storage costs the way back after losing the session, nothing now.
     }
@@ -403,6 +437,14 @@ export class Room extends Emitter {
    * @internal
    * @param {Frame} frame
    */
+  _announced({ service, text, data }) {
+    this.emit("announcement", data === undefined ? { service, text } : { service, text, data });
+  }
+
+  /**
+   * @internal
+   * @param {Frame} frame
+   */
   _present({ user_id, status }) {
     this.presence.set(user_id, status);
     this.emit("presence", { user_id, status });
@@ -523,6 +565,8 @@ export class Tavola extends Emitter {
 
   #options;
   #token;
+  /** Whether the token is kept between visits. */
+  #abroad;
   #keep;
   /** @type {WebSocket | null} */
   #socket = null;
@@ -556,8 +600,9 @@ export class Tavola extends Emitter {
     /** @type {Times} */
     this.times = { ...TIMES, ...options.times };
     this.url = String(this.#options.url ?? "").replace(/\/+$/, "");
-    this.#token = options.token;
+    this.#abroad = this.#options.cookie === true && page !== undefined && originOf(this.url) !== page.origin;
     this.#keep = new Keep(this.#options.storage);
+    this.#token = options.token ?? (this.#abroad ? this.#keep.token(this.url) : undefined);
     globalThis.addEventListener?.("online", () => this.probe());
     globalThis.addEventListener?.("offline", () => this.probe());
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.probe());
@@ -576,7 +621,7 @@ export class Tavola extends Emitter {
    */
   async resume() {
     try {
-      return this.#known(await this.request("GET", "/api/session"));
+      return await this.#identify("GET");
     } catch (error) {
       if (error instanceof Refused && error.code.match(/^(unauthenticated|token_)/)) return null;
       throw error;
@@ -588,13 +633,13 @@ export class Tavola extends Emitter {
    * @param {string | null} [display_name]
    */
   async signIn(display_name) {
-    return this.#known(await this.request("POST", "/api/session", display_name ? { display_name } : {}));
+    return this.#identify("POST", display_name ? { display_name } : {});
   }
 
   /** Ends the session, everywhere. */
   async signOut() {
     await this.request("DELETE", "/api/session");
-    this.#token = undefined;
+    this.#hold(undefined);
     this.session = null;
     for (const room of Object.keys(this.#keep.all())) this.#keep.forget(room);
     this.close("signed_out");
@@ -602,9 +647,32 @@ export class Tavola extends Emitter {
 
   /** @param {Session & { token?: string }} known */
   #known({ token, ...session }) {
-    if (token && !this.#options.cookie) this.#token = token; // A page needs none: scripts cannot read the cookie.
+    // A page of the server's own needs no token: scripts cannot read the cookie.
+    if (token && (this.#abroad || !this.#options.cookie)) this.#hold(token);
     this.session = session;
     return session;
+  }
+
+  /**
+   * @param {string} method
+   * @param {Json} [body]
+   * @returns {Promise<Session>}
+   */
+  async #identify(method, body) {
+    try {
+      return this.#known(await this.request(method, "/api/session", body));
+    } catch (error) {
+      const over = this.#abroad && this.#token && error instanceof Refused && error.code.startsWith("token_");
+      if (!over) throw error;
+      this.#hold(undefined); // The cookie may have lasted longer.
+      return this.#identify(method, body);
+    }
+  }
+
+  /** @param {string | undefined} token */
+  #hold(token) {
+    this.#token = token;
+    if (this.#abroad) this.#keep.hold(this.url, token);
   }
 
   /**
@@ -627,7 +695,7 @@ export class Tavola extends Emitter {
         method,
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
-        credentials: "same-origin",
+        credentials: this.#options.cookie ? "include" : "omit",
       });
       text = await response.text();
     } catch {
@@ -822,6 +890,8 @@ export class Tavola extends Emitter {
         return this.#refused(frame, room);
       case "presence":
         return room?._present(frame);
+      case "announcement":
+        return room?._announced(frame);
       case "heartbeat_ack":
         this.#told_time(frame.server_time);
         for (const [id, seat_token] of Object.entries(frame.seat_tokens ?? {})) {
@@ -989,6 +1059,14 @@ function parsed(text) {
   } catch {
     return null;
   }
+}
+
+/**
+ * The origin of an address; without one, there is none.
+ * @param {string} url
+ */
+function originOf(url) {
+  return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 /**

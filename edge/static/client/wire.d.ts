@@ -13,7 +13,7 @@ export type RefusalCode =
   | "room_not_found" | "user_not_found"
   | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
   | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "id_reused" | "too_many_rooms"
+  | "id_reused" | "too_many_rooms" | "game_over"
   | "message_too_large" | "corrupted_state" | "rate_limited"
   | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
   | "not_found" | "unavailable";
@@ -27,7 +27,7 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
   | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
   | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
-  | "turn_started" | "round_voided" | "chat";
+  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
 
 /** A fact that was committed. Its other fields depend on `kind`. */
 export interface Event {

@@ -17,11 +17,13 @@ from tavola.storage.packing import pack
 
 EPOCH = 1
 STATE = ("room_id", "epoch", "prev", "seq", "state", "at")
-LOG = ("room_id", "seq", "user_id", "command_id", "entropy", "body", "at", "key", "mark", "answer")
+LOG = ("room_id", "seq", "user_id", "command_id", "entropy", "body", "at", "versions", "key", "mark", "answer")
 PARAMETERS = (*(f"state_{name}" for name in STATE), *(f"log_{name}" for name in LOG))
 """Of our commit. In this order they are numbered, those that a statement has."""
+VERSIONS = 257
+"""The first ones."""
 _COMMAND_ID = "lpad(:seq::text, 32, '0')"
-_KEY = "(lpad(to_hex({room}), 16, '0') || substr(md5(:seq::text), 1, 16))::uuid"
+_KEY = "(lpad(to_hex({room}), 16, '0') || substr(md5(:seq::text), 1, 16))"
 
 
 class RecordedMove(msgspec.Struct, frozen=True):
@@ -46,24 +48,23 @@ def rooms(batch: int) -> list[str]:
 def script(batch: int, move: RecordedMove) -> Script:
     """So many actions in one statement: of one, the statement for one."""
     row, names = move.row, rooms(batch)
-    body = "\\x" + _body(row).hex()
+    body = "\\x" + body_of(row).hex()
     log = [row["user_id"], None, row["entropy"], body]
     if batch == 1:
-        counted = {3: ":seq - 1", 4: ":seq", 8: _COMMAND_ID, 11: _KEY.format(room=1), 13: "NULL"}
-        return _script(
-            query("commit_one"), [names[0], EPOCH, None, None, move.state, row["at"], *log, None, 1, None], counted
-        )
+        counted = {3: ":seq - 1", 4: ":seq", 8: _COMMAND_ID, 12: f"decode({_KEY.format(room=1)}, 'hex')", 14: "NULL"}
+        values = [names[0], EPOCH, None, None, move.state, row["at"], *log, VERSIONS, None, 1, None]
+        return _script(query("commit_one"), values, counted)
     at, user, _, entropy, packed = ([value] * batch for value in (row["at"], *log))
     seqs = _filled(":seq::bigint", batch)
-    keys = f"ARRAY(SELECT {_KEY.format(room='number')} FROM generate_series(1, {batch}) number)"
-    counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 10: _filled(_COMMAND_ID, batch), 14: keys}
-    counted[16] = _filled("NULL::text", batch)
+    keys = f"ARRAY(SELECT decode({_KEY.format(room='number')}, 'hex') FROM generate_series(1, {batch}) number)"
+    counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 10: _filled(_COMMAND_ID, batch), 15: keys}
+    counted[17] = _filled("NULL::text", batch)
     values = [names, [EPOCH] * batch, None, None, [move.state] * batch, at]
-    values += [names, None, user, None, entropy, packed, at, None, [1] * batch, None]
+    values += [names, None, user, None, entropy, packed, at, [VERSIONS] * batch, None, [1] * batch, None]
     return _script(query("commit"), values, counted)
 
 
-def _body(row: dict[str, Any]) -> bytes:
+def body_of(row: dict[str, Any]) -> bytes:
     """As long as the body of a row with these columns."""
     texts = [row[name] or "null" for name in ("command", "answer", "events", "patch", "outside", "private")]
     text = f"[{msgspec.json.encode(row['user_name']).decode()},{row['game']},{row['hand']},{','.join(texts)}]"

@@ -5,6 +5,7 @@ import os
 import pickle
 import stat
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -41,6 +42,15 @@ def test_defaults() -> None:
     assert settings.database_url == settings.redis_url == settings.ray_address == ""
 
 
+def test_an_empty_number_of_days_is_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (30, 7, 0)
+    for name in ("LOG", "CLOSED_ROOMS", "HANDS"):
+        monkeypatch.setenv(f"TAVOLA_KEEP_{name}_DAYS", "")
+    settings = Settings()
+    assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (0, 0, 0)
+
+
 def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("TAVOLA_PORT=9001\nTAVOLA_SPARES=7\nSOMEBODY_ELSES=1\n")
     monkeypatch.setenv("TAVOLA_PORT", "9002")
@@ -56,18 +66,28 @@ def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.
         ("TAVOLA_ROOMS_PER_ACTOR", "0", {}),
         ("TAVOLA_SPARES", "-1", {}),
         ("TAVOLA_ROOM_TIMEOUT_MS", "1", {}),
+        ("TAVOLA_KEEP_LOG_DAYS", "-1", {}),
         ("TAVOLA_NAMESPACE", "", {}),
         ("TAVOLA_ALLOWED_ORIGINS", "example.org", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "https://example.org/", {}),
+        ("TAVOLA_ALLOWED_ORIGINS", "*", {}),
+        ("TAVOLA_FRAME_ORIGINS", "https://example.org;script-src", {}),
         ("TAVOLA_SEAT_FREED_AFTER_S", "10", {}),
         ("TAVOLA_JWT_SECRET", "too-short-secret", {}),
         ("TAVOLA_JWT_SECRET_OTHER", "too-short-secret", {}),
         ("TAVOLA_ADMIN_SECRET", "fifteen bytes..", {}),
         ("DATABASE_URL", "mysql://root:hunter2@db", {"TAVOLA_JWT_SECRET": SECRET}),
         ("REDIS_URL", "http://:hunter2@cache", {}),
+        ("REDIS_URL", "redis+sentinel://:hunter2@one,two", {}),
         ("REDIS_PORT", "many", {}),
+        ("REDIS_CA", __file__, {"REDIS_URL": "redis://:hunter2@cache"}),
+        ("REDIS_CA", "/no/such/file", {"REDIS_URL": "rediss://:hunter2@cache"}),
+        ("REDIS_CERT", __file__, {"REDIS_URL": "redis://cache", "REDIS_KEY": __file__}),
         ("RAY_ADDRESS", "ray://head:10001", {}),
         ("TAVOLA_TRUSTED_PROXIES", "10.0.0.1, proxy.example", {}),
         ("TAVOLA_CONNECTIONS_PER_ADDRESS", "-1", {}),
+        ("TAVOLA_GAMES", "nim.game", {}),
+        ("TAVOLA_GAMES", "nim.game:Nim, nim/game.py:Nim", {}),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -107,9 +127,42 @@ def test_redis_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().redis_url == "rediss://elsewhere"
 
 
+def test_games_in_a_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert (Settings().games, Settings().games_path) == ((), tmp_path)
+    monkeypatch.setenv("TAVOLA_GAMES", "nim.game:Nim, dice:Liars.Dice")
+    monkeypatch.setenv("TAVOLA_GAMES_PATH", "elsewhere")
+    assert (Settings().games, Settings().games_path) == (("nim.game:Nim", "dice:Liars.Dice"), tmp_path / "elsewhere")
+
+
+def test_tls_to_redis_is_part_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "rediss://:p@cache/1?ssl_keyfile=/elsewhere")
+    for name in ("CA", "CERT", "KEY"):
+        monkeypatch.setenv(f"REDIS_{name}", __file__)
+    monkeypatch.setenv("REDIS_CHECK_HOSTNAME", "no")
+    parts = urlsplit(Settings().redis_url)
+    assert parts.netloc == ":p@cache"
+    assert dict(parse_qsl(parts.query)) == {
+        "ssl_ca_certs": __file__,
+        "ssl_certfile": __file__,
+        "ssl_keyfile": "/elsewhere",  # The URL's own option counts.
+        "ssl_check_hostname": "no",
+    }
+
+
+@pytest.mark.parametrize(("given", "missing"), [("CERT", "KEY"), ("KEY", "CERT")])
+def test_a_certificate_for_redis_by_halves(monkeypatch: pytest.MonkeyPatch, given: str, missing: str) -> None:
+    monkeypatch.setenv("REDIS_URL", "rediss://cache")
+    monkeypatch.setenv(f"REDIS_{given}", __file__)
+    with pytest.raises(SettingsError) as error:
+        Settings()
+    assert error.value.setting == f"REDIS_{missing}"
+
+
 def test_origins_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVOLA_ALLOWED_ORIGINS", "https://a.example, http://b.example:8080")
+    monkeypatch.setenv("TAVOLA_FRAME_ORIGINS", "capacitor://localhost http://[::1]:8080")
     assert Settings().allowed_origins == ("https://a.example", "http://b.example:8080")
+    assert Settings().frame_origins == ("capacitor://localhost", "http://[::1]:8080")
 
 
 def test_proxies_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tavola.cli import app
 from tavola.config.settings import Settings
 from tavola.load.cli import app as load
 from tavola.rooms import app as operator
+from tavola.tokens import app as tokens
 
 PROGRAMS = {
     ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial_played.py",
@@ -28,6 +29,8 @@ PROGRAMS = {
     ("docs/howto/proxy-and-tls.md", "proxy_pass"): "tests/faults/test_front_door.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
+    ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
+    ("docs/howto/backend.md", "urlopen"): "tests/faults/test_other_servers.py",
     ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
     ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }
@@ -83,6 +86,8 @@ def take(taker: typer.Typer, arguments: list[str]) -> None:
     name, *rest = arguments
     if name == "load":
         take(load, rest)
+    elif name == "token" and taker is app:
+        take(tokens, rest)
     elif name in ("rooms", "room") and taker is app:
         take(operator, arguments)
     else:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from kit.examples import example
+from kit.games import having
 from tavola.actors.room.decide import decide, open_room
 from tavola.actors.room.state import Decision, Info, Room
 from tavola.actors.wire.commands import SYSTEM, Act, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
 from tavola.games.base import Entropy, Game
-from tavola.games.registry import GAMES
 
 TUTORIAL = "docs/tutorial-first-game.md"
 
 
 @pytest.fixture
-def nim(monkeypatch: pytest.MonkeyPatch) -> Game[Any, Any]:
+def nim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Game[Any, Any]]:
     module = ModuleType("nim")
     monkeypatch.setitem(__import__("sys").modules, "nim", module)
     exec(compile(example(TUTORIAL, "class Nim"), TUTORIAL, "exec"), module.__dict__)
     game: Game[Any, Any] = module.Nim()
-    monkeypatch.setitem(GAMES, "nim", game)
-    return game
+    with having(game):
+        yield game
 
 
 def test_the_tutorials_game_can_be_played_to_its_end(nim: Game[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tavola.config.settings import Settings
-from tavola.edge.common.metrics import METRICS, Metrics
+from tavola.edge.common.metrics import METRICS, Metrics, StoredBytes
 
 DOCS = Path(__file__).parents[3] / "docs"
 MAKER: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
@@ -52,5 +52,10 @@ def _logged(source: str, folder: Path) -> list[Any]:
 
 
 def test_an_edge_tells_prometheus_of_the_metrics_in_the_table() -> None:
-    told = [(each.name, each.type, each.documentation) for each in Metrics(*[lambda: 0] * 4).collect()]
+    def number() -> int:
+        return 0
+
+    metrics = Metrics(number, number, number, number, dict)
+    metrics.grown(StoredBytes([("log", 1, 1)], (1, 1), 1, 1.0))
+    told = [(each.name, each.type, each.documentation) for each in metrics.collect()]
     assert told == [(each.name, each.kind, each.meaning) for each in METRICS]

@@ -33,3 +33,20 @@ def test_a_list_is_all_there_is() -> None:
     origins = Origins(("https://site.example",))
     assert origins.allow(connection("https://site.example"))
     assert not origins.allow(connection("https://play.example"))
+
+
+@pytest.mark.parametrize(
+    ("framing", "site", "elsewhere"),
+    [
+        ((), None, False),
+        ((), "same-origin", False),
+        ((), "same-site", False),
+        ((), "none", False),
+        ((), "cross-site", True),
+        (("https://portal.example",), "same-origin", True),
+    ],
+)
+def test_where_the_cookie_must_be_for_other_sites(framing: tuple[str, ...], site: str | None, elsewhere: bool) -> None:
+    headers = [(b"sec-fetch-site", site.encode())] if site else []
+    request = HTTPConnection({"type": "http", "headers": headers})
+    assert Origins((), framing).elsewhere(request) is elsewhere

@@ -67,6 +67,9 @@ class Codes:
     async def knows(self, room: RoomId, user: UserId) -> bool:
         return user == "bob"
 
+    async def removed(self, room: RoomId) -> bool:
+        return False
+
 
 def at_once(request: Request) -> Identity | None:
     """The bearer's token is their name; a name without a bearer must be looked up."""

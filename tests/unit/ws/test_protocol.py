@@ -34,6 +34,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "stop_spectating", "id": "1", "room": "r"},
     {"type": "act", "id": "1", "room": "r", "move": "raise", "amount": 40, "turn": 7},
     {"type": "chat", "id": "1", "room": "r", "text": "hello"},
+    {"type": "announce", "id": "1", "room": "r", "text": "hello", "data": {"round": 3}, "fleeting": True},
     {"type": "start", "id": "1", "room": "r"},
     {"type": "sit_out", "id": "1", "room": "r"},
     {"type": "sit_in", "id": "1", "room": "r"},
@@ -48,6 +49,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "leave", "id": "1", "room": "r"},
 ]
 OPTIONAL = {"type", "after", "token", "rejoin_token", "seat_token", "display_name", "buy_in", "turn", "ban", "reason"}
+OPTIONAL |= {"data", "fleeting"}
 
 
 def bad(data: bytes | dict[str, Any]) -> Bad:
@@ -155,7 +157,9 @@ def test_a_field_that_is_missing(frame: dict[str, Any]) -> None:
         assert bad({key: value for key, value in frame.items() if key != field}).no.code == "invalid_message"
 
 
-@pytest.mark.parametrize("type", ["nonsense", "wake", "recover", "attended", "deserted", "Chat", "", "ack", "x" * 9999])
+@pytest.mark.parametrize(
+    "type", ["nonsense", "wake", "recover", "attended", "deserted", "roll_back", "Chat", "", "ack", "x" * 9999]
+)
 def test_a_type_that_there_is_not(type: str) -> None:
     found = bad({"type": type, "id": "1", "room": "r"})
     assert (found.no.code, found.id, found.room) == ("unknown_type", "1", "r")
@@ -164,7 +168,7 @@ def test_a_type_that_there_is_not(type: str) -> None:
 def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     ours = {kind.__struct_config__.tag for kind in AnyCommand.__args__}
     theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
-    assert ours - theirs == {"attended", "deserted", "wake", "give_up", "halt", "recover"}
+    assert ours - theirs == {"attended", "deserted", "wake", "give_up", "halt", "recover", "roll_back", "fork"}
 
 
 numbers = st.one_of(st.integers(), st.floats(), st.sampled_from((2**53, 2**63, 2**64, -(2**63), 10**50, 1e308)))

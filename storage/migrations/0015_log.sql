@@ -7,6 +7,7 @@ CREATE TABLE log (
     seq        bigint NOT NULL,
     epoch      bigint NOT NULL,
     at         bigint NOT NULL,
+    versions   smallint NOT NULL DEFAULT 257,        -- that decided it: actors.versions.upcast.Versions
     room_id    text NOT NULL,
     user_id    text NOT NULL,                        -- '' is the runtime itself
     command_id text NOT NULL,
@@ -30,15 +31,9 @@ CREATE TABLE commands (
     answer text                                      -- JSON: what the sender was given; null is nothing
 );
 
--- The room at the start of each round, packed in the same way. `checkpoints` has those that were kept for a host, and
--- all of before; whoever reads, reads `kept_states`, which has both.
-CREATE TABLE round_states (
-    room_id text NOT NULL,
-    seq     bigint NOT NULL,
-    at      bigint NOT NULL,
-    body    bytea NOT NULL,
-    PRIMARY KEY (room_id, seq)
-);
+-- A checkpoint that a round made is packed in the same way, and its `state` is empty: `kept_states`
+-- shows all of them as texts.
+ALTER TABLE checkpoints ADD COLUMN body bytea;
 
 CREATE FUNCTION make_log_days(first date, last date) RETURNS integer LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 -- Makes the partitions from the first to the last of these days that are not there; gives how many. A day of which
@@ -175,12 +170,16 @@ SELECT convert_to(replace($words${"info":{"approval":"auto","visibility":"privat
 "hand":1}}$words$, E'\n', ''), 'UTF8')
 $$;
 
-CREATE FUNCTION state_text(body bytea, room_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT convert_from(CASE get_byte(body, 0)
-    WHEN 0 THEN substring(body FROM 2)
-    WHEN 1 THEN log_lz4(substring(body FROM 2), state_words() || convert_to(room_id, 'UTF8'))
-END, 'UTF8')
-$$;
+CREATE FUNCTION state_text(body bytea, room_id text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- Of a body that is damaged, nothing: whoever reads it finds out.
+BEGIN
+    RETURN convert_from(CASE get_byte(body, 0)
+        WHEN 0 THEN substring(body FROM 2)
+        WHEN 1 THEN log_lz4(substring(body FROM 2), state_words() || convert_to(room_id, 'UTF8'))
+    END, 'UTF8');
+EXCEPTION WHEN data_exception THEN
+    RETURN '';
+END $$;
 
 CREATE FUNCTION log_text(body bytea, room_id text, user_id text, command_id text, at bigint) RETURNS json
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -217,15 +216,13 @@ $$;
 ALTER TABLE actions RENAME TO actions_before;
 
 CREATE VIEW kept_states AS
-SELECT room_id, seq, at, state FROM checkpoints
-UNION ALL
-SELECT room_id, seq, at, state_text(body, room_id) FROM round_states;
+SELECT room_id, seq, at, CASE WHEN body IS NULL THEN state ELSE state_text(body, room_id) END AS state FROM checkpoints;
 
 -- The log, whenever its rows were written. Ask by room and `page` (seq >> 6) as well as by seq: that is the index.
 CREATE VIEW history AS
-SELECT room_id, seq, seq >> 6 AS page, epoch, at, user_id, command_id, entropy, body FROM log
+SELECT room_id, seq, seq >> 6 AS page, epoch, at, versions, user_id, command_id, entropy, body FROM log
 UNION ALL
-SELECT room_id, seq, seq >> 6, epoch, at, user_id, command_id, entropy,
+SELECT room_id, seq, seq >> 6, epoch, at, versions, user_id, command_id, entropy,
        log_body(user_name, game, hand, command, answer, events, patch, outside, private)
 FROM actions_before;
 
@@ -233,12 +230,12 @@ CREATE VIEW actions AS
 SELECT room_id, seq, epoch, (texts ->> 1)::integer AS game, (texts ->> 2)::integer AS hand, user_id,
        texts ->> 0 AS user_name, command_id, (texts -> 3)::text AS command, (texts -> 4)::text AS answer,
        (texts -> 5)::text AS events, coalesce(texts ->> 6, '') AS patch, coalesce(texts ->> 7, '') AS outside,
-       coalesce(texts ->> 8, '') AS private, entropy, at
+       coalesce(texts ->> 8, '') AS private, entropy, at, versions
 FROM (
-    SELECT room_id, seq, epoch, user_id, command_id, entropy, at,
+    SELECT room_id, seq, epoch, user_id, command_id, entropy, at, versions,
            log_text(body, room_id, user_id, command_id, at) AS texts FROM log
     UNION ALL
-    SELECT room_id, seq, epoch, user_id, command_id, entropy, at,
+    SELECT room_id, seq, epoch, user_id, command_id, entropy, at, versions,
            log_text(log_body(user_name, game, hand, command, answer, events, patch, outside, private),
                     room_id, user_id, command_id, at)
     FROM actions_before
@@ -253,8 +250,8 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
     END IF;
-    INSERT INTO log (seq, epoch, at, room_id, user_id, command_id, entropy, body)
-    VALUES (NEW.seq, NEW.epoch, NEW.at, NEW.room_id, NEW.user_id, NEW.command_id, NEW.entropy,
+    INSERT INTO log (seq, epoch, at, versions, room_id, user_id, command_id, entropy, body)
+    VALUES (NEW.seq, NEW.epoch, NEW.at, coalesce(NEW.versions, 257), NEW.room_id, NEW.user_id, NEW.command_id, NEW.entropy,
             log_body(NEW.user_name, NEW.game, NEW.hand, NEW.command, NEW.answer, NEW.events, NEW.patch, NEW.outside,
                      NEW.private));
     IF TG_OP = 'INSERT' AND NEW.user_id <> '' THEN
@@ -291,9 +288,37 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'log'::regclass AND tgname = 'refuse_commands_before') THEN
         RETURN true;
     END IF;
-    IF EXISTS (SELECT FROM migrations WHERE name = '0007_log.sql' AND applied_at > now() - interval '8 days') THEN
+    IF EXISTS (SELECT FROM migrations WHERE name = '0015_log.sql' AND applied_at > now() - interval '8 days') THEN
         RETURN false;
     END IF;
     DROP TRIGGER refuse_commands_before ON log;
     RETURN true;
+END $$;
+
+-- As migration 0008 has it, and the commands too.
+CREATE OR REPLACE FUNCTION remove_some_of(room text, most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    place regclass;
+    gone  integer;
+    took  integer;
+BEGIN
+    DELETE FROM commands WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM commands
+        WHERE key BETWEEN (room_key(room) || repeat('0', 16))::uuid AND (room_key(room) || repeat('f', 16))::uuid
+        LIMIT most));
+    GET DIAGNOSTICS took = ROW_COUNT;
+    FOR place IN
+        SELECT c.oid::regclass FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE a.attname = 'room_id' AND NOT a.attisdropped AND c.relkind = 'r'
+          AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'removals'
+        ORDER BY c.relname
+    LOOP
+        EXIT WHEN took >= most;
+        EXECUTE format('DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE room_id = $1 LIMIT $2))',
+                       place, place)
+        USING room, most - took;
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        took := took + gone;
+    END LOOP;
+    RETURN took;
 END $$;

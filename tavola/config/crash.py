@@ -13,7 +13,10 @@ import signal
 from collections.abc import Callable
 from typing import Literal
 
-Point = Literal["commit.before", "commit.after", "publish.after"]
+Point = Literal[
+    "commit.before", "commit.after", "publish.after",
+    "archive.decided", "archive.written", "archive.listed", "archive.going", "archive.gone",
+]  # fmt: skip
 
 
 def _nothing(point: Point) -> None:

@@ -1,0 +1,116 @@
+"""The end of what is kept: days of the log and their checkpoints, closed rooms, hands. Rounds of the steward, driven by
+rows; each may be broken off anywhere, and done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from tavola.actors.cluster.archivist import Archivist
+from tavola.actors.cluster.pace import Pace
+from tavola.config.settings import Settings
+from tavola.storage.postgres import Database, Sole
+
+log = structlog.get_logger()
+
+DAY_MS = 86_400_000
+REMEMBERED_MS = 366 * DAY_MS
+"""For so long it is known of a removed room that there was one."""
+ROOMS_AT_ONCE = 100
+
+
+class Retention:
+    """The rounds, each a method that may be called by itself. `now` gives milliseconds since the epoch."""
+
+    def __init__(
+        self, settings: Settings, database: Database, now: Callable[[], int], archivist: Archivist | None = None
+    ) -> None:
+        """With an `archivist`, what goes is in the archive before."""
+        self._settings = settings
+        self._archivist = archivist
+        self._database = database
+        self._now = now
+        self.pace = Pace()
+
+    async def round(self) -> None:
+        """All of it, unless somebody else is at it. Raises `StorageUnavailable`; what was done stays."""
+        async with self._database.sole("retention") as sole:
+            if sole is None:
+                return
+            if self._archivist is not None:
+                await self._archivist.go_on(sole)
+            await self.expire_rooms()
+            if self._archivist is not None:
+                await self._archivist.rooms(sole)
+            await self.clear_hands(sole)
+            await self.clear_log()
+            await self._clear_removals()
+
+    async def expire_rooms(self) -> None:
+        """Have rooms removed that were closed long ago."""
+        days = self._settings.keep_closed_rooms_days
+        if days:
+            await self.remove_closed(self._now() - days * DAY_MS, "expired")
+
+    async def remove_closed(self, before: int, why: str) -> int:
+        """Have rooms removed that were closed before that moment; gives how many. `Removal` does the rest."""
+        total = 0
+        while True:
+            rows = await self._database.rows("expire_rooms", before=before, why=why, at=self._now(), most=ROOMS_AT_ONCE)
+            total += len(rows)
+            if len(rows) < ROOMS_AT_ONCE:
+                break
+        if total:
+            log.info("retention.rooms", rooms=total, why=why)
+        return total
+
+    async def clear_hands(self, sole: Sole) -> None:
+        """Hands that ended long ago; from the archive on by whole days."""
+        days = self._settings.keep_hands_days
+        if not days:
+            return
+        before = self._now() - days * DAY_MS
+        if self._archivist is not None:
+            await self._archivist.hands(sole, before)
+            return
+
+        async def some(most: int) -> int:
+            row = await self._database.row("clear_hands", before=before, most=most)
+            assert row is not None
+            return int(row["gone"])
+
+        if gone := await self.pace.through(some):
+            log.info("retention.hands", hands=gone)
+
+    async def clear_log(self) -> None:
+        """The days of the log that are over, and the checkpoints with them."""
+        days = self._settings.keep_log_days
+        if days:
+            await self._clear_checkpoints(day_of(self._now() - days * DAY_MS) * DAY_MS)
+
+    async def _clear_checkpoints(self, before: int) -> None:
+        at, room, seq, gone = 0, "", 0, 0
+
+        async def some(most: int) -> int:
+            nonlocal at, room, seq, gone
+            row = await self._database.row(
+                "clear_checkpoints", since=at, room_id=room, seq=seq, before=before, most=most
+            )
+            if row is None:
+                return 0
+            at, room, seq, gone = row["at"], row["room_id"], row["seq"], gone + row["gone"]
+            return int(row["looked_at"])
+
+        await self.pace.through(some)
+        if gone:
+            log.info("retention.checkpoints", checkpoints=gone)
+
+    async def _clear_removals(self) -> None:
+        await self._database.rows("clear_removals", before=self._now() - REMEMBERED_MS, most=ROOMS_AT_ONCE)
+
+
+def day_of(ms: int) -> int:
+    """The day (UTC) of a moment, counted from 1970."""
+    return ms // DAY_MS

@@ -1,0 +1,1 @@
+"""The games of this project. A package called `games`, beside Tavola's."""
