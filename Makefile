@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test watch long check types docs soak proof peers clean another
+.PHONY: help dev test watch long check types client docs soak proof peers clean another
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13 python3.14,$(shell $(p) -c \
 	'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
@@ -40,7 +40,7 @@ test: .venv/installed ## run the tests, on servers that they start themselves (A
 
 watch: .venv/installed ## at each change, run the tests that it touches (ARGS=tests/unit/wire; the first run learns)
 	@exec $(BIN)/watchfiles --filter python --ignore-paths .venv,tests/javascript/node_modules \
-		'$(BIN)/python -m pytest --testmon --testmon-forceselect -q $(or $(ARGS),tests/unit)' actors edge games load storage tavola tests
+		'$(BIN)/python -m pytest --testmon --testmon-forceselect -q $(or $(ARGS),tests/unit)' actors clients edge games load storage tavola tests
 
 check: .venv/installed ## lint, format, types and dead code of the Python and, with Node 20, of the JavaScript
 	@$(BIN)/ruff check
@@ -49,8 +49,12 @@ check: .venv/installed ## lint, format, types and dead code of the Python and, w
 	@$(BIN)/mypy
 	@tests/javascript/check
 
-types: ## write tavola.d.ts from its source, tavola.js
+types: .venv/installed ## write the wire's types from its schema, and tavola.d.ts from them and its source, tavola.js
+	@$(BIN)/python clients/generate.py
 	@tests/javascript/check --write
+
+client: .venv/installed ## build what clients install alone, a wheel and an npm package, in build/client; nothing is published
+	@clients/build
 
 docs: .venv/installed ## the references from the code, and all of docs as a site in build/site; a dead link fails
 	@$(BIN)/python docs/generate.py

@@ -45,6 +45,7 @@ from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts, now_ms
 from tavola.edge.identity.tokens import Tokens
+from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
 from tavola.edge.rest.endpoints import RestApi
@@ -57,6 +58,7 @@ from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
 from tavola.games.registry.discovery import install
+from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
 from tavola.storage.online import OnlineReader
@@ -94,12 +96,21 @@ class Edge:
         self._presence: EdgePresence | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
+        self._reloading: Reloading | None = None
+        if settings.games_reload:
+            games = install(settings.games, settings.games_path)
+            self._reloading = Reloading(Reloader(settings.games, settings.games_path, games))
         self.draining = False
 
     @property
     def framing(self) -> tuple[str, ...]:
         """Origins whose pages may have the players' pages in a frame."""
         return self._settings.frame_origins
+
+    @property
+    def reloading(self) -> Reloading | None:
+        """The part that takes games which are saved, if this edge does."""
+        return self._reloading
 
     @property
     def operated(self) -> bool:
@@ -117,7 +128,7 @@ class Edge:
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
         edge = token_hex(8)
         presence = self._presence = EdgePresence(edge, database, EdgeBoard(settings.redis_url, edge))
-        fanout = Fanout(database, settings.redis_url, opener, presence)
+        fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
@@ -138,6 +149,7 @@ class Edge:
                 ("unreadable", services.unreadable.run()),
                 ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(settings)),
+                *([("games", self._reloading.run())] if self._reloading is not None else []),
             )
         ]
         for task in tasks:
@@ -276,7 +288,10 @@ def application(edge: Edge) -> Starlette:
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
             Route("/metrics", edge.metrics),
-            *pages.routes(operator=edge.operated, framing=edge.framing),
+            *(edge.reloading.routes() if edge.reloading is not None else []),
+            *pages.routes(
+                operator=edge.operated, framing=edge.framing, added=MARKUP if edge.reloading is not None else b""
+            ),
         ],
         middleware=[Middleware(Cors, origins=edge.origins)],
         lifespan=edge.running,

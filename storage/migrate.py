@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from tavola.storage.postgres import Query, alone
+from tavola.storage.postgres import Database, Query, alone
 
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 LOCK_MS = 100
@@ -102,6 +102,12 @@ async def migrate(
         for step in steps:
             done += await _migrated(connection, step, contract, say)
     return done
+
+
+async def missing(database: Database) -> list[str]:
+    """This release's migrations that the database does not have. Raises `StorageUnavailable`."""
+    have = {row["name"] for row in await database.rows("applied_migrations")}
+    return [step.name for step in read(shipped()) if step.name not in have]
 
 
 async def _migrated(connection: Any, step: Step, contract: bool, say: Say) -> list[str]:

@@ -24,6 +24,8 @@ CROWDED_LOOK_S = 0.05
 BIGINT = 2**63 - 1
 """The largest number that a column holds."""
 
+NO_SPACE = asyncpg.DiskFullError.sqlstate
+
 SERVER_SETTINGS = {
     "application_name": "tavola",
     "jit": "off",
@@ -46,6 +48,11 @@ class StorageUnavailable(Exception):
         super().__init__(reason)
         self.unknown = unknown
         self.full = full
+
+    @property
+    def no_space(self) -> bool:
+        """Whether Postgres's disk is full; nothing was written."""
+        return NO_SPACE in str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unavailable, (str(self), self.unknown, self.full)

@@ -32,13 +32,16 @@ def dev(
     game: Annotated[
         list[str] | None, typer.Option(metavar="MODULE:GAME", help="A game of yours, besides TAVOLA_GAMES; repeat it.")
     ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Code of games from outside that is saved is in rooms' next round.")
+    ] = False,
 ) -> None:
     """Everything on this machine, until Ctrl-C: Postgres, Redis, Ray, steward and edges."""
     from tavola.config.settings import Settings
     from tavola.stack.dev import run
 
     games = (*Settings().games, *game) if game else None
-    given = {"port": port, "data_dir": data_dir, "games": games}
+    given = {"port": port, "data_dir": data_dir, "games": games, "games_reload": reload or None}
     run(Settings(**{name: value for name, value in given.items() if value is not None}), edges=edges, bots=bots)
 
 
@@ -113,6 +116,57 @@ def games(json: Annotated[bool, typer.Option("--json", help="For programs.")] = 
 
 
 @app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The whole database as of one moment, while play goes on: one compressed file of SQL and a manifest, with the
+    fingerprint of the deployment's secret."""
+    from tavola.backup import backup
+
+    backup(folder, as_json=json)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `tavola backup` made.", exists=True)],
+    replace: Annotated[bool, typer.Option(help="All that is in the database goes.")] = False,
+    new_secret: Annotated[bool, typer.Option(help="Go on with another secret: everybody is signed out.")] = False,
+) -> None:
+    """Puts a backup into an empty database: that of DATABASE_URL, or the one of the data folder, when no `tavola dev`
+    runs on it. All of it, or nothing."""
+    from tavola.backup import restore
+
+    restore(folder, replace=replace, new_secret=new_secret)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the game, such as connect-four.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the project is made. (default: the name)")] = None,
+) -> None:
+    """Makes a project of a game of your own, that plays at once: rules, tests, pyproject and README."""
+    from tavola.new import run
+
+    run(name, folder)
+
+
+@app.command()
+def check(
+    game: Annotated[str, typer.Argument(metavar="MODULE:GAME", help="A class, or the kind of one of `tavola games`.")],
+    games: Annotated[int, typer.Option(min=1, help="How many random games.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the games: the same seed plays the same.")] = 0,
+    state_limit: Annotated[int, typer.Option(min=1, help="Bytes that a state may take.")] = 1024,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Plays random games without servers, and checks what the contract of a game promises. A mistake is printed as a
+    test, with the fewest moves that show it. Exit code 1 if there is one."""
+    from tavola.check import run
+
+    raise typer.Exit(0 if run(game, games=games, seed=seed, state_limit=state_limit, as_json=json) else 1)
+
+
+@app.command()
 def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Shows what is reachable, versions, limits, clock. Exit code 1 if something is not fit."""
     from tavola.doctor import run
@@ -142,6 +196,14 @@ def archive(context: typer.Context) -> None:
     from tavola.archive import app as archive
 
     archive(context.args, prog_name="tavola archive")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def upgrade(context: typer.Context) -> None:
+    """Before a new release takes over: check."""
+    from tavola.upgrade import app as upgrade
+
+    upgrade(context.args, prog_name="tavola upgrade")
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)

@@ -91,6 +91,15 @@ def database_url(postgres_server: str, superuser_url: str, template: str) -> Ite
 
 
 @pytest.fixture
+def empty_database(postgres_server: str, superuser_url: str) -> Iterator[str]:
+    """A database of the test's own in which nothing is, not even a table."""
+    name = f"empty_{next(_numbers)}"
+    asyncio.run(_execute(superuser_url, f"CREATE DATABASE {name} OWNER {ROLE}"))
+    yield _database(postgres_server, name)
+    asyncio.run(_execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
 def redis_url(redis_server: str) -> str:
     """An empty Redis. Channels are shared by all of a session's tests, so name them after a fresh room."""
     with redis.Redis.from_url(redis_server) as client:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import structlog
 
+from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.config.settings import Settings
 from tavola.storage.growth import DAY_MS, Growth, growth
 from tavola.storage.postgres import Database
@@ -44,14 +43,10 @@ class Measuring:
     async def _free(self) -> int | None:
         """Bytes that Postgres's disk has left. Of one that is not ours only the setting says how large its disk is."""
         settings = self._settings
-        folder = settings.data_dir / "postgres"
         if settings.database_disk_gb:
             row = await self._database.row("database_bytes")
             return None if row is None else max(0, settings.database_disk_gb * 10**9 - int(row["bytes"]))
-        port = folder / "port"
-        if not port.exists() or urlsplit(settings.database_url).port != int(port.read_text()):
-            return None
-        return (await asyncio.to_thread(shutil.disk_usage, folder)).free
+        return await asyncio.to_thread(Ballast(own_disk(settings)).free)
 
     def _warn(self, found: Growth, now: int) -> None:
         """Once at 14 days, once at 3, and again each day that it lasts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from functools import partial
 
 import structlog
 
@@ -15,10 +16,13 @@ from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
+from tavola.config.checkpoints import CheckpointEvery
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.games.registry import use
 from tavola.games.registry.discovery import install
+from tavola.games.registry.reload import LOOK_S, Reloader
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.pooler.client import PoolerDatabase
 from tavola.storage.pooler.door import Door
@@ -30,6 +34,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 """How often an actor says in `room_actors` that it is alive."""
+NO_SPACE_S = 1.0
+"""How often an actor says that there is no space for its commits."""
 OWN_CONNECTIONS = 20
 """Actors that carry so many rooms each have connections of their own: there are few of them, and nothing is nearer."""
 STUCK_S = 60.0
@@ -62,6 +68,26 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.warning("actor.beat_failed", reason=str(error))
 
 
+async def _renewing(host: Host, reloader: Reloader) -> None:
+    """Games that are saved are the host's from the next round on."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if (saved := reloader.saved()) is not None:
+            host.renew(partial(use, [each.game for each in saved]))
+
+
+async def tell_of_no_space(name: str, database: Database, host: Host) -> None:
+    """The steward makes space where there is some to be made, while commits are tried again."""
+    while True:
+        await host.no_space.wait()
+        host.no_space.clear()
+        try:
+            await database.rows("found_no_space", name=name)
+        except StorageUnavailable as error:
+            log.warning("actor.beat_failed", reason=str(error))
+        await asyncio.sleep(NO_SPACE_S)
+
+
 async def _storage(settings: Settings) -> Database:
     """The way to Postgres: the node's pooler, unless an actor carries so many rooms that it is worth connections of its
     own, or the node has none."""
@@ -85,14 +111,16 @@ class RoomProcess(Service):
     async def start(self) -> None:
         """On return the actor is registered and listens."""
         settings = self._settings
-        install(settings.games, settings.games_path)
+        games = install(settings.games, settings.games_path)
         database = await _storage(settings)
         admitted = await admit(database, settings.secrets)
         secrets = admitted.secrets
         publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
         grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
-        host = Host(self._name, database, publisher, HostDeps(now_ms, points, GrantSigner(*secrets.all), grace))
+        every = CheckpointEvery.of(settings.checkpoint_every)
+        deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
+        host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         address = await server.start(self._node)
         self.keep(publisher.run())
@@ -100,4 +128,7 @@ class RoomProcess(Service):
         here = (self._node, os.getpid(), address)
         await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
         self.keep(beat(self._name, database, host, admitted))
+        if settings.games_reload:
+            self.keep(_renewing(host, Reloader(settings.games, settings.games_path, games)))
+        self.keep(tell_of_no_space(self._name, database, host))
         relax()

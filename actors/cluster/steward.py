@@ -15,10 +15,12 @@ from typing import Protocol
 import structlog
 
 from tavola.actors.cluster.archivist import Archivist
+from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.log_tender import LogTender
 from tavola.actors.cluster.measuring import Measuring
+from tavola.actors.cluster.relief import Relief
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
 from tavola.actors.wire.commands import RoomId
@@ -44,6 +46,7 @@ loaded, if it is not, and the rest is its actor's."""
 CLEARING_ROUND_S = 60.0
 CLEARED_AT_ONCE = 5000
 REMOVAL_ROUND_S = 2.0
+RELIEF_ROUND_S = 1.0
 MEASURING_ROUND_S = 600.0
 DAY_MS = 86_400_000
 EXPIRED_FOR_MS = {
@@ -98,6 +101,7 @@ class Steward:
         self._retention = Retention(settings, database, now, archivist)
         self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
+        self._relief = Relief(database, self._retention, self._removal, Ballast(own_disk(settings)), now)
 
     async def run(self) -> None:
         """Do the rounds until cancelled; a round that fails is tried again."""
@@ -110,6 +114,7 @@ class Steward:
             tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
+            tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
@@ -117,6 +122,8 @@ class Steward:
             try:
                 await round()
             except (StorageUnavailable, ClusterUnavailable, OSError) as error:
+                if isinstance(error, StorageUnavailable) and error.no_space:
+                    self._relief.notice()
                 log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
             except Conflict as error:
                 log.error("steward.round_refused", round=getattr(round, "__name__", ""), constraint=error.constraint)

@@ -19,6 +19,7 @@ from tavola.actors.room.state import Decision, Room
 from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import Epoch, Seq
 from tavola.actors.wire.given import record_of
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.storage.commits import commit
 from tavola.storage.packing import command_key, mark_of, pack, signed, unsigned
 from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
@@ -41,7 +42,11 @@ class WriteOutcome(msgspec.Struct):
 
 
 async def write(
-    database: Database, connection: PinnedConnection, signer: GrantSigner, entries: list[Accepted]
+    database: Database,
+    connection: PinnedConnection,
+    signer: GrantSigner,
+    entries: list[Accepted],
+    every: CheckpointEvery = EVERY_HAND,
 ) -> WriteOutcome:
     """Commit `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
     by_room: dict[LoadedRoom, list[Accepted]] = {}
@@ -58,7 +63,7 @@ async def write(
     broken: dict[LoadedRoom, Exception] = {}
     for loaded, mine in by_room.items():
         try:
-            state, log_rows, more, alarms[loaded] = _rows(loaded, mine, signer)
+            state, log_rows, more, alarms[loaded] = _rows(loaded, mine, signer, every)
         except Exception as error:
             broken[loaded] = error
             continue
@@ -95,13 +100,13 @@ def rehearse(before: Room, decision: Decision, signer: GrantSigner) -> None:
 
 
 def _rows(
-    loaded: LoadedRoom, mine: list[Accepted], signer: GrantSigner
+    loaded: LoadedRoom, mine: list[Accepted], signer: GrantSigner, every: CheckpointEvery
 ) -> tuple[StateRow, list[LogRow], Records, int | None]:
     """The records that `mine`, decided for one room, write, and the room's stored alarm afterwards."""
     last = mine[-1]
     state = _json(last.decision.room.table).decode()
     decisions = [(entry.update.seq, entry.decision) for entry in mine]
-    more, alarm = records(loaded.room, decisions, loaded.stored_alarm, signer)
+    more, alarm = records(loaded.room, decisions, loaded.stored_alarm, signer, every)
     _encodable(more)
     row = StateRow(loaded.id, loaded.epoch, loaded.seq, last.update.seq, state, last.update.at)
     return row, [_log_row(entry) for entry in mine], more, alarm

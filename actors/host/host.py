@@ -26,6 +26,7 @@ from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.outside_view import has_part
+from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
 from tavola.actors.wire.given import record_of
@@ -43,6 +44,7 @@ from tavola.actors.wire.messages import (
 )
 from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -80,6 +82,7 @@ class HostDeps(NamedTuple):
     crash: Callable[[Point], None]
     signer: GrantSigner
     grace: Grace
+    checkpoints: CheckpointEvery = EVERY_HAND
 
 
 class Host:
@@ -103,7 +106,7 @@ class Host:
         self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._signer, grace = deps
+        self._now, self._crash, self._signer, grace, self._checkpoints = deps
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
@@ -112,6 +115,10 @@ class Host:
         """The decisions that the commit under way will settle."""
         self._committing_since = NEVER
         self._said_failed_at = -NEVER
+        self._change: Callable[[], None] | None = None
+        """The change of the games that waits for the rooms' rounds to end."""
+        self.no_space = asyncio.Event()
+        """A commit found no space on Postgres's disk."""
 
     @property
     def held_up_s(self) -> float:
@@ -133,6 +140,8 @@ class Host:
                     self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
                     await self._commit(self._in_hand)
                 self._in_hand, self._committing_since = [], NEVER
+                if self._change is not None:
+                    self._renewed()
 
     # The way in
 
@@ -167,6 +176,33 @@ class Host:
                 reply(Ok())
             case _ as never:
                 assert_never(never)
+
+    def renew(self, change: Callable[[], None]) -> None:
+        """As soon as every room is between rounds and nothing is under way, `change` changes the games, and the rooms
+        are loaded anew. It takes the place of one that has not come to it yet."""
+        self._change = change
+        self._renewed()
+
+    def _renewed(self) -> None:
+        rooms, change = self.rooms.all(), self._change
+        if change is None or self._gathered or self._in_hand or self.rooms.queued:
+            return
+        if any(loaded.waiting or not self._between_rounds(loaded) for loaded in rooms):
+            return
+        self._change = None
+        change()
+        for loaded in rooms:
+            self.rooms.drop(loaded)
+            self.handle(Activate(loaded.epoch, loaded.id), lambda _: None)
+        log.info("games.renewed", rooms=len(rooms))
+
+    def _between_rounds(self, loaded: LoadedRoom) -> bool:
+        """A game that cannot say it is taken to be: there is nothing in it that its mistake would spare."""
+        try:
+            return bool(game_of(loaded.room).between_rounds(loaded.room.table.game))
+        except Exception as error:
+            self._mistake(loaded, error, "decide")
+            return True
 
     def _loaded(self, request: Request, reply: Reply) -> None:
         """A request whose room has just been loaded."""
@@ -275,8 +311,10 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._connection, self._signer, accepted)
+            outcome = await write(self._database, self._connection, self._signer, accepted, self._checkpoints)
         except StorageUnavailable as error:
+            if error.no_space:
+                self.no_space.set()
             self._say_failed(batch, error)
             self._again(batch)
             await asyncio.sleep(RETRY_S)

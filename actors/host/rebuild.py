@@ -45,7 +45,7 @@ async def way_to(database: Database, room: RoomId, seq: int, rows_limit: int | N
         start = await database.row("checkpoint_before", room_id=room, seq=before)
         if start is None:
             break
-        way = await _from(database, room, start, seq, rows_limit)
+        way = await way_from(database, room, start, seq, rows_limit)
         if way.reached > best.reached or not refused:
             best = way if way.reached > best.reached else Way(best.start, best.reached, best.room, way.problem)
             refused = True
@@ -55,7 +55,8 @@ async def way_to(database: Database, room: RoomId, seq: int, rows_limit: int | N
     return best
 
 
-async def _from(database: Database, room: RoomId, start: Row, seq: int, rows_limit: int | None) -> Way:
+async def way_from(database: Database, room: RoomId, start: Row, seq: int, rows_limit: int | None = None) -> Way:
+    """How far this checkpoint and the log lead towards `seq`. Raises `StorageUnavailable`."""
     begun: int = start["seq"]
     at, found = begun, None
     try:
@@ -66,9 +67,11 @@ async def _from(database: Database, room: RoomId, start: Row, seq: int, rows_lim
             rows = await database.rows("log_commands", room_id=room, after=at, most=min(PAGE, seq - at))
             if not rows:
                 return Way(begun, at, found, f"the log ends at {at}")
-            for row in rows:
-                found = archive.forward(found, at, [row])
-                at += 1
+            try:
+                found, at = archive.forward(found, at, rows), at + len(rows)
+            except Corrupted:
+                for row in rows:  # Up to the one that is wrong.
+                    found, at = archive.forward(found, at, [row]), at + 1
             await asyncio.sleep(0)
     except Corrupted as error:
         return Way(begun, at if found is not None else -1, found, f"at {error.seq}: {error.found}")

@@ -58,7 +58,7 @@ class ChangedByHand(Corrupted):
 def room_of(row: Row) -> Room:
     """The room in a row of `load_room`. Raises `Corrupted`."""
     with told(row["id"], row["seq"]):
-        game = _game(row["game"])
+        game = game_named(row["game"])
         table = _table(row["state"], game)
         settings = settings_of(row["settings"], game)
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
@@ -79,7 +79,7 @@ def restore(text: str, room: str = "", seq: int = 0) -> Room:
     """The room in a checkpoint's JSON: of `room`, at `seq`. Raises `Corrupted`."""
     with told(room, seq):
         raw = msgspec.json.decode(text, type=_Checkpoint)
-        game = _game(raw.info["game"])
+        game = game_named(raw.info["game"])
         upcast = Upcast(Versions(raw.table["v"], raw.table.get("gv", 1)), game)
         settings = upcast.settings(raw.info)
         info = strict.convert(Info, {**settings, "options": None})
@@ -95,7 +95,8 @@ class _Checkpoint(msgspec.Struct, forbid_unknown_fields=True):
     table: dict[str, Any]
 
 
-def _game(kind: str) -> Game[Any, Any]:
+def game_named(kind: str) -> Game[Any, Any]:
+    """The rules of a stored room. Raises `msgspec.ValidationError` where there are none."""
     game = GAMES.get(kind)
     if game is None:
         raise msgspec.ValidationError(f"there is no game {kind!r}")

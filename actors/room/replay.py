@@ -18,6 +18,8 @@ from tavola.actors.wire.given import record_of
 from tavola.actors.wire.update import MemberView, Update
 from tavola.games.base import Entropy
 
+RULES_GONE = "rules that are no more"
+
 
 class Difference(msgspec.Struct, frozen=True):
     """Where a replay first came to something else than the log: at `seq`, in `what`. Contents are not told."""
@@ -36,7 +38,7 @@ def replay(room: Room, rows: Sequence[Any]) -> Room | Difference:
         logged, decided = logged_of(RoomId(room.info.id), row), decided_at(row)
         seq, command = row["seq"], command_of(logged.command, decided, game)
         if decided.game < game.replays_since:
-            return Difference(seq, f"the rules: they are of version {decided.game}, and only states are read of those")
+            return Difference(seq, f"{RULES_GONE}, of version {decided.game}")
         sender = Sender(UserId(row["user_id"]), logged.user_name)
         verdict = decide(room, sender, command, row["at"], Entropy(row["entropy"]))
         if not isinstance(verdict, Decision):

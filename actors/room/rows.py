@@ -14,6 +14,7 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
 from tavola.storage.packing import pack_state
 from tavola.storage.rows import Records
@@ -25,7 +26,11 @@ NOTHING = Records()
 
 
 def records(
-    before: Room, decisions: Sequence[tuple[int, Decision]], stored_alarm: int | None, signer: GrantSigner
+    before: Room,
+    decisions: Sequence[tuple[int, Decision]],
+    stored_alarm: int | None,
+    signer: GrantSigner,
+    every: CheckpointEvery = EVERY_HAND,
 ) -> tuple[Records, int | None]:
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
@@ -41,7 +46,7 @@ def records(
     if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
         one, other = before.table, after.table
         stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
-        if stayed and one.games == other.games:
+        if stayed and one.games == other.games and not any(every.at_update(seq) for seq, _ in decisions):
             return NOTHING, stored_alarm
     out = Records()
     if late or summary(before) != summary(after):
@@ -52,7 +57,7 @@ def records(
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
         _seats(before, after, out)
     _tokens(before, decisions, signer, out)
-    _history(before, decisions, out)
+    _history(before, decisions, every, out)
     return out, stored_alarm
 
 
@@ -163,7 +168,7 @@ def _tokens(before: Room, decisions: Sequence[tuple[int, Decision]], signer: Gra
                     row["seat_token"] = granted.id
 
 
-def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Records) -> None:
+def _history(before: Room, decisions: Sequence[tuple[int, Decision]], every: CheckpointEvery, out: Records) -> None:
     games: Rows = {}
     hands: Rows = {}
     was = before
@@ -184,7 +189,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], out: Recor
             row = hands.setdefault((number, round.number), {"room_id": room_id, "game": number, "number": round.number})
             row["record"] = round.record
             row["ended_at" if round.ended else "started_at"] = at
-        if decision.called_off is not None or any(not round.ended for round in decision.rounds):
+        begun = any(not round.ended and every.at_round(round.number) for round in decision.rounds)
+        if begun or decision.called_off is not None or every.at_update(seq):
             body = b64encode(pack_state(dump(room).encode(), room_id)).decode()
             out.checkpoints.append({"room_id": room_id, "seq": seq, "at": at, "body": body})
         was = room

@@ -30,7 +30,7 @@ from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.matchmaker import Matchmaker
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
 from tavola.edge.rest.rewind import Rewind
-from tavola.edge.ws import frames
+from tavola.edge.ws import asyncapi, frames
 from tavola.edge.ws.connection import Services
 from tavola.storage.online import OnlineReader
 
@@ -58,6 +58,7 @@ class RestApi:
         rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
+            Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, limits),
             *me_api.endpoints(services.database),
@@ -98,3 +99,12 @@ def _schema() -> bytes:
 
 async def _frames(call: Call) -> Answer:
     return _schema()
+
+
+async def _socket(call: Call) -> Answer:
+    return _socket_document()
+
+
+@cache
+def _socket_document() -> bytes:
+    return msgspec.json.encode(asyncapi.document())

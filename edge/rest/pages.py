@@ -83,10 +83,15 @@ def load(*audiences: Audience) -> dict[str, File]:
         plain = path.read_bytes()
         if path.suffix == ".js" and path.parent.name != "client":
             plain = TYPE_LINE.sub(b"", plain)
-        etag = f'"{sha256(plain).hexdigest()[:20]}"'
         assert path.name not in files, f"two files are named {path.name}"
-        files[path.name] = File(plain, gzip.compress(plain, 9, mtime=0), etag, TYPES[path.suffix])
+        files[path.name] = made(plain, path.suffix)
     return files
+
+
+def made(plain: bytes, suffix: str) -> File:
+    """The file of that content. Raises `KeyError` for a kind that is not served."""
+    etag = f'"{sha256(plain).hexdigest()[:20]}"'
+    return File(plain, gzip.compress(plain, 9, mtime=0), etag, TYPES[suffix])
 
 
 def framed_by(origins: Sequence[str]) -> dict[str, str]:
@@ -95,9 +100,13 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
     return {"Content-Security-Policy": f"{POLICY}; frame-ancestors {' '.join(origins)}"} if origins else NO_FRAMES
 
 
-def routes(*, operator: bool = False, framing: Sequence[str] = ()) -> list[Route]:
-    """The pages and what they load; the operator's only with `operator`, and in nobody's frame."""
+def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes = b"") -> list[Route]:
+    """The pages and what they load; the operator's only with `operator`, and in nobody's frame. `added` stands at the
+    end of the players' head."""
     files = load() if operator else load("client", "app")
+    if added:
+        plain = files["index.html"].plain.replace(b"</head>", added + b"</head>")
+        files["index.html"] = made(plain, ".html")
     frames = framed_by(framing)
 
     async def page(request: Request) -> Response:

@@ -221,7 +221,12 @@ class Feed:
 class Fanout:
     """All the rooms that this edge follows."""
 
-    def __init__(self, database: Database, redis_url: str, opener: Opener, presence: EdgePresence) -> None:
+    def __init__(
+        self, database: Database, redis_url: str, opener: Opener, presence: EdgePresence, *, renewed: bool = False
+    ) -> None:
+        """`renewed`: a placement may begin with other rules, by which the views before were not made; so everybody is
+        given whole ones then."""
+        self._renewed = renewed
         self._database = database
         self.presence = presence
         self._feeds: dict[str, Feed] = {}
@@ -374,7 +379,8 @@ class Fanout:
         if update.follows == feed.epoch:
             for follower in feed.deliver(update):
                 self._stands(feed, follower)
-            if update.whole and self._feeds.get(feed.room) is feed:
+            whole = update.whole or (self._renewed and update.prior is not None)
+            if whole and self._feeds.get(feed.room) is feed:
                 self._begin_again(feed)
                 return
         else:

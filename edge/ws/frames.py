@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tavola.actors.wire.commands import snake
+from tavola.actors.wire.commands import STATUS, snake
 from tavola.actors.wire.view import ServedView
+from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 REF = "#/$defs/{name}"
+Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(STATUS)})]
+"""Of a refusal."""
 
 
 def _tag(name: str) -> str:
@@ -50,7 +53,7 @@ class UpdatesFrame(_ServerFrame, frozen=True, kw_only=True):
     """The missed updates, in order."""
 
     room: str
-    updates: list[dict[str, Any]]
+    updates: list[UpdateFrame]
 
 
 class AckFrame(_ServerFrame, frozen=True, kw_only=True):
@@ -63,12 +66,13 @@ class AckFrame(_ServerFrame, frozen=True, kw_only=True):
     seat_index: int | None = None
     seat_token: str | None = None
     rejoin_token: str | None = None
+    unchanged: bool = False
 
 
 class ErrorFrame(_ServerFrame, frozen=True, kw_only=True):
     """A refusal. With `id` it is a command's."""
 
-    code: str
+    code: Code
     message: str
     id: str | None = None
     room: str | None = None
@@ -122,12 +126,40 @@ ServerFrame = (
 )
 
 
-def document() -> dict[str, Any]:
+GAMES_ADD: dict[str, Schema | bool] = {
+    "Act": True, "GamePart": True, "SeatPart": True, "MePart": True, "LegalMove": ARGUMENT,
+}  # fmt: skip
+"""Where a game has members of its own, beside those that are named, and what they may be."""
+
+
+def document() -> Schema:
     """JSON Schema of every frame; `ClientFrame` and `ServerFrame` among its definitions are the two directions."""
-    (sent, received), definitions = msgspec.json.schema_components((ClientFrame, ServerFrame), ref_template=REF)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Frames of tavola.v1",
         "anyOf": [{"$ref": REF.format(name=name)} for name in ("ClientFrame", "ServerFrame")],
-        "$defs": {**definitions, "ClientFrame": sent, "ServerFrame": received},
+        "$defs": definitions(REF),
     }
+
+
+def definitions(ref: str) -> dict[str, Schema]:
+    """Every type of the wire by its name; `ref` is how one is named by another."""
+    (sent, received), made = msgspec.json.schema_components((ClientFrame, ServerFrame), ref_template=ref)
+    heard = {option["$ref"].rpartition("/")[2] for option in received["anyOf"]}
+    for name, schema in made.items():
+        if name in heard:
+            schema["properties"] = {field: _told(each) for field, each in schema["properties"].items()}
+        if name in GAMES_ADD:
+            schema["additionalProperties"] = GAMES_ADD[name]
+    del made["Act"]["properties"]["arguments"]  # On the wire they stand beside `move`.
+    one = {"$ref": ref.format(name="Event")}
+    for name in ("UpdateFrame", "RecentUpdate"):
+        made[name]["properties"]["events"]["items"] = one
+    return {**made, **event_schemas(ref), "ClientFrame": sent, "ServerFrame": received}
+
+
+def _told(schema: Schema) -> Schema:
+    """A server leaves out what it has nothing to say of, rather than to say null."""
+    options = [option for option in schema.get("anyOf", ()) if option != NOTHING]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**rest, **(options[0] if len(options) == 1 else {"anyOf": options})} if options else rest

@@ -14,14 +14,14 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from tavola.client.api import RequestRefused
+from tavola.client.client import Client
+from tavola.client.follower import NOTHING_SEEN, Fault
+from tavola.client.frames import Ack, Hydrated, UpdateReceived
+from tavola.client.room import Answer, JoinedRoom, Unanswered
 from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.moves import choose
 from tavola.load.checks.verdict import CheckRecorder
-from tavola.load.client.api import RequestRefused
-from tavola.load.client.client import Client
-from tavola.load.client.follower import NOTHING_SEEN, Fault
-from tavola.load.client.frames import Ack, Hydrated, UpdateReceived
-from tavola.load.client.room import Answer, JoinedRoom, Unanswered
 
 P = TypeVar("P")
 E = TypeVar("E")

@@ -9,15 +9,15 @@ from typing import Any, Protocol
 
 from msgspec import UNSET
 
+from tavola.client.client import Client
+from tavola.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, UpdateReceived
+from tavola.client.room import Answer, Unanswered
+from tavola.client.view import FullView
 from tavola.load.bots.bot import ROUND_ENDS, Bot, Surroundings
 from tavola.load.checks.comparison import Comparison
 from tavola.load.checks.holdem import Cards, Chips, Deal
 from tavola.load.checks.skeleton import Skeleton
 from tavola.load.checks.verdict import Actions, CheckRecorder
-from tavola.load.client.client import Client
-from tavola.load.client.frames import Ack, ErrorReceived, Frame, Hydrated, Json, UpdateReceived
-from tavola.load.client.room import Answer, Unanswered
-from tavola.load.client.view import FullView
 
 
 class Judged(Surroundings, Protocol):

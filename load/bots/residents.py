@@ -12,14 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from tavola.client.api import ApiClient, ClientIdentity, RequestRefused
+from tavola.client.frames import Json
 from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import Verdict
-from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
-from tavola.load.client.frames import Json
-from tavola.load.client.http_client import Http
 from tavola.load.measure.limits import RESIDENTS
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
+from tavola.load.transport.http_client import Http
 
 TABLE_NAME = "Bots' table"
 PACE_S = (0.8, 2.0)

@@ -13,18 +13,19 @@ from uuid import uuid4
 
 import msgspec
 
+from tavola.client.api import ApiClient, ClientIdentity, RequestRefused
+from tavola.client.client import Client
+from tavola.client.frames import Json, encode
+from tavola.client.room import FULL, LEAN, Depth
 from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.bot import Bot
 from tavola.load.bots.checked import CheckedBot
 from tavola.load.checks.holdem import Deal
 from tavola.load.checks.verdict import CheckRecorder, Verdict
-from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
-from tavola.load.client.client import Client
-from tavola.load.client.frames import Json, encode
-from tavola.load.client.room import FULL, LEAN, Depth
 from tavola.load.evidence.recorder import ClientRecorder, Recorder
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
+from tavola.load.transport.websocket import dial
 
 LEAVE_S = 5.0
 P = TypeVar("P")
@@ -210,7 +211,7 @@ class BotTable:
         urls = self._house.scenario.urls
         first = (self.number + index) % len(urls)
         pen = self._pen(identity, slow=slow)
-        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._api.renew, pen=pen)
+        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._api.renew, pen=pen, dial=dial)
 
     def _pen(self, identity: ClientIdentity, *, slow: bool = False) -> ClientRecorder | None:
         if self._recorder is None:

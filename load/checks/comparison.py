@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from tavola.client.api import RequestRefused
+from tavola.client.frames import Json, encode
 from tavola.load.checks.verdict import CheckRecorder, compare
-from tavola.load.client.api import RequestRefused
-from tavola.load.client.frames import Json, encode
 
 DEADLINE_S = 10.0
 OLD_VIEWS = 3

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from tavola.client.frames import Hydrated, Json
 from tavola.load.checks.verdict import CheckRecorder
-from tavola.load.client.frames import Hydrated, Json
 
 _RANKS, _SUITS = "23456789TJQKA", "cdhs"
 _CLASSES = bytearray(b"." * 256)

@@ -13,8 +13,8 @@ from typing import TypeVar
 import msgspec
 
 from tavola.actors.wire.view import ServedView, ViewSkeleton
+from tavola.client.frames import Json
 from tavola.load.checks.verdict import CheckRecorder
-from tavola.load.client.frames import Json
 
 S = TypeVar("S")
 

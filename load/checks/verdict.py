@@ -8,8 +8,8 @@ from collections import Counter
 import msgspec
 
 from tavola.actors.wire.view import ServedView, ViewSkeleton
-from tavola.load.client.frames import Json
-from tavola.load.client.merge import difference
+from tavola.client.frames import Json
+from tavola.client.merge import difference
 
 KEPT = 200
 """Breaches that are kept in full; all are counted."""

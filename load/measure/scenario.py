@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tavola.load.client.frames import Json
+from tavola.client.frames import Json
 
 AT_ONCE: dict[str, Json] = {"holdem": {"next_hand_seconds": 0}, "tictactoe": {"rematch_seconds": 0}}
 """Options that leave out a game's pauses, for tables that are there to be measured."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from tavola.load.client.frames import Json
-from tavola.load.client.merge import merge
+from tavola.client.frames import Json
+from tavola.client.merge import merge
 from tavola.load.evidence.evidence import Row
 
 Audience = Literal["inside", "outside"]

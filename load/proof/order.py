@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from tavola.client.follower import Fault, Follower
+from tavola.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
+from tavola.client.merge import difference, merge
 from tavola.load.checks.verdict import APART
-from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
-from tavola.load.client.merge import difference, merge
 from tavola.load.evidence.evidence import Diary, RecordedRoom, decoded, users
 from tavola.load.proof.findings import Finding
 from tavola.load.proof.ledger import Ledger

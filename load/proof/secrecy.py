@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tavola.client.frames import Json
 from tavola.load.checks.holdem import cards_in, cards_of
-from tavola.load.client.frames import Json
 from tavola.load.evidence.evidence import Diary, RecordedRoom, Row, Text, decoded, users
 from tavola.load.proof.findings import Finding
 from tavola.load.proof.ledger import Ledger

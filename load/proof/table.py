@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tavola.client.frames import Json
 from tavola.load.checks.holdem import Chips
 from tavola.load.checks.verdict import CheckRecorder, Verdict
-from tavola.load.client.frames import Json
 from tavola.load.evidence.evidence import RecordedRoom
 from tavola.load.proof.findings import Finding
 from tavola.load.proof.ledger import Ledger, LedgerEntry

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tavola.client.frames import Json
 from tavola.load.checks.verdict import Verdict, Violation
-from tavola.load.client.frames import Json
 from tavola.load.measure.memory import Memory, MemoryUse, Moment, grown_kb
 from tavola.load.measure.outcome import EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Usage

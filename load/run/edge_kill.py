@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from tavola.load.client.client import Client
+from tavola.client.client import Client
 from tavola.load.measure.outcome import EdgeKilled
 from tavola.load.measure.stats import Histogram
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import psutil
 
+from tavola.client.api import ApiClient
 from tavola.load.bots.checked import CheckedBot
 from tavola.load.bots.churn import Churn, reconnect_at_rest
 from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import Verdict
-from tavola.load.client.api import ApiClient
-from tavola.load.client.http_client import Http
 from tavola.load.evidence.recorder import Recorder
 from tavola.load.measure.memory import Memory, Moment
 from tavola.load.measure.outcome import EdgeKilled, RunOutcome
@@ -28,6 +27,7 @@ from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import Report, make_report
 from tavola.load.run.edge_kill import kill_edge
+from tavola.load.transport.http_client import Http
 
 WARM_UP_S = 1.0
 POLL_S = 0.05

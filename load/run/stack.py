@@ -12,8 +12,8 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from tavola.load.client.http_client import Http
 from tavola.load.measure.processes import RunningStack, read_stack
+from tavola.load.transport.http_client import Http
 from tavola.stack.processes import PYTHON
 
 READY_S = 90.0

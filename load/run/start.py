@@ -13,9 +13,9 @@ import msgspec
 import typer
 import uvloop
 
+from tavola.client.api import RequestRefused
 from tavola.config.failures import Failure
 from tavola.load.bots.residents import PublicTableBots
-from tavola.load.client.api import RequestRefused
 from tavola.load.faults.found import CannotBreak
 from tavola.load.measure.limits import processes_for, raise_open_files
 from tavola.load.measure.scenario import Scenario

@@ -26,6 +26,17 @@ WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after ORDER 
 SELECT DISTINCT ON (user_id) user_id, display_name FROM room_players
 WHERE user_id = ANY(:users::text[]) ORDER BY user_id, changed_at DESC
 
+-- name: count_rooms
+SELECT count(*) AS rooms FROM game_states
+
+-- name: rooms_after
+-- Up to :most rooms after room :after, by their ids.
+SELECT r.id, r.game FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.id > :after ORDER BY r.id LIMIT :most
+
+-- name: applied_migrations
+SELECT name FROM migrations
+
 -- name: all_rooms
 -- For an operator.
 SELECT r.id, r.code, r.game, r.status, g.seq, r.players + r.spectators AS members, r.actor, a.node, a.pid, g.epoch,

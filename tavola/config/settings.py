@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tavola.config.checkpoints import CheckpointEvery
 from tavola.config.failures import Failure
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Settings(BaseSettings):
     """New guests that one address may make in a minute, at each edge. 0: any number."""
     frames_per_second: int = Field(500, alias="TAVOLA_FRAMES_PER_SECOND", ge=0)
     """Frames from one socket, moves and heartbeats among them; twice as many at once. 0: any number."""
+    checkpoint_every: str = Field("hand", alias="TAVOLA_CHECKPOINT_EVERY")
+    """How often a room's state is kept to replay its log from: `hand`, `5 hands` or `200 moves` (updates of any kind);
+    after 1,000 moves in any case. Every move is durable, whatever this says."""
     keep_log_days: int = Field(30, alias="TAVOLA_KEEP_LOG_DAYS", ge=0)
     """Whole days (UTC) of the log that are kept; a room's last checkpoint stays. 0: all, for ever."""
     keep_closed_rooms_days: int = Field(7, alias="TAVOLA_KEEP_CLOSED_ROOMS_DAYS", ge=0)
@@ -142,6 +146,8 @@ class Settings(BaseSettings):
     separated by commas or blanks. The same for all of a deployment."""
     games_path: Path = Field(Path("."), alias="TAVOLA_GAMES_PATH")
     """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
+    games_reload: bool = Field(False, alias="TAVOLA_GAMES_RELOAD")
+    """Source of games that is saved is in the next round of rooms that run. For `tavola dev --reload`."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -249,6 +255,12 @@ class Settings(BaseSettings):
             if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
                 raise ValueError(f"{game!r} is not a game such as package.module:Game")
         return named
+
+    @field_validator("checkpoint_every")
+    @classmethod
+    def _interval(cls, text: str) -> str:
+        CheckpointEvery.of(text)
+        return text
 
     @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
     @classmethod

@@ -24,12 +24,14 @@ from tavola.config.failures import Failure
 from tavola.config.logs import games_log
 from tavola.config.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, write_private
 from tavola.games.registry.discovery import install
+from tavola.games.registry.reload import Reloader
 from tavola.stack.edge_process import BotsProcess, EdgeProcess, near_port
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
 from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
 from tavola.stack.progress import StartProgress
+from tavola.stack.saved_games import tell_saved
 from tavola.stack.server import NotStarted, Server
 from tavola.stack.tail import Tail
 
@@ -49,10 +51,19 @@ and its players, who are coming back to the other at that moment, need it more."
 class DevStack:
     """`up`, then `keep` until cancelled, then `down`, whatever happened before."""
 
-    def __init__(self, settings: Settings, *, edges: int, bots: int, progress: StartProgress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        edges: int,
+        bots: int,
+        progress: StartProgress,
+        reloader: Reloader | None = None,
+    ) -> None:
         folder = settings.data_dir
         self._settings = settings
         self._progress = progress
+        self._reloader = reloader
         self._file = folder / STACK_FILE
         self._logs = folder / "logs"
         self.mark = sha256(f"{kept_secret(folder / 'id')} {folder}".encode()).hexdigest()[:16]
@@ -63,6 +74,8 @@ class DevStack:
             "TAVOLA_JWT_SECRET": settings.jwt_secret.get_secret_value() or kept_secret(folder / "jwt-secret"),
         }
         games = {"TAVOLA_GAMES": ",".join(settings.games), "TAVOLA_GAMES_PATH": str(settings.games_path)}
+        if settings.games_reload:
+            games["TAVOLA_GAMES_RELOAD"] = "true"
         self._environment.update(games)
         if other := settings.jwt_secret_other.get_secret_value():
             self._environment["TAVOLA_JWT_SECRET_OTHER"] = other
@@ -105,6 +118,8 @@ class DevStack:
         """Starts again what dies, and tells of the mistakes that games make, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell_mistakes())
+            if self._reloader is not None:
+                tasks.create_task(tell_saved(self._reloader, self._progress))
             for kind, parts in self._parts.items():
                 for part in parts:
                     tasks.create_task(self._keep(kind, part))
@@ -215,14 +230,17 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     given = "port" in settings.model_fields_set and settings.port != 0
     if given and free_port(settings.port, settings.host) != settings.port:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
-    install(settings.games, settings.games_path)
+    games = install(settings.games, settings.games_path)
+    reloader = Reloader(settings.games, settings.games_path, games) if settings.games_reload else None
+    if reloader is not None and settings.rooms_per_actor != 1:
+        raise SettingsError("TAVOLA_ROOMS_PER_ACTOR", "must be 1 with --reload: rooms of one actor share their code")
     raise_open_files()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _demand_ours(settings.data_dir)
     progress = StartProgress()
     with _held(settings.data_dir):
         (settings.data_dir / STACK_FILE).unlink(missing_ok=True)
-        stack = DevStack(settings, edges=edges, bots=bots, progress=progress)
+        stack = DevStack(settings, edges=edges, bots=bots, progress=progress, reloader=reloader)
         # Processes that we start in passing are known as ours too.
         os.environ[STACK_MARK] = stack.mark
         asyncio.run(_run(stack, settings, progress))

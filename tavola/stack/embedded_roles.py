@@ -28,6 +28,8 @@ async def grant(superuser_url: str, password: str) -> None:
     try:
         known = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", ROLE)
         await connection.execute(f"{'ALTER' if known else 'CREATE'} ROLE {ROLE} {_ORDINARY} PASSWORD '{password}'")
+        # On a full disk the steward has files of the write-ahead log used again before it deletes anything.
+        await connection.execute(f"GRANT pg_checkpoint TO {ROLE}")
         made = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE)
         await connection.execute(
             f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}" if made else f"CREATE DATABASE {DATABASE} OWNER {ROLE}"

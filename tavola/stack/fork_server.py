@@ -140,7 +140,8 @@ def preload() -> None:
     gc.disable()
     for module in PRELOADED:
         importlib.import_module(module)
-    _preload_games()
+    if "TAVOLA_GAMES_RELOAD" not in os.environ:
+        _preload_games()
     gc.freeze()
     gc.enable()
 

@@ -45,6 +45,11 @@ def test_installed_and_named_they_are_the_same_games(programs: Path, tmp_path: P
     assert listed(programs, tmp_path, environment=BY_NAME) == listed(programs, tmp_path)
 
 
+@pytest.mark.parametrize("game", GUESTS)
+def test_they_keep_their_promises(programs: Path, tmp_path: Path, game: str) -> None:
+    assert "nothing found in 60 games" in run(programs / "tavola", "check", game, "--games", "60", cwd=tmp_path)
+
+
 async def test_they_are_played_beside_the_wheel_from_an_empty_folder(programs: Path, tmp_path: Path) -> None:
     playing_both = ("--game", ",".join(GUESTS), "--tables", "4", "--seats", "4", "--hands", "3")
     with playing([programs / "tavola"], tmp_path, *playing_both, TAVOLA_ROOMS_PER_ACTOR="2") as stack:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings

@@ -35,6 +35,10 @@ from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import CloseRoom, LeaveSeat, RequestJoin, RoomId, TakeSeat, UserId
 from tavola.actors.wire.line import LineServer
 from tavola.actors.wire.messages import Evict, Moved, Submit
+from tavola.client.follower import Fault, Follower
+from tavola.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
+from tavola.client.merge import difference
+from tavola.client.view import FullView
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
@@ -48,10 +52,6 @@ from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.load.client.follower import Fault, Follower
-from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
-from tavola.load.client.merge import difference
-from tavola.load.client.view import FullView
 from tavola.storage.postgres import Database
 from tavola.storage.redis import EdgeBoard, RedisPublisher
 

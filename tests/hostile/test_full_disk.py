@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -58,9 +59,9 @@ def _fill(file: Path, piece: bytes) -> None:
 
 
 @contextmanager
-def mounted(place: Path) -> Iterator[Disk]:
+def mounted(place: Path, size_mb: int = SIZE_MB) -> Iterator[Disk]:
     place.mkdir(mode=0o700, parents=True)
-    size = f"size={SIZE_MB}m,mode=700"
+    size = f"size={size_mb}m,mode=700"
     subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tavola-test", place], check=True)
     try:
         yield Disk(place)
@@ -82,6 +83,77 @@ async def test_a_disk_that_is_full_for_a_while(below: str, tmp_path: Path) -> No
                 await _filled_and_freed(t, disk)
         finally:
             stack.stop()
+
+
+OLD_MB = 60
+"""The megabytes of a room that was closed two hours ago."""
+
+
+async def test_old_rooms_make_space_and_play_goes_on(tmp_path: Path) -> None:
+    """Commits find no space, and nobody notices: they are tried again until the steward has made some."""
+    folder = tmp_path / "data"
+    with mounted(folder / "postgres", size_mb=8 * SIZE_MB) as disk:
+        stack = Stack(folder, edges=1, TAVOLA_KEEP_CLOSED_ROOMS_DAYS="7")
+        try:
+            stack.start()
+            async with table(stack) as t, Api(stack.urls[0]) as api:
+                await t.move()
+                old = await _an_old_room(t, api)
+                assert await t.truth.value("SELECT count(*) FROM rooms WHERE id = $1", old) == 1
+                actor = await t.owner()
+                waiting: list[tuple[Player, Pending]] = []
+                with frozen(stack.steward()):
+                    disk.fill()
+                    while not _no_space(stack, actor.pid):
+                        player = t.players[len(waiting) % len(t.players)]
+                        said = player.send("chat", text=os.urandom(200).hex())
+                        waiting.append((player, said))
+                        assert len(waiting) < CHATS_A_USER * len(t.players), "the disk was not full"
+                        await until(partial(_said_or_no_space, said, stack, actor.pid), "said, or no space")
+                for player, pending in waiting:
+                    answer = await player.first_answer(pending)
+                    assert answer["type"] != "error", answer
+                    t.note(player, answer)
+
+                async def gone() -> bool:
+                    return bool(await t.truth.value("SELECT count(*) FROM rooms WHERE id = $1", old) == 0)
+
+                await until(gone, "the old room is removed")
+                assert await t.truth.value("SELECT why FROM removals WHERE finished_at IS NOT NULL") == "space"
+                await t.play_to_the_end()
+                await t.check()
+                assert (await t.owner()).pid == actor.pid
+                space = os.statvfs(disk.place)
+                assert space.f_bavail * space.f_frsize > OLD_MB * 500_000, "it went back to the disk"
+        finally:
+            stack.stop()
+
+
+def _no_space(stack: Stack, actor: int) -> bool:
+    """Whether a commit of that actor's has found none."""
+    return "DiskFullError" in stack.said_by(actor)
+
+
+def _said_or_no_space(said: Pending, stack: Stack, actor: int) -> bool:
+    return bool(said.answers) or _no_space(stack, actor)
+
+
+async def _an_old_room(t: Table, api: Api) -> str:
+    """A room that was closed two hours ago, with many hands."""
+    host = await api.sign_in("Long gone")
+    made = await api.ok("POST", "/api/rooms", host, {"game": "tictactoe", "approval": "auto"})
+    room: str = made["id"]
+    await api.ok("POST", f"/api/rooms/{room}/close", host)
+    connection = t.truth.connection
+    await connection.execute("UPDATE rooms SET closed_at = closed_at - 7200000 WHERE id = $1", room)
+    for number in range(OLD_MB):
+        await connection.execute(
+            "INSERT INTO hands (room_id, game, number, record) SELECT $1, $2, n, "
+            "to_json((SELECT string_agg(md5((n * part)::text), '') FROM generate_series(1, 30) part)) "
+            "FROM generate_series(1, 1000) n",
+            room, number + 1,
+        )  # fmt: skip
+    return room
 
 
 @pytest.mark.long

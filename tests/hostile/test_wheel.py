@@ -61,6 +61,7 @@ def test_an_installed_tavola_has_one_name(programs: Path) -> None:
     assert {name.partition("/")[0] for name in files if ".dist-info/" not in name} == {"tavola"}
     for folder in FOLDERS:
         assert f"tavola/{folder}/__init__.py" in files
+    assert {"tavola/client/__init__.py", "tavola/client/py.typed"} <= set(files)
     assert not [name for name in files if name.startswith("tavola/load/bench")], "what we are measured against"
 
 

@@ -23,6 +23,7 @@ from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
 from tavola.actors.wire.update import Update
+from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.keys import Purpose, Secrets
 from tavola.storage.postgres import Database
 from tavola.storage.rows import Row
@@ -115,11 +116,12 @@ async def hosting(
     time: Time | None = None,
     capacity: int = 100,
     published: Published | None = None,
+    every: CheckpointEvery = EVERY_HAND,
 ) -> AsyncIterator[Table]:
     """A host that runs, registered in `room_actors`."""
     time, published = time or Time(), published or Published()
     reached: list[str] = []
-    host = Host(name, database, published, HostDeps(time, reached.append, GrantSigner(*SECRET.all), GRACE))
+    host = Host(name, database, published, HostDeps(time, reached.append, GrantSigner(*SECRET.all), GRACE, every))
     table = Table(host, name, time, published)
     table.reached = reached
     await ceiling.register(database, name, "node", 1, "127.0.0.1:1", capacity, None)

@@ -124,10 +124,12 @@ class Live:
         self.updates: list[Update] = []
         self.viewers = {UserId(user): Viewer(self.room, UserId(user)) for user in viewers}
         self.rows = Rows(self.room)
+        self.chance = entropy
+        """The entropy of the command of a number, from 1."""
 
     def send(self, user: str, command: AnyCommand) -> Decision | Refusal | Nothing:
         """Decide; what is accepted is shown to every viewer. Nothing is written yet."""
-        chance = entropy(len(self.log) + 1)
+        chance = self.chance(len(self.log) + 1)
         verdict = decide(self.room, sender(user), command, self.now, chance)
         if isinstance(verdict, Decision):
             self.log.append(Command(sender(user), command, self.now, chance))

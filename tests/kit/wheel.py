@@ -17,7 +17,7 @@ from kit.stack import FOREIGN, Stack
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("actors", "edge", "games", "load", "storage")
 """Of ours, linked into the package `tavola`; many a project has packages of these names."""
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "tavola", *FOLDERS)
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "tavola", "clients", *FOLDERS)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith((*FOREIGN, "PYTHON"))}
 

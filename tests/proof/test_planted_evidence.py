@@ -21,7 +21,7 @@ from kit.evidence import (
     seq_of,
 )
 from kit.rooms import HOST, ROOM
-from tavola.load.client.merge import merge
+from tavola.client.merge import merge
 from tavola.load.evidence.evidence import Diary, Message, Note, RecordedRoom, Replay, Text
 from tavola.load.proof.checker import check_room, check_texts, looked_at
 from tavola.load.proof.secrecy import marks

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pokerkit import Automation, Mode, NoLimitTexasHoldem, State
 
 from kit.example_counts import PROFILE, examples
-from kit.holdem import GAME, encode, on_view, stored
+from kit.holdem import GAME, encode, on_view
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.cards import DECK
 from tavola.games.holdem.state import Hand, HoldemOptions, HoldemSeat, HoldemTable
@@ -246,60 +246,6 @@ def test_what_is_won_is_what_was_bet(script: Script) -> None:
 
 @some
 @given(scripts())
-def test_legal_is_what_play_accepts(script: Script) -> None:
-    options = script.options
-    odd_amounts: tuple[Any, ...] = (None, True, 20.0, "20", [20], {})
-    for step in steps(script, hands=2):
-        state = step.after.state
-        for index in range(options.seats):
-            seat = SeatIndex(index)
-            legal = {move["move"]: move for move in GAME.legal(state, options, seat)}
-            assert len(legal) == len(GAME.legal(state, options, seat))
-            assert not (state.seat(seat) is None and legal)
-            if GAME.turn(state) == seat:
-                assert GAME.timeout_move(state, options, seat).name in legal
-            for name in MOVES:
-                least, most = (
-                    (legal[name]["amount"][end] for end in ("min", "max")) if takes_amount(legal, name) else (1, 0)
-                )
-                for amount in {-1, 0, 1, least - 1, least, (least + most) // 2, most, most + 1, 10**12}:
-                    outcome = GAME.play(state, options, seat, Move(name, {"amount": amount}), Entropy(b""))
-                    wanted = name in legal and (not takes_amount(legal, name) or least <= amount <= most)
-                    assert isinstance(outcome, Outcome) == wanted, (name, amount, legal, outcome)
-                    if isinstance(outcome, Refusal):
-                        assert outcome.code in ("illegal_move", "not_your_turn")
-                    if name not in ("bet", "raise"):
-                        break
-                for odd in odd_amounts:
-                    outcome = GAME.play(state, options, seat, Move(name, {"amount": odd}), Entropy(b""))
-                    assert isinstance(outcome, Outcome) == (name in legal and name not in ("bet", "raise"))
-
-
-def takes_amount(legal: dict[str, Any], name: str) -> bool:
-    return "amount" in legal.get(name, {})
-
-
-@some
-@given(scripts())
-def test_outcomes_are_pure_and_the_same_from_json(script: Script) -> None:
-    options = script.options
-    for step in steps(script):
-        before = step.before
-        was, seen = encode(before), everything(before, options)
-        loaded = stored(before)
-        assert encode(loaded) == was
-        assert everything(loaded, options) == seen
-        for state in (before, loaded):
-            again = step.what(state)
-            assert isinstance(again, Outcome)
-            assert encode(again) == encode(step.after)
-            assert everything(again.state, options) == everything(step.after.state, options)
-        assert (encode(before), everything(before, options)) == (was, seen)
-        assert everything(stored(step.after.state), options) == everything(step.after.state, options)
-
-
-@some
-@given(scripts())
 def test_a_state_is_small(script: Script) -> None:
     for step in steps(script):
         players = len(step.after.state.seats)
@@ -361,16 +307,6 @@ def with_other_cards(hand: Hand, board: int, chance: random.Random) -> Hand:
     for i, j in zip(hidden, order, strict=True):
         other[i] = cards[j]
     return msgspec.structs.replace(hand, cards="".join(other))
-
-
-@some
-@given(scripts())
-def test_no_global_chance_is_used(script: Script) -> None:
-    random.seed(5)
-    was = random.getstate()
-    for step in steps(script):
-        everything(step.after.state, script.options)
-    assert random.getstate() == was
 
 
 # Blinds that were missed

@@ -5,7 +5,10 @@ import type { Json, Seat, View } from "./wire.d.ts";
 export type { App } from "./app.js";
 export type { RoomPage } from "./room.js";
 export type { Connection, Room } from "./tavola.js";
-export type { Event as Fact, Json, Legal, Seat, Status, Update, View } from "./wire.d.ts";
+export type { Json, Legal, Seat, Status, Update, View } from "./wire.d.ts";
+
+/** An event of the room's or of any game's. */
+export type Fact = { kind: string; [name: string]: any };
 
 /** An element that is to be, as `h` describes it. */
 export interface Description {

@@ -210,7 +210,7 @@ function ruler(event) {
 
 /**
  * The chat, oldest first.
- * @param {Update[]} history
+ * @param {{ seq: number, at: number, events: Fact[] }[]} history
  */
 export function talk(history) {
   return history.flatMap((update) =>

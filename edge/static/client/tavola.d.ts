@@ -14,7 +14,10 @@
  *     room.on("view", (view) => draw(view));
  *     await room.act("raise", { amount: 40 });
  */
-/** The messages on the wire, as docs/reference/protocol.md says: `make types` puts it at the head of tavola.d.ts. */
+/**
+ * The messages on the wire, as docs/reference/protocol.md says. Made by clients/generate.py of `/api/frames.json`;
+ * `make types` writes it, and puts it at the head of tavola.d.ts.
+ */
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -23,116 +26,626 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  * `unavailable` for an answer that is not Tavola's.
  */
 export type RefusalCode =
-  | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options"
-  | "unauthenticated" | "token_expired" | "token_invalid"
-  | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned"
-  | "room_not_found" | "user_not_found"
-  | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn" | "illegal_move"
-  | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "id_reused" | "too_many_rooms" | "game_over"
-  | "message_too_large" | "corrupted_state" | "rate_limited"
-  | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
-  | "not_found" | "unavailable";
+  | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options" | "unauthenticated" | "token_expired"
+  | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "room_not_found"
+  | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn"
+  | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested" | "id_reused"
+  | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited" | "game_error"
+  | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found" | "unavailable";
 
-export type Role = "guest" | "approved" | "spectator" | "player";
-export type Status = "active" | "away" | "disconnected" | "sitting_out";
+export type Role =
+  | "approved" | "guest" | "player" | "spectator";
 
-/** The frames that a room sends by itself. Each game adds kinds of its own. */
+export type Status =
+  | "active" | "away" | "disconnected" | "sitting_out";
+
+/** The events that a room tells by itself. Each game adds kinds of its own. */
 export type RoomEventKind =
   | "player_join_requested" | "player_approved" | "player_rejected" | "player_seated" | "seat_freed"
-  | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed"
-  | "player_sat_out" | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected"
-  | "chips_added" | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed"
-  | "turn_started" | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
+  | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed" | "player_sat_out"
+  | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
+  | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
+  | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
 
-/** A fact that was committed. Its other fields depend on `kind`. */
-export interface Event {
-  kind: RoomEventKind | (string & {});
+/** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
+export type Authenticate = {
+  type: "authenticate";
+  token?: string | null;
+  rejoin_token?: string | null;
+  seat_token?: string | null;
+  after?: { [name: string]: number };
+  epochs?: { [name: string]: number };
+};
+
+export type JoinRoom = {
+  type: "join_room";
+  room: string;
+  after?: number | null;
+  epoch?: number | null;
+  code?: string | null;
+};
+
+export type LeaveRoom = {
+  type: "leave_room";
+  room: string;
+};
+
+export type Resync = {
+  type: "resync";
+  room: string;
+  after: number;
+  epoch?: number | null;
+};
+
+export type Heartbeat = {
+  type: "heartbeat";
+};
+
+export type RequestJoin = {
+  type: "request_join";
+  id: string;
+  room: string;
+  display_name: string;
+};
+
+export type Approve = {
+  type: "approve";
+  id: string;
+  room: string;
+  user_id: string;
+};
+
+export type Reject = {
+  type: "reject";
+  id: string;
+  room: string;
+  user_id: string;
+};
+
+export type TakeSeat = {
+  type: "take_seat";
+  id: string;
+  room: string;
+  seat_index: number;
+  display_name?: string | null;
+  buy_in?: number | null;
+};
+
+export type LeaveSeat = {
+  type: "leave_seat";
+  id: string;
+  room: string;
+};
+
+export type Spectate = {
+  type: "spectate";
+  id: string;
+  room: string;
+  display_name?: string | null;
+};
+
+export type StopSpectating = {
+  type: "stop_spectating";
+  id: string;
+  room: string;
+};
+
+/** A move of the game. On the wire `arguments` stand beside `move`; here they are gathered. */
+export type Act = {
+  type: "act";
+  id: string;
+  room: string;
+  move: string;
+  turn?: number | null;
   [name: string]: any;
-}
+};
 
-export interface Update {
+export type SitOut = {
+  type: "sit_out";
+  id: string;
+  room: string;
+};
+
+export type SitIn = {
+  type: "sit_in";
+  id: string;
+  room: string;
+};
+
+export type Rebuy = {
+  type: "rebuy";
+  id: string;
+  room: string;
+  amount: number;
+};
+
+export type Chat = {
+  type: "chat";
+  id: string;
+  room: string;
+  text: string;
+};
+
+/**
+ * Another server tells a room something. `data` is for its own clients, bounded by the size of a frame; `fleeting`:
+ * whoever is there hears it, and it is neither numbered nor kept.
+ */
+export type Announce = {
+  type: "announce";
+  id: string;
+  room: string;
+  text: string;
+  data?: { [name: string]: any } | null;
+  fleeting?: boolean;
+};
+
+export type Start = {
+  type: "start";
+  id: string;
+  room: string;
+};
+
+export type Pause = {
+  type: "pause";
+  id: string;
+  room: string;
+};
+
+export type Resume = {
+  type: "resume";
+  id: string;
+  room: string;
+};
+
+export type Kick = {
+  type: "kick";
+  id: string;
+  room: string;
+  user_id: string;
+  ban?: boolean;
+};
+
+/** `amount` is added to what the user has; below zero it is taken away. */
+export type AdjustChips = {
+  type: "adjust_chips";
+  id: string;
+  room: string;
+  user_id: string;
+  amount: number;
+  reason?: string | null;
+};
+
+/** `settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own. */
+export type UpdateSettings = {
+  type: "update_settings";
+  id: string;
+  room: string;
+  settings: { [name: string]: any };
+};
+
+export type TransferHost = {
+  type: "transfer_host";
+  id: string;
+  room: string;
+  user_id: string;
+};
+
+export type Leave = {
+  type: "leave";
+  id: string;
+  room: string;
+};
+
+export type CloseRoom = {
+  type: "close_room";
+  id: string;
+  room: string;
+};
+
+/**
+ * The user that the server takes the client for. The fields below `server_time` are there when a room's token said
+ * them.
+ */
+export type AuthenticatedFrame = {
+  type: "authenticated";
+  user_id: string;
+  display_name: string;
+  expires_at: number;
+  server_time: number;
+  room?: string;
+  role?: Role;
+  is_host?: boolean;
+  seat_index?: number;
+  rejoin_token?: string;
+  seat_token?: string;
+};
+
+/**
+ * The whole view, as of `seq`, which was committed at `epoch`. Unless it is `stale` it is the truth, also where it is
+ * older than what was sent before.
+ */
+export type HydratedFrame = {
+  type: "hydrated";
   room: string;
   seq: number;
-  /** Which history `seq` is a number of: the same number under another epoch is another update. */
   epoch: number;
-  /** The server's time, in milliseconds since the epoch. */
   at: number;
-  events: Event[];
-  patch?: { [name: string]: any };
-}
+  view: View;
+  stale?: boolean;
+};
 
-/** A move that is legal now: its name, and for each of its arguments the range or the choices. */
-export interface Legal {
+/** All that a viewer may see of a room as of `seq`, which was committed at `epoch`. */
+export type View = {
+  room: RoomInfo;
+  me: Me;
+  game?: GameView;
+  seats?: { [name: string]: Seat };
+  spectators?: number;
+  turn?: Turn;
+  pending_requests?: PendingRequest[];
+  host_controls?: HostControls;
+  seq: number;
+  epoch: number;
+  at: number;
+  stale?: boolean;
+  recent: RecentUpdate[];
+};
+
+/** The part of the room that anybody may know. */
+export type RoomInfo = {
+  id: string;
+  code: string;
+  name: string;
+  game: string;
+  status: "closed" | "open" | "paused" | "playing";
+  host_id: string;
+  approval: "auto" | "host";
+  visibility: "private" | "public";
+  options: { [name: string]: any };
+  players: number;
+  max_players: number;
+  max_spectators: number;
+};
+
+/** The viewer, and what the game shows to them alone. */
+export type Me = {
+  user_id: string;
+  role: Role;
+  is_host: boolean;
+  legal: Legal[];
+  seat_index?: number;
+  display_name?: string;
+  request?: "kicked" | "pending" | "rejected";
+  [name: string]: any;
+};
+
+/** And each of the move's arguments, with its range (`min`, `max`) or its `choices`. */
+export type Legal = {
   move: string;
   [argument: string]: string | { min: number; max: number } | { choices: Json[] };
-}
+};
 
-export interface Seat {
+/** And what the game shows everybody at the table. */
+export type GameView = {
+  id: string;
+  number: number;
+  [name: string]: any;
+};
+
+/** A taken seat, and what the game shows everybody of it. */
+export type Seat = {
   seat_index: number;
   user_id: string;
   display_name: string;
   status: Status;
   [name: string]: any;
-}
+};
 
-/** This user's view of a room: docs/reference/protocol.md section 4. A field that is null on the server is absent. */
-export interface View {
+/** After `deadline_ms` the timebank runs; after both the game decides. */
+export type Turn = {
+  number: number;
+  seat_index: number;
+  deadline_ms: number;
+  timebank_ms: number;
+};
+
+export type PendingRequest = {
+  user_id: string;
+  display_name: string;
+  requested_at: number;
+};
+
+/** The commands that the host could send now. */
+export type HostControls = {
+  can_start: boolean;
+  can_pause: boolean;
+  can_resume: boolean;
+  can_kick: boolean;
+  can_transfer: boolean;
+  can_adjust_chips: boolean;
+  can_update_settings: boolean;
+  can_close: boolean;
+};
+
+/** An update as this viewer saw it. */
+export type RecentUpdate = {
   seq: number;
   epoch: number;
   at: number;
-  stale?: boolean;
-  room: {
-    id: string;
-    code: string;
-    name: string;
-    game: string;
-    status: "open" | "playing" | "paused" | "closed";
-    host_id: string;
-    approval: "auto" | "host";
-    visibility: "public" | "private";
-    options: { [name: string]: any };
-    players: number;
-    max_players: number;
-    max_spectators: number;
-  };
-  me: {
-    user_id: string;
-    role: Role;
-    is_host: boolean;
-    seat_index?: number;
-    display_name?: string;
-    request?: "pending" | "rejected" | "kicked";
-    legal: Legal[];
-    [name: string]: any;
-  };
-  /** From here on: for players and spectators only. */
-  game?: { id: string; number: number; [name: string]: any };
-  seats?: { [index: string]: Seat };
-  spectators?: number;
-  turn?: { number: number; seat_index: number; deadline_ms: number; timebank_ms: number };
-  recent: { seq: number; epoch: number; at: number; events: Event[] }[];
-  /** For the host only. */
-  pending_requests?: { user_id: string; display_name: string; requested_at: number }[];
-  host_controls?: {
-    can_start: boolean;
-    can_pause: boolean;
-    can_resume: boolean;
-    can_kick: boolean;
-    can_transfer: boolean;
-    can_adjust_chips: boolean;
-    can_update_settings: boolean;
-    can_close: boolean;
-  };
-}
+  events: Event[];
+};
 
-export interface Ack {
+/** `patch` is a JSON merge patch (RFC 7396) of this viewer's view. */
+export type Update = {
+  type: "update";
+  room: string;
+  seq: number;
+  epoch: number;
+  at: number;
+  events: Event[];
+  patch?: { [name: string]: any };
+  rejoin_token?: string;
+};
+
+/** The missed updates, in order. */
+export type UpdatesFrame = {
+  type: "updates";
+  room: string;
+  updates: Update[];
+};
+
+/** The command `id` is durable at `seq`. The values that it gives its sender stand beside. */
+export type Ack = {
   type: "ack";
   id: string;
   room: string;
   seq: number;
+  status?: "approved" | "pending";
+  seat_index?: number;
+  seat_token?: string;
+  rejoin_token?: string;
+  unchanged?: boolean;
+};
+
+/** A refusal. With `id` it is a command's. */
+export type ErrorFrame = {
+  type: "error";
+  code: RefusalCode;
+  message: string;
+  id?: string;
+  room?: string;
+  details?: { [name: string]: any };
+  retry_after_ms?: number;
+};
+
+/** `seat_tokens`: fresh ones by room, where the client's are old. */
+export type HeartbeatAckFrame = {
+  type: "heartbeat_ack";
+  server_time: number;
+  seat_tokens?: { [name: string]: string };
+};
+
+export type PresenceFrame = {
+  type: "presence";
+  room: string;
+  user_id: string;
+  status: "active" | "away" | "disconnected";
+};
+
+/** Another server's words to all who follow the room, now and never again. */
+export type AnnouncementFrame = {
+  type: "announcement";
+  room: string;
+  service: string;
+  text: string;
+  data?: { [name: string]: any };
+};
+
+export type LeftFrame = {
+  type: "left";
+  room: string;
+};
+
+export type ClosingFrame = {
+  type: "closing";
+  reason: string;
+  reconnect_after_ms: number;
+};
+
+export type PlayerJoinRequestedEvent = {
+  kind: "player_join_requested";
+  user_id: string;
+  display_name: string;
+};
+
+export type PlayerApprovedEvent = {
+  kind: "player_approved";
+  user_id: string;
+  display_name: string;
+};
+
+export type PlayerRejectedEvent = {
+  kind: "player_rejected";
+  user_id: string;
+  display_name: string;
+};
+
+export type PlayerSeatedEvent = {
+  kind: "player_seated";
+  seat_index: number;
+  user_id: string;
+  display_name: string;
+};
+
+export type SeatFreedEvent = {
+  kind: "seat_freed";
+  seat_index: number;
+  user_id: string;
+  chips?: number;
+};
+
+export type SpectatorJoinedEvent = {
+  kind: "spectator_joined";
+  user_id: string;
+  display_name: string;
+};
+
+export type SpectatorLeftEvent = {
+  kind: "spectator_left";
+  user_id: string;
+};
+
+export type PlayerLeftEvent = {
+  kind: "player_left";
+  user_id: string;
+};
+
+export type PlayerKickedEvent = {
+  kind: "player_kicked";
+  user_id: string;
+  ban: boolean;
+};
+
+export type HostChangedEvent = {
+  kind: "host_changed";
+  user_id: string | null;
+};
+
+export type PlayerSatOutEvent = {
+  kind: "player_sat_out";
+  seat_index: number;
+  user_id: string;
+};
+
+export type PlayerSatInEvent = {
+  kind: "player_sat_in";
+  seat_index: number;
+  user_id: string;
+};
+
+export type PlayerAwayEvent = {
+  kind: "player_away";
+  seat_index: number;
+  user_id: string;
+};
+
+export type PlayerReconnectedEvent = {
+  kind: "player_reconnected";
+  seat_index: number;
+  user_id: string;
+};
+
+export type PlayerDisconnectedEvent = {
+  kind: "player_disconnected";
+  seat_index: number;
+  user_id: string;
+};
+
+export type ChipsAddedEvent = {
+  kind: "chips_added";
+  seat_index: number;
+  user_id: string;
+  amount: number;
+  chips: number;
+};
+
+export type ChipsAdjustedEvent = {
+  kind: "chips_adjusted";
+  seat_index: number;
+  user_id: string;
+  amount: number;
+  chips: number;
+  reason?: string;
+};
+
+export type RoomPausedEvent = {
+  kind: "room_paused";
+  user_id?: string;
+  reason?: string;
+};
+
+export type RoomResumedEvent = {
+  kind: "room_resumed";
+  user_id: string;
+};
+
+export type RoomClosedEvent = {
+  kind: "room_closed";
+  user_id: string;
+};
+
+export type SettingsChangedEvent = {
+  kind: "settings_changed";
+  settings: { [name: string]: any };
+};
+
+export type TurnStartedEvent = {
+  kind: "turn_started";
+  number: number;
+  seat_index: number;
+  deadline_ms: number;
+  timebank_ms: number;
+};
+
+export type RoundVoidedEvent = {
+  kind: "round_voided";
+  number: number;
+  reason: string;
+};
+
+export type RolledBackEvent = {
+  kind: "rolled_back";
+  to: number;
+  user_id?: string;
+  reason?: string;
+  voided?: number;
+};
+
+export type ForkedEvent = {
+  kind: "forked";
+  room_id: string;
+  to: number;
+  voided?: number;
+};
+
+export type ChatEvent = {
+  kind: "chat";
+  user_id: string;
+  display_name: string;
+  text: string;
+};
+
+export type AnnouncementEvent = {
+  kind: "announcement";
+  service: string;
+  text: string;
+  data?: Json;
+};
+
+export type RoomEvent =
+  | PlayerJoinRequestedEvent | PlayerApprovedEvent | PlayerRejectedEvent | PlayerSeatedEvent | SeatFreedEvent
+  | SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent
+  | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
+  | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
+  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | RolledBackEvent | ForkedEvent | ChatEvent
+  | AnnouncementEvent;
+
+/** An event of the room's game, with fields of its own. */
+export type GameEvent = {
+  kind: string;
   [name: string]: any;
-}
+};
+
+export type Event = RoomEvent | GameEvent;
+
+export type ClientFrame =
+  | Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat
+  | LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause
+  | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom;
+
+export type ServerFrame =
+  | AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame
+  | PresenceFrame | AnnouncementFrame | LeftFrame | ClosingFrame;
 export type Session = {
     user_id: string;
     display_name: string;

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from tavola.load.client.frames import encode
-from tavola.load.client.websocket import BINARY, CONTINUATION, FIN, PING, TEXT, client_frame
+from tavola.client.frames import encode
+from tavola.load.transport.websocket import BINARY, CONTINUATION, FIN, PING, TEXT, client_frame
 
 MASK = b"\x00\x00\x00\x00"
 PATIENCE_S = 60.0

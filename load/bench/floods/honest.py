@@ -10,14 +10,15 @@ from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
+from tavola.client.api import ApiClient, ClientIdentity, RequestRefused
+from tavola.client.client import HEARTBEAT, Client
+from tavola.client.frames import FullFrame, HeartbeatAck, Json, UpdateReceived
+from tavola.client.room import FULL, JoinedRoom
 from tavola.load.bots.moves import choose
-from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
-from tavola.load.client.client import HEARTBEAT, Client
-from tavola.load.client.frames import FullFrame, HeartbeatAck, Json, UpdateReceived
-from tavola.load.client.http_client import Http
-from tavola.load.client.room import FULL, JoinedRoom
 from tavola.load.measure.scenario import AT_ONCE
 from tavola.load.measure.stats import Histogram
+from tavola.load.transport.http_client import Http
+from tavola.load.transport.websocket import dial
 
 GAME = "tictactoe"
 MOVE_EVERY_S, BEAT_EVERY_S = 0.03, 0.02
@@ -37,7 +38,7 @@ class Player:
 
     def __init__(self, url: str, who: ClientIdentity) -> None:
         self.noticed = Noticed()
-        self.client: Client[Json, list[Json]] = Client(url, who, FULL)
+        self.client: Client[Json, list[Json]] = Client(url, who, FULL, dial=dial)
         self.client.on_frame = self._hears
         self.client.on_lost = self._loses
         self.room: JoinedRoom[Json, list[Json]]

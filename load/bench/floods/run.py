@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import msgspec
 import psutil
 
+from tavola.client.api import ApiClient
 from tavola.config.settings import Settings
 from tavola.load.bench.floods.attacks import FLOODS, Target
 from tavola.load.bench.floods.honest import Pair, seated
 from tavola.load.bench.floods.page import FloodFigure
-from tavola.load.client.api import ApiClient
-from tavola.load.client.http_client import Http
 from tavola.load.run.stack import LIMITS, own_stack
+from tavola.load.transport.http_client import Http
 
 ELSEWHERE = "127.0.0.2"
 """Where floods come from: another address of this machine than the pair's."""

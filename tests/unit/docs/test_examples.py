@@ -19,7 +19,9 @@ from tavola.rooms import app as operator
 from tavola.tokens import app as tokens
 
 PROGRAMS = {
-    ("docs/tutorial-first-game.md", "class Nim"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "class NimOptions"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "def test_the_last_stone_wins"): "tests/faults/test_tutorial_played.py",
+    ("docs/tutorial-first-game.md", "def heap_for_stones"): "tests/unit/docs/test_first_game.py",
     ("docs/howto/client.md", "import httpx"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
@@ -36,7 +38,7 @@ PROGRAMS = {
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for) ?(.*)$")
+COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for|cd|python) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kit.examples import example
 from kit.games import having
+from tavola.actors.room.codec import restore
 from tavola.actors.room.decide import decide, open_room
+from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Decision, Info, Room
 from tavola.actors.wire.commands import SYSTEM, Act, RequestJoin, RoomId, Sender, TakeSeat, UserId, Wake
 from tavola.games.base import Entropy, Game
@@ -19,11 +24,40 @@ from tavola.games.base import Entropy, Game
 TUTORIAL = "docs/tutorial-first-game.md"
 
 
+def _changed() -> str:
+    """The game's text with the change that the tutorial makes."""
+    before, change = example(TUTORIAL, "class NimOptions"), example(TUTORIAL, "def heap_for_stones")
+    head, state, game = re.split(r"^(?=class )", change, flags=re.MULTILINE)
+    said = [line for line in game.splitlines() if line.startswith("    ") and "#" not in line]
+    assert len(said) == 2
+    kept = re.sub(r"^class NimState.*?(?=^class )", lambda _: f"{head}{state}", before, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^class Nim\(.*:\n", lambda found: found[0] + "\n".join((*said, "")), kept, flags=re.MULTILINE)
+
+
+def test_the_tutorials_change_reads_the_rooms_that_are_there(nim: Game[Any, Any]) -> None:
+    info = Info(id=RoomId("r"), code="C", name="N", game="nim", options=nim.options_type(), host=UserId("ann"))
+    room = open_room(info, "Ann", 0)
+    played = replace(room, table=replace(room.table, game=replace(room.table.game, stones=17)))
+    stored = dump(played)
+    assert '"stones":17' in stored
+    module = ModuleType("nim_later")
+    sys.modules["nim_later"] = module
+    try:
+        exec(compile(_changed(), TUTORIAL, "exec"), module.__dict__)
+        with having(module.Nim()):
+            found = restore(stored)
+            assert (found.table.game.stones, found.table.game_version) == (17, 2)
+            assert '"heap":17' in dump(found)
+            assert restore(dump(found)) == found
+    finally:
+        del sys.modules["nim_later"]
+
+
 @pytest.fixture
 def nim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Game[Any, Any]]:
     module = ModuleType("nim")
     monkeypatch.setitem(__import__("sys").modules, "nim", module)
-    exec(compile(example(TUTORIAL, "class Nim"), TUTORIAL, "exec"), module.__dict__)
+    exec(compile(example(TUTORIAL, "class NimOptions"), TUTORIAL, "exec"), module.__dict__)
     game: Game[Any, Any] = module.Nim()
     with having(game):
         yield game

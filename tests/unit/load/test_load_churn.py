@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
+from tavola.client.follower import NOTHING_SEEN, Follower
+from tavola.client.frames import Hydrated, Json, UpdateReceived, Updates
+from tavola.client.view import FullView
 from tavola.load.bots.arrivals import Arrivals
 from tavola.load.bots.bot import Bot
 from tavola.load.bots.churn import EVERY_S, parse
 from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import CheckRecorder, Verdict
-from tavola.load.client.follower import NOTHING_SEEN, Follower
-from tavola.load.client.frames import Hydrated, Json, UpdateReceived, Updates
-from tavola.load.client.view import FullView
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Histogram, Stats, Timeline
 

@@ -7,10 +7,10 @@ import asyncio
 import msgspec
 import pytest
 
+from tavola.client.api import RequestRefused
+from tavola.client.frames import Json
 from tavola.load.checks.comparison import Comparison
 from tavola.load.checks.verdict import CheckRecorder, Verdict
-from tavola.load.client.api import RequestRefused
-from tavola.load.client.frames import Json
 
 
 class Scene:

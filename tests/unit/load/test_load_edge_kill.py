@@ -11,7 +11,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from tavola.load.client.client import Client
+from tavola.client.client import Client
 from tavola.load.run import edge_kill
 from tavola.load.run.edge_kill import kill_edge
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tavola.client.frames import Hydrated, Json
 from tavola.load.checks.holdem import Cards, Chips, Deal, cards_in
 from tavola.load.checks.verdict import Actions, CheckRecorder, Verdict, compare
-from tavola.load.client.frames import Hydrated, Json
 
 encode = msgspec.json.encode
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import uvloop
 
-from tavola.load.client.api import ApiClient, ClientIdentity, RequestRefused
-from tavola.load.client.http_client import ConnectionDropped, Http
+from tavola.client.api import ApiClient, ClientIdentity, RequestRefused
+from tavola.load.transport.http_client import ConnectionDropped, Http
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Seen: yes\r\n\r\nhi"
 

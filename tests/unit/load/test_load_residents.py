@@ -13,11 +13,11 @@ import typer
 from typer.testing import CliRunner
 
 from tavola.cli import app as tavola
+from tavola.client.api import ApiClient, ClientIdentity
 from tavola.load.bots import residents
 from tavola.load.bots.residents import PublicTableBots
 from tavola.load.bots.table import BotTable
 from tavola.load.cli import app as load
-from tavola.load.client.api import ApiClient, ClientIdentity
 from tavola.load.measure.limits import RESIDENTS
 from tavola.stack import dev
 

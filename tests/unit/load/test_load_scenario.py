@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tavola.client.frames import Json
 from tavola.load.bots.moves import choose
 from tavola.load.checks.verdict import Verdict
-from tavola.load.client.frames import Json
 from tavola.load.measure.outcome import RunOutcome
 from tavola.load.measure.processes import Processes, Usage, read_stack, roots_of
 from tavola.load.measure.scenario import Scenario, think

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from tavola.client.frames import Json
+from tavola.client.merge import merge
 from tavola.load.checks.skeleton import Skeleton
 from tavola.load.checks.verdict import APART, CheckRecorder, Verdict
-from tavola.load.client.frames import Json
-from tavola.load.client.merge import merge
 
 
 def view(**patch: Any) -> Json:

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from tavola.load.client.websocket import ClientSocket, HandshakeRefused, client_frame, connect
+from tavola.load.transport.websocket import ClientSocket, HandshakeRefused, client_frame, connect
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 PROTOCOL = (("Sec-WebSocket-Protocol", "tavola.v1"),)

@@ -14,7 +14,7 @@ from kit.later import Later, LaterState, Unsaid
 from kit.rooms import ROOM, Live, info, log_row, logged
 from tavola.actors.past import archive
 from tavola.actors.room import codec
-from tavola.actors.room.replay import Difference, replay
+from tavola.actors.room.replay import RULES_GONE, Difference, replay
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.versions.schema import SCHEMA, RoomUpcaster
@@ -84,7 +84,7 @@ def test_rules_that_are_no_more_are_not_replayed(played: Live, monkeypatch: pyte
     room = archive.opened(ROOM, 0, played.rows.checkpoints[0])
     found = replay(room, logged(played))
     assert isinstance(found, Difference)
-    assert (found.seq, found.what.partition(":")[0]) == (1, "the rules")
+    assert (found.seq, found.what) == (1, f"{RULES_GONE}, of version 1")
     assert codec.room_of(played.rows.load_row()).table.game_version == 2, "and the room goes on"
 
 

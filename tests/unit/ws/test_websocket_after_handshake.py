@@ -13,7 +13,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
-from tavola.load.client.websocket import HandshakeRefused, connect
+from tavola.load.transport.websocket import HandshakeRefused, connect
 
 WITHIN_S = 8.0
 

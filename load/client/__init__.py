@@ -1,1 +1,0 @@
-"""The client that others build on. Imports nothing of ours."""

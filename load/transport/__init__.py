@@ -1,0 +1,1 @@
+"""HTTP and WebSocket for thousands of players in one process: as `client.transport` says. Imports the client alone."""

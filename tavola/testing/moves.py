@@ -1,0 +1,90 @@
+"""Moves that a game offers, and moves that it does not, made from what `legal` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from tavola.games.base import Json, Move
+
+SOME = 6
+"""Values that are tried of each argument."""
+MANY = 24
+"""Moves that are tried of each entry of `legal`."""
+
+
+def offered(legal: Sequence[Mapping[str, Json]]) -> list[Move]:
+    """The moves that `legal` offers, or of many those at the ends and some between; the tamest first."""
+    moves = []
+    for entry in legal:
+        names = [name for name in entry if name != "move"]
+        values = [_values(entry[name]) for name in names]
+        chosen = list(product(*values))
+        step = max(1, len(chosen) // MANY)
+        moves += [Move(entry["move"], dict(zip(names, each, strict=True))) for each in chosen[::step]]
+    return moves
+
+
+def unoffered(moves: Mapping[str, tuple[str, ...]], legal: Sequence[Mapping[str, Json]]) -> list[Move]:
+    """Moves of the game's names that `legal` does not offer, and some of no name that it knows."""
+    tried = [Move("no such move")]
+    for name, arguments in moves.items():
+        entries = [entry for entry in legal if entry["move"] == name]
+        if not entries:
+            tried += [Move(name, dict.fromkeys(arguments, value)) for value in ((0, 1, "") if arguments else (0,))]
+        for entry in entries:
+            [first, *_] = offered([entry])
+            for argument in arguments:
+                tried += [Move(name, {**first.arguments, argument: value}) for value in _others(entry.get(argument))]
+                tried.append(
+                    Move(name, {other: first.arguments[other] for other in first.arguments if other != argument})
+                )
+    return [move for move in tried if not any(_offers(entry, move) for entry in legal)]
+
+
+def _values(offer: Json) -> list[Json]:
+    match offer:
+        case {"choices": [*choices]}:
+            step = max(1, len(choices) // SOME)
+            return choices[::step][:SOME] + choices[-1:] * (len(choices) > SOME)
+        case {"min": int(least), "max": int(most)}:
+            return sorted({least, min(least + 1, most), (least + most) // 2, most})
+        case _:
+            return [offer]
+
+
+def _others(offer: Json) -> Iterator[Json]:
+    yield from (None, "", "x", [], {}, 1.5, True, -1, 1 << 70)
+    match offer:
+        case {"choices": [*choices]}:
+            numbers = [choice for choice in choices if type(choice) is int]
+            if numbers:
+                yield from (min(numbers) - 1, max(numbers) + 1, *range(min(numbers), min(max(numbers), 200)))
+        case {"min": int(least), "max": int(most)}:
+            yield from (least - 1, most + 1)
+
+
+def _offers(entry: Mapping[str, Json], move: Move) -> bool:
+    names = entry.keys() - {"move"}
+    if entry["move"] != move.name or names != move.arguments.keys():
+        return False
+    return all(_within(entry[name], move.arguments[name]) for name in names)
+
+
+def _within(offer: Json, value: Json) -> bool:
+    match offer:
+        case {"choices": [*choices]}:
+            return any(type(value) is type(choice) and value == choice for choice in choices)
+        case {"min": int(least), "max": int(most)}:
+            return type(value) is int and least <= value <= most
+        case _:
+            return type(value) is type(offer) and bool(value == offer)
+
+
+def spelled(move: Move) -> str:
+    """For people, and as arguments of `Playing.act`."""
+    arguments: dict[str, Any] = dict(move.arguments)
+    if all(name.isidentifier() for name in arguments):
+        return "".join((repr(move.name), *(f", {name}={value!r}" for name, value in arguments.items())))
+    return f"{move.name!r}, **{arguments!r}"
