@@ -140,7 +140,8 @@ class Game(ABC, Generic[S, O]):
     log."""
     version: ClassVar[int] = 1
     """Of what is stored: raised by one whenever a field of state, options or moves is renamed, removed or means
-    something else, or the rules change. A field that is added with a default needs nothing."""
+    something else, or the rules change. A field that is added with a default needs nothing: code that does not know it
+    leaves a room alone that has it."""
     upcasters: ClassVar[Mapping[int, Upcaster]] = {}
     """Version v → the way from v to v + 1, for each version before this one."""
     replays_since: ClassVar[int] = 1
