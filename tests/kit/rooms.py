@@ -243,7 +243,7 @@ class Rows:
         for row in out.hands:
             self.hands[row["game"], row["number"]] = {**self.hands.get((row["game"], row["number"]), {}), **row}
         for row in out.checkpoints:
-            self.checkpoints[row["seq"]] = unpack_state(b64decode(row["body"]), row["room_id"]).decode()
+            self.checkpoints[row["seq"]] = checkpoint_text(row)
 
     def load_row(self) -> dict[str, Any]:
         """The row of `load_room`. Members come in an order of the database's own."""
@@ -267,6 +267,11 @@ class Rows:
             "members": msgspec.json.encode(members).decode(),
             **self.room,
         }
+
+
+def checkpoint_text(row: dict[str, Any]) -> str:
+    """The state in a row of `Records.checkpoints`."""
+    return unpack_state(b64decode(row["body"]), row["room_id"]).decode()
 
 
 def log_row(
