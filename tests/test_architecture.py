@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("config", "stack", "testing")},
+    **{name: ROOT / "tavola" / name for name in ("bots", "config", "stack", "testing")},
     "client": ROOT / "clients" / "python" / "tavola_client",
 }
 
@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "stack": {"config", "games.registry", "storage"},
     "client": set(),
+    "bots": {"client", "actors.wire", "edge.identity", "games", "games.registry", "storage", "config"},
     "load.transport": {"client"},
     "testing": {"games", "games.registry", "config"},
     "load.evidence": {"config", "storage"},

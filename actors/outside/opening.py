@@ -74,6 +74,6 @@ def open_rows(
 def games() -> list[dict[str, Any]]:
     """The games there are, each with the JSON Schema of its options."""
     return [
-        {"game": game.kind, "title": game.title, "options": msgspec.json.schema(game.options_type)}
+        {"game": game.kind, "title": game.title, "options": msgspec.json.schema(game.options_type), "bots": game.bots}
         for game in GAMES.values()
     ]

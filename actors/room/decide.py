@@ -15,6 +15,7 @@ from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Ro
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
     Act,
+    AddBot,
     AdjustChips,
     Announce,
     AnyCommand,
@@ -120,6 +121,8 @@ def _decided(
             return hosting.pause(room, sender, now)
         case Resume():
             return hosting.resume(room, sender, now)
+        case AddBot():
+            return membership.add_bot(room, command, now, entropy)
         case Kick():
             return hosting.kick(room, command, now, entropy)
         case AdjustChips() | UpdateSettings() | CloseRoom():

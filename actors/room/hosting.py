@@ -13,7 +13,7 @@ from tavola.actors.room import clock
 from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn_started
 from tavola.actors.room.sitting import chips_after, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
-from tavola.actors.wire.commands import AdjustChips, Kick, Sender, TransferHost, UserId
+from tavola.actors.wire.commands import BOT, AdjustChips, Kick, Sender, TransferHost, UserId
 from tavola.actors.wire.events import (
     CHIPS_ADJUSTED,
     HOST_CHANGED,
@@ -86,7 +86,10 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
         return FORGETS_NO_BAN
     seat = room.seat_of(user)
     gone = Member(member.name, "kicked", now, banned=command.ban)
-    room = replace(room, members={**room.members, user: gone}, table=replace(room.table, at=now))
+    members = {**room.members, user: gone}
+    if user.startswith(BOT):
+        del members[user]  # Nobody comes back as that one.
+    room = replace(room, members=members, table=replace(room.table, at=now))
     inside = member.standing == "approved"
     event = RoomEvent(PLAYER_KICKED, {"user_id": user, "ban": command.ban})
     if not inside:

@@ -8,7 +8,17 @@ from tavola.actors.room.absence import claim, host_gone
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
-from tavola.actors.wire.commands import Approve, Reject, RequestJoin, Sender, Spectate, TakeSeat, UserId
+from tavola.actors.wire.commands import (
+    BOT,
+    AddBot,
+    Approve,
+    Reject,
+    RequestJoin,
+    Sender,
+    Spectate,
+    TakeSeat,
+    UserId,
+)
 from tavola.actors.wire.events import (
     HOST_CHANGED,
     PLAYER_APPROVED,
@@ -30,6 +40,7 @@ PENDING_LIMIT = 50
 MEMBERS_LIMIT = 1_000
 """People that a room knows, beside its spectators and those who are banned: whoever asked, whatever became of it. Of
 those who are not in it any more, it forgets who has not been for longest when another asks."""
+BOT_NAMES = ("Ada", "Bela", "Chen", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lena", "Milo", "Nia")
 ASK_AGAIN_MS = 60_000
 """A user who was rejected, or put out of the room, may ask again after this long."""
 
@@ -116,6 +127,23 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     return _granted(absorb(room, outcome, now, entropy, events), granted, SeatGrant(index, granted.id))
 
 
+def add_bot(room: Room, command: AddBot, now: int, entropy: Entropy) -> Decision | Refusal:
+    """A bot is admitted, and takes the seat. It has a name of its own by `entropy`. That the host asks was checked."""
+    kinds = game_of(room).bots
+    kind = command.bot or kinds[0]
+    if kind not in kinds:
+        return Refusal("invalid_options", f"The bots of this game are {', '.join(kinds)}.", {"bots": list(kinds)})
+    if len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
+        return Refusal("room_full", "This room knows as many people as it can.")
+    user, name = UserId(f"{BOT}{kind}:{entropy[:8].hex()}"), BOT_NAMES[entropy[8] % len(BOT_NAMES)]
+    admitted = _with_member(room, user, Member(name, "approved", now))
+    seat = TakeSeat(id=command.id, room=command.room, seat_index=command.seat_index, buy_in=command.buy_in)
+    seated = take_seat(admitted, Sender(user, name), seat, now, entropy)
+    if isinstance(seated, Refusal):
+        return seated
+    return replace(seated, give=NOTHING_GIVEN)  # The way back into the seat is not the host's.
+
+
 def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
     index = room.seat_of(sender.user)
@@ -184,7 +212,7 @@ def heir(room: Room, *, without: UserId) -> UserId:
     ranked = [
         (*claim(room, user), user)
         for user, member in room.members.items()
-        if member.standing == "approved" and user != without
+        if member.standing == "approved" and user != without and not user.startswith(BOT)
     ]
     return min(ranked)[2] if ranked else UserId("")
 

@@ -18,7 +18,7 @@ from tavola.actors.room import clock
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat
-from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
+from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import SeatIndex
 
@@ -318,6 +318,8 @@ def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
         "display_name": member.name if member is not None else "",
         "status": status_of(room, index, seat),
     }
+    if seat.user.startswith(BOT):
+        view["bot"] = True
     _add_dense(view, game_of(room).public_seat(room.table.game, room.info.options, index))
     return view
 

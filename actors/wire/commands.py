@@ -41,6 +41,10 @@ SERVICE = "service:"
 """The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
+BOT = "bot:"
+"""The ids of bots that a room's host has seated begin with this, then the bot's name; no user's does."""
+
+
 def snake(name: str) -> str:
     """`TakeSeat` → `take_seat`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -131,6 +135,14 @@ class Resume(Command, frozen=True, kw_only=True):
 class Kick(Command, frozen=True, kw_only=True):
     user_id: Id
     ban: bool = False
+
+
+class AddBot(Command, frozen=True, kw_only=True):
+    """A bot takes the seat. `bot`: one of the game's, the first of them if none is named."""
+
+    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    bot: Id | None = None
+    buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
 
 class AdjustChips(Command, frozen=True, kw_only=True):
@@ -264,6 +276,7 @@ ClientCommand = (
     | Pause
     | Resume
     | Kick
+    | AddBot
     | AdjustChips
     | UpdateSettings
     | TransferHost
@@ -280,6 +293,7 @@ HostCommand = (
     | Pause
     | Resume
     | Kick
+    | AddBot
     | AdjustChips
     | UpdateSettings
     | TransferHost

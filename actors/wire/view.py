@@ -56,12 +56,13 @@ class GamePart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeatPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A taken seat, and what the game shows everybody of it."""
+    """A taken seat, and what the game shows everybody of it. `bot`: no person has it."""
 
     seat_index: int
     user_id: str
     display_name: str
     status: Attendance
+    bot: Literal[True] | UnsetType = UNSET
 
 
 class TurnPart(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,11 +17,13 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 
 
 class GameKind(msgspec.Struct, frozen=True):
-    """A game that can be played here. `options` is the JSON Schema of its options."""
+    """A game that can be played here. `options` is the JSON Schema of its options; of its bots the first is taken where
+    none is named."""
 
     game: str
     title: str
     options: dict[str, Any]
+    bots: tuple[str, ...]
 
 
 class Games(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tavola.actors.wire.commands import (
     Act,
+    AddBot,
     AdjustChips,
     Announce,
     Approve,
@@ -66,6 +67,7 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     Chat: {"text": "hello"},
     Announce: {"text": "hello"},
     Kick: {"user_id": "approved"},
+    AddBot: {"seat_index": 3},
     AdjustChips: {"user_id": "player", "amount": 10},
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
@@ -93,6 +95,7 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     Pause: _for("host", others="not_host"),
     Resume: _for(host="illegal_move", others="not_host"),
     Kick: _for("host", others="not_host"),
+    AddBot: _for("host", others="not_host"),
     AdjustChips: _for("host", others="not_host"),
     UpdateSettings: _for("host", others="not_host"),
     TransferHost: _for("host", others="not_host"),

@@ -17,6 +17,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.wire.commands import (
     Act,
+    AddBot,
     AdjustChips,
     AnyCommand,
     Approve,
@@ -250,6 +251,8 @@ def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, 
         case 7:
             return host, Resume(id=id, room=ROOM)
         case 8:
+            if detail % 7 == 6:
+                return host, AddBot(id=id, room=ROOM, seat_index=detail % 4)
             return host, Kick(id=id, room=ROOM, user_id=other, ban=detail % 3 == 0)
         case 9:
             amount = (5, -5, 200, -(10**9))[detail % 4]

@@ -23,7 +23,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, status_of
 from tavola.actors.versions.upcast import Versions
-from tavola.actors.wire.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
+from tavola.actors.wire.commands import BOT, AddBot, AnyCommand, Approve, RequestJoin, TakeSeat, UserId
 from tavola.actors.wire.update import Update, frames
 from tavola.games.base import Refusal
 
@@ -251,6 +251,9 @@ def _nobody_came_in_by_himself(step: Step) -> None:
             if isinstance(step.command, Approve):
                 assert step.user == step.before.info.host
                 assert step.command.user_id == user
+            elif isinstance(step.command, AddBot):
+                assert step.user == step.before.info.host
+                assert user.startswith(BOT)
             else:
                 assert isinstance(step.command, RequestJoin)
                 assert step.user == user
@@ -297,7 +300,7 @@ def _chips_are_conserved(step: Step) -> None:
     before, after = step.before, step.after
     options = before.info.options
     brought = 0
-    if isinstance(step.command, TakeSeat):
+    if isinstance(step.command, TakeSeat | AddBot):
         buy_in = step.command.buy_in
         brought = options.usual_buy_in if buy_in is None else buy_in
     taken = 0

@@ -188,6 +188,17 @@ class Kick(TypedDict):
     ban: NotRequired[bool]
 
 
+class AddBot(TypedDict):
+    """A bot takes the seat. `bot`: one of the game's, the first of them if none is named."""
+
+    type: Literal["add_bot"]
+    id: str
+    room: str
+    seat_index: int
+    bot: NotRequired[str | None]
+    buy_in: NotRequired[int | None]
+
+
 class AdjustChips(TypedDict):
     """`amount` is added to what the user has; below zero it is taken away."""
 
@@ -335,12 +346,14 @@ class GameView(TypedDict):
 
 
 class Seat(TypedDict):
-    """A taken seat, and what the game shows everybody of it. It has members of the game's besides."""
+    """A taken seat, and what the game shows everybody of it. `bot`: no person has it. It has members of the game's
+    besides."""
 
     seat_index: int
     user_id: str
     display_name: str
     status: Status
+    bot: NotRequired[Literal[True]]
 
 
 class Turn(TypedDict):
@@ -710,7 +723,7 @@ Event: TypeAlias = (
 ClientFrame: TypeAlias = (
     Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat |
     LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause |
-    Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw
+    Resume | Kick | AddBot | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw
 )
 ServerFrame: TypeAlias = (
     AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame |

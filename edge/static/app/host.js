@@ -35,7 +35,7 @@ const ROOM = {
 export class HostPanel {
   #page;
   /** @type {Game[] | null} */
-  #games = null;
+  #known = null;
 
   /** @param {RoomPage} page */
   constructor(page) {
@@ -226,16 +226,26 @@ export class HostPanel {
         "li",
         { key: seat.user_id },
         h("bdi", null, seat.display_name),
+        seat.bot && h("span", { class: "badge bot", key: "bot" }, "bot"),
         seat.chips !== undefined && h("span", { class: "muted" }, ` ${amount(seat.chips)} `),
         chips.includes(seat) && button("Chips", seat, view.room.status !== "closed", () => this.#chips(seat)),
-        others.includes(seat) && button("Make host", seat, this.#can("transfer"), () => this.#pass(seat)),
-        others.includes(seat) && button("Remove", seat, this.#can("kick"), () => this.#kick(seat)),
+        others.includes(seat) && !seat.bot && button("Make host", seat, this.#can("transfer"), () => this.#pass(seat)),
+        others.includes(seat) &&
+          button("Remove", seat, this.#can("kick"), () =>
+            seat.bot ? this.#do("kick", { user_id: seat.user_id }) : this.#kick(seat),
+          ),
       );
+    const free = freeSeats(view);
     return h(
       "section",
       { key: "players" },
       h("h2", null, "Players"),
       h("ul", { class: "people" }, Object.values(view.seats).map(line)),
+      h(
+        "button",
+        { class: "quiet small", key: "add-bot", disabled: !free.length, on: { click: () => this.#addBot(free) } },
+        "Add a bot",
+      ),
     );
   }
 
@@ -283,6 +293,19 @@ export class HostPanel {
       );
     };
     this.#page.ask({ title, body: ask });
+  }
+
+  /** @param {number[]} free */
+  async #addBot(free) {
+    const found = await this.#games();
+    const bots = found?.find((each) => each.game === this.#page.inside.room.game)?.bots ?? [];
+    this.#question(
+      "Add a bot",
+      "Add it",
+      (form) => this.#do("add_bot", { seat_index: Number(valueIn(form, "seat")), bot: valueIn(form, "bot") }),
+      choice("bot", "Bot", bots.map((name) => [name, name])),
+      choice("seat", "Seat", free.map((seat) => [String(seat), String(seat + 1)])),
+    );
   }
 
   /** @param {{ user_id: string, display_name: string }} seat */
@@ -346,16 +369,23 @@ export class HostPanel {
     );
   }
 
-  async #settings() {
-    const { client, inside: view } = this.#page;
-    /** @type {Game[]} */
-    let games;
+  /**
+   * The games there are; null, and a notice, where they are not to be had now.
+   * @returns {Promise<Game[] | null>}
+   */
+  async #games() {
     try {
-      games = this.#games ??= (await client.request("GET", "/api/games")).games;
+      return (this.#known ??= (await this.#page.client.request("GET", "/api/games")).games);
     } catch (error) {
       await this.#page.attempt(Promise.reject(error));
-      return;
+      return null;
     }
+  }
+
+  async #settings() {
+    const view = this.#page.inside;
+    const games = await this.#games();
+    if (games === null) return;
     const schema = games.find((each) => each.game === view.room.game)?.options ?? {};
     const before = view.room;
     /** @type {(now: { [name: string]: Json }, was: { [name: string]: unknown }) => { [name: string]: Json }} */
@@ -379,6 +409,33 @@ export class HostPanel {
       ),
     );
   }
+}
+
+/**
+ * The seats that nobody has.
+ * @param {{ room: { max_players: number }, seats: { [index: string]: Seat } }} view
+ */
+function freeSeats({ room, seats }) {
+  return Array.from({ length: room.max_players }, (_, index) => index).filter((index) => !(index in seats));
+}
+
+/**
+ * A field of a form with a few values to choose from.
+ * @param {string} name
+ * @param {string} title
+ * @param {[string, string][]} options Each value, and its words.
+ */
+function choice(name, title, options) {
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: name }, title),
+    h(
+      "select",
+      { id: name, name },
+      options.map(([value, text]) => h("option", { value, key: value }, text)),
+    ),
+  );
 }
 
 /**

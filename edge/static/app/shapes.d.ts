@@ -54,6 +54,7 @@ export interface Game {
   game: string;
   title: string;
   options: Schema;
+  bots: string[];
 }
 /** Where a room's page was asked for: with `sit`, to take a seat at once. */
 export interface Wish {

@@ -190,6 +190,16 @@ export type Kick = {
   ban?: boolean;
 };
 
+/** A bot takes the seat. `bot`: one of the game's, the first of them if none is named. */
+export type AddBot = {
+  type: "add_bot";
+  id: string;
+  room: string;
+  seat_index: number;
+  bot?: string | null;
+  buy_in?: number | null;
+};
+
 /** `amount` is added to what the user has; below zero it is taken away. */
 export type AdjustChips = {
   type: "adjust_chips";
@@ -332,12 +342,13 @@ export type GameView = {
   [name: string]: any;
 };
 
-/** A taken seat, and what the game shows everybody of it. */
+/** A taken seat, and what the game shows everybody of it. `bot`: no person has it. */
 export type Seat = {
   seat_index: number;
   user_id: string;
   display_name: string;
   status: Status;
+  bot?: true;
   [name: string]: any;
 };
 
@@ -698,7 +709,7 @@ export type Event = RoomEvent | GameEvent;
 export type ClientFrame =
   | Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat
   | LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause
-  | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw;
+  | Resume | Kick | AddBot | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw;
 
 export type ServerFrame =
   | AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame
