@@ -188,6 +188,10 @@ def _py_lines(parts: list[str], between: str) -> str:
     return "\n".join(f"    {line.rstrip()}" for line in lines)
 
 
+def _py_literal(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
 def _py_record(name: str, schema: Schema) -> str:
     needed = schema.get("required", ())
     said = " ".join(schema.get("description", "").split())
@@ -208,7 +212,7 @@ def _py(schema: Schema) -> str:
     if (named := _named(schema)) is not None:
         return named
     if "enum" in schema:
-        return f"Literal[{', '.join(_literal(schema['enum']))}]"
+        return f"Literal[{', '.join(_py_literal(each) for each in schema['enum'])}]"
     if "anyOf" in schema:
         return " | ".join(_union(schema))
     match schema.get("type"):

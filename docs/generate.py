@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 REFERENCE = DOCS / "reference"
 EVENTS = DOCS / "log-events.toml"
-SERVER = ("actors", "edge", "games", "storage", "tavola/config", "tavola/stack", "tavola")
+SERVER = ("actors", "edge", "games", "storage", "tavola/config", "tavola/stack", "tavola/bots", "tavola")
 """Folders whose code logs. Of `tavola` its own files alone: the rest are links to folders that stand beside it."""
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 MADE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->"

@@ -140,7 +140,8 @@ class Game(ABC, Generic[S, O]):
     log."""
     version: ClassVar[int] = 1
     """Of what is stored: raised by one whenever a field of state, options or moves is renamed, removed or means
-    something else, or the rules change. A field that is added with a default needs nothing."""
+    something else, or the rules change. A field that is added with a default needs nothing: code that does not know it
+    leaves a room alone that has it."""
     upcasters: ClassVar[Mapping[int, Upcaster]] = {}
     """Version v → the way from v to v + 1, for each version before this one."""
     replays_since: ClassVar[int] = 1
@@ -238,6 +239,17 @@ class Game(ABC, Generic[S, O]):
             fresh = sat.state
         return Outcome(fresh, result={"voided": True})
 
+    # Bots
+
+    bots: ClassVar[tuple[str, ...]] = ("random",)
+    """The names of the game's bots; the first is taken where none is named."""
+
+    def bot(self, name: str, view: Mapping[str, Json], entropy: Entropy) -> Move:
+        """The move of the bot of that name, which sees what a player's client sees: `view` is theirs (protocol.md
+        section 4), with a move or more in `me.legal`. A bot is a client, so this runs in no room. This one is random;
+        so is what a bot does whose move was refused."""
+        return random_move(view["me"]["legal"], entropy)
+
     # Between rounds
 
     def between_rounds(self, state: S) -> bool:
@@ -291,3 +303,19 @@ class Game(ABC, Generic[S, O]):
     def auto_start(self, options: O) -> bool:
         """Whether the first round starts by itself when it can, or waits for the host's `start`."""
         return True
+
+
+def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
+    """Any of the moves that `Game.legal` offers, with any value that it offers for each argument."""
+    rest = int.from_bytes(entropy, "big")
+    rest, picked = divmod(rest, len(legal))
+    arguments: dict[str, Json] = {}
+    for name, offer in legal[picked].items():
+        match offer:
+            case {"choices": [*choices]}:
+                rest, at = divmod(rest, len(choices))
+                arguments[name] = choices[at]
+            case {"min": int(least), "max": int(most)}:
+                rest, more = divmod(rest, most - least + 1)
+                arguments[name] = least + more
+    return Move(legal[picked]["move"], arguments)

@@ -1,4 +1,4 @@
-"""`tavola load`: bots at many tables, figures and a verdict; or a few of them at one public table, for company."""
+"""`tavola load`: bots at many tables, figures and a verdict."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from tavola.load.measure.limits import RESIDENTS
 
 if TYPE_CHECKING:
     from tavola.load.measure.scenario import Scenario
@@ -102,12 +100,6 @@ def load(
     data_dir: Annotated[
         Path, typer.Option(envvar="TAVOLA_DATA_DIR", help="Of the server at --url, for the cost of its processes.")
     ] = Path(".tavola"),
-    bots: Annotated[
-        int,
-        typer.Option(
-            min=0, max=RESIDENTS, help="Instead: so many bots at one public table, at a human pace, until stopped."
-        ),
-    ] = 0,
     scenario: Annotated[
         Path | None,
         typer.Option(
@@ -116,12 +108,9 @@ def load(
     ] = None,
 ) -> None:
     """Play at many tables over real sockets, check every frame, and say what it cost. Exit code 1 if a check failed."""
-    from tavola.load.run.start import measure, prove_it, reside
+    from tavola.load.run.start import measure, prove_it
 
     urls = tuple(address.rstrip("/") for address in url or ())
-    if bots:
-        reside(urls[0] if urls else "http://127.0.0.1:8000", bots, game, data_dir)
-        return
     try:
         asked = _scenario(
             urls=urls, tables=tables, seats=seats, spectators=spectators, game=game, options=options, think=think,

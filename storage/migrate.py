@@ -19,7 +19,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -27,7 +28,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from tavola.storage.postgres import Database, Query, alone
+from tavola.storage.postgres import STAY, Database, Query, alone
+from tavola.storage.target import target
 
 MIGRATION_LOCK = 0x7461766F6C61  # "tavola"
 LOCK_MS = 100
@@ -92,12 +94,7 @@ async def migrate(
     raises the driver's error. All that was done before stays.
     """
     steps, done = read(folder or shipped()), list[str]()
-    async with alone(url) as connection:
-        # It is asked again and again, for an index that is built waits for every statement that waits.
-        while True:
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
-                break
-            await asyncio.sleep(OTHERS_S)
+    async with alone(url) as connection, _locked(url, connection):
         await _patiently(connection, "migrations", say, partial(connection.execute, _TABLE))
         for step in steps:
             done += await _migrated(connection, step, contract, say)
@@ -110,20 +107,46 @@ async def missing(database: Database) -> list[str]:
     return [step.name for step in read(shipped()) if step.name not in have]
 
 
+@asynccontextmanager
+async def _locked(url: str, connection: Any) -> AsyncIterator[None]:
+    """Nobody else migrates until the block is left. It is asked again and again, for an index that is built waits for
+    every statement that waits."""
+    if not target(url).lent:
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(OTHERS_S)
+        yield
+        return
+    async with alone(url) as holder:
+        while True:
+            async with holder.transaction():
+                if await holder.fetchval("SELECT pg_try_advisory_xact_lock($1)", MIGRATION_LOCK):
+                    await holder.execute(STAY)
+                    yield
+                    return
+            await asyncio.sleep(OTHERS_S)
+
+
+async def _known(connection: Any, name: str) -> Any:
+    """The row of that migration, if it was begun."""
+    async with connection.transaction():
+        return await connection.fetchrow("SELECT * FROM migrations WHERE name = $1", name)
+
+
 async def _migrated(connection: Any, step: Step, contract: bool, say: Say) -> list[str]:
     """Do what is left of one migration."""
     done = []
-    row = await connection.fetchrow("SELECT * FROM migrations WHERE name = $1", step.name)
+    row = await _known(connection, step.name)
     if row is None:
         told = "INSERT INTO migrations (name) VALUES ($1)"
         await _patiently(connection, step.name, say, partial(_run, connection, step.parts["expand"], told, step.name))
-        row = await connection.fetchrow("SELECT * FROM migrations WHERE name = $1", step.name)
+        row = await _known(connection, step.name)
         done.append(step.name)
     if "indexes" in step.parts and row["indexed_at"] is None:
         say(f"{step.name}: indexes")
         for statement in filter(None, map(str.strip, step.parts["indexes"].split(";\n"))):
             await connection.execute(statement)
-        await connection.execute("UPDATE migrations SET indexed_at = now() WHERE name = $1", step.name)
+        async with connection.transaction():
+            await connection.execute("UPDATE migrations SET indexed_at = now() WHERE name = $1", step.name)
         done.append(f"{step.name}, indexes")
     if "batches" in step.parts and row["batched_at"] is None:
         rows = await _batched(connection, step, row["batched_to"] or "", say)
@@ -172,5 +195,6 @@ async def _patiently(connection: Any, name: str, say: Say, work: Callable[[], Aw
 
 
 async def _run(connection: Any, script: str, told: str, name: str) -> None:
-    await connection.execute(script)
+    if re.sub(r"--.*", "", script).strip():  # A migration may have an index alone, say.
+        await connection.execute(script)
     await connection.execute(told, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from tavola.storage.rows import Row
+from tavola.storage.target import target
 
 log = structlog.get_logger()
 
@@ -35,6 +36,12 @@ SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
     "idle_in_transaction_session_timeout": "10000",
 }
+STAY = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""For a transaction that holds a lock, and is idle, while others work. It also lets go of the snapshot of the statement
+before it, for which an index that is built would wait."""
+HINT = ". Is there a pooler in transaction mode? Then say so: ?pgbouncer=true at the end of DATABASE_URL"
+LENT_SETTINGS = {"application_name": "tavola"}
+"""The settings that a pooler in transaction mode lets through."""
 
 
 class StorageUnavailable(Exception):
@@ -146,14 +153,18 @@ class Database:
     """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none,
     and every query `Conflict` when Postgres will not have it. A query may take `within_s`, or `COMMAND_TIMEOUT_S`."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, *, lent: bool = False) -> None:
         self._pool = pool
+        self.lent = lent
+        """Whether each transaction may have another connection (storage/target.py)."""
         self._lanes: list[PinnedConnection] = []
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
         """A pool of `least` to `most` connections to `url` (`postgresql://…`), `least` of which are open on return.
         A statement that waits for a lock longer than `lock_timeout_ms` is given up; 0: never."""
+        url, lent = target(url)
+        settings = LENT_SETTINGS if lent else {**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)}
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -162,14 +173,14 @@ class Database:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 max_inactive_connection_lifetime=60.0,
-                statement_cache_size=200,
+                statement_cache_size=0 if lent else 200,
                 max_cached_statement_lifetime=0,
                 reset=_keep,
-                server_settings={**SERVER_SETTINGS, "lock_timeout": str(lock_timeout_ms)},
+                server_settings=settings,
             )
         except (*_NOT_RUN, *_LOST) as error:
             raise _no_connection(error) from error
-        return cls(pool)
+        return cls(pool, lent=lent)
 
     async def close(self) -> None:
         """Waits a little for what is under way, then cuts it."""
@@ -190,10 +201,16 @@ class Database:
         connection = await self.take()
         try:
             with _translated():
-                rows: list[Row] = await connection.fetch(QUERIES[query].text, *arguments, timeout=within_s)
+                async with self.whole(connection):
+                    rows: list[Row] = await connection.fetch(QUERIES[query].text, *arguments, timeout=within_s)
                 return rows
         finally:
             await self.give_back(connection)
+
+    def whole(self, connection: Any) -> AbstractAsyncContextManager[object]:
+        """One statement is several messages, which must reach the same connection: where those are lent, it is a
+        transaction."""
+        return connection.transaction() if self.lent else nullcontext()
 
     async def row(self, query: str, /, *, within_s: float | None = None, **given: Any) -> Row | None:
         """The first row of a named query that gives one at most, or None. Raises as `rows`."""
@@ -231,6 +248,12 @@ class Database:
         None: somebody else does."""
         connection = await self.take()
         try:
+            if self.lent:
+                async with connection.transaction():
+                    (row,) = await connection.fetch(QUERIES["sole_lent"].text, name)
+                    await connection.execute(STAY)
+                    yield LentSole(connection, self) if row["held"] else None
+                return
             sole = Sole(connection)
             (row,) = await sole.rows("sole_lock", name=name)
             yield sole if row["held"] else None
@@ -282,6 +305,20 @@ class Sole:
             return found
 
 
+class LentSole(Sole):
+    """The lock lasts as long as a transaction, which stays open for it alone; other connections do the work, and each
+    time it is seen first that the lock is held."""
+
+    def __init__(self, connection: Any, database: Database) -> None:
+        super().__init__(connection)
+        self._database = database
+
+    async def rows(self, query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
+        with _translated():
+            await self._connection.execute(STAY)
+        return await self._database.rows(query, within_s=within_s, **given)
+
+
 class PinnedConnection:
     """One connection kept, with its statements prepared: about a third of the cost of taking one for each query."""
 
@@ -300,6 +337,12 @@ class PinnedConnection:
             await self._renew()
         try:
             with _translated():
+                if self._database.lent:
+                    async with self._database.whole(self._connection):
+                        found: list[Row] = await self._connection.fetch(
+                            QUERIES[query].text, *arguments, timeout=within_s
+                        )
+                    return found
                 statement = self._prepared.get(query)
                 if statement is None:
                     statement = self._prepared[query] = await self._connection.prepare(QUERIES[query].text)
@@ -372,10 +415,13 @@ async def _keep(connection: Any) -> None:
 
 @asynccontextmanager
 async def alone(url: str) -> AsyncIterator[Any]:
-    """A connection of the driver's own, outside any pool, for as long as the block lasts. Raises
-    `StorageUnavailable` when there is none to be had."""
+    """A connection of the driver's own, outside any pool, for as long as the block lasts; where connections are lent,
+    all that is asked with arguments must be asked in a transaction. Raises `StorageUnavailable` when there is none to
+    be had."""
+    url, lent = target(url)
+    settings, cached = (LENT_SETTINGS, {"statement_cache_size": 0}) if lent else (SERVER_SETTINGS, {})
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SERVER_SETTINGS)
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=settings, **cached)
     except (*_NOT_RUN, *_LOST) as error:
         raise _no_connection(error) from error
     try:
@@ -389,7 +435,8 @@ def _no_connection(error: BaseException) -> StorageUnavailable:
     full = isinstance(error, asyncpg.TooManyConnectionsError)
     if full:
         log.error("postgres.full", reason=str(error))
-    return StorageUnavailable(_say(error), unknown=False, full=full)
+    hint = HINT if "unsupported startup parameter" in str(error) else ""
+    return StorageUnavailable(f"{_say(error)}{hint}", unknown=False, full=full)
 
 
 def _say(error: BaseException) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tavola.bots import TABLE_LIMIT
 from tavola.config.failures import Failure
-from tavola.load.measure.limits import RESIDENTS
 
 app = typer.Typer(
     name="tavola",
@@ -26,7 +26,7 @@ FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command()
 def dev(
     edges: Annotated[int, typer.Option(min=1, max=64, help="How many edges; each gets a port of its own.")] = 1,
-    bots: Annotated[int, typer.Option(min=0, max=RESIDENTS, help="Seat this many bots at a public table.")] = 0,
+    bots: Annotated[int, typer.Option(min=0, max=TABLE_LIMIT, help="Seat this many bots at a public table.")] = 0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the first edge; 0: any free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the databases, logs and secrets are kept.")] = None,
     game: Annotated[
@@ -57,6 +57,21 @@ def edge() -> None:
     from tavola.edge.app import serve
 
     serve(settings)
+
+
+@app.command()
+def bots(
+    url: Annotated[list[str], typer.Option(help="Of an edge; repeat it, and bots outlive any one of them.")],
+    table: Annotated[int, typer.Option(min=0, max=TABLE_LIMIT, help="Seat this many at a public table as well.")] = 0,
+    game: Annotated[str, typer.Option(help="Of that table.")] = "holdem",
+) -> None:
+    """Plays for the bots that hosts have seated, until SIGTERM. `tavola dev` starts it by itself."""
+    from tavola.config.settings import load
+
+    settings = load()
+    from tavola.bots.run import run
+
+    run(settings, url, table=table, game=game)
 
 
 @app.command()

@@ -20,7 +20,7 @@ import redis.exceptions
 
 from tavola.config.settings import Settings, SettingsError, load, read_stack
 from tavola.storage.growth import growth, told
-from tavola.storage.postgres import Conflict, Database, StorageUnavailable
+from tavola.storage.postgres import Conflict, Database, StorageUnavailable, alone
 from tavola.storage.redis_address import RedisAddress
 
 _TIMEOUT_S = 5.0
@@ -107,18 +107,16 @@ FROM pg_stat_activity
 
 async def _postgres(settings: Settings) -> list[CheckResult]:
     try:
-        connection = await asyncpg.connect(settings.database_url, timeout=_TIMEOUT_S)
-    except asyncpg.TooManyConnectionsError as error:
-        return [CheckResult(name="postgres connections", fit=False, found=f"one more is refused: {error}")]
-    try:
-        connections = await connection.fetchrow(_TAKEN)
-        number = int(await connection.fetchval("SHOW server_version_num"))
-        durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
-        asked = time.time()
-        theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
-        ours = (asked + time.time()) / 2
-    finally:
-        await connection.close()
+        async with alone(settings.database_url) as connection, connection.transaction():
+            connections = await connection.fetchrow(_TAKEN)
+            number = int(await connection.fetchval("SHOW server_version_num"))
+            durable = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
+            asked = time.time()
+            theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
+            ours = (asked + time.time()) / 2
+    except StorageUnavailable as error:
+        name = "postgres connections" if error.full else "postgres"
+        return [CheckResult(name=name, fit=False, found=str(error))]
     skew = abs(theirs - ours) * 1000
     return [
         CheckResult(name="postgres", fit=number >= _POSTGRES, found=f"version {number // 10000}.{number % 10000}"),

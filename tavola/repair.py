@@ -14,7 +14,7 @@ from tavola.actors.host.loaded_room import LoadedRoom
 from tavola.actors.room import clock
 from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer
 from tavola.actors.room.play import game_of
-from tavola.actors.room.rows import game_id, settings_text, snapshot, table_text
+from tavola.actors.room.rows import settings_text, snapshot, summary, table_text
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import RoomId
 from tavola.config.failures import Failure
@@ -68,11 +68,11 @@ async def diagnose(database: Database, room: RoomId) -> Diagnosis:
         return Diagnosis(row, error)
     except Corrupted as error:
         better = await rebuild.rebuilt(database, row)
-        if isinstance(better, rebuild.Rebuilt) and (better.state, better.settings) == (row["state"], None):
-            way = await rebuild.way_to(database, room, row["seq"])
-            better = msgspec.structs.replace(
-                way, problem="the state is right, and the rows of the log before it are not"
-            )
+        same = isinstance(better, rebuild.Rebuilt) and (better.state, better.settings) == (row["state"], None)
+        if same and not isinstance(error, ChangedByHand):  # It is one of the log's last rows, before the checkpoint.
+            start = await database.row("checkpoint_before", room_id=room, seq=max(0, recent[0]["seq"] - 1))
+            if start is not None:
+                better = await rebuild.way_from(database, room, start, row["seq"])
         return Diagnosis(row, error, better)
     return Diagnosis(row, None)
 
@@ -124,7 +124,7 @@ async def _do(database: Database, told: Diagnosis, back_to: int | None, accept: 
 async def put_back(database: Database, row: Row, found: str, room: Room, back_to: int) -> int | None:
     """All rows of a room become those of `room`, as it was at `back_to`; what was there is kept, under the number that
     is given. None: the room is not where `row` says."""
-    people, table, game = snapshot(room), room.table, game_of(room)
+    people, about, table, game = snapshot(room), summary(room), room.table, game_of(room)
     async with database.transaction() as query:
         kept = await query(
             "put_back_room",
@@ -134,13 +134,15 @@ async def put_back(database: Database, row: Row, found: str, room: Room, back_to
             back_to=back_to,
             state=table_text(room),
             settings=settings_text(room),
-            status=room.info.status,
-            host_id=room.info.host,
-            seated=len(table.seats),
-            watching=room.spectators,
+            status=about["status"],
+            host_id=about["host_id"],
+            seated=about["players"],
+            watching=about["spectators"],
+            present=about["present"],
+            deferred=None if about["deferred"] is None else _text(about["deferred"]),
             alarm_at=clock.alarm(room),
-            max_players=game.seats(room.info.options),
-            game_id=game_id(room) if table.games else None,
+            max_players=about["max_players"],
+            game_id=about["current_game_id"],
             found=found,
             done=f"put back to {back_to}",
         )
@@ -149,9 +151,9 @@ async def put_back(database: Database, row: Row, found: str, room: Room, back_to
         await query(
             "put_back_people",
             room_id=row["id"],
-            players=_rows(people.players),
-            spectators=_rows(people.spectators),
-            seats=_rows(people.seats),
+            players=_text(people.players),
+            spectators=_text(people.spectators),
+            seats=_text(people.seats),
         )
         await query(
             "put_back_history",
@@ -164,8 +166,8 @@ async def put_back(database: Database, row: Row, found: str, room: Room, back_to
         return int(kept[0]["number"])
 
 
-def _rows(rows: list[dict[str, object]]) -> str:
-    return msgspec.json.encode(rows).decode()
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 async def _say(database: Database, told: Diagnosis, done: int | None, as_json: bool) -> None:

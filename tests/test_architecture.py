@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("config", "stack", "testing")},
+    **{name: ROOT / "tavola" / name for name in ("bots", "config", "stack", "testing")},
     "client": ROOT / "clients" / "python" / "tavola_client",
 }
 
@@ -37,18 +37,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.versions": {"games"},
     "actors.wire": {"games", "config"},
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
-    "actors.past": {"actors.room", "actors.wire", "games", "storage"},
-    "actors.host": {"actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config"},
+    "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
+    "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
+    "actors.host": {
+        "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
+    },
     "actors.cluster": {
         "actors.host", "actors.room", "actors.wire", "games.registry", "storage", "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
-    "edge.routing": {"edge.common", "actors.cluster", "actors.room", "actors.wire", "storage", "config"},
+    "edge.routing": {
+        "edge.common", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage", "config",
+    },
     "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
     "edge.ws": {"edge.common", "edge.identity", "edge.routing", "actors.room", "actors.wire", "storage", "config"},
     "edge.rest": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.past", "actors.room", "actors.wire", "games",
-        "storage", "config",
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.outside", "actors.past", "actors.room",
+        "actors.wire", "games", "storage", "config",
     },
     "edge": {
         "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",
@@ -56,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "stack": {"config", "games.registry", "storage"},
     "client": set(),
+    "bots": {"client", "actors.wire", "edge.identity", "games", "games.registry", "storage", "config"},
     "load.transport": {"client"},
     "testing": {"games", "games.registry", "config"},
     "load.evidence": {"config", "storage"},

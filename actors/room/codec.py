@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.state import Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import Deferred, Info, Member, Room, RoomSettings, Standing, Table
 from tavola.actors.versions import strict
 from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
@@ -44,10 +44,11 @@ class Corrupted(Exception):
 
 
 class Newer(Corrupted):
-    """It was written by a later release, which can read it: it is left alone until this code catches up."""
+    """It was written by a later release, or by one that calls its fields otherwise: it is left alone until this code
+    catches up."""
 
     code = "room_unavailable"
-    _said = "This room was last played with a newer release than this server's."
+    _said = "This room was last played with another release than this server's."
     _again_ms = 5000
 
 
@@ -57,10 +58,11 @@ class ChangedByHand(Corrupted):
 
 def room_of(row: Row) -> Room:
     """The room in a row of `load_room`. Raises `Corrupted`."""
-    with told(row["id"], row["seq"]):
+    with told(row["id"], row["seq"], ours=row["intact"]):
         game = game_named(row["game"])
         table = _table(row["state"], game)
         settings = settings_of(row["settings"], game)
+        deferred = strict.decode(tuple[Deferred, ...], row["deferred"]) if row["deferred"] else ()
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
     if not row["intact"]:
         raise ChangedByHand(row["id"], row["seq"], "a state that was changed by hand")
@@ -70,6 +72,7 @@ def room_of(row: Row) -> Room:
         game=row["game"],
         host=UserId(row["host_id"]),
         status=row["status"],
+        deferred=deferred,
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
@@ -135,12 +138,15 @@ _written = msgspec.json.Decoder(_Written).decode
 
 
 @contextmanager
-def told(room: str, seq: int) -> Iterator[None]:
-    """An error that keeps a stored thing from being read is told as `Corrupted`, or as `Newer`."""
+def told(room: str, seq: int, *, ours: bool = True) -> Iterator[None]:
+    """An error that keeps a stored thing from being read is told as `Corrupted`; as `Newer`, if code that knows more
+    would read it. `ours`: it is as some code of ours wrote it, as far as that is known."""
     try:
         yield
     except OtherVersion as error:
         raise (Newer if error.newer else Corrupted)(room, seq, str(error)) from error
+    except strict.UnknownMember as error:
+        raise (Newer if ours else Corrupted)(room, seq, str(error)) from error
     except msgspec.MsgspecError as error:
         raise Corrupted(room, seq, str(error)) from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -155,9 +161,12 @@ class _MemberRow(msgspec.Struct, frozen=True):
     changed_at: int
     watching: bool
     banned: bool
+    leaves_at: int | None = None
+    idle: bool = False
 
     def read(self) -> Member:
-        return Member(self.display_name, self.status, self.changed_at, self.watching, self.banned)
+        been = (self.display_name, self.status, self.changed_at)
+        return Member(*been, self.watching, self.banned, self.leaves_at, self.idle)
 
 
 _decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode

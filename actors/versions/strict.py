@@ -18,9 +18,14 @@ _encode = msgspec.json.Encoder().encode
 _MANY = inspect.ListType | inspect.SetType | inspect.FrozenSetType | inspect.VarTupleType
 
 
+class UnknownMember(msgspec.ValidationError):
+    """It is well formed, and was written by code that knows more than this, or calls it otherwise."""
+
+
 def decode(kind: Any, text: str | bytes, encode: Callable[[Any], bytes] = _encode) -> Any:
-    """The `kind` that was stored as `text` by `encode`, whole. Raises `msgspec.ValidationError`, also for a
-    member that `kind` does not know: usually it is enough to see that it would be stored as the same text again."""
+    """The `kind` that was stored as `text` by `encode`, whole. Raises `msgspec.ValidationError`, and
+    `UnknownMember` where `kind` does not know a member: usually it is enough to see that it would be stored as the same
+    text again."""
     value = _decoder(kind)(text)
     if encode(value) != (text if isinstance(text, bytes) else text.encode()):
         _refuse(kind, msgspec.json.decode(text))
@@ -36,7 +41,7 @@ def convert(kind: Any, raw: Any) -> Any:
 
 def _refuse(kind: Any, raw: Any) -> None:
     if (found := unknown(kind, raw)) is not None:
-        raise msgspec.ValidationError(f"Object contains what is unknown here - at `{found}`")
+        raise UnknownMember(f"Object contains what is unknown here - at `{found}`")
 
 
 def unknown(kind: Any, raw: Any) -> str | None:

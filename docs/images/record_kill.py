@@ -26,7 +26,7 @@ from playwright.async_api import CDPSession, Page, async_playwright
 from kit.browser import CHROMIUM, Person, person
 from kit.client import Api
 from kit.stack import Owner, Stack, Truth, kill, until
-from tavola.load.bots.residents import PublicTableBots
+from tavola.bots.table import BotsTable
 
 OUT = Path(__file__).with_name("kill.gif")
 MOST_BYTES = 700_000
@@ -91,7 +91,7 @@ class Recorder:
 async def bots(url: str, folder: Path) -> AsyncIterator[str]:
     """Bots at a public table, as `tavola dev --bots 5` seats them; the room's id."""
     async with asyncio.TaskGroup() as tasks, Api(url) as api:
-        running = tasks.create_task(PublicTableBots(url, 5, "holdem", folder).run())
+        running = tasks.create_task(BotsTable([url], 5, "holdem", folder).run())
 
         async def settled() -> dict[str, Any] | None:
             who = await api.sign_in("Looks")

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from tavola.actors.wire.commands import SERVICE, UserId
+from tavola.actors.wire.commands import BOT, SERVICE, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import BAD_NAME, TOKEN_INVALID
@@ -69,7 +69,7 @@ class KnownServices:
         if (user := request.headers.get(USER_HEADER)) is None:
             return Identity(UserId(SERVICE + found.name), found.name, until, 0, found.name, found.scopes)
         user = unquote(user)
-        if not fit(user):
+        if not fit(user) or user.startswith(BOT):
             return NO_USER
         if "act" not in found.scopes:
             return lacking("act")

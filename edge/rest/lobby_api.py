@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import opening
+from tavola.actors.outside import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM
@@ -17,11 +17,13 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 
 
 class GameKind(msgspec.Struct, frozen=True):
-    """A game that can be played here. `options` is the JSON Schema of its options."""
+    """A game that can be played here. `options` is the JSON Schema of its options; of its bots the first is taken where
+    none is named."""
 
     game: str
     title: str
     options: dict[str, Any]
+    bots: tuple[str, ...]
 
 
 class Games(msgspec.Struct, frozen=True):
@@ -78,7 +80,15 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     return [
         Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
-        Endpoint("GET", "/api/rooms", rooms, "The public rooms, newest first", Page, query=Wanted, open=True),
+        Endpoint(
+            "GET",
+            "/api/rooms",
+            rooms,
+            "The public rooms, those with people first, then by activity",
+            Page,
+            query=Wanted,
+            open=True,
+        ),
         Endpoint(
             "POST",
             "/api/rooms",

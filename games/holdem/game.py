@@ -17,13 +17,14 @@ seat is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
 
 from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.events import PLAYER_ACTION, PLAYER_LEAVING
+from tavola.games.holdem.bots import STYLES, choose
 from tavola.games.holdem.button import next_places
 from tavola.games.holdem.events import CARDS_SHOWN
 from tavola.games.holdem.play import act, call_off, start
@@ -46,6 +47,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
     options_type = HoldemOptions
     state_type = HoldemTable
     host_rolls_back = True  # Chips are the host's to give and take anyhow.
+    bots: ClassVar = (*STYLES, "random")
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
     chance_in_moves: ClassVar = False
 
@@ -241,6 +243,9 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
 
     def private_seat(self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex) -> dict[str, Json]:
         return {"hole_cards": hole_cards(state, seat)}
+
+    def bot(self, name: str, view: Mapping[str, Json], entropy: Entropy) -> Move:
+        return super().bot(name, view, entropy) if name == "random" else choose(name, view, entropy)
 
     def chips(self, state: HoldemTable, seat: SeatIndex) -> int:
         taken = state.seat(seat)

@@ -1,4 +1,4 @@
-"""How many sockets one process may have, as a client or as an edge; how many bots live at the public table."""
+"""How many sockets one process may have, as a client or as an edge."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ COMFORTABLE = 10_000
 """Sockets to one process; with more, its one core is what is measured."""
 OTHER_FILES = 500
 """Files and connections that a process has open besides."""
-RESIDENTS = 9
-"""Bots at one public table at most: there stays a seat for whoever comes."""
 
 
 def raise_open_files() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,7 +14,6 @@ import uvloop
 
 from tavola.client.api import RequestRefused
 from tavola.config.failures import Failure
-from tavola.load.bots.residents import PublicTableBots
 from tavola.load.faults.found import CannotBreak
 from tavola.load.measure.limits import processes_for, raise_open_files
 from tavola.load.measure.scenario import Scenario
@@ -89,15 +87,6 @@ def prove_it(
         file.write_bytes(data)
         typer.echo(f"written   {file}")
     return proof.passed
-
-
-def reside(url: str, bots: int, game: str, data_dir: Path) -> None:
-    async def main() -> None:
-        _on_signals(_cancel_this_task())
-        await PublicTableBots(url, bots, game, data_dir).run()
-
-    with contextlib.suppress(asyncio.CancelledError):
-        uvloop.run(main())
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

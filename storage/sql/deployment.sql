@@ -19,5 +19,9 @@ ON CONFLICT (turn) DO NOTHING RETURNING turn
 -- Whether this session is the only one that does what is called :name, until `sole_unlock`, or its end.
 SELECT pg_try_advisory_lock(hashtextextended('sole ' || :name, 0)) AS held
 
+-- name: sole_lent
+-- As `sole_lock`, until the transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtextextended('sole ' || :name, 0)) AS held
+
 -- name: sole_unlock
 SELECT pg_advisory_unlock(hashtextextended('sole ' || :name, 0))

@@ -34,3 +34,12 @@ WHERE status NOT IN ('closed', 'paused') AND id IN (
     SELECT room_id FROM room_seats WHERE away_since IS NULL AND coalesce(last_heartbeat_at, seated_at) < :since
 ) AND NOT EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = id AND u.again_at > now())
 ORDER BY random() LIMIT :most
+
+-- name: bot_seats
+-- Seats that are a bot's, in rooms that are open; :most of them.
+SELECT s.room_id, s.user_id, s.display_name, r.game, r.host_id
+FROM room_seats s
+JOIN rooms r ON r.id = s.room_id
+WHERE s.user_id LIKE 'bot:%' AND r.status <> 'closed'
+ORDER BY s.room_id, s.user_id
+LIMIT :most;

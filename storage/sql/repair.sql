@@ -60,6 +60,7 @@ WITH held AS (
     UPDATE rooms r
     SET epoch = written.epoch, actor = NULL, settings = :settings, status = :status, host_id = :host_id,
         players = :seated, spectators = :watching, alarm_at = :alarm_at, max_players = :max_players,
+        present = :present, deferred = :deferred,
         current_game_id = :game_id, closed_at = CASE WHEN :status::text = 'closed' THEN closed_at END
     FROM written WHERE r.id = written.room_id
 ), log AS (
@@ -83,7 +84,7 @@ SELECT number FROM kept
 -- player had it before keeps its token.
 WITH members AS (
     SELECT * FROM json_to_recordset(:players) AS p (user_id text, display_name text, status text, changed_at bigint,
-                                                    banned boolean)
+                                                    banned boolean, leaves_at bigint, idle boolean)
 ), watching AS (
     SELECT * FROM json_to_recordset(:spectators) AS s (user_id text, display_name text, joined_at bigint)
 ), sitting AS (
@@ -99,11 +100,11 @@ WITH members AS (
 ), risen AS (
     DELETE FROM room_seats WHERE room_id = :room_id AND seat_index NOT IN (SELECT seat_index FROM sitting)
 ), joined AS (
-    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned)
-    SELECT :room_id, user_id, display_name, status, changed_at, banned FROM members
+    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned, leaves_at, idle)
+    SELECT :room_id, user_id, display_name, status, changed_at, banned, leaves_at, idle FROM members
     ON CONFLICT (room_id, user_id) DO UPDATE
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
-        banned = excluded.banned
+        banned = excluded.banned, leaves_at = excluded.leaves_at, idle = excluded.idle
 ), watched AS (
     INSERT INTO room_spectators (room_id, user_id, display_name, joined_at)
     SELECT :room_id, user_id, display_name, joined_at FROM watching

@@ -110,8 +110,7 @@ class DevStack:
                     tasks.create_task(self._start("edges", edge))
         except* Failure as failures:
             raise _first(failures) from None
-        if self._bots:
-            await self._start("bots", BotsProcess(self._bots, self.urls[0], self._logs / "bots.log", self._environment))
+        await self._start("bots", BotsProcess(self._bots, self.urls, self._logs / "bots.log", self._environment))
         self._write()
 
     async def keep(self) -> None:

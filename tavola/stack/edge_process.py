@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -78,14 +78,16 @@ class EdgeProcess(Server):
 
 
 class BotsProcess(Server):
-    """Bots at a public table. They are ready when they are started."""
+    """The process that plays for bots. They are ready when they are started."""
 
     name = "bots"
     stop_steps = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0))
 
-    def __init__(self, count: int, url: str, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, table: int, urls: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        """`table`: so many bots at a public table; with 0 there is none."""
         self.log = log
-        self._arguments = ["load", "--bots", str(count), "--url", url]
+        self._urls = urls
+        self._arguments = ["bots", "--table", str(table), *(f"--url={url}" for url in urls)]
         self._environment = environment
 
     async def start(self) -> str:
@@ -101,7 +103,7 @@ class BotsProcess(Server):
         )
 
     async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
-        return self._arguments[-1]
+        return self._urls[0]
 
 
 def near_port(port: int, host: str) -> int:

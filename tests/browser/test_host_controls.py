@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+
 from playwright.async_api import Browser, expect
 
 from kit.browser import Balancer, Person, person, robots_room
@@ -134,3 +138,31 @@ async def test_names_and_words_that_mean_harm_are_only_text(browser: Browser, st
                 assert await each.page.locator("#app img, #app script, #app iframe").count() == 0
                 assert each.troubles == [], "nor did the policy have anything to stop"
         assert shown == []
+
+
+async def test_bots_are_seated_marked_play_and_are_put_out(browser: Browser, stack: Stack, balancer: Balancer) -> None:
+    """They are clients of a process of the stack: when the edge that all are at dies, they go on at the other."""
+    async with person(browser, "Ann") as ann:
+        await opened(ann, balancer.url, "auto")
+        await ann.panel("host")
+        for seat, name in ((1, "tight"), (2, "loose")):
+            await ann.page.get_by_role("button", name="Add a bot").click()
+            await ann.page.locator("dialog #bot").select_option(name)
+            await ann.page.locator("dialog #seat").select_option(str(seat))
+            await ann.page.locator("dialog").get_by_role("button", name="Add it").click()
+            await expect(ann.page.locator(f"[data-seat='{seat}'] .badge.bot")).to_have_text("bot")
+        await ann.panel("hands")
+        acted = ann.page.locator(".seat:not(.me) .badges .badge:not(.bot)")
+        for _ in range(2):
+            await ann.stay_in()
+        await expect(acted.first).to_be_visible()
+        edge = stack.pid_of("edges")
+        os.kill(edge, signal.SIGKILL)
+        for _ in range(2):
+            await ann.stay_in()
+        assert stack.pid_of("edges", 1) != edge
+        await ann.panel("host")
+        await ann.page.get_by_role("button", name=re.compile("^Remove: ")).first.click()
+        await expect(ann.page.locator(".badge.bot")).to_have_count(2)  # one seat, and its line in the panel
+        await until(lambda: stack.pid_of("edges") != edge, "the edge started again")
+        assert ann.own_troubles == []

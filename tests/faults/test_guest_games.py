@@ -61,12 +61,13 @@ async def test_they_are_played_beside_the_wheel_from_an_empty_folder(programs: P
 
 
 @pytest.mark.long
+@pytest.mark.timeout(700)
 def test_they_are_played_while_everything_breaks(programs: Path, tmp_path: Path) -> None:
-    told = run(
-        programs / "tavola", "load", "--game", ",".join(GUESTS), "--tables", "4", "--seconds", "60", "--faults", "all",
-        cwd=tmp_path, timeout=280,
-    )  # fmt: skip
-    assert "tavola load passed" in told
+    """Long enough for every kind of fault to be done, and to hurt."""
+    breaking = ("--faults", "all", "--fault-count", "120", "--fault-rate", "40")
+    playing_both = ("--game", ",".join(GUESTS), "--tables", "4", "--edges", "2")
+    told = run(programs / "tavola", "load", *playing_both, *breaking, cwd=tmp_path, timeout=600)
+    assert "verdict   passed" in told
 
 
 async def test_a_game_that_cannot_be_loaded_stops_every_start(programs: Path, tmp_path: Path) -> None:

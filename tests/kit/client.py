@@ -271,16 +271,18 @@ class Player:
         return turn is not None and turn["seat_index"] == self.view["me"].get("seat_index") and bool(self.legal)
 
     def passive(self) -> Json:
-        """The arguments of the move that stays in for the least."""
-        for name in ("check", "call", "mark", "fold"):
-            for offer in self.legal:
-                if offer["move"] == name:
-                    return {**{key: _first(value) for key, value in offer.items()}, "turn": self.turn}
-        raise AssertionError(f"nothing passive in {self.legal}")
+        """The arguments of the move that stays in for the least; of a game that knows no such, the first."""
+        known = [offer for name in ("check", "call", "mark", "fold") for offer in self.legal if offer["move"] == name]
+        offer = (known or self.legal)[0]
+        return {**{key: _first(value) for key, value in offer.items()}, "turn": self.turn}
 
 
 def _first(offer: Any) -> Any:
-    return offer["choices"][0] if isinstance(offer, dict) else offer
+    match offer:
+        case {"choices": [first, *_]} | {"min": first}:
+            return first
+        case _:
+            return offer
 
 
 def merged(view: Any, patch: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tavola.actors.wire.commands import (
     Act,
+    AddBot,
     AdjustChips,
     Announce,
     Approve,
@@ -30,6 +31,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    Withdraw,
 )
 
 Who = Literal["guest", "pending", "rejected", "banned", "approved", "spectator", "player", "host"]
@@ -65,9 +67,11 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     Chat: {"text": "hello"},
     Announce: {"text": "hello"},
     Kick: {"user_id": "approved"},
+    AddBot: {"seat_index": 3},
     AdjustChips: {"user_id": "player", "amount": 10},
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
+    Withdraw: {"act_id": "none"},
 }
 """The fields of each command, beside its id and room. User ids are those of `WHO`."""
 
@@ -91,10 +95,12 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     Pause: _for("host", others="not_host"),
     Resume: _for(host="illegal_move", others="not_host"),
     Kick: _for("host", others="not_host"),
+    AddBot: _for("host", others="not_host"),
     AdjustChips: _for("host", others="not_host"),
     UpdateSettings: _for("host", others="not_host"),
     TransferHost: _for("host", others="not_host"),
     Leave: _for("pending", "rejected", "banned", "approved", "spectator", "player", "host", guest="forbidden"),
     CloseRoom: _for("host", others="not_host"),
+    Withdraw: _for(host="illegal_move", others="not_host"),
 }
 """The result of it: `ok`, or the code of the refusal."""

@@ -17,13 +17,13 @@ from kit.example_counts import PROFILE, examples
 from kit.merge import nulls
 from kit.room_script import Script, Step, hands, opened, scripts, steps
 from kit.rooms import Live, Viewer, as_json, info, log_row, stored
-from tavola.actors.room import clock, codec
+from tavola.actors.room import absence, clock, codec, ending
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, status_of
 from tavola.actors.versions.upcast import Versions
-from tavola.actors.wire.commands import AnyCommand, Approve, RequestJoin, TakeSeat, UserId
+from tavola.actors.wire.commands import BOT, AddBot, AnyCommand, Approve, RequestJoin, TakeSeat, UserId
 from tavola.actors.wire.update import Update, frames
 from tavola.games.base import Refusal
 
@@ -251,6 +251,9 @@ def _nobody_came_in_by_himself(step: Step) -> None:
             if isinstance(step.command, Approve):
                 assert step.user == step.before.info.host
                 assert step.command.user_id == user
+            elif isinstance(step.command, AddBot):
+                assert step.user == step.before.info.host
+                assert user.startswith(BOT)
             else:
                 assert isinstance(step.command, RequestJoin)
                 assert step.user == user
@@ -297,7 +300,7 @@ def _chips_are_conserved(step: Step) -> None:
     before, after = step.before, step.after
     options = before.info.options
     brought = 0
-    if isinstance(step.command, TakeSeat):
+    if isinstance(step.command, TakeSeat | AddBot):
         buy_in = step.command.buy_in
         brought = options.usual_buy_in if buy_in is None else buy_in
     taken = 0
@@ -317,7 +320,7 @@ def _rows_are(live: Live) -> None:
     assert loaded.info == room.info
     assert loaded.members == room.members
     assert loaded.table == stored(room).table
-    alarm, kept = clock.alarm(room), rows.room["alarm_at"]
+    alarm, kept = ending.alarm(room), rows.room["alarm_at"]
     assert (alarm is None) == (kept is None)
     assert alarm is None or kept <= alarm
     for user in room.members:
@@ -336,6 +339,7 @@ def _rows_are(live: Live) -> None:
         else:  # A leaver with cards has the seat until the hand ends; if all in one batch, without a token.
             assert row.get("seat_token") in (None, given[-1])
     assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
+    assert rows.room["present"] == absence.present(room)
     assert rows.room.get("players", 0) == len(room.table.seats)
     assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
     assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")

@@ -29,7 +29,10 @@ export function place(index, count, mine, inward = 0) {
  */
 export function statusBadge(seat) {
   const text = STATUS[seat.status] ?? (seat.sitting_out ? STATUS.sitting_out : undefined);
-  return text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text);
+  return [
+    seat.bot && h("span", { class: "badge bot", key: "bot" }, "bot"),
+    text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text),
+  ];
 }
 
 /**

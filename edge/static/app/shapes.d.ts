@@ -54,6 +54,7 @@ export interface Game {
   game: string;
   title: string;
   options: Schema;
+  bots: string[];
 }
 /** Where a room's page was asked for: with `sit`, to take a seat at once. */
 export interface Wish {
@@ -61,7 +62,7 @@ export interface Wish {
 }
 
 /** The view of somebody inside. */
-export type InsideView = View & Required<Pick<View, "game" | "seats" | "spectators">>;
+export type InsideView = View & Required<Pick<View, "game" | "seats" | "spectators" | "watching">>;
 
 export interface Range {
   min: number;

@@ -33,6 +33,8 @@ PROGRAMS = {
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
     ("docs/howto/backend.md", "urlopen"): "tests/faults/test_other_servers.py",
+    ("docs/howto/postgres.md", "pgbouncer=true"): "tests/faults/test_pgbouncer.py",
+    ("docs/howto/postgres.md", "ALTER ROLE"): "tests/faults/test_pgbouncer.py",
     ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
     ("docs/howto/supabase.md", "getSession"): "tests/faults/test_front_door.py",
 }

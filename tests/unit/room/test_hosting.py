@@ -42,9 +42,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Approve": {"user_id": "ann"},
     "Reject": {"user_id": "ann"},
     "Kick": {"user_id": "ann"},
+    "AddBot": {"seat_index": 3},
     "AdjustChips": {"user_id": "ann", "amount": 1},
     "UpdateSettings": {"settings": {}},
     "TransferHost": {"user_id": "ann"},
+    "Withdraw": {"act_id": "none"},
 }
 
 

@@ -15,7 +15,10 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import MePart, RoomPart, SeatPart, ViewSkeleton
 
 LIVES = 12
-PARTS = {"room", "game", "seats", "spectators", "turn", "me", "pending_requests", "host_controls"}
+PARTS = {
+    "room", "game", "seats", "spectators", "watching", "deferred", "turn", "me", "pending_requests", "members",
+    "host_controls",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("game", ["holdem", "tictactoe"])
@@ -33,7 +36,7 @@ def test_every_view_has_the_skeleton(game: str) -> None:
                 seen |= {f"seat.{name}" for seat in view.get("seats", {}).values() for name in seat}
     assert set(ViewSkeleton.__struct_fields__) == PARTS == seen & PARTS
     assert {f"me.{name}" for name in MePart.__struct_fields__} <= seen
-    assert {f"seat.{name}" for name in SeatPart.__struct_fields__} <= seen
+    assert {f"seat.{name}" for name in SeatPart.__struct_fields__} - {"seat.bot"} <= seen, "bots: test_bots"
 
 
 def test_every_setting_is_shown_with_the_room() -> None:
