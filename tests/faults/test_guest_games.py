@@ -50,6 +50,15 @@ def test_they_keep_their_promises(programs: Path, tmp_path: Path, game: str) -> 
     assert "nothing found in 60 games" in run(programs / "tavola", "check", game, "--games", "60", cwd=tmp_path)
 
 
+def test_a_new_project_is_made_and_checked_by_the_wheel(programs: Path, tmp_path: Path) -> None:
+    run(programs / "tavola", "new", "nim", cwd=tmp_path)
+    named = {"TAVOLA_GAMES": "nim.game:Nim"}
+    found = listed(programs, tmp_path / "nim", environment=named)
+    assert found[-1]["from"] == f"TAVOLA_GAMES ({tmp_path}/nim/nim/game.py)"
+    checked = run(programs / "tavola", "check", "nim", "--games", "20", cwd=tmp_path / "nim", environment=named)
+    assert "nothing found in 20 games" in checked
+
+
 async def test_they_are_played_beside_the_wheel_from_an_empty_folder(programs: Path, tmp_path: Path) -> None:
     playing_both = ("--game", ",".join(GUESTS), "--tables", "4", "--seats", "4", "--hands", "3")
     with playing([programs / "tavola"], tmp_path, *playing_both, TAVOLA_ROOMS_PER_ACTOR="2") as stack:
