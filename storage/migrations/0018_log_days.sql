@@ -1,7 +1,7 @@
 -- Days of the log go: out of the log first, for which everybody who writes it waits a moment, then for good.
 
 CREATE FUNCTION detach_log_day(name text, wait_ms integer) RETURNS void LANGUAGE plpgsql AS $$
--- Whoever comes meanwhile waits at most as long as this waits for those before it, and the moment that it takes.
+-- A commit that comes meanwhile waits as long as this waits for those before it, at most, and the moment it takes.
 BEGIN
     IF name !~ '^log_[0-9]{8}$' THEN
         RAISE 'no day of the log: %', name;
