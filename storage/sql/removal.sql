@@ -56,8 +56,8 @@ WITH upto AS (
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM older) AS gone, coalesce(last, :after) AS last FROM upto
 
 -- name: remove_commands
--- The next :most keys of room :room_id's commands after :after: how many there were, and the last of them. A room's keys
--- lie together: they begin with its id.
+-- The next :most keys of room :room_id's commands after :after: how many there were, and the last of them. They lie
+-- together, for they begin with the room's id.
 WITH mine AS (
     SELECT key FROM commands
     WHERE key > :after AND key BETWEEN
