@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
@@ -105,7 +106,10 @@ def endpoints(services: Services) -> list[Endpoint]:
         if asked.after is not None and asked.after < seen.seq:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
-            missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            try:
+                missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            except Corrupted as error:
+                return error.refusal()
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST
@@ -89,7 +90,10 @@ def endpoints(services: Services) -> list[Endpoint]:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
         if await hidden(services.database, call):
             return NO_ROOM
-        missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        try:
+            missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        except Corrupted as error:
+            return error.refusal()
         if missed is None:
             return NO_ROOM
         following = after + len(missed)

@@ -41,12 +41,12 @@ SELECT row_to_json(h)::text AS row, h.game, h.number FROM hands h
 WHERE room_id = :room_id AND (game, number) > (:game, :number) ORDER BY game, number LIMIT :most
 
 -- name: archive_room_checkpoints
-SELECT row_to_json(c)::text AS row, c.seq FROM checkpoints c
+SELECT row_to_json(c)::text AS row, c.seq FROM (SELECT room_id, seq, state, at FROM kept_states) c
 WHERE room_id = :room_id AND seq > :seq ORDER BY seq LIMIT :most
 
 -- name: archive_room_log
 SELECT row_to_json(a)::text AS row, a.seq FROM actions a
-WHERE room_id = :room_id AND seq > :seq ORDER BY seq LIMIT :most
+WHERE room_id = :room_id AND seq >> 6 >= :seq::bigint >> 6 AND seq > :seq ORDER BY seq >> 6, seq LIMIT :most
 
 -- name: first_hand_ended
 -- When the first hand ended of those that ended before :before, in rooms that are not being removed.
@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS restored.actions AS SELECT * FROM public.actions WITH
 CREATE UNIQUE INDEX IF NOT EXISTS actions_once ON restored.actions (room_id, seq)
 
 -- name: restored_checkpoints
-CREATE TABLE IF NOT EXISTS restored.checkpoints AS SELECT * FROM public.checkpoints WITH NO DATA
+CREATE TABLE IF NOT EXISTS restored.checkpoints AS SELECT room_id, seq, state, at FROM public.kept_states WITH NO DATA
 
 -- name: restored_checkpoints_once
 CREATE UNIQUE INDEX IF NOT EXISTS checkpoints_once ON restored.checkpoints (room_id, seq)

@@ -35,28 +35,29 @@ class Before:
         self._connection = connection
         self._database = database
 
-    async def rows(self, name: str, **given: Any) -> list[Any]:
+    async def run(self, name: str, **given: Any) -> list[Any]:
         query = self._queries[name]
         found: list[Any] = await self._connection.fetch(query.text, *query.arguments(given))
         return found
 
     async def takes(self, room: RoomId) -> Epoch:
         """The room is placed with an actor of that release."""
-        [at] = await self.rows("locate", room_id=room)
-        [placed] = await self.rows("place", room_id=room, epoch=at["epoch"], avoid="new")
+        [at] = await self.run("locate", room_id=room)
+        [placed] = await self.run("place", room_id=room, epoch=at["epoch"], avoid="new")
         assert placed["name"] == "old"
         return Epoch(placed["epoch"])
 
     async def decides(self, room: RoomId, epoch: Epoch, user: str, command: AnyCommand, *, many: bool = False) -> bool:
         """The command decided and committed as that release does it; whether it was."""
-        [row] = await self.rows("load_room", room_id=room)
+        [row] = await self.run("load_room", room_id=room)
         loaded = codec.room_of({**dict(row), "intact": True})
         entropy = Entropy(bytes(32))
         decision = decide(loaded, sender(user), command, loaded.table.at + 1, entropy)
         assert isinstance(decision, Decision), decision
         seq, table = Seq(row["seq"] + 1), decision.room.table
         update, _ = Projection(loaded).show(decision, seq, epoch)
-        events, patch, outside, private = codec.update_texts(update)
+        texts = ("" if text == codec.NULL else text.decode() for text in codec.update_texts(update))
+        events, patch, outside, private = texts
         state = {"room_id": room, "epoch": epoch, "prev": row["seq"], "seq": seq, "at": table.at}
         state["state"] = msgspec.json.encode(table).decode()
         log = {
@@ -71,7 +72,7 @@ class Before:
         if many:
             given = {key: [value] for key, value in given.items()}
         given = {key: given[key] for key in self._queries[name].names}
-        return [written["room_id"] for written in await self.rows(name, **given)] == [room]
+        return [written["room_id"] for written in await self.run(name, **given)] == [room]
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -99,10 +100,10 @@ async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
 
         last = (await stored(database, room))["seq"]
         old = await before.takes(room)
-        recent = await before.rows("log_last", room_id=room, seq=last, most=64)
+        recent = await before.run("log_last", room_id=room, seq=last, most=64)
         assert [row["seq"] for row in recent] == list(range(1, last + 1)), "it reads what the new one wrote"
         assert msgspec.json.decode(recent[-1]["command"]) is not None
-        known = await before.rows("answers", rooms=[room], users=["ann"], commands=["7"])
+        known = await before.run("answers", rooms=[room], users=["ann"], commands=["7"])
         assert [row["seq"] for row in known] in ([last], [last - 1]), "and the answers"
         assert await before.decides(room, old, "host", chat(room, "back"), many=many)
         with pytest.raises(asyncpg.UniqueViolationError):
@@ -121,13 +122,13 @@ async def test_its_other_statements_run(database_url: str) -> None:
     async with connected(database_url) as database, hosting(database, "new") as new:
         before = Before(connection, database)
         room, epoch = await playing(database, new)
-        assert len(await before.rows("log_after", room_id=room, after=1, most=10)) > 1
-        assert len(await before.rows("log_commands", room_id=room, after=1, most=10)) > 1
-        assert len(await before.rows("gap", rooms=[room], users=["ann"], afters=[1], most=100)) > 1
-        await before.rows("overdue", before=1, most=1)
-        [raised] = await before.rows("raise_epochs", rooms=[room], epochs=[epoch])
-        await before.rows("release_room", room_id=room, epoch=raised["epoch"], actor="new")
-        [made] = await before.rows(
+        assert len(await before.run("log_after", room_id=room, after=1, most=10)) > 1
+        assert len(await before.run("log_commands", room_id=room, after=1, most=10)) > 1
+        assert len(await before.run("gap", rooms=[room], users=["ann"], afters=[1], most=100)) > 1
+        await before.run("overdue", before=1, most=1)
+        [raised] = await before.run("raise_epochs", rooms=[room], epochs=[epoch])
+        await before.run("release_room", room_id=room, epoch=raised["epoch"], actor="new")
+        [made] = await before.run(
             "create_room", room_id="r_0", code="CODE", game="tictactoe", settings='{"approval":"auto",'
             '"visibility":"public","max_spectators":9,"name":"Old","options":{}}', host_id="host", max_players=2, at=1,
             creation_id=None, host_name="Host", state='{"v":1,"at":1,"game":{}}', checkpoint="{}",
