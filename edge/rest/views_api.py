@@ -75,6 +75,12 @@ class Members(msgspec.Struct, frozen=True):
     members: list[KnownMember]
 
 
+def following(after: int, given: int, stands: int) -> int | None:
+    """The seq after which the rest is to be asked for, when so many updates after `after` were given and the room is at
+    `stands`. None: there is no more."""
+    return after + given if given and after + given < stands else None
+
+
 def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
@@ -96,9 +102,8 @@ def endpoints(services: Services) -> list[Endpoint]:
             return error.refusal()
         if missed is None:
             return NO_ROOM
-        following = after + len(missed)
-        more = str(following).encode() if missed and following < stands else b"null"
-        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), more)
+        more = following(after, len(missed), stands)
+        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), msgspec.json.encode(more))
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user

@@ -55,6 +55,20 @@ WITH upto AS (
 )
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM older) AS gone, coalesce(last, :after) AS last FROM upto
 
+-- name: remove_commands
+-- The next :most keys of room :room_id's commands after :after: how many there were, and the last of them. They lie
+-- together, for they begin with the room's id.
+WITH mine AS (
+    SELECT key FROM commands
+    WHERE key > :after AND key BETWEEN
+              (left(replace(command_key(:room_id, '', '')::text, '-', ''), 16) || repeat('0', 16))::uuid
+          AND (left(replace(command_key(:room_id, '', '')::text, '-', ''), 16) || repeat('f', 16))::uuid
+    ORDER BY key LIMIT :most
+), gone AS (
+    DELETE FROM commands USING mine WHERE commands.key = mine.key RETURNING commands.key
+)
+SELECT count(*) OVER () AS gone, key AS last FROM gone ORDER BY key DESC LIMIT 1
+
 -- name: remove_some
 -- As many as :most rows of room :room_id, in whatever table they are.
 SELECT remove_some_of(:room_id, :most) AS gone
