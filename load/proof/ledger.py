@@ -1,7 +1,7 @@
 """A room's log as each viewer should have been shown it.
 
-The log keeps an update's bytes by audience: those inside the room (players, spectators and the host), everybody else, and, for
-single users, what they see on top or instead.
+The log keeps an update's bytes by audience: those inside the room (players, spectators and the host), everybody else,
+and, for single users, what they see on top or instead.
 """
 
 from __future__ import annotations
