@@ -68,11 +68,11 @@ async def diagnose(database: Database, room: RoomId) -> Diagnosis:
         return Diagnosis(row, error)
     except Corrupted as error:
         better = await rebuild.rebuilt(database, row)
-        if isinstance(better, rebuild.Rebuilt) and (better.state, better.settings) == (row["state"], None):
-            way = await rebuild.way_to(database, room, row["seq"])
-            better = msgspec.structs.replace(
-                way, problem="the state is right, and the rows of the log before it are not"
-            )
+        same = isinstance(better, rebuild.Rebuilt) and (better.state, better.settings) == (row["state"], None)
+        if same and not isinstance(error, ChangedByHand):  # It is one of the log's last rows, before the checkpoint.
+            start = await database.row("checkpoint_before", room_id=room, seq=max(0, recent[0]["seq"] - 1))
+            if start is not None:
+                better = await rebuild.way_from(database, room, start, row["seq"])
         return Diagnosis(row, error, better)
     return Diagnosis(row, None)
 

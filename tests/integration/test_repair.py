@@ -119,6 +119,20 @@ async def test_a_room_goes_back_to_the_last_update_that_is_good(database_url: st
         assert replay(restore(first["state"]), await log_of(database, room)) == room_of(row)
 
 
+async def test_a_row_of_the_log_before_the_checkpoint_is_found(database_url: str, tmp_path: Path) -> None:
+    """State and checkpoint are right, but the room could not say what it answered: it can go back to before that."""
+
+    async with connected(database_url) as database, hosting(database, "a") as a:
+        room, _ = await playing(database, a)
+        await execute(database_url, "UPDATE actions SET command = '{' WHERE room_id = $1 AND seq = 2", room)
+        operator = Operator(database_url, tmp_path, room)
+        told = await operator.told()
+        assert (told["refused"], told["offers"][0]["options"]) == ("corrupted_state", "--from 1 --yes")
+        code, said = await operator.repairs("--from", "1", "--yes")
+        assert (code, (await stored(database, room))["seq"]) == (0, 1), said
+        await a.does(await place(database, room), "host", chat(room, "on", "on"))
+
+
 async def test_seats_are_put_back_with_their_tokens(database_url: str, tmp_path: Path) -> None:
     async with connected(database_url) as database, hosting(database, "a") as a:
         room, epoch = await playing(database, a, "holdem", seats=6)

@@ -16,6 +16,7 @@ from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
 from tavola.actors.wire.commands import Act, RoomId
 from tavola.actors.wire.messages import Moved, Refusal, ViewAt
+from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.storage.postgres import Database
 
 
@@ -100,6 +101,9 @@ async def test_a_log_that_differs_is_no_way_to_rebuild(database_url: str) -> Non
         assert (after["actor"], after["state"]) == (None, "{}")
         assert await execute(database_url, "SELECT 1 FROM repairs") == []
         assert isinstance(await b.look(epoch, "ann", room), Moved), "its actor holds nothing of it"
+        counted = UnreadableCount(database)
+        await counted.count()
+        assert counted.rooms == {"corrupted_state": 1, "room_unavailable": 0}
         await _left_alone(database_url, database, room, "corrupted_state")
 
 
