@@ -216,7 +216,7 @@ def token(context: typer.Context) -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def user(context: typer.Context) -> None:
-    """What is kept of one user: data."""
+    """All that is kept of one user: data."""
     from tavola.users import app as users
 
     users(context.args, prog_name="tavola user")

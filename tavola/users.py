@@ -18,13 +18,13 @@ ANY_TIME_S = 3600.0
 
 @app.callback()
 def user() -> None:
-    """What is kept of a user."""
+    """All that is kept of a user."""
 
 
 @app.command()
 def data(user: Annotated[str, typer.Argument(metavar="ID", help="The user's id, as the log has it.")]) -> None:
     """All that is kept of them in the database, as one JSON: sessions, parts in rooms, and every command of theirs in
-    the log, with what they said. What retention took into the archive is not in it: `tavola archive show`."""
+    the log, with what they said. The archive holds what retention took there: `tavola archive show`."""
 
     async def whole(database: Database) -> PersonalData:
         found = await gathered(database, UserId(user), CommandPlace(), within_s=ANY_TIME_S)

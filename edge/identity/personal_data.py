@@ -79,7 +79,7 @@ class PersonalData(msgspec.Struct, frozen=True):
 async def gathered(
     database: Database, user: UserId, after: CommandPlace, *, within_s: float | None = WITHIN_S
 ) -> PersonalData:
-    """What is kept of `user`, with their commands after a place. Raises `StorageUnavailable`."""
+    """The data of `user`, with their commands after a place. Raises `StorageUnavailable`."""
     sessions = await database.rows("personal_sessions", user_id=user)
     out = await database.row("personal_sign_out", user_id=user)
     rooms = await database.rows("personal_rooms", user_id=user)
