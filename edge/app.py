@@ -138,7 +138,7 @@ class Edge:
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits)
         online = OnlineReader(settings.redis_url)
-        lobby = Lobby(database, limits)
+        lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
         app.router.routes.extend(RestApi(services, who, lobby, online, limits, self._operator).routes())
         tasks = [
             asyncio.create_task(work, name=name)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from tavola.actors.host.stand_in import StandIn
+from tavola.actors.outside.opening import Request
 from tavola.actors.past import archive
 from tavola.actors.room import codec
 from tavola.actors.room.grants import GrantSigner
-from tavola.actors.room.opening import Request
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import AnyCommand, Fork, RollBack, RoomId, UserId

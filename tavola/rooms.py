@@ -18,7 +18,8 @@ from rich.table import Table
 
 from tavola import rollback
 from tavola.actors.cluster.directory import Place
-from tavola.actors.room import codec, replay
+from tavola.actors.past import replay
+from tavola.actors.room import codec
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Evict

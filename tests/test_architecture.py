@@ -37,18 +37,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.versions": {"games"},
     "actors.wire": {"games", "config"},
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
-    "actors.past": {"actors.room", "actors.wire", "games", "storage"},
-    "actors.host": {"actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config"},
+    "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
+    "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
+    "actors.host": {
+        "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
+    },
     "actors.cluster": {
         "actors.host", "actors.room", "actors.wire", "games.registry", "storage", "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
-    "edge.routing": {"edge.common", "actors.cluster", "actors.room", "actors.wire", "storage", "config"},
+    "edge.routing": {
+        "edge.common", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage", "config",
+    },
     "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
     "edge.ws": {"edge.common", "edge.identity", "edge.routing", "actors.room", "actors.wire", "storage", "config"},
     "edge.rest": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.past", "actors.room", "actors.wire", "games",
-        "storage", "config",
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.outside", "actors.past", "actors.room",
+        "actors.wire", "games", "storage", "config",
     },
     "edge": {
         "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",

@@ -117,7 +117,14 @@ class RoomProcess(Service):
         secrets = admitted.secrets
         publisher = RedisPublisher(settings.redis_url, Sealer(secrets.keys(Purpose.REDIS)[0]))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), publisher.flush)
-        grace = Grace(settings.disconnected_after_s * 1000, settings.seat_freed_after_s * 1000, settings.away_turn_ms)
+        grace = Grace(
+            settings.disconnected_after_s * 1000,
+            settings.seat_freed_after_s * 1000,
+            settings.away_turn_ms,
+            settings.member_leaves_after_s * 1000,
+            settings.empty_room_minutes * 60_000,
+            settings.idle_turns,
+        )
         every = CheckpointEvery.of(settings.checkpoint_every)
         deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
         host = Host(self._name, database, publisher, deps)

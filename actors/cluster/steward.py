@@ -59,6 +59,9 @@ EXPIRED_FOR_MS = {
 """The queries that clear away, and how long after a row's time each does."""
 ROUSE_AT_ONCE = 100
 ROUSE_WITHIN_S = 10.0
+QUIET_AT_ONCE = 10
+"""Rooms that are roused at once where nobody is and nothing is played: they are in no hurry, and each may take a
+process for a while."""
 FULL_S = 2.0
 """For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
@@ -92,6 +95,8 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
+        self._minded = (0, "")
+        """When the last room that was asked after in this walk was opened (ms), and its id."""
         archivist = None
         if settings.archive:
             store = store_at(settings.archive)
@@ -107,6 +112,8 @@ class Steward:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.keep_spares))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
+            tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))
+            tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unminded))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
@@ -128,12 +135,31 @@ class Steward:
 
     async def ring_alarms(self) -> None:
         """Have every room loaded whose alarm has passed while its actor was gone."""
+        await self._ring(ROUSE_AT_ONCE, quiet=False)
+
+    async def ring_quiet_alarms(self) -> None:
+        """The same of some of the rooms where nobody is: so they end."""
+        await self._ring(QUIET_AT_ONCE, quiet=True)
+
+    async def _ring(self, most: int, *, quiet: bool) -> None:
         if asyncio.get_running_loop().time() < self._full_until:
             return
-        rows = await self._database.rows("overdue", before=self._now() - OVERDUE_MS, most=ROUSE_AT_ONCE)
+        rows = await self._database.rows("overdue", before=self._now() - OVERDUE_MS, most=most, quiet=quiet)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 tasks.create_task(self._rouse(RoomId(row["id"]), dead=True))
+
+    async def ask_after_the_unminded(self) -> None:
+        """Have some rooms loaded that nobody would ever end, such as those from before rooms ended: their actor sees
+        that nobody is there. Walks through all, over and over."""
+        if not self._settings.empty_room_minutes or asyncio.get_running_loop().time() < self._full_until:
+            return
+        created_at, after = self._minded
+        rows = await self._database.rows("unminded", created_at=created_at, after=after, most=QUIET_AT_ONCE)
+        self._minded = (rows[-1]["created_at"], rows[-1]["id"]) if rows else (0, "")
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._rouse(RoomId(row["id"]), dead=False))
 
     async def ask_after_the_unheard(self) -> None:
         """Have every room loaded in which a player counts as there without anybody saying so. Their edge is gone, and

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, assert_never
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.entropy import Source
@@ -21,11 +22,11 @@ from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
 from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
-from tavola.actors.room import clock
+from tavola.actors.outside.outside_view import has_part
+from tavola.actors.room import ending
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
-from tavola.actors.room.outside_view import has_part
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
@@ -52,7 +53,10 @@ _json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
 
 IDLE_S = 300.0
-"""A room without a clock running that nobody has used in this time is evicted. Looking at it from outside is no use."""
+"""A room of whose clocks none rings within this time, and that nobody has used in it, is evicted. Looking at it from
+outside is no use. The steward has it loaded when its alarm rings."""
+OVER_SHARE = 0.1
+"""After this part of it a room is evicted that is closed, or closes if nobody comes."""
 ALARM_AGAIN_S = 5.0
 """After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
@@ -107,6 +111,7 @@ class Host:
         self._entropy = Source()
         self._publisher = publisher
         self._now, self._crash, self._signer, grace, self._checkpoints = deps
+        self._idle_turns = grace.idle_turns
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
         self._ready = asyncio.Event()
@@ -449,7 +454,7 @@ class Host:
     def _due(self, loaded: LoadedRoom) -> int | None:
         """The room's alarm; where the game cannot say, it is asked again later."""
         try:
-            return clock.alarm(loaded.room)
+            return ending.alarm(loaded.room)
         except Exception as error:
             self._mistake(loaded, error, "set a clock")
             return self._now() + int(ALARM_AGAIN_S * 1000)
@@ -475,6 +480,8 @@ class Host:
         """Do what is due. If the game cannot, it is given up, or the room halts: a clock does not ring for ever."""
         for kind in (Wake, GiveUp, Halt):
             command = kind(id=f"{snake(kind.__name__)}.{loaded.tip_seq + 1}", room=loaded.id)
+            if isinstance(command, Wake):
+                command = replace(command, idle_turns=self._idle_turns)
             decided = self._system(loaded, command, lambda _: self.presence.woken(loaded))
             if loaded.waiting or (isinstance(decided, Nothing) and kind is Wake):
                 return
@@ -490,9 +497,11 @@ class Host:
         while True:
             await asyncio.sleep(IDLE_S / 10)
             for loaded in self.rooms.all():
-                idle = self._loop.time() - loaded.used_at > IDLE_S
-                needed = loaded.waiting or self._due(loaded) is not None or self.presence.anybody(loaded)
-                if idle and not needed:
+                over = loaded.room.info.status == "closed" or loaded.room.table.closes_at is not None
+                idle = self._loop.time() - loaded.used_at > (IDLE_S * OVER_SHARE if over else IDLE_S)
+                due = self._due(loaded)
+                rings = due is not None and due - self._now() < IDLE_S * 1000
+                if idle and not (loaded.waiting or rings or self.presence.anybody(loaded)):
                     try:
                         await self.rooms.release(loaded)
                     except StorageUnavailable as error:

@@ -10,9 +10,9 @@ import msgspec
 
 from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked
 from tavola.actors.host.room_presence import RoomPresence
+from tavola.actors.outside.outside_view import RECENT
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
-from tavola.actors.room.outside_view import RECENT
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room, Unchanged
 from tavola.actors.room.view import Projection

@@ -2,25 +2,26 @@
 stored.
 
 Seated users get what the clocks go by: `Disconnected` as soon as nobody has a socket of theirs any more, `Connected`
-when somebody has one again. The presence that is wanted is compared with what the room says, again and again, so
-nothing is lost when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and whoever has
-not been announced since their room was loaded, is given some time to appear elsewhere.
+when somebody has one again. For the other members, and the host, `Attendance` says it, once a tick for all of a room;
+and for a room where nobody is, `Vacant`. The presence that is wanted is compared with what the room says, again and
+again, so nothing is lost when a commit is. Nobody pays for our own downtime: who was on an edge that is gone, and
+whoever has not been announced since their room was loaded, is given some time to appear elsewhere.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.room_presence import BY_REQUEST, UNANNOUNCED, Status
 from tavola.actors.host.rooms import Rooms
-from tavola.actors.room import attendance
+from tavola.actors.room import absence, attendance, ending
 from tavola.actors.room.clock import MERCY_MS, Grace
 from tavola.actors.room.state import Room
-from tavola.actors.wire.commands import AnyCommand, Connected, Disconnected, UserId
+from tavola.actors.wire.commands import AnyCommand, Attendance, Connected, Disconnected, UserId, Vacant
 from tavola.actors.wire.messages import Answer, Committed, PresenceAt, ReportPresence
 from tavola.config.limits import SILENT_MS
 from tavola.games.base import SeatIndex
@@ -56,6 +57,8 @@ class PresenceTracker:
         """A heap: when somebody's place counts no longer."""
         self._numbered = 0
         self._doubtful: set[LoadedRoom] = set()
+        self._moved: dict[LoadedRoom, set[UserId]] = {}
+        """Members of whom the room may hold otherwise than is so."""
         self._round: list[LoadedRoom] = []
         self._share = 0
 
@@ -76,8 +79,12 @@ class PresenceTracker:
                 self._stays(loaded, user, UNANNOUNCED, until)
             else:
                 loaded.presence.leaves(user, UNANNOUNCED)
-        for user in {*_watching(loaded), *_expected(room)} - room.seated.keys():
-            self._stays(loaded, user, UNANNOUNCED, until)
+        for user in _expected(room) - room.seated.keys():
+            if absence.marked(room, user):
+                loaded.presence.leaves(user, UNANNOUNCED)
+                loaded.presence.told[user] = "away"
+            else:
+                self._stays(loaded, user, UNANNOUNCED, until)
 
     def report(self, loaded: LoadedRoom, request: ReportPresence) -> None:
         for user in request.here:
@@ -109,8 +116,8 @@ class PresenceTracker:
 
     def anybody(self, loaded: LoadedRoom) -> bool:
         """Whether somebody is there who has a part in the room."""
-        users = {*loaded.room.seated, *_watching(loaded), loaded.room.info.host}
-        return any(map(loaded.presence.here, users))
+        room = loaded.room
+        return any(loaded.presence.here(user) and not room.members[user].idle for user in _expected(room))
 
     # Work that is done now and then
 
@@ -125,11 +132,15 @@ class PresenceTracker:
         doubtful, self._doubtful = self._doubtful, set()
         for loaded in doubtful:
             self._look_at(loaded)
+        moved, self._moved = self._moved, {}
+        for loaded, users in moved.items():
+            self._note(loaded, users)
         if not self._round:
             self._round = self._rooms.all()
             self._share = len(self._round) // ROUND_TICKS + 1
         for loaded in self._round[-self._share :]:
             self._look_at(loaded)
+            self._mind_emptiness(loaded)
         del self._round[-self._share :]
 
     def _look_at(self, loaded: LoadedRoom) -> None:
@@ -137,15 +148,11 @@ class PresenceTracker:
             return
         expected = _expected(loaded.tip)
         for user in expected:
-            if user not in loaded.presence:
-                # They sat down by a request and has shown themselves nowhere yet.
+            if user not in loaded.presence and not absence.marked(loaded.tip, user):
+                # They came in by a request and have shown themselves nowhere yet.
                 self._stays(loaded, user, BY_REQUEST, self._now() + SILENT_MS)
             self._judge(loaded, user)
-        watching = set(_watching(loaded))
-        for user in watching:
-            if user in loaded.presence:
-                self._judge(loaded, user)
-        loaded.presence.forget(watching.union(expected))
+        loaded.presence.forget(expected)
 
     # Consequences
 
@@ -154,6 +161,9 @@ class PresenceTracker:
         room, here = loaded.tip, loaded.presence.here(user)
         if room.info.status == "closed":
             return
+        marked = absence.marked(room, user)
+        if marked is not None and marked is here:
+            self._moved.setdefault(loaded, set()).add(user)
         index = room.seat_of(user)
         if index is None and user != room.info.host:
             if (member := loaded.room.members.get(user)) is not None and member.watching:
@@ -175,6 +185,33 @@ class PresenceTracker:
         elif index is not None and loaded.room.seat_of(user) == index:
             self._say(loaded, user, _status(loaded, index))
 
+    def _note(self, loaded: LoadedRoom, users: set[UserId]) -> None:
+        """Members without a seat came or went, however many since the last tick: one command says it."""
+        room = loaded.tip
+        if not self._rooms.holds(loaded) or room.info.status == "closed":
+            return
+        here: list[UserId] = []
+        gone: list[UserId] = []
+        for user in users:
+            marked = absence.marked(room, user)
+            if marked is not None and marked is loaded.presence.here(user):
+                (here if marked else gone).append(user)
+        if here or gone:
+            id = f"attendance.{loaded.tip_seq + 1}"
+            told = Attendance(
+                id=id, room=loaded.id, here=tuple(here), gone=tuple(gone), leaves_ms=self._grace.leaves_ms
+            )
+            self._system(loaded, told, lambda _: None)
+
+    def _mind_emptiness(self, loaded: LoadedRoom) -> None:
+        """A room where nobody is ends after a while; if somebody comes, it says so by itself."""
+        room = loaded.tip
+        if not self._rooms.holds(loaded) or room.info.status == "closed" or room.table.closes_at is not None:
+            return
+        if (self._grace.empty_ms or room.info.empty_minutes) and ending.vacant(room):
+            command = Vacant(id=f"vacant.{loaded.tip_seq + 1}", room=loaded.id, closes_ms=self._grace.empty_ms)
+            self._system(loaded, command, lambda _: None)
+
     def _done(self, loaded: LoadedRoom, user: UserId, answer: Answer) -> None:
         index = loaded.room.seat_of(user)
         if isinstance(answer, Committed) and index is not None:
@@ -195,11 +232,8 @@ class PresenceTracker:
 
 
 def _expected(room: Room) -> set[UserId]:
-    """The users whose presence is the room's concern: players, and a host whose part somebody could take."""
-    users, host = set(room.seated), room.info.host
-    if host and (attendance.noted(room, host) or attendance.unnoted(room, host)):
-        users.add(host)
-    return users
+    """The users whose presence is the room's concern: all who are admitted."""
+    return {user for user, member in room.members.items() if member.standing == "approved"}
 
 
 def _status(loaded: LoadedRoom, index: SeatIndex) -> Status:
@@ -208,7 +242,3 @@ def _status(loaded: LoadedRoom, index: SeatIndex) -> Status:
     if away is None:
         return "active"
     return "away" if away.step == "away" else "disconnected"
-
-
-def _watching(loaded: LoadedRoom) -> Iterable[UserId]:
-    return (user for user, member in loaded.tip.members.items() if member.watching)

@@ -9,7 +9,7 @@ import structlog
 
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rooms import Rooms
-from tavola.actors.room.outside_view import seen
+from tavola.actors.outside.outside_view import seen
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.messages import Answer, GetView, Request
 from tavola.actors.wire.mistakes import Mistakes

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from tavola.actors.past.replay import Difference, replay
 from tavola.actors.room.codec import Corrupted, restore, room_of, told
 from tavola.actors.room.play import game_of
-from tavola.actors.room.replay import Difference, replay
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import inside, watching, whole
@@ -90,7 +90,7 @@ def _playable(room: Room) -> Playable | Refusal:
     seats = {index: replace(seat, away=None) for index, seat in seats.items()}
     sat = {seat.user for seat in seats.values()}
     members = {user: room.members[user] for user in sorted(sat) if room.admitted(user)}
-    table = replace(table, seats=seats, turn=None, advance_at=None, paused_at=None, host_gone_at=None)
+    table = replace(table, seats=seats, turn=None, advance_at=None, paused_at=None, host_gone_at=None, closes_at=None)
     return Playable(dump(Room(room.info, members, table)), voided)
 
 

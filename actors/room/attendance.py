@@ -70,6 +70,8 @@ def attended(room: Room, command: Connected, now: int, entropy: Entropy) -> Deci
     if index is None or (away := room.table.seats[index].away) is None:
         return Decision(replace(room, table=replace(room.table, at=now)), ())
     back = _with_away(room, index, None, now)
+    if (member := room.members[user]).idle:
+        back = replace(back, members={**back.members, user: replace(member, idle=False)})
     events: tuple[RoomEvent, ...] = (_about(PLAYER_RECONNECTED, index, user),)
     if away.sat_out:
         outcome = game_of(room).sit_in(back.table.game, back.info.options, index)

@@ -17,11 +17,15 @@ MERCY_MS = 10_000
 
 class Grace(msgspec.Struct, frozen=True):
     """How long a player without a socket counts as away, and how long their seat is kept, both from when they went; and
-    what they have for a turn meanwhile, while their timebank is spared."""
+    what they have for a turn meanwhile, while their timebank is spared. After how long a member without a seat leaves,
+    an empty room closes (0 is never), and after how many missed turns nobody is playing (0 is never)."""
 
     disconnected_ms: int
     freed_ms: int
     turn_ms: int = 2_000
+    leaves_ms: int = 600_000
+    empty_ms: int = 1_800_000
+    idle_turns: int = 6
 
 
 def effective(turn: Turn, seat: Seat | None, clock: Clock) -> Turn:
@@ -109,9 +113,14 @@ def running(room: Room) -> Turn | None:
     return effective(turn, seat, GAMES[room.info.game].clock(room.info.options))
 
 
+def earlier(one: int | None, other: int | None) -> int | None:
+    """The first of two moments that there may be."""
+    return one if other is None or (one is not None and one <= other) else other
+
+
 def alarm(room: Room) -> int | None:
-    """When the room must be woken even if nobody calls, in ms. While it is closed never, while it is paused only for
-    a host who is gone."""
+    """When play goes on even if nobody calls, in ms. While the room is closed never, while it is paused only for a host
+    who is gone."""
     table = room.table
     if room.info.status == "closed":
         return None

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.state import Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import Deferred, Info, Member, Room, RoomSettings, Standing, Table
 from tavola.actors.versions import strict
 from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
@@ -60,6 +60,7 @@ def room_of(row: Row) -> Room:
         game = game_named(row["game"])
         table = _table(row["state"], game)
         settings = settings_of(row["settings"], game)
+        deferred = msgspec.json.decode(row["deferred"], type=tuple[Deferred, ...]) if row["deferred"] else ()
         members = {user: member.read() for user, member in _decode_members(row["members"]).items()}
     if not row["intact"]:
         raise ChangedByHand(row["id"], row["seq"], "a state that was changed by hand")
@@ -69,6 +70,7 @@ def room_of(row: Row) -> Room:
         game=row["game"],
         host=UserId(row["host_id"]),
         status=row["status"],
+        deferred=deferred,
         **msgspec.structs.asdict(settings),
     )
     return Room(info, members, table)
@@ -154,9 +156,12 @@ class _MemberRow(msgspec.Struct, frozen=True):
     changed_at: int
     watching: bool
     banned: bool
+    leaves_at: int | None = None
+    idle: bool = False
 
     def read(self) -> Member:
-        return Member(self.display_name, self.status, self.changed_at, self.watching, self.banned)
+        been = (self.display_name, self.status, self.changed_at)
+        return Member(*been, self.watching, self.banned, self.leaves_at, self.idle)
 
 
 _decode_members = msgspec.json.Decoder(dict[UserId, _MemberRow]).decode

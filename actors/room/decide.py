@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import attendance, hosting, membership, play, rollback, settings, sitting
+from tavola.actors.room import absence, attendance, deferred, ending, hosting, membership, play, rollback, sitting
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
@@ -19,6 +19,7 @@ from tavola.actors.wire.commands import (
     Announce,
     AnyCommand,
     Approve,
+    Attendance,
     Chat,
     CloseRoom,
     Connected,
@@ -45,7 +46,9 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    Vacant,
     Wake,
+    Withdraw,
 )
 from tavola.actors.wire.events import ANNOUNCEMENT, CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
@@ -53,16 +56,31 @@ from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
 
 
-def open_room(info: Info, host_name: str, now: int) -> Room:
-    """A new room, before its first update. Its host is admitted from the start."""
-    game = GAMES[info.game]
-    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=game.open(info.options))
-    return Room(info, {info.host: Member(host_name, "approved", now)}, table)
+def open_room(info: Info, host_name: str, now: int, empty_ms: int = 0) -> Room:
+    """A new room, before its first update. Its host is admitted from the start. If nobody comes, they neither, it
+    closes after `empty_ms`, or after what its settings say; 0 is never."""
+    game, empty_ms = GAMES[info.game], info.empty_minutes * 60_000 or empty_ms
+    closes_at = now + empty_ms if empty_ms else None
+    state = game.open(info.options)
+    table: Table[Any] = Table(v=SCHEMA, game_version=game.version, at=now, game=state, closes_at=closes_at)
+    return Room(info, {info.host: Member(host_name, "approved", now, leaves_at=closes_at)}, table)
 
 
 def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """The effect of `command` at `now` (ms): a decision to commit, a refusal, or (for the runtime's own) nothing."""
     now = max(now, room.table.at)
+    verdict = _decided(room, sender, command, now, entropy)
+    if not isinstance(verdict, Decision):
+        return verdict
+    after = ending.moved(verdict.room, sender.user) if sender.user else verdict.room
+    after = ending.peopled(after)
+    verdict = verdict if after is verdict.room else replace(verdict, room=after)
+    return deferred.settled(verdict, now, entropy) if after.info.deferred else verdict
+
+
+def _decided(
+    room: Room, sender: Sender, command: AnyCommand, now: int, entropy: Entropy
+) -> Decision | Refusal | Nothing:
     if room.info.status == "closed":
         return ROOM_CLOSED
     if type(command) in HOST_COMMANDS and sender.user != room.info.host and not sender.overrules:
@@ -71,7 +89,7 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
         case Act():
             return play.act(room, sender, command, now, entropy)
         case Wake():
-            return _wake(room, now, entropy)
+            return _wake(room, command, now, entropy)
         case RequestJoin():
             return membership.request_join(room, sender, command, now, entropy)
         case Approve() | Reject():
@@ -104,14 +122,12 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return hosting.resume(room, sender, now)
         case Kick():
             return hosting.kick(room, command, now, entropy)
-        case AdjustChips():
-            return hosting.adjust_chips(room, command, now, entropy)
-        case UpdateSettings():
-            return settings.update_settings(room, command, now, entropy)
+        case AdjustChips() | UpdateSettings() | CloseRoom():
+            return deferred.done(room, sender, command, now, entropy)
+        case Withdraw():
+            return deferred.withdraw(room, sender, command, now)
         case TransferHost():
             return hosting.transfer_host(room, command, now)
-        case CloseRoom():
-            return hosting.close_room(room, sender, now)
         case RollBack():
             return rollback.roll_back(room, sender, command, now, entropy)
         case Fork():
@@ -120,6 +136,10 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             return attendance.attended(room, command, now, entropy)
         case Disconnected():
             return attendance.deserted(room, command, now)
+        case Attendance():
+            return absence.noted(room, command, now)
+        case Vacant():
+            return ending.emptied(room, command, now)
         case GiveUp():
             return _give_up(room, now, entropy)
         case Halt():
@@ -130,22 +150,31 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
             assert_never(never)
 
 
-def _wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """The next thing that is due by now: a turn, the next hand, somebody's grace. One thing at a time."""
+def _wake(room: Room, command: Wake, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
+    """The next thing that is due by now: a turn, the next hand, somebody's grace, the room's end. One at a time."""
     if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
         return attendance.pass_on(room, now)
-    if room.table.paused_at is not None:
-        return Nothing()
-    verdict = play.wake(room, now, entropy)
-    return attendance.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
+    verdict: Decision | Refusal | Nothing = Nothing()
+    if room.table.paused_at is None:
+        turn = room.table.turn
+        verdict = play.wake(room, now, entropy)
+        if isinstance(verdict, Decision) and turn is not None and command.idle_turns:
+            return ending.missed(verdict, turn.seat, command.idle_turns, now, entropy)
+        if isinstance(verdict, Nothing):
+            verdict = attendance.overdue(room, now, entropy)
+    if isinstance(verdict, Nothing):
+        verdict = absence.overdue(room, now)
+    return ending.overdue(room, now, entropy) if isinstance(verdict, Nothing) else verdict
 
 
 def _give_up(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """The part of the game that is due by now, and is not to be had of the game."""
-    if room.table.paused_at is not None:
-        return Nothing()
-    verdict = play.void(room, now, entropy)
-    return attendance.given_up(room, now) if isinstance(verdict, Nothing) else verdict
+    verdict: Decision | Refusal | Nothing = Nothing()
+    if room.table.paused_at is None:
+        verdict = play.void(room, now, entropy)
+        if isinstance(verdict, Nothing):
+            verdict = attendance.given_up(room, now)
+    return ending.given_up(room, now) if isinstance(verdict, Nothing) else verdict
 
 
 def _chat(room: Room, sender: Sender, command: Chat, now: int) -> Decision | Refusal:

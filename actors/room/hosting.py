@@ -22,8 +22,11 @@ from tavola.actors.wire.events import (
     ROOM_PAUSED,
     ROOM_RESUMED,
 )
-from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NOBODY, PAUSED
+from tavola.actors.wire.refusals import FORGETS_NO_BAN, HAND_IN_PROGRESS, NOBODY, PAUSED
 from tavola.games.base import Entropy, Refusal
+
+BANS_LIMIT = 1_000
+"""People that a room never lets in again."""
 
 
 def pause(room: Room, sender: Sender, now: int) -> Decision | Refusal:
@@ -79,6 +82,8 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
     member = room.members.get(user)
     if member is None or (member.standing == "kicked" and member.banned >= command.ban):
         return NOBODY
+    if command.ban and sum(other.banned for other in room.members.values()) >= BANS_LIMIT:
+        return FORGETS_NO_BAN
     seat = room.seat_of(user)
     gone = Member(member.name, "kicked", now, banned=command.ban)
     room = replace(room, members={**room.members, user: gone}, table=replace(room.table, at=now))
@@ -123,11 +128,15 @@ def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Ref
 
 
 def close_room(room: Room, sender: Sender, now: int) -> Decision | Refusal:
+    if not game_of(room).between_rounds(room.table.game):
+        return HAND_IN_PROGRESS
+    return shut(room, now, {"user_id": sender.user})
+
+
+def shut(room: Room, now: int, why: dict[str, Any]) -> Decision:
     """Nothing happens here any more; what happened stays to be read."""
     table = room.table
-    if not game_of(room).between_rounds(table.game):
-        return HAND_IN_PROGRESS
     result = {"closed": True} if table.running else None
-    closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False)
-    room = replace(room, info=replace(room.info, status="closed"), table=closed)
-    return Decision(room, (RoomEvent(ROOM_CLOSED, {"user_id": sender.user}),), result=result)
+    closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False, closes_at=None)
+    room = replace(room, info=replace(room.info, status="closed", deferred=()), table=closed)
+    return Decision(room, (RoomEvent(ROOM_CLOSED, why),), result=result)

@@ -10,7 +10,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room.decide import decide
-from tavola.actors.room.opening import CODE_SIZE
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Room, Unchanged
 from tavola.actors.room.view import hidden
@@ -26,7 +25,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
 )
 from tavola.actors.wire.messages import AnnouncementAt
-from tavola.actors.wire.names import visible
+from tavola.actors.wire.names import CODE_SIZE, visible
 from tavola.actors.wire.refusals import BAD_NAME, BAD_ROOM_NAME, CODE_IS_SHORT, NO_ROOM
 from tavola.games.base import Entropy, Refusal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tavola.actors.room.absence import claim, host_gone
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
@@ -20,14 +21,15 @@ from tavola.actors.wire.events import (
 )
 from tavola.actors.wire.given import NOTHING_GIVEN, Admission, Given, JoinStatus, SeatGrant, WatchGrant
 from tavola.actors.wire.names import clean
-from tavola.actors.wire.refusals import NOT_APPROVED, NOT_SEATED
+from tavola.actors.wire.refusals import HOST_AWAY, NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
 from tavola.games.events import EventKind
 
 PENDING_LIMIT = 50
 """Requests that may wait for the host at once: all of them are in their view."""
 MEMBERS_LIMIT = 1_000
-"""People that a room knows, beside its spectators: whoever asked, whatever became of it."""
+"""People that a room knows, beside its spectators and those who are banned: whoever asked, whatever became of it. Of
+those who are not in it any more, it forgets who has not been for longest when another asks."""
 ASK_AGAIN_MS = 60_000
 """A user who was rejected, or put out of the room, may ask again after this long."""
 
@@ -44,13 +46,17 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
             return _changed(room, now, (), JoinStatus("approved"))
         case "pending" if room.info.host:
             return _changed(room, now, (), JoinStatus("pending"))
+        case _ if room.info.approval == "host" and room.info.host and host_gone(room, now):
+            return HOST_AWAY
         case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
             return Refusal("already_requested", "The host said no; ask again later.", retry_after_ms=wait)
         case _:
             pass
-    if member is None and len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
-        return Refusal("room_full", "This room knows as many people as it can.")
+    if member is None and _known(room) >= room.info.max_spectators + MEMBERS_LIMIT:
+        if (forgotten := _gone_longest(room)) is None:
+            return Refusal("room_full", "This room knows as many people as it can.")
+        room = replace(room, members={user: other for user, other in room.members.items() if user != forgotten})
     if room.info.approval == "auto" or not room.info.host:
         events: tuple[RoomEvent, ...] = (_about(PLAYER_APPROVED, room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
@@ -129,7 +135,7 @@ def spectate(room: Room, sender: Sender, command: Spectate, now: int, entropy: E
             return _changed(room, now, ())
         case "approved":
             pass
-    if room.spectators >= room.info.max_spectators:
+    if sum(other.watching and other.here for other in room.members.values()) >= room.info.max_spectators:
         return Refusal("room_full", "No more spectators are admitted.")
     name = (clean(command.display_name) if command.display_name else "") or room.members[sender.user].name
     room = _with_member(room, sender.user, Member(name, "approved", now, True))
@@ -176,18 +182,25 @@ def heir(room: Room, *, without: UserId) -> UserId:
     """The longest-seated player becomes host, else who watches longest, else who was admitted first; in a room where
     nobody is left, nobody: the next who comes in does."""
     ranked = [
-        (*_claim(room, user, member), user)
+        (*claim(room, user), user)
         for user, member in room.members.items()
         if member.standing == "approved" and user != without
     ]
     return min(ranked)[2] if ranked else UserId("")
 
 
-def _claim(room: Room, user: UserId, member: Member) -> tuple[int, int]:
-    index = room.seat_of(user)
-    if index is not None:
-        return 0, room.table.seats[index].at
-    return (1 if member.watching else 2), member.at
+def _known(room: Room) -> int:
+    return sum(not member.banned for member in room.members.values())
+
+
+def _gone_longest(room: Room) -> UserId | None:
+    """Of those whom the room remembers and who are not in it, the one who left, or was sent away, longest ago."""
+    left = [
+        (member.at, user)
+        for user, member in room.members.items()
+        if not member.banned and member.standing in ("rejected", "kicked")
+    ]
+    return min(left)[1] if left else None
 
 
 def _granted(decision: Decision, granted: Grant, give: Given) -> Decision:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room import clock
+from tavola.actors.room.absence import recovered
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
 from tavola.actors.wire.events import ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
@@ -78,11 +79,17 @@ def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refusal) -> Outcome[Any]
 
 def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
     """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
-    had when it began. A user without a part in their seat any more is out of it."""
-    game, info, table = game_of(room), room.info, room.table
+    had when it began."""
     turn = clock.running(room)
     if turn is None or now < clock.fires_at(turn):
         return Nothing()
+    return called_off(room, GAME_ERROR, now, entropy)
+
+
+def called_off(room: Room, reason: str, now: int, entropy: Entropy) -> Decision | Refusal:
+    """The round that runs is off, and everybody has what they had when it began. A user without a part in their seat
+    any more is out of it."""
+    game, info, table = game_of(room), room.info, room.table
     staying = tuple(sorted(room.seated.values()))
     outcome = game.void(table.game, info.options, staying)
     if isinstance(outcome, Refusal):
@@ -90,24 +97,28 @@ def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing
     gone = (index for index in table.seats if index not in staying and index not in outcome.vacated)
     rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
     outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
-    voided = RoomEvent(ROUND_VOIDED, {"number": table.hand, "reason": GAME_ERROR})
+    voided = RoomEvent(ROUND_VOIDED, {"number": table.hand, "reason": reason})
     return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
 
 
 def recover(room: Room, now: int) -> Decision | Nothing:
     """The clocks after we were away: nobody has lost time by it."""
-    table = room.table
+    before, table, least = room, room.table, now + clock.MERCY_MS
     if table.host_gone_at is not None:
-        table = replace(table, host_gone_at=max(table.host_gone_at, now + clock.MERCY_MS))
+        table = replace(table, host_gone_at=max(table.host_gone_at, least))
+    if table.closes_at is not None:
+        table = replace(table, closes_at=max(table.closes_at, least))
+    room = replace(room, members=recovered(room, now))
+    same = room.members is before.members and table == before.table
     if table.paused_at is not None:
-        return Nothing() if table == room.table else Decision(replace(room, table=replace(table, at=now)), ())
+        return Nothing() if same else Decision(replace(room, table=replace(table, at=now)), ())
     seats = {
         index: seat if seat.away is None else replace(seat, away=clock.kept_longer(seat.away, now))
         for index, seat in table.seats.items()
     }
     turn = table.turn
     if turn is None:
-        if seats == table.seats and table == room.table:
+        if seats == table.seats and same:
             return Nothing()
         return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
     turn = clock.recovered(turn, table.at, now)
@@ -128,7 +139,7 @@ def absorb(
     `timed_out` says that it is what was played for somebody whose time had run out."""
     decision = _absorb_once(room, outcome, now, before, timed_out)
     table = decision.room.table
-    if table.advance_at is None or table.advance_at > now or table.paused_at is not None:
+    if table.advance_at is None or table.advance_at > now or table.paused_at is not None or room.info.deferred:
         return decision
     game, info = game_of(room), room.info
     if any(not round.ended for round in decision.rounds):
@@ -208,7 +219,7 @@ def unseated(
         return members, ()
     if seat.away is not None and seat.away.step == "leaving":
         return members, ()
-    if sum(other.watching for other in members.values()) >= most:
+    if sum(other.watching and other.here for other in members.values()) >= most:
         return members, ()
     watching = replace(member, at=now, watching=True)
     joined = RoomEvent(SPECTATOR_JOINED, {"user_id": seat.user, "display_name": member.name})

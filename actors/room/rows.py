@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock
+from tavola.actors.room import absence, ending
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
@@ -37,7 +37,7 @@ def records(
     """
     after = decisions[-1][1].room
     room_id = after.info.id
-    real = clock.alarm(after)
+    real = ending.alarm(after)
     late = (real is None) != (stored_alarm is None) or (
         real is not None and stored_alarm is not None and stored_alarm > real
     )
@@ -49,7 +49,7 @@ def records(
     out = Records()
     if late or summary(before) != summary(after):
         stored_alarm = real
-        out.rooms.append({"room_id": room_id, "alarm_at": real, **summary(after)})
+        out.rooms.append({"room_id": room_id, "alarm_at": real, "active_at": after.table.at, **summary(after)})
     if before.members is not after.members:
         _members(before, after, out)
     if before.table.seats is not after.table.seats or any(decision.rounds for _, decision in decisions):
@@ -75,9 +75,11 @@ def summary(room: Room) -> dict[str, Any]:
         "host_id": info.host,
         "players": len(room.table.seats),
         "spectators": room.spectators,
+        "present": absence.present(room),
         "current_game_id": game_id(room) if room.table.games else None,
         "max_players": game_of(room).seats(info.options),
         "settings": info.stored_settings(),
+        "deferred": info.deferred or None,
         "closed_at": room.table.at if info.status == "closed" else None,
     }
 
@@ -102,6 +104,8 @@ def _members(before: Room, after: Room, out: Records) -> None:
                 "status": new.standing,
                 "changed_at": new.at,
                 "banned": new.banned,
+                "leaves_at": new.leaves_at,
+                "idle": new.idle,
             })  # fmt: skip
         watched, watches = old is not None and old.watching, new is not None and new.watching
         if watched and not watches:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import CommonSettings, Decision, Room, RoomEvent
+from tavola.actors.room.state import CommonSettings, Decision, Info, Room, RoomEvent
 from tavola.actors.wire.commands import Name, UpdateSettings
 from tavola.actors.wire.events import SETTINGS_CHANGED
 from tavola.actors.wire.names import clean
@@ -36,9 +36,22 @@ Asked: Any = msgspec.defstruct(
 
 def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entropy) -> Decision | Refusal:
     """Between hands. Nobody loses a seat by it."""
-    game, info, table = game_of(room), room.info, room.table
+    game, table = game_of(room), room.table
     if not game.between_rounds(table.game):
         return HAND_IN_PROGRESS
+    changed = asked_for(room, command)
+    if isinstance(changed, Refusal):
+        return changed
+    outcome = game.change_options(table.game, room.info.options, changed.options)
+    if isinstance(outcome, Refusal):
+        return outcome
+    event = RoomEvent(SETTINGS_CHANGED, {"settings": msgspec.to_builtins(msgspec.convert(command.settings, Asked))})
+    return absorb(replace(room, info=changed), outcome, now, entropy, (event,))
+
+
+def asked_for(room: Room, command: UpdateSettings) -> Info | Refusal:
+    """The room as it would be."""
+    game, info, table = game_of(room), room.info, room.table
     options = info.options
     try:
         asked: _Asked = msgspec.convert(command.settings, Asked)
@@ -56,12 +69,15 @@ def update_settings(room: Room, command: UpdateSettings, now: int, entropy: Entr
     beyond = [index for index in table.seats if index >= seats]
     if beyond:
         return Refusal("invalid_options", "Somebody sits beyond that many seats.", {"seat_index": max(beyond)})
-    outcome = game.change_options(table.game, info.options, options)
-    if isinstance(outcome, Refusal):
-        return outcome
     given = {name: value for name in CommonSettings.__struct_fields__ if (value := getattr(asked, name)) is not None}
     changed = replace(info, name=name, options=options, **given)
     if (wrong := changed.wrong()) is not None:
         return Refusal("invalid_options", wrong)
-    event = RoomEvent(SETTINGS_CHANGED, {"settings": msgspec.to_builtins(asked)})
-    return absorb(replace(room, info=changed), outcome, now, entropy, (event,))
+    return changed
+
+
+def tidied(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that `asked_for` found good, as they are shown before they hold."""
+    if "name" in settings:
+        settings = {**settings, "name": clean(settings["name"])}
+    return settings

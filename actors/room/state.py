@@ -14,21 +14,24 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
-from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, DeferrableCommand, RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
 from tavola.actors.wire.messages import Fleeting
 from tavola.actors.wire.view import Approval as Approval
 from tavola.actors.wire.view import Role as Role
+from tavola.actors.wire.view import Standing as Standing
 from tavola.actors.wire.view import Status as Status
 from tavola.actors.wire.view import Visibility as Visibility
 from tavola.games.base import Round, SeatIndex
 from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
 
-Standing = Literal["pending", "approved", "rejected", "kicked"]
-
 S = TypeVar("S")
 O = TypeVar("O")
+
+EMPTY_MINUTES_MOST = 60 * 24 * 30
+PENDING_MS = 86_400_000
+"""A request that the host has not answered ends after this long."""
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,8 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval = "host"
     visibility: Visibility = "public"
     max_spectators: int = 100
+    empty_minutes: int = 0
+    """For how long nobody may be here before the room closes; 0 is as the deployment says."""
 
     def settings(self) -> dict[str, Any]:
         """These alone, of whatever has more."""
@@ -48,7 +53,9 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def wrong(self) -> str | None:
         """The fault in them, if there is one."""
-        return None if 0 <= self.max_spectators <= 10_000 else "max_spectators is 0 to 10000."
+        if not 0 <= self.max_spectators <= 10_000:
+            return "max_spectators is 0 to 10000."
+        return None if 0 <= self.empty_minutes <= EMPTY_MINUTES_MOST else f"empty_minutes is 0 to {EMPTY_MINUTES_MOST}."
 
 
 class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
@@ -56,6 +63,17 @@ class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
 
     name: str
     options: O
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """An act of the host's that waits for the end of the hand, and who asked for it."""
+
+    by: UserId
+    command: DeferrableCommand
+
+    @property
+    def name(self) -> str:
+        return CLIENT_COMMANDS[type(self.command)]
 
 
 class Info(RoomSettings[Any], frozen=True, kw_only=True):
@@ -66,6 +84,8 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
     game: str
     host: UserId
     status: Status = "open"
+    deferred: tuple[Deferred, ...] = ()
+    """The host's acts that wait for the end of the hand, in the order in which they were asked for."""
 
     def stored_settings(self) -> dict[str, Any]:
         """The content of `rooms.settings`, before it is JSON. `versions` are the room's and the game's, unless both are
@@ -77,13 +97,26 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
 
 class Member(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Somebody who asked to join: what became of it, since when (ms), whether they are watching now, and whether,
-    kicked, they may never ask again."""
+    kicked, they may never ask again. `leaves_at`: they have no socket and leave then (ms), unless they sit, or are the
+    host, who counts as gone from then on. `idle`: they were sat out for not moving, and have done nothing since."""
 
     name: str
     standing: Standing
     at: int
     watching: bool = False
     banned: bool = False
+    leaves_at: int | None = None
+    idle: bool = False
+
+    @property
+    def ends_at(self) -> int | None:
+        """When their part in the room ends by itself, if they do not sit, in ms."""
+        return self.at + PENDING_MS if self.standing == "pending" else self.leaves_at
+
+    @property
+    def here(self) -> bool:
+        """Whether they are admitted, and count as there while they do not sit."""
+        return self.standing == "approved" and self.leaves_at is None and not self.idle
 
 
 class Away(msgspec.Struct, frozen=True, array_like=True):
@@ -101,13 +134,15 @@ class Away(msgspec.Struct, frozen=True, array_like=True):
     """The time that they have for a turn, in ms."""
 
 
-class Seat(msgspec.Struct, frozen=True, array_like=True):
-    """A taken seat: who sits in it, since when (ms), what is left of their timebank (ms), and whether they are away."""
+class Seat(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A taken seat: who sits in it, since when (ms), what is left of their timebank (ms), whether they are away, and
+    how many of their turns on end were played for them (`missed`)."""
 
     user: UserId
     at: int
     timebank_ms: int
     away: Away | None = None
+    missed: int = 0
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
@@ -145,6 +180,8 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     """Since when the host has halted play, in ms; every clock stands still but the next."""
     host_gone_at: int | None = None
     """When the host, who is away, passes their part on, in ms. Also in a pause, which would never end otherwise."""
+    closes_at: int | None = None
+    """Nobody is here: when the room closes, in ms. In a pause too."""
 
 
 class Room(msgspec.Struct, frozen=True, dict=True):
@@ -158,11 +195,25 @@ class Room(msgspec.Struct, frozen=True, dict=True):
         hold."""
         return {seat.user: index for index, seat in self.table.seats.items() if self.admitted(seat.user)}
 
+    @cached_property
+    def leaving_at(self) -> int | None:
+        """When the next member leaves for having no socket, or the next request ends, in ms."""
+        return min(
+            (
+                due
+                for user, member in self.members.items()
+                if (due := member.ends_at) is not None and user != self.info.host and user not in self.seated
+            ),
+            default=None,
+        )
+
     def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
         """The room afterwards, which knows who sits where already if nobody came or went."""
         after = Room(info, members, table)
         if members is self.members and table.seats is self.table.seats:
             after.__dict__["seated"] = self.seated
+            if info is self.info or info.host == self.info.host:
+                after.__dict__["leaving_at"] = self.leaving_at
         return after
 
     def admitted(self, user: UserId) -> bool:

@@ -15,8 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.room import clock
+from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
-from tavola.actors.room.state import Decision, Room, RoomEvent, Seat
+from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import SeatIndex
@@ -25,10 +26,13 @@ View = dict[str, Any]
 
 _json = msgspec.json.Encoder().encode
 _NOTHING = MemberView()
+WATCHING_SHOWN = 100
+"""Spectators who are named in the view; `spectators` counts all."""
 
 
 def audience(room: Room, user: UserId) -> Audience:
-    return "inside" if room.role_of(user) in ("player", "spectator") else "outside"
+    inside = room.role_of(user) in ("player", "spectator") or (user != "" and user == room.info.host)
+    return "inside" if inside else "outside"
 
 
 def hidden(room: Room, user: UserId, code: str) -> bool:
@@ -69,8 +73,11 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         "game": {"id": f"{info.id}.{table.games}", "number": table.games},
         "seats": {str(index): _seat(room, index, seat) for index, seat in table.seats.items()},
         "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
+        "watching": was[1]["watching"] if was and was[0].members is room.members else _watching(room),
     }
     _add_dense(view["game"], game.public(table.game, info.options))
+    if info.deferred:
+        view["deferred"] = [shown(act) for act in info.deferred]
     turn = clock.running(room)
     if turn is not None:
         view["turn"] = {
@@ -105,8 +112,9 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
         me["request"] = member.standing
     view: View = {"me": me}
     if is_host:
-        asked = was[1].get("pending_requests") if was and was[0].members is room.members else None
-        view["pending_requests"] = asked if asked is not None else _pending(room)
+        asked = was[1] if was and was[0].members is room.members and "members" in was[1] else None
+        view["pending_requests"] = asked["pending_requests"] if asked else _pending(room)
+        view["members"] = asked["members"] if asked else _members(room)
         view["host_controls"] = _controls(room)
     return view
 
@@ -114,6 +122,32 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
 def _pending(room: Room) -> list[View]:
     pending = [(member.at, user, member.name) for user, member in room.members.items() if member.standing == "pending"]
     return [{"user_id": user, "display_name": name, "requested_at": at} for at, user, name in sorted(pending)]
+
+
+def _watching(room: Room) -> View:
+    """Those who are watching, by user: of many, the ones who have for longest."""
+    watching = sorted((member.at, user) for user, member in room.members.items() if member.watching)
+    return {
+        user: {"display_name": room.members[user].name, "status": presence_of(room.members[user])}
+        for _, user in watching[:WATCHING_SHOWN]
+    }
+
+
+def _members(room: Room) -> View:
+    """Everybody whom the room knows, by user, and what their part is. Their seats are among `seats`."""
+    known: View = {}
+    for user, member in room.members.items():
+        known[user] = {"display_name": member.name, "standing": member.standing, "since": member.at}
+        if member.standing == "approved":
+            known[user] |= {"watching": member.watching, "status": presence_of(member)}
+        elif member.banned:
+            known[user]["banned"] = True
+    return known
+
+
+def presence_of(member: Member) -> str:
+    """Whether somebody who does not sit is here: `active` or `away`."""
+    return "active" if member.leaves_at is None else "away"
 
 
 def _controls(room: Room) -> View:
@@ -219,7 +253,8 @@ class Projection:
         """The part that `user` is shown beside their audience; `own`: there are events that they are told otherwise
         than others."""
         stands = audience(after, user)
-        stood = stands if before.seated is after.seated and before.members is after.members else audience(before, user)
+        same = before.seated is after.seated and before.members is after.members
+        stood = stands if same and before.info.host == after.info.host else audience(before, user)
         if stood != stands:
             old = {**(self._inside if stood == "inside" else outside(before)), **was}
             new = {**(now if stands == "inside" else outside(after)), **view}

@@ -1,6 +1,7 @@
 """The room's own version, as its tables' JSON and its commands have it, and the ways from those before. Pure.
 
-A field that is added with a default needs no new version. One that is renamed, removed or means something else does:
+A field that is added with a default needs no new version, unless views have it: a replay compares what was shown. One
+that is renamed, removed or means something else does:
 raise `SCHEMA`, and say in `UPCASTERS` how what the version before wrote becomes what this one reads.
 """
 
@@ -12,7 +13,7 @@ import msgspec
 
 from tavola.games.base import Json, same
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of all that the room itself stores as JSON: tables, settings, members and commands."""
 
 
@@ -30,5 +31,7 @@ class RoomUpcaster(msgspec.Struct, frozen=True):
     """Of `actions.command`."""
 
 
-UPCASTERS: Mapping[int, RoomUpcaster] = {}
+UPCASTERS: Mapping[int, RoomUpcaster] = {
+    1: RoomUpcaster(),  # views show who is watching, to the host all members, and to a host who does not sit the table
+}
 """Version v → the way from v to v + 1, for each version before this one."""

@@ -139,12 +139,14 @@ class AdjustChips(Command, frozen=True, kw_only=True):
     user_id: Id
     amount: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
     reason: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    after_hand: bool = False
 
 
 class UpdateSettings(Command, frozen=True, kw_only=True):
     """`settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own."""
 
     settings: dict[str, Any]
+    after_hand: bool = False
 
 
 class TransferHost(Command, frozen=True, kw_only=True):
@@ -152,7 +154,18 @@ class TransferHost(Command, frozen=True, kw_only=True):
 
 
 class CloseRoom(Command, frozen=True, kw_only=True):
-    pass
+    after_hand: bool = False
+
+
+DeferrableCommand = AdjustChips | UpdateSettings | CloseRoom
+"""The host's acts that need a pause between hands. With `after_hand`, one that is asked for in a hand happens when the
+hand has ended."""
+
+
+class Withdraw(Command, frozen=True, kw_only=True):
+    """An act that waits for the end of the hand, by its command's id, is not to happen."""
+
+    act_id: Id
 
 
 class Leave(Command, frozen=True, kw_only=True):
@@ -175,8 +188,27 @@ class Disconnected(Command, frozen=True, kw_only=True, tag="deserted"):
     turn_ms: int = 2_000
 
 
+class Attendance(Command, frozen=True, kw_only=True):
+    """The members `here` have a socket again, and the members `gone` have none any more: those who do not sit, and the
+    host. A member who is gone for `leaves_ms` leaves. The runtime's alone."""
+
+    here: tuple[Id, ...] = ()
+    gone: tuple[Id, ...] = ()
+    leaves_ms: int
+
+
+class Vacant(Command, frozen=True, kw_only=True):
+    """Nobody is there: unless somebody comes, the room closes after `closes_ms`, or after what its settings say. The
+    runtime's alone."""
+
+    closes_ms: int
+
+
 class Wake(Command, frozen=True, kw_only=True):
-    """The room's alarm: whatever is due by now is done. Sent by the runtime alone."""
+    """The room's alarm: whatever is due by now is done. Sent by the runtime alone. When all who play have missed
+    `idle_turns` turns on end, they sit out; 0 is never."""
+
+    idle_turns: int = 0
 
 
 class GiveUp(Command, frozen=True, kw_only=True):
@@ -237,10 +269,23 @@ ClientCommand = (
     | TransferHost
     | Leave
     | CloseRoom
+    | Withdraw
 )
 """The commands that a client may send."""
 
-HostCommand = Approve | Reject | Start | Pause | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | CloseRoom
+HostCommand = (
+    Approve
+    | Reject
+    | Start
+    | Pause
+    | Resume
+    | Kick
+    | AdjustChips
+    | UpdateSettings
+    | TransferHost
+    | CloseRoom
+    | Withdraw
+)
 """The commands that only the host may send."""
 
 
@@ -252,7 +297,9 @@ CLIENT_COMMANDS = _named(ClientCommand)
 """Each command of a client's → its name on the wire. Code that needs the list of commands takes it from here."""
 HOST_COMMANDS = _named(HostCommand)
 
-AnyCommand = ClientCommand | RollBack | Fork | Connected | Disconnected | Wake | GiveUp | Halt | Recover
+AnyCommand = (
+    ClientCommand | RollBack | Fork | Connected | Disconnected | Attendance | Vacant | Wake | GiveUp | Halt | Recover
+)
 
 STATUS: dict[str, int] = {
     "invalid_message": 400,
@@ -279,6 +326,7 @@ STATUS: dict[str, int] = {
     "room_paused": 409,
     "room_closed": 409,
     "already_requested": 409,
+    "host_away": 409,
     "id_reused": 409,
     "too_many_rooms": 409,
     "game_over": 410,

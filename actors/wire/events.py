@@ -34,6 +34,9 @@ ROUND_VOIDED = EventKind("round_voided")
 ROLLED_BACK = EventKind("rolled_back")
 FORKED = EventKind("forked")
 CHAT = EventKind("chat")
+ACT_DEFERRED = EventKind("act_deferred")
+ACT_WITHDRAWN = EventKind("act_withdrawn")
+ACT_DROPPED = EventKind("act_dropped")
 ANNOUNCEMENT = EventKind("announcement")
 
 _REQUEST = ("user_id", "display_name")
@@ -50,7 +53,7 @@ EVENTS: EventTable = {
     PLAYER_LEFT: EventSpec(("user_id",), "inside or concerned"),
     PLAYER_KICKED: EventSpec(("user_id", "ban"), "inside or concerned"),
     HOST_CHANGED: EventSpec(("user_id",)),
-    PLAYER_SAT_OUT: EventSpec(_PLAYER),
+    PLAYER_SAT_OUT: EventSpec((*_PLAYER, "reason?")),
     PLAYER_SAT_IN: EventSpec(_PLAYER),
     PLAYER_AWAY: EventSpec(_PLAYER),
     PLAYER_RECONNECTED: EventSpec(_PLAYER),
@@ -59,10 +62,13 @@ EVENTS: EventTable = {
     CHIPS_ADJUSTED: EventSpec((*_PLAYER, "amount", "chips", "reason?")),
     ROOM_PAUSED: EventSpec(("user_id?", "reason?")),
     ROOM_RESUMED: EventSpec(("user_id",)),
-    ROOM_CLOSED: EventSpec(("user_id",)),
+    ROOM_CLOSED: EventSpec(("user_id?", "reason?")),
     SETTINGS_CHANGED: EventSpec(("settings",)),
     TURN_STARTED: EventSpec(("number", "seat_index", "deadline_ms", "timebank_ms"), shown="nowhere"),
     ROUND_VOIDED: EventSpec(("number", "reason")),
+    ACT_DEFERRED: EventSpec(("id", "act", "by", "user_id?", "amount?", "reason?", "settings?")),
+    ACT_WITHDRAWN: EventSpec(("id", "act", "user_id")),
+    ACT_DROPPED: EventSpec(("id", "act", "code")),
     ROLLED_BACK: EventSpec(("to", "user_id?", "reason?", "voided?")),
     FORKED: EventSpec(("room_id", "to", "voided?")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),

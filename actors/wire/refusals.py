@@ -33,6 +33,12 @@ NOT_APPROVED = Refusal("not_approved", "The host has not admitted you to this ro
 PAUSED = Refusal("room_paused", "The host has paused this room.")
 NO_ROLLBACK = Refusal("forbidden", "Rooms of this game go back by the operator's hand alone.")
 HAND_IN_PROGRESS = Refusal("hand_in_progress", "That can be done when the hand has ended.")
+HOST_AWAY = Refusal(
+    "host_away", "The host has gone, and nobody is there to let you in; ask again later.", retry_after_ms=60_000
+)
+FORGETS_NO_BAN = Refusal("room_full", "As many people as can be are banned from this room; remove without a ban.")
+MANY_ACTS = Refusal("illegal_move", "As many acts as can be wait for the end of this hand; withdraw one first.")
+NO_ACT = Refusal("illegal_move", "No act of that id waits for the end of a hand.")
 NOBODY = Refusal("user_not_found", "There is nobody of that id here.")
 BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
 BAD_ROOM_NAME = Refusal("invalid_options", BAD_NAME.message)

@@ -16,6 +16,7 @@ Role = Literal["guest", "approved", "spectator", "player"]
 Status = Literal["open", "playing", "paused", "closed"]
 Approval = Literal["host", "auto"]
 Visibility = Literal["public", "private"]
+Standing = Literal["pending", "approved", "rejected", "kicked"]
 Attendance = Literal["active", "away", "disconnected", "sitting_out"]
 
 
@@ -34,13 +35,17 @@ class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
     players: int
     max_players: int
     max_spectators: int
+    empty_minutes: int
 
 
 class RoomSummary(RoomPart, frozen=True, kw_only=True):
-    """The room as the lobby and REST show it to those who have not looked into it."""
+    """The room as the lobby and REST show it to those who have not looked into it. `present`: the members who are
+    there."""
 
     spectators: int
+    present: int
     created_at: str
+    active_at: str
 
 
 class GamePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +97,37 @@ class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: int
 
 
+class DeferredAct(msgspec.Struct, frozen=True, kw_only=True):
+    """An act of the host's that waits for the end of the hand, and who asked for it: a command's name, its id and its
+    own fields."""
+
+    id: str
+    act: Literal["adjust_chips", "update_settings", "close_room"]
+    by: str
+    user_id: str | UnsetType = UNSET
+    amount: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+
+
+class WatchingPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A spectator."""
+
+    display_name: str
+    status: Literal["active", "away"]
+
+
+class MemberPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom the room knows. `status` is of those who are admitted, and holds while they do not sit."""
+
+    display_name: str
+    standing: Standing
+    since: int
+    watching: bool | UnsetType = UNSET
+    status: Literal["active", "away"] | UnsetType = UNSET
+    banned: bool | UnsetType = UNSET
+
+
 class HostControls(msgspec.Struct, frozen=True, kw_only=True):
     """The commands that the host could send now."""
 
@@ -105,8 +141,8 @@ class HostControls(msgspec.Struct, frozen=True, kw_only=True):
     can_close: bool
 
 
-FOR_INSIDE = ("game", "seats", "spectators")
-FOR_HOST = ("pending_requests", "host_controls")
+FOR_INSIDE = ("game", "seats", "spectators", "watching")
+FOR_HOST = ("pending_requests", "members", "host_controls")
 """Always there for them, and for nobody else."""
 
 
@@ -120,17 +156,21 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     seats: dict[str, SeatPart] | UnsetType = UNSET
     spectators: int | UnsetType = UNSET
     turn: TurnPart | UnsetType = UNSET
+    deferred: list[DeferredAct] | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
+    watching: dict[str, WatchingPart] | UnsetType = UNSET
+    members: dict[str, MemberPart] | UnsetType = UNSET
     host_controls: HostControls | UnsetType = UNSET
 
     def misplaced(self) -> str | None:
         """The first part that is kept from its viewer, or shown to somebody whom it is not for, if there is one."""
-        inside = self.me.role in ("spectator", "player")
+        inside = self.me.is_host or self.me.role in ("spectator", "player")
         for parts, due in ((FOR_INSIDE, inside), (FOR_HOST, self.me.is_host)):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        return "turn" if self.turn is not UNSET and not inside else None
+        hidden = {"turn": self.turn, "deferred": self.deferred}
+        return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 
 class RecentUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.opening import CODE_LETTERS, CODE_SIZE, Opening, Request, open_rows
+from tavola.actors.outside.opening import Opening, Request, open_rows
 from tavola.actors.room.state import RoomSettings
 from tavola.actors.wire.commands import SERVICE, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.mistakes import Mistakes
-from tavola.actors.wire.names import clean
+from tavola.actors.wire.names import CODE_LETTERS, CODE_SIZE, clean
 from tavola.actors.wire.refusals import GAME_ERROR, ID_REUSED
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.common.limits import NO_LIMITS, Limits
@@ -53,10 +53,12 @@ Queries = Callable[..., Awaitable[list[Row]]]
 
 
 class Lobby:
-    def __init__(self, database: Database, limits: Limits = NO_LIMITS) -> None:
+    def __init__(self, database: Database, limits: Limits = NO_LIMITS, empty_ms: int = 0) -> None:
+        """`empty_ms`: after how long a new room closes if nobody comes; 0 is never."""
         self._database = database
         self._mistakes = Mistakes()
         self._limits = limits
+        self._empty_ms = empty_ms
 
     def drawn(self, request: Request, host: Identity) -> NewRoom | Refusal:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
@@ -64,7 +66,7 @@ class Lobby:
         now = time.time_ns() // 1_000_000
         name = clean(request.name or "") or f"{host.name}'s table"
         try:
-            rows = open_rows(request, room, code, name, host.user, host.name, now)
+            rows = open_rows(request, room, code, name, host.user, host.name, now, self._empty_ms)
         except Exception as error:
             self._mistakes.tell(error, "open", request.game)
             return GAME_ERROR
@@ -93,6 +95,7 @@ class Lobby:
             host_name=new.host.name,
             state=new.rows.state,
             checkpoint=new.rows.checkpoint,
+            alarm_at=new.rows.alarm_at,
         )
         return bool(made)
 
@@ -156,19 +159,23 @@ class Lobby:
         return await self._database.row("removed", room_id=room) is not None
 
     async def list(self, game: str | None, status: str | None, open_only: bool, limit: int, cursor: str | None) -> Page:
-        """Public rooms, newest first. Raises `ValueError` for a cursor that is none."""
-        created_at, after = None, None
-        if cursor:
-            text, _, after = cursor.partition("~")
-            created_at = int(text)
-            if not (after and 0 <= created_at <= BIGINT):
-                raise ValueError(cursor)
+        """Public rooms: those with people first, and of either the one where something happened last. Raises
+        `ValueError` for a cursor that is none."""
+        at: tuple[bool, int, str] | None = _read(cursor) if cursor else None
+        peopled, active_at, after = at or (None, None, None)
         limit = max(1, min(limit, PAGE_LIMIT))
         rows = await self._database.rows(
-            "lobby", game=game, status=status, open_only=open_only, created_at=created_at, after=after, most=limit + 1
+            "lobby",
+            game=game,
+            status=status,
+            open_only=open_only,
+            peopled=peopled,
+            active_at=active_at,
+            after=after,
+            most=limit + 1,
         )
         more = rows[limit - 1] if len(rows) > limit else None
-        return Page([summary_of(row) for row in rows[:limit]], f"{more['created_at']}~{more['id']}" if more else None)
+        return Page([summary_of(row) for row in rows[:limit]], _cursor(more) if more else None)
 
 
 def _alike(request: Request, new: str, before: str) -> bool:
@@ -178,13 +185,27 @@ def _alike(request: Request, new: str, before: str) -> bool:
     return all(asked[field] == opened.get(field) for field in asked.keys() - drawn)
 
 
+def _cursor(row: Row) -> str:
+    return f"{int(row['present'] > 0)}~{row['active_at']}~{row['id']}"
+
+
+def _read(cursor: str) -> tuple[bool, int, str]:
+    peopled, active_at, after = cursor.split("~", 2)
+    at = int(active_at)
+    if peopled not in ("0", "1") or not after or not 0 <= at <= BIGINT:
+        raise ValueError(cursor)
+    return peopled == "1", at, after
+
+
 def _code() -> str:
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_SIZE))
 
 
 def summary_of(row: Row) -> RoomSummary:
     settings = msgspec.structs.asdict(_settings(row["settings"]))
-    return msgspec.convert({**dict(row), **settings, "created_at": iso(row["created_at"])}, RoomSummary)
+    return msgspec.convert(
+        {**dict(row), **settings, "created_at": iso(row["created_at"]), "active_at": iso(row["active_at"])}, RoomSummary
+    )
 
 
 def iso(ms: int) -> str:

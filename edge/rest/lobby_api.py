@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import opening
+from tavola.actors.outside import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM
@@ -78,7 +78,15 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
 
     return [
         Endpoint("GET", "/api/games", games, "The games there are", Games, open=True),
-        Endpoint("GET", "/api/rooms", rooms, "The public rooms, newest first", Page, query=Wanted, open=True),
+        Endpoint(
+            "GET",
+            "/api/rooms",
+            rooms,
+            "The public rooms, those with people first, then by activity",
+            Page,
+            query=Wanted,
+            open=True,
+        ),
         Endpoint(
             "POST",
             "/api/rooms",

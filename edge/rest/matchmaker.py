@@ -7,7 +7,7 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
-from tavola.actors.room.opening import Request
+from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import ID_REUSED

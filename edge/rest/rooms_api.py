@@ -32,6 +32,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    Withdraw,
 )
 from tavola.actors.wire.given import Given, JoinStatus
 from tavola.actors.wire.messages import Committed, Refusal, Submit
@@ -127,7 +128,7 @@ def _decided(command: Approve | Reject, done: CommandDone) -> Decided:
 _GAME = ("illegal_move", "hand_in_progress")
 WAYS: dict[type[msgspec.Struct], RestMapping] = {
     RequestJoin: RestMapping(
-        path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full")
+        path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full", "host_away")
     ),
     Approve: RestMapping(gives=Decided, answer=_decided, refusals=("user_not_found",)),
     Reject: RestMapping(gives=Decided, answer=_decided, refusals=("user_not_found",)),
@@ -159,6 +160,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     UpdateSettings: RestMapping(path="settings", refusals=("invalid_options", *_GAME)),
     TransferHost: RestMapping(path="host", refusals=("user_not_found",)),
     CloseRoom: RestMapping(path="close", refusals=_GAME),
+    Withdraw: RestMapping(refusals=("illegal_move",)),
 }
 """A command that is not here is sent by `POST` to the path of its own name, and answered `{seq}`."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER
-from tavola.actors.wire.view import ServedView
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST
+from tavola.actors.wire.view import Attendance, ServedView, Standing
 from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
@@ -50,10 +50,28 @@ class Past(msgspec.Struct, frozen=True):
 class Spectator(msgspec.Struct, frozen=True):
     user_id: str
     display_name: str
+    status: Literal["active", "away"]
 
 
 class Spectators(msgspec.Struct, frozen=True):
     spectators: list[Spectator]
+
+
+class KnownMember(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody whom a room knows. `since` is in ms; `status` is of those who are admitted."""
+
+    user_id: str
+    display_name: str
+    standing: Standing
+    since: int
+    watching: bool
+    banned: bool
+    seat_index: int | None = None
+    status: Attendance | None = None
+
+
+class Members(msgspec.Struct, frozen=True):
+    members: list[KnownMember]
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -88,6 +106,17 @@ def endpoints(services: Services) -> list[Endpoint]:
         rows = await services.database.rows("spectators", room_id=call.room)
         return Spectators([Spectator(**dict(row)) for row in rows])
 
+    async def members(call: Call) -> Answer:
+        if await hidden(services.database, call):
+            return NO_ROOM
+        stands = await services.database.row("membership", room_id=call.room, user_id=call.identity.user)
+        if stands is None:
+            return NO_ROOM
+        if stands["host_id"] != call.identity.user:
+            return NOT_HOST
+        rows = await services.database.rows("members", room_id=call.room)
+        return Members([KnownMember(**dict(row)) for row in rows])
+
     return [
         Endpoint(
             "GET",
@@ -101,5 +130,13 @@ def endpoints(services: Services) -> list[Endpoint]:
         Endpoint("GET", f"{ROOM}/events", events, "The updates since, as the caller saw them", Past, query=Since),
         Endpoint(
             "GET", f"{ROOM}/spectators", spectators, "A room's spectators", Spectators, refusals=("not_approved",)
+        ),
+        Endpoint(
+            "GET",
+            f"{ROOM}/members",
+            members,
+            "Everybody whom a room knows, for its host",
+            Members,
+            refusals=("not_host",),
         ),
     ]

@@ -4,8 +4,8 @@ everybody else it is shown from its rows, and goes on sleeping.
 
 from __future__ import annotations
 
+from tavola.actors.outside.outside_view import RECENT, from_outside
 from tavola.actors.room.codec import Corrupted
-from tavola.actors.room.outside_view import RECENT, from_outside
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
 from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, away

@@ -22,7 +22,9 @@ NOTHING: Schema = {"type": "null"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
 FIELDS: dict[str, Schema] = {
-    **dict.fromkeys(("user_id", "display_name", "text", "reason", "service", "room_id"), _TEXT),
+    **dict.fromkeys(
+        ("user_id", "display_name", "text", "reason", "service", "room_id", "id", "act", "by", "code"), _TEXT
+    ),
     **dict.fromkeys(("seat_index", "number", "deadline_ms", "timebank_ms", "amount", "chips", "to", "voided"), _NUMBER),
     "ban": {"type": "boolean"},
     "settings": {"type": "object"},

@@ -3,19 +3,25 @@
 
 -- name: room_summary
 -- By id or by code.
-SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at FROM rooms
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present,
+       coalesce(active_at, created_at) AS active_at
+FROM rooms
 WHERE id = :room_id OR code = :code
 ORDER BY id = :room_id DESC LIMIT 1
 
 -- name: lobby
--- Public rooms, newest first, from the cursor (created_at, id) on.
-SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at FROM rooms
+-- Public rooms, those with people first, and of either the one where something happened last; from the cursor (peopled,
+-- active_at, id) on.
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present,
+       coalesce(active_at, created_at) AS active_at
+FROM rooms
 WHERE visibility = 'public' AND status <> 'closed'
   AND (:game::text IS NULL OR game = :game)
   AND (:status::text IS NULL OR status = :status)
   AND (NOT :open_only::boolean OR players < max_players)
-  AND (:created_at::bigint IS NULL OR (created_at, id) < (:created_at, :after::text))
-ORDER BY created_at DESC, id DESC
+  AND (:active_at::bigint IS NULL
+       OR ((present > 0), coalesce(active_at, created_at), id) < (:peopled::boolean, :active_at, :after::text))
+ORDER BY (present > 0) DESC, coalesce(active_at, created_at) DESC, id DESC
 LIMIT :most
 
 -- name: match_lock
@@ -39,7 +45,7 @@ ORDER BY m.key = :key DESC NULLS LAST LIMIT 1
 
 -- name: match_room
 -- The fullest room of game :game with options :options that at :at has a seat for user :user_id which is promised to
--- nobody else.
+-- nobody else: one where people are, or to which somebody is on the way, before one where nobody is.
 SELECT r.id AS room_id
 FROM rooms r
 CROSS JOIN LATERAL (
@@ -53,7 +59,7 @@ WHERE r.game = :game AND r.options::jsonb = :options::text::jsonb
   AND NOT EXISTS (SELECT 1 FROM room_seats s WHERE s.room_id = r.id AND s.user_id = :user_id)
   AND NOT EXISTS (SELECT 1 FROM room_players p
                   WHERE p.room_id = r.id AND p.user_id = :user_id AND p.status IN ('rejected', 'kicked'))
-ORDER BY r.players + promised.coming DESC, r.created_at, r.id LIMIT 1
+ORDER BY r.present + promised.coming > 0 DESC, r.players + promised.coming DESC, r.created_at, r.id LIMIT 1
 
 -- name: match_kept
 -- A seat in room :room_id is promised to user :user_id until :until, by the request :key. A promise that nobody can ask

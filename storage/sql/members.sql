@@ -1,11 +1,12 @@
 -- The part that users have in a room, as its last commit left it.
 
 -- name: audience_of
--- Whether user :user_id is inside room :room_id (seated or watching), as the last commit left it. Those who have left,
--- or were put out, may still hold a seat until the hand ends.
+-- Whether user :user_id is inside room :room_id (seated, watching, or its host), as the last commit left it. Those who
+-- have left, or were put out, may still hold a seat until the hand ends.
 SELECT EXISTS (SELECT 1 FROM room_seats JOIN room_players USING (room_id, user_id)
                WHERE room_id = :room_id AND user_id = :user_id AND room_players.status = 'approved')
-    OR EXISTS (SELECT 1 FROM room_spectators WHERE room_id = :room_id AND user_id = :user_id) AS inside,
+    OR EXISTS (SELECT 1 FROM room_spectators WHERE room_id = :room_id AND user_id = :user_id)
+    OR EXISTS (SELECT 1 FROM rooms WHERE id = :room_id AND host_id = :user_id) AS inside,
        (SELECT seq FROM game_states WHERE room_id = :room_id) AS seq
 
 -- name: membership
@@ -24,7 +25,20 @@ WHERE r.id = :room_id AND r.visibility = 'private' AND r.host_id <> :user_id
   AND NOT EXISTS (SELECT 1 FROM room_players p WHERE p.room_id = r.id AND p.user_id = :user_id)
 
 -- name: spectators
-SELECT user_id, display_name FROM room_spectators WHERE room_id = :room_id ORDER BY joined_at, user_id
+SELECT s.user_id, s.display_name, CASE WHEN p.leaves_at IS NULL THEN 'active' ELSE 'away' END AS status
+FROM room_spectators s JOIN room_players p USING (room_id, user_id)
+WHERE s.room_id = :room_id ORDER BY s.joined_at, s.user_id
+
+-- name: members
+-- Everybody whom room :room_id knows, and what their part in it is.
+SELECT p.user_id, p.display_name, p.status AS standing, p.changed_at AS since, p.banned, s.seat_index,
+       w.user_id IS NOT NULL AS watching,
+       CASE WHEN p.status <> 'approved' THEN NULL WHEN s.user_id IS NOT NULL THEN s.status
+            WHEN p.leaves_at IS NULL THEN 'active' ELSE 'away' END AS status
+FROM room_players p
+LEFT JOIN room_seats s ON s.room_id = p.room_id AND s.user_id = p.user_id
+LEFT JOIN room_spectators w ON w.room_id = p.room_id AND w.user_id = p.user_id
+WHERE p.room_id = :room_id ORDER BY p.changed_at, p.user_id
 
 -- name: rooms_of
 -- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, or is the host: at most :most,

@@ -1,5 +1,5 @@
--- All that is kept of one user, by table. Nothing here tells a secret: of tokens and sessions there are only hashes, and
--- these are left out.
+-- All that is kept of one user, by table. Nothing here tells a secret: of tokens and sessions there are only hashes,
+-- and these are left out.
 
 -- name: personal_sessions
 SELECT sess ->> 'display_name' AS display_name, (sess ->> 'created_at')::bigint AS began_at, expire AS ends_at

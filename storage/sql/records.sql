@@ -6,10 +6,12 @@
 summaries AS (
     UPDATE rooms r SET status = s.status, host_id = s.host_id, alarm_at = s.alarm_at, players = s.players,
                        spectators = s.spectators, current_game_id = s.current_game_id,
-                       max_players = s.max_players, settings = s.settings, closed_at = s.closed_at
+                       max_players = s.max_players, settings = s.settings, closed_at = s.closed_at,
+                       present = coalesce(s.present, 0), active_at = s.active_at, deferred = s.deferred
     FROM json_to_recordset(:rooms::json)
         AS s (room_id text, status text, host_id text, alarm_at bigint, players integer, spectators integer,
-              current_game_id text, max_players integer, settings json, closed_at bigint)
+              current_game_id text, max_players integer, settings json, closed_at bigint, present integer, active_at bigint,
+              deferred json)
     JOIN held ON held.room_id = s.room_id
     WHERE r.id = s.room_id
 )
@@ -20,15 +22,16 @@ players_gone AS (
     USING json_to_recordset(:players::json) AS x (room_id text, user_id text, status text) JOIN held USING (room_id)
     WHERE x.status IS NULL AND p.room_id = x.room_id AND p.user_id = x.user_id
 ), players_here AS (
-    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned)
-    SELECT x.room_id, x.user_id, x.display_name, x.status, x.changed_at, x.banned
+    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, banned, leaves_at, idle)
+    SELECT x.room_id, x.user_id, x.display_name, x.status, x.changed_at, x.banned, x.leaves_at, coalesce(x.idle, false)
     FROM json_to_recordset(:players::json)
-        AS x (room_id text, user_id text, display_name text, status text, changed_at bigint, banned boolean)
+        AS x (room_id text, user_id text, display_name text, status text, changed_at bigint, banned boolean,
+              leaves_at bigint, idle boolean)
     JOIN held USING (room_id)
     WHERE x.status IS NOT NULL
     ON CONFLICT (room_id, user_id) DO UPDATE
     SET display_name = excluded.display_name, status = excluded.status, changed_at = excluded.changed_at,
-        banned = excluded.banned
+        banned = excluded.banned, leaves_at = excluded.leaves_at, idle = excluded.idle
 ), sessions_kept AS (
     -- Somebody who has been let in, or asks to be, is no passer-by any more.
     UPDATE app_sessions a SET life = 604800000, expire = a.expire - a.life + 604800000

@@ -14,15 +14,18 @@ SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = :user_id AND sta
         ORDER BY created_at DESC OFFSET greatest(:most_opened - 1, 0) LIMIT 1) AS opened_at
 
 -- name: create_room
--- One room with its host admitted and its first state. Nothing when this creation was made before (rooms_created_once).
+-- One room with its host admitted and its first state; it closes at :alarm_at (ms) if nobody comes, and where that is
+-- null its host counts as there. Nothing when this creation was made before (rooms_created_once).
 WITH made AS (
-    INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id)
-    VALUES (:room_id, :code, :game, :settings, :host_id, :host_id, :max_players, :at, :creation_id)
+    INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id, alarm_at,
+                       present)
+    VALUES (:room_id, :code, :game, :settings, :host_id, :host_id, :max_players, :at, :creation_id, :alarm_at,
+            (:alarm_at::bigint IS NULL)::integer)
     ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
     RETURNING id
 ), admitted AS (
-    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at)
-    SELECT id, :host_id, :host_name, 'approved', :at FROM made
+    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, leaves_at)
+    SELECT id, :host_id, :host_name, 'approved', :at, :alarm_at FROM made
 ), kept AS (
     INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, :checkpoint, :at FROM made
 ), state AS (
@@ -42,12 +45,13 @@ WHERE r.host_id = :host_id AND r.creation_id = :creation_id
 
 -- name: load_room
 -- `intact`: the state is as an owner wrote it, as far as that is known. `unread`: it could not be read before.
-SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
+SELECT r.id, r.code, r.game, r.settings, r.deferred, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
        g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact,
        EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = r.id) AS unread,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
                    'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
-                   'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
+                   'watching', s.user_id IS NOT NULL, 'banned', p.banned,
+                   'leaves_at', p.leaves_at, 'idle', p.idle)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
         WHERE p.room_id = r.id) AS members
 FROM rooms r JOIN game_states g ON g.room_id = r.id
@@ -56,11 +60,12 @@ WHERE r.id = :room_id
 -- name: load_glimpse
 -- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in
 -- it.
-SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, g.epoch, g.seq, g.state,
+SELECT r.id, r.code, r.game, r.settings, r.deferred, r.status, r.host_id, g.epoch, g.seq, g.state,
        g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact,
        (SELECT coalesce(json_object_agg(p.user_id, json_build_object(
                    'display_name', p.display_name, 'status', p.status, 'changed_at', p.changed_at,
-                   'watching', s.user_id IS NOT NULL, 'banned', p.banned)), '{}')
+                   'watching', s.user_id IS NOT NULL, 'banned', p.banned,
+                   'leaves_at', p.leaves_at, 'idle', p.idle)), '{}')
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
         WHERE p.room_id = r.id AND p.user_id = :user_id) AS members
 FROM rooms r JOIN game_states g ON g.room_id = r.id
@@ -75,9 +80,19 @@ SELECT room_id, epoch, seq FROM game_states WHERE room_id = ANY(:rooms::text[])
 SELECT r.host_id, r.status, g.seq FROM rooms r JOIN game_states g ON g.room_id = r.id WHERE r.id = :room_id
 
 -- name: overdue
--- Rooms whose alarm should have been answered by now and whose actor is not there to do it. One that could not be read
--- is tried again later.
+-- Rooms whose alarm should have been answered by now and whose actor is not there to do it: those where play waits for
+-- it or somebody is there, or, with :quiet, the others, which are in no hurry. One that could not
+-- be read is tried again later.
 SELECT r.id FROM rooms r LEFT JOIN room_actors a ON a.name = r.actor
 WHERE r.alarm_at < :before AND r.status <> 'closed' AND (a.name IS NULL OR a.alive_at < now() - interval '6 seconds')
+  AND (r.present = 0 AND r.status <> 'playing') = :quiet::boolean
   AND NOT EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = r.id AND u.again_at > now())
 ORDER BY r.alarm_at LIMIT :most
+
+-- name: unminded
+-- Open rooms without an alarm, in no actor, after the one that was opened at :created_at (ms) and has the id :after, in
+-- the order of their opening: nobody would ever end them.
+SELECT r.id, r.created_at FROM rooms r LEFT JOIN room_actors a ON a.name = r.actor
+WHERE r.status <> 'closed' AND r.alarm_at IS NULL AND (r.created_at, r.id) > (:created_at, :after::text)
+  AND (a.name IS NULL OR a.alive_at < now() - interval '6 seconds')
+ORDER BY r.created_at, r.id LIMIT :most

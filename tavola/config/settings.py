@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     """A player without a socket is `away` at once, and after this `disconnected`: they are dealt out."""
     seat_freed_after_s: int = Field(600, alias="TAVOLA_SEAT_FREED_AFTER_S", ge=1)
     """After this, between rounds, the seat of a player without a socket is freed."""
+    member_leaves_after_s: int = Field(600, alias="TAVOLA_MEMBER_LEAVES_AFTER_S", ge=1)
+    """After this a spectator without a socket, or somebody who was admitted and does not sit, leaves the room; a host
+    without a socket counts as gone."""
+    empty_room_minutes: int = Field(30, alias="TAVOLA_EMPTY_ROOM_MINUTES", ge=0, le=43_200)
+    """A room where nobody has been for this long closes, if its own settings do not say otherwise. 0: none does."""
+    idle_turns: int = Field(6, alias="TAVOLA_IDLE_TURNS", ge=0)
+    """When all who play at a table have let so many turns on end run out, they sit out and count as not there. 0:
+    never."""
     rooms_per_user: int = Field(20, alias="TAVOLA_ROOMS_PER_USER", ge=0)
     """Open rooms of which one user may be the host before they open another. 0: any number."""
     rooms_opened_per_minute: int = Field(20, alias="TAVOLA_ROOMS_OPENED_PER_MINUTE", ge=0)

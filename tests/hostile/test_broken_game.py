@@ -18,7 +18,8 @@ from kit import broken
 from kit.games import having
 from kit.hosts import Table, Time, connected, hosting, log_of, open_room, place, stored
 from kit.rooms import HOST, ROOM, Live, info, sender
-from tavola.actors.room import clock, codec, replay
+from tavola.actors.past import replay
+from tavola.actors.room import clock, codec
 from tavola.actors.room.state import Decision, Nothing
 from tavola.actors.wire import mistakes
 from tavola.actors.wire.commands import (

@@ -14,7 +14,7 @@ import pytest
 from kit.hosts import connected, hosting, place
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, Full, Node
-from tavola.actors.room.opening import Request
+from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import CloseRoom, Leave, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.view import RoomSummary

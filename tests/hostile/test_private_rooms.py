@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from kit.doors import Doors, Person, doors
-from tavola.actors.room.opening import CODE_LETTERS
+from tavola.actors.wire.names import CODE_LETTERS
 
 BODIES: dict[str, dict[str, Any]] = {
     "join": {"display_name": "Eve"},

@@ -6,6 +6,7 @@ import pytest
 
 from kit.hosts import connected, hosting, open_room
 from tavola.actors.cluster.directory import Directory, Place
+from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat
 from tavola.storage.postgres import Database
 
@@ -32,12 +33,13 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         for seat, user in enumerate(("host", "ann")):
             await table.does(kept, user, TakeSeat(id="sit", room=busy, seat_index=seat))
         done = await table.does(epoch, "host", Spectate(id="watch", room=idle))
+        table.time.ms += MERCY_MS
         row = await database.row("locate", room_id=idle)
         while row is not None and row["name"] is not None:
             row = await database.row("locate", room_id=idle)
         assert not any(loaded.id == idle for loaded in table.host.rooms.all())
-        assert any(loaded.id == busy for loaded in table.host.rooms.all()), "its game is about to begin"
+        assert any(loaded.id == busy for loaded in table.host.rooms.all()), "a game is about to begin there"
         again = await _place(database, idle)
         assert again > epoch
         more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))
-        assert more.seq == done.seq + 1
+        assert more.seq > done.seq

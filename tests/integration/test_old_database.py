@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from kit.hosts import Table, Time, connected, hosting, log_of, place
+from tavola.actors.past.replay import replay
 from tavola.actors.room.codec import restore, room_of
-from tavola.actors.room.replay import replay
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, Epoch, RoomId, UpdateSettings
 from tavola.edge.rest.lobby import Lobby
@@ -56,6 +56,7 @@ SUMMARY = {
     "players": 3,
     "max_players": 6,
     "max_spectators": 7,
+    "empty_minutes": 0,
 }
 
 

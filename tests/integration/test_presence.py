@@ -308,6 +308,7 @@ async def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
             await room.attend("host")
         await left.attend(gone="host")
         await passed.attend("gus")
+        passed.passes(MERCY_MS)
         for room in (left, passed):
             row = await database.row("locate", room_id=room.id)
             while row is not None and row["name"] is not None:

@@ -13,8 +13,8 @@ from kit.damage import changed_by_hand, execute, playing
 from kit.games import having
 from kit.hosts import chat, connected, hosting, log_of, place, stored
 from kit.later import Later
+from tavola.actors.past.replay import replay
 from tavola.actors.room.codec import restore, room_of
-from tavola.actors.room.replay import replay
 from tavola.actors.wire.commands import Act, RequestJoin, RoomId, TakeSeat
 from tavola.actors.wire.messages import Moved
 

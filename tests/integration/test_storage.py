@@ -12,7 +12,7 @@ import pytest
 from kit.hosts import connected, open_room, place, stored
 from kit.proxy import proxied
 from tavola.actors.cluster import ceiling
-from tavola.actors.room.opening import Request
+from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
@@ -152,9 +152,17 @@ async def test_what_is_overdue(database_url: str) -> None:
                 f"WHERE id = '{room}'",
             )
         await admin(database_url, "UPDATE room_actors SET alive_at = now() - interval '1 minute' WHERE name = 'silent'")
-        assert [row["id"] for row in await database.rows("overdue", before=200, most=10)] == [silent, due]
-        assert [row["id"] for row in await database.rows("overdue", before=200, most=1)] == [silent]
+        assert await _overdue(database, 10) == [silent, due]
+        assert await _overdue(database, 1) == [silent]
+        await admin(database_url, f"UPDATE rooms SET present = 0 WHERE id IN ('{silent}', '{due}')")
+        await admin(database_url, f"UPDATE rooms SET status = 'playing' WHERE id = '{due}'")
+        assert await _overdue(database, 10) == [due], "where it is played on, somebody waits"
+        assert await _overdue(database, 10, quiet=True) == [silent]
         assert [row["name"] for row in await database.rows("dead_actors", after_s=15.0)] == ["silent"]
+
+
+async def _overdue(database: Database, most: int, *, quiet: bool = False) -> list[str]:
+    return [row["id"] for row in await database.rows("overdue", before=200, most=most, quiet=quiet)]
 
 
 async def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
@@ -224,12 +232,13 @@ async def test_members_come_back_as_they_were_written(database_url: str) -> None
         name = 'A "quoted" \\ naïve \u2603 name'
         common = {"room_id": room, "display_name": name}
         records = Records(
-            players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5}],
+            players=[{**PLAYER, **common, "user_id": "ann", "changed_at": 5, "leaves_at": 9, "idle": True}],
             spectators=[{**common, "user_id": "ann", "joined_at": 5}],
         )
         await commit(database, [state(room, at, 0, 1)], [log_row(room, 1)], records)
         members = msgspec.json.decode((await stored(database, room))["members"])
         ann = {"display_name": name, "status": "approved", "changed_at": 5, "watching": True, "banned": False}
+        ann |= {"leaves_at": 9, "idle": True}
         assert members["ann"] == ann
         gone = Records(players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}])
         await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)

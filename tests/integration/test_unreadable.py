@@ -14,6 +14,7 @@ from kit.games import having
 from kit.hosts import chat, connected, hosting, place, stored
 from kit.later import Later
 from tavola.actors.cluster.directory import Directory, RoomUnreadable
+from tavola.actors.versions.schema import SCHEMA
 from tavola.actors.wire.commands import Act, RoomId
 from tavola.actors.wire.messages import Moved, Refusal, ViewAt
 from tavola.edge.routing.unreadable import UnreadableCount
@@ -185,8 +186,8 @@ async def test_a_room_of_the_version_before_goes_on_in_the_next(database_url: st
             assert again.seq == seq
             await b.does(epoch, "ann", Act(id="next", room=room, move="mark", arguments={"at": 0}))
         rows = await execute(database_url, "SELECT versions FROM actions WHERE room_id = $1 ORDER BY seq", room)
-        assert [row["versions"] for row in rows][:seq] == [257] * seq
-        assert {row["versions"] for row in rows[seq:]} == {258}
+        assert [row["versions"] for row in rows][:seq] == [SCHEMA << 8 | 1] * seq
+        assert {row["versions"] for row in rows[seq:]} == {SCHEMA << 8 | 2}
         assert '"cells"' in (await stored(database, room))["state"]
 
 
@@ -203,9 +204,11 @@ async def _left_alone(url: str, database: Database, room: RoomId, code: str) -> 
     await execute(
         url, "UPDATE room_seats SET seated_at = 1, last_heartbeat_at = 1, away_since = NULL WHERE room_id = $1", room
     )
-    assert await database.rows("overdue", before=100, most=10) == []
+    assert await database.rows("overdue", before=100, most=10, quiet=False) == []
     assert await database.rows("unheard", since=100, most=10) == []
     await execute(url, "UPDATE unreadable_rooms SET again_at = now() - interval '1 second' WHERE room_id = $1", room)
-    assert [row["id"] for row in await database.rows("overdue", before=100, most=10)] == [room], "after a while again"
+    assert [row["id"] for row in await database.rows("overdue", before=100, most=10, quiet=False)] == [room], (
+        "after a while again"
+    )
     assert [row["id"] for row in await database.rows("unheard", since=100, most=10)] == [room]
     await execute(url, "UPDATE unreadable_rooms SET again_at = now() + interval '1 hour' WHERE room_id = $1", room)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tavola.actors.room.state import Room
+from tavola.actors.room.view import audience
 from tavola.actors.wire.commands import UserId
 from tavola.games.holdem.state import HoldemTable
 
@@ -30,7 +31,7 @@ def on_the_table(room: Room) -> set[str]:
 def known_to(room: Room, user: UserId) -> set[str]:
     """The cards on the table and those of their own seat; none for a user outside."""
     table, index = room.table.game, room.seat_of(user)
-    if room.role_of(user) not in ("player", "spectator"):
+    if audience(room, user) == "outside":
         return set()
     cards = on_the_table(room)
     mine = table.seat(index) if index is not None else None

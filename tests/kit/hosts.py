@@ -15,10 +15,10 @@ from kit.waiting import Pulse
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.outside.opening import Opening, open_rows
+from tavola.actors.outside.opening import Request as Wish
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
-from tavola.actors.room.opening import Opening, open_rows
-from tavola.actors.room.opening import Request as Wish
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
@@ -165,6 +165,7 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
         host_name=name,
         state=rows.state,
         checkpoint=rows.checkpoint,
+        alarm_at=rows.alarm_at,
     )
     assert made is not None
     return room

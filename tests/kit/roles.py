@@ -30,6 +30,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    Withdraw,
 )
 
 Who = Literal["guest", "pending", "rejected", "banned", "approved", "spectator", "player", "host"]
@@ -68,6 +69,7 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     AdjustChips: {"user_id": "player", "amount": 10},
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
+    Withdraw: {"act_id": "none"},
 }
 """The fields of each command, beside its id and room. User ids are those of `WHO`."""
 
@@ -96,5 +98,6 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     TransferHost: _for("host", others="not_host"),
     Leave: _for("pending", "rejected", "banned", "approved", "spectator", "player", "host", guest="forbidden"),
     CloseRoom: _for("host", others="not_host"),
+    Withdraw: _for(host="illegal_move", others="not_host"),
 }
 """The result of it: `ok`, or the code of the refusal."""

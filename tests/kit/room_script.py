@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from kit.rooms import HOST, ROOM, Live, info
-from tavola.actors.room.clock import alarm
+from tavola.actors.room.ending import alarm
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.wire.commands import (
@@ -20,6 +20,7 @@ from tavola.actors.wire.commands import (
     AdjustChips,
     AnyCommand,
     Approve,
+    Attendance,
     Chat,
     CloseRoom,
     Connected,
@@ -43,7 +44,9 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    Vacant,
     Wake,
+    Withdraw,
 )
 from tavola.games.base import Refusal
 
@@ -171,7 +174,7 @@ def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
 
 def _alarm(live: Live) -> tuple[str, AnyCommand]:
     live.now = max(live.now, alarm(live.room) or 0)
-    return "", Wake(id="wake", room=ROOM)
+    return "", Wake(id="wake", room=ROOM, idle_turns=3)
 
 
 def _act(live: Live, move: str, arguments: dict[str, object], turn: int | None) -> Act:
@@ -225,10 +228,15 @@ def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, 
     host = user if detail % 7 == 3 else room.info.host or user
     other = PEOPLE[detail % len(PEOPLE)]
     match kind // 3:
-        case 0 | 1:
+        case 0:
             return "", Disconnected(
                 id=id, room=ROOM, user_id=user, disconnected_ms=3_000, freed_ms=8_000 + 100 * detail
             )
+        case 1:
+            here, gone = (user,) * (detail % 3 == 0), (user, other) * (detail % 3 != 0)
+            return "", Attendance(id=id, room=ROOM, here=here, gone=gone, leaves_ms=2_000 + 100 * detail)
+        case 2 if detail % 7 == 6:
+            return "", Vacant(id=id, room=ROOM, closes_ms=3_000)
         case 2:
             return "", Connected(id=id, room=ROOM, user_id=user)
         case 3:
@@ -245,14 +253,21 @@ def _somebody_goes(live: Live, user: str, kind: int, detail: int) -> tuple[str, 
             return host, Kick(id=id, room=ROOM, user_id=other, ban=detail % 3 == 0)
         case 9:
             amount = (5, -5, 200, -(10**9))[detail % 4]
-            return host, AdjustChips(id=id, room=ROOM, user_id=other, amount=amount, reason="because" * (detail % 2))
+            reason, after_hand = "because" * (detail % 2), detail % 3 == 1
+            return host, AdjustChips(
+                id=id, room=ROOM, user_id=other, amount=amount, reason=reason, after_hand=after_hand
+            )
+        case 10 if detail % 8 == 7:
+            waiting = room.info.deferred
+            return host, Withdraw(id=id, room=ROOM, act_id=waiting[0].command.id if waiting else "none")
         case 10:
-            return host, UpdateSettings(id=id, room=ROOM, settings=SETTINGS[detail % len(SETTINGS)])
+            settings = SETTINGS[detail % len(SETTINGS)]
+            return host, UpdateSettings(id=id, room=ROOM, settings=settings, after_hand=detail % 3 == 1)
         case 11:
             return host, TransferHost(id=id, room=ROOM, user_id=other)
         case _:
             if detail in (0, 11):
-                return host, CloseRoom(id=id, room=ROOM)
+                return host, CloseRoom(id=id, room=ROOM, after_hand=detail == 11)
             if detail % 3:
                 return "", Wake(id="wake", room=ROOM)
             live.now = max(live.now, alarm(room) or 0)

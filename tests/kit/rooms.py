@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from kit.merge import merge
-from tavola.actors.room import clock, codec
+from tavola.actors.room import codec
 from tavola.actors.room.decide import decide, open_room
+from tavola.actors.room.ending import alarm
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import dump, records
 from tavola.actors.room.state import Decision, Info, Nothing, Room
@@ -155,7 +156,7 @@ class Live:
 
     def wake(self) -> Decision | Refusal | Nothing:
         """Let time pass to the room's alarm, and ring it."""
-        due = clock.alarm(self.room)
+        due = alarm(self.room)
         if due is not None:
             self.now = max(self.now, due)
         return self.send("", Wake(id="wake", room=ROOM))
@@ -194,8 +195,14 @@ class Rows:
         self.written = room
         self.seq = Seq(0)
         member = room.members[room.info.host]
-        self.room: dict[str, Any] = {"status": room.info.status, "host_id": room.info.host, "alarm_at": None}
+        self.room: dict[str, Any] = {
+            "status": room.info.status,
+            "host_id": room.info.host,
+            "alarm_at": None,
+            "present": 1,
+        }
         admitted = {"display_name": member.name, "status": "approved", "changed_at": member.at, "banned": False}
+        admitted |= {"leaves_at": member.leaves_at, "idle": False}
         self.players: Table = {room.info.host: admitted}
         self.spectators: Table = {}
         self.seats: Table = {}
@@ -207,11 +214,12 @@ class Rows:
     def write(self, decisions: list[tuple[int, Decision]]) -> None:
         if not decisions:
             return
-        out, alarm = records(self.written, decisions, self.room["alarm_at"], MINT)
+        out, stored_alarm = records(self.written, decisions, self.room["alarm_at"], MINT)
         self.written, self.seq = decisions[-1][1].room, Seq(decisions[-1][0])
         for row in out.rooms:
             self.room |= {**row, "settings": msgspec.json.encode(row["settings"]).decode()}
-        assert self.room["alarm_at"] == alarm
+            self.room["deferred"] = msgspec.json.encode(row["deferred"]).decode() if row["deferred"] else None
+        assert self.room["alarm_at"] == stored_alarm
         for table, key, rows, gone in (
             (self.players, "user_id", out.players, "status"),
             (self.spectators, "user_id", out.spectators, "display_name"),
@@ -240,7 +248,7 @@ class Rows:
         room = self.written
         members = {
             user: {
-                **{name: row[name] for name in ("display_name", "status", "changed_at", "banned")},
+                **{name: row[name] for name in ("display_name", "status", "changed_at", "banned", "leaves_at", "idle")},
                 "watching": user in self.spectators,
             }
             for user, row in sorted(self.players.items())
@@ -249,6 +257,7 @@ class Rows:
             **{name: getattr(room.info, name) for name in ("id", "code", "game")},
             "settings": msgspec.json.encode(room.info.stored_settings()).decode(),
             "actor": "actor",
+            "deferred": None,
             "epoch": 1,
             "seq": self.seq,
             "intact": True,

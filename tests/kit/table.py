@@ -13,7 +13,8 @@ import msgspec
 
 from kit.client import Api, Json, Player, reachable
 from kit.stack import Owner, Stack, Truth, until
-from tavola.actors.room import codec, replay
+from tavola.actors.past import replay
+from tavola.actors.room import codec
 
 CARD = re.compile(r'"((?:[2-9TJQKA][cdhs])+)"')
 BUY_IN = 1000

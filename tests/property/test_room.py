@@ -17,7 +17,7 @@ from kit.example_counts import PROFILE, examples
 from kit.merge import nulls
 from kit.room_script import Script, Step, hands, opened, scripts, steps
 from kit.rooms import Live, Viewer, as_json, info, log_row, stored
-from tavola.actors.room import clock, codec
+from tavola.actors.room import absence, clock, codec, ending
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
@@ -316,7 +316,7 @@ def _rows_are(live: Live) -> None:
     assert loaded.info == room.info
     assert loaded.members == room.members
     assert loaded.table == stored(room).table
-    alarm, kept = clock.alarm(room), rows.room["alarm_at"]
+    alarm, kept = ending.alarm(room), rows.room["alarm_at"]
     assert (alarm is None) == (kept is None)
     assert alarm is None or kept <= alarm
     for user in room.members:
@@ -335,6 +335,7 @@ def _rows_are(live: Live) -> None:
         else:  # A leaver with cards has the seat until the hand ends; if all in one batch, without a token.
             assert row.get("seat_token") in (None, given[-1])
     assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
+    assert rows.room["present"] == absence.present(room)
     assert rows.room.get("players", 0) == len(room.table.seats)
     assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
     assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")

@@ -35,7 +35,7 @@ def scripts(draw: st.DrawFn) -> Script:
 
 
 @examples(150)
-@given(scripts(), st.sampled_from(("seated", "watching", "admitted", "nobody", "host outside")), st.integers(0, 999))
+@given(scripts(), st.sampled_from(("seated", "watching", "admitted", "nobody", "host unseated")), st.integers(0, 999))
 def test_hidden_cards_change_nothing(script: Script, role: str, seed: int) -> None:
     viewer = _viewer(role)
     first = _dealt(script, viewer, role)
@@ -44,7 +44,7 @@ def test_hidden_cards_change_nothing(script: Script, role: str, seed: int) -> No
     _compare(script, first, second, viewer)
 
 
-@pytest.mark.parametrize("role", ["seated", "watching", "admitted", "nobody", "host outside"])
+@pytest.mark.parametrize("role", ["seated", "watching", "admitted", "nobody", "host unseated"])
 def test_quiet_hands_are_compared_to_their_showdown(role: str) -> None:
     """With nothing but checks and calls the comparison goes on to the river: it is not over before it began."""
     script = Script(info(approval="auto", seats=4, min_buy_in=10, next_hand_seconds=3), 4, bytes(60))
@@ -66,7 +66,7 @@ def test_cards_that_are_known_do_make_a_difference() -> None:
 
 
 def _viewer(role: str) -> str:
-    return {"seated": "u1", "watching": "u5", "admitted": "u5", "nobody": "nobody", "host outside": "host"}[role]
+    return {"seated": "u1", "watching": "u5", "admitted": "u5", "nobody": "nobody", "host unseated": "host"}[role]
 
 
 def _dealt(script: Script, viewer: str, role: str) -> Live:
@@ -78,14 +78,16 @@ def _dealt(script: Script, viewer: str, role: str) -> Live:
         live.send(viewer, RequestJoin(id="join", room=ROOM, display_name="Viewer"))
     if role == "watching":
         live.send(viewer, Spectate(id="watch", room=ROOM))
-    if role == "host outside":
+    if role == "host unseated":
         live.join("u5")
         live.send("host", LeaveSeat(id="stand", room=ROOM))
         live.send("host", StopSpectating(id="away", room=ROOM))
         live.sit("u5", 0)
     live.wake()
     assert live.room.table.hand == 1
-    assert audience(live.room, UserId(viewer)) == ("inside" if role in ("seated", "watching") else "outside")
+    assert audience(live.room, UserId(viewer)) == (
+        "inside" if role in ("seated", "watching", "host unseated") else "outside"
+    )
     return live
 
 

@@ -11,9 +11,9 @@ RefusalCode: TypeAlias = Literal[
     "invalid_message", "unknown_type", "unknown_game", "invalid_options", "unauthenticated", "token_expired",
     "token_invalid", "forbidden", "not_host", "not_approved", "not_seated", "banned", "room_not_found",
     "user_not_found", "seat_taken", "already_seated", "room_full", "stale_turn", "not_your_turn", "illegal_move",
-    "hand_in_progress", "room_paused", "room_closed", "already_requested", "id_reused", "too_many_rooms",
-    "game_over", "message_too_large", "corrupted_state", "rate_limited", "game_error", "storage_unavailable",
-    "room_unavailable", "overloaded", "not_found", "unavailable"
+    "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away", "id_reused",
+    "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited", "game_error",
+    "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
 ]
 Role: TypeAlias = Literal[
     "approved", "guest", "player", "spectator"
@@ -26,7 +26,7 @@ RoomEventKind: TypeAlias = Literal[
     "spectator_joined", "spectator_left", "player_left", "player_kicked", "host_changed", "player_sat_out",
     "player_sat_in", "player_away", "player_reconnected", "player_disconnected", "chips_added", "chips_adjusted",
     "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided",
-    "rolled_back", "forked", "chat", "announcement"
+    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "announcement"
 ]
 
 class Authenticate(TypedDict):
@@ -197,6 +197,7 @@ class AdjustChips(TypedDict):
     user_id: str
     amount: int
     reason: NotRequired[str | None]
+    after_hand: NotRequired[bool]
 
 
 class UpdateSettings(TypedDict):
@@ -206,6 +207,7 @@ class UpdateSettings(TypedDict):
     id: str
     room: str
     settings: dict[str, Any]
+    after_hand: NotRequired[bool]
 
 
 class TransferHost(TypedDict):
@@ -225,6 +227,16 @@ class CloseRoom(TypedDict):
     type: Literal["close_room"]
     id: str
     room: str
+    after_hand: NotRequired[bool]
+
+
+class Withdraw(TypedDict):
+    """An act that waits for the end of the hand, by its command's id, is not to happen."""
+
+    type: Literal["withdraw"]
+    id: str
+    room: str
+    act_id: str
 
 
 class AuthenticatedFrame(TypedDict):
@@ -266,7 +278,10 @@ class View(TypedDict):
     seats: NotRequired[dict[str, Seat]]
     spectators: NotRequired[int]
     turn: NotRequired[Turn]
+    deferred: NotRequired[list[DeferredAct]]
     pending_requests: NotRequired[list[PendingRequest]]
+    watching: NotRequired[dict[str, WatchingPart]]
+    members: NotRequired[dict[str, MemberPart]]
     host_controls: NotRequired[HostControls]
     seq: int
     epoch: int
@@ -290,6 +305,7 @@ class RoomInfo(TypedDict):
     players: int
     max_players: int
     max_spectators: int
+    empty_minutes: int
 
 
 class Me(TypedDict):
@@ -336,10 +352,41 @@ class Turn(TypedDict):
     timebank_ms: int
 
 
+class DeferredAct(TypedDict):
+    """An act of the host's that waits for the end of the hand, and who asked for it: a command's name, its id and
+    its own fields."""
+
+    id: str
+    act: Literal["adjust_chips", "close_room", "update_settings"]
+    by: str
+    user_id: NotRequired[str]
+    amount: NotRequired[int]
+    reason: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
+
+
 class PendingRequest(TypedDict):
     user_id: str
     display_name: str
     requested_at: int
+
+
+class WatchingPart(TypedDict):
+    """A spectator."""
+
+    display_name: str
+    status: Literal["active", "away"]
+
+
+class MemberPart(TypedDict):
+    """Somebody whom the room knows. `status` is of those who are admitted, and holds while they do not sit."""
+
+    display_name: str
+    standing: Literal["approved", "kicked", "pending", "rejected"]
+    since: int
+    watching: NotRequired[bool]
+    status: NotRequired[Literal["active", "away"]]
+    banned: NotRequired[bool]
 
 
 class HostControls(TypedDict):
@@ -510,6 +557,7 @@ class PlayerSatOutEvent(TypedDict):
     kind: Literal["player_sat_out"]
     seat_index: int
     user_id: str
+    reason: NotRequired[str]
 
 
 class PlayerSatInEvent(TypedDict):
@@ -566,7 +614,8 @@ class RoomResumedEvent(TypedDict):
 
 class RoomClosedEvent(TypedDict):
     kind: Literal["room_closed"]
-    user_id: str
+    user_id: NotRequired[str]
+    reason: NotRequired[str]
 
 
 class SettingsChangedEvent(TypedDict):
@@ -586,6 +635,31 @@ class RoundVoidedEvent(TypedDict):
     kind: Literal["round_voided"]
     number: int
     reason: str
+
+
+class ActDeferredEvent(TypedDict):
+    kind: Literal["act_deferred"]
+    id: str
+    act: str
+    by: str
+    user_id: NotRequired[str]
+    amount: NotRequired[int]
+    reason: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
+
+
+class ActWithdrawnEvent(TypedDict):
+    kind: Literal["act_withdrawn"]
+    id: str
+    act: str
+    user_id: str
+
+
+class ActDroppedEvent(TypedDict):
+    kind: Literal["act_dropped"]
+    id: str
+    act: str
+    code: str
 
 
 class RolledBackEvent(TypedDict):
@@ -627,8 +701,8 @@ RoomEvent: TypeAlias = (
     SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent |
     PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent |
     ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent |
-    SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | RolledBackEvent | ForkedEvent | ChatEvent |
-    AnnouncementEvent
+    SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent |
+    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent
 )
 Event: TypeAlias = (
     RoomEvent | GameEvent
@@ -636,7 +710,7 @@ Event: TypeAlias = (
 ClientFrame: TypeAlias = (
     Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat |
     LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause |
-    Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom
+    Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw
 )
 ServerFrame: TypeAlias = (
     AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame |

@@ -3,6 +3,7 @@
 import { amount } from "./cards.js";
 import { checkedIn, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
+import { actText, Names } from "./story.js";
 
 /** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
 
@@ -21,6 +22,13 @@ const ROOM = {
       description: "private: only who has the code finds it.",
     },
     max_spectators: { type: "integer", title: "Most spectators", minimum: 0, maximum: 10000 },
+    empty_minutes: {
+      type: "integer",
+      title: "Closes when empty",
+      description: "After so many minutes without anybody. 0: as usual here.",
+      minimum: 0,
+      maximum: 43200,
+    },
   },
 };
 
@@ -50,8 +58,92 @@ export class HostPanel {
     return this.#page.inside.host_controls?.[`can_${what}`] !== false;
   }
 
+  /**
+   * Whether an act that needs a pause between hands must wait for one.
+   * @param {"adjust_chips" | "update_settings" | "close"} what
+   */
+  #waits(what) {
+    return !this.#can(what) && this.#page.inside.room.status !== "closed";
+  }
+
+  /**
+   * Does an act now, or after this hand.
+   * @param {"adjust_chips" | "update_settings" | "close_room"} type
+   * @param {{ [name: string]: Json }} fields
+   */
+  #act(type, fields) {
+    return this.#do(type, { ...fields, after_hand: true });
+  }
+
   draw() {
-    return [this.#requests(), this.#running(), this.#players(), this.#closing()];
+    return [this.#requests(), this.#deferred(), this.#running(), this.#players(), this.#others(), this.#closing()];
+  }
+
+  /** The acts that wait for the end of the hand, to be taken back. */
+  #deferred() {
+    const waiting = this.#page.inside.deferred ?? [];
+    if (!waiting.length) return null;
+    const names = new Names(this.#page.inside);
+    return h(
+      "section",
+      { key: "deferred" },
+      h("h2", null, "After this hand"),
+      h(
+        "ul",
+        { class: "people" },
+        waiting.map((act) => {
+          const text = actText(act.act, act, names);
+          return h(
+            "li",
+            { key: act.id },
+            h("span", null, text[0].toUpperCase() + text.slice(1)),
+            h(
+              "button",
+              {
+                class: "quiet small",
+                "aria-label": `Withdraw: ${text}`,
+                on: { click: () => this.#do("withdraw", { act_id: act.id }) },
+              },
+              "Withdraw",
+            ),
+          );
+        }),
+      ),
+    );
+  }
+
+  /** Everybody else whom the room knows, with their standing. */
+  #others() {
+    const view = this.#page.inside;
+    const seated = new Set(Object.values(view.seats).map((seat) => seat.user_id));
+    const others = Object.entries(view.members ?? {}).filter(
+      ([user, member]) => user !== view.me.user_id && !seated.has(user) && member.standing !== "pending",
+    );
+    const button = (/** @type {string} */ text, /** @type {string} */ name, /** @type {() => unknown} */ work) =>
+      h("button", { class: "quiet small", key: text, "aria-label": `${text}: ${name}`, on: { click: work } }, text);
+    return h(
+      "section",
+      { key: "others" },
+      h("h2", null, "Others"),
+      others.length
+        ? h(
+            "ul",
+            { class: "people" },
+            others.map(([user, member]) => {
+              const who = { user_id: user, display_name: member.display_name };
+              const inside = member.standing === "approved";
+              return h(
+                "li",
+                { key: user },
+                h("bdi", null, member.display_name),
+                h("span", { class: "badge" }, standingText(member)),
+                inside && button("Make host", member.display_name, () => this.#pass(who)),
+                inside && button("Remove", member.display_name, () => this.#kick(who)),
+              );
+            }),
+          )
+        : h("p", { class: "muted" }, "Nobody just now."),
+    );
   }
 
   #requests() {
@@ -107,7 +199,7 @@ export class HostPanel {
         paused
           ? button("Resume", this.#can("resume"), () => this.#do("resume"))
           : button("Pause", this.#can("pause"), () => this.#do("pause")),
-        button("Settings", this.#can("update_settings"), () => this.#settings()),
+        button("Settings", view.room.status !== "closed", () => this.#settings()),
       ),
     );
   }
@@ -135,7 +227,7 @@ export class HostPanel {
         { key: seat.user_id },
         h("bdi", null, seat.display_name),
         seat.chips !== undefined && h("span", { class: "muted" }, ` ${amount(seat.chips)} `),
-        chips.includes(seat) && button("Chips", seat, this.#can("adjust_chips"), () => this.#chips(seat)),
+        chips.includes(seat) && button("Chips", seat, view.room.status !== "closed", () => this.#chips(seat)),
         others.includes(seat) && button("Make host", seat, this.#can("transfer"), () => this.#pass(seat)),
         others.includes(seat) && button("Remove", seat, this.#can("kick"), () => this.#kick(seat)),
       );
@@ -155,10 +247,10 @@ export class HostPanel {
         "button",
         {
           class: "danger small",
-          disabled: !this.#can("close"),
+          disabled: this.#page.inside.room.status === "closed",
           on: { click: () => this.#close() },
         },
-        "Close the table",
+        this.#waits("close") ? "Close the table after this hand" : "Close the table",
       ),
     );
   }
@@ -193,7 +285,7 @@ export class HostPanel {
     this.#page.ask({ title, body: ask });
   }
 
-  /** @param {Seat} seat */
+  /** @param {{ user_id: string, display_name: string }} seat */
   #kick(seat) {
     this.#question(
       "Remove a player",
@@ -209,7 +301,7 @@ export class HostPanel {
     );
   }
 
-  /** @param {Seat} seat */
+  /** @param {{ user_id: string, display_name: string }} seat */
   #pass(seat) {
     this.#question(
       "Pass the host's part on",
@@ -222,8 +314,8 @@ export class HostPanel {
   #close() {
     this.#question(
       "Close the table",
-      "Close it",
-      () => this.#do("close_room"),
+      this.#waits("close") ? "Close it after this hand" : "Close it",
+      () => this.#act("close_room", {}),
       h("p", null, "Everybody has to leave. It cannot be opened again."),
     );
   }
@@ -236,8 +328,8 @@ export class HostPanel {
     };
     this.#question(
       "Give or take chips",
-      "Do it",
-      (form) => this.#do("adjust_chips", read(form)),
+      this.#waits("adjust_chips") ? "Do it after this hand" : "Do it",
+      (form) => this.#act("adjust_chips", read(form)),
       h("p", null, h("bdi", null, seat.display_name), ` has ${amount(seat.chips)}.`),
       h(
         "div",
@@ -273,11 +365,11 @@ export class HostPanel {
       const options = changed(filled(form, schema, { prefix: "option-" }), before.options);
       const settings = changed(filled(form, ROOM, { prefix: "room-" }), before);
       if (Object.keys(options).length) settings.options = options;
-      if (Object.keys(settings).length) this.#do("update_settings", { settings });
+      if (Object.keys(settings).length) this.#act("update_settings", { settings });
     };
     this.#question(
       "Settings",
-      "Save",
+      this.#waits("update_settings") ? "Save after this hand" : "Save",
       work,
       h(
         "div",
@@ -287,4 +379,14 @@ export class HostPanel {
       ),
     );
   }
+}
+
+/**
+ * A member's part, in a word or two.
+ * @param {NonNullable<import("./shapes.d.ts").View["members"]>[string]} member
+ */
+function standingText({ standing, banned, watching, status }) {
+  if (standing !== "approved") return banned ? "banned" : standing;
+  const part = watching ? "watching" : "admitted";
+  return status === "away" ? `${part}, away` : part;
 }

@@ -61,7 +61,7 @@ export interface Wish {
 }
 
 /** The view of somebody inside. */
-export type InsideView = View & Required<Pick<View, "game" | "seats" | "spectators">>;
+export type InsideView = View & Required<Pick<View, "game" | "seats" | "spectators" | "watching">>;
 
 export interface Range {
   min: number;

@@ -235,6 +235,21 @@ export class Side {
       h("h2", { key: "h" }, `${seated.length} playing`),
       h("ul", { class: "people", key: "l" }, seated.map(line)),
       h("p", { class: "muted", key: "w" }, `${view.spectators} watching`),
+      h(
+        "ul",
+        { class: "people", key: "s" },
+        Object.entries(view.watching).map(([user, { display_name, status }]) =>
+          h(
+            "li",
+            { key: user },
+            h("bdi", null, display_name),
+            " ",
+            user === view.room.host_id && h("span", { class: "badge" }, "host"),
+            " ",
+            status === "away" && h("span", { class: "badge status-away" }, "away"),
+          ),
+        ),
+      ),
     ];
   }
 }

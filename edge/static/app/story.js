@@ -39,6 +39,7 @@ export class Names {
       this.#seats.set(seat.seat_index, seat.display_name);
       this.#users.set(seat.user_id, seat.display_name);
     }
+    for (const [id, { display_name }] of Object.entries(view?.watching ?? {})) this.#users.set(id, display_name);
     for (const asked of view?.pending_requests ?? []) this.#users.set(asked.user_id, asked.display_name);
   }
 
@@ -74,6 +75,28 @@ export function moveText(event) {
   const { kind, seat_index, move, automatic, ...rest } = event;
   const details = Object.entries(rest).map(([name, value]) => `${words(name)} ${JSON.stringify(value)}`);
   return [`${words(move)}`, ...details].join(", ");
+}
+
+/**
+ * An act of the host's that waits for the end of the hand.
+ * @param {string} act
+ * @param {{ user_id?: string, amount?: number, [name: string]: any }} about
+ * @param {Names} names
+ */
+export function actText(act, about, names) {
+  switch (act) {
+    case "close_room":
+      return "close the table";
+    case "update_settings":
+      return "change the settings";
+    case "adjust_chips": {
+      const chips = about.amount ?? 0;
+      const who = names.user(about.user_id ?? "");
+      return chips < 0 ? `take ${amount(-chips)} from ${who}` : `give ${who} ${amount(chips)}`;
+    }
+    default:
+      return words(act);
+  }
 }
 
 export const words = (/** @type {unknown} */ name) => String(name).replaceAll("_", " ");
@@ -119,7 +142,7 @@ export function tell(event, names) {
     case "player_leaving":
       return [`${who} leaves after this hand.`];
     case "player_sat_out":
-      return [`${who} sits out.`];
+      return [event.reason === "idle" ? `${who} has not moved for long and sits out.` : `${who} sits out.`];
     case "player_sat_in":
       return [`${who} is back in.`];
     case "player_away":
@@ -141,7 +164,11 @@ export function tell(event, names) {
     case "announcement":
       return [`${event.service}: ${event.text}`];
     case "round_voided":
-      return ["The round is called off, by a mistake in the game: all have what they had before it."];
+      return [
+        event.reason === "empty"
+          ? "The round is called off, for nobody is here: all have what they had before it."
+          : "The round is called off, by a mistake in the game: all have what they had before it.",
+      ];
     case "rolled_back": {
       const why = event.reason ? ` (${event.reason})` : "";
       const off = event.voided ? " The hand that was played then is called off." : "";
@@ -152,7 +179,13 @@ export function tell(event, names) {
     case "room_resumed":
       return ["The game goes on."];
     case "room_closed":
-      return [`${ruler(event)} closes the table.`];
+      return [event.reason === "empty" ? "Nobody was here for long: the table closes." : `${ruler(event)} closes the table.`];
+    case "act_deferred":
+      return [`The host will ${actText(event.act, event, names)} after this hand.`];
+    case "act_withdrawn":
+      return [`The host does not ${words(event.act)} after all.`];
+    case "act_dropped":
+      return [`It could not be done after the hand: ${words(event.act)}.`];
     case "settings_changed":
       return ["The host changes the settings."];
     case "host_changed":

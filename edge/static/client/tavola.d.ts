@@ -29,9 +29,9 @@ export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options" | "unauthenticated" | "token_expired"
   | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "room_not_found"
   | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn"
-  | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested" | "id_reused"
-  | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited" | "game_error"
-  | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found" | "unavailable";
+  | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested" | "host_away"
+  | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited"
+  | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found" | "unavailable";
 
 export type Role =
   | "approved" | "guest" | "player" | "spectator";
@@ -45,7 +45,8 @@ export type RoomEventKind =
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed" | "player_sat_out"
   | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
   | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
-  | "round_voided" | "rolled_back" | "forked" | "chat" | "announcement";
+  | "round_voided" | "act_deferred" | "act_withdrawn" | "act_dropped" | "rolled_back" | "forked" | "chat"
+  | "announcement";
 
 /** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
 export type Authenticate = {
@@ -213,6 +214,7 @@ export type AdjustChips = {
   user_id: string;
   amount: number;
   reason?: string | null;
+  after_hand?: boolean;
 };
 
 /** `settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own. */
@@ -221,6 +223,7 @@ export type UpdateSettings = {
   id: string;
   room: string;
   settings: { [name: string]: any };
+  after_hand?: boolean;
 };
 
 export type TransferHost = {
@@ -240,6 +243,15 @@ export type CloseRoom = {
   type: "close_room";
   id: string;
   room: string;
+  after_hand?: boolean;
+};
+
+/** An act that waits for the end of the hand, by its command's id, is not to happen. */
+export type Withdraw = {
+  type: "withdraw";
+  id: string;
+  room: string;
+  act_id: string;
 };
 
 /**
@@ -282,7 +294,10 @@ export type View = {
   seats?: { [name: string]: Seat };
   spectators?: number;
   turn?: Turn;
+  deferred?: DeferredAct[];
   pending_requests?: PendingRequest[];
+  watching?: { [name: string]: WatchingPart };
+  members?: { [name: string]: MemberPart };
   host_controls?: HostControls;
   seq: number;
   epoch: number;
@@ -305,6 +320,7 @@ export type RoomInfo = {
   players: number;
   max_players: number;
   max_spectators: number;
+  empty_minutes: number;
 };
 
 /** The viewer, and what the game shows to them alone. */
@@ -349,10 +365,40 @@ export type Turn = {
   timebank_ms: number;
 };
 
+/**
+ * An act of the host's that waits for the end of the hand, and who asked for it: a command's name, its id and its own
+ * fields.
+ */
+export type DeferredAct = {
+  id: string;
+  act: "adjust_chips" | "close_room" | "update_settings";
+  by: string;
+  user_id?: string;
+  amount?: number;
+  reason?: string;
+  settings?: { [name: string]: any };
+};
+
 export type PendingRequest = {
   user_id: string;
   display_name: string;
   requested_at: number;
+};
+
+/** A spectator. */
+export type WatchingPart = {
+  display_name: string;
+  status: "active" | "away";
+};
+
+/** Somebody whom the room knows. `status` is of those who are admitted, and holds while they do not sit. */
+export type MemberPart = {
+  display_name: string;
+  standing: "approved" | "kicked" | "pending" | "rejected";
+  since: number;
+  watching?: boolean;
+  status?: "active" | "away";
+  banned?: boolean;
 };
 
 /** The commands that the host could send now. */
@@ -515,6 +561,7 @@ export type PlayerSatOutEvent = {
   kind: "player_sat_out";
   seat_index: number;
   user_id: string;
+  reason?: string;
 };
 
 export type PlayerSatInEvent = {
@@ -571,7 +618,8 @@ export type RoomResumedEvent = {
 
 export type RoomClosedEvent = {
   kind: "room_closed";
-  user_id: string;
+  user_id?: string;
+  reason?: string;
 };
 
 export type SettingsChangedEvent = {
@@ -591,6 +639,31 @@ export type RoundVoidedEvent = {
   kind: "round_voided";
   number: number;
   reason: string;
+};
+
+export type ActDeferredEvent = {
+  kind: "act_deferred";
+  id: string;
+  act: string;
+  by: string;
+  user_id?: string;
+  amount?: number;
+  reason?: string;
+  settings?: { [name: string]: any };
+};
+
+export type ActWithdrawnEvent = {
+  kind: "act_withdrawn";
+  id: string;
+  act: string;
+  user_id: string;
+};
+
+export type ActDroppedEvent = {
+  kind: "act_dropped";
+  id: string;
+  act: string;
+  code: string;
 };
 
 export type RolledBackEvent = {
@@ -627,8 +700,8 @@ export type RoomEvent =
   | SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent
   | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
   | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
-  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | RolledBackEvent | ForkedEvent | ChatEvent
-  | AnnouncementEvent;
+  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent
+  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent;
 
 /** An event of the room's game, with fields of its own. */
 export type GameEvent = {
@@ -641,7 +714,7 @@ export type Event = RoomEvent | GameEvent;
 export type ClientFrame =
   | Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat
   | LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause
-  | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom;
+  | Resume | Kick | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw;
 
 export type ServerFrame =
   | AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame

@@ -20,7 +20,7 @@ def view(**patch: Any) -> Json:
         "room": {
             "id": "r_1", "code": "ABCDEFGHIJ", "name": "Ann's table", "game": "holdem", "status": "playing",
             "host_id": "ann", "approval": "auto", "visibility": "public", "options": {"seats": 2}, "players": 2,
-            "max_players": 2, "max_spectators": 100,
+            "max_players": 2, "max_spectators": 100, "empty_minutes": 0,
         },
         "game": {"id": "r_1.1", "number": 1, "hand": {"number": 1, "board": ["2c"]}},
         "seats": {
@@ -28,12 +28,14 @@ def view(**patch: Any) -> Json:
             "1": {"seat_index": 1, "user_id": "bob", "display_name": "Bob", "status": "away", "chips": 1010},
         },
         "spectators": 0,
+        "watching": {},
         "turn": {"number": 4, "seat_index": 0, "deadline_ms": 1760000020000, "timebank_ms": 30000},
         "me": {
             "user_id": "ann", "role": "player", "is_host": True, "legal": [{"move": "fold"}], "seat_index": 0,
             "display_name": "Ann", "hole_cards": ["As", "Ad"], "rejoin_token": "t",
         },
         "pending_requests": [{"user_id": "eve", "display_name": "Eve", "requested_at": 1760000000000}],
+        "members": {"ann": {"display_name": "Ann", "standing": "approved", "since": 1, "status": "active"}},
         "host_controls": dict.fromkeys(
             (
                 "can_start", "can_pause", "can_resume", "can_kick", "can_transfer", "can_adjust_chips",
@@ -68,7 +70,9 @@ def judged(shown: Json) -> list[str]:
 
 
 OUTSIDE: Json = {
-    **dict.fromkeys(("game", "seats", "spectators", "turn", "pending_requests", "host_controls")),
+    **dict.fromkeys(
+        ("game", "seats", "spectators", "watching", "turn", "pending_requests", "members", "host_controls")
+    ),
     "me": {"role": "guest", "is_host": False, "seat_index": None, "display_name": None, "legal": []},
 }
 

@@ -29,7 +29,9 @@ def row(without: str | None = None) -> dict[str, Any]:
         "players": 0,
         "max_players": 2,
         "spectators": 3,
+        "present": 1,
         "created_at": START_MS,
+        "active_at": START_MS,
     }
 
 

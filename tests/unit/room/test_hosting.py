@@ -45,6 +45,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "AdjustChips": {"user_id": "ann", "amount": 1},
     "UpdateSettings": {"settings": {}},
     "TransferHost": {"user_id": "ann"},
+    "Withdraw": {"act_id": "none"},
 }
 
 

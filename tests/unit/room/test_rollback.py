@@ -10,9 +10,9 @@ import pytest
 from kit.rooms import HOST, ROOM, START_MS, Live, info, sender, stored
 from kit.stories import accepted, asks, kinds, mid_hand, refused, role, room, until_the_hand_ends
 from tavola.actors.past.archive import Playable, playable
+from tavola.actors.past.replay import replay
 from tavola.actors.room import clock, codec
 from tavola.actors.room.decide import decide
-from tavola.actors.room.replay import replay
 from tavola.actors.room.state import Away, Decision, Room
 from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (

@@ -56,9 +56,9 @@ def view(live: Live, user: str) -> View:
 def test_what_each_role_is_shown() -> None:
     live = playing()
     parts = {user: set(view(live, user)) for user in live.viewers}
-    table = {"room", "game", "seats", "spectators", "turn", "me"}
+    table = {"room", "game", "seats", "spectators", "watching", "turn", "me"}
     assert parts == {
-        "host": {*table, "pending_requests", "host_controls"},
+        "host": {*table, "pending_requests", "members", "host_controls"},
         "ann": table,
         "bob": table,
         "carl": {"room", "me"},
@@ -97,13 +97,18 @@ def test_requests_are_listed_for_the_host_in_the_order_in_which_they_came() -> N
     assert view(live, "dora")["me"]["request"] == "pending"
 
 
-def test_a_host_who_is_outside_does_not_see_the_table() -> None:
+def test_a_host_who_neither_sits_nor_watches_sees_the_public_side_of_the_table() -> None:
     live = playing()
     live.send("host", LeaveSeat(id="stand", room=ROOM))
     while live.room.table.turn is not None:
         live.wake()
     live.send("host", StopSpectating(id="away", room=ROOM))
-    assert set(view(live, "host")) == {"room", "me", "pending_requests", "host_controls"}
+    seen = view(live, "host")
+    assert {"game", "seats", "spectators", "watching", "members"} <= set(seen)
+    assert seen["me"]["role"] == "approved"
+    assert "hole_cards" not in seen["me"]
+    assert all(seat.get("hole_cards") in (None, ["??", "??"]) for seat in seen["seats"].values())
+    assert seen == live.viewers[UserId("host")].view
 
 
 def test_watching_in_somebodys_place_shows_no_more_than_he_may_see() -> None:

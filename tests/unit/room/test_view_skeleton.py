@@ -15,7 +15,10 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import MePart, RoomPart, SeatPart, ViewSkeleton
 
 LIVES = 12
-PARTS = {"room", "game", "seats", "spectators", "turn", "me", "pending_requests", "host_controls"}
+PARTS = {
+    "room", "game", "seats", "spectators", "watching", "deferred", "turn", "me", "pending_requests", "members",
+    "host_controls",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("game", ["holdem", "tictactoe"])

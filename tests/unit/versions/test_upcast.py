@@ -12,8 +12,8 @@ from kit.games import having
 from kit.later import Later, LaterState, Unsaid
 from kit.rooms import ROOM, Live, info, logged
 from tavola.actors.past import archive
+from tavola.actors.past.replay import RULES_GONE, Difference, replay
 from tavola.actors.room import codec
-from tavola.actors.room.replay import RULES_GONE, Difference, replay
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.versions.schema import SCHEMA, RoomUpcaster

@@ -46,6 +46,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "update_settings", "id": "1", "room": "r", "settings": {"name": "Ours", "options": {"seats": 2}}},
     {"type": "transfer_host", "id": "1", "room": "r", "user_id": "u"},
     {"type": "close_room", "id": "1", "room": "r"},
+    {"type": "withdraw", "id": "1", "room": "r", "act_id": "2"},
     {"type": "leave", "id": "1", "room": "r"},
 ]
 OPTIONAL = {"type", "after", "token", "rejoin_token", "seat_token", "display_name", "buy_in", "turn", "ban", "reason"}
@@ -168,7 +169,9 @@ def test_a_type_that_there_is_not(type: str) -> None:
 def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     ours = {kind.__struct_config__.tag for kind in AnyCommand.__args__}
     theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
-    assert ours - theirs == {"attended", "deserted", "wake", "give_up", "halt", "recover", "roll_back", "fork"}
+    assert ours - theirs == {
+        "attended", "deserted", "attendance", "vacant", "wake", "give_up", "halt", "recover", "roll_back", "fork",
+    }  # fmt: skip
 
 
 numbers = st.one_of(st.integers(), st.floats(), st.sampled_from((2**53, 2**63, 2**64, -(2**63), 10**50, 1e308)))

@@ -15,13 +15,10 @@ from tavola.actors.wire.refusals import BAD_ROOM_NAME
 from tavola.games.base import Refusal
 from tavola.games.registry import GAMES
 
-CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-CODE_SIZE = 10
-"""Letters in a room's code: fifty bits. A user who knows a private room's code may come in; nobody guesses one."""
-
 
 class Opening(msgspec.Struct, frozen=True):
-    """A new room's rows: settings, options (which are among them), state and checkpoint as JSON."""
+    """A new room's rows: settings, options (which are among them), state and checkpoint as JSON; `alarm_at` is when it
+    closes if nobody comes, in ms."""
 
     game: str
     settings: str
@@ -29,6 +26,7 @@ class Opening(msgspec.Struct, frozen=True):
     max_players: int
     state: str
     checkpoint: str
+    alarm_at: int | None
 
 
 class Request(CommonSettings, frozen=True):
@@ -40,9 +38,10 @@ class Request(CommonSettings, frozen=True):
 
 
 def open_rows(
-    request: Request, room: RoomId, code: str, name: str, host: UserId, host_name: str, now: int
+    request: Request, room: RoomId, code: str, name: str, host: UserId, host_name: str, now: int, empty_ms: int = 0
 ) -> Opening | Refusal:
-    """The rows of a new room; refused for a game that there is not, or options that it will not have."""
+    """The rows of a new room, which closes after `empty_ms` (0 is never) if nobody comes and its settings do not say
+    otherwise; refused for a game that there is not, or options that it will not have."""
     game = GAMES.get(request.game)
     if game is None:
         return Refusal("unknown_game", "There is no such game.", {"games": sorted(GAMES)})
@@ -60,7 +59,7 @@ def open_rows(
     if (wrong := request.wrong()) is not None:
         return Refusal("invalid_options", wrong)
     info = Info(id=room, code=code, name=name, game=request.game, options=options, host=host, **request.settings())
-    opened = open_room(info, host_name, now)
+    opened = open_room(info, host_name, now, empty_ms)
     return Opening(
         game=request.game,
         settings=msgspec.json.encode(info.stored_settings()).decode(),
@@ -68,6 +67,7 @@ def open_rows(
         max_players=game.seats(options),
         state=msgspec.json.encode(opened.table).decode(),
         checkpoint=dump(opened),
+        alarm_at=opened.table.closes_at,
     )
 
 
