@@ -23,6 +23,9 @@ SeatIndex = NewType("SeatIndex", int)
 Entropy = NewType("Entropy", bytes)
 """32 random bytes drawn by the host for one command and logged with it. The only source of chance a game has."""
 
+NO_CHANCE = Entropy(b"")
+"""The entropy of what needs none."""
+
 Json = Any
 """A value that JSON can carry."""
 
@@ -153,6 +156,10 @@ class Game(ABC, Generic[S, O]):
             raise TypeError(f"{cls.__qualname__} is at version {cls.version}: it needs one upcaster for each before it")
         if not 1 <= cls.replays_since <= cls.version:
             raise TypeError(f"{cls.__qualname__} replays since a version that it has not had")
+
+    chance_in_moves: ClassVar[bool] = True
+    """Whether `play` may need entropy. A game in which chance comes in at `advance` alone says no: it gets none, and
+    32 bytes less are logged with each of its moves."""
 
     # The table
 

@@ -51,6 +51,7 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
     open_information = True
     host_rolls_back = True
     moves: ClassVar = {"mark": ("cell",)}
+    chance_in_moves: ClassVar = False
 
     # The table
 

@@ -13,6 +13,8 @@ from typing import BinaryIO, cast
 import msgspec
 
 from tavola.storage.archive_store import ArchiveStore, ArchiveUnavailable
+from tavola.storage.packing import unpack
+from tavola.storage.rows import Row
 
 VERSION = 1
 MANIFEST = ".manifest.json"
@@ -142,6 +144,23 @@ def rows_of(store: ArchiveStore, manifest: Manifest) -> Iterator[ArchivedRow]:
         raise ArchiveDamaged(f"{manifest.name}: its checksum is another")
     if tables != manifest.tables:
         raise ArchiveDamaged(f"{manifest.name}: it has {tables}, and should have {manifest.tables}")
+
+
+def log_line(row: Row) -> str:
+    """A row of `history` as JSON, in the shape of the view `actions`. Raises `NotUnpacked`."""
+    room, user, command, at = row["room_id"], row["user_id"], row["command_id"], row["at"]
+    parts = _parts(unpack(row["body"], room, user, command, at))
+    texts = [bytes(part).decode() for part in parts]
+    patch, outside, private = ("" if text == "null" else text for text in texts[6:9])
+    return msgspec.json.encode({
+        "room_id": room, "seq": row["seq"], "epoch": row["epoch"], "game": parts[1], "hand": parts[2], "user_id": user,
+        "user_name": parts[0], "command_id": command, "command": texts[3], "answer": texts[4], "events": texts[5],
+        "patch": patch, "outside": outside, "private": private, "versions": row["versions"],
+        "entropy": f"\\x{row['entropy'].hex()}", "at": at,
+    }).decode()  # fmt: skip
+
+
+_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class _Hashed:

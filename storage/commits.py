@@ -62,7 +62,7 @@ def _with_records(query: str, tables: tuple[str, ...]) -> str:
     """The name of a query that does what `query` does, and writes the rows of these tables: only of these, for Postgres
     prepares for all that a statement could do, each time that it is run."""
     head, end, rest = QUERIES[query].source.rpartition("\n)\n")
-    assert rest.startswith(("SELECT room_id FROM held", "INSERT INTO actions")), "the parts come before what is last"
+    assert rest.startswith(("SELECT room_id FROM held", "INSERT INTO log")), "the parts come before what is last"
     parts = [_PARTS[table] for table in tables]
     name = "+".join((query, *tables))
     QUERIES[name] = Query(f"{', '.join((head + end.rstrip(), *parts))}\n{rest}")

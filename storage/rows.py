@@ -22,25 +22,22 @@ class StateRow(msgspec.Struct, frozen=True):
 
 
 class LogRow(msgspec.Struct, frozen=True):
-    """One row of `actions`; fields as its columns."""
+    """One row of `log`, and what `commands` holds of it: nothing without a `key`."""
 
     room_id: str
     seq: int
-    game: int
-    hand: int
     user_id: str
-    user_name: str
     command_id: str
-    command: str
-    answer: str
-    events: str
-    patch: str
-    outside: str
-    private: str
     entropy: bytes
+    body: bytes
+    """As `storage.packing` packs it."""
     at: int
     versions: int
     """`actors.versions.upcast.Versions.packed`."""
+    key: bytes | None
+    """`storage.packing.command_key`, of a user's command."""
+    mark: int | None
+    answer: str | None
 
 
 class Records(msgspec.Struct):

@@ -200,13 +200,14 @@ async def _log(database: Database, named: str, after: int, json: bool) -> None:
     room = (await _find(database, named))["id"]
     while rows := await database.rows("log_commands", room_id=room, after=after, most=PAGE):
         for row in rows:
-            events = jsons.loads(row["events"])
-            kind = jsons.loads(row["command"])["type"]
+            logged = codec.logged_of(room, row)
+            events = jsons.loads(bytes(logged.events))
+            kind = jsons.loads(bytes(logged.command))["type"]
             if json:
                 fields = {"seq": row["seq"], "epoch": row["epoch"], "at": row["at"], "user_id": row["user_id"]}
                 typer.echo(jsons.dumps({**fields, "command": kind, "events": events}))
             else:
-                who = row["user_name"] or "-"
+                who = logged.user_name or "-"
                 told = "; ".join(_told(event) for event in events)
                 typer.echo(f"{row['seq']:>6}  {who:<16} {kind:<16} {told}")
         after = rows[-1]["seq"]

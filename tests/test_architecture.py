@@ -80,7 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": {*CLIENTS, *STARTERS, "load.bots", "load.faults", "load.proof", "load.report", "load.run"},
 }  # fmt: skip
 
-ROOM_MODULES = {"storage.rows"}
+ROOM_MODULES = {"storage.rows", "storage.packing"}
 """The modules of storage that the pure room takes."""
 IMPURE = {
     "asyncio", "asyncpg", "datetime", "logging", "os", "random", "ray", "redis", "secrets", "socket", "starlette",

@@ -11,16 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
 import structlog
 
-from tavola.actors.cluster.pace import Pace
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore
-from tavola.storage.archives import ArchivedRow, ArchiveWriter, Manifest, list_file, manifest_of, rows_of, verified
+from tavola.storage.archives import (
+    ArchivedRow,
+    ArchiveWriter,
+    Manifest,
+    list_file,
+    log_line,
+    manifest_of,
+    rows_of,
+    verified,
+)
 from tavola.storage.postgres import Database, Sole
 from tavola.storage.rows import Row
 
@@ -50,7 +58,6 @@ class Archivist:
         self._now = now
         self._reached = reached
         self.logs = logs
-        self.pace = Pace()
 
     async def go_on(self, sole: Sole) -> None:
         """Finish what was begun. Nothing else may be begun before."""
@@ -72,6 +79,11 @@ class Archivist:
                 return
             await self._decide(sole, "hands", _day(first["at"]))
 
+    async def log_day(self, sole: Sole, day: str) -> None:
+        """A day of the log, YYYYMMDD, into the archive, unless it is there. On return it may go."""
+        if await self._database.row("archived_day", day=day) is None:
+            await self._decide(sole, "log", day)
+
     async def _decide(self, sole: Sole, kind: str, day: str) -> None:
         row = await self._database.row("decide_archive", kind=kind, day=day, at=self._now())
         assert row is not None
@@ -92,8 +104,8 @@ class Archivist:
         self._reached("archive.listed")
         # Had another taken over, it would find the manifest: what is asked from here on is safe to be asked twice.
         await sole.rows("ping")
-        if kind == "hands":
-            await self._remove_hands(manifest)
+        if kind in ("hands", "log"):
+            await self._remove(manifest, "hands" if kind == "hands" else "checkpoints")
         self._reached("archive.gone")
         await self._database.rows("archive_finished", name=name, at=self._now())
 
@@ -108,18 +120,29 @@ class Archivist:
 
     async def _rows(self, name: str, kind: str, day: str) -> AsyncIterator[tuple[str, list[str]]]:
         """Pages of rows, each with its table."""
-        since = _begins(day)
+        since = begins(day)
         match kind:
             case "rooms":
                 for room in await self._database.rows("rooms_in_archive", name=name):
                     async for page in self._of_room(room["room_id"]):
                         yield page
-            case _:
+            case "hands":
                 async for rows in self._pages(
                     "archive_hands", ("ended_at", "room_id", "game", "number"), (since - 1, "", 0, 0),
                     since=since, before=since + DAY_MS,
                 ):  # fmt: skip
                     yield "hands", rows
+
+            case _:
+                # These first: they are looked for again when they go. The log's own rows go with their table.
+                async for rows in self._pages(
+                    "archive_checkpoints", ("at", "room_id", "seq"), (-1, "", 0), before=since + DAY_MS
+                ):
+                    yield "checkpoints", rows
+                async for rows in self._log_pages(
+                    "archive_log", ("room_id", "page", "seq"), ("", 0, 0), since=since, before=since + DAY_MS
+                ):
+                    yield "actions", rows
 
     async def _of_room(self, room: str) -> AsyncIterator[tuple[str, list[str]]]:
         async for rows in self._pages("archive_room_hands", ("game", "number"), (0, -1), room_id=room):
@@ -127,33 +150,41 @@ class Archivist:
         if self.logs:
             async for rows in self._pages("archive_room_checkpoints", ("seq",), (-1,), room_id=room):
                 yield "checkpoints", rows
-            async for rows in self._pages("archive_room_log", ("seq",), (0,), room_id=room):
+            async for rows in self._log_pages("archive_room_log", ("page", "seq"), (0, 0), room_id=room):
                 yield "actions", rows
 
     async def _pages(
         self, query: str, key: Sequence[str], after: Sequence[Any], **given: Any
     ) -> AsyncIterator[list[str]]:
-        """The rows of `query`, which gives them in the order of `key`, after `after`."""
+        """The rows of `query` as JSON, which gives them in the order of `key`, after `after`."""
+        async for rows in self._read(query, key, after, **given):
+            yield [row["row"] for row in rows]
+
+    async def _log_pages(
+        self, query: str, key: Sequence[str], after: Sequence[Any], **given: Any
+    ) -> AsyncIterator[list[str]]:
+        """The same of the log, as the view `actions` shows it."""
+        async for rows in self._read(query, key, after, **given):
+            yield await asyncio.to_thread(lambda rows=rows: [log_line(row) for row in rows])  # type: ignore[misc]
+
+    async def _read(
+        self, query: str, key: Sequence[str], after: Sequence[Any], **given: Any
+    ) -> AsyncIterator[list[Row]]:
         while True:
             rows = await self._database.rows(query, most=PAGE, **dict(zip(key, after, strict=True)), **given)
             if rows:
-                yield [row["row"] for row in rows]
+                yield rows
             if len(rows) < PAGE:
                 return
             after = [rows[-1][name] for name in key]
 
-    async def _remove_hands(self, manifest: Manifest) -> None:
-        """Those that are in the file, and no others."""
-        rows = rows_of(self._store, manifest)
+    async def _remove(self, manifest: Manifest, table: str) -> None:
+        """The rows of a table, with which the file begins, and no others."""
+        rows = takewhile(lambda row: row.table == table, rows_of(self._store, manifest))
         while some := await asyncio.to_thread(_some, rows):
-            await self.pace.batch(lambda _, some=some: self._remove(some))  # type: ignore[misc]
+            text = msgspec.json.encode([row.row for row in some]).decode()
+            await self._database.rows(f"remove_{table}", rows=text)
             self._reached("archive.going")
-
-    async def _remove(self, rows: list[ArchivedRow]) -> int:
-        text = msgspec.json.encode([row.row for row in rows]).decode()
-        found = await self._database.row("remove_hands", rows=text)
-        assert found is not None
-        return int(found["gone"])
 
 
 def _some(rows: Iterator[ArchivedRow]) -> list[ArchivedRow]:
@@ -164,6 +195,6 @@ def _day(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y%m%d")
 
 
-def _begins(day: str) -> int:
+def begins(day: str) -> int:
     """When a day begins (ms)."""
     return int(datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).timestamp() * 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 
@@ -45,12 +46,23 @@ class Removal:
             after = row["last"]
             return int(row["gone"])
 
+        key = UUID(int=0)
+
+        async def some_commands(most: int) -> int:
+            nonlocal key
+            row = await self._database.row("remove_commands", room_id=room, after=key, most=most)
+            if row is None:
+                return 0
+            key = row["last"]
+            return int(row["gone"])
+
         async def some(most: int) -> int:
             row = await self._database.row("remove_some", room_id=room, most=most)
             assert row is not None
             return int(row["gone"])
 
         await self.pace.through(some_of_the_log)
+        await self.pace.through(some_commands)
         await self.pace.through(some)
         done = await self._database.row("finish_removal", room_id=room, at=self._now())
         if done is not None:

@@ -4,14 +4,16 @@ rows; each may be broken off anywhere, and done twice.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 
 import structlog
 
-from tavola.actors.cluster.archivist import Archivist
+from tavola.actors.cluster.archivist import Archivist, begins
 from tavola.actors.cluster.pace import Pace
 from tavola.config.settings import Settings
-from tavola.storage.postgres import Database, Sole
+from tavola.storage.postgres import Database, Sole, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -19,6 +21,11 @@ DAY_MS = 86_400_000
 REMEMBERED_MS = 366 * DAY_MS
 """For so long it is known of a removed room that there was one."""
 ROOMS_AT_ONCE = 100
+DETACH_WAIT_MS = 20
+"""For so long commits may have to wait until a day can be taken out of the log."""
+DETACH_TRIES = 20
+DETACH_PAUSE_S = 0.5
+DROP_WITHIN_S = 60.0
 
 
 class Retention:
@@ -45,7 +52,7 @@ class Retention:
             if self._archivist is not None:
                 await self._archivist.rooms(sole)
             await self.clear_hands(sole)
-            await self.clear_log()
+            await self.clear_log(sole)
             await self._clear_removals()
 
     async def expire_rooms(self) -> None:
@@ -84,11 +91,57 @@ class Retention:
         if gone := await self.pace.through(some):
             log.info("retention.hands", hands=gone)
 
-    async def clear_log(self) -> None:
+    async def clear_log(self, sole: Sole) -> None:
         """The days of the log that are over, and the checkpoints with them."""
         days = self._settings.keep_log_days
-        if days:
-            await self._clear_checkpoints(day_of(self._now() - days * DAY_MS) * DAY_MS)
+        if not days:
+            return
+        before = day_of(self._now() - days * DAY_MS) * DAY_MS
+        for row in await self._database.rows("log_days"):
+            if begins(row["name"][-8:]) >= before:
+                break
+            if not await self._clear_day(sole, row["name"], attached=row["attached"]):
+                return
+        if self._archivist is None or not self._archivist.logs:
+            await self._clear_undated(before)
+            await self._clear_checkpoints(before)
+
+    async def _clear_day(self, sole: Sole, name: str, *, attached: bool) -> bool:
+        """A day of the log, by the name of its table. False: it is in use, and stays until the next round."""
+        day, since = name[-8:], time.monotonic()
+        if attached and self._archivist is not None and self._archivist.logs:
+            await self._archivist.log_day(sole, day)
+        if attached and not await self._detached(name):
+            log.warning("retention.day_in_use", day=day)
+            return False
+        await self._database.rows("drop_log_day", name=name, within_s=DROP_WITHIN_S)
+        log.info("retention.day", day=day, ms=round((time.monotonic() - since) * 1000))
+        return True
+
+    async def _detached(self, name: str) -> bool:
+        """Tried a few times, each so briefly that nobody's commit waits for long behind it."""
+        for _ in range(DETACH_TRIES):
+            try:
+                await self._database.rows("detach_log_day", name=name, wait_ms=DETACH_WAIT_MS)
+                return True
+            except StorageUnavailable as error:
+                if error.unknown:
+                    raise
+            await asyncio.sleep(DETACH_PAUSE_S)
+        return False
+
+    async def _clear_undated(self, before: int) -> None:
+        """Updates that are in no day's table: from before there were any, and such as had none."""
+
+        async def some(most: int) -> int:
+            row = await self._database.row("clear_log_other", before=before, most=most)
+            assert row is not None
+            return int(row["gone"])
+
+        await self.pace.through(some)
+        since = await self._database.row("by_days_since")
+        if since is not None and since["at"] < before:
+            await self._database.rows("empty_actions_before", wait_ms=DETACH_WAIT_MS)
 
     async def _clear_checkpoints(self, before: int) -> None:
         at, room, seq, gone = 0, "", 0, 0

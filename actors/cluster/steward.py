@@ -18,6 +18,7 @@ from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
+from tavola.actors.cluster.log_tender import LogTender
 from tavola.actors.cluster.measuring import Measuring
 from tavola.actors.cluster.relief import Relief
 from tavola.actors.cluster.removal import Removal
@@ -95,6 +96,7 @@ class Steward:
         self._actors = actors
         self._now = now
         self._full_until = 0.0
+        self._log = LogTender(database, now)
         self._minded = (0, "")
         """When the last room that was asked after in this walk was opened (ms), and its id."""
         archivist = None
@@ -116,6 +118,7 @@ class Steward:
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unminded))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unheard))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
@@ -203,6 +206,11 @@ class Steward:
         """Delete what has expired: so much of each kind at once."""
         for query, after_ms in EXPIRED_FOR_MS.items():
             await self._database.rows(query, before=self._now() - after_ms, most=CLEARED_AT_ONCE)
+
+    async def tend_log(self) -> None:
+        """Make the log's days ahead, and forget commands that nobody sends again."""
+        await self._log.make_days()
+        await self._log.forget_commands(CLEARING_ROUND_S)
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended."""

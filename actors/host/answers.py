@@ -14,15 +14,13 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal
 from tavola.actors.wire.refusals import ID_REUSED
+from tavola.storage.packing import MARK_BITS, mark_of
 
 Key = tuple[UserId, CommandId]
 """The identity of a command: who sent it, under which id."""
 
 REMEMBERED = 64
 """How many answers are kept in memory for repeated commands. Older ones are found in the log."""
-
-
-MARK_BITS = 32
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -37,12 +35,8 @@ class Answered(msgspec.Struct, frozen=True):
         return Committed(self.seq, record_of(self.give)) if marked(command) == self.mark else ID_REUSED
 
 
-def mark_of(text: bytes) -> int:
-    """The mark of a command whose `text_of` this is. It is good in this process alone."""
-    return hash(text) & (1 << MARK_BITS) - 1
-
-
 def marked(command: AnyCommand) -> int:
+    """The mark of a command: `mark_of` its `text_of`."""
     return mark_of(text_of(command))
 
 

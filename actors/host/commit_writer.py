@@ -9,20 +9,21 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from tavola.actors.host.answers import Answered, Key
-from tavola.actors.host.loaded_room import Accepted, LoadedRoom, Pending, answered_of
+from tavola.actors.host.answers import Answered, Key, marked
+from tavola.actors.host.loaded_room import Accepted, LoadedRoom, Pending, answered_of, given_of
 from tavola.actors.host.rooms import HELD_S, RETRY_S
-from tavola.actors.room.codec import update_texts
+from tavola.actors.room.codec import logged_of, logged_text
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.versions.upcast import Versions
-from tavola.actors.wire.commands import CommandId, Epoch, UserId
+from tavola.actors.wire.commands import Epoch, Seq
 from tavola.actors.wire.given import record_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.storage.commits import commit
+from tavola.storage.packing import command_key, mark_of, pack, signed, unsigned
 from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
-from tavola.storage.rows import LogRow, Records, StateRow
+from tavola.storage.rows import LogRow, Records, Row, StateRow
 
 log = structlog.get_logger()
 
@@ -152,38 +153,41 @@ async def answered_before(database: Database, asked: Iterable[Pending]) -> dict[
     clients = [pending for pending in asked if pending.sender.user]
     if not clients:
         return {}
-    keys = [(pending.loaded.id, *pending.key) for pending in clients]
-    names, users, commands = (list(column) for column in zip(*keys, strict=True))
-    rows = await database.rows("answers", rooms=names, users=users, commands=commands)
-    rooms = {pending.loaded.id: pending.loaded.room for pending in clients}
-    return {
-        (row["room_id"], (UserId(row["user_id"]), CommandId(row["command_id"]))): answered_of(
-            rooms[row["room_id"]], row
-        )
-        for row in rows
-    }
+    named = [(pending.loaded.id, *pending.key) for pending in clients]
+    rooms, users, commands = (list(column) for column in zip(*named, strict=True))
+    keys = [command_key(*each) for each in named]
+    rows = await database.rows("answers", keys=keys, rooms=rooms, users=users, commands=commands)
+    found = [(clients[row["number"] - 1], row) for row in rows]
+    return {(pending.loaded.id, pending.key): _answered(pending, row) for pending, row in found}
+
+
+def _answered(pending: Pending, row: Row) -> Answered:
+    """The answer to a command of that id, in a row of `answers`. A mark that is not this command's may be the one that
+    an older version of ours gave it: the log tells, as long as it has the command."""
+    seq, mark = Seq(row["seq"]), None if row["mark"] is None else unsigned(row["mark"])
+    ours = marked(pending.command)
+    if mark == ours or row["body"] is None:
+        return Answered(seq, given_of(row["answer"] or "{}").read(), ours if mark is None else mark)
+    return answered_of(pending.loaded.room, row, logged_of(pending.loaded.id, row))
 
 
 def _log_row(entry: Accepted) -> LogRow:
     update, table, pending = entry.update, entry.decision.room.table, entry.pending
-    events, patch, outside, private = update_texts(update)
+    room, user, id, at = update.room, pending.sender.user, pending.command.id, update.at
+    answer = _json(record_of(entry.decision.give))
+    text = logged_text(pending.sender.name, table.games, table.hand, entry.text, answer, update)
     return LogRow(
-        room_id=update.room,
+        room_id=room,
         seq=update.seq,
-        game=table.games,
-        hand=table.hand,
-        user_id=pending.sender.user,
-        user_name=pending.sender.name,
-        command_id=pending.command.id,
-        command=entry.text.decode(),
-        answer=_json(record_of(entry.decision.give)).decode(),
-        events=events,
-        patch=patch,
-        outside=outside,
-        private=private,
+        user_id=user,
+        command_id=id,
         entropy=entry.entropy,
-        at=update.at,
+        body=pack(text, room, user, id, at),
+        at=at,
         versions=Versions(table.v, table.game_version).packed(),
+        key=command_key(room, user, id) if user else None,
+        mark=signed(mark_of(entry.text)) if user else None,
+        answer=None if answer == b"{}" else answer.decode(),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tavola.actors.host.answers import Answered, Answers, Key, mark_of, marked
+from tavola.actors.host.answers import Answered, Answers, Key, marked
 from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.outside.outside_view import RECENT
 from tavola.actors.room import codec
@@ -21,12 +21,14 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Se
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
-from tavola.games.base import Entropy, Refusal
+from tavola.games.base import NO_CHANCE, Entropy, Refusal
+from tavola.storage.packing import mark_of
 from tavola.storage.rows import Row
 
 Reply = Callable[[Answer], None]
 
-_given_of = msgspec.json.Decoder(GivenRecord).decode
+given_of = msgspec.json.Decoder(GivenRecord).decode
+"""Reads what a command gave its sender."""
 
 
 class Pending(msgspec.Struct):
@@ -101,15 +103,16 @@ class LoadedRoom:
 
     def _read(self, recent: list[Row]) -> None:
         self.projection = Projection(self.room)
-        updates = (codec.update_of(self.id, row) for row in recent[-RECENT:])
+        logged = [codec.logged_of(self.id, row) for row in recent]
+        updates = (codec.update_in(text, self.id, row) for text, row in [*zip(logged, recent, strict=True)][-RECENT:])
         self.recent: deque[bytes] = deque(map(update.encode, updates), maxlen=RECENT)
         """The last updates, encoded: as objects they would take twice the memory."""
         self.answered = Answers()
         self.forgetful = self.seq > len(recent)
         """There may have been commands that are not in `answered`."""
-        for r in recent:
-            if r["user_id"]:
-                self.remember((r["user_id"], r["command_id"]), answered_of(self.room, r))
+        for text, row in zip(logged, recent, strict=True):
+            if row["user_id"]:
+                self.remember((row["user_id"], row["command_id"]), answered_of(self.room, row, text))
 
     def remember(self, key: Key, answered: Answered) -> None:
         if self.answered.remember(key, answered):
@@ -119,7 +122,8 @@ class LoadedRoom:
         """`decision` is what `pending` does: the tip moves on."""
         seq = Seq(self.tip_seq + 1)
         shown, projection = self.tip_projection.show(decision, seq, self.epoch)
-        accepted = Accepted(pending, codec.text_of(pending.command), entropy, decision, shown, projection)
+        used = entropy if decision.drawn else NO_CHANCE
+        accepted = Accepted(pending, codec.text_of(pending.command), used, decision, shown, projection)
         self.tip, self.tip_seq, self.tip_projection = decision.room, seq, projection
         return accepted
 
@@ -145,7 +149,8 @@ class LoadedRoom:
             self.timer = None
 
 
-def answered_of(room: Room, row: Row) -> Answered:
-    """The answer to a command in a row of the log. Its mark is that of the command as it would be logged today."""
-    command = trimmed(room, codec.command_of(row, game_of(room)))
-    return Answered(Seq(row["seq"]), _given_of(row["answer"]).read(), marked(command))
+def answered_of(room: Room, row: Row, logged: codec.LogText) -> Answered:
+    """The answer to a command in a row of the log, whose text it is. Its mark is that of the command as it would be
+    logged today."""
+    command = trimmed(room, codec.command_of(logged.command, codec.decided_at(row), game_of(room)))
+    return Answered(Seq(row["seq"]), given_of(logged.answer).read(), marked(command))

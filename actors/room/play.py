@@ -14,7 +14,7 @@ from tavola.actors.wire.commands import Act, Sender, UserId
 from tavola.actors.wire.events import ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
 from tavola.actors.wire.given import NOTHING_GIVEN
 from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
-from tavola.games.base import Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
+from tavola.games.base import NO_CHANCE, Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
 from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
@@ -39,8 +39,11 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
     if command.turn is not None and (turn is None or turn.number != command.turn):
         return Refusal("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
     game, info = game_of(room), room.info
-    outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), entropy)
-    return absorb(room, outcome, now, entropy) if isinstance(outcome, Outcome) else outcome
+    chance = entropy if game.chance_in_moves else NO_CHANCE
+    outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), chance)
+    if not isinstance(outcome, Outcome):
+        return outcome
+    return absorb(room, outcome, now, entropy, drawn=game.chance_in_moves)
 
 
 def start(room: Room, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -134,10 +137,12 @@ def absorb(
     before: tuple[RoomEvent, ...] = (),
     *,
     timed_out: bool = False,
+    drawn: bool = True,
 ) -> Decision:
     """The room after the game has said what happened. `before` are events that come ahead of the game's own;
-    `timed_out` says that it is what was played for somebody whose time had run out."""
-    decision = _absorb_once(room, outcome, now, before, timed_out)
+    `timed_out` says that it is what was played for somebody whose time had run out, `drawn` that the entropy had a part
+    in it."""
+    decision = _absorb_once(room, outcome, now, before, timed_out, drawn)
     table = decision.room.table
     if table.advance_at is None or table.advance_at > now or table.paused_at is not None or room.info.deferred:
         return decision
@@ -146,13 +151,18 @@ def absorb(
         entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
     more = game.advance(table.game, info.options, entropy)
     if isinstance(more, Refusal):
-        return decision
+        return replace(decision, drawn=True)
     again = _absorb_once(_begun(decision.room), more, now, decision.events)
     return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)
 
 
 def _absorb_once(
-    room: Room, outcome: Outcome[Any], now: int, before: tuple[RoomEvent, ...], timed_out: bool = False
+    room: Room,
+    outcome: Outcome[Any],
+    now: int,
+    before: tuple[RoomEvent, ...],
+    timed_out: bool = False,
+    drawn: bool = True,
 ) -> Decision:
     game, info, table = game_of(room), room.info, room.table
     events = list(before)
@@ -198,7 +208,8 @@ def _absorb_once(
         advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
-    return Decision(room.then(info, members, after), tuple(events), NOTHING_GIVEN, outcome.rounds, outcome.result)
+    room = room.then(info, members, after)
+    return Decision(room, tuple(events), NOTHING_GIVEN, outcome.rounds, outcome.result, drawn=drawn)
 
 
 def _begun(room: Room) -> Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
+from tavola.storage.packing import pack_state
 from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]
@@ -193,7 +195,8 @@ def _history(before: Room, decisions: Sequence[tuple[int, Decision]], every: Che
             row["ended_at" if round.ended else "started_at"] = at
         begun = any(not round.ended and every.at_round(round.number) for round in decision.rounds)
         if begun or decision.called_off is not None or every.at_update(seq):
-            out.checkpoints.append({"room_id": room_id, "seq": seq, "state": dump(room), "at": at})
+            body = b64encode(pack_state(dump(room).encode(), room_id)).decode()
+            out.checkpoints.append({"room_id": room_id, "seq": seq, "at": at, "body": body})
         was = room
     out.games.extend(games.values())
     out.hands.extend(hands.values())

@@ -274,6 +274,8 @@ class Decision(msgspec.Struct, frozen=True):
     """The game and the round that ran before are over by it, with this as their record."""
     out: tuple[UserId, ...] = ()
     """The users who were put out of the room: their sockets here are closed."""
+    drawn: bool = True
+    """Whether the entropy may have had a part in it: if so it is logged."""
 
 
 class Nothing(msgspec.Struct, frozen=True):

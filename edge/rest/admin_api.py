@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from tavola.actors.past import archive
-from tavola.actors.room.codec import Corrupted, room_of
+from tavola.actors.room import codec
+from tavola.actors.room.codec import Corrupted, logged_of, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
@@ -24,6 +25,7 @@ from tavola.edge.ws.connection import Services
 from tavola.storage.growth import TableGrowth, growth
 from tavola.storage.online import Boards, OnlineReader
 from tavola.storage.postgres import BIGINT, Database
+from tavola.storage.rows import Row
 
 ADMIN = "/api/admin"
 ROOM = f"{ADMIN}/rooms/{{room}}"
@@ -234,13 +236,10 @@ def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[
         if await database.row("locate", room_id=call.room) is None:
             return NO_ROOM
         rows = await database.rows("operator_log", room_id=call.room, after=call.query.after, most=call.query.limit)
-        return LogPage([
-            Logged(
-                row["seq"], row["epoch"], iso(row["at"]), row["user_id"], row["user_name"], row["command"],
-                msgspec.json.decode(row["events"]),
-            )
-            for row in rows
-        ])  # fmt: skip
+        try:
+            return LogPage([_logged(row, logged_of(call.room, row)) for row in rows])
+        except Corrupted as error:
+            return error.refusal()
 
     async def view(call: Call) -> Answer:
         stands = await database.rows("positions", rooms=[call.room])
@@ -300,6 +299,12 @@ def _fields(kind: type[Any], row: Any, **given: Any) -> Any:
 def _placed(row: Any) -> PlacedRoom:
     placed: PlacedRoom = _fields(PlacedRoom, row, updated_at=iso(row["updated_at"]))
     return placed
+
+
+def _logged(row: Row, text: codec.LogText) -> Logged:
+    command, events = msgspec.json.decode(text.command), msgspec.json.decode(text.events)
+    user = (row["user_id"], text.user_name)
+    return Logged(row["seq"], row["epoch"], iso(row["at"]), *user, command["type"], events)
 
 
 def _participants(room: Room) -> list[Participant]:

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+from tavola.actors.past import archive
 from tavola.actors.room.codec import update_of
-from tavola.actors.wire.commands import RoomId, Seq
-from tavola.actors.wire.update import Audience, frames
+from tavola.actors.room.view import audience as audience_in
+from tavola.actors.wire.commands import RoomId, Seq, UserId
+from tavola.actors.wire.update import Audience, Update, audience_before, frames
 from tavola.edge.identity.auth import Identity
 from tavola.edge.ws.connection import Services
+from tavola.storage.postgres import Database
+
+STRETCH = 200
+"""Updates that are read at once to find out where somebody stood."""
 
 
 async def past(
     services: Services, room: RoomId, identity: Identity, after: Seq, limit: int
 ) -> tuple[list[bytes] | None, int]:
-    """The updates after `after` as this user saw them, and the room's seq. None: no such room."""
+    """The updates after `after` as this user saw them, and the room's seq. None: no such room. Raises `Corrupted`."""
     stands = await services.database.row("audience_of", room_id=room, user_id=identity.user)
     if stands is None or stands["seq"] is None:
         return None, 0
     seq = stands["seq"]
-    audience: Audience = "inside" if stands["inside"] else "outside"
-    page = [
-        update_of(room, row)
-        for row in await services.database.rows(
-            "log_after", room_id=room, after=after, most=max(0, min(limit, seq - after))
-        )
-    ]
+    page = await _updates(services.database, room, after, max(0, min(limit, seq - after)))
     last = after + len(page)
-    while last < seq and not any((part := u.users.get(identity.user)) and part.was for u in page):
-        # Where they stood at the page's end is told by the next update that moved them, if there is one.
-        row = await services.database.row("moved_after", room_id=room, after=last, user_id=identity.user)
-        if row is None:
+    now: Audience = "inside" if stands["inside"] else "outside"
+    if page and last < seq and not _moved(page, identity.user):
+        now = await _audience_at(services.database, room, identity.user, last, seq, now)
+    return frames(page, identity.user, now), seq
+
+
+async def _audience_at(database: Database, room: RoomId, user: UserId, at: int, seq: int, now: Audience) -> Audience:
+    """Where `user` stood after the update `at`, given where they stand `now`, at `seq`. The next checkpoint tells, or
+    the first update before it that moved them: they are a hand apart, whatever else there is in the log."""
+    kept = await database.row("checkpoint_from", room_id=room, seq=at)
+    if kept is not None and kept["seq"] < seq:
+        seq, now = kept["seq"], audience_in(archive.opened(room, kept["seq"], kept["state"]), user)
+    while at < seq:
+        stretch = await _updates(database, room, at, min(STRETCH, seq - at))
+        if _moved(stretch, user):
+            return audience_before(stretch, user, now)
+        if not stretch:
             break
-        update = update_of(room, row)
-        if (part := update.users.get(identity.user)) is not None and part.was is not None:
-            audience = part.was
-            break
-        last = update.seq
-    return frames(page, identity.user, audience), seq
+        at = stretch[-1].seq
+    return now
+
+
+def _moved(updates: list[Update], user: UserId) -> bool:
+    return any((part := update.users.get(user)) is not None and part.was is not None for update in updates)
+
+
+async def _updates(database: Database, room: RoomId, after: int, most: int) -> list[Update]:
+    rows = await database.rows("log_after", room_id=room, after=after, most=most)
+    return [update_of(room, row) for row in rows]

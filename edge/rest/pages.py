@@ -33,6 +33,8 @@ TYPES = {
 TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 """A line of a script that tells types and nothing else. They are for those who read or build on the source: our own
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
+COMMENT = re.compile(rb"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
+"""A comment that has its lines for itself: our own pages go out without these, and their lines stay, empty, too."""
 POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'",
@@ -82,7 +84,7 @@ def load(*audiences: Audience) -> dict[str, File]:
     for path in sorted(path for audience in audiences or get_args(Audience) for path in (FOLDER / audience).iterdir()):
         plain = path.read_bytes()
         if path.suffix == ".js" and path.parent.name != "client":
-            plain = TYPE_LINE.sub(b"", plain)
+            plain = TYPE_LINE.sub(b"", COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), plain))
         assert path.name not in files, f"two files are named {path.name}"
         files[path.name] = made(plain, path.suffix)
     return files

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.state import Role, Standing
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
@@ -18,7 +19,7 @@ from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply
+from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply, following
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -58,12 +59,15 @@ class Return(msgspec.Struct, frozen=True):
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """The whole view, and what was missed after `after`: the oldest, if there are many."""
+    """The whole view, and what was missed after `after`: the oldest, if there are many. Then there is `more`, and the
+    events of the room after `next` are the rest."""
 
     success: bool
     game_state: ServedView
     reconnected_at: str
     missed_events: list[UpdateReply]
+    more: bool
+    next: int | None
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -102,15 +106,22 @@ def endpoints(services: Services) -> list[Endpoint]:
         if isinstance(view, Refusal):
             return view
         missed: list[bytes] = []
+        after = None
         if asked.after is not None and asked.after < seen.seq:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
-            missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            try:
+                missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+            except Corrupted as error:
+                return error.refusal()
+            after = following(asked.after, len(missed), seen.seq)
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),
             "reconnected_at": iso(returns.now()),
             "missed_events": [msgspec.Raw(update) for update in missed],
+            "more": after is not None,
+            "next": after,
         })  # fmt: skip
 
     async def _used(holder: Holder, token: str, view: bytes) -> bytes | Refusal:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST
@@ -74,6 +75,12 @@ class Members(msgspec.Struct, frozen=True):
     members: list[KnownMember]
 
 
+def following(after: int, given: int, stands: int) -> int | None:
+    """The seq after which the rest is to be asked for, when so many updates after `after` were given and the room is at
+    `stands`. None: there is no more."""
+    return after + given if given and after + given < stands else None
+
+
 def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
@@ -89,12 +96,14 @@ def endpoints(services: Services) -> list[Endpoint]:
         after, limit = call.query.after, max(1, min(call.query.limit, PAGE_LIMIT))
         if await hidden(services.database, call):
             return NO_ROOM
-        missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        try:
+            missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+        except Corrupted as error:
+            return error.refusal()
         if missed is None:
             return NO_ROOM
-        following = after + len(missed)
-        more = str(following).encode() if missed and following < stands else b"null"
-        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), more)
+        more = following(after, len(missed), stands)
+        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), msgspec.json.encode(more))
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user

@@ -13,12 +13,17 @@ from tavola.storage.rows import Row
 
 TOGETHER = 50
 """Gaps in one query at most: an answer then has some megabytes at worst."""
+DAY_MS = 86_400_000
+EVER_MS = 2**62
+"""Longer than anything was logged."""
 
 
 class _GapRequest(NamedTuple):
     room: RoomId
     user: UserId
     after: int
+    within: int
+    """How many ms of the log are looked through, up to the room's last update."""
     rows: asyncio.Future[list[Row]]
 
 
@@ -32,8 +37,13 @@ class GapReader:
 
     async def after(self, room: RoomId, user: UserId, after: int) -> list[Row]:
         """The rows of `gap` (log.sql) for `user`, none if there is no such room. Raises `StorageUnavailable`."""
+        rows = await self._asked_for(room, user, after, DAY_MS)
+        # A log by days is looked through for its last ones; the others are asked when these do not have it all.
+        return rows if _complete(rows, after) else await self._asked_for(room, user, after, EVER_MS)
+
+    async def _asked_for(self, room: RoomId, user: UserId, after: int, within: int) -> list[Row]:
         loop = asyncio.get_running_loop()
-        asked = _GapRequest(room, user, after, loop.create_future())
+        asked = _GapRequest(room, user, after, within, loop.create_future())
         self._asked.append(asked)
         if self._reading is None:
             self._reading = loop.create_task(self._read())
@@ -43,18 +53,18 @@ class GapReader:
         try:
             while self._asked:
                 batch, self._asked = self._asked[:TOGETHER], self._asked[TOGETHER:]
-                await self._answer([asked for asked in batch if not asked.rows.done()])
+                waiting = [asked for asked in batch if not asked.rows.done()]
+                for within in sorted({asked.within for asked in waiting}):
+                    await self._answer([asked for asked in waiting if asked.within == within], within)
         finally:
             self._reading = None
 
-    async def _answer(self, batch: list[_GapRequest]) -> None:
-        if not batch:
-            return
-        rooms, users, afters, _ = (list(column) for column in zip(*batch, strict=True))
+    async def _answer(self, batch: list[_GapRequest], within: int) -> None:
+        rooms, users, afters, *_ = (list(column) for column in zip(*batch, strict=True))
         found: list[list[Row]] = [[] for _ in batch]
         try:
             for row in await self._database.rows(
-                "gap", rooms=rooms, users=users, afters=afters, most=protocol.GAP_LIMIT
+                "gap", rooms=rooms, users=users, afters=afters, most=protocol.GAP_LIMIT, within=within
             ):
                 found[row["number"] - 1].append(row)
         except Exception as error:  # Any error at all is the answer of all who wait for this query.
@@ -68,3 +78,12 @@ class GapReader:
         for asked, rows in zip(batch, found, strict=True):
             if not asked.rows.done():
                 asked.rows.set_result(rows)
+
+
+def _complete(rows: list[Row], after: int) -> bool:
+    """Whether these rows of `gap` say all that the log can, without looking further back."""
+    if not rows or rows[0]["stands"] < after:
+        return True
+    missed = rows[0]["stands"] - after
+    found = sum(row["seq"] is not None for row in rows)
+    return (after == 0 or rows[0]["held"] is not None) and (missed > protocol.GAP_LIMIT or found == missed)

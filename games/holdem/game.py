@@ -49,6 +49,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
     host_rolls_back = True  # Chips are the host's to give and take anyhow.
     bots: ClassVar = (*STYLES, "random")
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}
+    chance_in_moves: ClassVar = False
 
     # The table
 

@@ -8,8 +8,10 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from tavola.load.evidence.evidence import RecordedRoom, Row, StoredState
+from tavola.storage.packing import unpack
 
 TRY_AGAIN_S = 0.1
 WITHIN_S = 60.0
@@ -58,24 +60,32 @@ class Truth:
 
     async def complete(self, room: RecordedRoom) -> None:
         """Adds to what was recorded of a room what the database has of it."""
-        room.log = [
-            Row(
-                seq=row["seq"],
-                epoch=row["epoch"],
-                user=row["user_id"],
-                command_id=row["command_id"],
-                command=row["command"],
-                answer=row["answer"],
-                events=row["events"],
-                patch=row["patch"],
-                outside=row["outside"],
-                private=row["private"],
-                entropy=row["entropy"],
-                at=row["at"],
-                committed_at=row["committed_at"],
-            )
-            for row in await self.rows("log", room.id)
-        ]
+        room.log = [_row(room.id, row) for row in await self.rows("log", room.id)]
         states = await self.rows("state", room.id)
         room.state = StoredState(*states[0]) if states else None
         room.seats = [(row["seat_index"], row["user_id"]) for row in await self.rows("seats", room.id)]
+
+
+def _row(room: str, row: Any) -> Row:
+    """A row of the log, unpacked."""
+    packed = unpack(row["body"], room, row["user_id"], row["command_id"], row["at"])
+    texts = ["" if text == b"null" else text.decode() for text in map(bytes, _decode(packed))]
+    _, _, _, command, answer, events, patch, outside, private = texts[:9]
+    return Row(
+        seq=row["seq"],
+        epoch=row["epoch"],
+        user=row["user_id"],
+        command_id=row["command_id"],
+        command=command,
+        answer=answer,
+        events=events,
+        patch=patch,
+        outside=outside,
+        private=private,
+        entropy=row["entropy"],
+        at=row["at"],
+        committed_at=row["committed_at"],
+    )
+
+
+_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode

@@ -1,10 +1,10 @@
 -- The queries of a checker. Each query follows its name; tavola.load.evidence.truth reads them.
 
 -- name: log
-SELECT seq, epoch, user_id, command_id, command, answer, events, patch, outside, private, entropy, at,
+SELECT seq, epoch, user_id, command_id, entropy, body, at,
        CASE WHEN current_setting('track_commit_timestamp')::boolean
             THEN extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 END AS committed_at
-FROM actions WHERE room_id = $1 ORDER BY seq
+FROM log WHERE room_id = $1 ORDER BY seq
 
 -- name: state
 SELECT epoch, seq, state FROM game_states WHERE room_id = $1

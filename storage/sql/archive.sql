@@ -41,12 +41,12 @@ SELECT row_to_json(h)::text AS row, h.game, h.number FROM hands h
 WHERE room_id = :room_id AND (game, number) > (:game, :number) ORDER BY game, number LIMIT :most
 
 -- name: archive_room_checkpoints
-SELECT row_to_json(c)::text AS row, c.seq FROM checkpoints c
+SELECT row_to_json(c)::text AS row, c.seq FROM (SELECT room_id, seq, state, at FROM kept_states) c
 WHERE room_id = :room_id AND seq > :seq ORDER BY seq LIMIT :most
 
 -- name: archive_room_log
-SELECT row_to_json(a)::text AS row, a.seq FROM actions a
-WHERE room_id = :room_id AND seq > :seq ORDER BY seq LIMIT :most
+SELECT room_id, page, seq, epoch, at, versions, user_id, command_id, entropy, body FROM history
+WHERE room_id = :room_id AND page >= :page AND (page, seq) > (:page, :seq) ORDER BY page, seq LIMIT :most
 
 -- name: first_hand_ended
 -- When the first hand ended of those that ended before :before, in rooms that are not being removed.
@@ -71,6 +71,35 @@ WITH gone AS (
 )
 SELECT count(*) AS gone FROM gone
 
+-- name: archived_day
+-- A row: the day's log is in the archive.
+SELECT 1 FROM archives WHERE kind = 'log' AND day = :day AND finished_at IS NOT NULL
+
+-- name: archive_log
+-- The log from :since to before :before, but of rooms whose removal a file was decided for, after (:room_id, :page,
+-- :seq).
+SELECT room_id, page, seq, epoch, at, versions, user_id, command_id, entropy, body FROM history a
+WHERE at >= :since AND at < :before AND (room_id, page, seq) > (:room_id, :page, :seq)
+  AND NOT EXISTS (SELECT FROM removals d WHERE d.room_id = a.room_id AND d.archive IS NOT NULL)
+ORDER BY room_id, page, seq LIMIT :most
+
+-- name: archive_checkpoints
+-- The checkpoints from before :before, but for the last of each room, and such as above; after (:at, :room_id, :seq).
+SELECT row_to_json(c)::text AS row, at, room_id, seq FROM (SELECT room_id, seq, state, at FROM kept_states) c
+WHERE (at, room_id, seq) > (:at, :room_id, :seq) AND at < :before
+  AND EXISTS (SELECT FROM checkpoints n WHERE n.room_id = c.room_id AND n.seq > c.seq)
+  AND NOT EXISTS (SELECT FROM removals d WHERE d.room_id = c.room_id AND d.archive IS NOT NULL)
+ORDER BY at, room_id, seq LIMIT :most
+
+-- name: remove_checkpoints
+-- Those of these rows (JSON) that are still there.
+WITH gone AS (
+    DELETE FROM checkpoints c USING json_to_recordset(:rows::json) AS x (room_id text, seq bigint)
+    WHERE c.room_id = x.room_id AND c.seq = x.seq
+    RETURNING 1
+)
+SELECT count(*) AS gone FROM gone
+
 -- name: restored_schema
 CREATE SCHEMA IF NOT EXISTS restored
 
@@ -87,7 +116,7 @@ CREATE TABLE IF NOT EXISTS restored.actions AS SELECT * FROM public.actions WITH
 CREATE UNIQUE INDEX IF NOT EXISTS actions_once ON restored.actions (room_id, seq)
 
 -- name: restored_checkpoints
-CREATE TABLE IF NOT EXISTS restored.checkpoints AS SELECT * FROM public.checkpoints WITH NO DATA
+CREATE TABLE IF NOT EXISTS restored.checkpoints AS SELECT room_id, seq, state, at FROM public.kept_states WITH NO DATA
 
 -- name: restored_checkpoints_once
 CREATE UNIQUE INDEX IF NOT EXISTS checkpoints_once ON restored.checkpoints (room_id, seq)

@@ -6,22 +6,27 @@
 INSERT INTO checkpoints AS c (room_id, seq, state, at) VALUES (:room_id, :seq, :state, :at)
 ON CONFLICT (room_id, seq) DO UPDATE
 SET state = CASE WHEN :overwrite::boolean THEN excluded.state ELSE c.state END,
+    body = CASE WHEN :overwrite::boolean THEN NULL ELSE c.body END,
     at = CASE WHEN :overwrite::boolean THEN excluded.at ELSE c.at END
 RETURNING at
 
 -- name: kept_checkpoint
 -- The checkpoint of room :room_id at seq :seq, or its last.
-SELECT seq, state, at FROM checkpoints WHERE room_id = :room_id
+SELECT seq, state, at FROM kept_states WHERE room_id = :room_id
   AND (:seq::bigint IS NULL OR seq = :seq) ORDER BY seq DESC LIMIT 1
 
 -- name: kept_versions
 -- The checkpoints of room :room_id before seq :before, the newest first, at most :most.
-SELECT seq, state, at FROM checkpoints WHERE room_id = :room_id AND seq < :before ORDER BY seq DESC LIMIT :most
+SELECT seq, state, at FROM kept_states WHERE room_id = :room_id AND seq < :before ORDER BY seq DESC LIMIT :most
 
 -- name: checkpoint_first
 -- The oldest checkpoint of room :room_id.
-SELECT seq, state FROM checkpoints WHERE room_id = :room_id ORDER BY seq LIMIT 1
+SELECT seq, state FROM kept_states WHERE room_id = :room_id ORDER BY seq LIMIT 1
 
 -- name: checkpoint_before
 -- The last checkpoint of room :room_id at or before seq :seq.
-SELECT seq, state FROM checkpoints WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT 1
+SELECT seq, state FROM kept_states WHERE room_id = :room_id AND seq <= :seq ORDER BY seq DESC LIMIT 1
+
+-- name: checkpoint_from
+-- The first checkpoint of room :room_id at or after seq :seq.
+SELECT seq, state FROM kept_states WHERE room_id = :room_id AND seq >= :seq ORDER BY seq LIMIT 1

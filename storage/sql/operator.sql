@@ -1,5 +1,5 @@
--- For an operator to look at. None of these writes, reads a hand, or reads a secret: of the queries that a room is
--- replayed with, `checkpoint_before` and `log_commands` do.
+-- For an operator to look at. None of these writes, and who asks shows nothing secret: what is to be seen of a row of
+-- `operator_log` is its events.
 
 -- name: operator_rooms
 -- The newest rooms, or those that are called :named (id, code, or a part of the name): at most :most, and how many
@@ -18,8 +18,8 @@ FROM room_actors ORDER BY room_actors.started_at, name LIMIT :most
 
 -- name: operator_log
 -- The log of room :room_id after seq :after, at most :most: who did what, and what those at the table were told of it.
-SELECT seq, epoch, at, user_id, user_name, command::json ->> 'type' AS command, events FROM actions
-WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
+SELECT seq, epoch, at, user_id, command_id, body FROM history
+WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after ORDER BY page, seq LIMIT :most
 
 -- name: names_of
 -- The names that these users gave themselves last.

@@ -111,9 +111,9 @@ hands_here AS (
 
 -- part: checkpoints
 kept AS (
-    INSERT INTO checkpoints (room_id, seq, state, at)
-    SELECT x.room_id, x.seq, x.state, x.at
-    FROM json_to_recordset(:checkpoints::json) AS x (room_id text, seq bigint, state text, at bigint)
+    INSERT INTO checkpoints (room_id, seq, state, at, body)
+    SELECT x.room_id, x.seq, '', x.at, decode(x.body, 'base64')
+    FROM json_to_recordset(:checkpoints::json) AS x (room_id text, seq bigint, at bigint, body text)
     JOIN held USING (room_id)
     ON CONFLICT DO NOTHING
 )

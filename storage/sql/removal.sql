@@ -10,7 +10,7 @@ WITH ended AS (
 )
 INSERT INTO removals (room_hash, host_hash, room_id, why, version, rows_before, asked_at)
 SELECT sha256(convert_to(room_id, 'UTF8')), sha256(convert_to(room_id || ' ' || host_id, 'UTF8')), room_id, 'asked',
-       seq, 1 + seq - coalesce((SELECT min(a.seq) FROM actions a WHERE a.room_id = ended.room_id), seq + 1), :at
+       seq, 1 + seq - coalesce((SELECT a.seq FROM history a WHERE a.room_id = ended.room_id ORDER BY a.page, a.seq LIMIT 1), seq + 1), :at
 FROM ended
 RETURNING version
 
@@ -26,7 +26,7 @@ WITH due AS (
 )
 INSERT INTO removals (room_hash, host_hash, room_id, why, version, rows_before, asked_at)
 SELECT sha256(convert_to(room_id, 'UTF8')), sha256(convert_to(room_id || ' ' || host_id, 'UTF8')), room_id, :why, seq,
-       1 + seq - coalesce((SELECT min(a.seq) FROM actions a WHERE a.room_id = ended.room_id), seq + 1), :at
+       1 + seq - coalesce((SELECT a.seq FROM history a WHERE a.room_id = ended.room_id ORDER BY a.page, a.seq LIMIT 1), seq + 1), :at
 FROM ended
 RETURNING room_id
 
@@ -38,18 +38,36 @@ ORDER BY d.why <> 'asked', d.asked_at LIMIT :most
 
 -- name: remove_log
 -- The next :most updates of room :room_id after seq :after go: how many there were, and the last of them.
-WITH gone AS (
-    DELETE FROM actions WHERE room_id = :room_id AND seq > :after AND seq <= (
-        SELECT max(seq) FROM (
-            SELECT seq FROM actions WHERE room_id = :room_id AND seq > :after ORDER BY seq LIMIT :most
-        ) next
-    )
+WITH upto AS (
+    SELECT max(seq) AS last FROM (
+        SELECT seq FROM history WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after
+        ORDER BY page, seq LIMIT :most
+    ) next
+), gone AS (
+    DELETE FROM log USING upto
+    WHERE room_id = :room_id AND seq >> 6 BETWEEN :after >> 6 AND upto.last >> 6 AND seq > :after AND seq <= upto.last
     RETURNING seq
+), older AS (
+    DELETE FROM actions_before USING upto WHERE room_id = :room_id AND seq > :after AND seq <= upto.last RETURNING seq
 ), counted AS (
-    UPDATE removals SET rows_gone = rows_gone + (SELECT count(*) FROM gone)
+    UPDATE removals SET rows_gone = rows_gone + (SELECT count(*) FROM gone) + (SELECT count(*) FROM older)
     WHERE room_hash = sha256(convert_to(:room_id, 'UTF8'))
 )
-SELECT count(*) AS gone, coalesce(max(seq), :after) AS last FROM gone
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM older) AS gone, coalesce(last, :after) AS last FROM upto
+
+-- name: remove_commands
+-- The next :most keys of room :room_id's commands after :after: how many there were, and the last of them. They lie
+-- together, for they begin with the room's id.
+WITH mine AS (
+    SELECT key FROM commands
+    WHERE key > :after AND key BETWEEN
+              (left(replace(command_key(:room_id, '', '')::text, '-', ''), 16) || repeat('0', 16))::uuid
+          AND (left(replace(command_key(:room_id, '', '')::text, '-', ''), 16) || repeat('f', 16))::uuid
+    ORDER BY key LIMIT :most
+), gone AS (
+    DELETE FROM commands USING mine WHERE commands.key = mine.key RETURNING commands.key
+)
+SELECT count(*) OVER () AS gone, key AS last FROM gone ORDER BY key DESC LIMIT 1
 
 -- name: remove_some
 -- As many as :most rows of room :room_id, in whatever table they are.

@@ -45,7 +45,7 @@ WITH held AS (
                'spectators', (SELECT json_agg(s) FROM room_spectators s WHERE s.room_id = held.room_id),
                'seats', (SELECT json_agg(s) FROM room_seats s WHERE s.room_id = held.room_id),
                'log', (SELECT json_agg(a ORDER BY a.seq) FROM actions a
-                       WHERE a.room_id = held.room_id AND a.seq > :back_to),
+                       WHERE a.room_id = held.room_id AND a.seq >> 6 >= :back_to::bigint >> 6 AND a.seq > :back_to),
                'checkpoints', (SELECT json_agg(c ORDER BY c.seq) FROM checkpoints c
                                WHERE c.room_id = held.room_id AND c.seq > :back_to))
     FROM held RETURNING number
@@ -64,7 +64,14 @@ WITH held AS (
         current_game_id = :game_id, closed_at = CASE WHEN :status::text = 'closed' THEN closed_at END
     FROM written WHERE r.id = written.room_id
 ), log AS (
-    DELETE FROM actions a USING written WHERE a.room_id = written.room_id AND a.seq > :back_to
+    DELETE FROM log USING written
+    WHERE log.room_id = written.room_id AND log.seq >> 6 >= :back_to >> 6 AND log.seq > :back_to
+), older AS (
+    DELETE FROM actions_before a USING written WHERE a.room_id = written.room_id AND a.seq > :back_to
+), unknown AS (
+    DELETE FROM commands USING written
+    WHERE key BETWEEN (room_key(written.room_id) || repeat('0', 16))::uuid
+                  AND (room_key(written.room_id) || repeat('f', 16))::uuid AND commands.seq > :back_to
 ), checkpoints_gone AS (
     DELETE FROM checkpoints c USING written WHERE c.room_id = written.room_id AND c.seq > :back_to
 ), readable AS (

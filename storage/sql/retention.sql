@@ -25,3 +25,32 @@ WITH old AS (
 )
 SELECT (SELECT count(*) FROM gone) AS gone, count(*) OVER () AS looked_at, at, room_id, seq FROM old
 ORDER BY at DESC, room_id DESC, seq DESC LIMIT 1
+
+-- name: log_days
+-- The days of the log, the first one first: tables by their names, and whether they are a part of it still.
+SELECT c.relname AS name, i.inhrelid IS NOT NULL AS attached
+FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^log_[0-9]{8}$'
+ORDER BY c.relname
+
+-- name: detach_log_day
+SELECT detach_log_day(:name, :wait_ms)
+
+-- name: drop_log_day
+SELECT drop_log_day(:name)
+
+-- name: clear_log_other
+-- Up to :most updates before :before that are in no day's table.
+WITH gone AS (
+    DELETE FROM log_other WHERE ctid = ANY (ARRAY(SELECT ctid FROM log_other WHERE at < :before LIMIT :most))
+    RETURNING 1
+)
+SELECT count(*) AS gone FROM gone
+
+-- name: by_days_since
+-- When the log began to go by days (ms): all that is older than that, and in no day's table, was written before.
+SELECT (extract(epoch FROM applied_at) * 1000)::bigint AS at FROM migrations WHERE name LIKE '%\_log.sql'
+ORDER BY name LIMIT 1
+
+-- name: empty_actions_before
+SELECT empty_actions_before(:wait_ms)

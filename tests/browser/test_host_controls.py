@@ -81,6 +81,40 @@ async def test_pause_chips_settings_and_passing_the_part_on(browser: Browser, ba
         assert ann.own_troubles == ben.own_troubles == []
 
 
+async def test_acts_wait_for_the_end_of_the_hand_and_can_be_withdrawn(browser: Browser, balancer: Balancer) -> None:
+    async with person(browser, "Ann") as ann, person(browser, "Ben") as ben:
+        url = await opened(ann, balancer.url, "auto")
+        await ben.open(url)
+        await ben.sit(1)
+        await expect(ben.page.locator(".seat.acts")).to_have_count(1)
+        await ann.panel("host")
+        dialog = ann.page.locator("dialog")
+        await ann.page.get_by_role("button", name="Settings").click()
+        await ann.page.locator("#room-name").fill("Renamed later")
+        await dialog.get_by_role("button", name="Save after this hand").click()
+        await ann.page.get_by_role("button", name="Chips: Ben").click()
+        await dialog.get_by_role("button", name="Do it after this hand").click()
+        await ann.page.get_by_role("button", name="Close the table after this hand").click()
+        await dialog.get_by_role("button", name="Close it after this hand").click()
+        for each in (ann, ben):
+            told = each.page.locator(".after-hand")
+            await expect(told).to_have_text(
+                "After this hand the host will change the settings, give Ben 100, close the table."
+            )
+        await ann.page.get_by_role("button", name="Withdraw: close the table").click()
+        await expect(ben.page.locator(".after-hand")).not_to_contain_text("close the table")
+        assert await ann.page.locator("h1").text_content() != "Renamed later"
+        for each in (ann, ben):
+            fold = each.page.get_by_role("button", name="Fold")
+            if await fold.count():
+                await fold.click()
+                break
+        for each in (ann, ben):
+            await expect(each.page.locator("h1")).to_have_text("Renamed later")
+            await expect(each.page.locator(".after-hand")).to_have_count(0)
+        assert ann.own_troubles == ben.own_troubles == []
+
+
 async def test_a_closed_table_says_so_to_everybody(browser: Browser, balancer: Balancer) -> None:
     """To who sits there, who watches, and who comes by its address when all is over."""
     async with (

@@ -98,7 +98,7 @@ async def test_duplicate_old_and_out_of_order_messages(stack: Stack) -> None:
             await publish(b"")
 
             said = [await t.players[0].command("chat", text="one"), await t.players[0].command("chat", text="two")]
-            rows = await t.truth.rows("SELECT * FROM actions WHERE room_id = $1 AND seq > $2 ORDER BY seq", t.room, seq)
+            rows = await t.truth.rows("SELECT * FROM history WHERE room_id = $1 AND seq > $2 ORDER BY seq", t.room, seq)
             one, two = (update_of(RoomId(t.room), row) for row in rows)
             for update in (two, one, two, one):
                 await publish_ours(update)

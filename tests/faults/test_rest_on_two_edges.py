@@ -138,7 +138,9 @@ async def test_a_game_is_kept_shown_and_removed(crowd: Stack) -> None:
         assert code_of(await api.request("DELETE", f"{game}/persist", ada)) == (409, "hand_in_progress")
 
         for broken in ('{"info":', '{"info":{},"members":{},"table":{}}', "null"):
-            await truth.connection.execute("UPDATE checkpoints SET state = $2 WHERE room_id = $1", room, broken)
+            await truth.connection.execute(
+                "UPDATE checkpoints SET state = $2, body = NULL WHERE room_id = $1", room, broken
+            )
             refused = await api.request("GET", f"{game}/restore", ada)
             assert code_of(refused) == (422, "corrupted_state")
             details = refused.json()["error"]["details"]

@@ -406,7 +406,7 @@ async def test_a_seat_is_taken_up_again_by_rest(stack: Stack) -> None:
         again = {"player_id": bob.user, "reconnect_token": scene.given["Bob"]["rejoin_token"]}
         for _ in range(2):
             back = await api.ok("POST", f"{path}/reconnect", None, again)
-            assert back["missed_events"] == []
+            assert (back["missed_events"], back["more"], back["next"]) == ([], False, None)
             assert "rejoin_token" not in back["game_state"]["me"]
         view = await api.ok("GET", f"/api/rooms/{scene.room}/hydrate", bob)
         assert {**back["game_state"], "recent": []} == {**view, "recent": []}

@@ -56,8 +56,8 @@ from tavola.storage.postgres import Database
 from tavola.storage.redis import EdgeBoard, RedisPublisher
 
 TABLES = (
-    "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "actions", "hands", "checkpoints",
-    "rejoin_tokens",
+    "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "log", "commands", "hands",
+    "checkpoints", "rejoin_tokens",
 )  # fmt: skip
 """All that is written of a room, parents first."""
 WRITTEN = """\
@@ -65,6 +65,8 @@ SELECT string_agg(attname, ', ') FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
 """The columns of a table that are not computed from others."""
+ROOM_IN = {"rooms": "id", "commands": "'r_' || left(replace(key::text, '-', ''), 16)"}
+"""Where the room's id stands, if not in `room_id`."""
 APART = ("at", "stale", "recent", "me.rejoin_token", "seats.*.status")
 
 
@@ -84,9 +86,9 @@ class Backup:
         try:
             async with connection.transaction(isolation="repeatable_read"):
                 for table in TABLES:
-                    key = "id" if table == "rooms" else "room_id"
+                    room = ROOM_IN.get(table, "room_id")
                     rows = await connection.fetchval(
-                        f"SELECT coalesce(json_agg(t), '[]') FROM {table} t WHERE {key} = $1", self._room
+                        f"SELECT coalesce(json_agg(t), '[]') FROM {table} t WHERE {room} = $1", self._room
                     )
                     self._rows[table] = rows
         finally:
@@ -102,8 +104,8 @@ class Backup:
         try:
             async with connection.transaction():
                 for table in reversed(TABLES):
-                    key = "id" if table == "rooms" else "room_id"
-                    await connection.execute(f"DELETE FROM {table} WHERE {key} = $1", self._room)
+                    room = ROOM_IN.get(table, "room_id")
+                    await connection.execute(f"DELETE FROM {table} WHERE {room} = $1", self._room)
                 for table in TABLES:
                     columns = await connection.fetchval(WRITTEN, table)
                     rows = f"SELECT {columns} FROM json_populate_recordset(null::{table}, $1::json)"

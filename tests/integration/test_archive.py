@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from kit.hosts import connected, hosting
 from kit.lives import closed, kept_elsewhere, played
+from kit.rooms import START_MS
 from tavola.actors.cluster.retention import DAY_MS
 from tavola.archive import app
 from tavola.storage.archive_store import ArchiveStore, FolderStore, UrlStore, store_at
@@ -31,6 +33,8 @@ from tavola.storage.archives import (
 
 TABLES = ("hands", "actions", "checkpoints")
 POINTS = ("archive.decided", "archive.written", "archive.listed", "archive.going", "archive.gone")
+DAYS = {"TAVOLA_KEEP_HANDS_DAYS": 1, "TAVOLA_KEEP_LOG_DAYS": 5}
+STARTED = datetime.fromtimestamp(START_MS / 1000, UTC).date()
 HANDS_A_DAY = 1100
 """More than are removed, or read, at once."""
 
@@ -45,7 +49,10 @@ def normal(row: Any) -> str:
 async def in_tables(truth: asyncpg.Connection[Any], where: str = "true", schema: str = "public") -> Rows:
     found: Rows = Counter()
     for table in TABLES:
-        for row in await truth.fetch(f"SELECT row_to_json(t)::text AS row FROM {schema}.{table} t WHERE {where}"):
+        read = f"{schema}.{table}"
+        if read == "public.checkpoints":
+            read = "(SELECT room_id, seq, state, at FROM kept_states)"
+        for row in await truth.fetch(f"SELECT row_to_json(t)::text AS row FROM {read} t WHERE {where}"):
             found[table, normal(json.loads(row["row"]))] += 1
     return found
 
@@ -62,6 +69,8 @@ def in_archive(store: ArchiveStore) -> Rows:
 async def lived(url: str) -> tuple[int, list[str], str]:
     """A deployment with a few old rooms and many old hands: now (ms), the closed rooms, and the one that goes on."""
     async with connected(url) as database, hosting(database, "a") as table:
+        # The hosts' clock stands at a day that is long over.
+        await database.rows("make_log_days", first=STARTED, last=STARTED)
         gone = [await closed(database, table) for _ in range(3)]
         stays, _ = await played(database, table)
         truth = await asyncpg.connect(url, ssl=False)
@@ -83,7 +92,7 @@ async def test_a_crash_at_any_moment_loses_no_row_and_doubles_none(
     now, gone, stays = await lived(database_url)
     archive, crash = tmp_path / "archive", tmp_path / "crash"
     crash.mkdir()
-    settings = {"TAVOLA_ARCHIVE": archive, "TAVOLA_ARCHIVE_LOGS": "true", "TAVOLA_KEEP_HANDS_DAYS": 1}
+    settings = {"TAVOLA_ARCHIVE": archive, "TAVOLA_ARCHIVE_LOGS": "true", **DAYS}
     truth = await asyncpg.connect(database_url, ssl=False)
     try:
         before = await in_tables(truth)
@@ -100,6 +109,10 @@ async def test_a_crash_at_any_moment_loses_no_row_and_doubles_none(
             assert left + kept == before, "each row is in one of them, once"
         assert {json.loads(row)["room_id"] for _, row in left} == {stays}
         assert {json.loads(row)["room_id"] for _, row in kept} == {stays, *gone}
+        assert await truth.fetchval("SELECT count(*) FROM log") == 0, "the day is gone"
+        assert [table for table, _ in left] == ["checkpoints"], "a room's last stays"
+        kinds = [row["kind"] for row in await truth.fetch("SELECT kind FROM archives ORDER BY kind")]
+        assert kinds == ["hands", "hands", "hands", "log", "rooms"], "each day once"
         assert await truth.fetchval("SELECT count(*) FROM archives WHERE finished_at IS NULL") == 0
         names = {path.name.removesuffix(MANIFEST).removesuffix(ROWS) for path in archive.iterdir()}
         assert names == {manifest.name for manifest in manifests(FolderStore(archive))}, "nothing else lies there"

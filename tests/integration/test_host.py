@@ -26,6 +26,7 @@ from kit.proxy import proxied
 from kit.rooms import sender
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.room import clock
+from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import (
@@ -612,9 +613,9 @@ async def test_a_turn_that_runs_out_does_so_once_whoever_rings(database_url: str
             lambda: new.published.messages and b"player_action" in new.published.messages[-1][1].events
         )
         assert isinstance(await old.deliver(epoch, "host", chat(room, "am I there?")), Moved)
-        moves = [row for row in await log_of(database, room) if b"player_action" in row["events"].encode()]
+        moves = [row for row in await log_of(database, room) if b"player_action" in update_of(room, row).events]
         assert len(moves) == 1
-        assert b'"automatic":true' in moves[0]["events"].encode()
+        assert b'"automatic":true' in update_of(room, moves[0]).events
         assert moves[0]["epoch"] == newer
 
 
@@ -778,8 +779,10 @@ async def test_a_view_is_what_is_committed_not_what_is_decided(database_url: str
     [
         "UPDATE rooms SET game = 'whist' WHERE id = $1",
         "UPDATE actions SET private = '{\"ann\": 7}' WHERE room_id = $1",
-        "UPDATE actions SET outside = 'what' WHERE room_id = $1",
-        "UPDATE actions SET answer = '' WHERE room_id = $1",
+        "UPDATE actions SET answer = '7' WHERE room_id = $1",
+        "UPDATE log SET body = substring(body FOR 40) WHERE room_id = $1",
+        "UPDATE log SET body = '\\x005b5d' WHERE room_id = $1",
+        "UPDATE log SET body = '\\x02' WHERE room_id = $1",
     ],
 )
 async def test_a_room_that_cannot_be_read_is_left_as_it_is(database_url: str, damage: str) -> None:
@@ -874,7 +877,7 @@ async def everything(url: str, room: RoomId) -> list[Any]:
     connection = await asyncpg.connect(url, ssl=False)
     try:
         found = []
-        columns = {"rooms": "id", "game_states": "room_id", "actions": "room_id", "room_seats": "room_id"}
+        columns = {"rooms": "id", "game_states": "room_id", "log": "room_id", "room_seats": "room_id"}
         for table, column in columns.items():
             found.append(
                 await connection.fetch(f"SELECT t.*::text FROM {table} t WHERE {column} = $1 ORDER BY 1", room)

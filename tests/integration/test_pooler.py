@@ -16,6 +16,7 @@ from kit.poolers import PoolerNode, pooler_node
 from kit.stack import Truth, kill, until
 from tavola.actors.wire.messages import Committed
 from tavola.storage.commits import commit
+from tavola.storage.packing import command_key
 from tavola.storage.pooler import server
 from tavola.storage.postgres import Conflict, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, StateRow
@@ -185,7 +186,8 @@ async def _owned(database: Any, room: str) -> int:
 
 
 def _batch(room: str, epoch: int, seq: int, command: str) -> tuple[list[StateRow], list[LogRow], Records]:
-    blank: dict[Any, Any] = {str: "{}", int: 0, bytes: b"e" * 32}
+    blank: dict[Any, Any] = {str: "{}", int: 0, bytes: b"e" * 32, str | None: None, int | None: None, bytes | None: b""}
     ours = {"room_id": room, "seq": seq, "user_id": "host", "command_id": command, "at": seq}
+    ours["key"] = command_key(room, "host", command)
     row = LogRow(**{name: blank[kind] for name, kind in get_type_hints(LogRow).items()} | ours)
     return [StateRow(room, epoch, seq - 1, seq, "{}", seq)], [row], Records()

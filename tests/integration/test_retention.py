@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from kit.hosts import connected, open_room
+from tavola.actors.cluster import retention as retention_module
 from tavola.actors.cluster.retention import DAY_MS, Retention
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -77,6 +79,85 @@ async def test_what_a_commit_is_at_is_left_for_later(database_url: str) -> None:
         assert [row["number"] for row in await truth.fetch("SELECT number FROM hands")] == [1]
         await retention.round()
         assert await truth.fetch("SELECT number FROM hands") == []
+
+
+async def logged(truth: Any, room: str, *at: int) -> None:
+    for seq, each in enumerate(at, 1):
+        await truth.execute(
+            "INSERT INTO log (seq, epoch, at, room_id, user_id, command_id, entropy, body) "
+            "VALUES ($2::bigint, 1, $3, $1, 'u', 'c' || $2::bigint, '', '')",
+            room, seq, each,
+        )  # fmt: skip
+
+
+async def days(truth: Any) -> list[str]:
+    found = await truth.fetch("SELECT relname FROM pg_class WHERE relname ~ '^log_[0-9]{8}$' ORDER BY 1")
+    return [row["relname"] for row in found]
+
+
+def date(ms: int) -> Any:
+    return datetime.fromtimestamp(ms / 1000, UTC).date()
+
+
+async def test_days_of_the_log_go(database_url: str) -> None:
+    """Whole days that were over so long ago; and what lies beside the days, if it is as old."""
+    first_kept = NOW // DAY_MS * DAY_MS - 30 * DAY_MS
+    async with kept(database_url) as (retention, database, truth):
+        room = await open_room(database)
+        for row in await days(truth):
+            await truth.execute(f"DROP TABLE {row}")
+        await database.rows("make_log_days", first=date(first_kept - 2 * DAY_MS), last=date(first_kept + DAY_MS))
+        outside = first_kept - 9 * DAY_MS
+        at = (outside, first_kept - 2 * DAY_MS, first_kept - 1, first_kept, first_kept + DAY_MS, NOW)
+        await logged(truth, room, *at)
+        assert await truth.fetchval("SELECT count(*) FROM log_other") == 2
+        # As a crash leaves it: no part of the log any more, and still there.
+        await truth.execute("SELECT detach_log_day($1, 1000)", (await days(truth))[0])
+        for _ in range(2):
+            await retention.round()
+            assert [row["at"] for row in await truth.fetch("SELECT at FROM log ORDER BY at")] == [*at[3:]]
+            assert len(await days(truth)) == 2
+    async with kept(database_url, now=NOW * 2, TAVOLA_KEEP_LOG_DAYS=0) as (retention, _, truth):
+        await retention.round()
+        assert await truth.fetchval("SELECT count(*) FROM log") == 3, "0: for ever"
+
+
+async def test_a_day_that_is_in_use_stays_and_holds_nobody_up(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "DETACH_TRIES", 2)
+    first_kept = NOW // DAY_MS * DAY_MS - 30 * DAY_MS
+    async with kept(database_url) as (retention, database, truth):
+        room = await open_room(database)
+        await database.rows("make_log_days", first=date(first_kept - DAY_MS), last=date(first_kept))
+        there = len(await days(truth))
+        await logged(truth, room, first_kept - 1)
+        reader = await asyncpg.connect(database_url, ssl=False)
+        async with reader.transaction():
+            assert await reader.fetchval("SELECT count(*) FROM log") == 1
+            await asyncio.wait_for(retention.round(), 10)
+            assert len(await days(truth)) == there
+            await asyncio.wait_for(logged(truth, room, first_kept), 1)
+        await reader.close()
+        await retention.round()
+        assert len(await days(truth)) == there - 1
+
+
+async def test_rows_from_before_the_days_go_when_all_are_old(database_url: str) -> None:
+    async with connected(database_url) as database:
+        room = await open_room(database)
+        truth = await asyncpg.connect(database_url, ssl=False)
+        began = (await database.row("by_days_since"))["at"]  # type: ignore[index]
+        await truth.execute(
+            "INSERT INTO actions_before (room_id, seq, epoch, game, hand, user_id, user_name, command_id, command, "
+            "answer, events, patch, outside, private, entropy, at) "
+            "VALUES ($1, 1, 1, 0, 0, 'u', 'n', 'c', '{}', '{}', '[]', '', '', '', '', $2)",
+            room, began - 1,
+        )  # fmt: skip
+        for after, left in ((29, 1), (32, 0)):
+            await Retention(Settings(), database, lambda after=after: began + after * DAY_MS).round()  # type: ignore[misc]
+            assert await truth.fetchval("SELECT count(*) FROM actions_before") == left
+        await truth.close()
 
 
 async def cut_off(database: Database, other: Database, url: str) -> None:

@@ -30,7 +30,7 @@ from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.reconnection import CONNECTION_MS, Holder, Membership, ReconnectionTokens, RoomPass
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens, fresh
-from tavola.edge.ws.gap_reader import TOGETHER, GapReader
+from tavola.edge.ws.gap_reader import EVER_MS, TOGETHER, GapReader
 from tavola.storage.postgres import Database, StorageUnavailable
 
 HOLDEM = {"auto_start": False, "turn_seconds": 120, "next_hand_seconds": 600, "timebank_seconds": 0}
@@ -366,7 +366,9 @@ async def test_a_gap_is_what_was_missed(database_url: str) -> None:
             await here.does("host", chat(here.room, f"say {number}"))
 
         async def gap(user: str, after: int, limit: int = 200) -> tuple[list[int], int, bool, int | None]:
-            rows = await here.database.rows("gap", rooms=[here.room], users=[user], afters=[after], most=limit)
+            rows = await here.database.rows(
+                "gap", rooms=[here.room], users=[user], afters=[after], most=limit, within=EVER_MS
+            )
             seqs = [int(update_of(here.room, row).seq) for row in rows if row["seq"] is not None]
             return seqs, rows[0]["stands"], rows[0]["inside"], rows[0]["seat_index"]
 
@@ -376,7 +378,10 @@ async def test_a_gap_is_what_was_missed(database_url: str) -> None:
         assert await gap("host", 200) == ([], 102, True, 0)
         assert (await gap("host", 2, 100))[0] == list(range(3, 103))
         assert await gap("host", 1, 100) == ([], 102, True, 0), "too long"
-        assert await here.database.rows("gap", rooms=["r_none"], users=["host"], afters=[0], most=200) == []
+        assert (
+            await here.database.rows("gap", rooms=["r_none"], users=["host"], afters=[0], most=200, within=EVER_MS)
+            == []
+        )
         await here.joins("ann")
         assert (await gap("ann", 103))[2] is False
         await here.does("ann", Spectate(id="watch", room=here.room))

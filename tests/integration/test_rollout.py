@@ -4,8 +4,6 @@ this one and back, and nothing is lost, doubled or taken for damaged."""
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +26,6 @@ from tavola.storage.postgres import Database, Query
 STATEMENTS = Path(__file__).with_name("36682f4.sql")
 
 
-@asynccontextmanager
-async def session(url: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(url, ssl=False)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 class Before:
     """Code of the release before: its own statements, over a connection of its own."""
 
@@ -46,28 +35,29 @@ class Before:
         self._connection = connection
         self._database = database
 
-    async def rows(self, name: str, **given: Any) -> list[Any]:
+    async def run(self, name: str, **given: Any) -> list[Any]:
         query = self._queries[name]
         found: list[Any] = await self._connection.fetch(query.text, *query.arguments(given))
         return found
 
     async def takes(self, room: RoomId) -> Epoch:
         """The room is placed with an actor of that release."""
-        [at] = await self.rows("locate", room_id=room)
-        [placed] = await self.rows("place", room_id=room, epoch=at["epoch"], avoid="new")
+        [at] = await self.run("locate", room_id=room)
+        [placed] = await self.run("place", room_id=room, epoch=at["epoch"], avoid="new")
         assert placed["name"] == "old"
         return Epoch(placed["epoch"])
 
     async def decides(self, room: RoomId, epoch: Epoch, user: str, command: AnyCommand, *, many: bool = False) -> bool:
         """The command decided and committed as that release does it; whether it was."""
-        [row] = await self.rows("load_room", room_id=room)
-        loaded = codec.room_of({**dict(row), "intact": True, "deferred": None})
+        [row] = await self.run("load_room", room_id=room)
+        loaded = codec.room_of({**dict(row), "intact": True})
         entropy = Entropy(bytes(32))
         decision = decide(loaded, sender(user), command, loaded.table.at + 1, entropy)
         assert isinstance(decision, Decision), decision
         seq, table = Seq(row["seq"] + 1), decision.room.table
         update, _ = Projection(loaded).show(decision, seq, epoch)
-        events, patch, outside, private = codec.update_texts(update)
+        texts = ("" if text == codec.NULL else text.decode() for text in codec.update_texts(update))
+        events, patch, outside, private = texts
         state = {"room_id": room, "epoch": epoch, "prev": row["seq"], "seq": seq, "at": table.at}
         state["state"] = msgspec.json.encode(table).decode()
         log = {
@@ -82,16 +72,13 @@ class Before:
         if many:
             given = {key: [value] for key, value in given.items()}
         given = {key: given[key] for key in self._queries[name].names}
-        return [written["room_id"] for written in await self.rows(name, **given)] == [room]
+        return [written["room_id"] for written in await self.run(name, **given)] == [room]
 
 
 @pytest.mark.parametrize("many", [False, True])
 async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
-    async with (
-        session(database_url) as connection,
-        connected(database_url) as database,
-        hosting(database, "new") as new,
-    ):
+    connection = await asyncpg.connect(database_url, ssl=False)
+    async with connected(database_url) as database, hosting(database, "new") as new:
         before = Before(connection, database)
         register = "INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ('old', 'n', 1, 'x:1', 9)"
         await execute(database_url, register)
@@ -113,10 +100,10 @@ async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
 
         last = (await stored(database, room))["seq"]
         old = await before.takes(room)
-        recent = await before.rows("log_last", room_id=room, seq=last, most=64)
+        recent = await before.run("log_last", room_id=room, seq=last, most=64)
         assert [row["seq"] for row in recent] == list(range(1, last + 1)), "it reads what the new one wrote"
         assert msgspec.json.decode(recent[-1]["command"]) is not None
-        known = await before.rows("answers", rooms=[room], users=["ann"], commands=["7"])
+        known = await before.run("answers", rooms=[room], users=["ann"], commands=["7"])
         assert [row["seq"] for row in known] in ([last], [last - 1]), "and the answers"
         assert await before.decides(room, old, "host", chat(room, "back"), many=many)
         with pytest.raises(asyncpg.UniqueViolationError):
@@ -127,29 +114,28 @@ async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
         assert await execute(database_url, "SELECT 1 FROM unreadable_rooms") == []
         rows = await database.rows("log_commands", room_id=room, after=0, most=1000)
         assert [row["seq"] for row in rows] == list(range(1, (await stored(database, room))["seq"] + 1))
+    await connection.close()
 
 
 async def test_its_other_statements_run(database_url: str) -> None:
-    async with (
-        session(database_url) as connection,
-        connected(database_url) as database,
-        hosting(database, "new") as new,
-    ):
+    connection = await asyncpg.connect(database_url, ssl=False)
+    async with connected(database_url) as database, hosting(database, "new") as new:
         before = Before(connection, database)
         room, epoch = await playing(database, new)
-        assert len(await before.rows("log_after", room_id=room, after=1, most=10)) > 1
-        assert len(await before.rows("log_commands", room_id=room, after=1, most=10)) > 1
-        assert len(await before.rows("gap", rooms=[room], users=["ann"], afters=[1], most=100)) > 1
-        await before.rows("overdue", before=1, most=1)
-        [raised] = await before.rows("raise_epochs", rooms=[room], epochs=[epoch])
-        await before.rows("release_room", room_id=room, epoch=raised["epoch"], actor="new")
-        [made] = await before.rows(
+        assert len(await before.run("log_after", room_id=room, after=1, most=10)) > 1
+        assert len(await before.run("log_commands", room_id=room, after=1, most=10)) > 1
+        assert len(await before.run("gap", rooms=[room], users=["ann"], afters=[1], most=100)) > 1
+        await before.run("overdue", before=1, most=1)
+        [raised] = await before.run("raise_epochs", rooms=[room], epochs=[epoch])
+        await before.run("release_room", room_id=room, epoch=raised["epoch"], actor="new")
+        [made] = await before.run(
             "create_room", room_id="r_0", code="CODE", game="tictactoe", settings='{"approval":"auto",'
             '"visibility":"public","max_spectators":9,"name":"Old","options":{}}', host_id="host", max_players=2, at=1,
             creation_id=None, host_name="Host", state='{"v":1,"at":1,"game":{}}', checkpoint="{}",
         )  # fmt: skip
         epoch = await place(database, RoomId(made["id"]))
         assert (await new.view(epoch, "host", RoomId("r_0")))["room"]["name"] == "Old"
+    await connection.close()
 
 
 def _mark(room: RoomId, cell: int) -> Act:

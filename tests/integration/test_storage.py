@@ -20,6 +20,7 @@ from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
 from tavola.storage.commits import commit
 from tavola.storage.migrate import migrate
+from tavola.storage.packing import PLAIN, command_key
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, StateRow
 
@@ -28,9 +29,10 @@ SEAT = {"seated_at": 1, "status": "active"}
 
 
 def log_row(room: str, seq: int, command: str = "", user: str = "u") -> LogRow:
+    id = command or f"c{seq}"
     return LogRow(
-        room_id=room, seq=seq, game=0, hand=0, user_id=user, user_name="n", command_id=command or f"c{seq}",
-        command="{}", answer="{}", events="[]", patch="", outside="", private="", entropy=b"e", at=seq, versions=257,
+        room_id=room, seq=seq, user_id=user, command_id=id, entropy=b"e", body=PLAIN + b"[]", at=seq, versions=257,
+        key=command_key(room, user, id) if user else None, mark=1, answer=None,
     )  # fmt: skip
 
 
@@ -91,7 +93,7 @@ async def test_a_repeated_command_is_a_conflict_and_nothing_is_written(database_
         one, other = [await open_room(database) for _ in range(2)]
         at, there = [await place(database, room) for room in (one, other)]
         await commit(database, [state(one, at, 0, 1)], [log_row(one, 1, "same")], Records())
-        with pytest.raises(Conflict, match="actions_command_once"):
+        with pytest.raises(Conflict, match="commands_once"):
             await commit(
                 database,
                 [state(one, at, 1, 2), state(other, there, 0, 1)],

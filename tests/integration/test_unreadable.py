@@ -67,7 +67,7 @@ async def test_a_checkpoint_that_cannot_be_read_either_is_passed_over(database_u
         before = await stored(database, room)
         spoilt = await execute(
             database_url,
-            "UPDATE checkpoints SET state = left(state, 99) WHERE room_id = $1 AND seq > 0 RETURNING seq",
+            "UPDATE checkpoints SET body = substring(body FOR 99) WHERE room_id = $1 AND seq > 0 RETURNING seq",
             room,
         )
         assert spoilt, "there was a newer checkpoint"

@@ -118,9 +118,8 @@ def replayed(game: Game) -> str | None:
     projection = Projection(room)
     for number, line in enumerate(game.lines, 1):
         now += line.after
-        row = {"command": bytes(line.command).decode(), "versions": versions.packed()}
-        sender = Sender(UserId(line.user), line.name)
-        verdict = decide(room, sender, codec.command_of(row, rules), now, chance(game.seed, number))
+        sender, command = Sender(UserId(line.user), line.name), codec.command_of(line.command, versions, rules)
+        verdict = decide(room, sender, command, now, chance(game.seed, number))
         if not isinstance(verdict, Decision):
             return f"command {number} is refused: {bytes(line.command).decode()}"
         update, projection = projection.show(verdict, Seq(number), Epoch(1))

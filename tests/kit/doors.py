@@ -20,7 +20,9 @@ from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
+from tavola.actors.room.codec import logged_of
 from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identities, Identity
@@ -133,8 +135,9 @@ class Doors:
         return socket
 
     async def log(self, room: str) -> list[Any]:
-        rows: list[Any] = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
-        return rows
+        """The rows of the log, each with its `command` as text."""
+        rows = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
+        return [{**dict(row), "command": bytes(logged_of(RoomId(room), row).command).decode()} for row in rows]
 
 
 class _Nobody:

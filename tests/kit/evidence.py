@@ -68,7 +68,8 @@ class Story:
     def happened(self) -> None:
         """The last decision is committed, published and shown."""
         update, line = self.live.updates[-1], self.live.log[-1]
-        events, patch, outside, private = codec.update_texts(update)
+        texts = ("" if text == codec.NULL else text.decode() for text in codec.update_texts(update))
+        events, patch, outside, private = texts
         row = Row(
             seq=update.seq,
             epoch=update.epoch,

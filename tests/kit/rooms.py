@@ -7,6 +7,7 @@ rows that would be written are kept as tables. Nothing is checked here: tests co
 from __future__ import annotations
 
 import copy
+from base64 import b64decode
 from typing import Any
 
 import msgspec
@@ -33,10 +34,11 @@ from tavola.actors.wire.commands import (
     UserId,
     Wake,
 )
-from tavola.actors.wire.given import record_of
+from tavola.actors.wire.given import NOTHING_GIVEN, Given, record_of
 from tavola.actors.wire.update import Audience, Update
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
+from tavola.storage.packing import pack, unpack_state
 
 START_MS = 1_760_000_000_000
 MINT = GrantSigner(b"a secret of tests, 32 bytes long")
@@ -241,7 +243,7 @@ class Rows:
         for row in out.hands:
             self.hands[row["game"], row["number"]] = {**self.hands.get((row["game"], row["number"]), {}), **row}
         for row in out.checkpoints:
-            self.checkpoints[row["seq"]] = row["state"]
+            self.checkpoints[row["seq"]] = checkpoint_text(row)
 
     def load_row(self) -> dict[str, Any]:
         """The row of `load_room`. Members come in an order of the database's own."""
@@ -267,23 +269,28 @@ class Rows:
         }
 
 
-def log_row(update: Update) -> dict[str, Any]:
-    """The row of the log, as far as viewers are concerned."""
-    events, patch, outside, private = codec.update_texts(update)
-    given = {"events": events, "patch": patch, "outside": outside, "private": private}
-    return {"seq": update.seq, "epoch": update.epoch, "at": update.at, **given}
+def checkpoint_text(row: dict[str, Any]) -> str:
+    """The state in a row of `Records.checkpoints`."""
+    return unpack_state(b64decode(row["body"]), row["room_id"]).decode()
+
+
+def log_row(
+    update: Update, sender: Sender = SYSTEM, command: AnyCommand | None = None, given: Given = NOTHING_GIVEN
+) -> dict[str, Any]:
+    """The row of the log. Viewers are concerned with the update alone."""
+    id = command.id if command is not None else "c"
+    answer = msgspec.json.encode(record_of(given))
+    text = codec.logged_text(sender.name, 0, 0, codec.text_of(command) if command else b"null", answer, update)
+    columns = {"user_id": sender.user, "command_id": id, "at": update.at}
+    body = pack(text, update.room, sender.user, id, update.at)
+    return {"seq": update.seq, "epoch": update.epoch, **columns, "body": body}
 
 
 def logged(live: Live) -> list[dict[str, Any]]:
     """All rows of `log_commands`."""
     return [
         {
-            **log_row(update),
-            "user_id": line.sender.user,
-            "user_name": line.sender.name,
-            "command_id": line.command.id,
-            "command": codec.text_of(line.command).decode(),
-            "answer": msgspec.json.encode(record_of(decision.give)).decode(),
+            **log_row(update, line.sender, line.command, decision.give),
             "entropy": bytes(line.entropy),
             "versions": Versions(decision.room.table.v, decision.room.table.game_version).packed(),
         }

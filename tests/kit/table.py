@@ -27,7 +27,7 @@ HOLDEM = {
     "default_buy_in": BUY_IN,
 }
 """One hand, begun by the host, and time enough for a slow machine."""
-HOLD_COMMITS = "LOCK TABLE actions IN SHARE MODE"
+HOLD_COMMITS = "LOCK TABLE commands IN SHARE MODE"
 """While a transaction of the test's holds this, commits wait in Postgres, before they have begun."""
 
 
@@ -152,10 +152,10 @@ class Table:
 
     async def check_replay(self) -> None:
         """The log, replayed from the room's first checkpoint, gives the stored state."""
-        start = await self.truth.rows("SELECT seq, state FROM checkpoints WHERE room_id = $1 ORDER BY seq", self.room)
+        start = await self.truth.rows("SELECT seq, state FROM kept_states WHERE room_id = $1 ORDER BY seq", self.room)
         [stored] = await self.truth.rows("SELECT seq, state FROM game_states WHERE room_id = $1", self.room)
         rows = await self.truth.rows(  # Up to that state: the room may go on between the two queries.
-            "SELECT * FROM actions WHERE room_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
+            "SELECT * FROM history WHERE room_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
             self.room,
             start[0]["seq"],
             stored["seq"],

@@ -104,8 +104,9 @@ def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> 
         if not isinstance(step.verdict, Decision):
             continue
         line, shown = live.log[-1], live.updates[-1]
-        logged = {"command": codec.text_of(line.command), "versions": Versions().packed()}
-        verdict = decide(room, line.sender, codec.command_of(logged, game_of(room)), line.now, line.entropy)
+        logged = msgspec.Raw(codec.text_of(line.command))
+        command = codec.command_of(logged, Versions(), game_of(room))
+        verdict = decide(room, line.sender, command, line.now, line.entropy)
         assert isinstance(verdict, Decision)
         update, _ = Projection(room).show(verdict, shown.seq, shown.epoch)
         assert msgspec.json.encode(verdict.room.table) == msgspec.json.encode(live.room.table)

@@ -5,6 +5,7 @@
 
 import { Refused } from "./tavola.js";
 import { Actions } from "./actions.js";
+import { TurnCall } from "./call.js";
 import { amount } from "./cards.js";
 import { fieldOf, h } from "./dom.js";
 import { GenericActions, genericTable } from "./generic.js";
@@ -29,6 +30,12 @@ export class RoomPage {
   /** @type {Actions | GenericActions | undefined} */
   #actions;
   #side = new Side(this);
+  #call = new TurnCall();
+  /** Check, or else fold, as soon as it is one's turn in this hand. */
+  #ahead = false;
+  #stays = (/** @type {BeforeUnloadEvent} */ event) => {
+    if (this.view?.me.role === "player" && !this.gone) event.preventDefault();
+  };
   #asked = false;
   #let_watch = false;
   #sitAnywhere;
@@ -61,7 +68,14 @@ export class RoomPage {
   }
 
   get title() {
-    return this.view?.room.name ?? "Room";
+    const name = this.view?.room.name ?? "Room";
+    return this.#mine ? `● Your turn · ${name}` : name;
+  }
+
+  /** Whether it is one's own turn. */
+  get #mine() {
+    const { turn, me } = this.view ?? {};
+    return turn !== undefined && turn.seat_index === me?.seat_index;
   }
 
   get view() {
@@ -99,6 +113,7 @@ export class RoomPage {
       : await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`);
     const room = this.client.room(id, { code });
     this.#room = room;
+    addEventListener("beforeunload", this.#stays);
     this.client.connect();
     this.#ends = [
       room.on("view", (view, events) => this.#viewed(view, events)),
@@ -112,6 +127,7 @@ export class RoomPage {
 
   /** Leaves the page. A watcher stops watching; a player keeps their seat. */
   exit() {
+    removeEventListener("beforeunload", this.#stays);
     for (const end of this.#ends) end();
     if (this.view?.me.role === "spectator") this.#room?.command("stop_spectating").catch(() => {});
     this.#room?.unfollow();
@@ -149,8 +165,26 @@ export class RoomPage {
     if (room.status === "closed") this.gone ??= "The host has closed this table.";
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce("It is your turn.");
+    if (view.turn && this.#mine) this.#myTurn(view);
+    if (!this.#mayGoAhead) this.#ahead = false;
     this.#comeIn(view);
     this.redraw();
+  }
+
+  /** @param {View} view */
+  #myTurn({ me, turn }) {
+    if (this.#ahead) {
+      this.#ahead = false;
+      const move = me.legal.some((each) => each.move === "check") ? "check" : "fold";
+      this.attempt(this.room.act(move));
+    } else if (turn) this.#call.call(turn.number);
+  }
+
+  /** Whether one holds cards in a hand that goes on, so that one's next move can be said ahead. */
+  get #mayGoAhead() {
+    const { turn, room, game } = this.view ?? {};
+    const seat = this.view?.seats?.[this.view.me.seat_index ?? -1];
+    return Boolean(room?.game === "holdem" && turn && game?.hand && seat?.in_hand && !seat.all_in);
   }
 
   /**
@@ -356,6 +390,10 @@ export class RoomPage {
     const free = Object.keys(seats).length < room.max_players;
     if (me.role !== "player")
       return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
+    if (turn && game.hand && this.#seat && !this.#seat.in_hand && !this.#seat.last_action)
+      return this.#seat.status === "sitting_out"
+        ? "You sit out. Press I'm back to be dealt in again."
+        : "You play from the next hand.";
     if (turn)
       return turn.seat_index === me.seat_index
         ? "It is your turn."
@@ -385,6 +423,30 @@ export class RoomPage {
           : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
       chips && seat.chips < options.max_buy_in && button("Add chips", () => this.#askRebuy(seat, options)),
       button("Leave seat", () => this.attempt(this.room.command("leave_seat"))),
+      this.#mayGoAhead && !this.#mine && this.#aheadBox(),
+      h(
+        "button",
+        {
+          class: "quiet",
+          key: "sound",
+          "aria-pressed": String(!this.#call.quiet),
+          on: { click: () => (this.#call.toggle(), this.redraw()) },
+        },
+        this.#call.quiet ? "Sound: off" : "Sound: on",
+      ),
+    );
+  }
+
+  #aheadBox() {
+    const change = () => {
+      this.#ahead = !this.#ahead;
+      this.redraw();
+    };
+    return h(
+      "label",
+      { class: "ahead", key: "ahead" },
+      h("input", { type: "checkbox", id: "ahead", checked: this.#ahead, on: { change } }),
+      " Check or fold",
     );
   }
 
@@ -396,6 +458,13 @@ export class RoomPage {
     const max = options.max_buy_in - seat.chips;
     const min = Math.max(1, options.min_buy_in - seat.chips);
     this.ask({ kind: "rebuy", min, max, buy_in: Math.min(max, Math.max(min, usualBuyIn(options) - seat.chips)) });
+  }
+
+  /** @param {number} chips */
+  async #addChips(chips) {
+    if (await this.attempt(this.room.command("rebuy", { amount: chips }))) {
+      this.#app.notice(`${amount(chips)} chips were added to your stack.`);
+    }
   }
 
   // Dialogs
@@ -416,7 +485,7 @@ export class RoomPage {
       event.preventDefault();
       close();
       if (sits) this.#sit(dialog.index, dialog.buy_in);
-      else this.attempt(this.room.command("rebuy", { amount: dialog.buy_in }));
+      else this.#addChips(dialog.buy_in);
     };
     return modal(
       sits ? `Seat ${dialog.index + 1}` : "Add chips",
@@ -424,6 +493,7 @@ export class RoomPage {
       h(
         "form",
         { on: { submit } },
+        !sits && h("p", { class: "muted" }, "Chips are added between hands, while none is played."),
         h("label", { for: "buy-in" }, sits ? "Chips to bring" : "Chips to add"),
         h("input", {
           type: "range",

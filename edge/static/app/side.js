@@ -2,7 +2,7 @@
 
 import { fieldIn, h, submitted } from "./dom.js";
 import { HostPanel } from "./host.js";
-import { rounds, talk, whatOf } from "./story.js";
+import { actText, Names, rounds, talk, whatOf } from "./story.js";
 
 /** @import { Child, RoomPage, Seat, Status, Update } from "./shapes.d.ts" */
 
@@ -99,6 +99,7 @@ export class Side {
           "×",
         ),
       ),
+      this.#deferred(),
       h(
         "div",
         {
@@ -112,6 +113,15 @@ export class Side {
         panels[this.#tab](),
       ),
     );
+  }
+
+  /** The host's acts that wait for the end of the hand: everybody sees them, on every tab. */
+  #deferred() {
+    const { deferred = [] } = this.#page.inside;
+    if (!deferred.length) return null;
+    const names = new Names(this.#page.inside);
+    const texts = deferred.map((act) => actText(act.act, act, names));
+    return h("p", { class: "after-hand", key: "after-hand" }, `After this hand the host will ${texts.join(", ")}.`);
   }
 
   #chat() {

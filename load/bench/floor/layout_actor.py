@@ -23,7 +23,7 @@ import asyncpg
 import msgspec
 import uvloop
 
-from tavola.load.bench.floor.script import EPOCH, RecordedMove, query, rooms
+from tavola.load.bench.floor.script import EPOCH, VERSIONS, RecordedMove, body_of, query, rooms
 
 TABLES = 1000
 NUMBER = Struct("!I")
@@ -42,9 +42,8 @@ class Bare:
         self._redis = redis
         self._state, self._update = move.state, update
         row = move.row
-        self._row = [row["game"], row["hand"], row["user_id"], row["user_name"]]
-        texts = [row[name] for name in ("command", "answer", "events", "patch", "outside", "private")]
-        self._rest = [*texts, bytes.fromhex(row["entropy"].removeprefix("\\x")), row["at"]]
+        self._user, self._at = row["user_id"], row["at"]
+        self._rest = [bytes.fromhex(row["entropy"].removeprefix("\\x")), body_of(row), row["at"], VERSIONS]
         self._names = rooms(TABLES)
         self._seqs = [0] * TABLES
         self.asked: list[tuple[int, asyncio.Transport]] = []
@@ -65,17 +64,20 @@ class Bare:
         names, before = [self._names[number] for number in tables], [self._seqs[number] for number in tables]
         seqs = [seq + 1 for seq in before]
         ids = [f"{seq:032x}" for seq in seqs]
-        states: list[list[Any]] = [names, [EPOCH] * size, before, seqs, [self._state] * size, [self._rest[-1]] * size]
+        states: list[list[Any]] = [names, [EPOCH] * size, before, seqs, [self._state] * size, [self._at] * size]
         rows: list[list[Any]] = [
             names,
             seqs,
-            *([value] * size for value in self._row),
+            [self._user] * size,
             ids,
             *([value] * size for value in self._rest),
+            [number.to_bytes(8, "big") + seq.to_bytes(8, "big") for number, seq in zip(tables, seqs, strict=True)],
+            [1] * size,
+            [None] * size,
         ]
         if size == 1:
-            _, _, *fields, _ = (value for (value,) in rows)
-            written = await self._one.fetch(*(value for (value,) in states), *fields)
+            _, _, user, id, entropy, body, _, *rest = (value for (value,) in rows)
+            written = await self._one.fetch(*(value for (value,) in states), user, id, entropy, body, *rest)
         else:
             written = await self._many.fetch(*states, *rows)
         assert len(written) == size

@@ -13,21 +13,21 @@ from typing import Any
 
 import msgspec
 
+from tavola.storage.packing import pack
+
 EPOCH = 1
 STATE = ("room_id", "epoch", "prev", "seq", "state", "at")
-LOG = (
-    *("room_id", "seq", "game", "hand", "user_id", "user_name", "command_id", "command", "answer", "events", "patch"),
-    *("outside", "private", "entropy", "at", "versions"),
-)
+LOG = ("room_id", "seq", "user_id", "command_id", "entropy", "body", "at", "versions", "key", "mark", "answer")
 PARAMETERS = (*(f"state_{name}" for name in STATE), *(f"log_{name}" for name in LOG))
 """Of our commit. In this order they are numbered, those that a statement has."""
 VERSIONS = 257
 """The first ones."""
 _COMMAND_ID = "lpad(:seq::text, 32, '0')"
+_KEY = "(lpad(to_hex({room}), 16, '0') || substr(md5(:seq::text), 1, 16))"
 
 
 class RecordedMove(msgspec.Struct, frozen=True):
-    """`move.json`: a room's state after a move, and its row of `actions`."""
+    """`move.json`: a room's state after a move, and its row of the log."""
 
     state: str
     row: dict[str, Any]
@@ -47,21 +47,28 @@ def rooms(batch: int) -> list[str]:
 
 def script(batch: int, move: RecordedMove) -> Script:
     """So many actions in one statement: of one, the statement for one."""
-    row = move.row
-    texts = [row[name] for name in ("command", "answer", "events", "patch", "outside", "private")]
-    names = rooms(batch)
+    row, names = move.row, rooms(batch)
+    body = "\\x" + body_of(row).hex()
+    log = [row["user_id"], None, row["entropy"], body]
     if batch == 1:
-        values = [names[0], EPOCH, None, None, move.state, row["at"], row["game"], row["hand"]]
-        values += [row["user_id"], row["user_name"], None, *texts, row["entropy"], VERSIONS]
-        counted = {3: ":seq - 1", 4: ":seq", 11: _COMMAND_ID}
+        counted = {3: ":seq - 1", 4: ":seq", 8: _COMMAND_ID, 12: f"decode({_KEY.format(room=1)}, 'hex')", 14: "NULL"}
+        values = [names[0], EPOCH, None, None, move.state, row["at"], *log, VERSIONS, None, 1, None]
         return _script(query("commit_one"), values, counted)
-    state = [names, [EPOCH] * batch, None, None, [move.state] * batch, [row["at"]] * batch]
-    log = [names, None, [row["game"]] * batch, [row["hand"]] * batch]
-    log += [[row["user_id"]] * batch, [row["user_name"]] * batch, None]
-    log += [[text] * batch for text in (*texts, row["entropy"])]
+    at, user, _, entropy, packed = ([value] * batch for value in (row["at"], *log))
     seqs = _filled(":seq::bigint", batch)
-    counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 13: _filled(_COMMAND_ID, batch)}
-    return _script(query("commit"), [*state, *log, [row["at"]] * batch, [VERSIONS] * batch], counted)
+    keys = f"ARRAY(SELECT decode({_KEY.format(room='number')}, 'hex') FROM generate_series(1, {batch}) number)"
+    counted = {3: _filled("(:seq - 1)::bigint", batch), 4: seqs, 8: seqs, 10: _filled(_COMMAND_ID, batch), 15: keys}
+    counted[17] = _filled("NULL::text", batch)
+    values = [names, [EPOCH] * batch, None, None, [move.state] * batch, at]
+    values += [names, None, user, None, entropy, packed, at, [VERSIONS] * batch, None, [1] * batch, None]
+    return _script(query("commit"), values, counted)
+
+
+def body_of(row: dict[str, Any]) -> bytes:
+    """As long as the body of a row with these columns."""
+    texts = [row[name] or "null" for name in ("command", "answer", "events", "patch", "outside", "private")]
+    text = f"[{msgspec.json.encode(row['user_name']).decode()},{row['game']},{row['hand']},{','.join(texts)}]"
+    return pack(text.encode(), rooms(1)[0], row["user_id"], "", row["at"])
 
 
 def _script(query: str, values: Sequence[Any], counted: dict[int, str]) -> Script:

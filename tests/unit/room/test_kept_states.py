@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kit.rooms import MINT, Live
+from kit.rooms import MINT, Live, checkpoint_text
 from kit.stories import accepted, room
 from tavola.actors.room import codec
 from tavola.actors.room.rows import records
@@ -34,7 +34,7 @@ def kept(live: Live, every: CheckpointEvery, *, together: int = 1) -> list[int]:
         out, alarm = records(before, batch, alarm, MINT, every)
         before = batch[-1][1].room
         for row in out.checkpoints:
-            assert codec.restore(row["state"]) == live.decisions[row["seq"] - 1].room
+            assert codec.restore(checkpoint_text(row)) == live.decisions[row["seq"] - 1].room
             found.append(row["seq"])
     return found
 

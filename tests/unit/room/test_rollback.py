@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from kit.rooms import HOST, ROOM, START_MS, Live, info, sender, stored
+from kit.rooms import HOST, ROOM, START_MS, Live, info, logged, sender, stored
 from kit.stories import accepted, asks, kinds, mid_hand, refused, role, room, until_the_hand_ends
 from tavola.actors.past.archive import Playable, playable
 from tavola.actors.past.replay import replay
-from tavola.actors.room import clock, codec
+from tavola.actors.room import clock
 from tavola.actors.room.decide import decide
 from tavola.actors.room.state import Away, Decision, Room
 from tavola.actors.versions.upcast import Versions
@@ -35,7 +35,6 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     UserId,
 )
-from tavola.actors.wire.given import record_of
 from tavola.games.base import Entropy, Outcome, Refusal
 from tavola.games.holdem.game import Holdem
 from tavola.games.registry import GAMES
@@ -308,16 +307,7 @@ def test_the_log_is_replayed_over_it() -> None:
     live.wake()
     played_hand(live)
     goes_back(live, live.seq - 1)
-    rows = []
-    for update, line, decision in zip(live.updates, live.log, live.decisions, strict=True):
-        texts = dict(zip(("events", "patch", "outside", "private"), codec.update_texts(update), strict=True))
-        rows.append({
-            **texts, "seq": update.seq, "epoch": update.epoch, "at": line.now, "user_id": line.sender.user,
-            "user_name": line.sender.name, "command": msgspec.json.encode(line.command).decode(),
-            "answer": msgspec.json.encode(record_of(decision.give)).decode(), "entropy": line.entropy,
-            "versions": VERSIONS,
-        })  # fmt: skip
-    assert replay(stored(live.first), rows) == live.room
+    assert replay(stored(live.first), logged(live)) == live.room
 
 
 # The right to it

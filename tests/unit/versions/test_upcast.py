@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kit.games import having
 from kit.later import Later, LaterState, Unsaid
-from kit.rooms import ROOM, Live, info, logged
+from kit.rooms import ROOM, Live, info, log_row, logged
 from tavola.actors.past import archive
 from tavola.actors.past.replay import RULES_GONE, Difference, replay
 from tavola.actors.room import codec
@@ -71,7 +72,9 @@ def test_a_log_of_the_version_before_is_replayed_from_its_checkpoint(played: Liv
 def test_a_row_of_the_log_that_this_version_decided_is_compared_to_the_byte(played: Live) -> None:
     rows = logged(played)
     assert isinstance(replay(played.first, rows), Room)
-    rows[-1]["events"] = "[]"
+    line, decision = played.log[-1], played.decisions[-1]
+    silent = replace(played.updates[-1], events=b"[]")
+    rows[-1] |= log_row(silent, line.sender, line.command, decision.give)
     assert replay(played.first, rows) == Difference(rows[-1]["seq"], "events")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tavola.actors.room.codec import update_of, update_texts
+from kit.rooms import log_row
+from tavola.actors.room.codec import update_of
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import MemberView, Update, audience_before, frames
@@ -91,7 +92,4 @@ def test_frames_of_nothing() -> None:
 )
 def test_the_log_and_the_wire_keep_an_update(one: Update) -> None:
     assert codec.decode(codec.encode(one)) == one
-    events, patch, outside, private = update_texts(one)
-    texts = {"events": events, "patch": patch, "outside": outside, "private": private}
-    row = {"seq": one.seq, "epoch": one.epoch, "at": one.at, **texts}
-    assert update_of(one.room, row) == one
+    assert update_of(one.room, log_row(one)) == one
