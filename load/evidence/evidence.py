@@ -71,7 +71,7 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class RecordedRoom(msgspec.Struct):
-    """`log` is by `seq`; `seats` are the rows of the seats' own table, (index, user)."""
+    """`log` is by `seq`; `seats` are the rows of the seats' own table, (index, user); `opener` is its first host."""
 
     id: str
     game: str
@@ -81,6 +81,7 @@ class RecordedRoom(msgspec.Struct):
     state: StoredState | None = None
     seats: list[tuple[int, str]] = []
     replay: Replay | None = None
+    opener: str = ""
 
 
 class Text(msgspec.Struct, frozen=True):

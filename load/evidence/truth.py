@@ -63,6 +63,7 @@ class Truth:
         room.log = [_row(room.id, row) for row in await self.rows("log", room.id)]
         states = await self.rows("state", room.id)
         room.state = StoredState(*states[0]) if states else None
+        room.opener = "".join([row["opened_by"] for row in await self.rows("opener", room.id)])
         room.seats = [(row["seat_index"], row["user_id"]) for row in await self.rows("seats", room.id)]
 
 

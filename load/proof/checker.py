@@ -42,7 +42,7 @@ class Looked(msgspec.Struct):
 
 def check_room(room: RecordedRoom) -> list[Finding]:
     """Everything that is wrong with one room."""
-    ledger = Ledger(room.log)
+    ledger = Ledger(room.log, room.opener)
     found: list[Finding] = []
     kept: Counter[str] = Counter()
     for judge in (visible.judge, once.judge, order.judge, table.judge, secrecy.judge):

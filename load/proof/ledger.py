@@ -1,7 +1,7 @@
 """A room's log as each viewer should have been shown it.
 
-The log keeps an update's bytes by audience: those inside the room (players and spectators), everybody else, and, for
-single users, what they see on top or instead.
+The log keeps an update's bytes by audience: those inside the room (players, spectators and the host), everybody else,
+and, for single users, what they see on top or instead.
 """
 
 from __future__ import annotations
@@ -72,12 +72,13 @@ class LedgerEntry:
 
 
 class Ledger:
-    """All of a room's log. Nothing is assumed of it but that its rows can be read."""
+    """All of a room's log. Nothing is assumed of it but that its rows can be read. `opener`, its first host, is inside
+    from the start, as a host is."""
 
-    def __init__(self, log: list[Row]) -> None:
+    def __init__(self, log: list[Row], opener: str = "") -> None:
         self.entries = {row.seq: LedgerEntry(row) for row in log}
         self.last = max(self.entries, default=0)
-        self._moves: dict[str, list[tuple[int, Audience]]] = {}
+        self._moves: dict[str, list[tuple[int, Audience]]] = {opener: [(0, "inside")]}
         for entry in self.entries.values():
             for user, part in entry.parts.items():
                 if part.audience is not None:

@@ -9,6 +9,9 @@ FROM log WHERE room_id = $1 ORDER BY seq
 -- name: state
 SELECT epoch, seq, state FROM game_states WHERE room_id = $1
 
+-- name: opener
+SELECT opened_by FROM rooms WHERE id = $1
+
 -- name: seats
 SELECT seat_index, user_id FROM room_seats WHERE room_id = $1 ORDER BY seat_index
 

@@ -33,7 +33,7 @@ class Story:
 
     def __init__(self) -> None:
         self.live = Live(info("holdem", next_hand_seconds=0), (*PLAYERS, WATCHER, OUTSIDER))
-        self.room = RecordedRoom(str(ROOM), "holdem")
+        self.room = RecordedRoom(str(ROOM), "holdem", opener=HOST)
         for user in self.live.viewers:
             diary = Diary(str(user), f"Name of {user}", secrets=[TOKENS[user]], notes=[])
             self.room.diaries.append(diary)

@@ -16,9 +16,11 @@ from tavola.actors.room.ending import alarm
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.wire.commands import (
+    SERVICE,
     Act,
     AddBot,
     AdjustChips,
+    Announce,
     AnyCommand,
     Approve,
     Attendance,
@@ -207,6 +209,9 @@ def _something(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyC
             return user, StopSpectating(id=id, room=ROOM)
         case 9:
             return user, Leave(id=id, room=ROOM)
+        case 10 if detail % 9 == 8:
+            sender = f"{SERVICE}shop" if detail % 2 else user
+            return sender, Announce(id=id, room=ROOM, text="hello", data={"n": detail})
         case 10:
             return user, Chat(id=id, room=ROOM, text="hello" if detail % 4 else "  ")
         case 11:

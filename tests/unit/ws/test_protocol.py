@@ -34,6 +34,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "stop_spectating", "id": "1", "room": "r"},
     {"type": "act", "id": "1", "room": "r", "move": "raise", "amount": 40, "turn": 7},
     {"type": "chat", "id": "1", "room": "r", "text": "hello"},
+    {"type": "add_bot", "id": "1", "room": "r", "seat_index": 1},
     {"type": "announce", "id": "1", "room": "r", "text": "hello", "data": {"round": 3}, "fleeting": True},
     {"type": "start", "id": "1", "room": "r"},
     {"type": "sit_out", "id": "1", "room": "r"},
