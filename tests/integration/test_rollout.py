@@ -4,6 +4,8 @@ this one and back, and nothing is lost, doubled or taken for damaged."""
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,15 @@ from tavola.games.base import Entropy
 from tavola.storage.postgres import Database, Query
 
 STATEMENTS = Path(__file__).with_name("36682f4.sql")
+
+
+@asynccontextmanager
+async def session(url: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(url, ssl=False)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 class Before:
@@ -50,7 +61,7 @@ class Before:
     async def decides(self, room: RoomId, epoch: Epoch, user: str, command: AnyCommand, *, many: bool = False) -> bool:
         """The command decided and committed as that release does it; whether it was."""
         [row] = await self.run("load_room", room_id=room)
-        loaded = codec.room_of({**dict(row), "intact": True})
+        loaded = codec.room_of({**dict(row), "intact": True, "deferred": None})
         entropy = Entropy(bytes(32))
         decision = decide(loaded, sender(user), command, loaded.table.at + 1, entropy)
         assert isinstance(decision, Decision), decision
@@ -77,8 +88,11 @@ class Before:
 
 @pytest.mark.parametrize("many", [False, True])
 async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
-    connection = await asyncpg.connect(database_url, ssl=False)
-    async with connected(database_url) as database, hosting(database, "new") as new:
+    async with (
+        session(database_url) as connection,
+        connected(database_url) as database,
+        hosting(database, "new") as new,
+    ):
         before = Before(connection, database)
         register = "INSERT INTO room_actors (name, node, pid, address, capacity) VALUES ('old', 'n', 1, 'x:1', 9)"
         await execute(database_url, register)
@@ -114,12 +128,14 @@ async def test_a_room_goes_to_and_fro(database_url: str, many: bool) -> None:
         assert await execute(database_url, "SELECT 1 FROM unreadable_rooms") == []
         rows = await database.rows("log_commands", room_id=room, after=0, most=1000)
         assert [row["seq"] for row in rows] == list(range(1, (await stored(database, room))["seq"] + 1))
-    await connection.close()
 
 
 async def test_its_other_statements_run(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url, ssl=False)
-    async with connected(database_url) as database, hosting(database, "new") as new:
+    async with (
+        session(database_url) as connection,
+        connected(database_url) as database,
+        hosting(database, "new") as new,
+    ):
         before = Before(connection, database)
         room, epoch = await playing(database, new)
         assert len(await before.run("log_after", room_id=room, after=1, most=10)) > 1
@@ -135,7 +151,6 @@ async def test_its_other_statements_run(database_url: str) -> None:
         )  # fmt: skip
         epoch = await place(database, RoomId(made["id"]))
         assert (await new.view(epoch, "host", RoomId("r_0")))["room"]["name"] == "Old"
-    await connection.close()
 
 
 def _mark(room: RoomId, cell: int) -> Act:
