@@ -401,8 +401,9 @@ async def test_a_fenced_room_takes_no_other_with_it(database_url: str) -> None:
         for room in rooms:
             log = await log_of(direct, room)
             assert ("together" in ids(log)) == (room != lost)
-            seats = await direct.rows("audience_of", room_id=room, user_id="host")
-            assert seats[0]["inside"] == (room != lost), "rows of seats are fenced with the rest"
+            part = await direct.row("membership", room_id=room, user_id="host")
+            assert part is not None
+            assert part["seat_index"] == (None if room == lost else 3), "rows of seats are fenced with the rest"
         assert table.published.seqs(lost) == []
 
 
