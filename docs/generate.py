@@ -215,7 +215,7 @@ def _fields(call: ast.Call) -> Iterator[str]:
 
 def cli() -> str:
     """Every command with its options, also of the command lines that `tavola` passes some on to."""
-    from tavola import archive, cli, rooms, tokens, upgrade
+    from tavola import archive, cli, rooms, tokens, upgrade, users
     from tavola.load import cli as load
 
     group = cast(Any, typer.main.get_command(cli.app))
@@ -224,6 +224,7 @@ def cli() -> str:
         "load": typer.main.get_command(load.app),
         "archive": typer.main.get_command(archive.app),
         "token": typer.main.get_command(tokens.app),
+        "user": typer.main.get_command(users.app),
         "upgrade": typer.main.get_command(upgrade.app),
     }
     commands = [

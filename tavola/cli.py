@@ -230,6 +230,14 @@ def token(context: typer.Context) -> None:
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
+def user(context: typer.Context) -> None:
+    """All that is kept of one user: data."""
+    from tavola.users import app as users
+
+    users(context.args, prog_name="tavola user")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
 def load(context: typer.Context) -> None:
     """Bots at many tables, and a verdict."""
     from tavola.load.cli import app as load

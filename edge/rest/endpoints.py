@@ -60,7 +60,7 @@ class RestApi:
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
-            *session_api.endpoints(who, limits),
+            *session_api.endpoints(who, services.database, limits),
             *me_api.endpoints(services.database),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),

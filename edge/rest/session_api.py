@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 
@@ -15,9 +17,15 @@ from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.origins import Origins
+from tavola.edge.identity.personal_data import CommandPlace, PersonalData, gathered
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
+from tavola.storage.postgres import BIGINT, Database
+
+DATA_A_MINUTE = 6
+"""How often a user may ask for all that is kept of them: it costs Postgres a look at the whole log."""
+DATA_BUSY = Refusal("overloaded", "Somebody else's data is being gathered.", None, 1000)
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -43,7 +51,17 @@ class SignedOut(msgspec.Struct, frozen=True):
     sessions: int
 
 
-def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = time.monotonic) -> list[Endpoint]:
+class DataAsked(msgspec.Struct, frozen=True):
+    """Where the last answer's `next` was."""
+
+    at: Annotated[int, msgspec.Meta(ge=0, le=BIGINT)] = 0
+    room_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    seq: Annotated[int, msgspec.Meta(ge=0, le=BIGINT)] = 0
+
+
+def endpoints(
+    who: Authenticator, database: Database, limits: Limits, clock: Callable[[], float] = time.monotonic
+) -> list[Endpoint]:
     identities, sessions = who.identities, who.sessions
     guests = PerMinute(limits.guests_per_minute)
     crowd = Refusal("rate_limited", "Too many new guests come from your address.", None, guests.again_after_ms)
@@ -75,11 +93,26 @@ def endpoints(who: Authenticator, limits: Limits, clock: Callable[[], float] = t
         ended = await sessions.sign_out(call.identity.user)
         return RestReply(SignedOut(call.identity.user, ended), _cookie(call, who.origins, "", 0))
 
+    reading = asyncio.Lock()
+    asked = PerMinute(DATA_A_MINUTE)
+
+    async def data(call: Call) -> Answer:
+        if not asked.take(call.identity.user, clock()):
+            return Refusal("rate_limited", "You have asked for this a moment ago.", None, asked.again_after_ms)
+        if reading.locked():
+            return DATA_BUSY
+        async with reading:
+            return await gathered(database, call.identity.user, CommandPlace(*msgspec.structs.astuple(call.query)))
+
     return [
+        Endpoint(
+            "GET", "/api/session/data", data, "All that is kept of the caller", PersonalData, query=DataAsked,
+            refusals=("overloaded",),
+        ),
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
         Endpoint("GET", "/api/session", who_am_i, "The signed-in caller", Known),
         Endpoint("DELETE", "/api/session", sign_out, "Sign out everywhere", SignedOut),
-    ]
+    ]  # fmt: skip
 
 
 def _known(identity: Identity) -> tuple[str, str, str]:

@@ -77,7 +77,7 @@ class TestEdge:
             return now() / 1000
 
         door = RestRouter(self.who.of_request, NoRooms(), clock, at_once=self.who.at_once)
-        self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, limits, clock)))
+        self.app = Starlette(routes=door.routes(session_api.endpoints(self.who, database, limits, clock)))
         # It keeps no cookie: a test says what it sends.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         transport = httpx.ASGITransport(self.app)
