@@ -9,9 +9,13 @@ ALTER TABLE rooms
     ADD COLUMN deferred  json,                        -- the host's acts that wait for the end of the hand
     ADD COLUMN active_at bigint;                      -- when something of this row changed last
 
+-- part: indexes
 -- The lobby: those with people first, and of either the one where something happened last.
-CREATE INDEX rooms_active ON rooms ((present > 0) DESC, (coalesce(active_at, created_at)) DESC, id DESC)
+DROP INDEX CONCURRENTLY IF EXISTS rooms_active;
+CREATE INDEX CONCURRENTLY rooms_active
+    ON rooms ((present > 0) DESC, (coalesce(active_at, created_at)) DESC, id DESC)
     WHERE visibility = 'public' AND status <> 'closed';
 
 -- Rooms that nobody minds: they have no alarm that would end them.
-CREATE INDEX rooms_unminded ON rooms (created_at, id) WHERE status <> 'closed' AND alarm_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS rooms_unminded;
+CREATE INDEX CONCURRENTLY rooms_unminded ON rooms (created_at, id) WHERE status <> 'closed' AND alarm_at IS NULL;

@@ -44,8 +44,8 @@ WITH held AS (
                'players', (SELECT json_agg(p) FROM room_players p WHERE p.room_id = held.room_id),
                'spectators', (SELECT json_agg(s) FROM room_spectators s WHERE s.room_id = held.room_id),
                'seats', (SELECT json_agg(s) FROM room_seats s WHERE s.room_id = held.room_id),
-               'log', (SELECT json_agg(a ORDER BY a.seq) FROM actions a
-                       WHERE a.room_id = held.room_id AND a.seq >> 6 >= :back_to::bigint >> 6 AND a.seq > :back_to),
+               'log', (SELECT json_agg(h ORDER BY h.seq) FROM history h  -- as it stands: `actions` would read it
+                       WHERE h.room_id = held.room_id AND h.page >= :back_to::bigint >> 6 AND h.seq > :back_to),
                'checkpoints', (SELECT json_agg(c ORDER BY c.seq) FROM checkpoints c
                                WHERE c.room_id = held.room_id AND c.seq > :back_to))
     FROM held RETURNING number
