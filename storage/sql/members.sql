@@ -44,6 +44,7 @@ WHERE p.room_id = :room_id ORDER BY p.changed_at, p.user_id
 -- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, or is the host: at most :most,
 -- those with a seat first, then the newest. `turn` is the seat whose turn it is.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.players, r.max_players, r.spectators, r.created_at,
+       r.present, coalesce(r.active_at, r.created_at) AS active_at,
        coalesce(p.status, 'approved') AS standing, s.seat_index, w.user_id IS NOT NULL AS watching,
        (g.state::json -> 'turn' ->> 1)::integer AS turn
 FROM (

@@ -43,6 +43,8 @@ async def test_every_part_that_one_can_have(database_url: str, redis_url: str) -
         assert next(iter(found)) == "played", "those with a seat come first"
         assert found["played"]["seat_index"] == 0
         assert found["hosted"]["seat_index"] is None
+        for each in found.values():
+            assert each["room"] == await d.ok("GET", f"/api/rooms/{each['room']['id']}", bob), "as the lobby says it"
         assert (await mine(d, d.person("Eve"))) == {}
         assert await d.refused("GET", "/api/me/rooms") == "unauthenticated"
 
