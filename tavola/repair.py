@@ -11,7 +11,7 @@ from rich.console import Console
 from tavola.actors.host import rebuild
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom
-from tavola.actors.room import clock
+from tavola.actors.room import ending
 from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import settings_text, snapshot, summary, table_text
@@ -140,7 +140,7 @@ async def put_back(database: Database, row: Row, found: str, room: Room, back_to
             watching=about["spectators"],
             present=about["present"],
             deferred=None if about["deferred"] is None else _text(about["deferred"]),
-            alarm_at=clock.alarm(room),
+            alarm_at=ending.alarm(room),
             max_players=about["max_players"],
             game_id=about["current_game_id"],
             found=found,
