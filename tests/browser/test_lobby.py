@@ -154,7 +154,10 @@ async def test_a_notice_moves_nothing_and_is_in_nobodys_way(browser: Browser, ba
         assert await button.bounding_box() == before
         await _nothing_in_the_way(ann)
 
-        await button.click()
+        # A table of her own: *Play* sends people to others who wait for somebody.
+        await ann.page.get_by_role("button", name="Open a table").click()
+        await ann.page.locator("#game").select_option("tictactoe")
+        await ann.page.locator("dialog").get_by_role("button", name="Open the table").click()
         await ann.mine.wait_for()
         code = ann.page.locator(".code")
         await ann.panel("host")
