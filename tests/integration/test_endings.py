@@ -44,8 +44,9 @@ async def looked_at(table: Table, room: RoomId) -> None:
 
 async def settled(table: Table, room: RoomId) -> None:
     """Nothing is under way for the room; one that was let go meanwhile had nothing."""
-    for loaded in [each for each in table.host.rooms.all() if each.id == room]:
-        await table.published.pulse.until(lambda loaded=loaded: not loaded.waiting)
+    await table.published.pulse.until(
+        lambda: not any(loaded.waiting for loaded in table.host.rooms.all() if loaded.id == room)
+    )
 
 
 async def rung(table: Table, epoch: Epoch, room: RoomId, ms: int) -> None:
