@@ -75,12 +75,13 @@ async def lived(url: str) -> tuple[int, list[str], str]:
         stays, _ = await played(database, table)
         truth = await asyncpg.connect(url, ssl=False)
         now: int = await truth.fetchval("SELECT max(closed_at) FROM rooms") + 8 * DAY_MS
-        for number in range(2 * HANDS_A_DAY):
-            ended_at = now - (3 + number % 2) * DAY_MS
-            await truth.execute(
-                "INSERT INTO hands (room_id, game, number, started_at, ended_at, record) VALUES ($1, 9, $2, 1, $3, $4)",
-                stays, number, ended_at, '{"cards": [\n"Ah", "2c"]}',
-            )  # fmt: skip
+        await truth.executemany(
+            "INSERT INTO hands (room_id, game, number, started_at, ended_at, record) VALUES ($1, 9, $2, 1, $3, $4)",
+            [
+                (stays, number, now - (3 + number % 2) * DAY_MS, '{"cards": [\n"Ah", "2c"]}')
+                for number in range(2 * HANDS_A_DAY)
+            ],
+        )
         await truth.close()
     return now, [str(room) for room in gone], str(stays)
 
