@@ -14,9 +14,12 @@ _ORDINARY = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
 _SILENT = {"log_min_error_statement": "panic"}
 """A statement with a password is not logged, whatever becomes of it."""
 _OTHERS = """
-SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
+SELECT 'TABLE ' || c.oid::regclass FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
 WHERE owner.rolname <> $1 AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
+  AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')))
+UNION ALL
+SELECT 'ROUTINE ' || f.oid::regprocedure FROM pg_proc f JOIN pg_roles owner ON owner.oid = f.proowner
+WHERE owner.rolname <> $1 AND f.pronamespace = 'public'::regnamespace
 """
 """The objects in the database that are somebody else's. A sequence that belongs to a column goes with the table."""
 
@@ -45,6 +48,6 @@ async def _give_all(url: str) -> None:
     try:
         async with connection.transaction():
             for (name,) in await connection.fetch(_OTHERS, ROLE):
-                await connection.execute(f"ALTER TABLE {name} OWNER TO {ROLE}")
+                await connection.execute(f"ALTER {name} OWNER TO {ROLE}")
     finally:
         await connection.close()

@@ -40,15 +40,19 @@ class Scene:
         self.since = time.monotonic()
 
     async def standing(self) -> list[Any]:
-        """All that is stored of both rooms."""
-        return [
-            tuple(row)
-            for row in await self.t.truth.rows(
-                "SELECT g.*, to_json(r)::text, (SELECT count(*) FROM actions a WHERE a.room_id = r.id)"
-                " FROM game_states g JOIN rooms r ON r.id = g.room_id WHERE r.id = ANY($1)",
-                [self.t.room, self.elsewhere],
-            )
-        ]
+        """All that is stored of the room, and all that people did in the other, where the runtime marks that Zoe has
+        no socket."""
+        here = await self.t.truth.rows(
+            "SELECT g.*, to_json(r)::text, (SELECT count(*) FROM actions a WHERE a.room_id = r.id)"
+            " FROM game_states g JOIN rooms r ON r.id = g.room_id WHERE r.id = $1",
+            self.t.room,
+        )
+        there = await self.t.truth.rows(
+            "SELECT r.host_id, r.settings::text, r.players, r.status, (SELECT count(*) FROM actions a"
+            " WHERE a.room_id = r.id AND a.user_id <> '') FROM rooms r WHERE r.id = $1",
+            self.elsewhere,
+        )
+        return [tuple(row) for row in (*here, *there)]
 
     def who(self, part: str) -> Identity:
         """`turn` is whose turn it is, `waiting` another player."""

@@ -107,7 +107,7 @@ async def test_a_forged_next_number_is_not_shown_and_the_true_one_is(database_ur
         true = await ours.truth()
         ours.publish(true)
         await sink.has(seq + 1)
-        frame = msgspec.json.decode(true.frame_for(UserId("host"), "outside"))
+        frame = msgspec.json.decode(true.frame_for(UserId("host"), "inside"))
         assert sink.payloads[1:] == [frame], "the lie was shown in place of what happened"
         assert ours.fanout.not_opened == 1
         text = Metrics(lambda: 0, lambda: 0, lambda: 0, lambda: ours.fanout.not_opened, dict).text()

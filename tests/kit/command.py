@@ -12,14 +12,14 @@ from kit.stack import Stack
 
 
 async def tavola(stack: Stack, *words: str) -> tuple[int, str]:
-    """Exit code, and what was printed."""
+    """Exit code, and what was printed; with `--json`, for programs alone."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tavola", *words),
         env={**environment, "TAVOLA_DATA_DIR": str(stack.folder)},
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.DEVNULL if "--json" in words else asyncio.subprocess.STDOUT,
     )
     printed, _ = await process.communicate()
     assert process.returncode is not None
