@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import redis.exceptions
+import structlog
 
 from tavola.config.settings import Settings, SettingsError, load, read_stack
 from tavola.storage.growth import growth, told
@@ -46,7 +47,8 @@ class CheckResult:
 
 
 def run(*, as_json: bool) -> int:
-    """Prints the findings; 0 if all are fit."""
+    """Prints the findings; 0 if all are fit. Events of the log go beside them, not among them."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     findings = asyncio.run(examine())
     fit = all(each.fit for each in findings)
     if as_json:

@@ -38,8 +38,10 @@ CHECKED = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-MEANT = {"game": "holdem", "options": {}, "approval": "auto", "visibility": "public", "name": "Table"}
-MEANT |= {"empty_minutes": 30, "max_spectators": 10}
+MEANT: dict[str, Any] = {
+    **{"game": "holdem", "options": {}, "approval": "auto", "visibility": "public", "name": "Table"},
+    **{"empty_minutes": 30, "max_spectators": 10},
+}
 """The values that make sense in a body, beside the id of a user: half of the requests say it, if they have such a
 field."""
 NEED_LUCK = {
