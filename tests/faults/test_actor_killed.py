@@ -155,7 +155,7 @@ async def _runs_out(t: Table) -> None:
         return rows if any(row["command_id"].startswith("wake.") for row in rows) else []
 
     found = await until(since, "the turn runs out")
-    # Whoever has no socket is marked meanwhile; that is no part of this.
+    # The runtime marks those without a socket meanwhile; that is no part of this.
     rows = [row for row in found if not row["command_id"].startswith("attendance.")]
     assert (await t.owner()).pid != before.pid
     kinds = [row["command_id"].partition(".")[0] for row in rows]
