@@ -59,10 +59,12 @@ class Truth:
             self._connection = None
 
     async def complete(self, room: RecordedRoom) -> None:
-        """Adds to what was recorded of a room what the database has of it."""
-        room.log = [_row(room.id, row) for row in await self.rows("log", room.id)]
+        """Adds to what was recorded of a room what the database has of it: its state, and the log up to that, for the
+        room may go on meanwhile."""
         states = await self.rows("state", room.id)
         room.state = StoredState(*states[0]) if states else None
+        log = [_row(room.id, row) for row in await self.rows("log", room.id)]
+        room.log = [row for row in log if room.state is None or row.seq <= room.state.seq]
         room.opener = "".join([row["opened_by"] for row in await self.rows("opener", room.id)])
         room.seats = [(row["seat_index"], row["user_id"]) for row in await self.rows("seats", room.id)]
 

@@ -13,8 +13,8 @@ import redis.asyncio
 
 from tavola.load.faults.targets import Site, freeze, kill, thaw
 
-MOVE = b'"type":"act"'
-"""Stands in every commit of a player's move, in the command that is logged with it."""
+MOVE = b'"turn":['
+"""Stands in every commit after which somebody is to move, in the state; the command in its log is packed."""
 MOVE_WITHIN_S = 5.0
 
 

@@ -60,7 +60,8 @@ def test_the_faults_hurt(proof: Proof) -> None:
 def test_there_was_something_to_judge(proof: Proof) -> None:
     looked = proof.looked
     assert looked.rooms == 4
-    assert looked.updates == looked.commit_times == looked.replayed > 100
+    # The log is replayed a moment later, when the runtime may have marked those who are gone.
+    assert looked.replayed >= looked.updates == looked.commit_times > 100
     assert looked.frames > looked.updates
     assert looked.messages > 50
     assert looked.automatic > 0
