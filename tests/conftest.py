@@ -2,8 +2,10 @@
 stacks to break: started once for all tests that want them, always stopped."""
 
 import asyncio
+import functools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +25,25 @@ from tavola.stack.embedded_roles import ROLE
 settings.register_profile("long", max_examples=2000)
 
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """An `async` test that hangs fails where it hangs, a little before its `timeout`: what that one's signal raises
+    inside an event loop is the failure of a callback there, and the loop goes on for ever."""
+    usual = float(config.getini("timeout"))
+    for item in items:
+        if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+            marker = item.get_closest_marker("timeout")
+            item.obj = _ending(item.obj, 0.95 * (marker.args[0] if marker else usual))
+
+
+def _ending(test: Callable[..., Coroutine[Any, Any, None]], within_s: float) -> Callable[..., Any]:
+    @functools.wraps(test)
+    async def limited(**fixtures: Any) -> None:
+        async with asyncio.timeout(within_s):
+            await test(**fixtures)
+
+    return limited
 
 
 class Loop(uvloop.Loop):
