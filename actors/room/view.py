@@ -238,7 +238,8 @@ class Projection:
         nxt._inside = now = inside(after, (before, self._inside))
         patch = difference(self._inside, now)
         told = _told_apart(decision.events)
-        stayed = before.info is after.info and before.members is after.members and _sit_on(before, after)
+        stayed = before.info is after.info and before.members is after.members
+        stayed = stayed and before.table.sits_as(after.table.seats)
         users, nxt._personal = (self._plain if stayed and not told else self._parts)(decision, now, told)
         for grant in decision.grants:
             users[grant.user] = replace(users.get(grant.user, _NOTHING), grant=grant.id)
@@ -330,14 +331,6 @@ def _watched(room: Room) -> set[UserId]:
     if room.info.host:
         users.add(room.info.host)
     return users
-
-
-def _sit_on(before: Room, after: Room) -> bool:
-    """Whether the same users sit in the same seats."""
-    old, new = before.table.seats, after.table.seats
-    if old is new:
-        return True
-    return old.keys() == new.keys() and all(seat.user == old[index].user for index, seat in new.items())
 
 
 def _told_apart(events: Iterable[RoomEvent]) -> set[UserId]:
