@@ -392,8 +392,10 @@ def _holds(view: View, size: int, more: View) -> bool:
         return False
     for key, value in more.items():
         if value is None or view.get(key) != value:
-            return False
-    return True
+            break
+    else:
+        return True
+    return False
 
 
 def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
