@@ -50,7 +50,7 @@ def _publish_command(channel: str, message: bytes) -> bytes:
 
 
 SPEAK, HUSH = _command("CLIENT", "REPLY", "ON"), _command("CLIENT", "REPLY", "OFF")
-"""What comes after is answered, beginning with the first of the two itself; what comes after is not."""
+"""All that comes after is answered, beginning with this itself; nothing that comes after is."""
 
 
 class _RedisStream(asyncio.Protocol):
@@ -179,7 +179,7 @@ class _Link:
             raise ConnectionRefusedError("is a replica, and no master")
 
     async def _greeted(self, stream: _RedisStream, replies: asyncio.Queue[Any]) -> None:
-        """The server is there and is the one that is meant: whatever else is to be agreed upon with it."""
+        """The server is the one that is meant: settle with it whatever else there is to settle."""
 
     def _connected(self, stream: _RedisStream) -> None:
         """Called on each new connection."""
@@ -264,7 +264,7 @@ class Subscriber(_Link):
         self._listener = listener
         self._followed: dict[str, asyncio.Future[None]] = {}
         self._news: list[tuple[str, bytes]] = []
-        """What was heard in this turn of the loop, sealed."""
+        """Heard in this turn of the loop, still sealed."""
         self.not_opened = 0
         """Messages that nobody of ours has sealed, or not for that channel: somebody else writes to Redis."""
 
@@ -318,8 +318,8 @@ class Subscriber(_Link):
                 asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self) -> None:
-        """Pass on what is still news in the loop's next turn. What came meanwhile by an answer is shown already: to its
-        sender together with their `ack`, and without opening it twice."""
+        """Pass on what is still news, in the loop's next turn. An update that came meanwhile by an answer is shown
+        already: to its sender together with their `ack`, and without opening it twice."""
         news, self._news = self._news, []
         for channel, sealed in news:
             room = channel.removeprefix("room:")

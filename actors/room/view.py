@@ -259,8 +259,8 @@ class Projection:
         return shown, nxt
 
     def _plain(self, decision: Decision, now: View, told: set[UserId]) -> tuple[dict[UserId, MemberView], Personal]:
-        """What the watched are shown besides, and their views: nobody's part in the room changed, and nobody is told of
-        anything otherwise than others. So it is of most moves."""
+        """The watched: their views, and what each is shown besides. Nobody's part in the room changed, and nobody is
+        told of anything otherwise than others. So it is of most moves."""
         after = decision.room
         users: dict[UserId, MemberView] = {}
         mine: Personal = {}
