@@ -1,5 +1,5 @@
--- The log's days neither come nor go while a backup is made: it has read which tables there are, and asks for each. Who
--- makes one holds the advisory lock `log_days`, shared; nobody waits for it, for days can wait.
+-- The log's days neither come nor go while a backup is made: pg_dump has read which tables there are, and asks for
+-- each. The backup holds the advisory lock `log_days`, shared; nobody waits for it, for days can wait.
 
 CREATE FUNCTION log_days_free() RETURNS boolean LANGUAGE sql AS $$
 -- Whether no backup is made, and none begins before the end of this transaction.
@@ -9,7 +9,7 @@ $$;
 CREATE OR REPLACE FUNCTION make_log_days(first date, last date) RETURNS integer
 LANGUAGE plpgsql SET lock_timeout = '50ms' AS $$
 -- Makes the partitions from the first to the last of these days that are not there; gives how many. A day of which
--- rows are in log_other already stays there. Whoever reads the log waits as long as this waits for log_other, at most.
+-- rows are in log_other already stays there. Readers of the log wait as long as this waits for log_other, at most.
 DECLARE
     made  integer := 0;
     day   date := first;
