@@ -110,7 +110,7 @@ class Play:
 
 
 class Took:
-    """What was measured, and from when until when something was done meanwhile."""
+    """The moves that were measured, and from when until when something was done meanwhile."""
 
     def __init__(self) -> None:
         self.moves: list[tuple[float, float]] = []
