@@ -222,9 +222,9 @@ class Database:
         """Named queries that are durable together on leaving, or not at all. Each sees what was committed before it."""
         connection = await self.take()
 
-        async def rows(query: str, /, **given: Any) -> list[Row]:
+        async def rows(query: str, /, *, within_s: float | None = None, **given: Any) -> list[Row]:
             named = QUERIES[query]
-            found: list[Row] = await connection.fetch(named.text, *named.arguments(given))
+            found: list[Row] = await connection.fetch(named.text, *named.arguments(given), timeout=within_s)
             return found
 
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,8 @@ from tavola.storage.postgres import QUERIES, Database, StorageUnavailable
 SQL = "database.sql.gz"
 MANIFEST = "manifest.json"
 FORMAT = 1
+DAY_GOES_WITHIN_S = 70.0
+"""A little more than what a day of the log may take to go."""
 SECRET_FILE = "jwt-secret"
 """Of the data folder, as `tavola dev` has it."""
 
@@ -70,7 +72,7 @@ def backup(folder: Path, *, as_json: bool) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     began = datetime.now(UTC)
     about, secret = asyncio.run(_about(settings.database_url))
-    with _progress() as progress:
+    with _progress() as progress, _days_held(settings.database_url):
         task = progress.add_task("backing up", total=None)
         done = dump(settings.database_url, folder / SQL, lambda size: progress.advance(task, size))
     manifest = BackupManifest(
@@ -145,10 +147,7 @@ async def _restored(
 
 async def _demand_room(url: str, replace: bool) -> None:
     """Raises `Failure` for a database in which there is something, unless that is to go."""
-    try:
-        database = await Database.connect(url, least=1, most=1)
-    except StorageUnavailable as error:
-        raise Failure(f"the database does not answer ({error})") from error
+    database = await _connected(url)
     try:
         found = await database.row("database_tables")
         assert found is not None
@@ -186,11 +185,40 @@ async def _postgres(settings: Settings) -> AsyncIterator[tuple[str, Secrets | No
             await postgres.stop()
 
 
-async def _about(url: str) -> tuple[Any, BackedUpSecret | None]:
+@contextmanager
+def _days_held(url: str) -> Iterator[None]:
+    """Meanwhile no table goes that pg_dump has read of."""
+    with asyncio.Runner() as loop:
+        holding = _holding(url)
+        loop.run(holding.__aenter__())
+        try:
+            yield
+        finally:
+            # Lost meanwhile, it was of use all the same: pg_dump locks its tables in its first moments.
+            with suppress(StorageUnavailable):
+                loop.run(holding.__aexit__(None, None, None))
+
+
+@asynccontextmanager
+async def _holding(url: str) -> AsyncIterator[None]:
+    database = await _connected(url)
     try:
-        database = await Database.connect(url, least=1, most=1)
+        async with database.transaction() as rows:
+            await rows("hold_log_days", within_s=DAY_GOES_WITHIN_S)
+            yield
+    finally:
+        await database.close()
+
+
+async def _connected(url: str) -> Database:
+    try:
+        return await Database.connect(url, least=1, most=1)
     except StorageUnavailable as error:
         raise Failure(f"the database does not answer ({error})") from error
+
+
+async def _about(url: str) -> tuple[Any, BackedUpSecret | None]:
+    database = await _connected(url)
     try:
         about = await database.row("database_about")
         turns = await database.rows("secret_turns")

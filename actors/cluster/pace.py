@@ -20,6 +20,7 @@ class Pace:
         self.most = FIRST
         self.longest = 0.0
         """Seconds that the longest batch took."""
+        self.batches = 0
 
     async def batch(self, work: Callable[[int], Awaitable[int]]) -> int:
         """Have up to `most` rows worked on; gives how many there were."""
@@ -28,6 +29,7 @@ class Pace:
         done = await work(asked)
         took = self._clock() - since
         self.longest = max(self.longest, took)
+        self.batches += 1
         if took > LONGEST_S:
             self.most = max(LEAST, asked // 2)
         elif took < AIM_S and done >= asked:

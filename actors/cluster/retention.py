@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -111,18 +112,18 @@ class Retention:
         day, since = name[-8:], time.monotonic()
         if attached and self._archivist is not None and self._archivist.logs:
             await self._archivist.log_day(sole, day)
-        if attached and not await self._detached(name):
+        free = not attached or await self._done("detach_log_day", name=name, wait_ms=DETACH_WAIT_MS)
+        if not free or not await self._done("drop_log_day", name=name, within_s=DROP_WITHIN_S):
             log.warning("retention.day_in_use", day=day)
             return False
-        await self._database.rows("drop_log_day", name=name, within_s=DROP_WITHIN_S)
         log.info("retention.day", day=day, ms=round((time.monotonic() - since) * 1000))
         return True
 
-    async def _detached(self, name: str) -> bool:
+    async def _done(self, query: str, **given: Any) -> bool:
         """Tried a few times, each so briefly that nobody's commit waits for long behind it."""
         for _ in range(DETACH_TRIES):
             try:
-                await self._database.rows("detach_log_day", name=name, wait_ms=DETACH_WAIT_MS)
+                await self._database.rows(query, **given)
                 return True
             except StorageUnavailable as error:
                 if error.unknown:

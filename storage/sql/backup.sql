@@ -5,6 +5,12 @@
 SELECT current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT array_agg(name ORDER BY name) FROM migrations) AS migrations
 
+-- name: hold_log_days
+-- Until the end of the transaction, however idle it is, the log's days neither come nor go. Waits for one that just
+-- goes.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('log_days', 0)),
+       set_config('idle_in_transaction_session_timeout', '0', true)
+
 -- name: database_tables
 -- How many tables there are that are not Postgres's own, and whether those of rooms and sessions are among them.
 SELECT (SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')) AS tables,

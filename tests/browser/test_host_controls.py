@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -197,6 +198,10 @@ async def test_bots_are_seated_marked_play_and_are_put_out(browser: Browser, sta
         assert stack.pid_of("edges", 1) != edge
         await ann.panel("host")
         await ann.page.get_by_role("button", name=re.compile("^Remove: ")).first.click()
-        await expect(ann.page.locator(".badge.bot")).to_have_count(2)  # one seat, and its line in the panel
+        playing = asyncio.create_task(ann.play())  # for the seat is free when the hand has ended
+        try:
+            await expect(ann.page.locator(".badge.bot")).to_have_count(2)  # one seat, and its line in the panel
+        finally:
+            playing.cancel()
         await until(lambda: stack.pid_of("edges") != edge, "the edge started again")
         assert ann.own_troubles == []

@@ -1,17 +1,25 @@
-"""The price of retention for a move: `python tests/integration/measure_retention.py [ROWS] [ROWS OF THE REMOVED ROOM]`.
+"""The price of retention for a move:
 
-On a Postgres of its own, as `tavola dev` starts it, a few tables play while nothing else is done, then while a day of
-the log with ROWS (20 million) updates is dropped, and while a closed room with 2 million is removed.
+    python tests/integration/measure_retention.py [ROWS] [ROWS OF THE ROOM] [FOLDER]
+
+On a Postgres of its own, as `tavola dev` starts it, as many tables as the deployment of the figures has play at a
+human pace: now in a database whose log is empty; now in one that has days of ROWS (20 million) updates each; now there
+while such a day is dropped; a few times in turn, and at last while a closed room of 2 million updates is removed. A
+move is timed from when it was due. With FOLDER the first call fills it, which takes a while, and the second measures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import os
+import random
 import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +28,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import asyncpg
+import uvloop
 
 from kit.hosts import Table, connected, hosting, open_room, place
+from kit.rooms import START_MS
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import DAY_MS, Retention
 from tavola.actors.wire.commands import Chat, CloseRoom, Epoch, RoomId
@@ -30,118 +40,216 @@ from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.storage.migrate import migrate
 from tavola.storage.postgres import Database
 
-ROOMS = 8
-EVERY_S = 0.02
-"""Each room moves so often: 400 moves a second."""
-SECONDS = 30.0
+ROOMS = 1000
+A_SECOND = 333
+"""Moves: one in three seconds in each room."""
+SECONDS = 20.0
+TIMES = 3
+"""Each is measured so often, and so many days are dropped."""
 BODY = 300
 """Bytes of an update, about as a move of hold'em has."""
 MANY = 1_000_000
+DATABASES = ("nothing", "everything")
+LOOK_S = 0.02
+"""How often it is looked what Postgres's sessions wait for while something is done."""
+FIRST_DAY = START_MS // DAY_MS - 40
+SESSIONS = """
+SELECT coalesce(wait_event_type || ':' || wait_event, 'at work') AS at,
+       CASE WHEN query ~ 'drop_log_day|detach_log_day|remove_' THEN 'clearing' ELSE backend_type END AS who
+FROM pg_stat_activity WHERE state IS DISTINCT FROM 'idle' AND pid <> pg_backend_pid() AND backend_type <> 'walwriter'
+  AND coalesce(wait_event_type, '') NOT IN ('Activity', 'Client')
+"""
 
 
 class Play:
-    """Tables that play, and how long each move took (ms)."""
+    """Tables that play, and how long each move took (ms), by when it was due."""
 
-    def __init__(self, table: Table, rooms: list[tuple[RoomId, Epoch]]) -> None:
+    def __init__(self, table: Table, url: str, rooms: list[tuple[RoomId, Epoch]]) -> None:
         self._table = table
+        self._url = url
         self._rooms = rooms
         self._number = 0
+        self._chance = random.Random(1)
 
-    async def measure(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> list[float]:
-        """For so long, or as long as `meanwhile` takes, which begins after a second."""
-        took: list[float] = []
-        stop = asyncio.Event()
-
-        async def one(room: RoomId, epoch: Epoch) -> None:
-            while not stop.is_set():
-                self._number += 1
-                said = Chat(id=f"{room} {self._number}", room=room, text="as long as most of what is said is")
-                since = time.perf_counter()
-                await self._table.does(epoch, "host", said)
-                took.append((time.perf_counter() - since) * 1000)
-                await asyncio.sleep(max(0.0, EVERY_S - (time.perf_counter() - since)))
-
-        playing = [asyncio.create_task(one(*room)) for room in self._rooms]
+    async def measure(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> Took:
+        """For so long, or as long as `meanwhile` takes, which begins after two seconds."""
+        took = Took()
         began = time.perf_counter()
-        await asyncio.sleep(1.0)
+        playing = asyncio.create_task(self._play(took.moves))
+        await asyncio.sleep(2.0)
+        took.since = time.perf_counter()
         if meanwhile is not None:
+            looking = asyncio.create_task(waits(self._url, took.seen))
             await meanwhile()
+            looking.cancel()
+            await asyncio.wait((looking,))
+        took.until = time.perf_counter()
         await asyncio.sleep(max(1.0, seconds - (time.perf_counter() - began)))
-        stop.set()
-        await asyncio.gather(*playing)
+        playing.cancel()
+        await asyncio.wait((playing,))
         return took
 
+    async def _play(self, moves: list[tuple[float, float]]) -> None:
+        """Each room moves again and again, whatever the last move takes; which is next is drawn."""
+        now = time.perf_counter()
+        every = len(self._rooms) / A_SECOND
+        due = [(now + self._chance.random() * every, index) for index in range(len(self._rooms))]
+        heapq.heapify(due)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                at, index = heapq.heappop(due)
+                await asyncio.sleep(at - time.perf_counter())
+                tasks.create_task(self._move(*self._rooms[index], at, moves))
+                heapq.heappush(due, (at + every * (0.5 + self._chance.random()), index))
 
-def told(name: str, took: list[float]) -> float:
+    async def _move(self, room: RoomId, epoch: Epoch, due: float, moves: list[tuple[float, float]]) -> None:
+        self._number += 1
+        said = Chat(id=f"{room} {self._number}", room=room, text="as long as most of what is said is")
+        await self._table.does(epoch, "host", said)
+        moves.append((due, (time.perf_counter() - due) * 1000))
+
+
+class Took:
+    """The moves that were measured, and from when until when something was done meanwhile."""
+
+    def __init__(self) -> None:
+        self.moves: list[tuple[float, float]] = []
+        self.since = self.until = 0.0
+        self.seen: Counter[str] = Counter()
+
+    @property
+    def all(self) -> list[float]:
+        return [ms for _, ms in self.moves]
+
+    @property
+    def meanwhile(self) -> list[float]:
+        return [ms for due, ms in self.moves if self.since <= due <= self.until]
+
+
+def told(name: str, took: list[float], against: float | None = None) -> float:
     """The p99, after it was printed with the others."""
+    if len(took) < 2:
+        return 0.0
     p99 = statistics.quantiles(took, n=100)[98]
+    compared = f" ({(p99 / against - 1) * 100:+.0f} %)" if against else ""
     print(
-        f"{name:44} {len(took):6} moves: p50 {statistics.median(took):5.2f} ms, p99 {p99:5.2f} ms, "
+        f"{name:44} {len(took):6} moves: p50 {statistics.median(took):5.2f} ms, p99 {p99:5.2f} ms{compared}, "
         f"longest {max(took):6.1f} ms",
         flush=True,
     )
     return p99
 
 
-async def fill(truth: Any, room: str | None, rows: int, at: int) -> None:
+async def waits(url: str, seen: Counter[str]) -> None:
+    """Counts what sessions wait for, until cancelled."""
+    connection = await asyncpg.connect(url, ssl=False)
+    try:
+        while True:
+            seen.update(["looks", *(f"{row['who']} {row['at']}" for row in await connection.fetch(SESSIONS))])
+            await asyncio.sleep(LOOK_S)
+    finally:
+        await connection.close()
+
+
+async def fill(truth: Any, into: str, room: str | None, rows: int, at: int) -> None:
     """Updates of one room, or of a thousand, from that moment on, all within half a day."""
     since = time.perf_counter()
     for first in range(1, rows + 1, MANY):
         last = min(rows, first + MANY - 1)
         await truth.execute(
-            "INSERT INTO log (seq, epoch, at, room_id, user_id, command_id, entropy, body) "
+            f"INSERT INTO {into} (seq, epoch, at, room_id, user_id, command_id, entropy, body) "
             "SELECT CASE WHEN $1::text IS NULL THEN n / 1000 ELSE n END, 1, $2 + n % 43200000, "
-            "coalesce($1, 'r_' || lpad(to_hex(n % 1000), 16, 'f')), 'u_0123456789abcdef', 'command ' || n, '', "
+            "coalesce($1, 'r_f' || lpad(to_hex(n % 1000), 15, '0')), 'u_0123456789abcdef', 'command ' || n, '', "
             f"decode(repeat(md5(n::text), {BODY // 16}), 'hex') FROM generate_series($3::bigint, $4::bigint) n",
             room, at, first, last,
         )  # fmt: skip
     print(f"{rows:,} rows written in {time.perf_counter() - since:.0f} s", flush=True)
 
 
-async def measured(url: str, superuser_url: str, rows: int, of_one: int) -> None:
-    async with connected(url) as database, hosting(database, "a", capacity=1000) as table:
-        truth = await asyncpg.connect(superuser_url.rpartition("/")[0] + "/" + url.rpartition("/")[2], ssl=False)
-        await truth.execute("SET synchronous_commit = off")
-        rooms = []
-        for _ in range(ROOMS):
-            room = await open_room(database)
-            rooms.append((room, await place(database, room)))
-        play = Play(table, rooms)
-        await play.measure(5.0)
-        empty = told("an empty log", await play.measure(SECONDS))
-        now = table.time.ms
-        # Log rows are of the host's clock, which stands still here.
-        day = now // DAY_MS * DAY_MS - 40 * DAY_MS
-        date = datetime.fromtimestamp(day / 1000, UTC).date()
-        await database.rows("make_log_days", first=date, last=date)
-        await fill(truth, None, rows, day)
-        await truth.execute("CHECKPOINT")
-        told("as many rows, and nothing done", await play.measure(SECONDS))
-        await _dropped(database, play, now, empty)
-        await _removed(database, table, play, truth, of_one, empty)
+async def prepared(server: EmbeddedPostgres, rows: int) -> None:
+    """Two databases, in one of which the log has days that will be dropped, as they are a month later: vacuumed."""
+    for name in DATABASES:
+        await _sql(server, "postgres", f"CREATE DATABASE {name}")
+        await migrate(url_of(server, name))
+        today = datetime.fromtimestamp(START_MS / 1000, UTC).date()
+        await _sql(server, name, f"SELECT make_log_days('{today}', '{today}')")
+    connection = await asyncpg.connect(url_of(server, DATABASES[1]), ssl=False)
+    await connection.execute("SET synchronous_commit = off")
+    for number in range(TIMES):
+        day = FIRST_DAY + number
+        date = datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date()
+        await connection.execute(f"SELECT make_log_days('{date}', '{date}')")
+        await fill(connection, f"log_{date:%Y%m%d}", None, rows, day * DAY_MS)
+        await connection.execute(f"VACUUM (FREEZE, ANALYZE) log_{date:%Y%m%d}")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
+def out_of_memory(folder: Path) -> None:
+    """Nobody has had a day in memory for a month when it goes: the kernel forgets what it has of the databases."""
+    os.sync()
+    for path in folder.rglob("base/*/*"):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+async def players(url: str, database: Database, table: Table) -> Play:
+    rooms = []
+    for _ in range(ROOMS):
+        await database.rows("beat_actor", name=table.name)
+        room = await open_room(database)
+        rooms.append((room, await place(database, room)))
+    play = Play(table, url, rooms)
+    await play.measure(5.0)
+    return play
+
+
+async def measured(server: EmbeddedPostgres, of_one: int) -> None:
+    urls = [url_of(server, name) for name in DATABASES]
+    async with (
+        connected(urls[0]) as empty,
+        connected(urls[1]) as full,
+        hosting(empty, "a", capacity=ROOMS + 1) as there,
+        hosting(full, "a", capacity=ROOMS + 1) as here,
+    ):
+        nothing, play = await players(urls[0], empty, there), await players(urls[1], full, here)
+        out_of_memory(server.folder)
+        truth = await asyncpg.connect(urls[1], ssl=False)
+        took: dict[str, list[float]] = {name: [] for name in ("empty", "full", "around", "while")}
+        seen: Counter[str] = Counter()
+        seconds: list[float] = []
+        for number in range(TIMES):
+            took["empty"] += (await nothing.measure(SECONDS)).all
+            took["full"] += (await play.measure(SECONDS)).all
+            dropped = await play.measure(SECONDS, lambda number=number: drop(full, number, seconds))  # type: ignore[misc]
+            took["around"] += dropped.all
+            took["while"] += dropped.meanwhile
+            seen += dropped.seen
+        against = told("an empty log", took["empty"])
+        told("days of so many updates, and nothing done", took["full"], against)
+        told(f"the {SECONDS:.0f} s in which one of them is dropped", took["around"], against)
+        told("from when that begins until it is done", took["while"], against)
+        print(f"each took {', '.join(f'{each:.2f}' for each in seconds)} s; {shown(seen)}", flush=True)
+        await removed(full, here, play, truth, of_one, against)
         await truth.close()
 
 
-async def _dropped(database: Database, play: Play, now: int, empty: float) -> None:
-    seconds = 0.0
-
-    async def drop() -> None:
-        nonlocal seconds
-        since = time.perf_counter()
-        await Retention(Settings(), database, lambda: now).round()
-        seconds = time.perf_counter() - since
-
-    while_dropped = told("while the day is dropped", await play.measure(SECONDS, drop))
-    print(f"the day was dropped in {seconds:.2f} s; p99 {(while_dropped / empty - 1) * 100:+.0f} %", flush=True)
+async def drop(database: Database, number: int, seconds: list[float]) -> None:
+    """A round, when that day is older than what is kept."""
+    now = (FIRST_DAY + number + 31) * DAY_MS
+    since = time.perf_counter()
+    await Retention(Settings(), database, lambda: now).round()
+    seconds.append(time.perf_counter() - since)
 
 
-async def _removed(database: Database, table: Table, play: Play, truth: Any, rows: int, empty: float) -> None:
+async def removed(database: Database, table: Table, play: Play, truth: Any, rows: int, against: float) -> None:
     await database.rows("beat_actor", name="a")
     room = await open_room(database)
     await table.does(await place(database, room), "host", CloseRoom(id="close", room=room))
     await truth.execute("DELETE FROM log WHERE room_id = $1", room)
     await truth.execute("UPDATE game_states SET seq = $2 WHERE room_id = $1", room, rows)
-    await fill(truth, room, rows, table.time.ms // DAY_MS * DAY_MS)
+    await fill(truth, "log", room, rows, table.time.ms // DAY_MS * DAY_MS)
+    await truth.execute("VACUUM (ANALYZE) log")
     await truth.execute("CHECKPOINT")
     removal = Removal(database, lambda: table.time.ms, archived=False)
     asked = seconds = 0.0
@@ -154,27 +262,49 @@ async def _removed(database: Database, table: Table, play: Play, truth: Any, row
         await removal.work()
         seconds = time.perf_counter() - since
 
-    while_removed = told("while a room is removed", await play.measure(SECONDS, remove))
+    took = await play.measure(SECONDS, remove)
+    told("while a room is removed", took.meanwhile, against)
     left = await truth.fetchval("SELECT count(*) FROM log WHERE room_id = $1", room)
     print(
-        f"answered in {asked * 1000:.0f} ms; its {rows:,} updates were gone in {seconds:.1f} s ({left} left), "
-        f"the longest batch {removal.pace.longest * 1000:.0f} ms; p99 {(while_removed / empty - 1) * 100:+.0f} %"
+        f"answered in {asked * 1000:.0f} ms; its {rows:,} updates were gone in {seconds:.1f} s ({left} left), in "
+        f"{removal.pace.batches} batches, the longest {removal.pace.longest * 1000:.0f} ms; {shown(took.seen)}"
     )
 
 
-async def main() -> None:
-    numbers = [int(word.replace("_", "")) for word in sys.argv[1:]]
-    rows, of_one = [*numbers, *(20_000_000, 2_000_000)[len(numbers) :]]
-    folder = Path(tempfile.mkdtemp(prefix="tavola-retention-"))
+def shown(seen: Counter[str]) -> str:
+    total = max(1, seen.pop("looks", 0))
+    return "sessions: " + ", ".join(f"{what} {count / total:.2f}" for what, count in seen.most_common(8))
+
+
+async def _sql(server: EmbeddedPostgres, database: str, statement: str) -> None:
+    connection = await asyncpg.connect(url_of(server, database), ssl=False)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def url_of(server: EmbeddedPostgres, database: str) -> str:
+    return f"{server.superuser_url.rpartition('/')[0]}/{database}"
+
+
+async def main(words: list[str]) -> None:
+    kept = Path(words[2]) if len(words) > 2 else None
+    rows, of_one = [*(int(word.replace("_", "")) for word in words[:2]), *(20_000_000, 2_000_000)[len(words) :]][:2]
+    folder = kept or Path(tempfile.mkdtemp(prefix="tavola-retention-"))
+    filled = folder.exists() and any(folder.iterdir())
     server = EmbeddedPostgres(folder)
     try:
-        url = await server.start()
-        await migrate(url)
-        await measured(url, server.superuser_url, rows, of_one)
+        await server.start()
+        if not filled:
+            await prepared(server, rows)
+        if filled or kept is None:
+            await measured(server, of_one)
     finally:
         await server.stop()
-        shutil.rmtree(folder)
+        if filled or kept is None:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main(sys.argv[1:]))
