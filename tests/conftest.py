@@ -4,6 +4,7 @@ stacks to break: started once for all tests that want them, always stopped."""
 import asyncio
 import functools
 import shutil
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from inspect import iscoroutinefunction
 from itertools import count
@@ -56,6 +57,14 @@ class Loop(uvloop.Loop):
                 handler(loop, context)
 
         super().set_exception_handler(judged)
+
+    def close(self) -> None:
+        """Fails if a connection was left open. That is a warning to uvloop, which, as an error, leaves the loop waiting
+        for that connection for ever."""
+        with warnings.catch_warnings(record=True, category=ResourceWarning) as unclosed:
+            warnings.simplefilter("always", ResourceWarning)
+            super().close()
+        assert not unclosed, [str(each.message) for each in unclosed]
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,10 @@ class Router:
             del self._places[room]
 
     def close(self) -> None:
-        """Cut every line."""
+        """Cut every line, those too that are being opened; whoever waits for one is told nothing any more."""
         self._closed = True
+        for task in (*self._searches, *self._single.values()):
+            task.cancel()
         for line in self._lines.values():
             line.cut("the edge stops")
 

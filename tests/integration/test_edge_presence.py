@@ -12,13 +12,14 @@ import redis
 
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, stored
+from kit.rooms import sender
 from kit.waiting import Pulse
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
 from tavola.actors.wire.line import LineServer
-from tavola.actors.wire.messages import Answer, ReportPresence, Request, ViewAt
+from tavola.actors.wire.messages import Answer, GetView, ReportPresence, Request, ViewAt
 from tavola.config.settings import Settings
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
@@ -269,6 +270,26 @@ async def test_what_could_not_be_told_is_told_later_as_it_is_then(
         await one.pulse.until(lambda: told().keys() == {"ann", "bob"})
         assert told() == {"ann": False, "bob": True}
         assert again.present
+
+
+async def test_a_line_that_is_being_opened_when_the_edge_stops_is_given_up(database_url: str, redis_url: str) -> None:
+    """That one is lost is no reason either to have the room taken over."""
+    async with connected(database_url) as database, actor(database, "a") as one:
+        e = Edge(database, redis_url)
+        room = await open_room(database)
+        epoch = await place(database, room)
+        answers: list[Answer] = []
+        e.router.send(room, lambda at: GetView(at, sender("ann"), room), answers.append)
+        under_way = getattr(e.router, "_single")  # noqa: B009
+        while ("open", "a") not in under_way:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        opening = under_way["open", "a"]
+        e.router.close()
+        await asyncio.wait([opening, *getattr(e.router, "_searches")])  # noqa: B009
+        assert opening.cancelled()
+        assert answers == []
+        await _until(lambda: not one.server.ends)
+        assert (await stored(database, room))["epoch"] == epoch
 
 
 async def test_presence_is_shown_inside_and_only_there(database_url: str, redis_url: str) -> None:
