@@ -9,7 +9,7 @@ import msgspec
 
 from tavola.actors.past import archive
 from tavola.actors.room.codec import Corrupted
-from tavola.actors.wire.commands import RollBack, RoomId
+from tavola.actors.wire.commands import SERVICE, RollBack, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
 from tavola.config.clock import now_ms
@@ -105,7 +105,8 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         row = await database.row("owned_room", room_id=call.room)
         if row is None:
             return NO_ROOM
-        if row["host_id"] == call.identity.user:
+        # Another server comes here only where its scope allows what is asked.
+        if row["host_id"] == call.identity.user or call.identity.user.startswith(SERVICE):
             return row
         return NO_ROOM if await hidden(database, call) else NOT_HOST
 
@@ -203,12 +204,13 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         Endpoint("GET", path, removal, "How far the removal of a room is, for who was its host", RoomRemoval),
         Endpoint(
             "GET", f"{GAME}/restore", restore, "A checkpoint, shown, and which there are", Restored, query=Version,
-            refusals=host_only,
+            refusals=host_only, scope="manage",
         ),
         Endpoint(
             "POST", f"{GAME}/restore", go_back, "Take the room back to how it was, between hands", WentBack,
             body=GoBack,
             refusals=(*host_only, "forbidden", "hand_in_progress", "illegal_move", "id_reused", "room_closed"),
+            scope="manage",
         ),
     ]  # fmt: skip
 
