@@ -334,8 +334,7 @@ class Connection:
         if frame.token is not None:
             found = self._services.who.identities.verify(frame.token)
             if found is not TOKEN_INVALID:
-                now = self._services.returns.now()
-                self._arrived(frame, found if isinstance(found, Refusal) else arrived(found, now))
+                self._arrived(frame, found if isinstance(found, Refusal) else arrived(found))
                 return
         self._behind, self._bytes_behind = deque(), 0
         self.start(self._arrive(frame))
