@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -50,6 +50,14 @@ class PlainTavola:
 
     def request(self, method: str, path: str, body: Json | None = None, *, command_id: str | None = None) -> Json:
         return self.wait(self._there.request(method, path, body, command_id=command_id))
+
+    def missed(self, room: str, after: int, until: int | None = None) -> Iterator[Json]:
+        updates = self._there.missed(room, after, until)
+        while (update := self.wait(_following(updates))) is not None:
+            yield update
+
+    def reconnect(self, room: str, token: str, *, after: int | None = None) -> Json:
+        return self.wait(self._there.reconnect(room, token, after=after))
 
     def room(self, room: str, *, code: str | None = None) -> PlainRoom:
         return PlainRoom(self, self.wait(self._there.room(room, code=code)))
@@ -99,6 +107,10 @@ class PlainRoom:
 
     async def _next(self) -> tuple[UpdateReceived[Json, list[Json]], FullView]:
         return await anext(self._updates), await _copied(self._room)
+
+
+async def _following(updates: AsyncIterator[Json]) -> Json | None:
+    return await anext(updates, None)
 
 
 async def _copied(room: tavola.FollowedRoom) -> FullView:

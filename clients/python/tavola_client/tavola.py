@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,8 @@ from .room import FULL, JoinedRoom
 
 FollowedRoom = JoinedRoom[Json, list[Json]]
 """A room with its whole view: `view.data`."""
+PAGE = 200
+"""Updates that the server gives at once."""
 
 
 class Tavola:
@@ -56,6 +59,33 @@ class Tavola:
         one `Idempotency-Key` (`command_id`). Raises RequestRefused with the server's code; OSError or TimeoutError when
         no answer came: it may have taken effect."""
         return await self._api.json(method, path, self.identity, body, command_id)
+
+    async def missed(self, room: str, after: int, until: int | None = None) -> AsyncIterator[Json]:
+        """Every update of the room with that id after the number `after`, as this user saw it, the oldest first: page
+        after page, to the number `until` or to the last that there is. Raises as `request`."""
+        at: int | None = after
+        while at is not None and (until is None or at < until):
+            page = await self.request("GET", f"/api/rooms/{room}/events?after={at}&limit={PAGE}")
+            for update in page["updates"]:
+                if until is not None and update["seq"] > until:
+                    return
+                yield update
+            at = page["next"]
+
+    async def reconnect(self, room: str, token: str, *, after: int | None = None) -> Json:
+        """Takes this user's seat up again, by a connection token or a rejoin token of theirs: the answer of
+        `POST /api/game/{room}/reconnect`, in which `missed_events` are all between `after` and `game_state`, however
+        many. Raises as `request`; a connection token is used up by then."""
+        if self.identity is None:
+            raise RuntimeError("sign_in first: a seat belongs to somebody")
+        asked: Json = {"player_id": self.identity.user_id, "reconnect_token": token}
+        if after is not None:
+            asked["after"] = after
+        back = await self.request("POST", f"/api/game/{room}/reconnect", asked)
+        if back["more"]:
+            rest = self.missed(room, back["next"], back["game_state"]["seq"])
+            back["missed_events"] += [update async for update in rest]
+        return {**back, "more": False, "next": None}
 
     async def room(self, room: str, *, code: str | None = None) -> FollowedRoom:
         """Follows a room, by its id or its code, from now on; on return its view is there. `code` is needed beside the

@@ -841,6 +841,14 @@ export type Kept = Tokens & {
     seq?: number;
     kept_at: number;
 };
+export type Returned = {
+    success: true;
+    game_state: View;
+    reconnected_at: string;
+    missed_events: Update[];
+    more: false;
+    next: null;
+};
 export type Frame = {
     [name: string]: any;
 };
@@ -1039,6 +1047,24 @@ export declare class Tavola extends Emitter<ClientEvents> {
      * @returns {Promise<any>}
      */
     request(method: string, path: string, body?: Json, id?: string): Promise<any>;
+    /**
+     * Every update of the room with that id after the number `after`, as this user saw it, the oldest first: page after
+     * page, to the number `until` or to the last that there is. Throws as `request`.
+     * @param {string} id
+     * @param {number} after
+     * @param {number} [until]
+     * @returns {AsyncGenerator<Update, void>}
+     */
+    missed(id: string, after: number, until?: number): AsyncGenerator<Update, void>;
+    /**
+     * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all updates
+     * after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by then.
+     * @param {string} id
+     * @param {string} token
+     * @param {number} [after]
+     * @returns {Promise<Returned>}
+     */
+    reconnect(id: string, token: string, after?: number): Promise<Returned>;
     /** Connects, and stays connected until `close`. */
     connect(): void;
     /** Disconnects for good. Commands without an answer throw `Unanswered`. */

@@ -71,6 +71,15 @@
  */
 /** @typedef {{ rejoin_token?: string, seat_token?: string }} Tokens */
 /** @typedef {Tokens & { user_id?: string, code?: string, seq?: number, kept_at: number }} Kept */
+/**
+ * @typedef {object} Returned
+ * @property {true} success
+ * @property {View} game_state
+ * @property {string} reconnected_at
+ * @property {Update[]} missed_events
+ * @property {false} more
+ * @property {null} next
+ */
 /** @typedef {{ [name: string]: any }} Frame */
 /** @typedef {ReturnType<typeof setTimeout>} Timer */
 /**
@@ -91,6 +100,8 @@ const PENDING_LIMIT = 64;
 const AHEAD_LIMIT = 256;
 /** Updates that `room.history` keeps. */
 const HISTORY_LIMIT = 500;
+/** Updates that the server gives at once by REST. */
+const PAGE = 200;
 /** Rooms whose tokens are kept; the oldest goes. */
 const KEPT_LIMIT = 20;
 const KEPT = "tavola.rooms";
@@ -704,6 +715,42 @@ export class Tavola extends Emitter {
     const answer = parsed(text);
     if (response.ok) return answer ?? {};
     throw new Refused(answer?.error ?? { code: "unavailable", message: `The server answered ${response.status}.` });
+  }
+
+  /**
+   * Every update of the room with that id after the number `after`, as this user saw it, the oldest first: page after
+   * page, to the number `until` or to the last that there is. Throws as `request`.
+   * @param {string} id
+   * @param {number} after
+   * @param {number} [until]
+   * @returns {AsyncGenerator<Update, void>}
+   */
+  async *missed(id, after, until = Infinity) {
+    for (let at = after; at !== null && at < until;) {
+      const page = await this.request("GET", `/api/rooms/${id}/events?after=${at}&limit=${PAGE}`);
+      for (const update of page.updates) {
+        if (update.seq > until) return;
+        yield update;
+      }
+      at = page.next;
+    }
+  }
+
+  /**
+   * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all updates
+   * after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by then.
+   * @param {string} id
+   * @param {string} token
+   * @param {number} [after]
+   * @returns {Promise<Returned>}
+   */
+  async reconnect(id, token, after = undefined) {
+    const asked = { player_id: this.session?.user_id ?? "", reconnect_token: token };
+    const body = after === undefined ? asked : { ...asked, after };
+    const back = await this.request("POST", `/api/game/${id}/reconnect`, body);
+    if (!back.more) return back;
+    for await (const update of this.missed(id, back.next, back.game_state.seq)) back.missed_events.push(update);
+    return { ...back, more: false, next: null };
   }
 
   // Connecting
