@@ -33,7 +33,7 @@ SELECT seq, state FROM kept_states WHERE room_id = :room_id AND seq >= :seq ORDE
 
 -- name: log_expired
 -- Whether the updates of room :room_id after its checkpoint at :seq are gone with the days of the log: the checkpoint
--- is from before the first day that there is, and nothing up to the next update is left. Else what is missing is a hole.
+-- is from before the first day that there is, and nothing up to the next update is left. Else it is a hole.
 SELECT c.at < coalesce((
            SELECT min(to_date(right(d.relname, 8), 'YYYYMMDD') - date '1970-01-01') * 86400000::bigint
            FROM pg_inherits i JOIN pg_class d ON d.oid = i.inhrelid
