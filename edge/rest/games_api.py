@@ -3,7 +3,6 @@ how it was, or removed."""
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +12,7 @@ from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import SERVICE, RollBack, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
+from tavola.config.clock import now_ms
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
 from tavola.edge.rest.rewind import Rewind
@@ -121,7 +121,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
             state = archive.kept(row)
         except Corrupted as error:
             return error.refusal()
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         kept = await database.row(
             "keep_checkpoint",
             room_id=call.room,
@@ -180,7 +180,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
     async def remove(call: Call) -> Answer:
         room = await owned(call)
         if not isinstance(room, Refusal):
-            asked = await database.row("ask_removal", room_id=call.room, at=time.time_ns() // 1_000_000)
+            asked = await database.row("ask_removal", room_id=call.room, at=now_ms())
             if asked is None and await database.row("removed", room_id=call.room) is None:
                 return Refusal("hand_in_progress", "A game and its room can be removed when the room is closed.")
         found = await removal(call)
