@@ -332,6 +332,9 @@ class Host:
         self._crash("commit.after")
         # A refusal stands with the moves that it was decided on: those of its room in this batch, if there are any.
         unwritten = {entry.pending.loaded for entry in accepted} - outcome.written
+        if not unwritten:
+            self._settle(batch)
+            return
         self._settle([entry for entry in batch if entry.pending.loaded not in unwritten])
         for loaded in unwritten & (outcome.fenced | outcome.doubtful):
             self._lose(loaded, doubtful=loaded in outcome.doubtful)
