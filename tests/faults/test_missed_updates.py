@@ -36,7 +36,7 @@ class Away(NamedTuple):
     bob: Player
     seq: int
     truth: list[Json]
-    """What a socket of his would have been told, as the one did that stayed."""
+    """As his other socket was told them, which stayed."""
 
     @property
     def last(self) -> int:
