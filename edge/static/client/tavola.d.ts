@@ -1057,8 +1057,9 @@ export declare class Tavola extends Emitter<ClientEvents> {
      */
     missed(id: string, after: number, until?: number): AsyncGenerator<Update, void>;
     /**
-     * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all updates
-     * after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by then.
+     * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all
+     * updates after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by
+     * then.
      * @param {string} id
      * @param {string} token
      * @param {number} [after]

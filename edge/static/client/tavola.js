@@ -737,8 +737,9 @@ export class Tavola extends Emitter {
   }
 
   /**
-   * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all updates
-   * after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by then.
+   * Takes this user's seat up again, by a connection token or a rejoin token of theirs. `missed_events` are all
+   * updates after `after` and up to `game_state`, however many. Throws as `request`; a connection token is used up by
+   * then.
    * @param {string} id
    * @param {string} token
    * @param {number} [after]
