@@ -97,6 +97,12 @@ def list_file(store: ArchiveStore, manifest: Manifest) -> None:
         store.put(manifest.name + MANIFEST, spooled)
 
 
+def unlist(store: ArchiveStore, name: str) -> None:
+    """The file counts no more, and goes."""
+    store.remove(name + MANIFEST)
+    store.remove(name + ROWS)
+
+
 def manifest_of(store: ArchiveStore, name: str) -> Manifest | None:
     """None: there is no such file. Raises `ArchiveDamaged` if it cannot be read."""
     if not store.has(name + MANIFEST):

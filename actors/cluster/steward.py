@@ -18,6 +18,7 @@ from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
+from tavola.actors.cluster.erasure import Erasure
 from tavola.actors.cluster.log_tender import LogTender
 from tavola.actors.cluster.measuring import Measuring
 from tavola.actors.cluster.relief import Relief
@@ -100,12 +101,13 @@ class Steward:
         self._minded = (0, "")
         """When the last room that was asked after in this walk was opened (ms), and its id."""
         archivist = None
-        if settings.archive:
-            store = store_at(settings.archive)
+        store = store_at(settings.archive) if settings.archive else None
+        if store is not None:
             archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
         self._retention = Retention(settings, database, now, archivist)
         self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
+        self._erasure = Erasure(database, settings.redis_url, store, now, reached)
         self._relief = Relief(database, self._retention, self._removal, Ballast(own_disk(settings)), now)
 
     async def run(self) -> None:
@@ -123,6 +125,7 @@ class Steward:
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
