@@ -25,6 +25,7 @@ from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.steward_actor import ensure_steward
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
+from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
@@ -43,7 +44,7 @@ from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
-from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages

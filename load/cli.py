@@ -93,6 +93,13 @@ def load(
     fault_count: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many faults, however long it takes.")
     ] = None,
+    day_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=2.0,
+            help="Of --prove or --faults: a day passes in so long on our own server, and old ones go meanwhile.",
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Of --prove or --faults: one HTML file; beside it the same as JSON.")
     ] = None,
@@ -133,8 +140,10 @@ def load(
         raise typer.BadParameter(
             "how long hands take is not known before: with --faults give --seconds or --fault-count"
         )
+    if day_seconds is not None and (url or not (prove or broken is not None)):
+        raise typer.BadParameter("--day-seconds is for a server of our own, with --prove or --faults")
     if broken is not None or prove:
-        passed = prove_it(asked, broken, edges or 1, carried, report, json)
+        passed = prove_it(asked, broken, edges or 1, carried, day_seconds, report, json)
     else:
         passed = measure(asked, edges, carried, processes, json)
     raise typer.Exit(0 if passed else 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -21,6 +22,8 @@ PLAIN, LZ4 = b"\0", b"\1"
 LZ4_LIMIT = 0xFFFF
 """Bytes of a text that is packed; a longer one is kept as it is, and Postgres makes of it what it can."""
 MARK_BITS = 32
+ROOMS_KEPT = 4096
+"""Rooms of which the first half of the keys is kept."""
 WORDS, STATE_WORDS = (
     files("tavola.storage").joinpath(name).read_bytes().replace(b"\n", b"") for name in ("words.txt", "state_words.txt")
 )
@@ -88,6 +91,7 @@ def command_key(room: str, user: str, command: str) -> bytes:
     return room_bytes(room) + sha256(f"{user}\n{command}".encode()).digest()[:8]
 
 
+@lru_cache(ROOMS_KEPT)
 def room_bytes(room: str) -> bytes:
     """The first half of the keys of a room's commands."""
     if _ROOM.fullmatch(room) is not None:

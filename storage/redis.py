@@ -49,10 +49,13 @@ def _publish_command(channel: str, message: bytes) -> bytes:
     return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(message), message)
 
 
+SPEAK, HUSH = _command("CLIENT", "REPLY", "ON"), _command("CLIENT", "REPLY", "OFF")
+"""All that comes after is answered, beginning with this itself; nothing that comes after is."""
+
+
 class _RedisStream(asyncio.Protocol):
-    """One connection: what is written goes out in the event loop's next turn, after all that this one has to say to
-    others (an edge that has heard of an update by its answer need not be told twice). Each message that comes in goes
-    to `take`."""
+    """One connection: what is written goes out in the event loop's next turn, together. Each message that comes in
+    goes to `take`."""
 
     def __init__(self, take: Callable[[Any], None]) -> None:
         self._take = take
@@ -82,7 +85,7 @@ class _RedisStream(asyncio.Protocol):
         if self._transport is None or self._transport.get_write_buffer_size() > BUFFER_LIMIT:
             return False
         if not self._gathered:
-            self._loop.call_soon(self._loop.call_soon, self.flush)
+            self._loop.call_soon(self.flush)
         self._gathered.append(message)
         return True
 
@@ -137,7 +140,7 @@ class _Link:
         """Until the connection is lost, or nothing is heard of it any more."""
         loop = asyncio.get_running_loop()
         while not stream.lost.done() and loop.time() - stream.heard_at < SILENT_S:
-            stream.write(_command("PING"))
+            stream.write(self._alive())
             await asyncio.wait([stream.lost], timeout=PING_S)
 
     async def _connect(self) -> _RedisStream:
@@ -157,6 +160,7 @@ class _Link:
                     if isinstance(reply, Exception):
                         raise reply
                     self._check(reply)
+                await self._greeted(stream, replies)
             except BaseException:
                 stream.abort()
                 raise
@@ -174,8 +178,15 @@ class _Link:
         if isinstance(reply, list) and reply and reply[0] != b"master":
             raise ConnectionRefusedError("is a replica, and no master")
 
+    async def _greeted(self, stream: _RedisStream, replies: asyncio.Queue[Any]) -> None:
+        """The server is the one that is meant: settle with it whatever else there is to settle."""
+
     def _connected(self, stream: _RedisStream) -> None:
         """Called on each new connection."""
+
+    def _alive(self) -> bytes:
+        """Something that a server that lives answers. It is asked every `PING_S`."""
+        return _command("PING")
 
     def _take(self, reply: Any) -> None:
         """Called with each reply."""
@@ -184,12 +195,19 @@ class _Link:
 
 
 class RedisPublisher(_Link):
-    """Publishes a room's updates, and who is there, sealed. With Redis away a message is dropped."""
+    """Publishes a room's updates, and who is there, sealed. With Redis away a message is dropped.
+
+    A Redis that can be told so (`CLIENT REPLY`) does not answer what is published: each answer would wake this process
+    for nothing. It answers once in `PING_S`, and so to the message that comes next: that shows whether it lives, and
+    whether it refuses what it is sent.
+    """
 
     def __init__(self, url: str, sealer: Sealer) -> None:
         super().__init__(url, "publish")
         self._sealer = sealer
         self.dropped = 0
+        self._hushes = self._answers = False
+        """Whether this Redis can be told not to answer, and whether it answers just now."""
 
     def publish(self, room: str, epoch: int, seq: int, message: bytes) -> None:
         self._publish(room_channel(room), message, epoch, seq)
@@ -203,6 +221,20 @@ class RedisPublisher(_Link):
             _publish_command(channel, self._sealer.seal(channel, message, epoch, seq))
         ):
             self.dropped += 1
+        elif self._answers:
+            self._answers = False
+            stream.write(HUSH)
+
+    async def _greeted(self, stream: _RedisStream, replies: asyncio.Queue[Any]) -> None:
+        stream.write(SPEAK)
+        reply = await replies.get()
+        if isinstance(reply, OSError):
+            raise reply
+        self._hushes = self._answers = not isinstance(reply, Exception)
+
+    def _alive(self) -> bytes:
+        self._answers = self._hushes
+        return SPEAK if self._hushes else super()._alive()
 
     def flush(self) -> None:
         """Have what was published on its way now, and not only soon."""
@@ -231,6 +263,8 @@ class Subscriber(_Link):
         self._opener = opener
         self._listener = listener
         self._followed: dict[str, asyncio.Future[None]] = {}
+        self._news: list[tuple[str, bytes]] = []
+        """Heard in this turn of the loop, still sealed."""
         self.not_opened = 0
         """Messages that nobody of ours has sealed, or not for that channel: somebody else writes to Redis."""
 
@@ -268,7 +302,7 @@ class Subscriber(_Link):
             try:
                 self._hear(channel.decode(), body)
             except NotOpened:
-                self._doubt(channel)
+                self._doubt(channel.decode(errors="replace"))
             return
         room = channel.decode().removeprefix("room:")
         if kind == b"subscribe" and (asked := self._followed.get(room)) is not None and not asked.done():
@@ -278,14 +312,27 @@ class Subscriber(_Link):
         if channel == PRESENCE_CHANNEL:
             self._listener.heard_presence(self._opener.open(channel, sealed))
             return
-        room = channel.removeprefix("room:")
-        if self._listener.wanted(room, numbers(sealed)[1]):
-            self._listener.heard(room, self._opener.open(channel, sealed))
+        if self._listener.wanted(channel.removeprefix("room:"), numbers(sealed)[1]):
+            self._news.append((channel, sealed))
+            if len(self._news) == 1:
+                asyncio.get_running_loop().call_soon(self._tell)
 
-    def _doubt(self, channel: bytes) -> None:
+    def _tell(self) -> None:
+        """Pass on what is still news, in the loop's next turn. An update that came meanwhile by an answer is shown
+        already: to its sender together with their `ack`, and without opening it twice."""
+        news, self._news = self._news, []
+        for channel, sealed in news:
+            room = channel.removeprefix("room:")
+            if self._listener.wanted(room, numbers(sealed)[1]):
+                try:
+                    self._listener.heard(room, self._opener.open(channel, sealed))
+                except NotOpened:
+                    self._doubt(channel)
+
+    def _doubt(self, channel: str) -> None:
         self.not_opened += 1
         if self.not_opened & (self.not_opened - 1) == 0:  # The 1st, 2nd, 4th, …: whoever writes there fills no log.
-            log.warning("redis.not_opened", channel=channel.decode(errors="replace"), times=self.not_opened)
+            log.warning("redis.not_opened", channel=channel, times=self.not_opened)
 
 
 class EdgeBoard(_Link):

@@ -5,7 +5,6 @@ past is replayed here; the change is made in the place of the room's actor.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import AnyCommand, Fork, RollBack, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.view import RoomSummary
+from tavola.config.clock import now_ms
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
 from tavola.edge.identity.auth import Identity
@@ -112,7 +112,7 @@ async def forked(database: Database, settings: Settings, plan: WayBack, host: st
 
 async def _in_place(database: Database, settings: Settings, command: AnyCommand) -> int:
     signer = GrantSigner(*(await admit(database, settings.secrets)).secrets.all)
-    update = await StandIn(database, signer, lambda: time.time_ns() // 1_000_000).carry_out(command)
+    update = await StandIn(database, signer, now_ms).carry_out(command)
     if isinstance(update, Refusal):
         raise _failed(command.room, update)
     return update.seq

@@ -10,13 +10,14 @@ from functools import partial
 import structlog
 
 from tavola.actors.cluster import ceiling
-from tavola.actors.cluster.service import Service, now_ms
+from tavola.actors.cluster.service import Service
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
 from tavola.config.checkpoints import CheckpointEvery
+from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Coroutine
 from threading import Timer
 from typing import Any
@@ -25,11 +24,6 @@ LAST_WORDS_S = 1.0
 """How long an actor that could not be started stays, so that whoever asked for it is told why."""
 CALLED_WITHIN_S = 30
 """An actor that was made and not told to serve ends after so long: who made it has died, and nobody knows of it."""
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch, by this machine's clock."""
-    return time.time_ns() // 1_000_000
 
 
 def await_call() -> None:

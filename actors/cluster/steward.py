@@ -36,6 +36,8 @@ from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 log = structlog.get_logger()
 
 ROUND_S = 0.5
+LOOK_S = 1.0
+"""How often a longer pause between rounds looks at the clock."""
 SLOW_ROUND_S = 5.0
 OVERDUE_MS = 500
 """An alarm may be this late before the steward looks whether the room's actor is there."""
@@ -137,7 +139,15 @@ class Steward:
                 log.warning("steward.round_failed", round=getattr(round, "__name__", ""), reason=str(error))
             except Conflict as error:
                 log.error("steward.round_refused", round=getattr(round, "__name__", ""), constraint=error.constraint)
-            await asyncio.sleep(seconds)
+            await self._passed(seconds)
+
+    async def _passed(self, seconds: float) -> None:
+        """Wait so long, or until the clock says that so much time has passed: it may be set, or the machine sleep."""
+        until = self._now() + seconds * 1000
+        left = seconds
+        while left > 0 and self._now() < until:
+            await asyncio.sleep(min(left, LOOK_S))
+            left -= LOOK_S
 
     async def ring_alarms(self) -> None:
         """Have every room loaded whose alarm has passed while its actor was gone."""

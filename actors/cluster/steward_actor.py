@@ -11,9 +11,10 @@ import structlog
 
 from tavola.actors.cluster.control_plane import DETACHED, Cluster, in_thread
 from tavola.actors.cluster.directory import Directory
-from tavola.actors.cluster.service import Service, await_call, live, now_ms
+from tavola.actors.cluster.service import Service, await_call, live
 from tavola.actors.cluster.steward import Steward
 from tavola.config import crash, logs
+from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced

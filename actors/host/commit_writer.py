@@ -16,9 +16,9 @@ from tavola.actors.room.codec import logged_of, logged_text
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
-from tavola.actors.versions.upcast import Versions
+from tavola.actors.versions.upcast import packed
 from tavola.actors.wire.commands import Epoch, Seq
-from tavola.actors.wire.given import record_of
+from tavola.actors.wire.given import NOTHING_GIVEN, record_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.storage.commits import commit
 from tavola.storage.packing import command_key, mark_of, pack, signed, unsigned
@@ -28,6 +28,7 @@ from tavola.storage.rows import LogRow, Records, Row, StateRow
 log = structlog.get_logger()
 
 _json = msgspec.json.Encoder().encode
+NO_ANSWER = _json(record_of(NOTHING_GIVEN))
 
 
 class WriteOutcome(msgspec.Struct):
@@ -174,7 +175,8 @@ def _answered(pending: Pending, row: Row) -> Answered:
 def _log_row(entry: Accepted) -> LogRow:
     update, table, pending = entry.update, entry.decision.room.table, entry.pending
     room, user, id, at = update.room, pending.sender.user, pending.command.id, update.at
-    answer = _json(record_of(entry.decision.give))
+    give = entry.decision.give
+    answer = NO_ANSWER if give is NOTHING_GIVEN else _json(record_of(give))
     text = logged_text(pending.sender.name, table.games, table.hand, entry.text, answer, update)
     return LogRow(
         room_id=room,
@@ -184,10 +186,10 @@ def _log_row(entry: Accepted) -> LogRow:
         entropy=entry.entropy,
         body=pack(text, room, user, id, at),
         at=at,
-        versions=Versions(table.v, table.game_version).packed(),
+        versions=packed(table.v, table.game_version),
         key=command_key(room, user, id) if user else None,
         mark=signed(mark_of(entry.text)) if user else None,
-        answer=None if answer == b"{}" else answer.decode(),
+        answer=None if answer == NO_ANSWER else answer.decode(),
     )
 
 

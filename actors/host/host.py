@@ -57,6 +57,8 @@ IDLE_S = 300.0
 outside is no use. The steward has it loaded when its alarm rings."""
 OVER_SHARE = 0.1
 """After this part of it a room is evicted that is closed, or closes if nobody comes."""
+CLOCK_SET_MS = 500
+"""By so much a clock that nobody sets differs never in a tick."""
 ALARM_AGAIN_S = 5.0
 """After how long an alarm that did nothing rings again."""
 LIMIT = 10_000
@@ -330,6 +332,9 @@ class Host:
         self._crash("commit.after")
         # A refusal stands with the moves that it was decided on: those of its room in this batch, if there are any.
         unwritten = {entry.pending.loaded for entry in accepted} - outcome.written
+        if not unwritten:
+            self._settle(batch)
+            return
         self._settle([entry for entry in batch if entry.pending.loaded not in unwritten])
         for loaded in unwritten & (outcome.fenced | outcome.doubtful):
             self._lose(loaded, doubtful=loaded in outcome.doubtful)
@@ -489,9 +494,16 @@ class Host:
                 self._mistake(loaded, decided.verdict, "decide", command=command.id)
 
     async def _mind_presence(self) -> None:
+        """And have alarms follow a clock that was set, or a machine that stood still: their timers know of neither."""
+        behind = self._now() - self._loop.time() * 1000
         while True:
             await asyncio.sleep(TICK_S)
             self.presence.tick()
+            was, behind = behind, self._now() - self._loop.time() * 1000
+            if abs(behind - was) > CLOCK_SET_MS:
+                for loaded in self.rooms.all():
+                    loaded.stop_timer()
+                    self._set_alarm(loaded)
 
     async def _evict_idle(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -17,7 +18,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room, Unchanged
 from tavola.actors.room.view import Projection
 from tavola.actors.wire import update
-from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq
+from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq, UserId
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer
 from tavola.actors.wire.update import Update
@@ -42,10 +43,11 @@ class Pending(msgspec.Struct):
     """When (on the loop's clock) it is refused if storage has not answered."""
     code: str = ""
     """The room's, if the sender named it."""
+    key: Key = (UserId(""), CommandId(""))
+    """Made of the sender and the command."""
 
-    @property
-    def key(self) -> Key:
-        return self.sender.user, CommandId(self.command.id)
+    def __post_init__(self) -> None:
+        self.key = (self.sender.user, cast(CommandId, self.command.id))
 
 
 class Accepted(msgspec.Struct):

@@ -3,6 +3,8 @@ Pure."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from msgspec.structs import replace
 
 from tavola.actors.room import absence, clock
@@ -48,7 +50,15 @@ def due(room: Room) -> int | None:
 
 
 def alarm(room: Room) -> int | None:
-    """When the room must be woken even if nobody calls, in ms. While it is closed never."""
+    """When the room must be woken even if nobody calls, in ms. While it is closed never. A room never changes, so it is
+    told what was found out when it is asked again."""
+    known = room.__dict__
+    if "alarm" not in known:
+        known["alarm"] = _alarm(room)
+    return cast("int | None", known["alarm"])
+
+
+def _alarm(room: Room) -> int | None:
     if room.info.status == "closed":
         return None
     return clock.earlier(clock.alarm(room), clock.earlier(absence.due(room), due(room)))

@@ -38,7 +38,7 @@ def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
     if type(command) is not Act or not command.arguments:
         return command
     names = game_of(room).moves.get(command.move, ())
-    if all(name in names for name in command.arguments):
+    if command.arguments.keys() <= set(names):
         return command
     return replace(command, arguments={name: command.arguments[name] for name in names if name in command.arguments})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 
@@ -165,8 +165,7 @@ def _absorb_once(
     drawn: bool = True,
 ) -> Decision:
     game, info, table = game_of(room), room.info, room.table
-    events = list(before)
-    events += (_known_to_users(event, table.seats) for event in outcome.events)
+    events = [*before, *[_known_to_users(event, table.seats) for event in outcome.events]]
     seats, members = table.seats, room.members
     turn, turns = table.turn, table.turns
     to_act = game.turn(outcome.state)
@@ -255,6 +254,8 @@ def turn_started(turn: Turn) -> RoomEvent:
 
 
 def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> RoomEvent:
+    if not event.private:
+        return RoomEvent(cast(EventKind, event.kind), event.fields)
     private = {seats[index].user: fields for index, fields in event.private.items() if index in seats}
     return RoomEvent(EventKind(event.kind), event.fields, private)
 

@@ -5,8 +5,12 @@ members, bans and requests, the host, the room's name and who may come in are as
 games only grow, so nothing that was meant for what is undone can land in what takes its place.
 
 Of those who sat then, whoever is still admitted has their seat again, with what they had in it; it waits for nobody who
-has left the room, was put out, or whose grace is over. A user who sits now and did not then watches, with their seat's
-tokens void. Nothing that was hidden then comes back: see `actors.past.archive.playable`.
+has left the room, was put out, or whose grace is over. Turns that they missed count no more. A user who sits now and
+did not then watches, with their seat's tokens void. Nothing that was hidden then comes back: see
+`actors.past.archive.playable`.
+
+Acts that wait for the end of a hand are the room's, not the table's: they stay. If no hand runs afterwards they are
+done at once, on the table of then (`actors.room.deferred.settled`).
 """
 
 from __future__ import annotations
@@ -26,10 +30,10 @@ from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 
 
 def roll_back(room: Room, sender: Sender, command: RollBack, now: int, entropy: Entropy) -> Decision | Refusal:
-    """The operator may at any time, the host between hands where the game allows it."""
+    """The operator may at any time; the host, or another server, between hands where the game allows it."""
     was, game = room.table, game_of(room)
     if sender != OPERATOR:
-        if sender.user != room.info.host:
+        if sender.user != room.info.host and not sender.overrules:
             return NOT_HOST
         if not game.host_rolls_back:
             return NO_ROLLBACK
@@ -45,12 +49,13 @@ def roll_back(room: Room, sender: Sender, command: RollBack, now: int, entropy: 
     members, events = _unseat_others(room, staying, now)
     seats, grants = {}, list[Grant]()
     for index, seat in staying.items():
+        sits_out = game.sits_out(outcome.state, index)
+        member = members[seat.user] = _in_seat(room, seat.user, members[seat.user], sits_out=sits_out)
         if room.seat_of(seat.user) != index:
-            member = members[seat.user] = replace(members[seat.user], watching=False)
             seated = {"seat_index": index, "user_id": seat.user, "display_name": member.name}
             events.append(RoomEvent(PLAYER_SEATED, seated))
             grants.append(grant(seat.user, "player", index, entropy))
-        seats[index] = replace(seat, away=_away_anew(room, seat.user, now))
+        seats[index] = replace(seat, away=_away_anew(room, seat.user, now), missed=0)
     running = then.running and outcome.result is None
     table = replace(
         was, at=now, game=outcome.state, seats=seats, turn=None, games=was.games + running, running=running,
@@ -134,6 +139,13 @@ def _unseat_others(
         members, watches = unseated(members, seat, now, room.info.max_spectators)
         events += watches
     return members, events
+
+
+def _in_seat(room: Room, user: UserId, member: Member, *, sits_out: bool) -> Member:
+    """A member who has a seat: from it, not from `leaves_at`, it is known whether they are there, but for the host. If
+    they are to play again they count as there, whatever they did not do in what is undone."""
+    leaves_at = member.leaves_at if user == room.info.host else None
+    return replace(member, watching=False, leaves_at=leaves_at, idle=member.idle and sits_out)
 
 
 def _away_anew(room: Room, user: UserId, now: int) -> Away | None:

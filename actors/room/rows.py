@@ -43,11 +43,14 @@ def records(
     late = (real is None) != (stored_alarm is None) or (
         real is not None and stored_alarm is not None and stored_alarm > real
     )
-    if not late and not any(decision.result or decision.rounds or decision.grants for _, decision in decisions):
-        one, other = before.table, after.table
-        stayed = before.info is after.info and before.members is after.members and one.seats is other.seats
-        if stayed and one.games == other.games and not any(every.at_update(seq) for seq, _ in decisions):
-            return NOTHING, stored_alarm
+    one, other = before.table, after.table
+    if not late and before.members is after.members and one.seats is other.seats and before.info is after.info:
+        for seq, decision in decisions:
+            if decision.result or decision.rounds or decision.grants or every.at_update(seq):
+                break
+        else:
+            if one.games == other.games:
+                return NOTHING, stored_alarm
     out = Records()
     if late or summary(before) != summary(after):
         stored_alarm = real

@@ -183,6 +183,13 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     closes_at: int | None = None
     """Nobody is here: when the room closes, in ms. In a pause too."""
 
+    def sits_as(self, seats: dict[SeatIndex, Seat]) -> bool:
+        """Whether the same users sit in the same seats there."""
+        mine = self.seats
+        if mine is seats:
+            return True
+        return mine.keys() == seats.keys() and all(seat.user == mine[index].user for index, seat in seats.items())
+
 
 class Room(msgspec.Struct, frozen=True, dict=True):
     info: Info
@@ -210,7 +217,7 @@ class Room(msgspec.Struct, frozen=True, dict=True):
     def then(self, info: Info, members: dict[UserId, Member], table: Table[Any]) -> Room:
         """The room afterwards, which knows who sits where already if nobody came or went."""
         after = Room(info, members, table)
-        if members is self.members and table.seats is self.table.seats:
+        if members is self.members and self.table.sits_as(table.seats):
             after.__dict__["seated"] = self.seated
             if info is self.info or info.host == self.info.host:
                 after.__dict__["leaving_at"] = self.leaving_at

@@ -23,9 +23,13 @@ from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import SeatIndex
 
 View = dict[str, Any]
+Personal = dict[UserId, View]
 
 _json = msgspec.json.Encoder().encode
 _NOTHING = MemberView()
+OF_A_SEAT, OF_A_PLAYER = 4, 6
+"""Members of a seat, and of a player's `me`, that are the room's own: the rest is the game's. A bot's seat has one
+more."""
 WATCHING_SHOWN = 100
 """Spectators who are named in the view; `spectators` counts all."""
 
@@ -68,12 +72,13 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     """The view that players and spectators share. `was` is an earlier room and its view, whose parts are used again."""
     game, info, table = game_of(room), room.info, room.table
     same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
+    stayed = was is not None and was[0].members is room.members
     view: View = {
         "room": was[1]["room"] if was and same else summary(room),
         "game": {"id": f"{info.id}.{table.games}", "number": table.games},
-        "seats": {str(index): _seat(room, index, seat) for index, seat in table.seats.items()},
-        "spectators": was[1]["spectators"] if was and was[0].members is room.members else room.spectators,
-        "watching": was[1]["watching"] if was and was[0].members is room.members else _watching(room),
+        "seats": _seats_again(room, *was) if was and stayed else _seats(room),
+        "spectators": was[1]["spectators"] if was and stayed else room.spectators,
+        "watching": was[1]["watching"] if was and stayed else _watching(room),
     }
     _add_dense(view["game"], game.public(table.game, info.options))
     if info.deferred:
@@ -103,11 +108,9 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if member is not None:
         me["display_name"] = member.name
     if index is not None:
-        game, state = game_of(room), room.table.game
         me["seat_index"] = index
-        if room.table.paused_at is None and info.status != "closed":
-            me["legal"] = game.legal(state, info.options, index)
-        _add_dense(me, game.private_seat(state, info.options, index))
+        me["legal"] = _legal(room, index)
+        _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     elif member is not None and member.standing != "approved":
         me["request"] = member.standing
     view: View = {"me": me}
@@ -117,6 +120,31 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
         view["members"] = asked["members"] if asked else _members(room)
         view["host_controls"] = _controls(room)
     return view
+
+
+def _played_on(room: Room, user: UserId, view: View) -> tuple[View, View] | None:
+    """The personal view that was `view`, and how it differs, where nobody's part in the room has changed; None where it
+    takes more to tell."""
+    info, index = room.info, room.seat_of(user)
+    if index is None:
+        return None
+    me, legal = view["me"], _legal(room, index)
+    if not _holds(me, OF_A_PLAYER, game_of(room).private_seat(room.table.game, info.options, index)):
+        return None
+    patch: View = {}
+    if me["legal"] != legal:
+        patch["me"] = {"legal": legal}
+        view = {**view, "me": {**me, "legal": legal}}
+    if user == info.host and (controls := _controls(room)) != view["host_controls"]:
+        patch["host_controls"] = difference(view["host_controls"], controls)
+        view = {**view, "host_controls": controls}
+    return view, patch
+
+
+def _legal(room: Room, index: SeatIndex) -> list[View]:
+    if room.table.paused_at is not None or room.info.status == "closed":
+        return []
+    return game_of(room).legal(room.table.game, room.info.options, index)
 
 
 def _pending(room: Room) -> list[View]:
@@ -200,7 +228,7 @@ class Projection:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._inside = inside(room)
-        self._personal: dict[UserId, View] = {user: personal(room, user) for user in _watched(room)}
+        self._personal: Personal = {user: personal(room, user) for user in _watched(room)}
 
     def show(self, decision: Decision, seq: Seq, epoch: Epoch) -> tuple[Update, Projection]:
         """The update that `decision` makes, and the projection after it. This one stays as it is."""
@@ -209,23 +237,14 @@ class Projection:
         nxt._room = after
         nxt._inside = now = inside(after, (before, self._inside))
         patch = difference(self._inside, now)
-        users: dict[UserId, MemberView] = {}
-        mine: dict[UserId, View] = {}
-        watched = _watched(after)
         told = _told_apart(decision.events)
-        for user in watched | self._personal.keys() | _concerned(before, after, told):
-            was = self._personal.get(user) or personal(before, user)
-            view = personal(after, user, (before, was))
-            if user in watched:
-                mine[user] = view
-            part = self._part(user, before, after, was, view, now, decision.events, user in told)
-            if part is not None:
-                users[user] = part
+        stayed = before.info is after.info and before.members is after.members
+        stayed = stayed and before.table.sits_as(after.table.seats)
+        users, nxt._personal = (self._plain if stayed and not told else self._parts)(decision, now, told)
         for grant in decision.grants:
             users[grant.user] = replace(users.get(grant.user, _NOTHING), grant=grant.id)
         for user in decision.out:
             users[user] = replace(users.get(user, _NOTHING), out=True)
-        nxt._personal = mine
         room_patch = {"room": patch["room"]} if "room" in patch else None
         shown = Update(
             room=RoomId(after.info.id),
@@ -238,6 +257,39 @@ class Projection:
             users=users,
         )
         return shown, nxt
+
+    def _plain(self, decision: Decision, now: View, told: set[UserId]) -> tuple[dict[UserId, MemberView], Personal]:
+        """The watched: their views, and what each is shown besides. Nobody's part in the room changed, and nobody is
+        told of anything otherwise than others. So it is of most moves."""
+        after = decision.room
+        users: dict[UserId, MemberView] = {}
+        mine: Personal = {}
+        for user, view in self._personal.items():
+            played = _played_on(after, user, view)
+            if played is None:
+                mine[user] = again = personal(after, user, (self._room, view))
+                patch = difference(view, again)
+            else:
+                mine[user], patch = played
+            if patch:
+                users[user] = MemberView(b"", _json(patch))
+        return users, mine
+
+    def _parts(self, decision: Decision, now: View, told: set[UserId]) -> tuple[dict[UserId, MemberView], Personal]:
+        """The same of any decision; `told` are told of its events otherwise than others."""
+        before, after = self._room, decision.room
+        users: dict[UserId, MemberView] = {}
+        mine: Personal = {}
+        watched = _watched(after)
+        for user in watched | self._personal.keys() | _concerned(before, after, told):
+            was = self._personal.get(user) or personal(before, user)
+            view = personal(after, user, (before, was))
+            if user in watched:
+                mine[user] = view
+            part = self._part(user, before, after, was, view, now, decision.events, user in told)
+            if part is not None:
+                users[user] = part
+        return users, mine
 
     def _part(
         self,
@@ -310,6 +362,42 @@ def _told(event: RoomEvent, user: UserId | None) -> View:
     return told
 
 
+def _seats(room: Room) -> View:
+    return {str(index): _seat(room, index, seat) for index, seat in room.table.seats.items()}
+
+
+def _seats_again(room: Room, before: Room, view: View) -> View:
+    """The seats of a room whose members stayed the same: the very ones of `view`, where nothing has changed."""
+    game, state, options, had = game_of(room), room.table.game, room.info.options, view["seats"]
+    kept, old = 0, before.table.seats
+    seats: View = {}
+    for index, seat in room.table.seats.items():
+        was, name = old.get(index), str(index)
+        if was is seat or (was is not None and was.user == seat.user):
+            shown = had[name]
+            size = OF_A_SEAT + 1 if "bot" in shown else OF_A_SEAT
+            same = shown["status"] == status_of(room, index, seat)
+            if same and _holds(shown, size, game.public_seat(state, options, index)):
+                seats[name] = shown
+                kept += 1
+                continue
+        seats[name] = _seat(room, index, seat)
+    return had if kept == len(seats) == len(had) else seats
+
+
+def _holds(view: View, size: int, more: View) -> bool:
+    """Whether `view` is what `_add_dense` makes of `size` members of our own and `more`. A "no" may be wrong: where
+    there are nulls, say."""
+    if len(view) != size + len(more):
+        return False
+    for key, value in more.items():
+        if value is None or view.get(key) != value:
+            break
+    else:
+        return True
+    return False
+
+
 def _seat(room: Room, index: SeatIndex, seat: Seat) -> View:
     member = room.members.get(seat.user)
     view: View = {
@@ -350,12 +438,19 @@ def _add_dense(view: View, more: View) -> None:
 def difference(old: View, new: View) -> View:
     """The JSON merge patch (RFC 7396) that makes `new` of `old`. Neither holds nulls."""
     patch: View = {}
+    stayed = 0
     for key, value in new.items():
         had = old.get(key)
-        if had is value or had == value:
+        if had is not None:
+            stayed += 1
+        if had is value:
             continue
-        patch[key] = difference(had, value) if type(value) is dict and type(had) is dict else value
-    if not old.keys() <= new.keys():
+        if type(value) is dict and type(had) is dict:
+            if part := difference(had, value):
+                patch[key] = part
+        elif had != value:
+            patch[key] = value
+    if stayed != len(old):
         for key in old.keys() - new.keys():
             patch[key] = None
     return patch

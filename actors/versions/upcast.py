@@ -19,11 +19,15 @@ class Versions(NamedTuple):
 
     def packed(self) -> int:
         """As `actions.versions` has them."""
-        return self.room << 8 | self.game
+        return packed(self.room, self.game)
 
     @staticmethod
     def of(packed: int) -> Versions:
         return Versions(packed >> 8, packed & 255)
+
+
+def packed(room: int, game: int) -> int:
+    return room << 8 | game
 
 
 class OtherVersion(Exception):

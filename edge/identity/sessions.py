@@ -22,9 +22,10 @@ import msgspec
 
 from tavola.actors.room.grants import digest
 from tavola.actors.wire.commands import UserId
+from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import GUEST, Identity
 from tavola.edge.identity.session_cache import Session, SessionCache
-from tavola.edge.identity.sign_outs import KEPT_MS, SignOuts, now_ms
+from tavola.edge.identity.sign_outs import KEPT_MS, SignOuts
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
 

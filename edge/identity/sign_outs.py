@@ -5,12 +5,12 @@ so that whoever asks need not wait, and Redis need not be there.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import structlog
 
 from tavola.actors.wire.commands import UserId
+from tavola.config.clock import now_ms
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -22,10 +22,6 @@ KEPT_MS = 2 * 3_600_000
 Postgres."""
 OVERLAP_MS = 30_000
 """A sign-out is committed after the moment that it bears. One that is committed by then is heard of."""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class SignOuts:

@@ -4,7 +4,6 @@ saw it at any seq. Nothing here changes anything, or shows what is hidden from e
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
+from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import USER_LIMIT
 from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
@@ -206,7 +206,7 @@ def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[
         return RoomActors(listed, rows[0]["total"] if rows else 0)
 
     async def edges(call: Call) -> Answer:
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         boards = await online.boards(now)
         told, people = boards or Boards({}, [], 0), _connected(services, boards, now)
         known = await database.rows("names_of", users=list(people))

@@ -3,16 +3,16 @@ how it was, or removed."""
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from tavola.actors.past import archive
 from tavola.actors.room.codec import Corrupted
-from tavola.actors.wire.commands import RollBack, RoomId
+from tavola.actors.wire.commands import SERVICE, RollBack, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
+from tavola.config.clock import now_ms
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
 from tavola.edge.rest.rewind import Rewind
@@ -105,7 +105,8 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         row = await database.row("owned_room", room_id=call.room)
         if row is None:
             return NO_ROOM
-        if row["host_id"] == call.identity.user:
+        # Another server comes here only where its scope allows what is asked.
+        if row["host_id"] == call.identity.user or call.identity.user.startswith(SERVICE):
             return row
         return NO_ROOM if await hidden(database, call) else NOT_HOST
 
@@ -120,7 +121,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
             state = archive.kept(row)
         except Corrupted as error:
             return error.refusal()
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         kept = await database.row(
             "keep_checkpoint",
             room_id=call.room,
@@ -179,7 +180,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
     async def remove(call: Call) -> Answer:
         room = await owned(call)
         if not isinstance(room, Refusal):
-            asked = await database.row("ask_removal", room_id=call.room, at=time.time_ns() // 1_000_000)
+            asked = await database.row("ask_removal", room_id=call.room, at=now_ms())
             if asked is None and await database.row("removed", room_id=call.room) is None:
                 return Refusal("hand_in_progress", "A game and its room can be removed when the room is closed.")
         found = await removal(call)
@@ -203,12 +204,13 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         Endpoint("GET", path, removal, "How far the removal of a room is, for who was its host", RoomRemoval),
         Endpoint(
             "GET", f"{GAME}/restore", restore, "A checkpoint, shown, and which there are", Restored, query=Version,
-            refusals=host_only,
+            refusals=host_only, scope="manage",
         ),
         Endpoint(
             "POST", f"{GAME}/restore", go_back, "Take the room back to how it was, between hands", WentBack,
             body=GoBack,
             refusals=(*host_only, "forbidden", "hand_in_progress", "illegal_move", "id_reused", "room_closed"),
+            scope="manage",
         ),
     ]  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from tavola.actors.wire.mistakes import Mistakes
 from tavola.actors.wire.names import CODE_LETTERS, CODE_SIZE, clean
 from tavola.actors.wire.refusals import GAME_ERROR, ID_REUSED
 from tavola.actors.wire.view import RoomSummary
+from tavola.config.clock import now_ms
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identity
 from tavola.storage.postgres import BIGINT, Conflict, Database
@@ -63,7 +63,7 @@ class Lobby:
     def drawn(self, request: Request, host: Identity) -> NewRoom | Refusal:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         name = clean(request.name or "") or f"{host.name}'s table"
         try:
             rows = open_rows(request, room, code, name, host.user, host.name, now, self._empty_ms)

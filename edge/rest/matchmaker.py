@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,6 +11,7 @@ from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import ID_REUSED
 from tavola.actors.wire.view import RoomSummary
+from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, NewRoom
 from tavola.storage.postgres import Database
@@ -48,7 +48,7 @@ class Matchmaker:
         return summary if summary.game == game else ID_REUSED
 
     async def _promise(self, table: str, new: NewRoom, who: Identity, key: str | None) -> RoomId | Refusal:
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         seat = {"user_id": who.user, "at": now, "game": new.rows.game, "options": new.rows.options}
         async with self._database.transaction() as rows:
             await rows("match_lock", table=table)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sized
 from functools import partial
 from typing import TypeVar
@@ -22,6 +21,7 @@ import structlog
 from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
 from tavola.actors.wire.refusals import ASLEEP, GAME_OVER, NO_ROOM
+from tavola.config.clock import now_ms
 from tavola.config.limits import REJOIN_MS, SILENT_MS
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -196,7 +196,7 @@ class EdgePresence:
         known: set[str] = set()
         while True:
             await asyncio.sleep(BEAT_S * random.uniform(0.8, 1.0))
-            now = time.time_ns() // 1_000_000
+            now = now_ms()
             counts: dict[str, int] = {user: len(mine) for user, mine in sockets.items()}
             gone, known = known - counts.keys(), set(counts)
             self._board.beat({}, gone, now)

@@ -93,15 +93,27 @@ class Router:
     ) -> None:
         """Have `request` (made for the epoch at which the room is) answered; `answered` is called once. Without `rouse`
         the room is given no actor for it: one that has none that lives is answered for by `ASLEEP` itself."""
+        if not self.send_at_once(room, request, answered, rouse=rouse):
+            self._search(room, request, answered, rouse)
+
+    def send_at_once(
+        self,
+        room: RoomId,
+        request: Callable[[Epoch], Request],
+        answered: Callable[[Answer], None],
+        *,
+        rouse: bool = True,
+    ) -> bool:
+        """As `send`, if the room is reached (`reaches`). If not, nothing is done, and this says so."""
         place = self._places.get(room)
         line = self._lines.get(place.actor) if place is not None else None
-        if place is not None and line is not None and line.open:
-            try:
-                line.put(request(place.epoch), partial(self._answered, room, place, request, answered, rouse))
-            except LineFull:
-                answered(OVERLOADED)
-        else:
-            self._search(room, request, answered, rouse)
+        if place is None or line is None or not line.open:
+            return False
+        try:
+            line.put(request(place.epoch), partial(self._answered, room, place, request, answered, rouse))
+        except LineFull:
+            answered(OVERLOADED)
+        return True
 
     async def ask(self, room: RoomId, request: Callable[[Epoch], Request], *, rouse: bool = True) -> Answer:
         """As `send`, awaited."""

@@ -9,6 +9,7 @@ import msgspec
 
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import away
+from tavola.config.clock import machine_ms
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
@@ -43,13 +44,13 @@ async def arrive(
             )
         if frame.token is not None:
             found = await who.of_token(frame.token)
-            return found if isinstance(found, Refusal) else arrived(found, now_ms)
+            return found if isinstance(found, Refusal) else arrived(found)
         found = await who.of_cookie(cookie)
         return found if isinstance(found, Refusal) else Arrived(found, RECHECK_S)
     except StorageUnavailable as error:
         return away(full=error.full)
 
 
-def arrived(identity: Identity, now_ms: int) -> Arrived:
-    """By an identity token, which is good until it expires."""
-    return Arrived(identity, identity.expires_at - now_ms / 1000)
+def arrived(identity: Identity) -> Arrived:
+    """By an identity token, which is good until it expires, by the clock by which it is verified: the machine's."""
+    return Arrived(identity, identity.expires_at - machine_ms() / 1000)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, RollBack, RoomId, Sender, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, Epoch, RollBack, RoomId, Sender, UserId
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -244,16 +244,19 @@ class Connection:
                 self._command(command)
 
     def _command(self, command: ClientCommand) -> None:
-        sender = self.sender
+        sender, router, room = self.sender, self._services.router, cast(RoomId, command.room)
+        code = self._codes.get(room, "")
+        answered = partial(self._answered, command, self._heard_at)
+
+        def submit(epoch: Epoch) -> Submit:
+            return Submit(epoch, sender, command, code)
+
+        if type(command) is Act and router.send_at_once(room, submit, answered):
+            return  # nothing is too much of it: moves have the turn
         if (no := self._services.too_much(sender.user, command)) is not None:
-            self.send(protocol.error(no, command.id, command.room))
-            return
-        code = self._codes.get(command.room, "")
-        self._services.router.send(
-            RoomId(command.room),
-            lambda epoch: Submit(epoch, sender, command, code),
-            partial(self._answered, command, self._heard_at),
-        )
+            self.send(protocol.error(no, command.id, room))
+        else:
+            router.send(room, submit, answered)
 
     def gone(self) -> None:
         """The connection is closed."""
@@ -331,8 +334,7 @@ class Connection:
         if frame.token is not None:
             found = self._services.who.identities.verify(frame.token)
             if found is not TOKEN_INVALID:
-                now = self._services.returns.now()
-                self._arrived(frame, found if isinstance(found, Refusal) else arrived(found, now))
+                self._arrived(frame, found if isinstance(found, Refusal) else arrived(found))
                 return
         self._behind, self._bytes_behind = deque(), 0
         self.start(self._arrive(frame))

@@ -100,13 +100,6 @@ class RoomFollower:
             self.socket.put_out()
 
 
-class _UpdateHead(msgspec.Struct, array_like=True):
-    room: str
-    seq: int
-    epoch: int
-
-
-_head = msgspec.msgpack.Decoder(_UpdateHead).decode
 _fleeting = msgspec.json.Decoder(Fleeting).decode
 
 
@@ -331,16 +324,14 @@ class Fanout:
         if feed is None:
             return
         try:
-            head = _head(message)
-            if head.seq <= feed.seq:
-                if head.epoch > feed.epoch or (head.seq == feed.seq and head.epoch != feed.epoch):
-                    self._doubt(feed)  # Numbers that were shown are given again.
-                return
             update = codec.decode(message)
         except msgspec.MsgspecError as error:
             log.warning("update.unreadable", room=room, reason=str(error))
             return
-        if update.room == room:
+        if update.seq <= feed.seq:
+            if update.epoch > feed.epoch or (update.seq == feed.seq and update.epoch != feed.epoch):
+                self._doubt(feed)  # Numbers that were shown are given again.
+        elif update.room == room:
             self._next(feed, update)
 
     def heard_presence(self, message: bytes) -> None:

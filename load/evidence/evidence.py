@@ -82,6 +82,8 @@ class RecordedRoom(msgspec.Struct):
     seats: list[tuple[int, str]] = []
     replay: Replay | None = None
     opener: str = ""
+    archived: int = 0
+    """The updates of the log that are in the archive alone."""
 
 
 class Text(msgspec.Struct, frozen=True):

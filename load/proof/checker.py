@@ -28,6 +28,8 @@ class Looked(msgspec.Struct):
     commit_times: int = 0
     replayed: int = 0
     automatic: int = 0
+    archived: int = 0
+    days: int = 0
     log_bytes: int = 0
 
     @property
@@ -80,5 +82,6 @@ def looked_at(room: RecordedRoom) -> Looked:
         commands=len(once.commands(room)),
         commit_times=sum(row.committed_at is not None for row in room.log),
         replayed=room.replay.replayed if room.replay is not None else 0,
+        archived=room.archived,
         automatic=sum(not row.user and '"automatic":true' in row.events for row in room.log),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,6 +24,9 @@ def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
     for seq in range(1, ledger.last + 1):
         if seq not in ledger.entries:
             yield Finding("P4", room.id, seq, "the log has a hole")
+    for row, following in pairwise(sorted(room.log, key=lambda row: row.seq)):
+        if row.seq == following.seq:
+            yield Finding("P4", room.id, row.seq, "the log has an update twice")
     for diary in room.diaries:
         yield from _in_order(room, diary)
         if not diary.slow and any(note.kind == "lost" and note.data == TOO_SLOW for note in diary.notes):

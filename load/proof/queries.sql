@@ -6,6 +6,11 @@ SELECT seq, epoch, user_id, command_id, entropy, body, at,
             THEN extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 END AS committed_at
 FROM log WHERE room_id = $1 ORDER BY seq
 
+-- name: commit_times
+-- The same, of all updates from $1 on.
+SELECT room_id, seq, at, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS committed_at
+FROM log WHERE at >= $1 ORDER BY at
+
 -- name: state
 SELECT epoch, seq, state FROM game_states WHERE room_id = $1
 

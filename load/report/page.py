@@ -168,6 +168,7 @@ def _evidence(proof: Proof) -> str:
         ["rooms", looked.rooms], ["clients' histories", looked.clients], ["frames, raw", looked.frames],
         ["commands", looked.commands], ["messages on Redis", looked.messages], ["rows of the log", looked.updates],
         ["… with their commit's time", looked.commit_times], ["… replayed", looked.replayed],
+        ["… in the archive alone", looked.archived], ["days of the log in the archive", looked.days],
         ["automatic actions", looked.automatic], ["bytes of servers' logs", looked.log_bytes],
     ]  # fmt: skip
     return _table(["", ""], [[str(name), f"{count:,}"] for name, count in rows])

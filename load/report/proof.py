@@ -64,6 +64,8 @@ def show_verdict(proof: Proof) -> None:
         f"judged    {looked.frames:,} frames of {looked.clients:,} clients, {looked.messages:,} messages on Redis,"
         f" {looked.updates:,} rows of the log ({looked.replayed:,} replayed), in {looked.rooms} rooms"
     )
+    if looked.days:
+        console.print(f"          {looked.archived:,} of them in the archive alone: {looked.days} days of the log went")
     for finding in proof.findings[:SHOWN]:
         console.print(f"[red]✗[/] {finding}", soft_wrap=True)
     if len(proof.findings) > SHOWN:

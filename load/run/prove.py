@@ -35,6 +35,7 @@ from tavola.load.proof.findings import Finding
 from tavola.load.proof.recovery import Pulse, back_after_s, felt_for_s, pulse
 from tavola.load.proof.secrecy import Mark, marks
 from tavola.load.report.proof import Proof, Recovery
+from tavola.load.run.days import ShortDays
 from tavola.load.run.run import Run
 from tavola.load.run.stack import own_stack
 from tavola.stack.processes import PYTHON
@@ -64,13 +65,16 @@ class Prover:
         *,
         edges: int,
         rooms_per_actor: int,
+        day_s: float | None = None,
         environment: dict[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """With `day_s` the days of a stack of our own are so short, and retention takes the log's away meanwhile."""
         self._scenario = scenario
         self._faults = faults
         self._edges = edges
         self._rooms_per_actor = rooms_per_actor
+        self._day_s = day_s
         self._environment = environment or {}
         self._say = say
         self._run: Run | None = None
@@ -88,14 +92,16 @@ class Prover:
             if self._scenario.urls:
                 return await self._prove_found(planned, folder / "evidence")
             self._say("starting Postgres, Redis and a stack of our own …")
+            days = ShortDays(folder / "days", self._day_s) if self._day_s is not None else None
             async with own_servers(folder / "servers") as servers:
                 environment = {"TAVOLA_SPARES": "2", **servers.environment, **self._environment}
+                environment |= days.environment if days is not None else {}
                 async with own_stack(self._edges, self._rooms_per_actor, environment) as (stack, data_dir):
                     urls = tuple(stack.urls)
                     scenario = msgspec.structs.replace(
                         self._scenario, urls=urls, data_dir=data_dir, record=folder / "evidence"
                     )
-                    return await self._prove(planned, scenario, servers, data_dir)
+                    return await self._prove(planned, scenario, servers, data_dir, days)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,7 +119,12 @@ class Prover:
         return await self._prove(planned, scenario, FoundServers(scenario.data_dir), scenario.data_dir)
 
     async def _prove(
-        self, planned: list[tuple[float, str]], scenario: Scenario, servers: Servers, data_dir: Path
+        self,
+        planned: list[tuple[float, str]],
+        scenario: Scenario,
+        servers: Servers,
+        data_dir: Path,
+        days: ShortDays | None = None,
     ) -> Proof:
         truth = Truth(servers.database_url)
         site = Site(data_dir, servers, truth, lambda share: self._run.drop(share) if self._run is not None else 0)
@@ -126,7 +137,11 @@ class Prover:
         run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
         tap = Tap(servers.redis_url, servers.secret, run.heard)
         sampler = Sampler(roots)
-        beside = [asyncio.create_task(work) for work in (tap.run(), sampler.run())]
+        works = [tap.run(), sampler.run()]
+        noting = Truth(servers.database_url)
+        if days is not None:
+            works.append(days.run(noting))
+        beside = [asyncio.create_task(work) for work in works]
         began = time.time()
         try:
             await tap.listening.wait()
@@ -136,9 +151,10 @@ class Prover:
             for task in beside:
                 task.cancel()
             await asyncio.wait(beside)
+            noting.close()
         self._say("judging …")
         assert scenario.record is not None
-        found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir)
+        found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir, days)
         found += [
             Finding("P5", room, 0, f"{count} messages on the channel were not sealed")
             for room, count in tap.unsealed.items()
@@ -156,7 +172,8 @@ class Prover:
         why = [f"{count} times {promise} was not kept" for promise, count in sorted(counts.items())]
         why += report.why
         why += effects.did_nothing(injector.done, self._faults.shares)
-        why += no_evidence(looked, timed=servers.database is not None, slept="sleep" in scenario.churn)
+        timed, slept = servers.database is not None, "sleep" in scenario.churn
+        why += no_evidence(looked, timed=timed, slept=slept, shortened=days is not None)
         return Proof(
             passed=not why,
             why=why,
@@ -184,7 +201,7 @@ class Prover:
         return breaking
 
     async def _judge(
-        self, record: Path, truth: Truth, data_dir: Path
+        self, record: Path, truth: Truth, data_dir: Path, days: ShortDays | None
     ) -> tuple[list[Finding], Looked, dict[str, Pulse], dict[bytes, Mark]]:
         """Room by room: what was recorded, what the log has, what replaying it gives; and what no text may hold."""
         turns = asyncio.Semaphore(REPLAYS_AT_ONCE)
@@ -198,6 +215,8 @@ class Prover:
             async with turns:
                 room = await asyncio.to_thread(read, path)
                 await truth.complete(room)
+                if days is not None:
+                    await days.taken.add_to(room)
                 room.replay = await replay(room.id, environment)
                 found.extend(await asyncio.to_thread(check_room, room))
                 looked.add(looked_at(room))
@@ -215,6 +234,7 @@ class Prover:
         finally:
             showing.cancel()
             await asyncio.wait((showing,))
+        looked.days = len(days.taken.days) if days is not None else 0
         return found, looked, pulses, known
 
 
@@ -244,13 +264,14 @@ def _pulse(room: RecordedRoom) -> Pulse:
     return pulse(room, once.commands(room).values())
 
 
-def no_evidence(looked: Looked, *, timed: bool, slept: bool) -> list[str]:
+def no_evidence(looked: Looked, *, timed: bool, slept: bool, shortened: bool = False) -> list[str]:
     """Why a verdict would be over nothing. `timed`: the database was told to keep the times of commits. `slept`:
-    players were to let turns run out."""
+    players were to let turns run out. `shortened`: retention was to take days of the log."""
     counted = {"rooms": looked.rooms, "frames": looked.frames, "messages on the channels": looked.messages}
     counted |= {"updates": looked.updates, "updates replayed": looked.replayed}
     counted |= {"commit times": looked.commit_times} if timed else {}
     counted |= {"automatic actions": looked.automatic} if slept else {}
+    counted |= {"updates that retention took": looked.archived} if shortened else {}
     return [f"there were no {what} to judge" for what, count in counted.items() if not count]
 
 

@@ -64,13 +64,20 @@ def measure(
 
 
 def prove_it(
-    scenario: Scenario, faults: Faults | None, edges: int, rooms_per_actor: int, page: Path | None, json: Path | None
+    scenario: Scenario,
+    faults: Faults | None,
+    edges: int,
+    rooms_per_actor: int,
+    day_s: float | None,
+    page: Path | None,
+    json: Path | None,
 ) -> bool:
     """Plays, breaks, judges what was recorded; prints the verdict and writes the page. Gives the verdict."""
 
     async def main() -> Proof:
         nothing = Faults({}, 1.0)
-        prover = Prover(scenario, faults or nothing, edges=edges, rooms_per_actor=rooms_per_actor, say=typer.echo)
+        broken = faults or nothing
+        prover = Prover(scenario, broken, edges=edges, rooms_per_actor=rooms_per_actor, day_s=day_s, say=typer.echo)
         _stop_once(prover.stop)
         return await prover.run()
 

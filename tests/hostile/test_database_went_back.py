@@ -39,6 +39,7 @@ from tavola.client.follower import Fault, Follower
 from tavola.client.frames import Hydrated, Json, UpdateReceived, Updates, decode_full
 from tavola.client.merge import difference
 from tavola.client.view import FullView
+from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
@@ -46,7 +47,7 @@ from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
-from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router

@@ -20,11 +20,11 @@ from kit.browsers import edges
 from kit.hosts import OPENER, SECRET, connected
 from kit.proxy import proxied
 from tavola.actors.cluster.directory import Directory
+from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.app import READY_FOR_S, Edge
 from tavola.edge.common.limits import NO_LIMITS
 from tavola.edge.identity.reconnection import ReconnectionTokens
-from tavola.edge.identity.sign_outs import now_ms
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import openapi
 from tavola.edge.rest.endpoints import RestApi

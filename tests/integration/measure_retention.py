@@ -70,6 +70,7 @@ class Play:
         self._rooms = rooms
         self._number = 0
         self._chance = random.Random(1)
+        self._stopped = False
 
     async def measure(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> Took:
         """For so long, or as long as `meanwhile` takes, which begins after two seconds."""
@@ -85,18 +86,18 @@ class Play:
             await asyncio.wait((looking,))
         took.until = time.perf_counter()
         await asyncio.sleep(max(1.0, seconds - (time.perf_counter() - began)))
-        playing.cancel()
-        await asyncio.wait((playing,))
+        self._stopped = True
+        await playing
         return took
 
     async def _play(self, moves: list[tuple[float, float]]) -> None:
-        """Each room moves again and again, whatever the last move takes; which is next is drawn."""
-        now = time.perf_counter()
+        """Each room moves again and again, whatever the last move takes, until `_stopped`; which is next is drawn."""
+        self._stopped, now = False, time.perf_counter()
         every = len(self._rooms) / A_SECOND
         due = [(now + self._chance.random() * every, index) for index in range(len(self._rooms))]
         heapq.heapify(due)
         async with asyncio.TaskGroup() as tasks:
-            while True:
+            while not self._stopped:
                 at, index = heapq.heappop(due)
                 await asyncio.sleep(at - time.perf_counter())
                 tasks.create_task(self._move(*self._rooms[index], at, moves))

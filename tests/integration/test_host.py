@@ -886,3 +886,18 @@ async def everything(url: str, room: RoomId) -> list[Any]:
         return found
     finally:
         await connection.close()
+
+
+async def test_alarms_follow_a_clock_that_is_set(database_url: str) -> None:
+    """A turn is over by the clock; the timer of its alarm, which knows of no clock, would ring much later."""
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        room = await open_room(database, turn_seconds=300)
+        epoch = await place(database, room)
+        for user, seat in (("host", 0), ("ann", 1)):
+            await table.does(epoch, user, RequestJoin(id="join", room=room, display_name=user))
+            await table.does(epoch, user, TakeSeat(id="sit", room=room, seat_index=seat))
+        await table.does(epoch, "host", Start(id="start", room=room))
+        table.time.ms += 301_000
+        await table.published.pulse.until(
+            lambda: any(b'"automatic":true' in update.events for _, update in table.published.messages)
+        )

@@ -148,6 +148,27 @@ async def test_hosts_rule_their_rooms_all_the_same(database_url: str, redis_url:
         assert await d.refused("POST", f"/api/rooms/{room}/pause", d.person("Bob"), {}) == "room_closed"
 
 
+async def test_it_takes_a_room_back_by_the_scope_manage(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as d:
+        shop, ann = await backend(d, "manage"), d.person("Ann")
+        others = [await backend(d, scope, name=scope) for scope in ("act", "read", "log")]
+        room = (await d.opened(ann, visibility="private"))["id"]
+        await d.ok("POST", f"/api/rooms/{room}/seat", ann, {"seat_index": 0})
+        path = f"/api/game/{room}/restore"
+        for other in others:
+            assert await other.refused("GET", path) == "forbidden"
+            assert await other.refused("POST", path, {"version": 0}) == "forbidden"
+        assert [each["version"] for each in (await shop.ok("GET", path))["versions"]] == [0]
+        back = await shop.ok("POST", path, {"version": 0, "reason": "a wrong start"})
+        assert back == {"success": True, "version": 0, "seq": 2, "voided": None}
+        assert (await d.ok("GET", f"/api/rooms/{room}/hydrate", ann))["seats"] == {}
+        updates = (await d.ok("GET", f"/api/rooms/{room}/events?after=1", ann))["updates"]
+        assert updates[0]["events"][0] == {
+            "kind": "rolled_back", "to": 0, "user_id": "service:shop", "reason": "a wrong start"
+        }  # fmt: skip
+        assert await shop.refused("POST", f"/api/game/{room}/persist", {}) == "forbidden", "that is the host's alone"
+
+
 async def test_it_tells_a_room_something_that_is_kept(database_url: str, redis_url: str) -> None:
     async with doors(database_url, redis_url) as d:
         shop, ann = await backend(d, "manage"), d.person("Ann")

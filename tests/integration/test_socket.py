@@ -16,6 +16,7 @@ from kit.hosts import OPENER, SEALER, SECRET, chat, connected, hosting, open_roo
 from kit.waiting import Pulse
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.wire.commands import RequestJoin, RoomId, TakeSeat, UserId
+from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.origins import Origins
@@ -23,7 +24,7 @@ from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
-from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.tokens import SEAT_LIFE_S, Tokens
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router

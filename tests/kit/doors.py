@@ -24,6 +24,7 @@ from tavola.actors.room.codec import logged_of
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
+from tavola.config.clock import now_ms
 from tavola.edge.common.limits import NO_LIMITS, Limits
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
@@ -32,7 +33,7 @@ from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
-from tavola.edge.identity.sign_outs import SignOuts, now_ms
+from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby

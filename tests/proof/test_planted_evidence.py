@@ -192,6 +192,12 @@ def seq_skipped(room: RecordedRoom) -> int:
 
 
 @finds("P4")
+def an_update_is_in_the_archive_twice(room: RecordedRoom) -> int:
+    room.log.insert(9, room.log[8])
+    return 9
+
+
+@finds("P4")
 def an_update_is_not_delivered(room: RecordedRoom) -> int:
     diary = diary_of(room, WATCHER)
     del diary.notes[note_of(diary, 9)]

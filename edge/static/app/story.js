@@ -172,7 +172,7 @@ export function tell(event, names) {
     case "rolled_back": {
       const why = event.reason ? ` (${event.reason})` : "";
       const off = event.voided ? " The hand that was played then is called off." : "";
-      return [`${event.user_id ? "The host" : "The operator"} takes the table back to an earlier moment.${why}${off}`];
+      return [`${event.user_id ? ruler(event) : "The operator"} takes the table back to an earlier moment.${why}${off}`];
     }
     case "forked":
       return ["This table goes on from another's past; it stands still until the host resumes."];

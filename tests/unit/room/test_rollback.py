@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from kit.rooms import HOST, ROOM, START_MS, Live, info, logged, sender, stored
+from kit.rooms import Command as Sent
 from kit.stories import accepted, asks, kinds, mid_hand, refused, role, room, until_the_hand_ends
 from tavola.actors.past.archive import Playable, playable
 from tavola.actors.past.replay import replay
 from tavola.actors.room import clock
 from tavola.actors.room.decide import decide
+from tavola.actors.room.ending import alarm
 from tavola.actors.room.state import Away, Decision, Room
 from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (
@@ -20,7 +22,9 @@ from tavola.actors.wire.commands import (
     Act,
     AdjustChips,
     Approve,
+    Attendance,
     Chat,
+    CloseRoom,
     Disconnected,
     Fork,
     Kick,
@@ -34,6 +38,7 @@ from tavola.actors.wire.commands import (
     StopSpectating,
     UpdateSettings,
     UserId,
+    Wake,
 )
 from tavola.games.base import Entropy, Outcome, Refusal
 from tavola.games.holdem.game import Holdem
@@ -58,6 +63,7 @@ def goes_back(live: Live, to: int, by: str = HOST, **fields: Any) -> Decision:
     verdict = decide(live.room, OPERATOR, command, live.now, FRESH) if by == "operator" else live.send(by, command)
     assert isinstance(verdict, Decision), verdict
     if by == "operator":
+        live.log.append(Sent(OPERATOR, command, live.now, FRESH))
         live.take(verdict)
     return verdict
 
@@ -279,6 +285,120 @@ def test_who_is_away_has_the_whole_grace_again() -> None:
     assert away == Away(live.now, live.now + 5_000, live.now + 9_000)
 
 
+def idles(live: Live) -> Any:
+    return live.send("", Wake(id=live.id(), room=ROOM, idle_turns=1))
+
+
+def until_idle(live: Live) -> None:
+    """The host misses a turn, and is sat out for it, as is everybody else."""
+    while not live.room.members[UserId(HOST)].idle:
+        live.now = max(live.now, alarm(live.room) or live.now)
+        assert isinstance(idles(live), Decision)
+
+
+def test_turns_that_were_missed_count_no_more() -> None:
+    live = mid_hand("ann", "bob")
+    missed = next(index for index, seat in live.room.table.seats.items() if seat.user == live.to_act())
+    live.now = alarm(live.room) or 0
+    live.send("", Wake(id=live.id(), room=ROOM, idle_turns=9))
+    assert live.room.table.seats[missed].missed == 1
+    to = live.seq
+    played_hand(live)
+    goes_back(live, to)
+    assert {seat.missed for seat in live.room.table.seats.values()} == {0}
+
+
+def test_whoever_sat_out_for_doing_nothing_plays_again_and_counts_as_there() -> None:
+    live = mid_hand("ann")
+    before = live.seq - 1
+    until_idle(live)
+    assert live.room.members[UserId("ann")].idle
+    goes_back(live, before, by="operator")
+    assert not any(member.idle for member in live.room.members.values())
+    live.wake()
+    assert live.room.table.turn is not None
+
+
+def test_whoever_sat_out_then_too_does_not_count_as_there() -> None:
+    live = mid_hand("ann")
+    until_idle(live)
+    to = live.seq
+    accepted(live, HOST, Chat, text="I am back.")
+    assert not live.room.members[UserId(HOST)].idle
+    goes_back(live, to, by="operator")
+    assert live.room.members[UserId("ann")].idle
+    assert not live.room.members[UserId(HOST)].idle
+
+
+def test_one_who_watches_without_a_socket_and_sits_again_is_away_by_their_seat_alone() -> None:
+    live = between_hands()
+    full = live.seq
+    accepted(live, "ann", LeaveSeat)
+    live.send("", Attendance(id=live.id(), room=ROOM, here=(), gone=(UserId("ann"),), leaves_ms=9_000))
+    leaves_at = live.room.members[UserId("ann")].leaves_at
+    assert leaves_at is not None
+    goes_back(live, full)
+    assert live.room.members[UserId("ann")].leaves_at is None
+    gone = Disconnected(id="gone", room=ROOM, user_id="ann", disconnected_ms=50_000, freed_ms=90_000)
+    assert isinstance(live.send("", gone), Decision), "the runtime says that they have no socket, as of any player"
+    live.now = leaves_at
+    live.wake()
+    assert role(live, "ann") == "player"
+
+
+def test_of_a_host_it_stays_known_that_they_are_gone() -> None:
+    live = between_hands()
+    full = live.seq
+    accepted(live, HOST, LeaveSeat)
+    live.send("", Attendance(id=live.id(), room=ROOM, here=(), gone=(UserId(HOST),), leaves_ms=9_000))
+    goes_back(live, full, by="operator")
+    assert role(live, HOST) == "player"
+    assert live.room.members[UserId(HOST)].leaves_at == live.now + 9_000
+
+
+# Acts that wait for the end of the hand
+
+
+def test_acts_that_wait_are_done_by_a_rollback_that_lands_between_hands() -> None:
+    live = mid_hand("ann", "bob")
+    before = live.seq - 1
+    accepted(live, HOST, AdjustChips, user_id="ann", amount=50, after_hand=True)
+    accepted(live, HOST, UpdateSettings, settings={"name": "Later"}, after_hand=True)
+    decision = goes_back(live, before, by="operator")
+    happened = kinds(decision.events)
+    assert happened.index("rolled_back") < happened.index("chips_adjusted") < happened.index("settings_changed")
+    assert chips(live) == {0: 1000, 1: 1050, 2: 1000}
+    assert (live.room.info.name, live.room.info.deferred) == ("Later", ())
+    assert replay(stored(live.first), logged(live)) == live.room
+    for viewer in live.viewers.values():
+        assert viewer.view == viewer.fresh(live.room)
+
+
+def test_an_act_that_cannot_be_done_on_the_table_of_then_is_dropped() -> None:
+    live = mid_hand("ann")
+    before_ann = next(seq for seq in range(live.seq) if len(was(live, seq).table.seats) == 1)
+    accepted(live, HOST, AdjustChips, user_id="ann", amount=50, after_hand=True)
+    decision = goes_back(live, before_ann, by="operator")
+    dropped = next(event for event in decision.events if event.kind == "act_dropped")
+    assert (dropped.fields["act"], dropped.fields["code"]) == ("adjust_chips", "user_not_found")
+    assert live.room.info.deferred == ()
+
+
+def test_acts_go_on_waiting_where_a_round_runs_afterwards() -> None:
+    live = room("tictactoe")
+    live.sit("host", 0)
+    live.sit("ann", 1)
+    live.wake()
+    middle = live.seq
+    accepted(live, HOST, Act, move="mark", arguments={"cell": 4})
+    accepted(live, HOST, CloseRoom, after_hand=True)
+    goes_back(live, middle, by="operator")
+    [act] = live.room.info.deferred
+    assert act.name == "close_room"
+    until_the_hand_ends(live)
+    assert live.room.info.status == "closed"
+
+
 def test_hands_and_games_that_were_played_stay_recorded() -> None:
     live = mid_hand("ann", "bob")
     dealt = live.seq
@@ -320,6 +440,16 @@ def test_the_host_may_between_hands_and_the_operator_at_any_time() -> None:
     decision = goes_back(live, 3, by="operator")
     assert "user_id" not in decision.events[0].fields
     until_the_hand_ends(live)
+
+
+def test_another_server_may_what_the_host_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = mid_hand("ann", "bob")
+    assert refused(live, "service:shop", RollBack, to=3, kept=back(live, 3).kept) == "hand_in_progress"
+    played_hand(live)
+    decision = goes_back(live.forked(), 3, by="service:shop")
+    assert decision.events[0].fields["user_id"] == "service:shop"
+    monkeypatch.setattr(Holdem, "host_rolls_back", False)
+    assert refused(live, "service:shop", RollBack, to=3, kept=back(live, 3).kept) == "forbidden"
 
 
 def test_a_game_says_whether_its_host_may(monkeypatch: pytest.MonkeyPatch) -> None:
