@@ -11,10 +11,10 @@ from rich.console import Console
 
 from tavola.actors.cluster.erasure import Erasure
 from tavola.actors.wire.commands import UserId
+from tavola.config.clock import now_ms
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
 from tavola.edge.identity.personal_data import CommandPlace, PersonalData, ask_erasure, gathered
-from tavola.edge.identity.sign_outs import now_ms
 from tavola.rooms import connected, worked
 from tavola.storage.archive_store import store_at
 from tavola.storage.postgres import Database

@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from tavola.actors.cluster.chat_clearing import rewrite
 from tavola.actors.cluster.pace import Pace
 from tavola.actors.past.archived import in_archive
-from tavola.actors.past.pseudonym import Pseudonym, log_text
+from tavola.actors.past.pseudonym import Pseudonym, log_text, texts_of
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore
-from tavola.storage.packing import command_key, pack, pack_state, unpack
+from tavola.storage.packing import command_key, pack_state
 from tavola.storage.postgres import Database
 from tavola.storage.redis_address import RedisAddress
 from tavola.storage.rows import Row
@@ -49,7 +49,7 @@ class Erasure:
         reached: Callable[[Point], None],
     ) -> None:
         self._database = database
-        self._redis = RedisAddress(redis_url)
+        self._redis_url = redis_url
         self._store = store
         self._now = now
         self._reached = reached
@@ -106,7 +106,7 @@ class Erasure:
             rows = await self._database.rows("erasure_log", room_id=room, seq=seq, most=most)
             for row in rows:
                 seq = row["seq"]
-                theirs.update(who.names_in(_texts(room, row), row["user_id"]))
+                theirs.update(who.names_in(texts_of(room, row), row["user_id"]))
             return len(rows)
 
         await self.pace.through(some)
@@ -135,23 +135,12 @@ class Erasure:
             if not rows:
                 return 0
             seq = rows[-1]["seq"]
-            changed = [(row, texts) for row in rows if (texts := _without(who, room, row)) is not None]
+            changed = [(row, text) for row in rows if (text := _without(who, room, row)) is not None]
+            mine = [row for row, _ in changed if row["user_id"] == who.user]
             users = [who.alias if row["user_id"] == who.user else row["user_id"] for row, _ in changed]
-            bodies = [
-                pack(texts, room, user, row["command_id"], row["at"])
-                for user, (row, texts) in zip(users, changed, strict=True)
-            ]
-            seqs, ats = [row["seq"] for row, _ in changed], [row["at"] for row, _ in changed]
-            keys = [
-                UUID(bytes=command_key(room, who.user, row["command_id"]))
-                for row, _ in changed if row["user_id"] == who.user
-            ]  # fmt: skip
+            await rewrite(self._database, [(row, user, text) for user, (row, text) in zip(users, changed, strict=True)])
+            keys = [UUID(bytes=command_key(room, who.user, row["command_id"])) for row in mine]
             await self._database.together(
-                ("erase_in_log", {"room_id": room, "seqs": seqs, "ats": ats, "users": users, "bodies": bodies}),
-                (
-                    "erase_in_log_before",
-                    {"room_id": room, "seqs": seqs, "users": users, "texts": [texts.decode() for _, texts in changed]},
-                ),
                 ("erase_commands", {"keys": keys}),
                 ("erasure_reached", {"user_id": who.user, "room_id": room, "seq": seq}),
             )
@@ -189,7 +178,7 @@ class Erasure:
             return await asyncio.to_thread(in_archive, store, who, self._reached)
 
     async def _in_redis(self, user: UserId) -> None:
-        client = self._redis.client(within_s=REDIS_WITHIN_S)
+        client = RedisAddress(self._redis_url).client(within_s=REDIS_WITHIN_S)
         try:
             await client.delete(f"connections:{user}")
             await client.zrem("online:users", user)
@@ -197,13 +186,8 @@ class Erasure:
             await client.aclose(close_connection_pool=True)
 
 
-def _texts(room: RoomId, row: Row) -> list[Any]:
-    texts: list[Any] = msgspec.json.decode(unpack(row["body"], room, row["user_id"], row["command_id"], row["at"]))
-    return texts
-
-
 def _without(who: Pseudonym, room: RoomId, row: Row) -> bytes | None:
     """The text of a row of the log without them; None: they are not in it."""
-    texts = _texts(room, row)
+    texts = texts_of(room, row)
     told = who.in_log(texts, row["user_id"], row["entropy"])
     return log_text(told) if told != texts or row["user_id"] == who.user else None

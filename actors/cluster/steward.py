@@ -17,6 +17,7 @@ import structlog
 from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.actors.cluster.ceiling import Full
+from tavola.actors.cluster.chat_clearing import ChatClearing
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.erasure import Erasure
 from tavola.actors.cluster.log_tender import LogTender
@@ -105,10 +106,13 @@ class Steward:
         archivist = None
         store = store_at(settings.archive) if settings.archive else None
         if store is not None:
-            archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
+            archivist = Archivist(
+                database, store, now, reached, logs=settings.archive_logs, said=not settings.keep_chat_days
+            )
         self._retention = Retention(settings, database, now, archivist)
         self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
+        self._chat = ChatClearing(settings, database, now)
         self._erasure = Erasure(database, settings.redis_url, store, now, reached)
         self._relief = Relief(database, self._retention, self._removal, Ballast(own_disk(settings)), now)
 
@@ -124,6 +128,7 @@ class Steward:
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self._chat.round))
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))

@@ -1,4 +1,5 @@
-"""A user taken out of what is stored of a room, a pseudonym in their place: states, checkpoints, the log. Pure.
+"""A user taken out of what is stored of a room, a pseudonym in their place: states, checkpoints, the log; and what was
+said, whoever said it. Pure.
 
 Nothing else changes, and equal things stay equal: the replay of a log without them comes to the states without them.
 Grants are made of the user's id (`actors.room.grants`), so theirs change with it; the tokens of the old ones are gone.
@@ -17,14 +18,16 @@ from tavola.actors.room.grants import grant
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.names import clean
 from tavola.games.base import Entropy
+from tavola.storage.packing import unpack
+from tavola.storage.rows import Row
 
 REMOVED = "[removed]"
 """Stands for what they said."""
 IDS = frozenset(("user_id", "host_id", "host", "by"))
 PEOPLE = frozenset(("members", "watching"))
 """Members of a view in which people are by their ids."""
-COMMAND = 3
-"""Where the command is in a text of the log."""
+COMMAND, EVENTS = 3, 5
+"""Where these are in a text of the log."""
 
 
 class Pseudonym(msgspec.Struct, frozen=True):
@@ -142,6 +145,24 @@ def _exchanged(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return [_exchanged(each, old, new) for each in value]
     return new if value == old else value
+
+
+def texts_of(room: str, row: Row) -> list[Any]:
+    """The text in a row of `history`, as decoded JSON. Raises `NotUnpacked`."""
+    text = unpack(row["body"], room, row["user_id"], row["command_id"], row["at"])
+    return msgspec.json.decode(text, type=list[Any])
+
+
+def unsaid(room: str, row: Row) -> list[Any] | None:
+    """The text of a row of `history` without what was said there; None: nothing was."""
+    texts = texts_of(room, row)
+    if texts[COMMAND].get("type") != "chat" or texts[COMMAND]["text"] == REMOVED:
+        return None
+    texts[COMMAND]["text"] = REMOVED
+    for event in texts[EVENTS]:
+        if event["kind"] == "chat":
+            event["text"] = REMOVED
+    return texts
 
 
 def log_text(texts: list[Any]) -> bytes:

@@ -13,13 +13,13 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
 from tavola.actors.wire.refusals import BAD_NAME, TOKEN_INVALID
+from tavola.config.clock import now_ms
 from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.personal_data import CommandPlace, PersonalData, ask_erasure, gathered
 from tavola.edge.identity.sessions import LIFE_MS
-from tavola.edge.identity.sign_outs import now_ms
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
 from tavola.storage.postgres import BIGINT, Database

@@ -15,3 +15,6 @@ CREATE TABLE erasure_rooms (
     seq     bigint NOT NULL DEFAULT -1,              -- the log has nothing of them up to here
     PRIMARY KEY (user_id, room)
 );
+
+-- Before when (ms) nothing that was said is in the log any more: one row, or none.
+CREATE TABLE chat_cleared (before bigint NOT NULL);

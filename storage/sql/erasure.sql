@@ -89,28 +89,29 @@ SELECT epoch FROM written
 
 -- name: erasure_log
 -- The log of room :room_id after :seq, at most :most.
-SELECT seq, epoch, at, user_id, command_id, entropy, body FROM history
+SELECT room_id, seq, epoch, at, user_id, command_id, entropy, body FROM history
 WHERE room_id = :room_id AND page >= :seq::bigint >> 6 AND seq > :seq ORDER BY page, seq LIMIT :most
 
--- name: erase_in_log
+-- name: rewrite_log
 -- Rows of the log are by these users, with these bodies.
 WITH new AS (
-    SELECT * FROM unnest(:seqs::bigint[], :ats::bigint[], :users::text[], :bodies::bytea[]) AS n (seq, at, user_id, body)
+    SELECT * FROM unnest(:rooms::text[], :seqs::bigint[], :ats::bigint[], :users::text[], :bodies::bytea[])
+        AS n (room_id, seq, at, user_id, body)
 )
 UPDATE log SET user_id = new.user_id, body = new.body FROM new
-WHERE log.room_id = :room_id AND log.at = new.at AND log.seq >> 6 = new.seq >> 6 AND log.seq = new.seq
+WHERE log.room_id = new.room_id AND log.at = new.at AND log.seq >> 6 = new.seq >> 6 AND log.seq = new.seq
 
--- name: erase_in_log_before
+-- name: rewrite_log_before
 -- The same of rows from before the log went by days; their texts are JSON arrays.
 WITH new AS (
-    SELECT seq, user_id, texts::json AS texts
-    FROM unnest(:seqs::bigint[], :users::text[], :texts::text[]) AS n (seq, user_id, texts)
+    SELECT room_id, seq, user_id, texts::json AS texts
+    FROM unnest(:rooms::text[], :seqs::bigint[], :users::text[], :texts::text[]) AS n (room_id, seq, user_id, texts)
 )
 UPDATE actions_before a
 SET user_id = new.user_id, user_name = texts ->> 0, command = (texts -> 3)::text, answer = (texts -> 4)::text,
     events = (texts -> 5)::text, patch = coalesce(texts ->> 6, ''), outside = coalesce(texts ->> 7, ''),
     private = coalesce(texts ->> 8, '')
-FROM new WHERE a.room_id = :room_id AND a.seq = new.seq
+FROM new WHERE a.room_id = new.room_id AND a.seq = new.seq
 
 -- name: erase_commands
 -- Nobody sends these again.
@@ -145,3 +146,15 @@ DELETE FROM erasures WHERE user_id = :user_id
 
 -- name: being_erased
 SELECT 1 FROM erasures WHERE user_id = :user_id
+
+-- name: chat_cleared
+-- Before when (ms) nothing that was said is in the log any more; at first, when that begins.
+SELECT coalesce(
+    (SELECT before FROM chat_cleared),
+    (SELECT min(at) FROM (SELECT min(at) AS at FROM log UNION ALL SELECT min(at) FROM actions_before) first)) AS before
+
+-- name: chat_cleared_before
+WITH gone AS (
+    DELETE FROM chat_cleared
+)
+INSERT INTO chat_cleared (before) VALUES (:before)

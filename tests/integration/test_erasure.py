@@ -15,10 +15,12 @@ from test_removal import sql
 from kit.doors import Doors, Person, doors
 from kit.lives import kept_elsewhere
 from kit.mentions import keys_with, tables_with
+from tavola.actors.cluster.chat_clearing import ChatClearing
 from tavola.actors.cluster.erasure import Erasure
 from tavola.actors.cluster.retention import DAY_MS
+from tavola.config.clock import now_ms
 from tavola.config.crash import Point
-from tavola.edge.identity.sign_outs import now_ms
+from tavola.config.settings import Settings
 from tavola.storage.archive_store import ArchiveStore, FolderStore
 from tavola.storage.archives import manifests, rows_of
 from tavola.storage.postgres import Database
@@ -141,7 +143,12 @@ async def test_killed_anywhere_it_is_done_all_the_same(database_url: str, redis_
         rooms = await played(edge, ada, ben, cyd)
         before = await truth.fetchval("SELECT count(*) FROM actions")
         settings = {"TAVOLA_ARCHIVE": folder, "TAVOLA_ARCHIVE_LOGS": "true", "REDIS_URL": redis_url}
-        settings |= {"TAVOLA_KEEP_LOG_DAYS": 0, "TAVOLA_JWT_SECRET": "x" * 32, "DATABASE_URL": database_url}
+        settings |= {
+            "TAVOLA_KEEP_LOG_DAYS": 0,
+            "TAVOLA_KEEP_CHAT_DAYS": 0,
+            "TAVOLA_JWT_SECRET": "x" * 32,
+            "DATABASE_URL": database_url,
+        }
         work = partial(kept_elsewhere, database_url, now_ms() + 8 * DAY_MS, crashes, **settings)
         assert await asyncio.to_thread(work) == 0
         for text in (ada.user, NAMES[0], SAID):
@@ -171,5 +178,22 @@ async def test_the_operator_forgets_a_user(database_url: str, redis_url: str) ->
         said = await tavola(database_url, "user", "forget", ada.user, "--yes", redis_url=redis_url)
         assert said.decode().startswith(f"{ada.user} is forgotten. gone_")
         assert await left_of(ada.user, truth, redis_url) == {}
-        assert await edge.refused("GET", "/api/session/data", ada) == "token_invalid"
+        assert await truth.fetchval("SELECT count(*) FROM sign_outs WHERE user_id = $1", ada.user) == 1
         assert len((await edge.ok("GET", "/api/session/data", ben))["rooms"]) == 4, "others are as they were"
+
+
+async def test_what_was_said_long_ago_is_cleared(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as edge, sql(database_url) as truth:
+        ada, ben, cyd = (edge.person(name) for name in (NAMES[0], "Ben", "Cyd"))
+        rooms = await played(edge, ada, ben, cyd)
+        told = Settings(_env_file=None, database_url=database_url, jwt_secret="x" * 32, keep_chat_days=3)
+        for days, said in ((3, 3), (4, 0), (4, 0)):
+            later = now_ms() + days * DAY_MS
+            await ChatClearing(told, edge.database, partial(int, later)).round()
+            assert (await unpacked(truth)).count(SAID) == 2 * said, "once in a command, once in an event"
+        await edge.ok("POST", f"/api/rooms/{rooms[0]}/chat", ben, {"text": SAID})
+        assert (await unpacked(truth)).count(SAID) == 2
+        assert (await unpacked(truth)).count("[removed]") == 6
+        for room in rooms:
+            verified = json.loads(await tavola(database_url, "room", "verify", room, "--json"))
+            assert verified["problem"] is None

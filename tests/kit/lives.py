@@ -67,7 +67,9 @@ async def keep_round(url: str, now: int, folder: str | None, settings: Settings)
         archivist = None
         store = store_at(settings.archive) if settings.archive else None
         if store is not None:
-            archivist = Archivist(database, store, lambda: now, points, logs=settings.archive_logs)
+            archivist = Archivist(
+                database, store, lambda: now, points, logs=settings.archive_logs, said=not settings.keep_chat_days
+            )
         await Retention(settings, database, lambda: now, archivist).round()
         await Removal(database, lambda: now, archived=archivist is not None).work()
         await Erasure(database, settings.redis_url, store, lambda: now, points).work()
