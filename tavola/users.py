@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tavola.actors.cluster.erasure import Erasure
+from tavola.actors.upkeep.erasure import Erasure
 from tavola.actors.wire.commands import UserId
 from tavola.config.clock import now_ms
 from tavola.config.failures import Failure

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from tavola.actors.cluster.archivist import Archivist, begins
-from tavola.actors.cluster.pace import Pace
+from tavola.actors.upkeep.pace import Pace
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, Sole, StorageUnavailable
 

@@ -40,7 +40,7 @@ class Pseudonym(msgspec.Struct, frozen=True):
     names: frozenset[str] = frozenset()
 
     def name(self, name: str) -> str:
-        """What stands for a name of theirs: another for each, so that who was renamed still is."""
+        """The name for one of theirs: another for each, so that somebody who was renamed still is."""
         return f"Gone {hashlib.sha256(self.salt + clean(name).encode()).hexdigest()[:6]}"
 
     def renamed(self) -> dict[str, str]:

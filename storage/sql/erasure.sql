@@ -82,7 +82,7 @@ WITH held AS (
 ), connection AS (
     DELETE FROM connection_tokens t USING written WHERE t.room_id = written.room_id AND t.user_id = :user_id
 ), copies AS (
-    -- What a repair wrote over is as it was, and of nobody else's either.
+    -- Copies of what a repair wrote over: emptied whole.
     UPDATE repairs p SET kept = '{}' FROM written WHERE p.room_id = written.room_id
 )
 SELECT epoch FROM written
@@ -131,8 +131,8 @@ WHERE room_id = :room_id AND seq = :seq
 DELETE FROM erasure_rooms WHERE user_id = :user_id AND room = :room_id
 
 -- name: user_erased
--- What is left of user :user_id outside rooms goes, and that they were forgotten. That they signed out is known for as
--- long as a token of theirs may be good.
+-- All that is left of user :user_id outside rooms goes, and that they were forgotten. That they signed out is known
+-- for as long as a token of theirs may be good.
 WITH sessions AS (
     DELETE FROM app_sessions WHERE user_id = :user_id
 ), tokens AS (

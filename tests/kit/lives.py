@@ -12,9 +12,9 @@ from typing import Any
 
 from kit.hosts import Table, connected, open_room, place
 from tavola.actors.cluster.archivist import Archivist
-from tavola.actors.cluster.erasure import Erasure
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.erasure import Erasure
 from tavola.actors.wire.commands import (
     Act,
     Chat,

@@ -15,10 +15,10 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tavola.actors.cluster.chat_clearing import rewrite
-from tavola.actors.cluster.pace import Pace
-from tavola.actors.past.archived import in_archive
 from tavola.actors.past.pseudonym import Pseudonym, log_text, texts_of
+from tavola.actors.upkeep.archive_erasure import in_archive
+from tavola.actors.upkeep.chat_clearing import rewrite
+from tavola.actors.upkeep.pace import Pace
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore

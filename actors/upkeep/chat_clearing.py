@@ -1,5 +1,5 @@
-"""What was said long ago is taken out of the log, day by day; that somebody spoke stays, and games are replayed as
-before. A round of the steward; broken off anywhere, it may be done twice.
+"""Chat of long ago is taken out of the log, day by day; that somebody spoke stays, and games are replayed as before.
+A round of the steward; broken off anywhere, it may be done twice.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
-from tavola.actors.cluster.pace import Pace
 from tavola.actors.past.pseudonym import log_text, unsaid
+from tavola.actors.upkeep.pace import Pace
 from tavola.config.settings import Settings
 from tavola.storage.packing import pack
 from tavola.storage.postgres import Database
