@@ -223,16 +223,40 @@ def _told(event: dict[str, Any]) -> str:
 
 
 async def _verify(database: Database, named: str, json: bool) -> None:
-    """Replay from the room's first checkpoint; the updates and the state must come out as they are stored."""
+    """Replay from the first checkpoint that the log follows on; the updates and the state must come out as they are
+    stored. A beginning that was too old to be kept is no fault."""
     room = (await _find(database, named))["id"]
     stored = await database.row("load_room", room_id=room)
     start = await database.row("checkpoint_first", room_id=room)
     if stored is None or start is None:
         raise Failure(f"room {room} has no checkpoint to replay from")
+    if start["seq"] < stored["seq"] and await _expired(database, room, start["seq"]):
+        rows = await database.rows("log_commands", room_id=room, after=start["seq"], most=1)
+        first = rows[0]["seq"] if rows else stored["seq"] + 1
+        start = await database.row("checkpoint_from", room_id=room, seq=first - 1)
+        if start is None:
+            _tell_expired(room, stored["seq"], first, json)
+            return
     try:
         await _replayed(database, room, stored, start, json)
     except codec.Corrupted as error:
         raise Failure(f"{room} at {error.seq}: {error.found}") from error
+
+
+async def _expired(database: Database, room: str, seq: int) -> bool:
+    gone = await database.row("log_expired", room_id=room, seq=seq)
+    return gone is not None and bool(gone["expired"])
+
+
+def _tell_expired(room: str, seq: int, first: int, json: bool) -> None:
+    """Nothing can be replayed until the next checkpoint is kept."""
+    if json:
+        told = {"room": room, "seq": seq, "replayed": 0, "problem": None, "expired_before": first}
+        typer.echo(jsons.dumps(told))
+    else:
+        typer.echo(
+            f"{room}: nothing to replay: its log before {first} has expired, and no later checkpoint is kept yet"
+        )
 
 
 async def _replayed(database: Database, room: str, stored: Row, start: Row, json: bool) -> None:

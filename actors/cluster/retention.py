@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from tavola.actors.cluster.archivist import Archivist, begins
+from tavola.actors.cluster.log_tender import COMMAND_DAYS
 from tavola.actors.upkeep.pace import Pace
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, Sole, StorageUnavailable
@@ -22,6 +23,8 @@ DAY_MS = 86_400_000
 REMEMBERED_MS = 366 * DAY_MS
 """For so long it is known of a removed room that there was one."""
 ROOMS_AT_ONCE = 100
+PAGES = 32
+"""Pages of the old log that one statement looks through: a few hundred updates."""
 DETACH_WAIT_MS = 20
 """For so long commits may have to wait until a day can be taken out of the log."""
 DETACH_TRIES = 20
@@ -140,9 +143,24 @@ class Retention:
             return int(row["gone"])
 
         await self.pace.through(some)
+        # A command of those days is known by its row there alone: that long it is known in any case.
+        before = min(before, (day_of(self._now()) - COMMAND_DAYS) * DAY_MS)
+        await self._clear_before(before)
         since = await self._database.row("by_days_since")
         if since is not None and since["at"] < before:
             await self._database.rows("empty_actions_before", wait_ms=DETACH_WAIT_MS)
+
+    async def _clear_before(self, before: int) -> None:
+        """The oldest updates from before the log went by days. They lie in the order in which they were written, so it
+        ends where all are younger; the few that lie elsewhere go with the rest."""
+        page = gone = 0
+        while True:
+            [row] = await self._database.rows("clear_actions_before", page=page, most=PAGES, before=before)
+            page, gone = page + PAGES, gone + row["gone"]
+            if page >= row["pages"] or (row["seen"] and not row["gone"]):
+                break
+        if gone:
+            log.info("retention.log_before", updates=gone)
 
     async def _clear_checkpoints(self, before: int) -> None:
         at, room, seq, gone = 0, "", 0, 0

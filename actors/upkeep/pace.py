@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 AIM_S = 0.02
 LONGEST_S = 0.05
 """A batch that took longer is followed by half as large a one."""
-LEAST, MOST = 50, 20_000
+LEAST, MOST = 50, 2_000
+"""Of rows. However fast they go, what they write to the write-ahead log is flushed with the next move's commit."""
 FIRST = 500
 
 
@@ -37,8 +39,12 @@ class Pace:
         return done
 
     async def through(self, work: Callable[[int], Awaitable[int]]) -> int:
-        """Batches until one finds nothing more; gives how many rows there were."""
+        """Batches until one finds nothing more, each followed by a pause as long as it took: half of the disk is
+        others'. Gives how many rows there were."""
         total = 0
+        since = self._clock()
         while done := await self.batch(work):
             total += done
+            await asyncio.sleep(self._clock() - since)
+            since = self._clock()
         return total

@@ -46,8 +46,13 @@ class Rewind:
         found = archive.opened(room, at, start["state"])
         while at < seq:
             rows = await self._database.rows("log_commands", room_id=room, after=at, most=min(PAGE, seq - at))
-            if not rows:
+            if not rows or (at == start["seq"] < rows[0]["seq"] - 1 and await self._expired(room, at)):
                 return NOT_KEPT
             found = archive.forward(found, at, rows)
             at += len(rows)
         return found
+
+    async def _expired(self, room: RoomId, seq: int) -> bool:
+        """Whether what came after that checkpoint was too old to be kept, rather than lost."""
+        row = await self._database.row("log_expired", room_id=room, seq=seq)
+        return row is not None and bool(row["expired"])

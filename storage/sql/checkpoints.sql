@@ -30,3 +30,15 @@ SELECT seq, state FROM kept_states WHERE room_id = :room_id AND seq <= :seq ORDE
 -- name: checkpoint_from
 -- The first checkpoint of room :room_id at or after seq :seq.
 SELECT seq, state FROM kept_states WHERE room_id = :room_id AND seq >= :seq ORDER BY seq LIMIT 1
+
+-- name: log_expired
+-- Whether the updates of room :room_id after its checkpoint at :seq are gone with the days of the log: the checkpoint
+-- is from before the first day that there is, and nothing up to the next update is left. Else it is a hole.
+SELECT c.at < coalesce((
+           SELECT min(to_date(right(d.relname, 8), 'YYYYMMDD') - date '1970-01-01') * 86400000::bigint
+           FROM pg_inherits i JOIN pg_class d ON d.oid = i.inhrelid
+           WHERE i.inhparent = 'log'::regclass AND d.relname ~ '^log_[0-9]{8}$'), 0)
+       AND NOT EXISTS (
+           SELECT FROM history h
+           WHERE h.room_id = c.room_id AND h.page <= (c.seq + 1) >> 6 AND h.seq <= c.seq + 1) AS expired
+FROM checkpoints c WHERE c.room_id = :room_id AND c.seq = :seq

@@ -52,5 +52,17 @@ SELECT count(*) AS gone FROM gone
 SELECT (extract(epoch FROM applied_at) * 1000)::bigint AS at FROM migrations WHERE name LIKE '%\_log.sql'
 ORDER BY name LIMIT 1
 
+-- name: clear_actions_before
+-- Of the updates in :most pages of the old log from page :page on, those of before :before go: how many pages it has,
+-- how many updates were in these, and how many of them went.
+WITH seen AS MATERIALIZED (
+    SELECT ctid AS place, at FROM actions_before
+    WHERE ctid >= ('(' || :page::bigint || ',0)')::tid AND ctid < ('(' || :page + :most::bigint || ',0)')::tid
+), gone AS (
+    DELETE FROM actions_before WHERE ctid = ANY (ARRAY(SELECT place FROM seen WHERE at < :before)) RETURNING 1
+)
+SELECT pg_relation_size('actions_before') / current_setting('block_size')::bigint AS pages,
+       (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM gone) AS gone
+
 -- name: empty_actions_before
 SELECT empty_actions_before(:wait_ms)

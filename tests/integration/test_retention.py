@@ -160,6 +160,27 @@ async def test_rows_from_before_the_days_go_when_all_are_old(database_url: str) 
         await truth.close()
 
 
+async def test_old_rows_from_before_the_days_go_while_younger_ones_stay(database_url: str) -> None:
+    rows = [NOW - 40 * DAY_MS] * 4000 + [NOW - 9 * DAY_MS] * 4000 + [NOW - 5 * DAY_MS] * 4000
+    async with connected(database_url) as database:
+        room = await open_room(database)
+        truth = await asyncpg.connect(database_url, ssl=False)
+        await truth.execute(
+            "INSERT INTO actions_before (room_id, seq, epoch, game, hand, user_id, user_name, command_id, command, "
+            "answer, events, patch, outside, private, entropy, at) "
+            "SELECT $1, seq, 1, 0, 0, 'u', 'n', seq::text, '{}', '{}', '[]', '', '', '', '', at "
+            "FROM unnest($2::bigint[]) WITH ORDINALITY AS given (at, seq)",
+            room, rows,
+        )  # fmt: skip
+        pages = await truth.fetchval("SELECT pg_relation_size('actions_before') / 8192")
+        assert pages > 2 * retention_module.PAGES, "more than one batch"
+        for days, left in ((30, 8000), (1, 4000)):
+            await Retention(Settings(TAVOLA_KEEP_LOG_DAYS=days), database, lambda: NOW).round()
+            there = await truth.fetch("SELECT seq FROM actions_before ORDER BY seq")
+            assert [row["seq"] for row in there] == list(range(12001 - left, 12001)), "commands are known for 8 days"
+        await truth.close()
+
+
 async def cut_off(database: Database, other: Database, url: str) -> None:
     async with database.sole("test") as cut:
         assert cut is not None

@@ -1,0 +1,93 @@
+"""A log whose beginning was too old to be kept is no log with a hole: a replay begins behind it, or says so."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.command_line import tavola
+from kit.damage import execute
+from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
+from tavola.actors.room.codec import Corrupted, room_of
+from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.refusals import NOT_KEPT
+from tavola.config.checkpoints import CheckpointEvery
+from tavola.edge.rest.rewind import Rewind
+from tavola.storage.postgres import Database
+from tavola.upgrade import examined
+
+EVERY = CheckpointEvery.of("4 moves")
+LAST = 10
+
+
+async def talked(database: Database, table: Table) -> RoomId:
+    """A room of ten updates, with checkpoints at 0, 4 and 8."""
+    room = await open_room(database)
+    epoch = await place(database, room)
+    for n in range(LAST):
+        await table.does(epoch, "host", chat(room, f"c{n}"))
+    return room
+
+
+async def expire(url: str, room: RoomId, upto: int, *, old: bool = True) -> None:
+    """The updates up to that one are gone, as with a day of the log whose checkpoints are there still; unless `old`,
+    they were of a day that the log has."""
+    at = 1 if old else time.time_ns() // 1_000_000
+    await execute(url, "DELETE FROM actions WHERE room_id = $1 AND seq <= $2", room, upto)
+    await execute(url, "UPDATE checkpoints SET at = $3 WHERE room_id = $1 AND seq <= $2", room, upto, at)
+
+
+async def verified(url: str, folder: Path, room: RoomId) -> tuple[int, dict[str, Any]]:
+    code, out, _ = await tavola(url, folder, "room", "verify", room, "--json")
+    found: dict[str, Any] = json.loads(out)
+    return code, found
+
+
+async def test_a_replay_begins_behind_what_has_expired(database_url: str, tmp_path: Path) -> None:
+    async with connected(database_url) as database, hosting(database, "a", every=EVERY) as table:
+        room = await talked(database, table)
+        whole = {"room": room, "seq": LAST, "replayed": LAST, "problem": None}
+        assert await verified(database_url, tmp_path, room) == (0, whole)
+        await expire(database_url, room, 6)
+        assert await verified(database_url, tmp_path, room) == (0, {**whole, "replayed": LAST - 8})
+        rewind = Rewind(database)
+        assert await rewind.room_at(room, 7) == NOT_KEPT
+        assert await rewind.room_at(room, LAST) == room_of(await stored(database, room))
+        assert (await examined(database, 100, 500)).found == []
+
+
+@pytest.mark.parametrize("upto", [6, LAST])
+async def test_until_there_is_a_checkpoint_again_nothing_can_be_replayed_and_that_is_no_fault(
+    database_url: str, tmp_path: Path, upto: int
+) -> None:
+    async with connected(database_url) as database, hosting(database, "a", every=EVERY) as table:
+        room = await talked(database, table)
+        await execute(database_url, "DELETE FROM checkpoints WHERE room_id = $1 AND seq > 4", room)
+        await expire(database_url, room, upto)
+        code, found = await verified(database_url, tmp_path, room)
+        assert (code, found["problem"], found["replayed"], found["expired_before"]) == (0, None, 0, upto + 1)
+        code, out, _ = await tavola(database_url, tmp_path, "room", "verify", room)
+        assert (code, f"its log before {upto + 1} has expired" in out) == (0, True)
+        assert await Rewind(database).room_at(room, LAST) == NOT_KEPT
+        report = await examined(database, 100, 500)
+        assert (report.rooms, report.replayed, report.found) == (1, 0, [])
+
+
+@pytest.mark.parametrize(("missing", "old"), [("seq <= 3", False), ("seq = 2", True), ("seq = 10", True)])
+async def test_a_hole_is_a_hole(database_url: str, tmp_path: Path, missing: str, old: bool) -> None:
+    """Rows of a day that the log has are missing, or rows behind some that are there."""
+    async with connected(database_url) as database, hosting(database, "a", every=EVERY) as table:
+        room = await talked(database, table)
+        await execute(database_url, f"DELETE FROM actions WHERE room_id = $1 AND {missing}", room)
+        await expire(database_url, room, 0, old=old)
+        code, found = await verified(database_url, tmp_path, room)
+        assert code == 1
+        assert "hole" in found["problem"]
+        if missing != "seq = 10":
+            with pytest.raises(Corrupted, match="hole"):
+                await Rewind(database).room_at(room, 3)
+        assert [each.room for each in (await examined(database, 100, 500)).found] == [room]
