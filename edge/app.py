@@ -6,9 +6,10 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Literal
 
 import msgspec
 import structlog
@@ -56,6 +57,7 @@ from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
+from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
 from tavola.games.registry.discovery import install
@@ -78,6 +80,8 @@ GROWN_FOR_S = 30.0
 """Seconds for which `/metrics` tells the same sizes: the steward measures them every few minutes."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
+WHY = {"restarts": "the server restarts", "full": "the server is full"}
+"""The words for whoever this edge does not take."""
 MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
 
@@ -170,17 +174,30 @@ class Edge:
     # Routes of its own
 
     async def socket(self, websocket: WebSocket) -> None:
-        """`GET /ws`: accepted if its origin may; from then on its messages go to a `Connection`."""
-        if self._services is None or self.draining:
+        """`GET /ws`: accepted if its origin may and there is room; from then on its messages go to a `Connection`."""
+        if self._services is None:
             await websocket.close(1013)
             return
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         direct: DirectWebSocket = websocket.scope["extensions"][EXTENSION]
         if not self.origins.allow(websocket):
+            self._services.metrics.refused("origin")
             direct.close(4403, "origin refused")
+            return
+        if (reason := self._no_more()) is not None:
+            self._services.metrics.refused(reason)
+            turn_away(direct, WHY[reason])
             return
         connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
         direct.attach(connection)
+
+    def _no_more(self) -> Literal["restarts", "full"] | None:
+        """Why this edge takes no socket now."""
+        if self.draining:
+            return "restarts"
+        assert self._services is not None
+        most = self._settings.sockets_per_edge
+        return "full" if most and len(self._services.connections) >= most else None
 
     def _signed_out(self, user: UserId, at: int) -> None:
         """Close the sockets of who signed out everywhere at that moment."""
@@ -232,14 +249,15 @@ class Edge:
         self._services.metrics.grown(await self._grown.get())
         return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
 
-    def drain(self) -> None:
-        """Say goodbye to every client, each to come back at a moment of its own."""
+    async def drain(self, hurried: Callable[[], bool]) -> None:
+        """Take no new client and say goodbye to all, as fast as others take them up; at once when it is `hurried`."""
         self.draining = True
+        if self._services is not None:
+            settings, sockets = self._settings, self._services.connections
+            log.info("edge.drains", sockets=len(sockets))
+            await let_go(sockets, settings.drain_sockets_per_second, settings.drain_s, hurried)
         if self._presence is not None:
             self._presence.stop()
-        if self._services is not None:
-            for connection in list(self._services.connections):
-                connection.drain(random.randrange(0, 1000))
 
 
 def _limits(settings: Settings) -> Limits:
@@ -300,7 +318,7 @@ def application(edge: Edge) -> Starlette:
     )
 
 
-class _DrainingServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """uvicorn's server, which drains our sockets before it closes them."""
 
     def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
@@ -308,7 +326,9 @@ class _DrainingServer(uvicorn.Server):
         self._edge = edge
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        self._edge.drain()
+        for server in self.servers:
+            server.close()  # New connections are refused by the kernel, and find another edge.
+        await self._edge.drain(lambda: self.force_exit)
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
@@ -342,4 +362,4 @@ def serve(settings: Settings) -> None:
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)
     edge = Edge(settings, admitted.secrets)
-    _DrainingServer(configured(application(edge), settings), edge).run()
+    DrainingServer(configured(application(edge), settings), edge).run()

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import hiredis
 import structlog
@@ -100,6 +100,14 @@ class _RedisStream(asyncio.Protocol):
             self._transport.abort()
 
 
+class LinkHealth(NamedTuple):
+    """Whether a link is up, how often it was lost, and how many messages were dropped for want of it."""
+
+    up: bool
+    lost: int
+    dropped: int
+
+
 class _Link:
     """A connection to the Redis of `url` that `run` keeps up."""
 
@@ -107,10 +115,17 @@ class _Link:
         self._address = RedisAddress(url)
         self._purpose = purpose
         self._stream: _RedisStream | None = None
+        self._lost = 0
+        self.dropped = 0
+        """Messages that were not written: Redis was away, or did not read."""
 
     @property
     def up(self) -> bool:
         return self._stream is not None
+
+    @property
+    def health(self) -> LinkHealth:
+        return LinkHealth(self.up, self._lost, self.dropped)
 
     async def run(self) -> None:
         """Connect, again and again, until cancelled."""
@@ -134,6 +149,7 @@ class _Link:
             finally:
                 self._stream = None
                 stream.abort()
+            self._lost += 1
             log.warning("redis.lost", link=self._purpose)
 
     async def _watch(self, stream: _RedisStream) -> None:
@@ -205,7 +221,6 @@ class RedisPublisher(_Link):
     def __init__(self, url: str, sealer: Sealer) -> None:
         super().__init__(url, "publish")
         self._sealer = sealer
-        self.dropped = 0
         self._hushes = self._answers = False
         """Whether this Redis can be told not to answer, and whether it answers just now."""
 
@@ -346,6 +361,7 @@ class EdgeBoard(_Link):
         """This edge lives, and holds so many sockets of each of these users, and none any more of those in `gone`."""
         stream = self._stream
         if stream is None:
+            self.dropped += 1
             return
         stream.write(_command("SET", f"server:{self._edge}:heartbeat", str(now_ms), "EX", "60"))
         for user in gone:

@@ -19,6 +19,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Seconds."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+LinkState = tuple[bool, int, int]
+"""Whether a link is up, how often it was lost, how much was dropped."""
 Kind = Literal["gauge", "counter", "histogram"]
 
 
@@ -40,6 +42,12 @@ UNREADABLE = Described(
     "tavola_rooms_unreadable", "gauge", "Rooms of the deployment that could not be read lately", ("answered",)
 )
 UNSEALED = Described("tavola_redis_not_opened", "counter", "Messages in Redis that nobody of ours had sealed: ignored")
+REFUSED = Described("tavola_sockets_refused", "counter", "WebSockets that this edge did not take", ("reason",))
+REDIS_UP = Described("tavola_redis_up", "gauge", "Whether this edge's link to Redis is up: 1, else 0", ("link",))
+REDIS_LOST = Described("tavola_redis_lost", "counter", "How often a link to Redis that was up was lost", ("link",))
+REDIS_DROPPED = Described(
+    "tavola_redis_dropped", "counter", "Messages that were not written on a link, because Redis was away", ("link",)
+)
 TABLES = Described("tavola_table_bytes", "gauge", "A table and its indexes, as the steward measured it", ("table",))
 TABLES_GROWN = Described("tavola_table_growth_bytes", "gauge", "By how much it grew in a day", ("table",))
 DATABASE = Described("tavola_database_bytes", "gauge", "The whole database")
@@ -49,7 +57,8 @@ FULL = Described("tavola_disk_full_days", "gauge", "Days until it is full, as it
 COMMANDS = Described("tavola_commands", "counter", "Commands answered", ("command", "outcome"))
 ANSWERS = Described("tavola_answer_seconds", "histogram", "From a command's arrival at the edge to its answer")
 GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
-METRICS = (SOCKETS, ROOMS, UNREADABLE, LOST, UNSEALED, COMMANDS, ANSWERS, *GROWTH)
+LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED)
+METRICS = (SOCKETS, REFUSED, ROOMS, UNREADABLE, LOST, UNSEALED, *LINKS, COMMANDS, ANSWERS, *GROWTH)
 
 
 class StoredBytes(NamedTuple):
@@ -71,12 +80,15 @@ class Metrics(Collector):
         lost: Callable[[], int],
         not_opened: Callable[[], int],
         unreadable: Callable[[], Mapping[str, int]],
+        links: Callable[[], Mapping[str, LinkState]] = dict,
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
         self._lost = lost
         self._not_opened = not_opened
         self._unreadable = unreadable
+        self._links = links
+        self._refused: dict[str, int] = {}
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -94,6 +106,10 @@ class Metrics(Collector):
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
+    def refused(self, reason: str) -> None:
+        """A WebSocket was not taken."""
+        self._refused[reason] = self._refused.get(reason, 0) + 1
+
     def grown(self, stored: StoredBytes | None) -> None:
         """The bytes that the database has; None: nobody knows."""
         self._stored = stored
@@ -110,6 +126,10 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge(SOCKETS, self._sockets())
+        refused = _counter(REFUSED)
+        for reason, times in self._refused.items():
+            refused.add_metric([reason], times)
+        yield refused
         yield _gauge(ROOMS, self._rooms())
         unreadable = GaugeMetricFamily(UNREADABLE.name, UNREADABLE.meaning, labels=UNREADABLE.labels)
         for code, rooms in self._unreadable().items():
@@ -117,6 +137,7 @@ class Metrics(Collector):
         yield unreadable
         yield _counter(LOST, self._lost())
         yield _counter(UNSEALED, self._not_opened())
+        yield from _links(self._links())
         commands = _counter(COMMANDS)
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)
@@ -140,6 +161,16 @@ def _gauge(of: Described, value: float) -> GaugeMetricFamily:
 def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
     """With labels, if it has any; then its values are added one by one."""
     return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)
+
+
+def _links(links: Mapping[str, LinkState]) -> Iterator[Metric]:
+    up = GaugeMetricFamily(REDIS_UP.name, REDIS_UP.meaning, labels=REDIS_UP.labels)
+    lost, dropped = _counter(REDIS_LOST), _counter(REDIS_DROPPED)
+    for link, (is_up, times_lost, times_dropped) in links.items():
+        up.add_metric([link], int(is_up))
+        lost.add_metric([link], times_lost)
+        dropped.add_metric([link], times_dropped)
+    yield from (up, lost, dropped)
 
 
 def _stored(stored: StoredBytes) -> Iterator[Metric]:

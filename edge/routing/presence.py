@@ -25,7 +25,7 @@ from tavola.config.clock import now_ms
 from tavola.config.limits import REJOIN_MS, SILENT_MS
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import EdgeBoard
+from tavola.storage.redis import EdgeBoard, LinkHealth
 
 log = structlog.get_logger()
 
@@ -70,6 +70,11 @@ class EdgePresence:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
 
+    @property
+    def link(self) -> LinkHealth:
+        """Of the link on which this edge writes down who is connected."""
+        return self._board.health
+
     # News of connections
 
     def came(self, room: RoomId, user: UserId) -> None:
@@ -80,8 +85,8 @@ class EdgePresence:
             self._lately.get(room, {}).pop(user, None)
             self._change(room, user)
 
-    def went(self, room: RoomId, user: UserId) -> None:
-        """One that had come is gone."""
+    def went(self, room: RoomId, user: UserId, *, elsewhere: bool = False) -> None:
+        """One that had come is gone. `elsewhere`: it was sent to another edge, and its user is not missed meanwhile."""
         people = self._people[room]
         people[user] -= 1
         if people[user]:
@@ -92,7 +97,8 @@ class EdgePresence:
             self._epochs.pop(room, None)
             self._moved.pop(room, None)
             self._asleep.discard(room)
-        self._change(room, user)
+        if not elsewhere:
+            self._change(room, user)
 
     def touch(self, room: RoomId, user: UserId) -> None:
         """A member made a request: for a while they count as there, socket or none."""

@@ -112,6 +112,7 @@ class Services:
             lambda: fanout.lost,
             lambda: fanout.not_opened,
             lambda: self.unreadable.rooms,
+            lambda: fanout.links,
         )
 
     def frames(self, now: float) -> Bucket:
@@ -166,7 +167,7 @@ class Connection:
         """The state of rooms that the client said it has, when it authenticated."""
         self._bucket = Bucket(FIRST_RATE, FIRST_BURST, self._loop.time())
         self._patience = Bucket(REFUSALS, FLOOD, self._loop.time())
-        self._slow = False
+        self._slow = self._sent_away = False
         self._held: list[bytes] | None = None
         """Frames that leave together, while they are being gathered."""
         self._behind: deque[bytes] | None = None
@@ -267,7 +268,7 @@ class Connection:
                 mine.discard(self)
                 if not mine:
                     del self._services.by_user[self._identity.user]
-        self._following.end()
+        self._following.end(elsewhere=self._sent_away)
         for task in self._tasks:
             task.cancel()
         if not self.closed.done():
@@ -324,6 +325,7 @@ class Connection:
 
     def drain(self, reconnect_after_ms: int) -> None:
         """Say goodbye: the edge stops."""
+        self._sent_away = True
         self.send(protocol.closing("the server restarts", reconnect_after_ms))
         self._transport.close(1012, "the server restarts")
 

@@ -27,7 +27,7 @@ from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
 from tavola.edge.ws.websocket import text_frame
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import Subscriber
+from tavola.storage.redis import LinkHealth, Subscriber
 from tavola.storage.rows import Row
 from tavola.storage.sealing import Opener
 
@@ -234,6 +234,11 @@ class Fanout:
         return self._subscriber.up
 
     @property
+    def links(self) -> dict[str, LinkHealth]:
+        """This edge's links to Redis, by what they are for."""
+        return {"subscribe": self._subscriber.health, "board": self.presence.link}
+
+    @property
     def not_opened(self) -> int:
         """Messages in Redis that nobody of ours has sealed. They were ignored."""
         return self._subscriber.not_opened
@@ -296,15 +301,15 @@ class Fanout:
         else:
             self._start(self._catch_up(feed, follower))
 
-    def end(self, follower: RoomFollower, room: str) -> None:
-        """`follower` follows the room no more."""
+    def end(self, follower: RoomFollower, room: str, *, elsewhere: bool = False) -> None:
+        """`follower` follows the room no more. `elsewhere`: its socket was sent to another edge."""
         feed = self._feeds.get(room)
         if feed is None:
             return
         feed.discard(follower)
         if follower.present:
             follower.present = False
-            self.presence.went(feed.room, follower.user)
+            self.presence.went(feed.room, follower.user, elsewhere=elsewhere)
         if feed.empty:
             del self._feeds[room]
             self._subscriber.unfollow(room)

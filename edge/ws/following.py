@@ -88,10 +88,10 @@ class Following:
         if follower is not None:
             self._fanout.end(follower, room)
 
-    def end(self) -> None:
-        """The socket is gone."""
+    def end(self, *, elsewhere: bool = False) -> None:
+        """The socket is gone; `elsewhere`, because it was sent to another edge."""
         for room, follower in self._rooms.items():
-            self._fanout.end(follower, room)
+            self._fanout.end(follower, room, elsewhere=elsewhere)
         self._rooms.clear()
         self.codes.clear()
 

@@ -62,7 +62,8 @@ class EdgeProcess(Server):
         return spawn(
             [*PYTHON, "-m", "tavola", "edge"],
             log=self.log,
-            env={**os.environ, **self._environment, "TAVOLA_PORT": str(port)},
+            # A stack ends as a whole: there is no other edge to spare.
+            env={"TAVOLA_DRAIN_S": "2", **os.environ, **self._environment, "TAVOLA_PORT": str(port)},
             when_we_die=signal.SIGTERM,
         )
 

@@ -339,6 +339,25 @@ async def test_a_stopping_edge_tells_nobody_that_they_have_gone(database_url: st
         assert [request.edge for request in one.asked if isinstance(request, ReportPresence)] == ["e1", "e2"]
 
 
+async def test_while_an_edge_lets_go_the_others_are_still_told(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        actor(database, "a") as one,
+        edge(database, redis_url) as e,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room)
+        ann, _ = await e.joins(one, "ann", room, epoch)
+        bob, _ = await e.joins(one, "bob", room, epoch)
+        await one.has(room, ({"ann"}, set(), set()), ({"bob"}, set(), set()))
+        e.fanout.end(ann, room, elsewhere=True)
+        e.fanout.end(bob, room)
+        await e.joins(one, "cat", room, epoch)
+        await one.pulse.until(lambda: any("cat" in here for here, _, _ in one.attends(room)))
+        gone = [user for _, gone, _ in one.attends(room) for user in gone]
+        assert gone == ["bob"], "bob has gone; ann was sent to another edge"
+
+
 async def _seated(database: Database, one: Actor) -> tuple[RoomId, Epoch]:
     """A room with `ann` in a seat and `eve` watching."""
     room = await open_room(database)
