@@ -29,6 +29,9 @@ class ArchiveStore(Protocol):
 
     def has(self, name: str) -> bool: ...
 
+    def remove(self, name: str) -> None:
+        """On return there is no such file; nor need there have been one."""
+
     def names(self) -> list[str]:
         """In order."""
 
@@ -69,6 +72,10 @@ class FolderStore:
         with _away(name):
             return (self._folder / name).exists()
 
+    def remove(self, name: str) -> None:
+        with _away(name):
+            (self._folder / name).unlink(missing_ok=True)
+
     def names(self) -> list[str]:
         with _away(str(self._folder)):
             if not self._folder.exists():
@@ -106,6 +113,11 @@ class UrlStore:
     def has(self, name: str) -> bool:
         with _away(name):
             return bool(self._files.exists(self._at(name)))
+
+    def remove(self, name: str) -> None:
+        with _away(name):
+            if self._files.exists(self._at(name)):
+                self._files.rm_file(self._at(name))
 
     def names(self) -> list[str]:
         with _away(self._path):

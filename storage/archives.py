@@ -97,6 +97,12 @@ def list_file(store: ArchiveStore, manifest: Manifest) -> None:
         store.put(manifest.name + MANIFEST, spooled)
 
 
+def unlist(store: ArchiveStore, name: str) -> None:
+    """The file counts no more, and goes."""
+    store.remove(name + MANIFEST)
+    store.remove(name + ROWS)
+
+
 def manifest_of(store: ArchiveStore, name: str) -> Manifest | None:
     """None: there is no such file. Raises `ArchiveDamaged` if it cannot be read."""
     if not store.has(name + MANIFEST):
@@ -148,8 +154,13 @@ def rows_of(store: ArchiveStore, manifest: Manifest) -> Iterator[ArchivedRow]:
 
 def log_line(row: Row) -> str:
     """A row of `history` as JSON, in the shape of the view `actions`. Raises `NotUnpacked`."""
+    return text_line(row, unpack(row["body"], row["room_id"], row["user_id"], row["command_id"], row["at"]))
+
+
+def text_line(row: Row, text: bytes) -> str:
+    """The same of a row with another text."""
     room, user, command, at = row["room_id"], row["user_id"], row["command_id"], row["at"]
-    parts = _parts(unpack(row["body"], room, user, command, at))
+    parts = _parts(text)
     texts = [bytes(part).decode() for part in parts]
     patch, outside, private = ("" if text == "null" else text for text in texts[6:9])
     return msgspec.json.encode({

@@ -131,6 +131,11 @@ def connected(work: Callable[[Database], Awaitable[Any]]) -> Any:
     return _run(lambda database, _: work(database))
 
 
+def worked(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
+    """The same, of work that asks for settings."""
+    return _run(work)
+
+
 def _run(work: Callable[[Database, Settings], Awaitable[Any]]) -> Any:
     settings = load_settings()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # Programs read what is printed.

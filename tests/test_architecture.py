@@ -39,11 +39,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
     "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
     "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
+    "actors.upkeep": {"actors.past", "actors.wire", "storage", "config"},
     "actors.host": {
         "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
     },
     "actors.cluster": {
-        "actors.host", "actors.room", "actors.wire", "games.registry", "storage", "storage.pooler", "config",
+        "actors.host", "actors.past", "actors.room", "actors.upkeep", "actors.wire", "games.registry", "storage",
+        "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
     "edge.routing": {

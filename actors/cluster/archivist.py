@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from tavola.actors.past.pseudonym import log_text, unsaid
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore
 from tavola.storage.archives import (
@@ -27,6 +28,7 @@ from tavola.storage.archives import (
     log_line,
     manifest_of,
     rows_of,
+    text_line,
     verified,
 )
 from tavola.storage.postgres import Database, Sole
@@ -52,12 +54,15 @@ class Archivist:
         reached: Callable[[Point], None],
         *,
         logs: bool,
+        said: bool = True,
     ) -> None:
+        """`logs`: days of the log go there; with what was `said`, or without."""
         self._database = database
         self._store = store
         self._now = now
         self._reached = reached
         self.logs = logs
+        self._line = log_line if said else _unsaid_line
 
     async def go_on(self, sole: Sole) -> None:
         """Finish what was begun. Nothing else may be begun before."""
@@ -165,7 +170,7 @@ class Archivist:
     ) -> AsyncIterator[list[str]]:
         """The same of the log, as the view `actions` shows it."""
         async for rows in self._read(query, key, after, **given):
-            yield await asyncio.to_thread(lambda rows=rows: [log_line(row) for row in rows])  # type: ignore[misc]
+            yield await asyncio.to_thread(lambda rows=rows: [self._line(row) for row in rows])  # type: ignore[misc]
 
     async def _read(
         self, query: str, key: Sequence[str], after: Sequence[Any], **given: Any
@@ -189,6 +194,11 @@ class Archivist:
 
 def _some(rows: Iterator[ArchivedRow]) -> list[ArchivedRow]:
     return list(islice(rows, REMOVED_AT_ONCE))
+
+
+def _unsaid_line(row: Row) -> str:
+    texts = unsaid(row["room_id"], row)
+    return log_line(row) if texts is None else text_line(row, log_text(texts))
 
 
 def _day(ms: int) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from tavola.actors.cluster.pace import Pace
+from tavola.actors.upkeep.pace import Pace
 from tavola.actors.wire.commands import RoomId
 from tavola.storage.postgres import Database
 

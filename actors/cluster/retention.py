@@ -13,7 +13,7 @@ import structlog
 
 from tavola.actors.cluster.archivist import Archivist, begins
 from tavola.actors.cluster.log_tender import COMMAND_DAYS
-from tavola.actors.cluster.pace import Pace
+from tavola.actors.upkeep.pace import Pace
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, Sole, StorageUnavailable
 

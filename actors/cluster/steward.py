@@ -23,6 +23,8 @@ from tavola.actors.cluster.measuring import Measuring
 from tavola.actors.cluster.relief import Relief
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.chat_clearing import ChatClearing
+from tavola.actors.upkeep.erasure import Erasure
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
@@ -102,12 +104,16 @@ class Steward:
         self._minded = (0, "")
         """When the last room that was asked after in this walk was opened (ms), and its id."""
         archivist = None
-        if settings.archive:
-            store = store_at(settings.archive)
-            archivist = Archivist(database, store, now, reached, logs=settings.archive_logs)
+        store = store_at(settings.archive) if settings.archive else None
+        if store is not None:
+            archivist = Archivist(
+                database, store, now, reached, logs=settings.archive_logs, said=not settings.keep_chat_days
+            )
         self._retention = Retention(settings, database, now, archivist)
         self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
+        self._chat = ChatClearing(settings, database, now)
+        self._erasure = Erasure(database, settings.redis_url, store, now, reached)
         self._relief = Relief(database, self._retention, self._removal, Ballast(own_disk(settings)), now)
 
     async def run(self) -> None:
@@ -122,9 +128,11 @@ class Steward:
             tasks.create_task(self._every(CLEARING_ROUND_S, self.clear_away))
             tasks.create_task(self._every(CLEARING_ROUND_S, self.tend_log))
             tasks.create_task(self._every(CLEARING_ROUND_S, self._retention.round))
+            tasks.create_task(self._every(CLEARING_ROUND_S, self._chat.round))
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.work))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:

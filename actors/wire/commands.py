@@ -41,6 +41,8 @@ SERVICE = "service:"
 """The ids of other servers that act for themselves begin with this, and no user's does."""
 
 
+GONE = "gone_"
+"""How the ids begin that stand for users who had themselves forgotten."""
 BOT = "bot:"
 """The ids of bots that a room's host has seated begin with this, then the bot's name; no user's does."""
 

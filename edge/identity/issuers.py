@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from tavola.actors.wire.commands import BOT, UserId
+from tavola.actors.wire.commands import BOT, GONE, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
 from tavola.actors.wire.refusals import ISSUER_AWAY, TOKEN_EXPIRED, TOKEN_INVALID
@@ -77,7 +77,7 @@ class Issuer:
         except jwt.PyJWTError:
             return TOKEN_INVALID
         user, issued_at = claims["sub"], claims["iat"]
-        if not fit(user) or user.startswith((GUEST, BOT)) or not isinstance(issued_at, int | float):
+        if not fit(user) or user.startswith((GUEST, BOT, GONE)) or not isinstance(issued_at, int | float):
             return TOKEN_INVALID
         if issued_at < time.time() - OLDEST_S:
             return TOKEN_EXPIRED

@@ -1,12 +1,14 @@
-"""All that is kept of one user, as one document: their sessions, their parts in rooms, and what they did and said."""
+"""All that is kept of one user, as one document: their sessions, their parts in rooms, and what they did and said. And
+how they have it forgotten."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import msgspec
 
-from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.commands import GONE, UserId
 from tavola.storage.postgres import Database
 
 PAGE = 5000
@@ -74,6 +76,22 @@ class PersonalData(msgspec.Struct, frozen=True):
     rooms: list[PersonalRoom]
     commands: list[PersonalCommand]
     next: CommandPlace | None
+
+
+class AskedErasure(msgspec.Struct, frozen=True):
+    """The pseudonym that takes a user's place, and when that was asked for (ms)."""
+
+    pseudonym: str
+    asked_at: int
+
+
+async def ask_erasure(database: Database, user: UserId, now: int) -> AskedErasure:
+    """Have them forgotten. On return that is durable: the steward does it. Asked again it is the same."""
+    row = await database.row(
+        "ask_erasure", user_id=user, pseudonym=f"{GONE}{secrets.token_hex(8)}", salt=secrets.token_bytes(16), at=now
+    )
+    assert row is not None
+    return AskedErasure(row["pseudonym"], row["asked_at"])
 
 
 async def gathered(

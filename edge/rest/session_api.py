@@ -13,11 +13,12 @@ from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean, visible
 from tavola.actors.wire.refusals import BAD_NAME, TOKEN_INVALID
+from tavola.config.clock import now_ms
 from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.origins import Origins
-from tavola.edge.identity.personal_data import CommandPlace, PersonalData, gathered
+from tavola.edge.identity.personal_data import CommandPlace, PersonalData, ask_erasure, gathered
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
@@ -25,6 +26,7 @@ from tavola.storage.postgres import BIGINT, Database
 
 DATA_A_MINUTE = 6
 """How often a user may ask for all that is kept of them: it costs Postgres a look at the whole log."""
+UNCONFIRMED = Refusal("invalid_message", "That is not your user_id: say whose data is to go.")
 DATA_BUSY = Refusal("overloaded", "Somebody else's data is being gathered.", None, 1000)
 
 
@@ -49,6 +51,21 @@ class SignedOut(msgspec.Struct, frozen=True):
 
     user_id: str
     sessions: int
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """The caller's own id, once more: nobody is forgotten by mistake."""
+
+    user_id: str
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """The user who is being forgotten, and what stands in their place from now on. Their sessions have ended."""
+
+    user_id: str
+    pseudonym: str
+    requested_at: str
+    status: str = "queued"
 
 
 class DataAsked(msgspec.Struct, frozen=True):
@@ -104,7 +121,20 @@ def endpoints(
         async with reading:
             return await gathered(database, call.identity.user, CommandPlace(*msgspec.structs.astuple(call.query)))
 
+    async def forget(call: Call) -> Answer:
+        user = call.identity.user
+        if call.body.user_id != user:
+            return UNCONFIRMED
+        asked = await ask_erasure(database, user, now_ms())
+        await sessions.sign_out(user)
+        forgotten = Forgotten(user, asked.pseudonym, iso(asked.asked_at))
+        return RestReply(forgotten, _cookie(call, who.origins, "", 0))
+
     return [
+        Endpoint(
+            "DELETE", "/api/session/data", forget, "Have all that is kept of the caller forgotten", Forgotten,
+            body=Forget, status=202, refusals=("invalid_message",),
+        ),
         Endpoint(
             "GET", "/api/session/data", data, "All that is kept of the caller", PersonalData, query=DataAsked,
             refusals=("overloaded",),

@@ -16,6 +16,7 @@ from typing import Literal
 Point = Literal[
     "commit.before", "commit.after", "publish.after",
     "archive.decided", "archive.written", "archive.listed", "archive.going", "archive.gone",
+    "erasure.found", "erasure.named", "erasure.fenced", "erasure.rewriting", "erasure.listed", "erasure.archived",
 ]  # fmt: skip
 
 

@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     """Days after which a closed room is removed, with all that there is of it. 0: never."""
     keep_hands_days: int = Field(0, alias="TAVOLA_KEEP_HANDS_DAYS", ge=0)
     """Days for which the records of finished hands are kept, in rooms that are. Empty or 0: as long as their room."""
+    keep_chat_days: int = Field(30, alias="TAVOLA_KEEP_CHAT_DAYS", ge=0)
+    """Whole days (UTC) for which the log keeps what was said; that somebody spoke stays. The archive has none of it,
+    unless this is 0: for ever."""
     archive: str = Field("", alias="TAVOLA_ARCHIVE")
     """Where finished hands are written to before they go: a folder, or a URL that fsspec knows (`s3://bucket/tavola`,
     with `pip install "tavola[archive]"` and what the URL needs). Empty: nowhere."""
@@ -279,7 +282,7 @@ class Settings(BaseSettings):
         CheckpointEvery.of(text)
         return text
 
-    @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", mode="before")
+    @field_validator("keep_log_days", "keep_closed_rooms_days", "keep_hands_days", "keep_chat_days", mode="before")
     @classmethod
     def _for_ever(cls, days: object) -> object:
         return 0 if days == "" else days

@@ -33,7 +33,7 @@ from tavola.storage.archives import (
 
 TABLES = ("hands", "actions", "checkpoints")
 POINTS = ("archive.decided", "archive.written", "archive.listed", "archive.going", "archive.gone")
-DAYS = {"TAVOLA_KEEP_HANDS_DAYS": 1, "TAVOLA_KEEP_LOG_DAYS": 5}
+DAYS = {"TAVOLA_KEEP_HANDS_DAYS": 1, "TAVOLA_KEEP_LOG_DAYS": 5, "TAVOLA_KEEP_CHAT_DAYS": 0}
 STARTED = datetime.fromtimestamp(START_MS / 1000, UTC).date()
 HANDS_A_DAY = 1100
 """More than are removed, or read, at once."""
@@ -151,7 +151,7 @@ async def test_what_cannot_be_archived_stays(database_url: str, tmp_path: Path) 
 async def test_the_operator_lists_shows_verifies_and_restores(database_url: str, tmp_path: Path) -> None:
     now, gone, _ = await lived(database_url)
     archive = tmp_path / "archive"
-    settings = {"TAVOLA_ARCHIVE": archive, "TAVOLA_ARCHIVE_LOGS": "true", "TAVOLA_KEEP_HANDS_DAYS": 1}
+    settings = {"TAVOLA_ARCHIVE": archive, "TAVOLA_ARCHIVE_LOGS": "true", **DAYS, "TAVOLA_KEEP_LOG_DAYS": 30}
     truth = await asyncpg.connect(database_url, ssl=False)
     try:
         before = await in_tables(truth)

@@ -67,8 +67,8 @@ async def test_it_is_not_asked_for_all_the_time(database_url: str, redis_url: st
         assert await edge.refused("GET", "/api/session/data", ada) == "rate_limited"
 
 
-async def tavola(url: str, *words: str) -> Any:
-    environment = {"DATABASE_URL": url, "TAVOLA_JWT_SECRET": "x" * 32, "REDIS_URL": "redis://127.0.0.1:1"}
+async def tavola(url: str, *words: str, redis_url: str = "redis://127.0.0.1:1") -> Any:
+    environment = {"DATABASE_URL": url, "TAVOLA_JWT_SECRET": "x" * 32, "REDIS_URL": redis_url}
     environment |= {"RAY_ADDRESS": "127.0.0.1:1", "PATH": "/usr/bin:/bin"}
     program = (sys.executable, "-m", "tavola", *words)
     process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE, env=environment)

@@ -9,12 +9,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import (
+    AuthorityKeyIdentifier,
     BasicConstraints,
     CertificateBuilder,
     DNSName,
+    KeyUsage,
     Name,
     NameAttribute,
     SubjectAlternativeName,
+    SubjectKeyIdentifier,
     random_serial_number,
 )
 from cryptography.x509.oid import NameOID
@@ -43,9 +46,20 @@ class Authority:
         made = CertificateBuilder(self._name, subject, key.public_key(), random_serial_number())
         made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
         made = made.add_extension(BasicConstraints(ca=host is None, path_length=None), critical=True)
-        if host is not None:
+        # Python 3.13 and later ask for these.
+        made = made.add_extension(SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        made = made.add_extension(AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        if host is None:
+            made = made.add_extension(_SIGNS, critical=True)
+        else:
             made = made.add_extension(SubjectAlternativeName([DNSName(host)]), critical=False)
         path.write_bytes(made.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
+
+
+_SIGNS = KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 def _name(text: str) -> Name:

@@ -14,6 +14,7 @@ from kit.hosts import Table, connected, open_room, place
 from tavola.actors.cluster.archivist import Archivist
 from tavola.actors.cluster.removal import Removal
 from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.erasure import Erasure
 from tavola.actors.wire.commands import (
     Act,
     Chat,
@@ -64,11 +65,14 @@ async def keep_round(url: str, now: int, folder: str | None, settings: Settings)
     async with connected(url) as database:
         points = crash.points(folder, lambda: None)
         archivist = None
-        if settings.archive:
-            store = store_at(settings.archive)
-            archivist = Archivist(database, store, lambda: now, points, logs=settings.archive_logs)
+        store = store_at(settings.archive) if settings.archive else None
+        if store is not None:
+            archivist = Archivist(
+                database, store, lambda: now, points, logs=settings.archive_logs, said=not settings.keep_chat_days
+            )
         await Retention(settings, database, lambda: now, archivist).round()
         await Removal(database, lambda: now, archived=archivist is not None).work()
+        await Erasure(database, settings.redis_url, store, lambda: now, points).work()
 
 
 def kept_elsewhere(url: str, now: int, folder: Path, **settings: Any) -> int:

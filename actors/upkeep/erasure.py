@@ -1,0 +1,193 @@
+"""Users who are forgotten: in all that is stored a pseudonym takes their place, and what they said goes. Driven by rows
+of `erasures`; broken off anywhere, it goes on from there.
+
+A room is dealt with in three steps: the names that its log calls them by are gathered; it goes on without them, at a
+higher epoch; what was is rewritten in batches. From the second on nothing new can name them, for they have signed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from tavola.actors.past.pseudonym import Pseudonym, log_text, texts_of
+from tavola.actors.upkeep.archive_erasure import in_archive
+from tavola.actors.upkeep.chat_clearing import rewrite
+from tavola.actors.upkeep.pace import Pace
+from tavola.actors.wire.commands import RoomId, UserId
+from tavola.config.crash import Point
+from tavola.storage.archive_store import ArchiveStore
+from tavola.storage.packing import command_key, pack_state
+from tavola.storage.postgres import Database
+from tavola.storage.redis_address import RedisAddress
+from tavola.storage.rows import Row
+
+log = structlog.get_logger()
+
+FIND_WITHIN_S = 3600.0
+"""So long it may take to find their rooms: all of the log is read."""
+AT_ONCE = 100
+REDIS_WITHIN_S = 5.0
+
+_json = msgspec.json.Encoder().encode
+
+
+class Erasure:
+    """The rounds of the steward that forget users, and of `tavola user forget`. `reached` is called at crash points."""
+
+    def __init__(
+        self,
+        database: Database,
+        redis_url: str,
+        store: ArchiveStore | None,
+        now: Callable[[], int],
+        reached: Callable[[Point], None],
+    ) -> None:
+        self._database = database
+        self._redis_url = redis_url
+        self._store = store
+        self._now = now
+        self._reached = reached
+        self.pace = Pace()
+
+    async def work(self) -> None:
+        """Forget all who are to be. Raises `StorageUnavailable`, or `OSError` (archive, Redis); what is done stays."""
+        async with self._database.sole("erasure") as sole:
+            if sole is None:
+                return
+            for row in await self._database.rows("erasures_due", most=AT_ONCE):
+                await self._forget(row)
+
+    async def _forget(self, row: Row) -> None:
+        who = Pseudonym(UserId(row["user_id"]), UserId(row["pseudonym"]), row["salt"])
+        if row["found_at"] is None:
+            await self._database.rows("find_erasure_rooms", within_s=FIND_WITHIN_S, user_id=who.user, at=self._now())
+            self._reached("erasure.found")
+        rooms = 0
+        while some := await self._database.rows("erasure_rooms", user_id=who.user, most=AT_ONCE):
+            for room in some:
+                await self._room(who, room)
+            rooms += len(some)
+        files = await self._archive(who)
+        self._reached("erasure.archived")
+        await self._in_redis(who.user)
+        await self._database.rows("user_erased", user_id=who.user)
+        log.info("user.forgotten", rooms=rooms, files=files, after_ms=self._now() - row["asked_at"])
+
+    async def _room(self, who: Pseudonym, row: Row) -> None:
+        room = RoomId(row["room"])
+        if row["names"] is None:
+            names = await self._names(who, room)
+            await self._database.rows("erasure_names", user_id=who.user, room_id=room, names=json.dumps(names))
+            self._reached("erasure.named")
+        else:
+            names = json.loads(row["names"])
+        who = msgspec.structs.replace(who, names=frozenset(names))
+        while not await self._goes_on(who, room):
+            pass  # Somebody has committed meanwhile.
+        self._reached("erasure.fenced")
+        await self._in_log(who, room, row["seq"])
+        await self._in_checkpoints(who, room)
+        await self._database.rows("room_erased", user_id=who.user, room_id=room)
+
+    async def _names(self, who: Pseudonym, room: RoomId) -> list[str]:
+        """Theirs in a room, and nobody else's there."""
+        people = await self._database.rows("erasure_people", room_id=room)
+        theirs = {row["display_name"] for row in people if row["user_id"] == who.user}
+        seq = -1
+
+        async def some(most: int) -> int:
+            nonlocal seq
+            rows = await self._database.rows("erasure_log", room_id=room, seq=seq, most=most)
+            for row in rows:
+                seq = row["seq"]
+                theirs.update(who.names_in(texts_of(room, row), row["user_id"]))
+            return len(rows)
+
+        await self.pace.through(some)
+        return sorted(theirs - {row["display_name"] for row in people if row["user_id"] != who.user} - {""})
+
+    async def _goes_on(self, who: Pseudonym, room: RoomId) -> bool:
+        """The room as it stands. False: it was changed meanwhile."""
+        row = await self._database.row("erasure_room", room_id=room)
+        if row is None:
+            return True
+        deferred = None if row["deferred"] is None else _json(who.told(json.loads(row["deferred"]))).decode()
+        done = await self._database.row(
+            "erase_in_room", room_id=room, user_id=who.user, pseudonym=who.alias, epoch=row["epoch"], seq=row["seq"],
+            was=row["state"], state=_json(who.in_table(msgspec.json.decode(row["state"]))).decode(),
+            settings=_json(who.told(msgspec.json.decode(row["settings"]))).decode(), deferred=deferred,
+            names=json.dumps(who.renamed()),
+        )  # fmt: skip
+        return done is not None
+
+    async def _in_log(self, who: Pseudonym, room: RoomId, after: int) -> None:
+        seq = after
+
+        async def some(most: int) -> int:
+            nonlocal seq
+            rows = await self._database.rows("erasure_log", room_id=room, seq=seq, most=most)
+            if not rows:
+                return 0
+            seq = rows[-1]["seq"]
+            changed = [(row, text) for row in rows if (text := _without(who, room, row)) is not None]
+            mine = [row for row, _ in changed if row["user_id"] == who.user]
+            users = [who.alias if row["user_id"] == who.user else row["user_id"] for row, _ in changed]
+            await rewrite(self._database, [(row, user, text) for user, (row, text) in zip(users, changed, strict=True)])
+            keys = [UUID(bytes=command_key(room, who.user, row["command_id"])) for row in mine]
+            await self._database.together(
+                ("erase_commands", {"keys": keys}),
+                ("erasure_reached", {"user_id": who.user, "room_id": room, "seq": seq}),
+            )
+            self._reached("erasure.rewriting")
+            return len(rows)
+
+        await self.pace.through(some)
+
+    async def _in_checkpoints(self, who: Pseudonym, room: RoomId) -> None:
+        seq = -1
+
+        async def some(most: int) -> int:
+            nonlocal seq
+            rows = await self._database.rows("erasure_checkpoints", room_id=room, seq=seq, most=min(most, 200))
+            for row in rows:
+                seq = row["seq"]
+                text = _json(who.in_checkpoint(msgspec.json.decode(row["state"])))
+                await self._database.rows(
+                    "erase_in_checkpoint", room_id=room, seq=seq, state="", body=pack_state(text, room)
+                )
+            return len(rows)
+
+        await self.pace.through(some)
+
+    # The archive
+
+    async def _archive(self, who: Pseudonym) -> int:
+        """Files in which something of them is are written anew. Gives how many."""
+        if self._store is None:
+            return 0
+        store = self._store
+        async with self._database.sole("retention") as sole:  # It writes there, and removes what is there.
+            if sole is None:
+                raise OSError("the archive is being written")
+            return await asyncio.to_thread(in_archive, store, who, self._reached)
+
+    async def _in_redis(self, user: UserId) -> None:
+        client = RedisAddress(self._redis_url).client(within_s=REDIS_WITHIN_S)
+        try:
+            await client.delete(f"connections:{user}")
+            await client.zrem("online:users", user)
+        finally:
+            await client.aclose(close_connection_pool=True)
+
+
+def _without(who: Pseudonym, room: RoomId, row: Row) -> bytes | None:
+    """The text of a row of the log without them; None: they are not in it."""
+    texts = texts_of(room, row)
+    told = who.in_log(texts, row["user_id"], row["entropy"])
+    return log_text(told) if told != texts or row["user_id"] == who.user else None
