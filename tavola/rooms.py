@@ -101,7 +101,7 @@ def room(
         case Action.LOG:
             _run(lambda database, _: _log(database, named, after, json))
         case Action.VERIFY:
-            _run(lambda database, _: _verify(database, named, json))
+            _run(lambda database, _: verify(database, named, json))
         case Action.EVICT:
             _run(lambda database, settings: _evict(database, settings, named))
         case Action.REPAIR:
@@ -222,7 +222,7 @@ def _told(event: dict[str, Any]) -> str:
     return " ".join([event.pop("kind"), *(f"{name}={value}" for name, value in event.items())])
 
 
-async def _verify(database: Database, named: str, json: bool) -> None:
+async def verify(database: Database, named: str, json: bool) -> None:
     """Replay from the first checkpoint that the log follows on; the updates and the state must come out as they are
     stored. A beginning that was too old to be kept is no fault."""
     room = (await _find(database, named))["id"]

@@ -52,6 +52,7 @@ NEED_LUCK = {
     *("post_room_spectate", "delete_room_spectate"),
     *("post_rooms", "post_room_bots", "post_room_withdraw", "post_game_restore"),
     "post_room_broadcast",  # another server's alone
+    "delete_session_data",  # who asks must name themselves
 }
 """The operations that a made-up request seldom fits."""
 ENDS = {"/close", "/leave", "/kick", "/persist", "/host", "/seat", "/start"}

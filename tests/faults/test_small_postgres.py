@@ -13,7 +13,7 @@ import pytest
 from kit.small_postgres import postgres_taking
 from kit.stack import Stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 ROOMS = 40
 LIVE = "SELECT count(*) FROM room_actors WHERE rooms = 1"

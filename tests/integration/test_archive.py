@@ -86,7 +86,11 @@ async def lived(url: str) -> tuple[int, list[str], str]:
     return now, [str(room) for room in gone], str(stays)
 
 
-@pytest.mark.parametrize("points", [*((point,) for point in POINTS), POINTS], ids=lambda points: "+".join(points))
+@pytest.mark.parametrize(
+    "points",
+    [*(pytest.param((point,), marks=pytest.mark.long) for point in POINTS), POINTS],
+    ids=lambda points: "+".join(points),
+)
 async def test_a_crash_at_any_moment_loses_no_row_and_doubles_none(
     points: tuple[str, ...], database_url: str, tmp_path: Path
 ) -> None:
