@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tavola.actors.past import archive
 from tavola.actors.room.codec import update_of
 from tavola.actors.room.view import audience as audience_in
@@ -15,20 +17,26 @@ STRETCH = 200
 """Updates that are read at once to find out where somebody stood."""
 
 
-async def past(
-    services: Services, room: RoomId, identity: Identity, after: Seq, limit: int
-) -> tuple[list[bytes] | None, int]:
-    """The updates after `after` as this user saw them, and the room's seq. None: no such room. Raises `Corrupted`."""
+class Past(NamedTuple):
+    """Updates of a room as somebody saw them. `next` is the `after` for more, if there are more."""
+
+    updates: list[bytes]
+    next: int | None
+
+
+async def past(services: Services, room: RoomId, identity: Identity, after: Seq, limit: int) -> Past | None:
+    """The updates after `after` as this user saw them; retention may have taken the first of them. None: no such room.
+    Raises `Corrupted`."""
     stands = await services.database.row("audience_of", room_id=room, user_id=identity.user)
     if stands is None or stands["seq"] is None:
-        return None, 0
+        return None
     seq = stands["seq"]
     page = await _updates(services.database, room, after, max(0, min(limit, seq - after)))
-    last = after + len(page)
+    last = page[-1].seq if page else seq
     now: Audience = "inside" if stands["inside"] else "outside"
     if page and last < seq and not _moved(page, identity.user):
         now = await _audience_at(services.database, room, identity.user, last, seq, now)
-    return frames(page, identity.user, now), seq
+    return Past(frames(page, identity.user, now), last if last < seq else None)
 
 
 async def _audience_at(database: Database, room: RoomId, user: UserId, at: int, seq: int, now: Audience) -> Audience:

@@ -14,12 +14,12 @@ from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOKEN_INVALID
 from tavola.actors.wire.view import ServedView
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.reconnection import Holder
-from tavola.edge.rest.history import past
+from tavola.edge.rest.history import Past, past
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
-from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply, following
+from tavola.edge.rest.views_api import PAGE_LIMIT, UpdateReply
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
@@ -105,23 +105,21 @@ def endpoints(services: Services) -> list[Endpoint]:
         view = await _used(holder, asked.reconnect_token, seen.view)
         if isinstance(view, Refusal):
             return view
-        missed: list[bytes] = []
-        after = None
+        missed: Past | None = None
         if asked.after is not None and asked.after < seen.seq:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
             try:
-                missed = (await past(services, call.room, known, Seq(asked.after), limit))[0] or []
+                missed = await past(services, call.room, known, Seq(asked.after), limit)
             except Corrupted as error:
                 return error.refusal()
-            after = following(asked.after, len(missed), seen.seq)
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),
             "reconnected_at": iso(returns.now()),
-            "missed_events": [msgspec.Raw(update) for update in missed],
-            "more": after is not None,
-            "next": after,
+            "missed_events": [msgspec.Raw(update) for update in missed.updates] if missed else [],
+            "more": missed is not None and missed.next is not None,
+            "next": missed.next if missed else None,
         })  # fmt: skip
 
     async def _used(holder: Holder, token: str, view: bytes) -> bytes | Refusal:

@@ -75,12 +75,6 @@ class Members(msgspec.Struct, frozen=True):
     members: list[KnownMember]
 
 
-def following(after: int, given: int, stands: int) -> int | None:
-    """The seq after which the rest is to be asked for, when so many updates after `after` were given and the room is at
-    `stands`. None: there is no more."""
-    return after + given if given and after + given < stands else None
-
-
 def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
@@ -97,13 +91,12 @@ def endpoints(services: Services) -> list[Endpoint]:
         if await hidden(services.database, call):
             return NO_ROOM
         try:
-            missed, stands = await past(services, call.room, call.identity, Seq(after), limit)
+            missed = await past(services, call.room, call.identity, Seq(after), limit)
         except Corrupted as error:
             return error.refusal()
         if missed is None:
             return NO_ROOM
-        more = following(after, len(missed), stands)
-        return b'{"updates":[%b],"next":%b}' % (b",".join(missed), msgspec.json.encode(more))
+        return b'{"updates":[%b],"next":%b}' % (b",".join(missed.updates), msgspec.json.encode(missed.next))
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user

@@ -11,6 +11,7 @@ import pytest
 
 from kit.command_line import tavola
 from kit.damage import execute
+from kit.doors import doors
 from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
 from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.wire.commands import RoomId
@@ -91,3 +92,19 @@ async def test_a_hole_is_a_hole(database_url: str, tmp_path: Path, missing: str,
             with pytest.raises(Corrupted, match="hole"):
                 await Rewind(database).room_at(room, 3)
         assert [each.room for each in (await examined(database, 100, 500)).found] == [room]
+
+
+async def test_what_was_missed_begins_behind_it(database_url: str, redis_url: str) -> None:
+    """And every update comes once, page after page."""
+    async with doors(database_url, redis_url) as edge:
+        ann = edge.person("Ann")
+        room = (await edge.opened(ann))["id"]
+        for n in range(LAST):
+            await edge.ok("POST", f"/api/rooms/{room}/chat", ann, {"text": f"{n}"})
+        await expire(database_url, RoomId(room), 5)
+        pages, after = [], 0
+        while after is not None:
+            page = await edge.ok("GET", f"/api/rooms/{room}/events?after={after}&limit=2", ann)
+            pages.append([update["seq"] for update in page["updates"]])
+            after = page["next"]
+        assert pages == [[6, 7], [8, 9], [10]]

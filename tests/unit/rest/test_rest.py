@@ -11,7 +11,6 @@ from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS
 from tavola.edge.rest import rooms_api
 from tavola.edge.rest.rest import Endpoint
 from tavola.edge.rest.rooms_api import ROOM, WAYS, body_of
-from tavola.edge.rest.views_api import following
 from tavola.edge.ws import frames, protocol
 
 COMMANDS = tuple(CLIENT_COMMANDS)
@@ -62,10 +61,3 @@ def test_frames_of_both_directions_are_published() -> None:
     for direction, union in (("ClientFrame", protocol.ClientFrame), ("ServerFrame", frames.ServerFrame)):
         names = {reference["$ref"].rpartition("/")[2] for reference in document["$defs"][direction]["anyOf"]}
         assert names == {kind.__name__ for kind in get_args(union)}
-
-
-def test_more_is_said_where_there_is_more() -> None:
-    assert following(0, 200, 450) == 200
-    assert following(200, 200, 450) == 400
-    assert following(400, 50, 450) is None
-    assert following(450, 0, 450) is None
