@@ -1,8 +1,8 @@
 """A hook of mkdocs: links that lead out of `docs` lead somewhere on the site too.
 
-On the forge the Markdown lies beside the code. The site has what is linked to there: pages of the top folder's Markdown
-under `project`, other files as they are under `source`. A link to a folder loses its link; one to nothing is a warning,
-of which `--strict` makes an error.
+On the forge the Markdown lies beside the code. The site has what is linked to there: pages of the top folder's
+Markdown, and of the clients', under `project`, other files as they are under `source`. A link to a folder loses its
+link; one to nothing is a warning, of which `--strict` makes an error.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
     links.files, links.config = files, config
-    for path in sorted(ROOT.glob("*.md")):
-        files.append(File.generated(config, _on_site(path.name), abs_src_path=str(path)))
+    for path in sorted((*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"))):
+        uri = _on_site(path.relative_to(ROOT).as_posix())
+        files.append(File.generated(config, uri, abs_src_path=str(path)))
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> None:
@@ -93,7 +94,7 @@ def _on_site(path: str) -> str:
     """Where a file of the project is on the site, as mkdocs names its sources."""
     if path.startswith(DOCS):
         return path.removeprefix(DOCS)
-    return f"{PROJECT}{path}" if path.endswith(".md") and "/" not in path else f"{SOURCE}{path}"
+    return f"{PROJECT if path.endswith('.md') else SOURCE}{path}"
 
 
 def _in_project(uri: str) -> str:
