@@ -16,5 +16,5 @@ def test_it_is_built(tmp_path: Path) -> None:
         command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    for page in ("index.html", "howto/forget.html", "project/clients/python/README.html"):
+    for page in ("index.html", "howto/forget.html", "project/clients/python/index.html"):
         assert (tmp_path / page).is_file()
