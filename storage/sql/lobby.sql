@@ -29,8 +29,7 @@ LIMIT :most
 SELECT pg_advisory_xact_lock(hashtextextended('match ' || :table, 0))
 
 -- name: match_again
--- Where user :user_id was sent before: by the same request (:key), or, at :at, to a seat at a table of game :game
--- with
+-- Where user :user_id was sent before: by the same request (:key), or, at :at, to a seat at a table of game :game with
 -- options :options that is still kept for them.
 SELECT m.room_id FROM matches m JOIN rooms r ON r.id = m.room_id
 WHERE m.user_id = :user_id

@@ -23,8 +23,7 @@ VALUES (:sid, :user_id, json_build_object(
 RETURNING sid, sess, expire, life
 
 -- name: session
--- The session :sid that has not ended at :now. Its end is put off unless that was done in the last :renewed_within,
--- or
+-- The session :sid that has not ended at :now. Its end is put off unless that was done in the last :renewed_within, or
 -- in the last of :share parts of its life.
 WITH slid AS (
     UPDATE app_sessions SET expire = :now::bigint + life

@@ -2,14 +2,10 @@
 -- Only hashes.
 
 -- name: valid_rejoin_token
--- The holder of the token with hash :hash and their part; `good` at :now (ms) says whether it may still be used:
--- while
--- it has not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its
--- holder has
--- their seat. No row: there is none, its holder is admitted no more, or they have signed out since. With
--- :fresh, the
--- hash of a fresh token good for :life ms, that one replaces it; so that a client that never heard of it
--- can come
+-- The holder of the token with hash :hash and their part; `good` at :now (ms) says whether it may still be used: while
+-- it has not expired, and, unless it was replaced, as long as the hand that ran at its expiry runs and its holder has
+-- their seat. No row: there is none, its holder is admitted no more, or they have signed out since. With :fresh, the
+-- hash of a fresh token good for :life ms, that one replaces it; so that a client that never heard of it can come
 -- again, the old one is good for as long. A holder keeps their newest 10.
 WITH found AS (
     SELECT t.hash, m.*,
@@ -55,8 +51,7 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_rejoin_token
--- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh,
--- issued
+-- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh, issued
 -- at :now, good for :life ms.
 WITH found AS (
     SELECT * FROM admitted WHERE room_id = :room_id AND user_id = :user_id
@@ -87,8 +82,7 @@ WITH made AS (
 SELECT rooms.id, made.seat_index FROM rooms LEFT JOIN made ON true WHERE rooms.id = :room_id
 
 -- name: valid_connection_token
--- The holder of the token with hash :hash and their part; `good` at :now (ms) says whether it has not expired. :life
--- ms
+-- The holder of the token with hash :hash and their part; `good` at :now (ms) says whether it has not expired. :life ms
 -- is how long such a token lives. No row: there is none, or none any more.
 SELECT m.*, c.expires_at > :now AS good
 FROM connection_tokens c JOIN admitted m ON m.room_id = c.room_id AND m.user_id = c.user_id
