@@ -17,14 +17,14 @@ STRETCH = 200
 """Updates that are read at once to find out where somebody stood."""
 
 
-class Past(NamedTuple):
+class Missed(NamedTuple):
     """Updates of a room as somebody saw them. `next` is the `after` for more, if there are more."""
 
     updates: list[bytes]
     next: int | None
 
 
-async def past(services: Services, room: RoomId, identity: Identity, after: Seq, limit: int) -> Past | None:
+async def past(services: Services, room: RoomId, identity: Identity, after: Seq, limit: int) -> Missed | None:
     """The updates after `after` as this user saw them; retention may have taken the first of them. None: no such room.
     Raises `Corrupted`."""
     stands = await services.database.row("audience_of", room_id=room, user_id=identity.user)
@@ -36,7 +36,7 @@ async def past(services: Services, room: RoomId, identity: Identity, after: Seq,
     now: Audience = "inside" if stands["inside"] else "outside"
     if page and last < seq and not _moved(page, identity.user):
         now = await _audience_at(services.database, room, identity.user, last, seq, now)
-    return Past(frames(page, identity.user, now), last if last < seq else None)
+    return Missed(frames(page, identity.user, now), last if last < seq else None)
 
 
 async def _audience_at(database: Database, room: RoomId, user: UserId, at: int, seq: int, now: Audience) -> Audience:

@@ -14,7 +14,7 @@ from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOKEN_INVALID
 from tavola.actors.wire.view import ServedView
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.reconnection import Holder
-from tavola.edge.rest.history import Past, past
+from tavola.edge.rest.history import Missed, past
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
@@ -105,7 +105,7 @@ def endpoints(services: Services) -> list[Endpoint]:
         view = await _used(holder, asked.reconnect_token, seen.view)
         if isinstance(view, Refusal):
             return view
-        missed: Past | None = None
+        missed: Missed | None = None
         if asked.after is not None and asked.after < seen.seq:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
