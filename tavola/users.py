@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from tavola.actors.upkeep.erasure import Erasure
-from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.commands import RoomId, UserId
 from tavola.config.clock import now_ms
 from tavola.config.failures import Failure
 from tavola.config.settings import Settings
-from tavola.edge.identity.personal_data import CommandPlace, PersonalData, ask_erasure, gathered
+from tavola.edge.identity.personal_data import CommandPlace, PersonalData, asked, asks_erasure, gathered
 from tavola.rooms import connected, worked
 from tavola.storage.archive_store import store_at
 from tavola.storage.postgres import Database
@@ -56,19 +56,31 @@ def forget(
         typer.confirm(f"All that is kept of {user} goes for good. Is that what you want?", abort=True)
 
     async def work(database: Database, settings: Settings) -> str:
-        asked = await ask_erasure(database, UserId(user), now_ms())
         out = {"user_id": user}
-        await database.together(("lock_user", out), ("delete_sessions", out), ("record_sign_out", out))
+        rows = await database.together(
+            ("lock_user", out),
+            ("delete_sessions", out),
+            ("record_sign_out", out),
+            asks_erasure(UserId(user), now_ms()),
+        )
         store = store_at(settings.archive) if settings.archive else None
         erasure = Erasure(database, settings.redis_url, store, now_ms, lambda _: None)
         with Console(stderr=True).status(f"Forgetting {user} …"):
             while await database.rows("being_erased", user_id=user):
                 await erasure.work()
+                if erasure.unreadable:
+                    raise Failure(
+                        f"{_some(erasure.unreadable)} cannot be read (`tavola room verify`); all else is done"
+                    )
                 await asyncio.sleep(LOOK_S)
-        return asked.pseudonym
+        return asked(rows).pseudonym
 
     try:
         pseudonym = worked(work)
     except OSError as error:
         raise Failure(f"not done yet ({error}); the steward goes on with it, and so does this command") from error
     typer.echo(f"{user} is forgotten. {pseudonym} stands in their place.")
+
+
+def _some(rooms: set[RoomId]) -> str:
+    return ", ".join(sorted(rooms)[:5]) + (" and others" if len(rooms) > 5 else "")

@@ -43,9 +43,6 @@ class Pseudonym(msgspec.Struct, frozen=True):
         """The name for one of theirs: another for each, so that somebody who was renamed still is."""
         return f"Gone {hashlib.sha256(self.salt + clean(name).encode()).hexdigest()[:6]}"
 
-    def renamed(self) -> dict[str, str]:
-        return {name: self.name(name) for name in self.names}
-
     # Parts of what is stored, as decoded JSON
 
     def in_table(self, table: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A round of the steward; broken off anywhere, it may be done twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -18,6 +19,8 @@ from tavola.storage.rows import Row
 log = structlog.get_logger()
 
 DAY_MS = 86_400_000
+REWRITING = "rewriting"
+"""The log is rewritten by one at a time: of two, one would put back what the other has taken out."""
 
 
 class ChatClearing:
@@ -33,7 +36,7 @@ class ChatClearing:
         if not self._days:
             return
         ends = (self._now() // DAY_MS - self._days) * DAY_MS
-        async with self._database.sole("chat") as sole:
+        async with self._database.sole(REWRITING) as sole:
             if sole is None:
                 return
             row = await self._database.row("chat_cleared")
@@ -58,13 +61,21 @@ class ChatClearing:
             if not rows:
                 return 0
             place = (rows[-1]["room_id"], rows[-1]["page"], rows[-1]["seq"])
-            quiet = [(row, texts) for row in rows if (texts := unsaid(row["room_id"], row)) is not None]
+            quiet = [(row, texts) for row in rows if (texts := _unsaid(row)) is not None]
             said += len(quiet)
             await rewrite(self._database, [(row, row["user_id"], log_text(texts)) for row, texts in quiet])
             return len(rows)
 
         await self.pace.through(some)
         return said
+
+
+def _unsaid(row: Row) -> list[Any] | None:
+    try:
+        return unsaid(row["room_id"], row)
+    except (ValueError, LookupError) as error:  # All the rest is cleared.
+        log.error("chat.unreadable", room=row["room_id"], seq=row["seq"], reason=type(error).__name__)
+        return None
 
 
 async def rewrite(database: Database, rows: list[tuple[Row, str, bytes]]) -> None:

@@ -17,7 +17,7 @@ import structlog
 
 from tavola.actors.past.pseudonym import Pseudonym, log_text, texts_of
 from tavola.actors.upkeep.archive_erasure import in_archive
-from tavola.actors.upkeep.chat_clearing import rewrite
+from tavola.actors.upkeep.chat_clearing import REWRITING, rewrite
 from tavola.actors.upkeep.pace import Pace
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.config.crash import Point
@@ -32,9 +32,15 @@ log = structlog.get_logger()
 FIND_WITHIN_S = 3600.0
 """So long it may take to find their rooms: all of the log is read."""
 AT_ONCE = 100
+AGAIN_MS = 600_000
+"""So long a user waits of whom something is in a room that cannot be read: it may be mended meanwhile."""
 REDIS_WITHIN_S = 5.0
 
 _json = msgspec.json.Encoder().encode
+
+
+class NotAsWritten(ValueError):
+    """A state that was changed by hand: to write over it hides that, so it is mended first."""
 
 
 class Erasure:
@@ -53,29 +59,42 @@ class Erasure:
         self._store = store
         self._now = now
         self._reached = reached
+        self._waits: dict[UserId, int] = {}
+        self.unreadable: set[RoomId] = set()
+        """Rooms in which something of somebody is left, for they cannot be read."""
         self.pace = Pace()
 
     async def work(self) -> None:
         """Forget all who are to be. Raises `StorageUnavailable`, or `OSError` (archive, Redis); what is done stays."""
-        async with self._database.sole("erasure") as sole:
+        async with self._database.sole(REWRITING) as sole:
             if sole is None:
                 return
             for row in await self._database.rows("erasures_due", most=AT_ONCE):
-                await self._forget(row)
+                if self._waits.get(row["user_id"], 0) <= self._now():
+                    await self._forget(row)
 
     async def _forget(self, row: Row) -> None:
         who = Pseudonym(UserId(row["user_id"]), UserId(row["pseudonym"]), row["salt"])
         if row["found_at"] is None:
             await self._database.rows("find_erasure_rooms", within_s=FIND_WITHIN_S, user_id=who.user, at=self._now())
             self._reached("erasure.found")
-        rooms = 0
-        while some := await self._database.rows("erasure_rooms", user_id=who.user, most=AT_ONCE):
+        rooms, left, after = 0, set[RoomId](), ""
+        while some := await self._database.rows("erasure_rooms", user_id=who.user, after=after, most=AT_ONCE):
             for room in some:
-                await self._room(who, room)
-            rooms += len(some)
+                after = room["room"]
+                try:
+                    await self._room(who, room)
+                    rooms += 1
+                except (ValueError, LookupError) as error:  # Others are not to wait for it.
+                    log.error("erasure.room_unreadable", room=after, reason=type(error).__name__)
+                    left.add(RoomId(after))
         files = await self._archive(who)
         self._reached("erasure.archived")
         await self._in_redis(who.user)
+        self.unreadable |= left
+        if left:
+            self._waits[who.user] = self._now() + AGAIN_MS
+            return
         await self._database.rows("user_erased", user_id=who.user)
         log.info("user.forgotten", rooms=rooms, files=files, after_ms=self._now() - row["asked_at"])
 
@@ -117,12 +136,16 @@ class Erasure:
         row = await self._database.row("erasure_room", room_id=room)
         if row is None:
             return True
+        if not row["intact"]:
+            raise NotAsWritten
+        people = await self._database.rows("erasure_people", room_id=room)
+        theirs = {each["display_name"] for each in people if each["user_id"] == who.user}
         deferred = None if row["deferred"] is None else _json(who.told(json.loads(row["deferred"]))).decode()
         done = await self._database.row(
             "erase_in_room", room_id=room, user_id=who.user, pseudonym=who.alias, epoch=row["epoch"], seq=row["seq"],
             was=row["state"], state=_json(who.in_table(msgspec.json.decode(row["state"]))).decode(),
             settings=_json(who.told(msgspec.json.decode(row["settings"]))).decode(), deferred=deferred,
-            names=json.dumps(who.renamed()),
+            names=json.dumps({name: who.name(name) for name in theirs}),
         )  # fmt: skip
         return done is not None
 

@@ -10,6 +10,7 @@ import msgspec
 
 from tavola.actors.wire.commands import GONE, UserId
 from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
 
 PAGE = 5000
 """Commands that are read at once."""
@@ -85,13 +86,15 @@ class AskedErasure(msgspec.Struct, frozen=True):
     asked_at: int
 
 
-async def ask_erasure(database: Database, user: UserId, now: int) -> AskedErasure:
-    """Have them forgotten. On return that is durable: the steward does it. Asked again it is the same."""
-    row = await database.row(
-        "ask_erasure", user_id=user, pseudonym=f"{GONE}{secrets.token_hex(8)}", salt=secrets.token_bytes(16), at=now
-    )
-    assert row is not None
-    return AskedErasure(row["pseudonym"], row["asked_at"])
+def asks_erasure(user: UserId, now: int) -> tuple[str, dict[str, Any]]:
+    """The query that has them forgotten, in the transaction that signs them out: they do nothing after it. Once it is
+    durable the steward does the rest. Asked again it is the same; `asked` of its row."""
+    alias, salt = f"{GONE}{secrets.token_hex(8)}", secrets.token_bytes(16)
+    return "ask_erasure", {"user_id": user, "pseudonym": alias, "salt": salt, "at": now}
+
+
+def asked(rows: list[Row]) -> AskedErasure:
+    return AskedErasure(rows[0]["pseudonym"], rows[0]["asked_at"])
 
 
 async def gathered(

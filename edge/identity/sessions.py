@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -143,13 +144,21 @@ class Sessions:
         """End all sessions of the user, and all that was issued to them until now. On return this is durable; on
         `StorageUnavailable` it may be: do it again. Gives the number of sessions.
         """
+        ended, _ = await self.sign_out_and(user)
+        return ended
+
+    async def sign_out_and(self, user: UserId, *also: tuple[str, dict[str, Any]]) -> tuple[int, list[Row]]:
+        """The same, and these queries with it: all of that or nothing. Gives the last one's rows as well."""
         async with self._database.transaction() as ask:
             await ask("lock_user", user_id=user)
             gone = await ask("delete_sessions", user_id=user)
             (out,) = await ask("record_sign_out", user_id=user)
+            found: list[Row] = []
+            for query, given in also:
+                found = await ask(query, **given)
         self._sign_outs.tell(user, out["at"])
         await self._cache.drop([row["sid"] for row in gone])
-        return len(gone)
+        return len(gone), found
 
     async def _settle(self, sid: bytes, found: Session | None, cached: Session | None) -> None:
         """Have in Redis what was found in Postgres, unless that is no newer than what was there."""

@@ -18,7 +18,7 @@ from tavola.edge.common.limits import Limits, PerMinute
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.origins import Origins
-from tavola.edge.identity.personal_data import CommandPlace, PersonalData, ask_erasure, gathered
+from tavola.edge.identity.personal_data import CommandPlace, PersonalData, asked, asks_erasure, gathered
 from tavola.edge.identity.sessions import LIFE_MS
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply, address_of
@@ -111,11 +111,11 @@ def endpoints(
         return RestReply(SignedOut(call.identity.user, ended), _cookie(call, who.origins, "", 0))
 
     reading = asyncio.Lock()
-    asked = PerMinute(DATA_A_MINUTE)
+    reads = PerMinute(DATA_A_MINUTE)
 
     async def data(call: Call) -> Answer:
-        if not asked.take(call.identity.user, clock()):
-            return Refusal("rate_limited", "You have asked for this a moment ago.", None, asked.again_after_ms)
+        if not reads.take(call.identity.user, clock()):
+            return Refusal("rate_limited", "You have asked for this a moment ago.", None, reads.again_after_ms)
         if reading.locked():
             return DATA_BUSY
         async with reading:
@@ -125,9 +125,9 @@ def endpoints(
         user = call.identity.user
         if call.body.user_id != user:
             return UNCONFIRMED
-        asked = await ask_erasure(database, user, now_ms())
-        await sessions.sign_out(user)
-        forgotten = Forgotten(user, asked.pseudonym, iso(asked.asked_at))
+        _, rows = await sessions.sign_out_and(user, asks_erasure(user, now_ms()))
+        erasure = asked(rows)
+        forgotten = Forgotten(user, erasure.pseudonym, iso(erasure.asked_at))
         return RestReply(forgotten, _cookie(call, who.origins, "", 0))
 
     return [

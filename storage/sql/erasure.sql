@@ -26,7 +26,8 @@ WITH mine AS (
 UPDATE erasures SET found_at = :at WHERE user_id = :user_id
 
 -- name: erasure_rooms
-SELECT room, names, seq FROM erasure_rooms WHERE user_id = :user_id ORDER BY room LIMIT :most
+-- Rooms behind room :after in which something of user :user_id may still be.
+SELECT room, names, seq FROM erasure_rooms WHERE user_id = :user_id AND room > :after ORDER BY room LIMIT :most
 
 -- name: erasure_people
 -- The names in room :room_id, by user.
@@ -39,13 +40,16 @@ UPDATE erasure_rooms SET names = :names WHERE user_id = :user_id AND room = :roo
 
 -- name: erasure_room
 -- Room :room_id as it stands. No row: it has no state any more, for it is being removed.
-SELECT g.epoch, g.seq, g.state, r.settings::text AS settings, r.deferred::text AS deferred
+-- `intact` is as in `load_room`.
+SELECT g.epoch, g.seq, g.state, r.settings::text AS settings, r.deferred::text AS deferred,
+       g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact
 FROM game_states g JOIN rooms r ON r.id = g.room_id WHERE g.room_id = :room_id
 
 -- name: erase_in_room
 -- Room :room_id goes on with :state, :settings and :deferred, and with :pseudonym in the place of user :user_id, whose
--- tokens go. It belongs to no actor any more, at a higher epoch (as in `place`), and its last update bears that epoch:
--- so whoever follows it is given a whole view. No row: it was not as it is said to be, and is left alone.
+-- tokens go; :names are those for each of theirs. It belongs to no actor any more, at a higher epoch (as in `place`),
+-- and its last update bears that epoch: so everybody who follows it is given a whole view. No row: it was not as it is
+-- said to be, and is left alone.
 WITH held AS (
     SELECT room_id FROM game_states
     WHERE room_id = :room_id AND epoch = :epoch AND seq = :seq AND state = :was FOR UPDATE
@@ -66,17 +70,14 @@ WITH held AS (
     UPDATE log SET epoch = written.epoch FROM written
     WHERE log.room_id = written.room_id AND log.seq >> 6 = written.seq >> 6 AND log.seq = written.seq
 ), players AS (
-    UPDATE room_players p SET user_id = :pseudonym, display_name = named.name
-    FROM written, json_each_text(:names::json) AS named (was, name)
-    WHERE p.room_id = written.room_id AND p.user_id = :user_id AND p.display_name = named.was
+    UPDATE room_players p SET user_id = :pseudonym, display_name = :names::json ->> p.display_name
+    FROM written WHERE p.room_id = written.room_id AND p.user_id = :user_id
 ), seats AS (
-    UPDATE room_seats s SET user_id = :pseudonym, display_name = named.name, seat_token = ''
-    FROM written, json_each_text(:names::json) AS named (was, name)
-    WHERE s.room_id = written.room_id AND s.user_id = :user_id AND s.display_name = named.was
+    UPDATE room_seats s SET user_id = :pseudonym, display_name = :names::json ->> s.display_name, seat_token = ''
+    FROM written WHERE s.room_id = written.room_id AND s.user_id = :user_id
 ), spectators AS (
-    UPDATE room_spectators s SET user_id = :pseudonym, display_name = named.name
-    FROM written, json_each_text(:names::json) AS named (was, name)
-    WHERE s.room_id = written.room_id AND s.user_id = :user_id AND s.display_name = named.was
+    UPDATE room_spectators s SET user_id = :pseudonym, display_name = :names::json ->> s.display_name
+    FROM written WHERE s.room_id = written.room_id AND s.user_id = :user_id
 ), rejoin AS (
     DELETE FROM rejoin_tokens t USING written WHERE t.room_id = written.room_id AND t.user_id = :user_id
 ), connection AS (
