@@ -148,6 +148,9 @@ _LOST = (
     OSError,
 )
 
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises for a server that is away, starts, goes, or refuses."""
+
 
 class Database:
     """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none,

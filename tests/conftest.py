@@ -5,7 +5,7 @@ import asyncio
 import functools
 import shutil
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any
@@ -45,6 +45,18 @@ def _ending(test: Callable[..., Coroutine[Any, Any, None]], within_s: float) -> 
             await test(**fixtures)
 
     return limited
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails beside a stack shows what the stack's supervisor has said last."""
+    report = yield
+    if report.failed:
+        for stack in getattr(item, "funcargs", {}).values():
+            if isinstance(stack, Stack):
+                said = stack.output.read_text().splitlines()[-40:]
+                report.sections.append((f"the end of {stack.output}", "\n".join(said)))
+    return report
 
 
 class Loop(uvloop.Loop):

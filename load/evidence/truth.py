@@ -12,6 +12,7 @@ import msgspec
 
 from tavola.load.evidence.evidence import RecordedRoom, Row, StoredState
 from tavola.storage.packing import unpack
+from tavola.storage.postgres import AWAY
 
 TRY_AGAIN_S = 0.1
 WITHIN_S = 60.0
@@ -24,7 +25,6 @@ def _queries() -> dict[str, str]:
 
 
 QUERIES = _queries()
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Truth:

@@ -32,7 +32,7 @@ from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import STACK_MARK, end, exit_code, free_port, how_ended, marked, raise_open_files
 from tavola.stack.progress import StartProgress
 from tavola.stack.saved_games import tell_saved
-from tavola.stack.server import NotStarted, Server
+from tavola.stack.server import Server
 from tavola.stack.tail import Tail
 
 _LOCK_WITHIN = 1.0
@@ -207,7 +207,7 @@ class DevStack:
             try:
                 with self._progress.step(part.name):
                     return await part.start()
-            except (NotStarted, OSError) as failure:
+            except (Failure, OSError) as failure:
                 failures += 1
                 self._progress.say(f"  ! {failure}")
 

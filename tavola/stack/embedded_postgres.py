@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import asyncpg
 import psutil
 
 from tavola.config.settings import kept_secret, write_private
@@ -17,6 +16,7 @@ from tavola.stack.embedded_account import account_of, initial_account, programs,
 from tavola.stack.embedded_roles import DATABASE, ROLE, SUPERUSER, grant
 from tavola.stack.processes import Account, exit_code, how_ended, server_environment, spawn
 from tavola.stack.server import LogTail, NotStarted
+from tavola.storage.postgres import AWAY
 
 _SETTINGS = """\
 # Written anew when it differs.
@@ -109,7 +109,7 @@ class EmbeddedPostgres(EmbeddedServer):
     async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
         try:
             await grant(self._superuser_url(port), self.role_password)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except AWAY:
             return None
         return f"postgresql://{ROLE}:{self.role_password}@127.0.0.1:{port}/{DATABASE}"
 

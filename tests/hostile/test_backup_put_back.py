@@ -94,7 +94,7 @@ def _copy(data: Path, to: Path) -> None:
 
 
 async def _back(t: Table) -> None:
-    """The supervisor has started Postgres again, and says so."""
+    """Postgres answers. The supervisor may still be giving its roles their rights."""
     await t.truth.connect()
     await until(lambda: lives(t.stack.pid_of("postgres")), "Postgres is back")
 

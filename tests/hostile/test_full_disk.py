@@ -21,6 +21,7 @@ import pytest
 from kit.client import Api, Pending, Player
 from kit.stack import Stack, frozen, kill, lives, until
 from kit.table import Table, table
+from tavola.storage.postgres import AWAY
 
 pytestmark = [
     pytest.mark.slow,
@@ -236,5 +237,5 @@ async def _no_room_for_the_wal(url: str) -> None:
         connection = await asyncpg.connect(url, ssl=False)
         while True:
             await connection.execute("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         pass

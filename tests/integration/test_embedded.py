@@ -18,6 +18,7 @@ import redis.exceptions
 from tavola.stack.embedded import EmbeddedServer
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
+from tavola.stack.embedded_roles import grant
 from tavola.stack.processes import in_folder
 from tavola.stack.server import NotStarted
 
@@ -144,6 +145,23 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (server.data / "global" / "pg_control").unlink()
     with pytest.raises(NotStarted, match="pg_control"):
         asyncio.run(_come_and_go(server))
+
+
+async def test_one_that_says_goodbye_while_it_is_asked_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg has an error of its own for a connection that has heard of the server's end before the next query."""
+    errors = [asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")]
+
+    async def goodbye_at_first(url: str, password: str) -> None:
+        if errors:
+            raise errors.pop()
+        await grant(url, password)
+
+    monkeypatch.setattr("tavola.stack.embedded_postgres.grant", goodbye_at_first)
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        assert (await _sql(url, "SELECT 42"))[0][0] == 42
+    assert not errors
 
 
 def test_no_folder_of_others_is_touched(tmp_path: Path) -> None:

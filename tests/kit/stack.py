@@ -19,6 +19,7 @@ import asyncpg
 import psutil
 
 from tavola.config.keys import Purpose, Secrets
+from tavola.storage.postgres import AWAY
 from tavola.storage.sealing import Opener
 
 READY_S = 120.0
@@ -217,7 +218,7 @@ class Truth:
         async def connected() -> Any:
             try:
                 return await asyncpg.connect(self._url, ssl=False)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except AWAY:
                 return None
 
         self.connection = await until(connected, "a connection to Postgres")
