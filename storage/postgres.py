@@ -149,7 +149,7 @@ _LOST = (
 )
 
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises for a server that is away, starts, goes, or refuses."""
+"""Errors of asyncpg by which a server is away, starts, goes, or refuses."""
 
 
 class Database:
