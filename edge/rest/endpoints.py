@@ -20,6 +20,7 @@ from tavola.edge.rest import (
     games_api,
     lobby_api,
     me_api,
+    online_api,
     openapi,
     rooms_api,
     session_api,
@@ -32,7 +33,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
 from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import asyncapi, frames
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import OnlineReader
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -47,7 +47,6 @@ class RestApi:
         services: Services,
         who: Authenticator,
         lobby: Lobby,
-        online: OnlineReader,
         limits: Limits,
         operator: Operator | None = None,
     ) -> None:
@@ -65,9 +64,10 @@ class RestApi:
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
+            *online_api.endpoints(services),
             *tokens_api.endpoints(services),
             *games_api.endpoints(services, rewind),
-            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
+            *(each for each in admin_api.endpoints(services, rewind) if operator is not None or each.scope),
         ]
 
     def routes(self) -> list[Route]:

@@ -96,7 +96,7 @@ async def test_an_edge_that_is_full_says_so_and_has_room_again(database_url: str
         assert 'tavola_sockets_refused_total{reason="full"} 1.0' in await edge.metrics()
 
         connections = edge.at.services.connections
-        [leaving] = edge.at.services.by_user[UserId(edge.at.person("Ann").user)]
+        [leaving] = edge.at.services.people.sockets(UserId(edge.at.person("Ann").user))
         await first.close()
         await leaving.closed
         assert len(connections) == 1
