@@ -1,4 +1,5 @@
-"""Who is connected, read: what all edges have written in Redis (`storage.people`), less what a dead one has left."""
+"""The people who are connected, as all edges have written them in Redis (`storage.people`), without those whom a dead
+edge has left there."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ USERS_LIMIT = 200
 T = TypeVar("T")
 
 
-class Entry(NamedTuple):
+class OnlineEntry(NamedTuple):
     """The text of an entry, what it is of, and the edge that wrote it."""
 
     edge: str
@@ -65,7 +66,7 @@ class Boards(NamedTuple):
 
 
 class OnlineReader:
-    """Reads, in `WITHIN_S` at most. What it gives is None when Redis is away."""
+    """Reads, in `WITHIN_S` at most; None where Redis is away."""
 
     def __init__(self, url: str, opener: Opener) -> None:
         self._redis = RedisAddress(url).client(within_s=WITHIN_S)
@@ -73,11 +74,11 @@ class OnlineReader:
         self.not_opened = 0
         """Entries that nobody of ours has sealed, or not for that place."""
 
-    async def players(self, room: str) -> list[Entry] | None:
+    async def players(self, room: str) -> list[OnlineEntry] | None:
         """An entry for each edge and each user who has a part in the room and follows it there."""
         return await self._within(self._entries(PLAYERS, room))
 
-    async def connections(self, user: str) -> list[Entry] | None:
+    async def connections(self, user: str) -> list[OnlineEntry] | None:
         """An entry for each socket of the user."""
         return await self._within(self._entries(CONNECTIONS, user))
 
@@ -113,7 +114,7 @@ class OnlineReader:
         now = seconds * 1000 + micros // 1000
         return {server.decode(): int(at) for server, at in servers if now - at < DEAD_MS}, answers
 
-    async def _entries(self, kind: EntryKind, name: str) -> list[Entry]:
+    async def _entries(self, kind: EntryKind, name: str) -> list[OnlineEntry]:
         key = kind.key(name)
         living, (found,) = await self._with_living(("HGETALL", key))
         entries = []
@@ -121,7 +122,9 @@ class OnlineReader:
             server, _, of = field.decode().partition(":")
             if server in living:
                 try:
-                    entries.append(Entry(edge_of(server), of, self._opener.open(place(key, field.decode()), sealed)))
+                    entries.append(
+                        OnlineEntry(edge_of(server), of, self._opener.open(place(key, field.decode()), sealed))
+                    )
                 except NotOpened:
                     self.not_opened += 1
         return entries

@@ -1,4 +1,4 @@
-"""Who is connected, on all edges, as each edge writes it of itself in Redis: the keys, and the link on which it writes.
+"""The people who are connected, as each edge writes it of itself in Redis: the keys, and the link on which it writes.
 
 | key | is | lives |
 |---|---|---|
@@ -88,8 +88,8 @@ def edge_of(server: str) -> str:
 
 
 class ConnectionBoard(RedisLink):
-    """The link on which one edge writes who is connected to it. What is written while Redis is away is dropped: when
-    it is back, or was emptied, `anew` is called, and all of it has to be written."""
+    """The link on which one edge writes who is connected to it. While Redis is away that is dropped: when it is back,
+    or was emptied, `anew` is called, and all of it has to be written."""
 
     ping_s = BEAT_S
 
@@ -218,7 +218,7 @@ class ConnectionBoard(RedisLink):
             case _:
                 super()._take(reply)
 
-    # What the dead have left
+    # Leavings of the dead
 
     def _sweep_next(self) -> None:
         if self._due:

@@ -64,7 +64,7 @@ class Identified(Protocol):
 S = TypeVar("S", bound=Identified)
 
 
-class _Held(Generic[S]):
+class _OwnSocket(Generic[S]):
     """A socket of this edge, and the rooms that it follows."""
 
     __slots__ = ("games", "socket")
@@ -102,7 +102,7 @@ class ConnectionManager(Generic[S]):
         """`edge` is this edge's id; no two that ever lived have the same."""
         self.edge = edge
         self._database = database
-        self._sockets: dict[UserId, dict[str, _Held[S]]] = {}
+        self._sockets: dict[UserId, dict[str, _OwnSocket[S]]] = {}
         self._count = 0
         self._games: dict[RoomId, dict[UserId, _Followed]] = {}
         self._states: dict[RoomId, SessionState] = {}
@@ -124,8 +124,13 @@ class ConnectionManager(Generic[S]):
         return self._board.health
 
     @property
+    def links(self) -> dict[str, LinkHealth]:
+        """That one, and the one on which events are heard, if anybody listens to any."""
+        return {"board": self.link, **({"events": self._events.health} if self._handlers else {})}
+
+    @property
     def not_opened(self) -> int:
-        """What lay in Redis, or came through it, and nobody of ours had sealed."""
+        """How often something lay in Redis, or came through it, that nobody of ours had sealed."""
         return self._events.not_opened + self.online.not_opened
 
     # This edge's own
@@ -134,7 +139,7 @@ class ConnectionManager(Generic[S]):
         """The socket is the user's. Said again, it changes nothing."""
         mine = self._sockets.setdefault(user, {})
         if socket.id not in mine:
-            mine[socket.id] = _Held(socket)
+            mine[socket.id] = _OwnSocket(socket)
             self._count += 1
             self._socket_changed(user, socket.id)
 

@@ -1,4 +1,4 @@
-"""What the manager of connections tells: sockets, games, events, and how many there are of them. Times are in ms."""
+"""The answers of the manager of connections: sockets, games, events, and how many there are. Times are in ms."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ class Fanout:
     @property
     def links(self) -> dict[str, LinkHealth]:
         """This edge's links to Redis, by what they are for."""
-        return {"subscribe": self._subscriber.health, "board": self.presence.people.link}
+        return {"subscribe": self._subscriber.health, **self.presence.people.links}
 
     @property
     def not_opened(self) -> int:
