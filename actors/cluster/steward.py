@@ -132,7 +132,7 @@ class Steward:
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
-            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.work))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.round))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:
