@@ -17,7 +17,7 @@ from kit.damage import execute
 from kit.doors import Doors, Person, doors
 from kit.mentions import tables_with
 from tavola.actors.cluster.retention import DAY_MS
-from tavola.actors.upkeep.chat_clearing import REWRITING, ChatClearing
+from tavola.actors.upkeep.chat_clearing import REWRITING, ChatClearing, days_of_chat
 from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.identity.personal_data import asks_erasure
@@ -111,6 +111,14 @@ async def test_a_message_that_cannot_be_read_keeps_no_other(database_url: str, r
         said = await execute(database_url, "SELECT command FROM actions WHERE room_id = $1", good)
         assert said
         assert not any(SAID in row["command"] for row in said)
+
+
+@pytest.mark.parametrize(
+    ("log", "chat", "after"), [(30, 30, 32), (10, 30, 30), (29, 30, 31), (60, 30, 30), (0, 30, 30), (30, 0, 0)]
+)
+def test_what_goes_as_a_whole_is_not_rewritten_first(log: int, chat: int, after: int) -> None:
+    told = Settings(_env_file=None, jwt_secret="x" * 32, keep_log_days=log, keep_chat_days=chat)
+    assert days_of_chat(told) == after
 
 
 async def test_chat_is_not_cleared_meanwhile(database_url: str, redis_url: str) -> None:
