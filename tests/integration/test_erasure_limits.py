@@ -16,8 +16,8 @@ from test_removal import sql
 from kit.damage import execute
 from kit.doors import Doors, Person, doors
 from kit.mentions import tables_with
-from tavola.actors.cluster.retention import DAY_MS
 from tavola.actors.upkeep.chat_clearing import REWRITING, ChatClearing, days_of_chat
+from tavola.actors.upkeep.retention import DAY_MS
 from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.identity.personal_data import asks_erasure
