@@ -22,8 +22,8 @@ from pydantic.fields import FieldInfo
 from tavola.config.settings import Settings
 from tavola.edge.common.limits import NO_LIMITS
 from tavola.edge.common.metrics import BUCKETS, METRICS
+from tavola.edge.endpoints import RestApi
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import RestApi
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent

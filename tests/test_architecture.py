@@ -57,8 +57,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.outside", "actors.past", "actors.room",
         "actors.wire", "games", "storage", "config",
     },
+    "edge.operating": {
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.past",
+        "actors.room", "actors.wire", "storage", "config",
+    },
     "edge": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",
+        "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "edge.operating", "actors.cluster",
+        "actors.wire",
         "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},

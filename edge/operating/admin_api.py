@@ -74,7 +74,8 @@ class PlacedRooms(msgspec.Struct, frozen=True):
 
 
 class RoomActorRow(msgspec.Struct, frozen=True):
-    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat."""
+    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat.
+    `draining`: it is given no rooms any more, and its rooms go elsewhere."""
 
     name: str
     node: str
@@ -84,6 +85,7 @@ class RoomActorRow(msgspec.Struct, frozen=True):
     rooms: int
     silent: bool
     suspect: bool
+    draining: bool
     started_at: str
 
 
@@ -288,7 +290,7 @@ async def growth_reply(database: Database) -> GrowthReply:
 
 
 def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:
-    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator=True, **more)
+    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator="look", **more)
 
 
 def _fields(kind: type[Any], row: Any, **given: Any) -> Any:
