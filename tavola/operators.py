@@ -80,7 +80,7 @@ def listed(json: Annotated[bool, typer.Option("--json", help="For programs.")] =
 
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="The name they were added with.")]) -> None:
-    """Takes an operator's rights: within five seconds no edge lets them in any more. What they did stays listed."""
+    """Takes an operator's rights: within five seconds no edge lets them in any more. Their acts stay listed."""
     if not connected(lambda database: database.rows("remove_operator", name=name)):
         raise Failure(f"there is no operator {name!r}")
     typer.echo(f"{name}: removed; no edge lets them in after five seconds")
@@ -91,7 +91,7 @@ def log(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """What operators did, newest first. The database lets nobody change this list, or take anything from it."""
+    """The acts of operators, newest first. The database lets nobody change this list, or take anything from it."""
     rows = connected(lambda database: database.rows("acts", before=None, most=limit))
     found = [
         {

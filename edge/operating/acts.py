@@ -80,7 +80,7 @@ class ActAsked(msgspec.Struct, frozen=True, omit_defaults=True):
     """As the same act was answered without it."""
 
 
-class ActReply(msgspec.Struct, frozen=True, omit_defaults=True):
+class ActAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """`does` says what it does. Not done yet: it is, if it is sent again with `confirm`. Done: its `number`."""
 
     does: str
@@ -88,7 +88,7 @@ class ActReply(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int | None = None
 
 
-class _Plan(NamedTuple):
+class _PlannedAct(NamedTuple):
     does: str
     carry_out: Callable[[int], Awaitable[Refusal | None]]
     """Called with the act's number."""
@@ -102,7 +102,7 @@ class Acts:
         self._online = online
         self._database: Database = services.database
 
-    async def answer(self, asked: ActAsked, who: Identity) -> ActReply | Refusal:
+    async def answer(self, asked: ActAsked, who: Identity) -> ActAnswer | Refusal:
         """The plan of an act; or, if it is confirmed, its outcome."""
         if asked.act in FOR_ALL and "all" not in who.scopes:
             return NOT_YOUR_ROLE
@@ -112,7 +112,7 @@ class Acts:
         told = _json(msgspec.structs.replace(asked, confirm=None))
         confirm = hashlib.sha256(who.user.encode() + b" " + told).hexdigest()[:16]
         if asked.confirm is None:
-            return ActReply(plan.does, confirm=confirm)
+            return ActAnswer(plan.does, confirm=confirm)
         if asked.confirm != confirm:
             return Refusal("invalid_message", "That is not the `confirm` of this act; ask without it first.")
         written: dict[str, Any] = {"at": now_ms(), "operator": who.name, "act": asked.act}
@@ -122,9 +122,9 @@ class Acts:
         log.info("operator.acts", operator=who.name, act=asked.act, number=number)
         no = await plan.carry_out(number)
         await self._database.rows("ended_act", of=number, **written, outcome=DONE if no is None else no.code)
-        return ActReply(plan.does, number=number) if no is None else no
+        return ActAnswer(plan.does, number=number) if no is None else no
 
-    async def _plan(self, asked: ActAsked, who: Identity) -> _Plan | Refusal:
+    async def _plan(self, asked: ActAsked, who: Identity) -> _PlannedAct | Refusal:
         match asked.act:
             case "close" | "pause" | "resume" | "kick" | "announce" | "evict" | "move" | "remove":
                 if asked.room is None:
@@ -137,7 +137,7 @@ class Acts:
                 if asked.text is None:
                     return _lacks("text")
                 tell = self._order(who, "announce", secrets.token_hex(8), ANNOUNCED_MS, asked.text)
-                return _Plan(f"Tells everybody who follows a room: “{asked.text}”", tell)
+                return _PlannedAct(f"Tells everybody who follows a room: “{asked.text}”", tell)
             case "drain_actor" | "drain_node":
                 return await self._drain(asked)
             case "drain_edge":
@@ -149,7 +149,7 @@ class Acts:
         rows = await self._database.rows("operator_rooms", named=named, most=200)
         return next((row for row in rows if named == row["id"] or named.upper() == row["code"]), None)
 
-    async def _in_room(self, asked: ActAsked, who: Identity, row: Row) -> _Plan | Refusal:
+    async def _in_room(self, asked: ActAsked, who: Identity, row: Row) -> _PlannedAct | Refusal:
         room, named = RoomId(row["id"]), f"{row['name']} ({row['id']})"
         people = f"{row['members']} {'person is' if row['members'] == 1 else 'people are'} there"
         where = f"actor {row['actor']} on {row['node']}" if row["actor"] else "no actor"
@@ -160,31 +160,31 @@ class Acts:
         match asked.act:
             case "close":
                 close = by(lambda id: CloseRoom(id=id, room=room, after_hand=True))
-                return _Plan(f"Closes {named}, after the hand if one runs: {people}.", close)
+                return _PlannedAct(f"Closes {named}, after the hand if one runs: {people}.", close)
             case "pause":
-                return _Plan(f"Pauses {named}: {people}.", by(lambda id: Pause(id=id, room=room)))
+                return _PlannedAct(f"Pauses {named}: {people}.", by(lambda id: Pause(id=id, room=room)))
             case "resume":
-                return _Plan(f"Lets {named} go on: {people}.", by(lambda id: Resume(id=id, room=room)))
+                return _PlannedAct(f"Lets {named} go on: {people}.", by(lambda id: Resume(id=id, room=room)))
             case "kick":
                 if (user := asked.user_id) is None:
                     return _lacks("user_id")
                 back = "and not back in" if asked.ban else "for now"
                 kick = by(lambda id: Kick(id=id, room=room, user_id=user, ban=asked.ban))
-                return _Plan(f"Puts {user} out of {named}, {back}.", kick)
+                return _PlannedAct(f"Puts {user} out of {named}, {back}.", kick)
             case "announce":
                 if (text := asked.text) is None:
                     return _lacks("text")
                 tell = by(lambda id: Announce(id=id, room=room, text=text))
-                return _Plan(f"Tells {named}, where {people}: “{text}”", tell)
+                return _PlannedAct(f"Tells {named}, where {people}: “{text}”", tell)
             case "evict":
-                return _Plan(f"Takes {named} from {where}; whoever comes next has it loaded.", self._evict(room))
+                return _PlannedAct(f"Takes {named} from {where}; whoever comes next has it loaded.", self._evict(room))
             case "move":
                 away = self._evict(room, row["actor"])
-                return _Plan(f"Takes {named} from {where} and loads it in another actor; players wait a moment.", away)
+                return _PlannedAct(f"Takes {named} from {where} to another actor; players wait a moment.", away)
             case _:
                 closes = "" if row["status"] == "closed" else f", where {people}: closes it"
                 does = f"Removes {named}{closes}. All that is stored of it goes, for good."
-                return _Plan(does, self._remove(who, row))
+                return _PlannedAct(does, self._remove(who, row))
 
     async def _command(self, who: Identity, command: ClientCommand) -> Refusal | None:
         sender, room = Sender(who.user, who.name), RoomId(command.room)
@@ -226,7 +226,7 @@ class Acts:
 
     # People
 
-    def _of_people(self, asked: ActAsked, who: Identity) -> _Plan | Refusal:
+    def _of_people(self, asked: ActAsked, who: Identity) -> _PlannedAct | Refusal:
         subject: str
         kind: OrderKind
         mutes = asked.act in ("mute", "unmute")
@@ -247,9 +247,9 @@ class Acts:
                 does = f"Lets nobody hear what {subject} says in any room, {lasting}."
             case _:
                 lifted = "comes in" if asked.act == "unban" else "is heard"
-                return _Plan(f"{subject} {lifted} again.", self._lift(kind, subject))
+                return _PlannedAct(f"{subject} {lifted} again.", self._lift(kind, subject))
         for_ms = None if asked.minutes is None else asked.minutes * 60_000
-        return _Plan(does, self._order(who, kind, subject, for_ms, asked.reason or ""))
+        return _PlannedAct(does, self._order(who, kind, subject, for_ms, asked.reason or ""))
 
     def _order(
         self, who: Identity, kind: OrderKind, subject: str, for_ms: int | None, reason: str
@@ -274,7 +274,7 @@ class Acts:
 
     # Machines
 
-    async def _drain(self, asked: ActAsked) -> _Plan | Refusal:
+    async def _drain(self, asked: ActAsked) -> _PlannedAct | Refusal:
         what = "actor" if asked.act == "drain_actor" else "node"
         name = asked.actor if what == "actor" else asked.node
         if name is None:
@@ -293,17 +293,18 @@ class Acts:
             "" if what == "actor" else f" Its {len(actors)} actors end; new ones may start there until it is stopped."
         )
         count = f"{rooms} room{'' if rooms == 1 else 's'}"
-        return _Plan(f"Moves the {count} of {what} {name} elsewhere, and gives it none.{more}", drain)
+        return _PlannedAct(f"Moves the {count} of {what} {name} elsewhere, and gives it none.{more}", drain)
 
-    async def _drain_edge(self, asked: ActAsked, who: Identity) -> _Plan | Refusal:
+    async def _drain_edge(self, asked: ActAsked, who: Identity) -> _PlannedAct | Refusal:
         if asked.edge is None:
             return _lacks("edge")
         boards = await self._online.boards(now_ms())
         here = self._services.fanout.presence.edge
-        if asked.edge != here and (boards is None or asked.edge not in boards.edges):
-            return Refusal("user_not_found", f"There is no edge {asked.edge}.")
-        does = f"Has edge {asked.edge} let its sockets go to others, and end; what runs it starts it again."
-        return _Plan(does, self._order(who, "drain_edge", asked.edge, DRAINED_MS, asked.reason or ""))
+        known = asked.edge == here or (boards is not None and asked.edge in boards.edges)
+        # Edges tell of themselves twice a minute, and not without Redis.
+        unheard = "" if known else " (this edge has not heard of it)"
+        does = f"Has edge {asked.edge}{unheard} let its sockets go to others, and end; what runs it starts it again."
+        return _PlannedAct(does, self._order(who, "drain_edge", asked.edge, DRAINED_MS, asked.reason or ""))
 
 
 def _lacks(field: str) -> Refusal:

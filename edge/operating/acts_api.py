@@ -1,4 +1,4 @@
-"""What operators do, by REST: acts, the list of them that nobody edits, and the orders that stand."""
+"""The acts of operators by REST, the list of them that nobody edits, and the orders that stand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.config.clock import now_ms
 from tavola.edge.identity.operators import ROLES
-from tavola.edge.operating.acts import ActAsked, ActReply, Acts
+from tavola.edge.operating.acts import ActAnswer, ActAsked, Acts
 from tavola.edge.operating.admin_api import ADMIN
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
@@ -33,7 +33,7 @@ class OperatorReply(msgspec.Struct, frozen=True):
     roles: list[str]
 
 
-class ActRecord(msgspec.Struct, frozen=True):
+class DoneAct(msgspec.Struct, frozen=True):
     """`told` is what was asked for. `outcome`: `done`, or a refusal's code; null: nobody lived to say."""
 
     number: int
@@ -47,7 +47,7 @@ class ActRecord(msgspec.Struct, frozen=True):
 class ActList(msgspec.Struct, frozen=True):
     """Newest first."""
 
-    acts: list[ActRecord]
+    acts: list[DoneAct]
 
 
 class StandingOrder(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ def endpoints(database: Database, acts: Acts) -> list[Endpoint]:
     async def listed(call: Call) -> Answer:
         rows = await database.rows("acts", before=call.query.before, most=call.query.limit)
         return ActList([
-            ActRecord(row["number"], iso(row["at"]), row["operator"], row["act"], msgspec.json.decode(row["told"]),
+            DoneAct(row["number"], iso(row["at"]), row["operator"], row["act"], msgspec.json.decode(row["told"]),
                       row["outcome"])
             for row in rows
         ])  # fmt: skip
@@ -89,12 +89,13 @@ def endpoints(database: Database, acts: Acts) -> list[Endpoint]:
         ])  # fmt: skip
 
     return [
-        Endpoint("GET", f"{ADMIN}/me", me, "Who you are as an operator", OperatorReply, operator="look"),
+        Endpoint("GET", f"{ADMIN}/me", me, "The operator who asks", OperatorReply, operator="look"),
         Endpoint(
-            "POST", f"{ADMIN}/acts", act, "Plans an act, and does it if it is confirmed", ActReply, body=ActAsked,
+            "POST", f"{ADMIN}/acts", act, "Plans an act, and does it if it is confirmed", ActAnswer, body=ActAsked,
             operator="act", refusals=ACT_REFUSALS,
         ),
-        Endpoint("GET", f"{ADMIN}/acts", listed, "What operators did", ActList, query=ActsAsked, operator="look"),
-        Endpoint("GET", f"{ADMIN}/orders", orders, "Whom operators keep out, or let nobody hear", OrderList,
+        Endpoint("GET", f"{ADMIN}/acts", listed, "The acts of operators, newest first", ActList, query=ActsAsked,
+                 operator="look"),
+        Endpoint("GET", f"{ADMIN}/orders", orders, "The users and addresses that are kept out, or not heard", OrderList,
                  operator="look"),
     ]  # fmt: skip

@@ -30,8 +30,8 @@ END $$;
 CREATE TRIGGER operator_acts_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON operator_acts
 FOR EACH STATEMENT EXECUTE FUNCTION operator_acts_stay();
 
--- What every edge keeps to until it ends or is lifted: who is kept out (ban_user, ban_address), who is not heard
--- (mute), which edge ends (drain_edge), what is announced everywhere (announce).
+-- Orders that every edge keeps to until they end or are lifted: somebody is kept out (ban_user, ban_address) or not
+-- heard (mute), an edge ends (drain_edge), something is announced everywhere (announce).
 CREATE TABLE standing_orders (
     kind     text NOT NULL,
     subject  text NOT NULL,
