@@ -1,4 +1,4 @@
-"""What persistence costs, by game: counted where it is paid, as sums that an actor's beat carries, and read again."""
+"""The cost of persistence, by game: counted where it is paid, as sums that an actor's beat carries, and read again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Durations:
         return sum(self.buckets)
 
     def since(self, before: Durations) -> Durations:
-        """What was added to `before`."""
+        """The part that was added to `before`."""
         more = Durations()
         more.buckets = [now - was for now, was in zip(self.buckets, before.buckets, strict=True)]
         more.micros = self.micros - before.micros

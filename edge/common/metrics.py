@@ -68,7 +68,7 @@ LOADS = Described(
 ROWS = Described(
     "tavola_log_rows", "counter", "Rows that were committed to the log: moves and everything else", ("game",)
 )
-BYTES = Described("tavola_log_bytes", "counter", "What those rows say, packed, in bytes", ("game",))
+BYTES = Described("tavola_log_bytes", "counter", "The bytes of those rows, as they are packed", ("game",))
 REPLAYS = Described(
     "tavola_room_replays", "counter", "Rooms that could not be read and were replayed from a checkpoint", ("game",)
 )
@@ -97,7 +97,7 @@ class TimesTold(NamedTuple):
 
 
 class GamePersistence(NamedTuple):
-    """What the actors of the whole deployment, those that are gone too, have done for one game."""
+    """One game's share of what all actors of the deployment have done, those that are gone too."""
 
     game: str
     rows: int

@@ -213,7 +213,7 @@ class PersistencePaces(msgspec.Struct, frozen=True):
 
 
 class GamePersistenceReply(msgspec.Struct, frozen=True):
-    """What room actors have done for a game since it is counted; `lately`: in the last five minutes, the oldest
+    """A game's share of what room actors have done since it is counted; `lately`: in the last five minutes, the oldest
     first."""
 
     game: str

@@ -1,4 +1,4 @@
-"""What persistence costs the whole deployment, by game: read now and then, and remembered for some minutes."""
+"""The cost of persistence to the whole deployment, by game: read now and then, and remembered for some minutes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KEPT = 60 + SPAN
 
 
 class Look(NamedTuple):
-    """What was found at `at` (ms since the epoch)."""
+    """The sums that were found at `at` (ms since the epoch)."""
 
     at: int
     found: Measures
 
 
 class PersistencePace(NamedTuple):
-    """What was done a second, and how long it took (`Durations`), in the `SPAN` looks up to `at` (ms)."""
+    """How much was done a second, and how long it took (`Durations`), in the `SPAN` looks up to `at` (ms)."""
 
     at: int
     rows: float

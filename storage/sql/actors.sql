@@ -120,8 +120,8 @@ RETURNING name
 SELECT FROM room_actors WHERE name = :name
 
 -- name: beat_actor
--- No row: the actor was given up for dead. `turn` is that of the deployment's secret. What it measured is null when it
--- is as before.
+-- No row: the actor was given up for dead. `turn` is that of the deployment's secret. Its measures are null when they
+-- are as before.
 UPDATE room_actors a SET alive_at = now(), suspect_at = NULL, measured = coalesce(beat.measured, a.measured)
 FROM (SELECT :name::text AS name, :measured::json AS measured) beat WHERE a.name = beat.name
 RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn

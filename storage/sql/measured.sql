@@ -1,4 +1,4 @@
--- What room actors measured.
+-- The sums that room actors measured.
 
 -- name: measured
 -- By game, every sum of the actors that live, as of their last beat, and of those that are gone: none ever goes down.

@@ -1,4 +1,4 @@
-"""What persistence costs, on a real Postgres: counted by game where it is paid, carried by an actor's beat, never lost
+"""The cost of persistence, on a real Postgres: counted by game where it is paid, carried by an actor's beat, never lost
 with an actor, and told to Prometheus and to the operator."""
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ async def test_replays_and_repairs(database_url: str) -> None:
             bad, _ = await playing(database, a)
         for room in (good, bad):
             await execute(database_url, "UPDATE game_states SET state = '{}' WHERE room_id = $1", room)
-        await execute(database_url, "UPDATE checkpoints SET state = '{}' WHERE room_id = $1", bad)
+        wrong = "UPDATE actions SET command = replace(command, '4', '5') WHERE room_id = $1"
+        await execute(database_url, wrong, bad)
         assert not isinstance(await b.look(await place(database, good, avoid="a"), "ann", good), Refusal)
         assert isinstance(await b.look(await place(database, bad, avoid="a"), "ann", bad), Refusal)
         mine = b.host.measures["tictactoe"]

@@ -1,4 +1,4 @@
-/** What persistence costs, by game: charts of the last five minutes, and sums. */
+/** The cost of persistence, by game: charts of the last five minutes, and sums. */
 
 import { h } from "./dom.js";
 import { bytes, number, table } from "./parts.js";
@@ -37,7 +37,7 @@ export function drawPersistence({ games }) {
     busy.map(drawGame),
     table(
       "Persistence by game",
-      ["Game", "#Rows", "#Bytes", "#Commits", "#p50", "#p99", "#Loads", "#Load p50", "#Load p99", "#Replays", "#Repairs"],
+      ["Game", "#Rows", "#Bytes", "#Commits", "#Commit p50", "#Commit p99", "#Loads", "#Load p50", "#Load p99", "#Replays", "#Repairs"],
       games.map(({ game, rows, bytes: size, commits, loads, replays, repairs }) => ({
         key: game,
         cells: [
@@ -127,7 +127,7 @@ function pathOf(values, top) {
   values.forEach((value, index) => {
     if (value !== null) {
       const place = `${POINTS - values.length + index} ${(HEIGHT * (1 - value / top)).toFixed(1)}`;
-      path += drawing ? `L${place}` : `M${place}h.01`;
+      path += drawing ? `L${place}` : `M${place}h.4`;
     }
     drawing = value !== null;
   });

@@ -1,4 +1,4 @@
-/** What the operator's sections are made of: figures, tables, buttons, and numbers as people read them. */
+/** The parts of the operator's sections: figures, tables, buttons, and numbers as people read them. */
 
 import { h } from "./dom.js";
 

@@ -1,4 +1,4 @@
-"""What persistence costs, as counts: where a duration falls, what is read out of that, and what is told of it."""
+"""The cost of persistence, as counts: where a duration falls, what is read out of that, and what is told of it."""
 
 from __future__ import annotations
 
