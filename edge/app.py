@@ -156,6 +156,7 @@ class Edge:
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
                 ("unreadable", services.unreadable.run()),
+                ("persistence", services.persistence.run()),
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
                 ("steward", _keep_steward(settings)),

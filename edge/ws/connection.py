@@ -35,6 +35,7 @@ from tavola.actors.wire.refusals import (
     TOO_MUCH,
     UNAUTHENTICATED,
 )
+from tavola.config.clock import now_ms
 from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
@@ -44,6 +45,7 @@ from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.identity.standing_orders import StandingOrders
+from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.edge.routing.view_lookup import ViewLookup
@@ -113,6 +115,7 @@ class Services:
         self.orders = orders or StandingOrders(database)
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
+        self.persistence = PersistenceWatch(database, now_ms)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
@@ -127,6 +130,7 @@ class Services:
             lambda: fanout.not_opened,
             lambda: self.unreadable.rooms,
             lambda: fanout.links,
+            self.persistence.told,
         )
 
     def frames(self, now: float) -> Bucket:
