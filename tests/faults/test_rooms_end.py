@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 IDLE_TURNS = 2
+SMALL_BLIND = 5
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ async def test_a_room_where_nobody_is_closes_once_and_is_purged(ending: Stack, c
         clock.put_ahead(DAY + MINUTE)
 
         async def purged() -> bool:
-            return await tables_with(truth.connection, room, code, ada.user, "Ada") == {}
+            return await tables_with(truth.connection, room, code) == {}
 
         await until(purged, "nothing of the room is left in any table")
         assert await keys_with(ending.redis_url, room, code) == []
@@ -169,10 +171,8 @@ async def test_what_the_host_asks_for_in_a_hand_survives_a_kill_and_happens_once
             rows = await _told(t.truth, t.room, kind)
             assert [row["seq"] for row in rows] == [ended["seq"]] * times, kind
         chips = {seat["user_id"]: seat["chips"] for seat in host.view["seats"].values()}
-        small, lost = BUY_IN - 5, {folds: -5}
-        del small
         for player, prized in ((host, -50), (other, 50)):
-            assert chips[player.who.user] == BUY_IN + prized + lost.get(player, 5)
+            assert chips[player.who.user] == BUY_IN + prized + (-SMALL_BLIND if player is folds else SMALL_BLIND)
         await t.check()
 
 
@@ -241,6 +241,11 @@ async def test_who_is_gone_leaves_and_what_nobody_answers_ends(ending: Stack, cl
             assert _code(refused) == (409, "host_away")
             assert refused.json()["error"]["retry_after_ms"] > 0
             await next_host.follow(url)
+
+            async def here() -> bool:
+                return not await _marked(truth, room, finn)
+
+            await until(here, "the host is back")
             assert (await api.ok("POST", f"{path}/join", hal, {"display_name": "Hal"}))["status"] == "pending"
             await next_host.command("close_room")
             assert [player.faults for player in people] == [[], [], []]
@@ -264,24 +269,21 @@ async def test_two_who_do_not_move_sit_out_and_the_room_empties(ending: Stack, c
         while not idle():
             seq = host.seq
             clock.put_ahead(121 * SECOND)
-            await host.until(lambda seq=seq: host.seq > seq, "what is due happens")
+            await host.until(partial(_beyond, host, seq), "what is due happens")
             missed += 1
         assert idle() == sorted(player.who.user for player in t.players)
         assert missed >= 2 * IDLE_TURNS
         await host.until(lambda: _statuses(host) == {"sitting_out"}, "both sit out")
-        closes_at = await until(lambda: _closes_at(t.truth, t.room), "the room has an end")
+        await until(lambda: _closes_at(t.truth, t.room), "nobody is there")
         async with Api(ending.urls[0]) as api:
             assert (await api.ok("GET", f"/api/rooms/{t.room}", host.who))["present"] == 0
-
-            # Somebody who does something is there again.
-            await t.players[1].command("sit_in")
-            assert (await api.ok("GET", f"/api/rooms/{t.room}", host.who))["present"] == 1
-            assert await _closes_at(t.truth, t.room) is None
-            await t.players[1].command("sit_out")
-        del closes_at
+        clock.put_ahead(31 * MINUTE)
+        for player in t.players:
+            await player.until(partial(_ends, player), "the room is closed")
+            assert _ends(player) == ["empty"]
 
 
-async def test_people_come_first_in_the_lobby_and_in_quick_seating(ending: Stack) -> None:
+async def test_people_come_first_in_the_lobby_and_in_quick_seating(ending: Stack, clock: SetClock) -> None:
     url, wish = ending.urls[0], {"game": "tictactoe", "options": {"turn_seconds": 41}}
     async with Api(url) as api, ending.truth() as truth:
         ada, ben, cleo, dan = [await api.sign_in(name) for name in ("Ada", "Ben", "Cleo", "Dan")]
@@ -295,25 +297,26 @@ async def test_people_come_first_in_the_lobby_and_in_quick_seating(ending: Stack
                 await player.follow(url)
             await gone.command("take_seat", seat_index=0)
             await gone.leave()
-            await until(lambda: _closes_at(truth, left), "nobody is there any more")
+            for room, people in ((peopled, 1), (newer, 1), (left, 0)):
+                await until(partial(_has, truth, room, people), "the rooms know who is there")
 
             async def lobby() -> list[str]:
                 page = await api.ok("GET", "/api/rooms?game=tictactoe", cleo)
                 return [room["id"] for room in page["rooms"] if room["id"] in (peopled, left, newer)]
 
+            clock.put_ahead(MINUTE)
             await second.command("chat", text="Hello")
             assert await lobby() == [newer, peopled, left]
+            clock.put_ahead(MINUTE)
             await first.command("chat", text="Hello")
             assert await lobby() == [peopled, newer, left], "by activity"
             await second.command("close_room")
             found = await api.ok("POST", "/api/matchmake", cleo, wish)
             assert (found["id"], found["players"]) == (peopled, 0), "though the other has a player waiting"
+            clock.put_ahead(MINUTE)  # Cleo's seat is kept for her no longer.
             await first.leave()
 
-            async def alone() -> bool:
-                return bool(await truth.value("SELECT present = 0 FROM rooms WHERE id = $1", peopled))
-
-            await until(alone, "nobody is there either")
+            await until(lambda: _has(truth, peopled, 0), "nobody is there either")
             await gone.follow(url)
 
             async def moved_up() -> bool:
@@ -334,6 +337,15 @@ def _heard(player: Player, kind: str, about: Identity) -> bool:
     return any(event["kind"] == kind and event["user_id"] == about.user for event in player.events)
 
 
+def _beyond(player: Player, seq: int) -> bool:
+    return player.seq > seq
+
+
+def _ends(player: Player) -> list[str]:
+    """Why the room was closed, each time that it was."""
+    return [event["reason"] for event in player.events if event["kind"] == "room_closed"]
+
+
 def _status_of(player: Player, who: Identity) -> str | None:
     shown: str | None = player.view.get("watching", {}).get(who.user, {}).get("status")
     return shown
@@ -349,6 +361,11 @@ def _asking(host: Player) -> list[str]:
 
 async def _status(truth: Truth, room: str) -> str:
     return str(await truth.value("SELECT status FROM rooms WHERE id = $1", room))
+
+
+async def _has(truth: Truth, room: str, people: int) -> bool:
+    """Whether so many count as there."""
+    return bool(await truth.value("SELECT present = $2 FROM rooms WHERE id = $1", room, people))
 
 
 async def _closes_at(truth: Truth, room: str) -> int | None:
