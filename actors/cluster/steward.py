@@ -14,17 +14,17 @@ from typing import Protocol
 
 import structlog
 
-from tavola.actors.cluster.archivist import Archivist
-from tavola.actors.cluster.ballast import Ballast, own_disk
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
-from tavola.actors.cluster.log_tender import LogTender
-from tavola.actors.cluster.measuring import Measuring
-from tavola.actors.cluster.relief import Relief
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.archivist import Archivist
+from tavola.actors.upkeep.ballast import Ballast, own_disk
 from tavola.actors.upkeep.chat_clearing import ChatClearing
 from tavola.actors.upkeep.erasure import Erasure
+from tavola.actors.upkeep.log_tender import LogTender
+from tavola.actors.upkeep.measuring import Measuring
+from tavola.actors.upkeep.relief import Relief
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import Retention
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
@@ -132,7 +132,7 @@ class Steward:
             tasks.create_task(self._every(MEASURING_ROUND_S, self._measuring.measure))
             tasks.create_task(self._every(RELIEF_ROUND_S, self._relief.look))
             tasks.create_task(self._every(REMOVAL_ROUND_S, self._removal.work))
-            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.work))
+            tasks.create_task(self._every(REMOVAL_ROUND_S, self._erasure.round))
 
     async def _every(self, seconds: float, round: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -32,8 +32,8 @@ import uvloop
 
 from kit.hosts import Table, connected, hosting, open_room, place
 from kit.rooms import START_MS
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import DAY_MS, Retention
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import DAY_MS, Retention
 from tavola.actors.wire.commands import Chat, CloseRoom, Epoch, RoomId
 from tavola.config.settings import Settings
 from tavola.stack.embedded_postgres import EmbeddedPostgres

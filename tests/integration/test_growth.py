@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from kit.hosts import connected, open_room
-from tavola.actors.cluster.measuring import Measuring
+from tavola.actors.upkeep.measuring import Measuring
 from tavola.config.settings import Settings
 from tavola.doctor import _growth as doctors
 from tavola.edge.common.metrics import Metrics, StoredBytes
