@@ -1,5 +1,5 @@
-"""What ends by itself in a whole stack, whose clock is put ahead: people who are gone, requests, rooms where nobody is
-or nobody plays; and the host's acts that wait for the end of a hand. Those who are killed meanwhile hold nothing up."""
+"""Rooms end in a whole stack, whose clock is put ahead: nobody is there, or nobody plays. People who are gone leave,
+requests end, and the host's acts wait for the end of a hand. Killed meanwhile, nobody holds anything up."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_room_where_nobody_is_closes_once_and_is_purged(ending: Stack, c
         assert await _status(truth, room) == "open"
 
         before = await truth.owner(room)
-        ending.arm("commit.before")
+        ending.arm("commit.before", before.pid)
         clock.put_ahead(2 * MINUTE)
         assert await ending.hit("commit.before") == before.pid
         assert (await _status(truth, room), (await truth.owner(room)).seq) == ("open", before.seq)
@@ -156,7 +156,7 @@ async def test_what_the_host_asks_for_in_a_hand_survives_a_kill_and_happens_once
             for who in (other.who, t.watchers[0].who):
                 assert (await api.ok("GET", f"/api/rooms/{t.room}/hydrate", who))["deferred"] == waiting
 
-        ending.arm("commit.after")
+        ending.arm("commit.after", second.pid)
         folds = await t.next_to_act()
         pending = folds.send("act", move="fold", turn=folds.turn)
         assert await ending.hit("commit.after") == second.pid
@@ -195,7 +195,7 @@ async def test_who_is_gone_leaves_and_what_nobody_answers_ends(ending: Stack, cl
             full = await next_host.answer(next_host.send("spectate"))
             assert full["code"] == "room_full"
 
-            # Who has no socket is away, keeps nobody out, and leaves.
+            # A spectator without a socket is away, keeps nobody out, and leaves.
             await watches.leave()
             await host.until(lambda: _status_of(host, eve) == "away", "everybody sees that Eve is away")
             await next_host.command("spectate")
