@@ -152,6 +152,7 @@ class Edge:
                 ("presence", presence.run(router, services.by_user)),
                 ("sweep", services.sweep()),
                 ("unreadable", services.unreadable.run()),
+                ("persistence", services.persistence.run()),
                 ("sign-outs", sign_outs.run()),
                 ("steward", _keep_steward(settings)),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),

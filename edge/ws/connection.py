@@ -25,6 +25,7 @@ from tavola.actors.wire.refusals import (
     TOO_MUCH,
     UNAUTHENTICATED,
 )
+from tavola.config.clock import now_ms
 from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
@@ -33,6 +34,7 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
+from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.edge.routing.view_lookup import ViewLookup
@@ -99,6 +101,7 @@ class Services:
         self.database = database
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
+        self.persistence = PersistenceWatch(database, now_ms)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.by_user: dict[UserId, set[Connection]] = {}
@@ -113,6 +116,7 @@ class Services:
             lambda: fanout.not_opened,
             lambda: self.unreadable.rooms,
             lambda: fanout.links,
+            self.persistence.told,
         )
 
     def frames(self, now: float) -> Bucket:

@@ -120,14 +120,17 @@ RETURNING name
 SELECT FROM room_actors WHERE name = :name
 
 -- name: beat_actor
--- No row: the actor was given up for dead. `turn` is that of the deployment's secret.
-UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = :name
+-- No row: the actor was given up for dead. `turn` is that of the deployment's secret. Its measures are null when they
+-- are as before.
+UPDATE room_actors a SET alive_at = now(), suspect_at = NULL, measured = coalesce(beat.measured, a.measured)
+FROM (SELECT :name::text AS name, :measured::json AS measured) beat WHERE a.name = beat.name
 RETURNING rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: beat_actors
 -- As `beat_actor`, for all of these at once.
-UPDATE room_actors SET alive_at = now(), suspect_at = NULL WHERE name = ANY(:names::text[])
-RETURNING name, rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
+UPDATE room_actors a SET alive_at = now(), suspect_at = NULL, measured = coalesce(beat.measured::json, a.measured)
+FROM unnest(:names::text[], :measured::text[]) AS beat (name, measured) WHERE a.name = beat.name
+RETURNING a.name, rooms, (SELECT max(turn) FROM deployment_secrets) AS turn
 
 -- name: suspect_actor
 -- It did not answer: give it no rooms until it beats again.

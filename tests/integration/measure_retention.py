@@ -197,7 +197,7 @@ def out_of_memory(folder: Path) -> None:
 async def players(url: str, database: Database, table: Table) -> Play:
     rooms = []
     for _ in range(ROOMS):
-        await database.rows("beat_actor", name=table.name)
+        await database.rows("beat_actor", name=table.name, measured=None)
         room = await open_room(database)
         rooms.append((room, await place(database, room)))
     play = Play(table, url, rooms)
@@ -244,7 +244,7 @@ async def drop(database: Database, number: int, seconds: list[float]) -> None:
 
 
 async def removed(database: Database, table: Table, play: Play, truth: Any, rows: int, against: float) -> None:
-    await database.rows("beat_actor", name="a")
+    await database.rows("beat_actor", name="a", measured=None)
     room = await open_room(database)
     await table.does(await place(database, room), "host", CloseRoom(id="close", room=room))
     await truth.execute("DELETE FROM log WHERE room_id = $1", room)

@@ -85,7 +85,7 @@ class Year:
         return room
 
     async def placed(self, room: RoomId) -> Epoch:
-        await self.database.row("beat_actor", name=self.table.name)
+        await self.database.row("beat_actor", name=self.table.name, measured=None)
         await self.database.rows("recount_actors")
         epoch = self.epochs[room] = await place(self.database, room)
         return epoch
