@@ -22,8 +22,9 @@ from pydantic.fields import FieldInfo
 from tavola.config.settings import Settings
 from tavola.edge.common.limits import NO_LIMITS
 from tavola.edge.common.metrics import BUCKETS, METRICS
+from tavola.edge.endpoints import RestApi
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import RestApi
+from tavola.storage.measures import BOUNDS_S
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -122,12 +123,19 @@ def metrics() -> str:
     ]
     return page(
         "Metrics",
-        f"""`GET /metrics` of each edge, in Prometheus' text format. All count from the start of that edge, and for it
-        alone. No user, no room and no secret is among the labels. Times are in seconds; the histogram's buckets end at
-        {", ".join(f"{bound:g}" for bound in BUCKETS)}.""",
+        f"""`GET /metrics` of each edge, in Prometheus' text format. Most are of that edge alone and count from its
+        start. Those with the label `game` and those of bytes are of the whole deployment, and every edge tells the
+        same: take one edge's, do not add them up. Those of a game are what room actors measured, as of some seconds
+        ago; they outlive actors and edges, and what an actor measured since its last beat is lost when it is killed. No
+        user, no room and no secret is among the labels. Times are in seconds; the buckets end at {_bounds(BUCKETS)},
+        those of a game at {_bounds(BOUNDS_S)}.""",
         table(("metric", "type", "labels", "meaning"), rows),
         "`command` is a command of [the protocol](protocol.md); `outcome` is `done`, or the code of the refusal.",
     )
+
+
+def _bounds(bounds: Sequence[float]) -> str:
+    return ", ".join(f"{bound:g}" for bound in bounds)
 
 
 # Log events

@@ -20,7 +20,7 @@ key and its field. Only the counts can be forged by a writer to Redis.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -285,14 +285,14 @@ class EventLink(RedisLink):
                 super()._take(reply)
 
 
-async def forget(redis: Redis, user: str) -> None:
-    """Remove every entry of the user's."""
-    await redis.delete(CONNECTIONS.key(user))
-    await redis.zrem(USERS, user)
+async def forget(redis: Redis, users: Collection[str]) -> None:
+    """Remove every entry of these users'."""
+    await redis.delete(*map(CONNECTIONS.key, users))
+    await redis.zrem(USERS, *users)
     async for room, _ in redis.zscan_iter(GAMES, count=500):
         key = PLAYERS.key(room.decode())
         fields: list[Any] = await redis.hkeys(key)
-        if theirs := [field for field in fields if field.decode().partition(":")[2] == user]:
+        if theirs := [field for field in fields if field.decode().partition(":")[2] in users]:
             await redis.hdel(key, *theirs)
 
 

@@ -62,9 +62,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "actors.outside", "actors.past",
         "actors.room", "actors.wire", "games", "storage", "config",
     },
-    "edge": {
+    "edge.operating": {
         "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "actors.cluster",
-        "actors.wire", "games.registry", "storage", "config",
+        "actors.past", "actors.room", "actors.wire", "storage", "config",
+    },
+    "edge": {
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "edge.operating",
+        "actors.cluster", "actors.wire", "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},
     "client": set(),

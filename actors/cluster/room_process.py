@@ -49,17 +49,19 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
     """Until somebody gave this actor up for dead and took its row away, its work does not go on, or the deployment's
     secret is another."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    began, known = loop.time(), None
     while True:
         await asyncio.sleep(BEAT_S)
         if host.held_up_s > STUCK_S:
             log.error("actor.stuck", actor=name)
             return
         try:
-            row = await database.row("beat_actor", name=name)
+            measured = host.measures.text()
+            row = await database.row("beat_actor", name=name, measured=None if measured == known else measured)
             if row is None:
                 log.warning("actor.given_up", actor=name)
                 return
+            known = measured
             if await replaced(database, admitted, row["turn"], loop.time() - began):
                 log.info("actor.secret_replaced", actor=name)
                 await asyncio.sleep(random.uniform(0.0, REPLACED_WITHIN_S))

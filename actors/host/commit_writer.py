@@ -21,6 +21,7 @@ from tavola.actors.wire.commands import Epoch, Seq
 from tavola.actors.wire.given import NOTHING_GIVEN, record_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.storage.commits import commit
+from tavola.storage.measures import Measures
 from tavola.storage.packing import command_key, mark_of, pack, signed, unsigned
 from tavola.storage.postgres import Database, PinnedConnection, StorageUnavailable
 from tavola.storage.rows import LogRow, Records, Row, StateRow
@@ -47,9 +48,11 @@ async def write(
     connection: PinnedConnection,
     signer: GrantSigner,
     entries: list[Accepted],
+    measures: Measures,
     every: CheckpointEvery = EVERY_HAND,
 ) -> WriteOutcome:
-    """Commit `entries`. Raises `StorageUnavailable` or `Conflict` when nothing was written."""
+    """Commit `entries`, and count in `measures` what was written and how long it took. Raises `StorageUnavailable` or
+    `Conflict` when nothing was written."""
     by_room: dict[LoadedRoom, list[Accepted]] = {}
     for entry in entries:
         loaded = entry.pending.loaded
@@ -61,6 +64,7 @@ async def write(
         mine.append(entry)
     states, rows, out = [], [], Records()
     alarms: dict[LoadedRoom, int | None] = {}
+    sizes: dict[LoadedRoom, int] = {}
     broken: dict[LoadedRoom, Exception] = {}
     for loaded, mine in by_room.items():
         try:
@@ -70,6 +74,10 @@ async def write(
             continue
         states.append(state)
         rows += log_rows
+        size = 0
+        for row in log_rows:
+            size += len(row.body)
+        sizes[loaded] = size
         if more is not NOTHING:
             for ours, theirs in zip(out.lists(), more.lists(), strict=True):
                 ours.extend(theirs)
@@ -77,6 +85,8 @@ async def write(
         del by_room[loaded]
     if not by_room:
         return WriteOutcome(broken=broken)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
         written = await commit(connection, states, rows, out)
     except StorageUnavailable as error:
@@ -88,8 +98,15 @@ async def write(
         outcome = WriteOutcome()
         for loaded in by_room:
             (outcome.written if loaded.id in written else outcome.fenced).add(loaded)
+    took = loop.time() - began
+    games = set()
     for loaded in outcome.written:
         loaded.stored_alarm = alarms[loaded]
+        game = loaded.room.info.game
+        games.add(game)
+        measures[game].logged(len(by_room[loaded]), sizes[loaded])
+    for game in games:
+        measures[game].commits.took(took)
     outcome.broken = broken
     return outcome
 

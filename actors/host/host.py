@@ -47,6 +47,7 @@ from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
+from tavola.storage.measures import Measures
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 _json = msgspec.json.Encoder().encode
@@ -104,7 +105,8 @@ class Host:
         deps: HostDeps,
     ) -> None:
         """`name` is the actor's in `room_actors`."""
-        self.rooms = Rooms(name, database)
+        self.measures = Measures()
+        self.rooms = Rooms(name, database, self.measures)
         self._mistakes = Mistakes()
         self._view_reader = ViewReader(self.rooms, database, self._mistakes)
         self._refusal_check = RefusalCheck(database)
@@ -318,7 +320,9 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(self._database, self._connection, self._signer, accepted, self._checkpoints)
+            outcome = await write(
+                self._database, self._connection, self._signer, accepted, self.measures, self._checkpoints
+            )
         except StorageUnavailable as error:
             if error.no_space:
                 self.no_space.set()

@@ -14,6 +14,7 @@ from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
 from tavola.actors.wire.refusals import BROKEN, away
+from tavola.storage.measures import Measures
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
 
@@ -27,9 +28,11 @@ HELD_S = 5.0
 class Rooms:
     """Loaded rooms, by id. A room is loaded when it is asked for and the directory says that it is this actor's."""
 
-    def __init__(self, actor: str, database: Database) -> None:
+    def __init__(self, actor: str, database: Database, measures: Measures) -> None:
+        """Loads, replays and repairs are counted in `measures`."""
         self._actor = actor
         self._database = database
+        self._measures = measures
         self._loaded: dict[RoomId, LoadedRoom] = {}
         self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
         self._dropped = Epoch(-1)
@@ -94,10 +97,14 @@ class Rooms:
     async def _held(self, room: RoomId) -> Answer | None:
         """Load, trying again while storage is away; None when the room is here."""
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + HELD_S
+        began = loop.time()
+        give_up_at = began + HELD_S
         while True:
             try:
-                return await self._read(room)
+                answer = await self._read(room)
+                if answer is None:
+                    self._measures[self._loaded[room].room.info.game].loads.took(loop.time() - began)
+                return answer
             except StorageUnavailable as error:
                 log.warning("room.load_waits", room=room, reason=str(error))
                 if loop.time() > give_up_at:
@@ -119,8 +126,12 @@ class Rooms:
             try:
                 loaded = await self._made(row)
             except Corrupted as error:
-                if mended or not mends(error) or not await rebuild(self._database, row, error):
+                if mended or not mends(error):
                     raise
+                self._measures[row["game"]].replays += 1
+                if not await rebuild(self._database, row, error):
+                    raise
+                self._measures[row["game"]].repairs += 1
                 return await self._read(room, mended=True)
         except Corrupted as error:
             return await self._give_up(row, error)

@@ -23,6 +23,7 @@ from tavola.actors.wire.commands import OPERATOR, AnyCommand, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import BROKEN, NO_ROOM, STORAGE_AWAY
 from tavola.actors.wire.update import Update
+from tavola.storage.measures import Measures
 from tavola.storage.postgres import Database
 
 TRIES = 10
@@ -54,7 +55,7 @@ class StandIn:
             if not isinstance(verdict, Decision):
                 return verdict if isinstance(verdict, Refusal) else BROKEN
             accepted = loaded.put(Pending(loaded, OPERATOR, command, [], 0.0), verdict, entropy)
-            outcome = await write(self._database, self._connection, self._signer, [accepted])
+            outcome = await write(self._database, self._connection, self._signer, [accepted], Measures())
             if loaded in outcome.written:
                 return accepted.update
             if outcome.broken:

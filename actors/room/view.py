@@ -240,7 +240,7 @@ class Projection:
         told = _told_apart(decision.events)
         stayed = before.info is after.info and before.members is after.members
         stayed = stayed and before.table.sits_as(after.table.seats)
-        users, nxt._personal = (self._plain if stayed and not told else self._parts)(decision, now, told)
+        users, nxt._personal = self._plain(decision) if stayed and not told else self._parts(decision, now, told)
         for grant in decision.grants:
             users[grant.user] = replace(users.get(grant.user, _NOTHING), grant=grant.id)
         for user in decision.out:
@@ -258,7 +258,7 @@ class Projection:
         )
         return shown, nxt
 
-    def _plain(self, decision: Decision, now: View, told: set[UserId]) -> tuple[dict[UserId, MemberView], Personal]:
+    def _plain(self, decision: Decision) -> tuple[dict[UserId, MemberView], Personal]:
         """The watched: their views, and what each is shown besides. Nobody's part in the room changed, and nobody is
         told of anything otherwise than others. So it is of most moves."""
         after = decision.room

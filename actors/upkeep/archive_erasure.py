@@ -1,11 +1,12 @@
-"""A user taken out of the archive: files in which something of them is are written anew, under another name, and listed
+"""Users taken out of the archive: files in which something of them is are written anew, under another name, and listed
 before the old ones go, so that at no moment a row is missing. Broken off, it is done again, and no row is there twice
 for longer than that. All of it blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from tavola.actors.past.pseudonym import Pseudonym, log_text
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore
-from tavola.storage.archives import ArchivedRow, ArchiveWriter, Manifest, list_file, manifests, rows_of, unlist
+from tavola.storage.archives import ArchiveWriter, Manifest, list_file, manifests, rows_of, unlist
 
 AGAIN = "~"
 """Between the name of a file and how often it was written anew."""
@@ -24,12 +25,21 @@ AT_ONCE = 500
 _json = msgspec.json.Encoder().encode
 
 
-def in_archive(store: ArchiveStore, who: Pseudonym, reached: Callable[[Point], None]) -> int:
-    """How many files are without them now. Raises `ArchiveUnavailable`."""
+class _Placed(msgspec.Struct):
+    """Any row, as far as it is of a room."""
+
+    room_id: str
+
+
+_placed = msgspec.json.Decoder(_Placed).decode
+
+
+def in_archive(store: ArchiveStore, people: Mapping[str, Pseudonym], reached: Callable[[Point], None]) -> int:
+    """How many files are without `people` (by their ids) now. Each is read once. Raises `ArchiveUnavailable`."""
     listed, written = {manifest.name: manifest for manifest in manifests(store)}, 0
     for name, manifest in listed.items():
         if (again := _again(name)) not in listed:
-            rooms = _rooms(store, manifest, who)
+            rooms = _rooms(store, manifest, people)
             if not rooms:
                 continue
             _rewrite(store, manifest, again, rooms)
@@ -44,35 +54,42 @@ def _again(name: str) -> str:
     return f"{first}{AGAIN}{int(number or 0) + 1}"
 
 
-def _rooms(store: ArchiveStore, manifest: Manifest, who: Pseudonym) -> dict[str, Pseudonym]:
+def _rooms(store: ArchiveStore, manifest: Manifest, people: Mapping[str, Pseudonym]) -> dict[str, list[Pseudonym]]:
     """The rooms of a file in which something of them is, with their names there."""
-    quoted, names = _json(who.user), dict[str, set[str]]()
+    ids = {user.encode() for user in people}
+    names = defaultdict[str, defaultdict[str, set[str]]](lambda: defaultdict(set))
     for line in rows_of(store, manifest):
-        if quoted not in bytes(line.row).replace(b"\\", b""):
+        # Texts of the log are JSON within JSON.
+        there = ids.intersection(bytes(line.row).replace(b"\\", b"").split(b'"'))
+        if not there:
             continue
         row = msgspec.json.decode(line.row)
-        theirs = names.setdefault(row["room_id"], set())
-        if line.table == "actions":
-            theirs.update(who.names_in(_texts(row), row["user_id"]))
-    return {room: replace(who, names=frozenset(theirs - {""})) for room, theirs in names.items()}
+        for user in map(bytes.decode, there):
+            theirs = names[row["room_id"]][user]
+            if line.table == "actions":
+                theirs.update(people[user].names_in(_texts(row), row["user_id"]))
+    return {
+        room: [replace(people[user], names=frozenset(theirs - {""})) for user, theirs in by_user.items()]
+        for room, by_user in names.items()
+    }
 
 
-def _rewrite(store: ArchiveStore, manifest: Manifest, name: str, rooms: dict[str, Pseudonym]) -> None:
+def _rewrite(store: ArchiveStore, manifest: Manifest, name: str, rooms: dict[str, list[Pseudonym]]) -> None:
     writer = ArchiveWriter(store, name, manifest.kind, manifest.day, manifest.made_at)
     try:
         for line in rows_of(store, manifest):
-            writer.add(line.table, [_without(rooms, line).decode()])
+            row = bytes(line.row)
+            for who in rooms.get(_placed(row).room_id, ()):
+                row = _without(who, line.table, row)
+            writer.add(line.table, [row.decode()])
         list_file(store, writer.finish())
     finally:
         writer.close()
 
 
-def _without(rooms: dict[str, Pseudonym], line: ArchivedRow) -> bytes:
-    row = msgspec.json.decode(line.row)
-    who = rooms.get(row["room_id"])
-    if who is None:
-        return bytes(line.row)
-    match line.table:
+def _without(who: Pseudonym, table: str, text: bytes) -> bytes:
+    row = msgspec.json.decode(text)
+    match table:
         case "checkpoints":
             return _json({**row, "state": _json(who.in_checkpoint(msgspec.json.decode(row["state"]))).decode()})
         case "actions":

@@ -23,10 +23,21 @@ REWRITING = "rewriting"
 """The log is rewritten by one at a time: of two, one would put back what the other has taken out."""
 
 
+GRACE_DAYS = 2
+"""So much later than it should a day of the log may go: the archive may be away."""
+
+
+def days_of_chat(settings: Settings) -> int:
+    """After how many days what was said is cleared; 0: never. A day that is about to go as a whole is not rewritten
+    first; one that should be gone and is not, is."""
+    chat, whole = settings.keep_chat_days, settings.keep_log_days
+    return max(chat, whole + GRACE_DAYS) if 0 < whole <= chat else chat
+
+
 class ChatClearing:
     def __init__(self, settings: Settings, database: Database, now: Callable[[], int]) -> None:
         """`now` gives milliseconds since the epoch."""
-        self._days = settings.keep_chat_days
+        self._days = days_of_chat(settings)
         self._database = database
         self._now = now
         self.pace = Pace()

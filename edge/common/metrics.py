@@ -56,9 +56,27 @@ FREE = Described("tavola_disk_free_bytes", "gauge", "Left on Postgres's disk; no
 FULL = Described("tavola_disk_full_days", "gauge", "Days until it is full, as it grows now; not there when it does not")
 COMMANDS = Described("tavola_commands", "counter", "Commands answered", ("command", "outcome"))
 ANSWERS = Described("tavola_answer_seconds", "histogram", "From a command's arrival at the edge to its answer")
+COMMITS = Described(
+    "tavola_commit_seconds",
+    "histogram",
+    "A commit in Postgres; one that has moves of two games counts for both",
+    ("game",),
+)
+LOADS = Described(
+    "tavola_room_load_seconds", "histogram", "From when a room was asked for to when its actor had it", ("game",)
+)
+ROWS = Described(
+    "tavola_log_rows", "counter", "Rows that were committed to the log: moves and everything else", ("game",)
+)
+BYTES = Described("tavola_log_bytes", "counter", "The bytes of those rows, as they are packed", ("game",))
+REPLAYS = Described(
+    "tavola_room_replays", "counter", "Rooms that could not be read and were replayed from a checkpoint", ("game",)
+)
+REPAIRS = Described("tavola_room_repairs", "counter", "Those of them that this has put right", ("game",))
+PERSISTENCE = (COMMITS, LOADS, ROWS, BYTES, REPLAYS, REPAIRS)
 GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
 LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED)
-METRICS = (SOCKETS, REFUSED, ROOMS, UNREADABLE, LOST, UNSEALED, *LINKS, COMMANDS, ANSWERS, *GROWTH)
+METRICS = (SOCKETS, REFUSED, ROOMS, UNREADABLE, LOST, UNSEALED, *LINKS, COMMANDS, ANSWERS, *PERSISTENCE, *GROWTH)
 
 
 class StoredBytes(NamedTuple):
@@ -68,6 +86,26 @@ class StoredBytes(NamedTuple):
     database: tuple[int, int | None]
     free: int | None
     full_in_days: float | None
+
+
+class TimesTold(NamedTuple):
+    """How often something was done within each bound (the last count: beyond all), and the seconds of all of it."""
+
+    bounds: Sequence[float]
+    counts: Sequence[int]
+    seconds: float
+
+
+class GamePersistence(NamedTuple):
+    """One game's share of what all actors of the deployment have done, those that are gone too."""
+
+    game: str
+    rows: int
+    bytes: int
+    replays: int
+    repairs: int
+    commits: TimesTold
+    loads: TimesTold
 
 
 class Metrics(Collector):
@@ -81,6 +119,7 @@ class Metrics(Collector):
         not_opened: Callable[[], int],
         unreadable: Callable[[], Mapping[str, int]],
         links: Callable[[], Mapping[str, LinkState]] = dict,
+        persistence: Callable[[], Sequence[GamePersistence]] = tuple,
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
@@ -88,6 +127,7 @@ class Metrics(Collector):
         self._not_opened = not_opened
         self._unreadable = unreadable
         self._links = links
+        self._persistence = persistence
         self._refused: dict[str, int] = {}
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -142,10 +182,10 @@ class Metrics(Collector):
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)
         yield commands
-        bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
         answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning)
-        answers.add_metric([], list(zip(bounds, accumulate(self._buckets), strict=True)), self._seconds)
+        _add_times(answers, [], TimesTold(BUCKETS, self._buckets, self._seconds))
         yield answers
+        yield from _persisted(self._persistence())
         if self._stored is not None:
             yield from _stored(self._stored)
 
@@ -161,6 +201,24 @@ def _gauge(of: Described, value: float) -> GaugeMetricFamily:
 def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
     """With labels, if it has any; then its values are added one by one."""
     return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)
+
+
+def _add_times(family: HistogramMetricFamily, labels: Sequence[str], times: TimesTold) -> None:
+    bounds = [*map(str, times.bounds), "+Inf"]
+    family.add_metric(labels, list(zip(bounds, accumulate(times.counts), strict=True)), times.seconds)
+
+
+def _persisted(games: Sequence[GamePersistence]) -> Iterator[Metric]:
+    for described, times in ((COMMITS, "commits"), (LOADS, "loads")):
+        family = HistogramMetricFamily(described.name, described.meaning, labels=described.labels)
+        for each in games:
+            _add_times(family, [each.game], getattr(each, times))
+        yield family
+    for described, count in ((ROWS, "rows"), (BYTES, "bytes"), (REPLAYS, "replays"), (REPAIRS, "repairs")):
+        counter = _counter(described)
+        for each in games:
+            counter.add_metric([each.game], getattr(each, count))
+        yield counter
 
 
 def _links(links: Mapping[str, LinkState]) -> Iterator[Metric]:

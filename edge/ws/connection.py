@@ -13,7 +13,17 @@ from typing import Any, Protocol, cast
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, Epoch, RollBack, RoomId, Sender, UserId
+from tavola.actors.wire.commands import (
+    CLIENT_COMMANDS,
+    Act,
+    Chat,
+    ClientCommand,
+    Epoch,
+    RollBack,
+    RoomId,
+    Sender,
+    UserId,
+)
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -26,6 +36,7 @@ from tavola.actors.wire.refusals import (
     TOO_MUCH,
     UNAUTHENTICATED,
 )
+from tavola.config.clock import now_ms
 from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
@@ -34,7 +45,9 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
+from tavola.edge.identity.standing_orders import StandingOrders
 from tavola.edge.people.manager import ConnectionManager
+from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
 from tavola.edge.routing.view_lookup import ViewLookup
@@ -94,14 +107,18 @@ class Services:
         fanout: Fanout,
         database: Database,
         limits: Limits = NO_LIMITS,
+        orders: StandingOrders | None = None,
     ) -> None:
+        """Without `orders` there are none."""
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
+        self.orders = orders or StandingOrders(database)
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
+        self.persistence = PersistenceWatch(database, now_ms)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
         self.people: ConnectionManager[Connection] = fanout.presence.people
@@ -116,6 +133,7 @@ class Services:
             lambda: fanout.not_opened,
             lambda: self.unreadable.rooms,
             lambda: fanout.links,
+            self.persistence.told,
         )
 
     def frames(self, now: float) -> Bucket:
@@ -126,6 +144,8 @@ class Services:
     def too_much(self, user: UserId, command: ClientCommand | RollBack) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
+        if type(command) is Chat and (muted := self.orders.muted(user)) is not None:
+            return muted
         moves, reached = type(command) is Act, self.router.reaches(RoomId(command.room))
         if moves and reached:
             return None
@@ -148,12 +168,13 @@ class Services:
 class Connection:
     """One socket. Messages come in through `message`, in order; nothing here waits for a slow client."""
 
-    def __init__(self, transport: Transport, services: Services, cookie: str | None = None) -> None:
-        """`cookie` is the session's, if the handshake brought it."""
+    def __init__(self, transport: Transport, services: Services, cookie: str | None = None, address: str = "") -> None:
+        """`cookie` is the session's, if the handshake brought it, which came from `address`."""
         self.id = str(next(_numbers))
         self._transport = transport
         self._services = services
         self._cookie = cookie
+        self.address = address
         self._loop = asyncio.get_running_loop()
         self._identity: Identity | None = None
         self._only: set[RoomId] | None = None
@@ -323,6 +344,11 @@ class Connection:
         """The user was put out of a room that this socket follows: closed, once what was written is on its way."""
         self._loop.call_soon(self._transport.close, 4403, "put out of the room")
 
+    def keep_out(self, no: Refusal) -> None:
+        """Its user, or anybody from its address, is not to come in: closed, once what was written is on its way."""
+        self.send(protocol.error(no))
+        self._loop.call_soon(self._transport.close, 4403, no.code)
+
     def drain(self, reconnect_after_ms: int) -> None:
         """Say goodbye: the edge stops."""
         self._sent_away = True
@@ -359,6 +385,9 @@ class Connection:
             self._turn_away(found)
             return
         user = found.identity.user
+        if (no := self._services.orders.kept_out(user, self.address)) is not None:
+            self.keep_out(no)
+            return
         if self._identity is not None and self._identity.user != user:
             self.send(protocol.error(ANOTHER_USER))
             return

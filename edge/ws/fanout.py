@@ -21,7 +21,7 @@ import structlog
 
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import Fleeting, PresenceAt
+from tavola.actors.wire.messages import AnnouncementAt, Fleeting, PresenceAt
 from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
@@ -355,6 +355,13 @@ class Fanout:
         if feed is not None:
             frame = text_frame(msgspec.json.encode(said))
             for follower in feed.inside if isinstance(said, PresenceAt) else feed.followers:
+                follower.socket.write(frame)
+
+    def announce(self, service: str, text: str) -> None:
+        """Tell all who follow a room."""
+        for room, feed in self._feeds.items():
+            frame = text_frame(msgspec.json.encode(AnnouncementAt(RoomId(room), service, text)))
+            for follower in feed.followers:
                 follower.socket.write(frame)
 
     def _next(self, feed: Feed, update: Update) -> None:

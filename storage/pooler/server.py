@@ -87,7 +87,7 @@ class Pooler:
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[_Job] = deque()
         self._writes: deque[_Batch] = deque()
-        self._beats: dict[str, Reply] = {}
+        self._beats: dict[str, tuple[str | None, Reply]] = {}
         self._writing = False
         self._asleep: deque[asyncio.Future[None]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -144,7 +144,8 @@ class Pooler:
         elif isinstance(request, Ask) and request.query == "beat_actor":
             if not self._beats:
                 self._loop.call_later(BEATS_S, self._gather_beats)
-            self._beats[request.arguments[0]] = reply
+            name, measured = request.arguments
+            self._beats[name] = measured, reply
         else:
             self._put(request, reply)
 
@@ -161,11 +162,12 @@ class Pooler:
             if isinstance(answer, RowsFound):
                 at = answer.columns.index("name") if answer.rows else 0
                 rows = {row[at]: row for row in answer.rows}
-            for name, reply in beats.items():
+            for name, (_, reply) in beats.items():
                 mine = [rows[name]] if name in rows else []
                 reply(RowsFound(answer.columns, mine) if isinstance(answer, RowsFound) else answer)
 
-        self._put(Ask("beat_actors", [sorted(beats)]), told)
+        names = sorted(beats)
+        self._put(Ask("beat_actors", [names, [beats[name][0] for name in names]]), told)
 
     def _wake(self) -> None:
         while self._asleep:

@@ -8,22 +8,25 @@ ON CONFLICT (user_id) DO UPDATE SET asked_at = erasures.asked_at
 RETURNING pseudonym, asked_at
 
 -- name: erasures_due
-SELECT user_id, pseudonym, salt, asked_at, found_at FROM erasures ORDER BY asked_at, user_id LIMIT :most
+-- Without those in :but.
+SELECT user_id, pseudonym, salt, asked_at, found_at FROM erasures WHERE user_id <> ALL (:but::text[])
+ORDER BY asked_at, user_id LIMIT :most
 
 -- name: find_erasure_rooms
--- All rooms in which something of user :user_id is: reads all of the log, which has no index by user.
-WITH mine AS (
-    SELECT room_id FROM room_players WHERE user_id = :user_id
-    UNION SELECT room_id FROM room_seats WHERE user_id = :user_id
-    UNION SELECT room_id FROM room_spectators WHERE user_id = :user_id
-    UNION SELECT room_id FROM rejoin_tokens WHERE user_id = :user_id
-    UNION SELECT id FROM rooms WHERE host_id = :user_id OR opened_by = :user_id
-    UNION SELECT room_id FROM log WHERE user_id = :user_id
-    UNION SELECT room_id FROM actions_before WHERE user_id = :user_id
+-- All rooms in which something of these :users is: reads all of the log, which has no index by user, once.
+WITH theirs AS (
+    SELECT user_id, room_id FROM room_players WHERE user_id = ANY (:users::text[])
+    UNION SELECT user_id, room_id FROM room_seats WHERE user_id = ANY (:users)
+    UNION SELECT user_id, room_id FROM room_spectators WHERE user_id = ANY (:users)
+    UNION SELECT user_id, room_id FROM rejoin_tokens WHERE user_id = ANY (:users)
+    UNION SELECT host_id, id FROM rooms WHERE host_id = ANY (:users)
+    UNION SELECT opened_by, id FROM rooms WHERE opened_by = ANY (:users)
+    UNION SELECT user_id, room_id FROM log WHERE user_id = ANY (:users)
+    UNION SELECT user_id, room_id FROM actions_before WHERE user_id = ANY (:users)
 ), listed AS (
-    INSERT INTO erasure_rooms (user_id, room) SELECT :user_id, room_id FROM mine ON CONFLICT DO NOTHING
+    INSERT INTO erasure_rooms (user_id, room) SELECT user_id, room_id FROM theirs ON CONFLICT DO NOTHING
 )
-UPDATE erasures SET found_at = :at WHERE user_id = :user_id
+UPDATE erasures SET found_at = :at WHERE user_id = ANY (:users)
 
 -- name: erasure_rooms
 -- Rooms behind room :after in which something of user :user_id may still be.

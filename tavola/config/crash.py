@@ -1,8 +1,8 @@
 """Named crash points: places where a test has the process killed, to prove what survives it.
 
-Switched on by `TAVOLA_CRASH_DIR`: when a process reaches a point and a file of the point's name lies in that folder, it
-renames the file to `NAME.hit.PID` (so that it happens once, and the test can see that it did) and kills itself with
-SIGKILL. Without the setting a point costs nothing.
+Switched on by `TAVOLA_CRASH_DIR`: when a process reaches a point and a file of the point's name lies in that folder, or
+one that is for this process alone (`NAME.for.PID`), it renames the file to `NAME.hit.PID` (so that it happens once, and
+the test can see that it did) and kills itself with SIGKILL. Without the setting a point costs nothing.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ def points(folder: str | None, flush: Callable[[], None]) -> Callable[[Point], N
         return _nothing
 
     def reached(point: Point) -> None:
-        armed = os.path.join(folder, point)
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(armed, f"{armed}.hit.{os.getpid()}")
-            if point == "publish.after":
-                flush()
-            os.kill(os.getpid(), signal.SIGKILL)
+        armed, pid = os.path.join(folder, point), os.getpid()
+        for file in (armed, f"{armed}.for.{pid}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(file, f"{armed}.hit.{pid}")
+                if point == "publish.after":
+                    flush()
+                os.kill(pid, signal.SIGKILL)
 
     return reached

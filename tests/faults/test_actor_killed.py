@@ -54,7 +54,7 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
     async with Redis.from_url(t.stack.redis_url) as redis, redis.pubsub() as channel:
         await channel.subscribe(name)
         assert (await _next(channel))["type"] == "subscribe"
-        t.stack.arm(point)
+        t.stack.arm(point, before.pid)
         pending = player.send("act", **move)
         assert await t.stack.hit(point) == before.pid
 

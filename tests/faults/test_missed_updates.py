@@ -36,7 +36,7 @@ class Away(NamedTuple):
     bob: Player
     seq: int
     truth: list[Json]
-    """As his other socket was told them, which stayed."""
+    """As their other socket was told them, which stayed."""
 
     @property
     def last(self) -> int:
@@ -100,7 +100,7 @@ async def test_a_socket_that_missed_too_much_is_given_a_whole_view(crowd: Stack)
         assert bob.hydrations == before + 1
         assert [number for number in bob.numbers if away.seq < number <= away.last] == [], "the view stands for them"
         ack = await bob.command("chat", text="back")
-        await bob.until(lambda: bob.seq >= ack["seq"] > away.last, "he hears himself")
+        await bob.until(lambda: bob.seq >= ack["seq"] > away.last, "Bob hears what Bob said")
         assert bob.faults == []
 
 

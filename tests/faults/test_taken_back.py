@@ -41,7 +41,7 @@ async def test_the_actor_is_killed_in_the_middle_of_it(stack: Stack, point: str)
         async with Api(stack.urls[0]) as api, Api(stack.urls[1]) as other:
             listed = (await api.ok("GET", path, t.host.who))["versions"]
             assert dealt in [each["version"] for each in listed]
-            stack.arm(point)
+            stack.arm(point, before.pid)
             asked = asyncio.create_task(api.request("POST", path, t.host.who, body, id="back"))
             assert await stack.hit(point) == before.pid
             again = await other.request("POST", path, t.host.who, body, id="back")

@@ -25,10 +25,10 @@ from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.app import READY_FOR_S, Edge
 from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router

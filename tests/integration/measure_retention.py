@@ -32,8 +32,8 @@ import uvloop
 
 from kit.hosts import Table, connected, hosting, open_room, place
 from kit.rooms import START_MS
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import DAY_MS, Retention
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import DAY_MS, Retention
 from tavola.actors.wire.commands import Chat, CloseRoom, Epoch, RoomId
 from tavola.config.settings import Settings
 from tavola.stack.embedded_postgres import EmbeddedPostgres
@@ -197,7 +197,7 @@ def out_of_memory(folder: Path) -> None:
 async def players(url: str, database: Database, table: Table) -> Play:
     rooms = []
     for _ in range(ROOMS):
-        await database.rows("beat_actor", name=table.name)
+        await database.rows("beat_actor", name=table.name, measured=None)
         room = await open_room(database)
         rooms.append((room, await place(database, room)))
     play = Play(table, url, rooms)
@@ -244,7 +244,7 @@ async def drop(database: Database, number: int, seconds: list[float]) -> None:
 
 
 async def removed(database: Database, table: Table, play: Play, truth: Any, rows: int, against: float) -> None:
-    await database.rows("beat_actor", name="a")
+    await database.rows("beat_actor", name="a", measured=None)
     room = await open_room(database)
     await table.does(await place(database, room), "host", CloseRoom(id="close", room=room))
     await truth.execute("DELETE FROM log WHERE room_id = $1", room)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from kit.hosts import connected, hosting
 from kit.lives import closed, kept_elsewhere, played
 from kit.rooms import START_MS
-from tavola.actors.cluster.retention import DAY_MS
+from tavola.actors.upkeep.retention import DAY_MS
 from tavola.archive import app
 from tavola.storage.archive_store import ArchiveStore, FolderStore, UrlStore, store_at
 from tavola.storage.archives import (

@@ -16,6 +16,7 @@ import asyncpg
 from kit.hosts import SECRET, Table, chat, connected, hosting, log_of, open_room, place, stored
 from tavola.actors.wire.commands import RoomId
 from tavola.storage.fingerprint import admit
+from tavola.storage.measures import measured
 from tavola.storage.migrate import migrate
 from tavola.storage.postgres import Database
 
@@ -193,3 +194,21 @@ async def test_with_another_secret_everybody_is_signed_out_and_it_is_the_databas
     assert (await tavola(empty_database, "restore", tmp_path / "kept", "--new-secret", secret=NOT_MINE)).code == 0
     async with connected(empty_database) as database:
         assert await database.rows("secret_turns") == []
+
+
+async def test_sums_that_actors_measured_are_put_back(database_url: str, empty_database: str, tmp_path: Path) -> None:
+    """Of those that lived then, too, who are none of now."""
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        await admit(database, SECRET)
+        await played(database, table)
+        await database.rows("beat_actor", name="a", measured=table.host.measures.text())
+        done = await tavola(database_url, "backup", tmp_path / "kept")
+        assert done.code == 0, done.err
+    done = await tavola(empty_database, "restore", tmp_path / "kept")
+    assert done.code == 0, done.err
+    async with connected(empty_database) as database:
+        found = await measured(database)
+        assert found["tictactoe"].rows > 0
+        assert {game: of.sums() for game, of in found.items()} == {
+            game: of.sums() for game, of in table.host.measures.items()
+        }

@@ -13,9 +13,9 @@ import pytest
 from kit.command_line import tavola
 from kit.hosts import SECRET, chat, connected, hosting, open_room, place
 from kit.stack import Truth, until
-from tavola.actors.cluster import retention as retention_module
-from tavola.actors.cluster.log_tender import LogTender
-from tavola.actors.cluster.retention import DAY_MS, Retention
+from tavola.actors.upkeep import retention as retention_module
+from tavola.actors.upkeep.log_tender import LogTender
+from tavola.actors.upkeep.retention import DAY_MS, Retention
 from tavola.config.settings import Settings
 from tavola.storage.fingerprint import admit
 from tavola.storage.postgres import Database

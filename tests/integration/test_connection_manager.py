@@ -493,7 +493,7 @@ async def test_a_user_who_is_forgotten_is_in_no_key(database_url: str, redis_url
         plays(here, BOB, BareSocket("2"))
         await until(lambda: _counts(it.kept, 2))
         await until(lambda: _games(it.kept, 1))
-        await forget(it.kept, "ann")
+        await forget(it.kept, ["ann"])
         assert await it.kept.hkeys(f"game:{ROOM}:players") == [b"e1.1:bob"]
         assert await it.kept.zrange("online:users", 0, -1) == [b"bob"]
         assert not await it.kept.exists("connections:ann")

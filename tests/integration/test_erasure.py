@@ -15,9 +15,9 @@ from test_removal import sql
 from kit.doors import Doors, Person, doors
 from kit.lives import kept_elsewhere
 from kit.mentions import keys_with, tables_with
-from tavola.actors.cluster.retention import DAY_MS
 from tavola.actors.upkeep.chat_clearing import ChatClearing
 from tavola.actors.upkeep.erasure import Erasure
+from tavola.actors.upkeep.retention import DAY_MS
 from tavola.config.clock import now_ms
 from tavola.config.crash import Point
 from tavola.config.settings import Settings

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from test_erasure import erasure
 from test_personal_data import tavola
@@ -13,12 +16,15 @@ from test_removal import sql
 from kit.damage import execute
 from kit.doors import Doors, Person, doors
 from kit.mentions import tables_with
-from tavola.actors.cluster.retention import DAY_MS
-from tavola.actors.upkeep.chat_clearing import REWRITING, ChatClearing
+from tavola.actors.upkeep.chat_clearing import REWRITING, ChatClearing, days_of_chat
+from tavola.actors.upkeep.retention import DAY_MS
 from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.identity.personal_data import asks_erasure
 from tavola.rooms import verify
+from tavola.storage.archive_store import FolderStore
+from tavola.storage.archives import ROWS, ArchiveWriter, list_file, manifests, rows_of
+from tavola.storage.postgres import Database
 
 SAID = "a word that nobody keeps"
 
@@ -107,6 +113,14 @@ async def test_a_message_that_cannot_be_read_keeps_no_other(database_url: str, r
         assert not any(SAID in row["command"] for row in said)
 
 
+@pytest.mark.parametrize(
+    ("log", "chat", "after"), [(30, 30, 32), (10, 30, 30), (29, 30, 31), (60, 30, 30), (0, 30, 30), (30, 0, 0)]
+)
+def test_what_goes_as_a_whole_is_not_rewritten_first(log: int, chat: int, after: int) -> None:
+    told = Settings(_env_file=None, jwt_secret="x" * 32, keep_log_days=log, keep_chat_days=chat)
+    assert days_of_chat(told) == after
+
+
 async def test_chat_is_not_cleared_meanwhile(database_url: str, redis_url: str) -> None:
     """Of two who rewrite the same rows, one would put back what the other has taken out."""
     async with doors(database_url, redis_url) as edge:
@@ -132,3 +146,57 @@ async def test_nobody_is_to_be_forgotten_and_still_signed_in(database_url: str, 
             assert await execute(database_url, f"SELECT 1 FROM {row}") == [], "a refused one leaves neither"
         await edge.services.who.sessions.sign_out_and(ada.user, (query, given))  # type: ignore[arg-type]
         assert [len(await execute(database_url, f"SELECT 1 FROM {row}")) for row in ("sign_outs", "erasures")] == [1, 1]
+
+
+async def test_log_and_archive_are_read_once_for_all(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask to be forgotten, over and over: that others ask too makes it hardly dearer."""
+    store = FolderStore(tmp_path)
+    async with doors(database_url, redis_url) as edge:
+        host = edge.person("Ben")
+        guests = [edge.person(f"Guest {number}") for number in range(6)]
+        rooms = [await played(edge, guest, host, f"Guest {number}") for number, guest in enumerate(guests)]
+        archive = ArchiveWriter(store, "all", "rooms", None, now_ms())
+        for row in await execute(database_url, "SELECT to_json(a)::text AS row FROM actions a"):
+            archive.add("actions", [row["row"]])
+        list_file(store, archive.finish())
+        kept = len(list(rows_of(store, *manifests(store))))
+        for guest in guests:
+            await edge.ok("DELETE", "/api/session/data", guest, {"user_id": guest.user})
+        told: list[str] = []
+        asked, opened = Database.rows, FolderStore.open
+
+        async def rows(self: Database, name: str, **given: Any) -> Any:
+            told.append(name)
+            return await asked(self, name, **given)
+
+        def open_(self: FolderStore, name: str) -> Any:
+            told.append(name)
+            return opened(self, name)
+
+        monkeypatch.setattr(Database, "rows", rows)
+        monkeypatch.setattr(FolderStore, "open", open_)
+        await erasure(edge.database, redis_url, store).work()
+        assert told.count("find_erasure_rooms") == 1
+        assert told.count(f"all{ROWS}") == 2, "to find rows of theirs, and to write it anew"
+        monkeypatch.undo()
+        for guest in guests:
+            assert await left_of(database_url, guest.user) == set()
+        there = list(rows_of(store, *manifests(store)))
+        assert len(there) == kept
+        assert not any(guest.user.encode() in bytes(line.row) for guest in guests for line in there)
+        assert {msgspec.json.decode(line.row)["room_id"] for line in there} == set(rooms)
+
+
+async def test_the_steward_rests_after_it(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as edge:
+        ada, ben, cyd = (edge.person(name) for name in ("Ada", "Ben", "Cyd"))
+        job = erasure(edge.database, redis_url)
+        for who, forgotten in ((ada, True), (cyd, False)):
+            await played(edge, who, ben, "Alex")
+            await edge.ok("DELETE", "/api/session/data", who, {"user_id": who.user})
+            await job.round()
+            assert (await left_of(database_url, who.user) == set()) == forgotten
+        await job.work()
+        assert await left_of(database_url, cyd.user) == set()

@@ -12,11 +12,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from kit.hosts import connected, open_room
-from tavola.actors.cluster.measuring import Measuring
+from tavola.actors.upkeep.measuring import Measuring
 from tavola.config.settings import Settings
 from tavola.doctor import _growth as doctors
 from tavola.edge.common.metrics import Metrics, StoredBytes
-from tavola.edge.rest.admin_api import growth_reply
+from tavola.edge.operating.admin_api import growth_reply
 from tavola.storage.growth import DAY_MS, growth, told
 from tavola.storage.postgres import Database
 

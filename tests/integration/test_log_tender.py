@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from kit.hosts import chat, connected, hosting, open_room, place
-from tavola.actors.cluster.log_tender import COMMAND_DAYS, DAYS_AHEAD, SWEEP_S, LogTender
+from tavola.actors.upkeep.log_tender import COMMAND_DAYS, DAYS_AHEAD, SWEEP_S, LogTender
 from tavola.actors.wire.messages import Refusal
 from tavola.storage.packing import STATE_WORDS, WORDS, command_key, pack, unpack
 

@@ -22,9 +22,11 @@ from tavola.actors.past import archive
 from tavola.actors.room.codec import logged_of, restore, room_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat, UserId
-from tavola.actors.wire.refusals import REPLAY_BUSY
-from tavola.edge.identity.operators import GUESSES, Operator
-from tavola.edge.rest import admin_api, pages
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import REPLAY_BUSY, TOKEN_INVALID
+from tavola.edge.identity.operators import GUESSES, Operators
+from tavola.edge.operating import admin_api
+from tavola.edge.rest import pages
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import RestRouter, not_there
 from tavola.edge.rest.rewind import ROWS_LIMIT, Rewind
@@ -49,13 +51,19 @@ class Time:
         return self.now
 
 
+async def _no_token(token: str) -> Refusal:
+    return TOKEN_INVALID
+
+
 @asynccontextmanager
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
     presence = EdgePresence(database, manager(database, redis_url, EDGE))
     fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
-    door = RestRouter(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
+    door = RestRouter(
+        Operators(database, SECRET, _no_token, clock or Time()).of_request, Lobby(database), clock or Time()
+    )
     app = Starlette(
         routes=[*door.routes(admin_api.endpoints(services, Rewind(database))), *pages.routes(operator=True)],
         exception_handlers={404: not_there},

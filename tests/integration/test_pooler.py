@@ -156,7 +156,7 @@ async def test_signs_of_life_are_gathered(node: PoolerNode, database_url: str) -
         actors = {name: await stack.enter_async_context(node.actor()) for name in names}
         for name in names[:2]:
             await stack.enter_async_context(hosting(actors[name], name))
-        found = await asyncio.gather(*(actors[name].row("beat_actor", name=name) for name in names))
+        found = await asyncio.gather(*(actors[name].row("beat_actor", name=name, measured=None) for name in names))
         assert [None if row is None else row["name"] for row in found] == ["a", "b", None]
         connection = await asyncpg.connect(database_url, ssl=False)
         seen = {row["xmin"] for row in await connection.fetch("SELECT xmin::text FROM room_actors")}

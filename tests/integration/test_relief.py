@@ -9,11 +9,11 @@ import pytest
 
 from kit.hosts import connected, hosting
 from kit.lives import closed
-from tavola.actors.cluster import ballast as module
-from tavola.actors.cluster.ballast import Ballast
-from tavola.actors.cluster.relief import AGAIN_MS, SPARED_MS, Relief
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep import ballast as module
+from tavola.actors.upkeep.ballast import Ballast
+from tavola.actors.upkeep.relief import AGAIN_MS, SPARED_MS, Relief
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import Retention
 from tavola.config.settings import Settings
 
 

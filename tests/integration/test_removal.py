@@ -17,9 +17,9 @@ from kit.hosts import connected, hosting, stored
 from kit.lives import closed, played
 from kit.mentions import tables_of_rooms, tables_with
 from tavola.actors.cluster.directory import Directory, RoomRemoved
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import DAY_MS, REMEMBERED_MS, Retention
 from tavola.actors.upkeep.pace import LEAST, MOST, Pace
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import DAY_MS, REMEMBERED_MS, Retention
 from tavola.actors.wire.commands import (
     Leave,
     UserId,

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from kit.hosts import connected, open_room
-from tavola.actors.cluster import retention as retention_module
-from tavola.actors.cluster.retention import DAY_MS, Retention
+from tavola.actors.upkeep import retention as retention_module
+from tavola.actors.upkeep.retention import DAY_MS, Retention
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, StorageUnavailable
 

@@ -20,10 +20,10 @@ from kit.games import having
 from kit.hosts import Table, connected, hosting, place
 from kit.later import Later
 from kit.lives import keep_round
-from tavola.actors.cluster.retention import DAY_MS
 from tavola.actors.host.presence import ROUND_TICKS
 from tavola.actors.outside.opening import Opening, Request, open_rows
 from tavola.actors.room.clock import MERCY_MS
+from tavola.actors.upkeep.retention import DAY_MS
 from tavola.actors.wire.commands import (
     OPERATOR,
     Act,
@@ -85,7 +85,7 @@ class Year:
         return room
 
     async def placed(self, room: RoomId) -> Epoch:
-        await self.database.row("beat_actor", name=self.table.name)
+        await self.database.row("beat_actor", name=self.table.name, measured=None)
         await self.database.rows("recount_actors")
         epoch = self.epochs[room] = await place(self.database, room)
         return epoch

@@ -27,16 +27,18 @@ from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
 from tavola.config.clock import now_ms
 from tavola.edge.common.limits import NO_LIMITS, Limits
+from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.operators import Operators
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
+from tavola.edge.identity.standing_orders import StandingOrders
 from tavola.edge.identity.tokens import Tokens
-from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import not_there
 from tavola.edge.routing.presence import EdgePresence
@@ -47,6 +49,7 @@ from tavola.storage.postgres import Database
 from tavola.storage.redis import RedisPublisher
 
 Json = dict[str, Any]
+OPERATORS_SECRET = "what operators know"
 
 
 class Person(NamedTuple):
@@ -135,6 +138,13 @@ class Doors:
         await socket.hears(lambda frame: frame["type"] == "authenticated")
         return socket
 
+    async def knocks(self, who: Person) -> Socket:
+        """A socket that says whose it is and is closed for that."""
+        socket = Socket(self.services)
+        socket.say(type="authenticate", token=who.token)
+        await socket.pulse.until(lambda: socket.code is not None)
+        return socket
+
     async def log(self, room: str) -> list[Any]:
         """The rows of the log, each with its `command` as text."""
         rows = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
@@ -159,9 +169,13 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
-        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits)
+        orders = StandingOrders(database)
+        services = Services(
+            who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits, orders
+        )
+        operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(
-            routes=RestApi(services, who, Lobby(database), NO_LIMITS).routes(),
+            routes=RestApi(services, who, Lobby(database), NO_LIMITS, operators).routes(),
             exception_handlers={404: not_there},
         )
         tasks = [

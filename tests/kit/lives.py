@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kit.hosts import Table, connected, open_room, place
-from tavola.actors.cluster.archivist import Archivist
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.archivist import Archivist
 from tavola.actors.upkeep.erasure import Erasure
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import Retention
 from tavola.actors.wire.commands import (
     Act,
     Chat,

@@ -178,11 +178,11 @@ class Stack:
 
     # Crash points
 
-    def arm(self, point: str) -> None:
-        """The next actor that comes by this point kills itself there."""
+    def arm(self, point: str, pid: int) -> None:
+        """That actor kills itself when it comes by this point next."""
         for old in self.crash.iterdir():
             old.unlink()
-        (self.crash / point).touch()
+        (self.crash / f"{point}.for.{pid}").touch()
 
     async def hit(self, point: str) -> int:
         """Wait until the point has been hit and whoever did so has ended; their pid."""

@@ -3,23 +3,19 @@
  * The secret is kept for as long as the tab lives, and goes out in a header and nowhere else.
  */
 
+import { drawPersistence } from "./charts.js";
 import { byId, fieldOf, h, render, submitted, valueIn } from "./dom.js";
+import { button, bytes, figures, number, table, time } from "./parts.js";
 
 /** @import { Child } from "./shapes.d.ts" */
 /** @import { EdgeHere, Edges, ErrorReply, Growth, Logged, LogPage, Participant } from "./operator.d.ts" */
-/** @import { PlacedRoom, PlacedRooms, Rewound, RoomActors, RoomRecord, Told } from "./operator.d.ts" */
-
-/** @typedef {{ wide: string }} Wide A cell that takes what room there is. */
+/** @import { Persistence, PlacedRoom, PlacedRooms, Rewound, RoomActors, RoomRecord, Told } from "./operator.d.ts" */
 
 const SECRET = "tavola.admin";
 const LOOK_MS = 2000;
 const LOG_PAGE = 50;
 const TRIES = 5;
 
-const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-/** Bytes as people read them. */
-const bytes = new Intl.NumberFormat("en", { notation: "compact", style: "unit", unit: "byte", unitDisplay: "narrow" });
-const time = (/** @type {string} */ iso) => new Date(iso).toLocaleTimeString();
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The server said no: `code` is one of protocol.md section 5. */
@@ -37,7 +33,7 @@ class AdminPage {
   #error = "";
   #trouble = "";
   #named = "";
-  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges, growth: Growth } | null} */
+  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges, growth: Growth, persistence: Persistence } | null} */
   #shown = null;
   /** @type {RoomRecord | null} */
   #record = null;
@@ -143,13 +139,14 @@ class AdminPage {
   }
 
   async #lookAround() {
-    const [rooms, actors, edges, growth] = await Promise.all([
+    const [rooms, actors, edges, growth, persistence] = await Promise.all([
       this.#get("/rooms", { named: this.#named }),
       this.#get("/actors"),
       this.#get("/edges"),
       this.#get("/growth"),
+      this.#get("/persistence"),
     ]);
-    this.#shown = { rooms, actors, edges, growth };
+    this.#shown = { rooms, actors, edges, growth, persistence };
     this.#count(edges.here);
   }
 
@@ -282,13 +279,14 @@ class AdminPage {
 
   #overview() {
     if (!this.#shown) return h("p", { key: "wait", "aria-busy": "true" }, "Looking…");
-    const { rooms, actors, edges, growth } = this.#shown;
+    const { rooms, actors, edges, growth, persistence } = this.#shown;
     return [
       this.#top("Operator"),
       this.#drawEdge(edges),
       this.#drawRooms(rooms),
       drawActors(actors),
       drawPeople(edges),
+      drawPersistence(persistence),
       drawGrowth(growth),
     ];
   }
@@ -296,7 +294,7 @@ class AdminPage {
   /** @param {Edges} edges */
   #drawEdge({ here, online }) {
     const { second, ms, answers } = this.#rates;
-    const figures = {
+    const named = {
       "Answers a second": second === null ? "…" : number.format(second),
       "Time to an answer": ms === null ? "…" : `${number.format(ms)} ms`,
       "Answers in all": number.format(answers),
@@ -308,13 +306,7 @@ class AdminPage {
       "section",
       { key: "edge", "aria-labelledby": "edge-title" },
       h("h2", { id: "edge-title" }, `This edge (${here.edge})`),
-      h(
-        "dl",
-        { class: "figures" },
-        Object.entries(figures).map(([name, value]) =>
-          h("div", { key: name }, h("dt", { class: "muted" }, name), h("dd", null, value)),
-        ),
-      ),
+      figures(named),
       table(
         "Commands answered by this edge",
         ["Command", "Outcome", "#How often"],
@@ -519,7 +511,7 @@ function skip(event) {
 function drawGrowth({ measured_at, database, tables, free, full_in_days }) {
   const size = (/** @type {number | null} */ value) => (value === null ? "not known" : bytes.format(value));
   const days = full_in_days === null ? "not as it grows now" : `${number.format(full_in_days)} days`;
-  const figures = {
+  const named = {
     Database: size(database?.bytes ?? null),
     "More a day": size(database?.a_day ?? null),
     "Free on its disk": size(free),
@@ -529,13 +521,7 @@ function drawGrowth({ measured_at, database, tables, free, full_in_days }) {
     "section",
     { key: "growth", "aria-labelledby": "growth-title" },
     h("h2", { id: "growth-title" }, measured_at ? `Storage (at ${time(measured_at)})` : "Storage (not measured yet)"),
-    h(
-      "dl",
-      { class: "figures" },
-      Object.entries(figures).map(([name, value]) =>
-        h("div", { key: name }, h("dt", { class: "muted" }, name), h("dd", null, value)),
-      ),
-    ),
+    figures(named),
     table(
       "Tables",
       ["Table", "#Bytes", "#More a day"],
@@ -610,51 +596,6 @@ function drawPeople({ redis, edges, people, online }) {
     ),
   );
 }
-
-/**
- * Rows of cells under heads; a head that begins with # has numbers under it.
- * @param {string} label
- * @param {string[]} heads
- * @param {{ key: string | number, cells: (Child | Wide)[], chosen?: boolean }[]} rows
- */
-function table(label, heads, rows) {
-  if (!rows.length) return h("p", { class: "muted", key: label }, `${label}: none.`);
-  const kind = heads.map((head) => (head.startsWith("#") ? "number" : undefined));
-  return h(
-    "div",
-    { class: "scroll", key: label, tabindex: 0, role: "region", "aria-label": label },
-    h(
-      "table",
-      null,
-      h(
-        "thead",
-        null,
-        h("tr", null, heads.map((head, index) => h("th", { key: head, scope: "col", class: kind[index] }, head.replace("#", "")))),
-      ),
-      h(
-        "tbody",
-        null,
-        rows.map(({ key, cells, chosen }) =>
-          h(
-            "tr",
-            { key, class: chosen ? "chosen" : undefined },
-            cells.map((cell, index) =>
-              isWide(cell)
-                ? h("td", { key: index, class: "wide" }, cell.wide)
-                : h("td", { key: index, class: kind[index] }, cell),
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
-}
-
-/** @returns {cell is Wide} */
-const isWide = (/** @type {Child | Wide} */ cell) => typeof cell === "object" && cell !== null && "wide" in cell;
-
-/** @type {(text: string, disabled: boolean, click: () => unknown) => Child} */
-const button = (text, disabled, click) => h("button", { class: "small", key: text, disabled, on: { click } }, text);
 
 const part = (/** @type {Participant} */ { is_host, role, standing }) => {
   const is = role === "guest" ? standing : role;

@@ -49,6 +49,35 @@ export interface Growth {
   full_in_days: number | null;
 }
 
+export interface Durations {
+  count: number;
+  p50_ms: number | null;
+  p99_ms: number | null;
+}
+/** Of the ten seconds up to each moment of `at`. */
+export interface Paces {
+  at: string[];
+  rows_a_second: number[];
+  bytes_a_second: number[];
+  commit_p50_ms: (number | null)[];
+  commit_p99_ms: (number | null)[];
+  load_p50_ms: (number | null)[];
+  load_p99_ms: (number | null)[];
+}
+export interface GamePersistence {
+  game: string;
+  rows: number;
+  bytes: number;
+  replays: number;
+  repairs: number;
+  commits: Durations;
+  loads: Durations;
+  lately: Paces;
+}
+export interface Persistence {
+  games: GamePersistence[];
+}
+
 export interface EdgeHere {
   edge: string;
   sockets: number;

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
-from tavola.actors.cluster.ballast import Ballast
-from tavola.actors.cluster.removal import Removal
-from tavola.actors.cluster.retention import Retention
+from tavola.actors.upkeep.ballast import Ballast
+from tavola.actors.upkeep.removal import Removal
+from tavola.actors.upkeep.retention import Retention
 from tavola.storage.archive_store import ArchiveUnavailable
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 

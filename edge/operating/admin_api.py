@@ -21,8 +21,10 @@ from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
 from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rewind import Rewind
+from tavola.edge.routing.persistence import PersistencePace, PersistenceWatch
 from tavola.edge.ws.connection import Services
 from tavola.storage.growth import TableGrowth, growth
+from tavola.storage.measures import Durations
 from tavola.storage.online import Boards
 from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
@@ -74,7 +76,8 @@ class PlacedRooms(msgspec.Struct, frozen=True):
 
 
 class RoomActorRow(msgspec.Struct, frozen=True):
-    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat."""
+    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat.
+    `draining`: it is given no rooms any more, and its rooms go elsewhere."""
 
     name: str
     node: str
@@ -84,6 +87,7 @@ class RoomActorRow(msgspec.Struct, frozen=True):
     rooms: int
     silent: bool
     suspect: bool
+    draining: bool
     started_at: str
 
 
@@ -190,6 +194,46 @@ class GrowthReply(msgspec.Struct, frozen=True):
     full_in_days: float | None
 
 
+class DurationFigures(msgspec.Struct, frozen=True):
+    """How often, and within how many milliseconds half and 99 of 100 were done; null: none was."""
+
+    count: int
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+class PersistencePaces(msgspec.Struct, frozen=True):
+    """Of the ten seconds up to each of the moments `at`."""
+
+    at: list[str]
+    rows_a_second: list[float]
+    bytes_a_second: list[float]
+    commit_p50_ms: list[float | None]
+    commit_p99_ms: list[float | None]
+    load_p50_ms: list[float | None]
+    load_p99_ms: list[float | None]
+
+
+class GamePersistenceReply(msgspec.Struct, frozen=True):
+    """A game's share of what room actors have done since it is counted; `lately`: in the last five minutes, the oldest
+    first."""
+
+    game: str
+    rows: int
+    bytes: int
+    replays: int
+    repairs: int
+    commits: DurationFigures
+    loads: DurationFigures
+    lately: PersistencePaces
+
+
+class PersistenceReply(msgspec.Struct, frozen=True):
+    """As the edge that answers has read it, every five seconds, from what actors say every two."""
+
+    games: list[GamePersistenceReply]
+
+
 def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
     database = services.database
 
@@ -221,6 +265,9 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
 
     async def grown(call: Call) -> Answer:
         return await growth_reply(database)
+
+    async def persistence(call: Call) -> Answer:
+        return persistence_reply(services.persistence)
 
     async def room(call: Call) -> Answer:
         stored = await database.row("load_room", room_id=call.room)
@@ -265,6 +312,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         _reading("/rooms", rooms, "Rooms, the newest first", PlacedRooms, query=RoomsAsked),
         _reading("/actors", actors, "The room actors", RoomActors),
         _reading("/growth", grown, "Bytes by table, and how fast they grow", GrowthReply),
+        _reading("/persistence", persistence, "Commits, loads, rows and bytes, by game", PersistenceReply),
         _reading("/edges", edges, "The edges, what this one did, and who is connected", Edges),
         _reading("/rooms/{room}", room, "A room, and who has which part", RoomRecord, refusals=unread, scope="read"),
         _reading("/rooms/{room}/log", log, "A room's log", LogPage, query=LogAsked, scope="log"),
@@ -287,8 +335,45 @@ async def growth_reply(database: Database) -> GrowthReply:
     return GrowthReply(iso(found.measured_at), found.database, found.tables, found.free, found.full_in_days)
 
 
+def persistence_reply(watch: PersistenceWatch) -> PersistenceReply:
+    return PersistenceReply([
+        GamePersistenceReply(
+            game,
+            sums.rows,
+            sums.bytes,
+            sums.replays,
+            sums.repairs,
+            _figures(sums.commits),
+            _figures(sums.loads),
+            _lately(watch.paces(game)),
+        )
+        for game, sums in sorted(watch.sums.items())
+    ])  # fmt: skip
+
+
+def _figures(durations: Durations) -> DurationFigures:
+    return DurationFigures(durations.count, _ms(durations, 0.5), _ms(durations, 0.99))
+
+
+def _lately(paces: list[PersistencePace]) -> PersistencePaces:
+    return PersistencePaces(
+        [iso(pace.at) for pace in paces],
+        [round(pace.rows, 2) for pace in paces],
+        [round(pace.bytes, 1) for pace in paces],
+        [_ms(pace.commits, 0.5) for pace in paces],
+        [_ms(pace.commits, 0.99) for pace in paces],
+        [_ms(pace.loads, 0.5) for pace in paces],
+        [_ms(pace.loads, 0.99) for pace in paces],
+    )
+
+
+def _ms(durations: Durations, share: float) -> float | None:
+    seconds = durations.quantile(share)
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
 def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:
-    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator=True, **more)
+    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator="look", **more)
 
 
 def _fields(kind: type[Any], row: Any, **given: Any) -> Any:

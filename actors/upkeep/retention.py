@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from tavola.actors.cluster.archivist import Archivist, begins
-from tavola.actors.cluster.log_tender import COMMAND_DAYS
+from tavola.actors.upkeep.archivist import Archivist, begins
+from tavola.actors.upkeep.log_tender import COMMAND_DAYS
 from tavola.actors.upkeep.pace import Pace
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, Sole, StorageUnavailable

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from tavola.actors.cluster.ballast import Ballast, own_disk
+from tavola.actors.upkeep.ballast import Ballast, own_disk
 from tavola.config.settings import Settings
 from tavola.storage.growth import DAY_MS, Growth, growth
 from tavola.storage.postgres import Database
