@@ -20,7 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 async def knows(operator: Person, url: str, secret: str) -> None:
     await operator.open(f"{url}/admin")
-    await operator.page.get_by_label("The operator's secret").fill(secret)
+    await operator.page.get_by_label("Your secret as an operator").fill(secret)
     await operator.page.get_by_role("button", name="Look").click()
 
 
@@ -31,7 +31,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
     ):
         page = olga.page
         await knows(olga, stack.urls[0], "a guess of mine")
-        await expect(page.get_by_role("alert")).to_contain_text("not the operator's secret")
+        await expect(page.get_by_role("alert")).to_contain_text("no operator's secret")
         assert await page.locator("table").count() == 0
         await knows(olga, stack.urls[0], ADMIN_SECRET)
 
@@ -94,7 +94,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await expect(page.get_by_role("heading", name=f"after update {at + 1}")).to_be_visible()
         assert await page.locator("#app img").count() == 0
         await page.get_by_role("button", name="Forget the secret").click()
-        await expect(page.get_by_label("The operator's secret")).to_be_visible()
+        await expect(page.get_by_label("Your secret as an operator")).to_be_visible()
         assert await page.evaluate("sessionStorage.length") == 0
         assert olga.own_troubles == []
 
