@@ -269,7 +269,7 @@ class _Unconnected:
 def rest() -> str:
     """Method, path, what it does, body and query, for whom."""
     part = cast(Any, _Unconnected())
-    document = openapi.document(RestApi(part, part, part, part, NO_LIMITS, part).endpoints)
+    document = openapi.document(RestApi(part, part, part, NO_LIMITS, part).endpoints)
     rows = [
         (f"`{method.upper()}`", f"`{path}`", operation["summary"], _asked(operation, document), _for_whom(operation))
         for path, methods in document["paths"].items()

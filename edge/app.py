@@ -49,6 +49,7 @@ from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.standing_orders import Order, StandingOrders
 from tavola.edge.identity.tokens import Tokens
+from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
@@ -66,9 +67,7 @@ from tavola.games.registry.discovery import install
 from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import EdgeBoard
 from tavola.storage.sealing import Opener, Sealer
 
 log = structlog.get_logger()
@@ -131,8 +130,10 @@ class Edge:
         secrets = self._secrets
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
-        edge = token_hex(8)
-        presence = self._presence = EdgePresence(edge, database, EdgeBoard(settings.redis_url, edge))
+        people: ConnectionManager[Connection] = ConnectionManager(
+            token_hex(8), database, settings.redis_url, sealer, opener
+        )
+        presence = self._presence = EdgePresence(database, people)
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
@@ -144,16 +145,16 @@ class Edge:
         who = Authenticator(identities, sessions, sign_outs, self.origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
         services = self._services = Services(who, returns, router, fanout, database, limits, orders)
-        online = OnlineReader(settings.redis_url)
         lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
         secret = settings.admin_secret.get_secret_value()
         operators = Operators(database, secret, who.of_token) if self.operated else None
-        app.router.routes.extend(RestApi(services, who, lobby, online, limits, operators).routes())
+        app.router.routes.extend(RestApi(services, who, lobby, limits, operators).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("fanout", fanout.run()),
-                ("presence", presence.run(router, services.by_user)),
+                ("people", people.run()),
+                ("presence", presence.run(router)),
                 ("sweep", services.sweep()),
                 ("unreadable", services.unreadable.run()),
                 ("persistence", services.persistence.run()),
@@ -174,7 +175,6 @@ class Edge:
             await asyncio.gather(*tasks, return_exceptions=True)
             router.close()
             await cache.close()
-            await online.close()
             await database.close()
 
     # Routes of its own
@@ -214,7 +214,7 @@ class Edge:
     def _signed_out(self, user: UserId, at: int) -> None:
         """Close the sockets of who signed out everywhere at that moment."""
         if self._services is not None:
-            for connection in list(self._services.by_user.get(user, ())):
+            for connection in self._services.people.sockets(user):
                 connection.signed_out(at)
 
     def _ordered(self, order: Order) -> None:
@@ -224,7 +224,7 @@ class Edge:
             return
         match order.kind:
             case "ban_user":
-                out = list(services.by_user.get(UserId(order.subject), ()))
+                out = services.people.sockets(UserId(order.subject))
             case "ban_address":
                 out = [each for each in services.connections if services.orders.keeps_out(order, each.address)]
             case "announce":
@@ -293,6 +293,7 @@ class Edge:
             await let_go(sockets, settings.drain_sockets_per_second, settings.drain_s, hurried)
         if self._presence is not None:
             self._presence.stop()
+            self._presence.people.leave()
 
 
 def _limits(settings: Settings) -> Limits:

@@ -20,8 +20,8 @@ from tavola.edge.operating.acts import Acts
 from tavola.edge.rest import (
     games_api,
     lobby_api,
-    me_api,
     openapi,
+    people_api,
     rooms_api,
     session_api,
     tokens_api,
@@ -33,7 +33,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
 from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import asyncapi, frames
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import OnlineReader
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -48,7 +47,6 @@ class RestApi:
         services: Services,
         who: Authenticator,
         lobby: Lobby,
-        online: OnlineReader,
         limits: Limits,
         operators: Operators | None = None,
     ) -> None:
@@ -63,16 +61,16 @@ class RestApi:
             Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, services.database, limits),
-            *me_api.endpoints(services.database),
+            *people_api.endpoints(services),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
             *games_api.endpoints(services, rewind),
-            *(each for each in admin_api.endpoints(services, online, rewind) if operators is not None or each.scope),
+            *(each for each in admin_api.endpoints(services, rewind) if operators is not None or each.scope),
         ]
         if operators is not None:
-            self.endpoints += acts_api.endpoints(services.database, Acts(services, online))
+            self.endpoints += acts_api.endpoints(services.database, Acts(services))
 
     def routes(self) -> list[Route]:
         door = RestRouter(

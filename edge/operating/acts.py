@@ -32,7 +32,6 @@ from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.standing_orders import OrderKind, network
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
 from tavola.storage.rows import Row
 
@@ -97,9 +96,8 @@ class _PlannedAct(NamedTuple):
 class Acts:
     """Everything here raises `StorageUnavailable`."""
 
-    def __init__(self, services: Services, online: OnlineReader) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._online = online
         self._database: Database = services.database
 
     async def answer(self, asked: ActAsked, who: Identity) -> ActAnswer | Refusal:
@@ -298,10 +296,10 @@ class Acts:
     async def _drain_edge(self, asked: ActAsked, who: Identity) -> _PlannedAct | Refusal:
         if asked.edge is None:
             return _lacks("edge")
-        boards = await self._online.boards(now_ms())
+        boards = await self._services.people.online.boards()
         here = self._services.fanout.presence.edge
         known = asked.edge == here or (boards is not None and asked.edge in boards.edges)
-        # Edges tell of themselves twice a minute, and not without Redis.
+        # Edges tell of themselves twice a second, and not without Redis.
         unheard = "" if known else " (this edge has not heard of it)"
         does = f"Has edge {asked.edge}{unheard} let its sockets go to others, and end; what runs it starts it again."
         return _PlannedAct(does, self._order(who, "drain_edge", asked.edge, DRAINED_MS, asked.reason or ""))

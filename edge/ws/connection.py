@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
+from itertools import count
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -45,6 +46,7 @@ from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.identity.standing_orders import StandingOrders
+from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
@@ -80,6 +82,7 @@ FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
+_numbers = count(1)
 
 
 class Transport(Protocol):
@@ -118,7 +121,7 @@ class Services:
         self.persistence = PersistenceWatch(database, now_ms)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
-        self.by_user: dict[UserId, set[Connection]] = {}
+        self.people: ConnectionManager[Connection] = fanout.presence.people
         self.guesses = Guesses()
         self._frames_per_second = limits.frames_per_second
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
@@ -167,6 +170,7 @@ class Connection:
 
     def __init__(self, transport: Transport, services: Services, cookie: str | None = None, address: str = "") -> None:
         """`cookie` is the session's, if the handshake brought it, which came from `address`."""
+        self.id = str(next(_numbers))
         self._transport = transport
         self._services = services
         self._cookie = cookie
@@ -283,13 +287,9 @@ class Connection:
     def gone(self) -> None:
         """The connection is closed."""
         self._services.connections.discard(self)
-        if self._identity is not None:
-            mine = self._services.by_user.get(self._identity.user)
-            if mine is not None:
-                mine.discard(self)
-                if not mine:
-                    del self._services.by_user[self._identity.user]
         self._following.end(elsewhere=self._sent_away)
+        if self._identity is not None:
+            self._services.people.disconnect(self._identity.user, self)
         for task in self._tasks:
             task.cancel()
         if not self.closed.done():
@@ -391,11 +391,11 @@ class Connection:
         if self._identity is not None and self._identity.user != user:
             self.send(protocol.error(ANOTHER_USER))
             return
-        mine = self._services.by_user.setdefault(user, set())
-        if self not in mine and len(mine) >= SOCKETS_A_USER:
+        people = self._services.people
+        if self._identity is None and people.sockets_held(user) >= SOCKETS_A_USER:
             self._transport.close(4409, "too many sockets")
             return
-        mine.add(self)
+        people.connect(user, self)
         part = found.part
         # A room's token neither confines nor prolongs what is known by better means.
         if part is None or self._identity is None or self._only is not None:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
+from kit.people import manager
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
@@ -44,9 +45,8 @@ from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.redis import RedisPublisher
 
 Json = dict[str, Any]
 OPERATORS_SECRET = "what operators know"
@@ -159,21 +159,14 @@ class _Nobody:
 @asynccontextmanager
 async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -> AsyncIterator[Doors]:
     async with connected(database_url, most=8) as database:
-        publisher, presence = (
-            RedisPublisher(redis_url, SEALER),
-            EdgePresence("edge", database, EdgeBoard(redis_url, "edge")),
-        )
+        publisher, presence = RedisPublisher(redis_url, SEALER), EdgePresence(database, manager(database, redis_url))
         host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await ceiling.register(database, "a", "node", 1, address, 1000, None)
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
-        cache, sign_outs, online = (
-            SessionCache(redis_url, SEALER, OPENER),
-            SignOuts(database, lambda user, at: None),
-            OnlineReader(redis_url),
-        )
+        cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
         orders = StandingOrders(database)
@@ -182,10 +175,12 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
         )
         operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(
-            routes=RestApi(services, who, Lobby(database), online, NO_LIMITS, operators).routes(),
+            routes=RestApi(services, who, Lobby(database), NO_LIMITS, operators).routes(),
             exception_handlers={404: not_there},
         )
-        tasks = [asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run())]
+        tasks = [
+            asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run(), presence.people.run())
+        ]
         try:
             jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # each speaks by their token
             transport = httpx.ASGITransport(app)
@@ -201,4 +196,3 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
             router.close()
             await line.stop()
             await cache.close()
-            await online.close()
