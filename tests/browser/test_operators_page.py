@@ -12,7 +12,7 @@ from kit.stack import ADMIN_SECRET, Stack
 
 
 async def act(page: Page, does: str) -> None:
-    """What is asked is said, and done."""
+    """The act is said, and done."""
     dialog = page.get_by_role("dialog")
     await expect(dialog.locator("#does")).to_contain_text(does)
     await dialog.get_by_role("button", name="Do it").click()
@@ -49,7 +49,7 @@ async def test_a_day(browser: Browser, stack: Stack, balancer: Balancer) -> None
         await bar.get_by_role("button", name="Let it go on").click()
         await act(page, "Lets Friday night")
         await bar.get_by_role("button", name="Announce").click()
-        await page.get_by_label("What to say").fill("We restart at nine.")
+        await page.get_by_label("Words to say").fill("We restart at nine.")
         await page.keyboard.press("Enter")
         await act(page, "We restart at nine.")
         await expect(ann.page.get_by_text("We restart at nine.").first).to_be_visible()
@@ -64,7 +64,6 @@ async def test_a_day(browser: Browser, stack: Stack, balancer: Balancer) -> None
         await bar.get_by_role("button", name="Close").click()
         await act(page, "Closes Friday night")
 
-        # What is refused is said, where it was asked.
         await page.get_by_role("link", name="All rooms").click()
         standing = page.get_by_role("region", name="Kept out or not heard")
         await expect(standing).to_contain_text("shouts")

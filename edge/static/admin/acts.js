@@ -8,10 +8,13 @@ import { button, table, time } from "./parts.js";
 
 /** @import { Child } from "./shapes.d.ts" */
 /** @import { ActAnswer, ActAsked, ActList, Operator, OrderList, PlacedRoom } from "./operator.d.ts" */
-/** @typedef {{ title: string, asked: ActAsked, fields: Field[], does: string, confirm: string, error: string, busy: boolean }} Choice */
+/**
+ * @typedef {{ title: string, asked: ActAsked, fields: Field[], does: string, confirm: string, error: string,
+ *   busy: boolean }} Choice
+ */
 /** @typedef {"text" | "reason" | "minutes"} Field */
 
-const LABELS = { text: "What to say", reason: "Why (it is told to them)", minutes: "For how many minutes (empty: for good)" };
+const LABELS = { text: "Words to say", reason: "Why (it is told to them)", minutes: "For how many minutes (empty: for good)" };
 /** @type {Field[]} */
 const LASTING = ["reason", "minutes"];
 
@@ -131,7 +134,7 @@ export class ActPanel {
     );
   }
 
-  /** What stands over the page: the question, or what was done. */
+  /** The question that stands over the page, or the deed that was done. */
   over() {
     const choice = this.#choice;
     const close = () => this.#close();
