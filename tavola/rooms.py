@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tavola import rollback
 from tavola.actors.cluster.directory import Place
+from tavola.actors.host import rebuild
 from tavola.actors.past import replay
 from tavola.actors.room import codec
 from tavola.actors.wire.commands import RoomId
@@ -230,7 +231,7 @@ async def verify(database: Database, named: str, json: bool) -> None:
     start = await database.row("checkpoint_first", room_id=room)
     if stored is None or start is None:
         raise Failure(f"room {room} has no checkpoint to replay from")
-    if start["seq"] < stored["seq"] and await _expired(database, room, start["seq"]):
+    if start["seq"] < stored["seq"] and await rebuild.expired(database, room, start["seq"]):
         rows = await database.rows("log_commands", room_id=room, after=start["seq"], most=1)
         first = rows[0]["seq"] if rows else stored["seq"] + 1
         start = await database.row("checkpoint_from", room_id=room, seq=first - 1)
@@ -241,11 +242,6 @@ async def verify(database: Database, named: str, json: bool) -> None:
         await _replayed(database, room, stored, start, json)
     except codec.Corrupted as error:
         raise Failure(f"{room} at {error.seq}: {error.found}") from error
-
-
-async def _expired(database: Database, room: str, seq: int) -> bool:
-    gone = await database.row("log_expired", room_id=room, seq=seq)
-    return gone is not None and bool(gone["expired"])
 
 
 def _tell_expired(room: str, seq: int, first: int, json: bool) -> None:

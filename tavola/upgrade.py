@@ -112,8 +112,7 @@ async def _room(database: Database, room: RoomId, game: str, rows: int, report: 
     start = await database.row("checkpoint_before", room_id=room, seq=max(0, row["seq"] - rows)) if rows else None
     if start is None:
         return
-    gone = await database.row("log_expired", room_id=room, seq=start["seq"])
-    if start["seq"] < row["seq"] and gone is not None and gone["expired"]:
+    if start["seq"] < row["seq"] and await rebuild.expired(database, room, start["seq"]):
         return  # It was read; of its log, what followed is too old to be kept.
     way = await rebuild.way_from(database, room, start, row["seq"])
     report.replayed += 1

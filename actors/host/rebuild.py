@@ -65,6 +65,9 @@ async def way_from(database: Database, room: RoomId, start: Row, seq: int, rows_
             if rows_limit is not None and at - begun >= rows_limit:
                 return Way(begun, at, found, f"more than {rows_limit} updates since the checkpoint at {begun}")
             rows = await database.rows("log_commands", room_id=room, after=at, most=min(PAGE, seq - at))
+            if at == begun and (not rows or rows[0]["seq"] > at + 1) and await expired(database, room, begun):
+                kept = f"history begins at seq {rows[0]['seq']}" if rows else f"no history is left after {at}"
+                return Way(begun, at, found, f"{kept}, as kept")
             if not rows:
                 return Way(begun, at, found, f"the log ends at {at}")
             try:
@@ -76,6 +79,13 @@ async def way_from(database: Database, room: RoomId, start: Row, seq: int, rows_
     except Corrupted as error:
         return Way(begun, at if found is not None else -1, found, f"at {error.seq}: {error.found}")
     return Way(begun, at, found, "")
+
+
+async def expired(database: Database, room: str, seq: int) -> bool:
+    """Whether the updates after the room's checkpoint at `seq` are gone because they were too old to be kept: no hole.
+    Raises `StorageUnavailable`."""
+    row = await database.row("log_expired", room_id=room, seq=seq)
+    return row is not None and bool(row["expired"])
 
 
 class Rebuilt(msgspec.Struct, frozen=True):

@@ -11,15 +11,15 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
-from tavola.actors.wire.commands import Attendance, UserId
+from tavola.actors.wire.commands import BOT, Attendance, UserId
 from tavola.actors.wire.events import HOST_CHANGED, PLAYER_LEFT, SPECTATOR_LEFT
 
 
 def is_here(room: Room, user: UserId) -> bool:
-    """Whether an admitted user counts as there: they have a socket, or the room was not told otherwise yet; and they
-    were not sat out for doing nothing."""
+    """Whether an admitted user counts as there: they have a socket, or the room was not told otherwise yet; they were
+    not sat out for doing nothing; and they are no bot."""
     member = room.members.get(user)
-    if member is None or member.standing != "approved" or member.idle:
+    if member is None or member.standing != "approved" or member.idle or user.startswith(BOT):
         return False
     index = room.seat_of(user)
     return room.table.seats[index].away is None if index is not None else member.leaves_at is None

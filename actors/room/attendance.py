@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tavola.actors.room import clock
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Away, Decision, Nothing, Room, RoomEvent, Seat
-from tavola.actors.wire.commands import Connected, Disconnected, UserId
+from tavola.actors.wire.commands import BOT, Connected, Disconnected, UserId
 from tavola.actors.wire.events import (
     HOST_CHANGED,
     PLAYER_AWAY,
@@ -94,7 +94,10 @@ def _present_heir(room: Room) -> UserId | None:
     here = [
         seat
         for seat in room.table.seats.values()
-        if seat.away is None and seat.user != room.info.host and room.admitted(seat.user)
+        if seat.away is None
+        and seat.user != room.info.host
+        and room.admitted(seat.user)
+        and not seat.user.startswith(BOT)
     ]
     return min(here, key=lambda seat: seat.at).user if here else None
 

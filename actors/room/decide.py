@@ -154,11 +154,12 @@ def _decided(
 
 
 def _wake(room: Room, command: Wake, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """The next thing that is due by now: a turn, the next hand, somebody's grace, the room's end. One at a time."""
+    """The next thing that is due by now: a turn, the next hand, somebody's grace, the room's end. One at a time; where
+    the room ends, no next hand begins."""
     if room.table.host_gone_at is not None and now >= room.table.host_gone_at:
         return attendance.pass_on(room, now)
     verdict: Decision | Refusal | Nothing = Nothing()
-    if room.table.paused_at is None:
+    if room.table.paused_at is None and not ending.closes(room, now):
         turn = room.table.turn
         verdict = play.wake(room, now, entropy)
         if isinstance(verdict, Decision) and turn is not None and command.idle_turns:

@@ -11,7 +11,7 @@ from tavola.actors.room import absence, clock
 from tavola.actors.room.hosting import shut
 from tavola.actors.room.play import absorb, called_off, game_of
 from tavola.actors.room.state import Decision, Nothing, Room, RoomEvent
-from tavola.actors.wire.commands import UserId, Vacant
+from tavola.actors.wire.commands import BOT, UserId, Vacant
 from tavola.actors.wire.events import PLAYER_SAT_OUT
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 
@@ -22,7 +22,7 @@ IDLE = "idle"
 
 
 def vacant(room: Room) -> bool:
-    """Whether nobody is there who has a part in the room."""
+    """Whether nobody is there who has a part in the room; bots are nobody."""
     return not any(absence.is_here(room, user) for user in room.members)
 
 
@@ -49,6 +49,12 @@ def due(room: Room) -> int | None:
     return table.closes_at
 
 
+def closes(room: Room, now: int) -> bool:
+    """Whether the room is to be closed by now, before anything is begun in it."""
+    at = due(room)
+    return at is not None and now >= at
+
+
 def alarm(room: Room) -> int | None:
     """When the room must be woken even if nobody calls, in ms. While it is closed never. A room never changes, so it is
     told what was found out when it is asked again."""
@@ -66,8 +72,7 @@ def _alarm(room: Room) -> int | None:
 
 def overdue(room: Room, now: int, entropy: Entropy) -> Decision | Nothing:
     """The room is closed if that is due; a hand that stands still is called off, where the game can do that."""
-    at = due(room)
-    if at is None or now < at:
+    if not closes(room, now):
         return Nothing()
     if game_of(room).between_rounds(room.table.game):
         return shut(room, now, {"reason": EMPTY})
@@ -85,8 +90,9 @@ def given_up(room: Room, now: int) -> Decision | Nothing:
 
 
 def missed(decision: Decision, index: SeatIndex, most: int, now: int, entropy: Entropy) -> Decision:
-    """A turn was played for the player in a seat. If all who play have missed `most` turns on end, nobody is playing:
-    they sit out, or stand up where the game knows no sitting out, and do not count as there until they do something."""
+    """A turn was played for the player in a seat. If all people who play have missed `most` turns on end, nobody is
+    playing, but for bots: they sit out, or stand up where the game knows no sitting out, and do not count as there
+    until they do something."""
     room = decision.room
     seat = room.table.seats.get(index)
     if seat is not None:
@@ -94,7 +100,11 @@ def missed(decision: Decision, index: SeatIndex, most: int, now: int, entropy: E
         room = replace(room, table=replace(room.table, seats=seats))
         decision = replace(decision, room=room)
     game = game_of(room)
-    playing = [(index, seat) for index, seat in room.table.seats.items() if not game.sits_out(room.table.game, index)]
+    playing = [
+        (index, seat)
+        for index, seat in room.table.seats.items()
+        if not seat.user.startswith(BOT) and not game.sits_out(room.table.game, index)
+    ]
     if not playing or any(seat.missed < most for _, seat in playing):
         return decision
     for index, seat in playing:

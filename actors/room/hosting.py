@@ -122,7 +122,7 @@ def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -
 
 def transfer_host(room: Room, command: TransferHost, now: int) -> Decision | Refusal:
     user = UserId(command.user_id)
-    if not room.admitted(user):
+    if not room.admitted(user) or user.startswith(BOT):
         return NOBODY
     if user == room.info.host:
         return Decision(replace(room, table=replace(room.table, at=now)), ())

@@ -64,10 +64,11 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
             return Refusal("already_requested", "The host said no; ask again later.", retry_after_ms=wait)
         case _:
             pass
-    if member is None and _known(room) >= room.info.max_spectators + MEMBERS_LIMIT:
-        if (forgotten := _gone_longest(room)) is None:
-            return Refusal("room_full", "This room knows as many people as it can.")
-        room = replace(room, members={user: other for user, other in room.members.items() if user != forgotten})
+    if member is None:
+        made = _made_room(room)
+        if isinstance(made, Refusal):
+            return made
+        room = made
     if room.info.approval == "auto" or not room.info.host:
         events: tuple[RoomEvent, ...] = (_about(PLAYER_APPROVED, room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
@@ -133,10 +134,11 @@ def add_bot(room: Room, command: AddBot, now: int, entropy: Entropy) -> Decision
     kind = command.bot or kinds[0]
     if kind not in kinds:
         return Refusal("invalid_options", f"The bots of this game are {', '.join(kinds)}.", {"bots": list(kinds)})
-    if len(room.members) >= room.info.max_spectators + MEMBERS_LIMIT:
-        return Refusal("room_full", "This room knows as many people as it can.")
+    made = _made_room(room)
+    if isinstance(made, Refusal):
+        return made
     user, name = UserId(f"{BOT}{kind}:{entropy[:8].hex()}"), BOT_NAMES[entropy[8] % len(BOT_NAMES)]
-    admitted = _with_member(room, user, Member(name, "approved", now))
+    admitted = _with_member(made, user, Member(name, "approved", now))
     seat = TakeSeat(id=command.id, room=command.room, seat_index=command.seat_index, buy_in=command.buy_in)
     seated = take_seat(admitted, Sender(user, name), seat, now, entropy)
     if isinstance(seated, Refusal):
@@ -217,8 +219,13 @@ def heir(room: Room, *, without: UserId) -> UserId:
     return min(ranked)[2] if ranked else UserId("")
 
 
-def _known(room: Room) -> int:
-    return sum(not member.banned for member in room.members.values())
+def _made_room(room: Room) -> Room | Refusal:
+    """The room with a place for one more whom it knows: it may forget somebody for that."""
+    if sum(not member.banned for member in room.members.values()) < room.info.max_spectators + MEMBERS_LIMIT:
+        return room
+    if (forgotten := _gone_longest(room)) is None:
+        return Refusal("room_full", "This room knows as many people as it can.")
+    return replace(room, members={user: other for user, other in room.members.items() if user != forgotten})
 
 
 def _gone_longest(room: Room) -> UserId | None:

@@ -144,7 +144,7 @@ def absorb(
     in it."""
     decision = _absorb_once(room, outcome, now, before, timed_out, drawn)
     table = decision.room.table
-    if table.advance_at is None or table.advance_at > now or table.paused_at is not None or room.info.deferred:
+    if table.advance_at is None or table.advance_at > now or _held_up(room, now):
         return decision
     game, info = game_of(room), room.info
     if any(not round.ended for round in decision.rounds):
@@ -154,6 +154,17 @@ def absorb(
         return replace(decision, drawn=True)
     again = _absorb_once(_begun(decision.room), more, now, decision.events)
     return replace(again, rounds=decision.rounds + again.rounds, result=decision.result or again.result)
+
+
+def _held_up(room: Room, now: int) -> bool:
+    """Whether the next round does not begin at once: play is halted, an act of the host's comes first, or the room's
+    end."""
+    table = room.table
+    return (
+        table.paused_at is not None
+        or bool(room.info.deferred)
+        or (table.closes_at is not None and now >= table.closes_at)
+    )
 
 
 def _absorb_once(

@@ -21,6 +21,8 @@ from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]
 
+ACTIVE_MS = 60_000
+"""The lobby knows to this when something happened last in a room."""
 NOTHING = Records()
 """The rows of most moves: none at all."""
 
@@ -35,7 +37,8 @@ def records(
     """The rows that turn `before` into the last of `decisions` (each with its seq), and `rooms.alarm_at` afterwards.
 
     `stored_alarm` is what `alarm_at` holds now. It is written only when it would be too late otherwise: an alarm that
-    is stored too early costs a look, and most moves only put it off.
+    is stored too early costs a look, and most moves only put it off. `rooms.active_at` is written with the first
+    decision of every minute.
     """
     after = decisions[-1][1].room
     room_id = after.info.id
@@ -44,7 +47,14 @@ def records(
         real is not None and stored_alarm is not None and stored_alarm > real
     )
     one, other = before.table, after.table
-    if not late and before.members is after.members and one.seats is other.seats and before.info is after.info:
+    dated = one.at // ACTIVE_MS == other.at // ACTIVE_MS
+    if (
+        not late
+        and dated
+        and before.members is after.members
+        and one.seats is other.seats
+        and before.info is after.info
+    ):
         for seq, decision in decisions:
             if decision.result or decision.rounds or decision.grants or every.at_update(seq):
                 break
@@ -52,7 +62,7 @@ def records(
             if one.games == other.games:
                 return NOTHING, stored_alarm
     out = Records()
-    if late or summary(before) != summary(after):
+    if late or not dated or summary(before) != summary(after):
         stored_alarm = real
         out.rooms.append({"room_id": room_id, "alarm_at": real, "active_at": after.table.at, **summary(after)})
     if before.members is not after.members:

@@ -13,6 +13,7 @@ from kit.command_line import tavola
 from kit.damage import execute
 from kit.doors import doors
 from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
+from tavola.actors.host import rebuild
 from tavola.actors.room.codec import Corrupted, room_of
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.refusals import NOT_KEPT
@@ -76,6 +77,46 @@ async def test_until_there_is_a_checkpoint_again_nothing_can_be_replayed_and_tha
         assert await Rewind(database).room_at(room, LAST) == NOT_KEPT
         report = await examined(database, 100, 500)
         assert (report.rooms, report.replayed, report.found) == (1, 0, [])
+
+
+async def repaired(url: str, folder: Path, room: RoomId) -> dict[str, Any]:
+    """The saying of `tavola room repair`."""
+    code, out, _ = await tavola(url, folder, "room", "repair", room, "--json")
+    assert code == 1, "nothing was done"
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("upto", "said"), [(6, "history begins at seq 7, as kept"), (LAST, "no history is left after 4, as kept")]
+)
+async def test_a_repair_that_begins_nowhere_says_from_where_history_is_kept(
+    database_url: str, tmp_path: Path, upto: int, said: str
+) -> None:
+    """So does the actor that cannot mend it either. From a checkpoint behind the beginning it is mended."""
+    async with connected(database_url) as database, hosting(database, "a", every=EVERY) as table:
+        room = await talked(database, table)
+        good = await stored(database, room)
+        [newest] = await execute(
+            database_url, "DELETE FROM checkpoints WHERE room_id = $1 AND seq > 4 RETURNING *", room
+        )
+        await expire(database_url, room, upto)
+        await execute(database_url, "UPDATE game_states SET state = '{}' WHERE room_id = $1", room)
+        told = await repaired(database_url, tmp_path, room)
+        assert told["log"] == said
+        assert [offer["options"] for offer in told["offers"]] == ["--from 4 --yes"]
+        row = await database.row("load_room", room_id=room)
+        assert row is not None
+        with pytest.raises(Corrupted, match=said):
+            await rebuild.rebuild(database, row, Corrupted(room, LAST, "an empty state"))
+        await execute(
+            database_url,
+            "INSERT INTO checkpoints (room_id, seq, at, state, body) VALUES ($1, $2, $3, $4, $5)",
+            room, newest["seq"], newest["at"], newest["state"], newest["body"],
+        )  # fmt: skip
+        if upto < LAST:
+            code, _, _ = await tavola(database_url, tmp_path, "room", "repair", room, "--yes")
+            assert (code, (await stored(database, room))["state"]) == (0, good["state"])
 
 
 @pytest.mark.parametrize(("missing", "old"), [("seq <= 3", False), ("seq = 2", True), ("seq = 10", True)])

@@ -13,6 +13,7 @@ from tavola.actors.room import ending, membership
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.room.state import PENDING_MS, Decision, Member, Nothing
 from tavola.actors.wire.commands import (
+    AddBot,
     Approve,
     Attendance,
     Kick,
@@ -190,6 +191,17 @@ def test_a_room_forgets_who_left_longest_ago_and_no_ban() -> None:
     accepted(live, HOST, Reject, user_id="ann")
     asks(live, "guest")
     assert refused(live, "banned", RequestJoin, display_name="B") == "banned"
+
+
+@pytest.mark.usefixtures("small")
+def test_for_a_bot_somebody_is_forgotten_too() -> None:
+    live = room("holdem", max_spectators=1, approval="host", seats=4)
+    gone = {UserId(user): Member(user, "rejected", live.now - at) for at, user in enumerate(("old", "older"))}
+    live.room = replace(live.room, members={**live.room.members, **gone})
+    accepted(live, HOST, AddBot, seat_index=0)
+    assert live.room.members.keys() & gone.keys() == {"old"}
+    accepted(live, HOST, AddBot, seat_index=1)
+    assert refused(live, HOST, AddBot, seat_index=2) == "room_full", "nobody to be forgotten"
 
 
 def test_the_list_of_bans_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
