@@ -22,8 +22,8 @@ from pydantic.fields import FieldInfo
 from tavola.config.settings import Settings
 from tavola.edge.common.limits import NO_LIMITS
 from tavola.edge.common.metrics import BUCKETS, METRICS
+from tavola.edge.endpoints import RestApi
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import RestApi
 from tavola.storage.measures import BOUNDS_S
 
 DOCS = Path(__file__).parent
@@ -269,7 +269,7 @@ class _Unconnected:
 def rest() -> str:
     """Method, path, what it does, body and query, for whom."""
     part = cast(Any, _Unconnected())
-    document = openapi.document(RestApi(part, part, part, part, NO_LIMITS, part).endpoints)
+    document = openapi.document(RestApi(part, part, part, NO_LIMITS, part).endpoints)
     rows = [
         (f"`{method.upper()}`", f"`{path}`", operation["summary"], _asked(operation, document), _for_whom(operation))
         for path, methods in document["paths"].items()

@@ -34,39 +34,40 @@ from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE, StoredBytes
 from tavola.edge.common.moment import Moment
+from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
-from tavola.edge.identity.operators import Operator
+from tavola.edge.identity.operators import Operators
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
+from tavola.edge.identity.standing_orders import Order, StandingOrders
 from tavola.edge.identity.tokens import Tokens
+from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
-from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
+from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
-from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket
+from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
 from tavola.games.registry.discovery import install
 from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import EdgeBoard
 from tavola.storage.sealing import Opener, Sealer
 
 log = structlog.get_logger()
@@ -94,8 +95,6 @@ class Edge:
         self._settings = settings
         self._secrets = secrets
         self.origins = Origins(settings.allowed_origins, settings.frame_origins)
-        admin_secret = settings.admin_secret.get_secret_value()
-        self._operator = Operator(admin_secret) if admin_secret else None
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: EdgePresence | None = None
@@ -119,8 +118,8 @@ class Edge:
 
     @property
     def operated(self) -> bool:
-        """Whether there is a page for the operator."""
-        return self._operator is not None
+        """Whether there is a page for operators."""
+        return self._settings.admin or bool(self._settings.admin_secret.get_secret_value())
 
     @asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -131,29 +130,36 @@ class Edge:
         secrets = self._secrets
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
-        edge = token_hex(8)
-        presence = self._presence = EdgePresence(edge, database, EdgeBoard(settings.redis_url, edge))
+        people: ConnectionManager[Connection] = ConnectionManager(
+            token_hex(8), database, settings.redis_url, sealer, opener
+        )
+        presence = self._presence = EdgePresence(database, people)
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
+        orders = StandingOrders(database, self._ordered)
+        await orders.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, self.origins, _issuer(settings), KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
-        services = self._services = Services(who, returns, router, fanout, database, limits)
-        online = OnlineReader(settings.redis_url)
+        services = self._services = Services(who, returns, router, fanout, database, limits, orders)
         lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
-        app.router.routes.extend(RestApi(services, who, lobby, online, limits, self._operator).routes())
+        secret = settings.admin_secret.get_secret_value()
+        operators = Operators(database, secret, who.of_token) if self.operated else None
+        app.router.routes.extend(RestApi(services, who, lobby, limits, operators).routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("fanout", fanout.run()),
-                ("presence", presence.run(router, services.by_user)),
+                ("people", people.run()),
+                ("presence", presence.run(router)),
                 ("sweep", services.sweep()),
                 ("unreadable", services.unreadable.run()),
                 ("persistence", services.persistence.run()),
                 ("sign-outs", sign_outs.run()),
+                ("orders", orders.run()),
                 ("steward", _keep_steward(settings)),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),
             )
@@ -169,7 +175,6 @@ class Edge:
             await asyncio.gather(*tasks, return_exceptions=True)
             router.close()
             await cache.close()
-            await online.close()
             await database.close()
 
     # Routes of its own
@@ -185,11 +190,17 @@ class Edge:
             self._services.metrics.refused("origin")
             direct.close(4403, "origin refused")
             return
+        address = websocket.client.host if websocket.client else ""
+        if (no := self._services.orders.kept_out(None, address)) is not None:
+            self._services.metrics.refused("banned")
+            direct.write(text_frame(protocol.error(no)))
+            direct.close(4403, no.code)
+            return
         if (reason := self._no_more()) is not None:
             self._services.metrics.refused(reason)
             turn_away(direct, WHY[reason])
             return
-        connection = Connection(direct, self._services, websocket.cookies.get(COOKIE))
+        connection = Connection(direct, self._services, websocket.cookies.get(COOKIE), address)
         direct.attach(connection)
 
     def _no_more(self) -> Literal["restarts", "full"] | None:
@@ -203,8 +214,31 @@ class Edge:
     def _signed_out(self, user: UserId, at: int) -> None:
         """Close the sockets of who signed out everywhere at that moment."""
         if self._services is not None:
-            for connection in list(self._services.by_user.get(user, ())):
+            for connection in self._services.people.sockets(user):
                 connection.signed_out(at)
+
+    def _ordered(self, order: Order) -> None:
+        """An operator has given an order that concerns all edges, or this one."""
+        services = self._services
+        if services is None:
+            return
+        match order.kind:
+            case "ban_user":
+                out = services.people.sockets(UserId(order.subject))
+            case "ban_address":
+                out = [each for each in services.connections if services.orders.keeps_out(order, each.address)]
+            case "announce":
+                services.fanout.announce(order.operator, order.reason)
+                return
+            case "drain_edge" if self._presence is not None and order.subject == self._presence.edge:
+                log.info("edge.told_to_end", operator=order.operator)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            case _:
+                return
+        for connection in out:
+            if (no := services.orders.kept_out(UserId(order.subject), connection.address)) is not None:
+                connection.keep_out(no)
 
     async def healthz(self, request: Request) -> Response:
         """Whether the process runs: 200, whatever is away."""
@@ -259,6 +293,7 @@ class Edge:
             await let_go(sockets, settings.drain_sockets_per_second, settings.drain_s, hurried)
         if self._presence is not None:
             self._presence.stop()
+            self._presence.people.leave()
 
 
 def _limits(settings: Settings) -> Limits:

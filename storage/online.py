@@ -1,17 +1,52 @@
-"""The state that edges write of themselves in Redis (`storage.redis.EdgeBoard`), read for people to look at."""
+"""The people who are connected, as all edges have written them in Redis (`storage.people`), without those whom a dead
+edge has left there."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
-from tavola.config.limits import SILENT_MS
+from tavola.config.clock import now_ms
+from tavola.storage.people import (
+    ACTIVE,
+    CONNECTIONS,
+    DEAD_MS,
+    PLAYERS,
+    SERVERS,
+    SOCKETS,
+    USERS,
+    EntryKind,
+    edge_of,
+    place,
+    session_key,
+)
 from tavola.storage.redis_address import RedisAddress
+from tavola.storage.sealing import NotOpened, Opener
 
 WITHIN_S = 1.0
 USERS_LIMIT = 200
+
+T = TypeVar("T")
+
+
+class OnlineEntry(NamedTuple):
+    """The text of an entry, what it is of, and the edge that wrote it."""
+
+    edge: str
+    of: str
+    text: bytes
+
+
+class OnlineCounts(NamedTuple):
+    """Users, games in which play goes on, and the sockets of each living edge."""
+
+    users: int
+    active: int
+    sockets: dict[str, int]
 
 
 class Person(NamedTuple):
@@ -31,50 +66,109 @@ class Boards(NamedTuple):
 
 
 class OnlineReader:
-    """Reads, in `WITHIN_S` at most."""
+    """Reads, in `WITHIN_S` at most; None where Redis is away."""
 
-    def __init__(self, url: str) -> None:
-        self._redis = RedisAddress(url).client(within_s=WITHIN_S, decode_responses=True)
+    def __init__(self, url: str, opener: Opener) -> None:
+        self._redis = RedisAddress(url).client(within_s=WITHIN_S)
+        self._opener = opener
+        self.not_opened = 0
+        """Entries that nobody of ours has sealed, or not for that place."""
 
-    async def boards(self, now_ms: int) -> Boards | None:
-        """None: Redis is away."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                return await self._boards(now_ms)
-        except (RedisError, OSError, TimeoutError):
-            return None
+    async def players(self, room: str) -> list[OnlineEntry] | None:
+        """An entry for each edge and each user who has a part in the room and follows it there."""
+        return await self._within(self._entries(PLAYERS, room))
+
+    async def connections(self, user: str) -> list[OnlineEntry] | None:
+        """An entry for each socket of the user."""
+        return await self._within(self._entries(CONNECTIONS, user))
+
+    async def session(self, room: str) -> bytes | None:
+        """As it was written last; empty if it is not there."""
+        return await self._within(self._session(room))
+
+    async def counts(self) -> OnlineCounts | None:
+        return await self._within(self._counts())
+
+    async def boards(self) -> Boards | None:
+        """For people to look at."""
+        return await self._within(self._boards())
 
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
 
-    async def _boards(self, now_ms: int) -> Boards:
-        keys = [key async for key in self._redis.scan_iter("server:*:heartbeat", count=1000)]
-        beats = await self._redis.mget(keys) if keys else []
-        edges = {
-            key.removeprefix("server:").removesuffix(":heartbeat"): int(beat)
-            for key, beat in zip(keys, beats, strict=True)
-            if beat is not None
-        }
-        since = now_ms - SILENT_MS
-        online = await self._redis.zcount("online:users", since, "+inf")
-        # The library's types do not know that scores were asked for.
-        seen: Any = await self._redis.zrange(
-            "online:users",
-            "+inf",
-            since,
-            desc=True,
-            byscore=True,
-            offset=0,
-            num=USERS_LIMIT,
-            withscores=True,
-        )
+    async def _within(self, work: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await work
+        except (RedisError, OSError, TimeoutError):
+            return None
+
+    async def _with_living(self, *commands: tuple[str, ...]) -> tuple[dict[str, int], list[Any]]:
+        """The servers that live, with their last beat (ms, by Redis's clock), and the answers to the commands."""
         async with self._redis.pipeline(transaction=False) as asked:
-            for user, _ in seen:
-                asked.hgetall(f"connections:{user}")
-            sockets = await asked.execute()
+            asked.execute_command("TIME")
+            asked.zrange(SERVERS, 0, -1, withscores=True)
+            for words in commands:
+                asked.execute_command(*words)
+            (seconds, micros), servers, *answers = await asked.execute()
+        now = seconds * 1000 + micros // 1000
+        return {server.decode(): int(at) for server, at in servers if now - at < DEAD_MS}, answers
+
+    async def _entries(self, kind: EntryKind, name: str) -> list[OnlineEntry]:
+        key = kind.key(name)
+        living, (found,) = await self._with_living(("HGETALL", key))
+        entries = []
+        for field, sealed in found.items():
+            server, _, of = field.decode().partition(":")
+            if server in living:
+                try:
+                    entries.append(
+                        OnlineEntry(edge_of(server), of, self._opener.open(place(key, field.decode()), sealed))
+                    )
+                except NotOpened:
+                    self.not_opened += 1
+        return entries
+
+    async def _session(self, room: str) -> bytes:
+        key = session_key(room)
+        sealed: Any = await self._redis.get(key)
+        if sealed is None:
+            return b""
+        try:
+            return self._opener.open(key, sealed)
+        except NotOpened:
+            self.not_opened += 1
+            return b""
+
+    async def _counts(self) -> OnlineCounts:
+        living, (users, active, sockets) = await self._with_living(
+            ("ZCARD", USERS), ("ZCARD", ACTIVE), ("HGETALL", SOCKETS)
+        )
+        newest: dict[str, str] = {}
+        for server in sorted(living, key=lambda server: living[server]):
+            newest[edge_of(server)] = server
+        told = {server.decode(): int(count) for server, count in sockets.items()}
+        return OnlineCounts(users, active, {edge: told.get(server, 0) for edge, server in newest.items()})
+
+    async def _boards(self) -> Boards:
+        since = now_ms() - 1000 * CONNECTIONS.lives_s
+        online = await self._redis.zcount(USERS, since, "+inf")
+        seen: Any = await self._redis.zrevrange(USERS, 0, USERS_LIMIT - 1, withscores=True)
+        keys = [("HKEYS", CONNECTIONS.key(user.decode())) for user, _ in seen]
+        living, sockets = await self._with_living(*keys)
         people = [
-            # An edge that was killed has not taken back what it wrote.
-            Person(user, int(at), {edge: int(count) for edge, count in each.items() if edge in edges})
-            for (user, at), each in zip(seen, sockets, strict=True)
+            Person(user.decode(), int(at), by_edge)
+            for (user, at), fields in zip(seen, sockets, strict=True)
+            if (by_edge := _by_edge(fields, living))
         ]
-        return Boards(edges, people, online)
+        return Boards({edge_of(server): at for server, at in living.items()}, people, online)
+
+
+def _by_edge(fields: list[bytes], living: dict[str, int]) -> dict[str, int]:
+    """How many sockets each living edge has, by the fields of `connections:{user}`."""
+    sockets: dict[str, set[str]] = defaultdict(set)
+    for field in fields:
+        server, _, socket = field.decode().partition(":")
+        if server in living:
+            sockets[edge_of(server)].add(socket)
+    return {edge: len(held) for edge, held in sockets.items()}

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, cast
 
 import hiredis
 import structlog
 
-from tavola.config.limits import SILENT_MS
 from tavola.storage.redis_address import RedisAddress
 from tavola.storage.sealing import NotOpened, Opener, Sealer, numbers
 
@@ -39,21 +38,21 @@ def room_channel(room: str) -> str:
     return f"room:{room}"
 
 
-def _command(*words: str | bytes) -> bytes:
+def command(*words: str | bytes) -> bytes:
     encoded = [word.encode() if isinstance(word, str) else word for word in words]
     return b"*%d\r\n%b" % (len(encoded), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded))
 
 
-def _publish_command(channel: str, message: bytes) -> bytes:
+def publish_command(channel: str, message: bytes) -> bytes:
     name = channel.encode()
     return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(message), message)
 
 
-SPEAK, HUSH = _command("CLIENT", "REPLY", "ON"), _command("CLIENT", "REPLY", "OFF")
+SPEAK, HUSH = command("CLIENT", "REPLY", "ON"), command("CLIENT", "REPLY", "OFF")
 """All that comes after is answered, beginning with this itself; nothing that comes after is."""
 
 
-class _RedisStream(asyncio.Protocol):
+class RedisStream(asyncio.Protocol):
     """One connection: what is written goes out in the event loop's next turn, together. Each message that comes in
     goes to `take`."""
 
@@ -108,13 +107,15 @@ class LinkHealth(NamedTuple):
     dropped: int
 
 
-class _Link:
+class RedisLink:
     """A connection to the Redis of `url` that `run` keeps up."""
+
+    ping_s = PING_S
 
     def __init__(self, url: str, purpose: str) -> None:
         self._address = RedisAddress(url)
         self._purpose = purpose
-        self._stream: _RedisStream | None = None
+        self._stream: RedisStream | None = None
         self._lost = 0
         self.dropped = 0
         """Messages that were not written: Redis was away, or did not read."""
@@ -152,18 +153,18 @@ class _Link:
             self._lost += 1
             log.warning("redis.lost", link=self._purpose)
 
-    async def _watch(self, stream: _RedisStream) -> None:
+    async def _watch(self, stream: RedisStream) -> None:
         """Until the connection is lost, or nothing is heard of it any more."""
         loop = asyncio.get_running_loop()
         while not stream.lost.done() and loop.time() - stream.heard_at < SILENT_S:
             stream.write(self._alive())
-            await asyncio.wait([stream.lost], timeout=PING_S)
+            await asyncio.wait([stream.lost], timeout=self.ping_s)
 
-    async def _connect(self) -> _RedisStream:
+    async def _connect(self) -> RedisStream:
         replies: asyncio.Queue[Any] = asyncio.Queue()
 
-        def make() -> _RedisStream:
-            stream = _RedisStream(replies.put_nowait)
+        def make() -> RedisStream:
+            stream = RedisStream(replies.put_nowait)
             stream.lost.add_done_callback(lambda _: replies.put_nowait(ConnectionResetError("closed while greeting")))
             return stream
 
@@ -171,7 +172,7 @@ class _Link:
             stream = await self._address.connect(make)
             try:
                 for words in self._greeting:
-                    stream.write(_command(*words))
+                    stream.write(command(*words))
                     reply = await replies.get()
                     if isinstance(reply, Exception):
                         raise reply
@@ -194,15 +195,15 @@ class _Link:
         if isinstance(reply, list) and reply and reply[0] != b"master":
             raise ConnectionRefusedError("is a replica, and no master")
 
-    async def _greeted(self, stream: _RedisStream, replies: asyncio.Queue[Any]) -> None:
+    async def _greeted(self, stream: RedisStream, replies: asyncio.Queue[Any]) -> None:
         """The server is the one that is meant: settle with it whatever else there is to settle."""
 
-    def _connected(self, stream: _RedisStream) -> None:
+    def _connected(self, stream: RedisStream) -> None:
         """Called on each new connection."""
 
     def _alive(self) -> bytes:
-        """Something that a server that lives answers. It is asked every `PING_S`."""
-        return _command("PING")
+        """Something that a server that lives answers. It is asked every `ping_s`."""
+        return command("PING")
 
     def _take(self, reply: Any) -> None:
         """Called with each reply."""
@@ -210,7 +211,7 @@ class _Link:
             log.error("redis.refused", link=self._purpose, reason=str(reply))
 
 
-class RedisPublisher(_Link):
+class RedisPublisher(RedisLink):
     """Publishes a room's updates, and who is there, sealed. With Redis away a message is dropped.
 
     A Redis that can be told so (`CLIENT REPLY`) does not answer what is published: each answer would wake this process
@@ -233,14 +234,14 @@ class RedisPublisher(_Link):
     def _publish(self, channel: str, message: bytes, epoch: int = 0, seq: int = 0) -> None:
         stream = self._stream
         if stream is None or not stream.write(
-            _publish_command(channel, self._sealer.seal(channel, message, epoch, seq))
+            publish_command(channel, self._sealer.seal(channel, message, epoch, seq))
         ):
             self.dropped += 1
         elif self._answers:
             self._answers = False
             stream.write(HUSH)
 
-    async def _greeted(self, stream: _RedisStream, replies: asyncio.Queue[Any]) -> None:
+    async def _greeted(self, stream: RedisStream, replies: asyncio.Queue[Any]) -> None:
         stream.write(SPEAK)
         reply = await replies.get()
         if isinstance(reply, OSError):
@@ -270,7 +271,7 @@ class Listener(Protocol):
         """Something was published of anybody's presence, in whichever room."""
 
 
-class Subscriber(_Link):
+class Subscriber(RedisLink):
     """Hears rooms, for its listener; `follow` before you read what you follow."""
 
     def __init__(self, url: str, opener: Opener, listener: Listener) -> None:
@@ -289,7 +290,7 @@ class Subscriber(_Link):
         if asked is None:
             asked = self._followed[room] = asyncio.get_running_loop().create_future()
             if self._stream is not None:
-                self._stream.write(_command("SUBSCRIBE", room_channel(room)))
+                self._stream.write(command("SUBSCRIBE", room_channel(room)))
         if self._stream is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
@@ -300,13 +301,13 @@ class Subscriber(_Link):
         if asked is not None:
             asked.cancel()
             if self._stream is not None:
-                self._stream.write(_command("UNSUBSCRIBE", room_channel(room)))
+                self._stream.write(command("UNSUBSCRIBE", room_channel(room)))
 
-    def _connected(self, stream: _RedisStream) -> None:
-        stream.write(_command("SUBSCRIBE", PRESENCE_CHANNEL))
+    def _connected(self, stream: RedisStream) -> None:
+        stream.write(command("SUBSCRIBE", PRESENCE_CHANNEL))
         rooms = list(self._followed)
         for start in range(0, len(rooms), 1000):
-            stream.write(_command("SUBSCRIBE", *(room_channel(room) for room in rooms[start : start + 1000])))
+            stream.write(command("SUBSCRIBE", *(room_channel(room) for room in rooms[start : start + 1000])))
 
     def _take(self, reply: Any) -> None:
         if not isinstance(reply, list) or len(reply) != 3:
@@ -348,27 +349,3 @@ class Subscriber(_Link):
         self.not_opened += 1
         if self.not_opened & (self.not_opened - 1) == 0:  # The 1st, 2nd, 4th, …: whoever writes there fills no log.
             log.warning("redis.not_opened", channel=channel, times=self.not_opened)
-
-
-class EdgeBoard(_Link):
-    """Where an edge writes, now and then, who is connected to it: for people to look at, nothing of ours reads it."""
-
-    def __init__(self, url: str, edge: str) -> None:
-        super().__init__(url, "board")
-        self._edge = edge
-
-    def beat(self, sockets: Mapping[str, int], gone: Iterable[str], now_ms: int) -> None:
-        """This edge lives, and holds so many sockets of each of these users, and none any more of those in `gone`."""
-        stream = self._stream
-        if stream is None:
-            self.dropped += 1
-            return
-        stream.write(_command("SET", f"server:{self._edge}:heartbeat", str(now_ms), "EX", "60"))
-        for user in gone:
-            stream.write(_command("HDEL", f"connections:{user}", self._edge))
-        for user, count in sockets.items():
-            stream.write(_command("HSET", f"connections:{user}", self._edge, str(count)))
-            stream.write(_command("EXPIRE", f"connections:{user}", "3600"))
-            stream.write(_command("ZADD", "online:users", str(now_ms), user))
-        stream.write(_command("ZREMRANGEBYSCORE", "online:users", "-inf", str(now_ms - SILENT_MS)))
-        stream.write(_command("EXPIRE", "online:users", "3600"))

@@ -230,6 +230,14 @@ def token(context: typer.Context) -> None:
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
+def operator(context: typer.Context) -> None:
+    """Operators: add, list, remove; what they did: log; and act."""
+    from tavola.operators import app as operators
+
+    operators(context.args, prog_name="tavola operator")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
 def user(context: typer.Context) -> None:
     """All that is kept of one user: data."""
     from tavola.users import app as users

@@ -152,7 +152,8 @@ def redis_url(redis_server: str) -> str:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two edges, and a warm spare for each: a race for one actor would hide a race for the room."""
-    yield from _running(Stack(tmp_path_factory.mktemp("warm") / "data", edges=2, TAVOLA_SPARES="2"))
+    folder = tmp_path_factory.mktemp("warm") / "data"
+    yield from _running(Stack(folder, edges=2, TAVOLA_SPARES="2", TAVOLA_ADMIN_SECRET=ADMIN_SECRET))
 
 
 @pytest.fixture(scope="session")

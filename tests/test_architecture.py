@@ -48,18 +48,27 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
+    "edge.people": {"actors.wire", "storage", "config"},
     "edge.routing": {
-        "edge.common", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage", "config",
+        "edge.common", "edge.people", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage",
+        "config",
     },
     "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
-    "edge.ws": {"edge.common", "edge.identity", "edge.routing", "actors.room", "actors.wire", "storage", "config"},
+    "edge.ws": {
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "actors.room", "actors.wire", "storage",
+        "config",
+    },
     "edge.rest": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "actors.outside", "actors.past", "actors.room",
-        "actors.wire", "games", "storage", "config",
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "actors.outside", "actors.past",
+        "actors.room", "actors.wire", "games", "storage", "config",
+    },
+    "edge.operating": {
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "actors.cluster",
+        "actors.past", "actors.room", "actors.wire", "storage", "config",
     },
     "edge": {
-        "edge.common", "edge.identity", "edge.routing", "edge.ws", "edge.rest", "actors.cluster", "actors.wire",
-        "games.registry", "storage", "config",
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "edge.operating",
+        "actors.cluster", "actors.wire", "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},
     "client": set(),

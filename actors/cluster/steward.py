@@ -60,6 +60,7 @@ EXPIRED_FOR_MS = {
     "clear_sessions": 0,
     "clear_sign_outs": 8 * DAY_MS,  # another issuer's tokens may be a week old
     "clear_matches": 0,
+    "clear_orders": 0,
 }
 """The queries that clear away, and how long after a row's time each does."""
 ROUSE_AT_ONCE = 100
@@ -67,6 +68,8 @@ ROUSE_WITHIN_S = 10.0
 QUIET_AT_ONCE = 10
 """Rooms that are roused at once where nobody is and nothing is played: they are in no hurry, and each may take a
 process for a while."""
+DRAINED_AT_ONCE = 10
+"""Rooms that leave an actor in a round."""
 FULL_S = 2.0
 """For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
@@ -121,6 +124,7 @@ class Steward:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.keep_spares))
+            tasks.create_task(self._every(ROUND_S, self.drain_actors))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unminded))
@@ -229,6 +233,20 @@ class Steward:
         """Make the log's days ahead, and forget commands that nobody sends again."""
         await self._log.make_days()
         await self._log.forget_commands(CLEARING_ROUND_S)
+
+    async def drain_actors(self) -> None:
+        """Take some of the rooms of actors that are to end elsewhere, and end those that have none any more."""
+        rows = await self._database.rows("drained_rooms", most=DRAINED_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(self._taken_elsewhere(RoomId(row["id"])))
+        if not rows and (ended := await self._database.row("drained_actor")) is not None:
+            log.info("actor.drained", actor=ended["name"])
+            await self._actors.end_actor(ended["name"])
+
+    async def _taken_elsewhere(self, room: RoomId) -> None:
+        await self._database.row("take_room", room_id=room)
+        await self._rouse(room, dead=False)
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended."""

@@ -23,6 +23,7 @@ from tavola.actors.wire.commands import RoomId, UserId
 from tavola.config.crash import Point
 from tavola.storage.archive_store import ArchiveStore
 from tavola.storage.packing import command_key, pack_state
+from tavola.storage.people import forget
 from tavola.storage.postgres import Database
 from tavola.storage.redis_address import RedisAddress
 from tavola.storage.rows import Row
@@ -223,8 +224,7 @@ class Erasure:
     async def _in_redis(self, users: Collection[str]) -> None:
         client = RedisAddress(self._redis_url).client(within_s=REDIS_WITHIN_S)
         try:
-            await client.delete(*(f"connections:{user}" for user in users))
-            await client.zrem("online:users", *users)
+            await forget(client, users)
         finally:
             await client.aclose(close_connection_pool=True)
 

@@ -30,8 +30,9 @@ class Sender(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def overrules(self) -> bool:
-        """Whether it may do what a room's host may, in any room: it is a server of the deployment's owner."""
-        return self.user.startswith(SERVICE)
+        """Whether it may do what a room's host may, in any room: it is a server of the deployment's owner, or an
+        operator."""
+        return self.user.startswith((SERVICE, OPERATORS))
 
 
 SYSTEM = Sender(UserId(""), "")
@@ -39,7 +40,8 @@ OPERATOR = Sender(UserId("\x1foperator"), "operator")
 """The operator at the command line. No user's id holds a control character."""
 SERVICE = "service:"
 """The ids of other servers that act for themselves begin with this, and no user's does."""
-
+OPERATORS = "operator:"
+"""The ids of operators begin with this, then their name; no user's does."""
 
 GONE = "gone_"
 """How the ids begin that stand for users who had themselves forgotten."""
@@ -330,6 +332,7 @@ STATUS: dict[str, int] = {
     "not_approved": 403,
     "not_seated": 403,
     "banned": 403,
+    "muted": 403,
     "room_not_found": 404,
     "user_not_found": 404,
     "seat_taken": 409,

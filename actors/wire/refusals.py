@@ -49,8 +49,9 @@ CODE_IS_SHORT = Refusal(
 # The sender
 
 UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
-WRONG_SECRET = Refusal("unauthenticated", "That is not the operator's secret.")
-NO_SECRET = Refusal("unauthenticated", "This is for the operator: send the secret as a bearer token.")
+WRONG_SECRET = Refusal("unauthenticated", "That is no operator's secret.")
+NOT_YOUR_ROLE = Refusal("forbidden", "Your role does not allow that.")
+NO_SECRET = Refusal("unauthenticated", "This is for operators: send your secret as a bearer token.")
 NO_OPERATOR = Refusal("unauthenticated", "This is for other servers: send a service token as a bearer token.")
 TOKEN_EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")
 TOKEN_INVALID = Refusal("token_invalid", "That token is not valid here.")

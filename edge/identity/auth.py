@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import msgspec
 
-from tavola.actors.wire.commands import SERVICE, UserId
+from tavola.actors.wire.commands import OPERATORS, SERVICE, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
@@ -116,4 +116,6 @@ def _decode(reader: jwt.PyJWT, token: str, secret: bytes, asked: dict[str, Any])
 
 def fit(user: object) -> bool:
     """Whether this can be a user's id."""
-    return isinstance(user, str) and 0 < len(user) <= USER_LIMIT and user.isprintable() and not user.startswith(SERVICE)
+    if not isinstance(user, str) or not 0 < len(user) <= USER_LIMIT:
+        return False
+    return user.isprintable() and not user.startswith((SERVICE, OPERATORS))

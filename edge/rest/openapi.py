@@ -125,7 +125,7 @@ def _security(endpoint: Endpoint) -> list[Document]:
 
 
 def _operators_alone(endpoint: Endpoint) -> bool:
-    return endpoint.operator and not endpoint.scope
+    return bool(endpoint.operator) and not endpoint.scope
 
 
 def _given(schema: Document) -> Document:

@@ -22,7 +22,15 @@ from starlette.routing import Route
 
 from tavola.actors.wire.commands import SERVICE, STATUS, Id, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SERVER, TOO_MANY_GUESSES, TOO_MANY_REQUESTS, away
+from tavola.actors.wire.refusals import (
+    GAME_OVER,
+    NO_ROOM,
+    NO_SERVER,
+    NOT_YOUR_ROLE,
+    TOO_MANY_GUESSES,
+    TOO_MANY_REQUESTS,
+    away,
+)
 from tavola.edge.common.addresses import party
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
@@ -98,8 +106,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One method of one path, and everything that a client must know of it.
 
     `gives` is the answer's type; `refusals` are the codes that are its handler's own. With `open`, nobody need be
-    signed in; with `operator`, it is for who knows the operator's secret, or for a server with a token of
-    its `scope`. A path with `{room}` takes the id of a room or its code.
+    signed in; with `operator`, it is for operators of that role, or for a server with a token of its
+    `scope`. A path with `{room}` takes the id of a room or its code.
     """
 
     method: str
@@ -112,7 +120,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     status: int = 200
     refusals: tuple[str, ...] = ()
     open: bool = False
-    operator: bool = False
+    operator: str = ""
+    """The role of the operators who may ask this. Empty: it is not for operators."""
     scope: str = ""
     """The scope with which another server may ask this for itself. Empty: for a user alone."""
 
@@ -121,7 +130,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         """Every code with which it may refuse."""
         codes = {"invalid_message", "rate_limited", "storage_unavailable", *self.refusals}
         if not self.operator:
-            codes |= {"token_expired", "token_invalid"}
+            codes |= {"token_expired", "token_invalid", "banned"}
         if not self.open:
             codes.add("unauthenticated")
         if self.method in CHANGES:
@@ -146,7 +155,8 @@ class RoomFinder(Protocol):
 
 class RestRouter:
     """Makes routes of endpoints. `who` says whose a request is, and may have to look it up; `at_once` says it where
-    that costs nothing; `rooms` knows the codes, and `guesses` counts those that are none."""
+    that costs nothing; `kept_out` refuses users and addresses; `rooms` knows the codes, and `guesses` counts those that
+    are none."""
 
     def __init__(
         self,
@@ -155,11 +165,13 @@ class RestRouter:
         clock: Callable[[], float] = time.monotonic,
         guesses: Guesses | None = None,
         at_once: Callable[[Request], Identity | None] = lambda request: None,
+        kept_out: Callable[[UserId | None, str], Refusal | None] = lambda user, address: None,
     ) -> None:
         self._clock = clock
         self._guesses = guesses or Guesses(clock)
         self._who = who
         self._at_once = at_once
+        self._kept_out = kept_out
         self._rooms = rooms
         self._users = Rates(USER_RATE, USER_BURST)
         self._addresses = Rates(ADDRESS_RATE, ADDRESS_BURST)
@@ -194,6 +206,8 @@ class RestRouter:
             return TOO_MANY_REQUESTS
         if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
             return who
+        if isinstance(who, Identity) and endpoint.operator and not who.service and endpoint.operator not in who.scopes:
+            return NOT_YOUR_ROLE
         if isinstance(who, Identity) and who.service and (no := _beyond(who, endpoint)) is not None:
             return no
         call = Call(request, who)
@@ -223,7 +237,11 @@ class RestRouter:
         if who is None:
             if not self._addresses.take(address_of(request), self._clock()):
                 return TOO_MANY_REQUESTS
+            if (no := self._kept_out(None, _address(request))) is not None:
+                return no
             who = await self._who(request)
+        if isinstance(who, Identity) and (no := self._kept_out(who.user, _address(request))) is not None:
+            return no
         if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
             return TOO_MANY_REQUESTS
         return who

@@ -1,20 +1,20 @@
-"""Presence: the users connected to this edge are told to the rooms' actors at once, to Postgres and Redis now and then.
+"""Presence: the users connected to this edge are told to the rooms' actors at once, to Postgres now and then.
 
 Actors are told what changed, by room: whose first socket in it has come, whose last has gone; several tabs are one
 user. News that could not be said is said later, as it is then. Everybody is announced again when a room's epoch was
 raised (whoever owns it now knows of nobody) and when the line to its actor was cut.
 
 A room that has no actor is given one only to hear of those who have a part in it (`stands`). It hears of the others
-when it has an actor again.
+when it has an actor again. Which sockets there are is the manager's of connections (`edge.people.manager`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sized
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -23,9 +23,9 @@ from tavola.actors.wire.messages import Answer, Refusal, ReportPresence
 from tavola.actors.wire.refusals import ASLEEP, GAME_OVER, NO_ROOM
 from tavola.config.clock import now_ms
 from tavola.config.limits import REJOIN_MS, SILENT_MS
+from tavola.edge.people.manager import ConnectionManager, Identified
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
-from tavola.storage.redis import EdgeBoard, LinkHealth
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 BEAT_S = 30.0
 BATCH = 200
-"""Pairs of a room and a user in one statement, or users written to Redis at once."""
+"""Pairs of a room and a user in one statement."""
 PAUSE_S, PAUSES_S = 0.1, 10.0
 """Between two batches, and all of them together: who is there is no news, and play goes first."""
 AGAIN_S = 2.0
@@ -47,13 +47,10 @@ BEATS_MS = 60_000
 class EdgePresence:
     """`came` and `went` are called by whoever knows the sockets that follow rooms, `touch` for a request."""
 
-    def __init__(self, edge: str, database: Database, board: EdgeBoard) -> None:
-        """`edge` is this edge's id; no two that ever lived have the same."""
-        self.edge = edge
+    def __init__(self, database: Database, people: ConnectionManager[Any]) -> None:
+        self.people = people
+        self.edge = people.edge
         self._database = database
-        self._board = board
-        self._people: dict[RoomId, dict[UserId, int]] = {}
-        """How many sockets of each user follow each room."""
         self._lately: dict[RoomId, dict[UserId, float]] = {}
         """Until when (on the loop's clock) the requests of those without a socket count."""
         self._parts: dict[RoomId, set[UserId]] = {}
@@ -70,30 +67,19 @@ class EdgePresence:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
 
-    @property
-    def link(self) -> LinkHealth:
-        """Of the link on which this edge writes down who is connected."""
-        return self._board.health
-
     # News of connections
 
-    def came(self, room: RoomId, user: UserId) -> None:
+    def came(self, room: RoomId, user: UserId, socket: Identified) -> None:
         """A socket of the user's follows the room."""
-        people = self._people.setdefault(room, {})
-        people[user] = people.get(user, 0) + 1
-        if people[user] == 1:
+        if self.people.join_game(user, room, socket):
             self._lately.get(room, {}).pop(user, None)
             self._change(room, user)
 
-    def went(self, room: RoomId, user: UserId, *, elsewhere: bool = False) -> None:
+    def went(self, room: RoomId, user: UserId, socket: Identified, *, elsewhere: bool = False) -> None:
         """One that had come is gone. `elsewhere`: it was sent to another edge, and its user is not missed meanwhile."""
-        people = self._people[room]
-        people[user] -= 1
-        if people[user]:
+        if not self.people.leave_game(user, room, socket):
             return
-        del people[user]
-        if not people:
-            del self._people[room]
+        if not self.people.followers(room):
             self._epochs.pop(room, None)
             self._moved.pop(room, None)
             self._asleep.discard(room)
@@ -103,13 +89,14 @@ class EdgePresence:
     def touch(self, room: RoomId, user: UserId) -> None:
         """A member made a request: for a while they count as there, socket or none."""
         lately, now = self._lately.setdefault(room, {}), self._loop.time()
-        if user not in self._people.get(room, {}) and lately.get(user, now) - now < LATELY_S:
+        if user not in self.people.followers(room) and lately.get(user, now) - now < LATELY_S:
             lately[user] = now + LATELY_S + TOUCH_S
             self._parts.setdefault(room, set()).add(user)
             self._change(room, user)
 
     def stands(self, room: RoomId, user: UserId, has_part: bool) -> None:
         """Whether a user who follows the room, or followed it lately, has a part in it."""
+        self.people.stands(user, room, has_part)
         parts = self._parts.setdefault(room, set())
         if has_part and user not in parts:
             parts.add(user)
@@ -120,7 +107,7 @@ class EdgePresence:
 
     def renew(self, room: RoomId) -> None:
         """The actor that owns the room now has to be told of everybody."""
-        for user in (*self._people.get(room, ()), *self._lately.get(room, ())):
+        for user in (*self.people.followers(room), *self._lately.get(room, ())):
             self._change(room, user)
 
     def epoch(self, room: RoomId) -> Epoch | None:
@@ -138,13 +125,12 @@ class EdgePresence:
 
     # News to actors
 
-    async def run(self, router: Router, sockets: Mapping[UserId, Sized]) -> None:
-        """Tell, until cancelled. `sockets` are those of each user on this edge."""
+    async def run(self, router: Router) -> None:
+        """Tell, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell(router))
             tasks.create_task(self._tell_again())
-            tasks.create_task(self._board.run())
-            tasks.create_task(self._beat(sockets))
+            tasks.create_task(self._beat())
 
     def _change(self, room: RoomId, user: UserId) -> None:
         if not self._stopped:
@@ -164,7 +150,7 @@ class EdgePresence:
 
     def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> ReportPresence:
         """The presence of these users now: the request may have waited."""
-        people, lately, now = self._people.get(room, {}), self._lately.get(room, {}), self._loop.time()
+        people, lately, now = self.people.followers(room), self._lately.get(room, {}), self._loop.time()
         if people:
             self._epochs[room] = epoch
         here = {user for user in users if user in people}
@@ -181,7 +167,7 @@ class EdgePresence:
     def _slept(self, room: RoomId, users: set[UserId]) -> None:
         """Nobody could be told of these users. The next actor that owns the room has a higher epoch, and is told
         then."""
-        if room not in self._people:
+        if not self.people.followers(room):
             return
         self._asleep.add(room)
         self._epochs.setdefault(room, Epoch(0))
@@ -198,18 +184,11 @@ class EdgePresence:
 
     # Heartbeats
 
-    async def _beat(self, sockets: Mapping[UserId, Sized]) -> None:
-        known: set[str] = set()
+    async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S * random.uniform(0.8, 1.0))
-            now = now_ms()
-            counts: dict[str, int] = {user: len(mine) for user, mine in sockets.items()}
-            gone, known = known - counts.keys(), set(counts)
-            self._board.beat({}, gone, now)
-            async for users in _unhurried(list(counts)):
-                self._board.beat({user: counts[user] for user in users}, (), now)
             try:
-                await self.heartbeat(now)
+                await self.heartbeat(now_ms())
             except StorageUnavailable as error:
                 log.warning("presence.beat_failed", reason=str(error))
 
@@ -232,14 +211,14 @@ class EdgePresence:
             if not lately:
                 del self._lately[room]
         for room, parts in list(self._parts.items()):
-            parts &= self._people.get(room, {}).keys() | self._lately.get(room, {}).keys()
+            parts &= self.people.followers(room) | self._lately.get(room, {}).keys()
             if not parts:
                 del self._parts[room]
 
     def _pairs(self) -> Iterator[tuple[RoomId, UserId]]:
-        for where in (self._people, self._lately):
-            for room, users in where.items():
-                yield from ((room, user) for user in users)
+        yield from self.people.following()
+        for room, users in self._lately.items():
+            yield from ((room, user) for user in users)
 
 
 async def _unhurried(all: list[T]) -> AsyncIterator[list[T]]:

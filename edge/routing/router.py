@@ -66,7 +66,7 @@ class Router:
     def __init__(self, directory: Directory, secrets: Secrets, silent_s: float, present: PresenceOfEdge) -> None:
         """An actor that is silent for `silent_s` is replaced."""
         self._present = present
-        self._directory = directory
+        self.directory = directory
         self._secrets = secrets
         self._silent_s = silent_s
         self._places: dict[RoomId, Place] = {}
@@ -210,7 +210,7 @@ class Router:
         place = self._places.get(room)
         if place is None:
             if rouse:
-                place = await self._once(("find", room), lambda: self._directory.find(room))
+                place = await self._once(("find", room), lambda: self.directory.find(room))
             else:
                 place = await self._once(("locate", room), lambda: self._located(room))
             if len(self._places) >= PLACES_LIMIT:
@@ -234,14 +234,14 @@ class Router:
         return await self._once(("open", found.actor), lambda: self._open(found)), found
 
     async def _located(self, room: RoomId) -> Place:
-        found = await self._directory.locate(room)
+        found = await self.directory.locate(room)
         if not isinstance(found, Place):
             raise _Asleep
         return found
 
     async def _take_over(self, lost: Place) -> Place:
         async with self._take_overs:
-            return await self._directory.take_over(lost)
+            return await self.directory.take_over(lost)
 
     async def _open(self, place: Place) -> Line:
         line = self._lines.get(place.actor)

@@ -7,12 +7,23 @@ import math
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
+from itertools import count
 from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
 
-from tavola.actors.wire.commands import CLIENT_COMMANDS, Act, ClientCommand, Epoch, RollBack, RoomId, Sender, UserId
+from tavola.actors.wire.commands import (
+    CLIENT_COMMANDS,
+    Act,
+    Chat,
+    ClientCommand,
+    Epoch,
+    RollBack,
+    RoomId,
+    Sender,
+    UserId,
+)
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -34,6 +45,8 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
+from tavola.edge.identity.standing_orders import StandingOrders
+from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
@@ -69,6 +82,7 @@ FIRST_FRAME_S = 10.0
 SILENT_S = SILENT_MS / 1000
 OUTLIVES_S = 60.0
 """How much longer than its identity a socket lives, for the client to renew it."""
+_numbers = count(1)
 
 
 class Transport(Protocol):
@@ -93,18 +107,21 @@ class Services:
         fanout: Fanout,
         database: Database,
         limits: Limits = NO_LIMITS,
+        orders: StandingOrders | None = None,
     ) -> None:
+        """Without `orders` there are none."""
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
+        self.orders = orders or StandingOrders(database)
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
         self.persistence = PersistenceWatch(database, now_ms)
         self.looking = ViewLookup(router, database)
         self.connections: set[Connection] = set()
-        self.by_user: dict[UserId, set[Connection]] = {}
+        self.people: ConnectionManager[Connection] = fanout.presence.people
         self.guesses = Guesses()
         self._frames_per_second = limits.frames_per_second
         self._changes = Rates(CHANGE_RATE, CHANGE_BURST)
@@ -127,6 +144,8 @@ class Services:
     def too_much(self, user: UserId, command: ClientCommand | RollBack) -> Refusal | None:
         """A refusal for who keeps a room busy, over however many sockets and requests; or has more rooms started than
         anybody plays in."""
+        if type(command) is Chat and (muted := self.orders.muted(user)) is not None:
+            return muted
         moves, reached = type(command) is Act, self.router.reaches(RoomId(command.room))
         if moves and reached:
             return None
@@ -149,11 +168,13 @@ class Services:
 class Connection:
     """One socket. Messages come in through `message`, in order; nothing here waits for a slow client."""
 
-    def __init__(self, transport: Transport, services: Services, cookie: str | None = None) -> None:
-        """`cookie` is the session's, if the handshake brought it."""
+    def __init__(self, transport: Transport, services: Services, cookie: str | None = None, address: str = "") -> None:
+        """`cookie` is the session's, if the handshake brought it, which came from `address`."""
+        self.id = str(next(_numbers))
         self._transport = transport
         self._services = services
         self._cookie = cookie
+        self.address = address
         self._loop = asyncio.get_running_loop()
         self._identity: Identity | None = None
         self._only: set[RoomId] | None = None
@@ -266,13 +287,9 @@ class Connection:
     def gone(self) -> None:
         """The connection is closed."""
         self._services.connections.discard(self)
-        if self._identity is not None:
-            mine = self._services.by_user.get(self._identity.user)
-            if mine is not None:
-                mine.discard(self)
-                if not mine:
-                    del self._services.by_user[self._identity.user]
         self._following.end(elsewhere=self._sent_away)
+        if self._identity is not None:
+            self._services.people.disconnect(self._identity.user, self)
         for task in self._tasks:
             task.cancel()
         if not self.closed.done():
@@ -327,6 +344,11 @@ class Connection:
         """The user was put out of a room that this socket follows: closed, once what was written is on its way."""
         self._loop.call_soon(self._transport.close, 4403, "put out of the room")
 
+    def keep_out(self, no: Refusal) -> None:
+        """Its user, or anybody from its address, is not to come in: closed, once what was written is on its way."""
+        self.send(protocol.error(no))
+        self._loop.call_soon(self._transport.close, 4403, no.code)
+
     def drain(self, reconnect_after_ms: int) -> None:
         """Say goodbye: the edge stops."""
         self._sent_away = True
@@ -363,14 +385,17 @@ class Connection:
             self._turn_away(found)
             return
         user = found.identity.user
+        if (no := self._services.orders.kept_out(user, self.address)) is not None:
+            self.keep_out(no)
+            return
         if self._identity is not None and self._identity.user != user:
             self.send(protocol.error(ANOTHER_USER))
             return
-        mine = self._services.by_user.setdefault(user, set())
-        if self not in mine and len(mine) >= SOCKETS_A_USER:
+        people = self._services.people
+        if self._identity is None and people.sockets_held(user) >= SOCKETS_A_USER:
             self._transport.close(4409, "too many sockets")
             return
-        mine.add(self)
+        people.connect(user, self)
         part = found.part
         # A room's token neither confines nor prolongs what is known by better means.
         if part is None or self._identity is None or self._only is not None:

@@ -21,7 +21,7 @@ import structlog
 
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import Fleeting, PresenceAt
+from tavola.actors.wire.messages import AnnouncementAt, Fleeting, PresenceAt
 from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
@@ -46,6 +46,10 @@ NO_EPOCH = Epoch(-1)
 
 
 class FrameWriter(Protocol):
+    @property
+    def id(self) -> str:
+        """No other of this edge has it."""
+
     def write(self, frame: bytes) -> None:
         """Take a ready-made WebSocket frame."""
 
@@ -236,12 +240,12 @@ class Fanout:
     @property
     def links(self) -> dict[str, LinkHealth]:
         """This edge's links to Redis, by what they are for."""
-        return {"subscribe": self._subscriber.health, "board": self.presence.link}
+        return {"subscribe": self._subscriber.health, **self.presence.people.links}
 
     @property
     def not_opened(self) -> int:
         """Messages in Redis that nobody of ours has sealed. They were ignored."""
-        return self._subscriber.not_opened
+        return self._subscriber.not_opened + self.presence.people.not_opened
 
     async def run(self) -> None:
         """Hear and look, until cancelled."""
@@ -265,7 +269,7 @@ class Fanout:
         if not follower.present:
             # Said before the view is asked for: whoever has their view may close another tab and is not missed.
             follower.present = True
-            self.presence.came(room, follower.user)
+            self.presence.came(room, follower.user, follower.socket)
         await self._subscriber.follow(room)
 
     def place(
@@ -309,7 +313,7 @@ class Fanout:
         feed.discard(follower)
         if follower.present:
             follower.present = False
-            self.presence.went(feed.room, follower.user, elsewhere=elsewhere)
+            self.presence.went(feed.room, follower.user, follower.socket, elsewhere=elsewhere)
         if feed.empty:
             del self._feeds[room]
             self._subscriber.unfollow(room)
@@ -353,6 +357,13 @@ class Fanout:
             for follower in feed.inside if isinstance(said, PresenceAt) else feed.followers:
                 follower.socket.write(frame)
 
+    def announce(self, service: str, text: str) -> None:
+        """Tell all who follow a room."""
+        for room, feed in self._feeds.items():
+            frame = text_frame(msgspec.json.encode(AnnouncementAt(RoomId(room), service, text)))
+            for follower in feed.followers:
+                follower.socket.write(frame)
+
     def _next(self, feed: Feed, update: Update) -> None:
         if feed.seq < 0:
             for waiting in feed.joining.values():
@@ -373,8 +384,11 @@ class Fanout:
     def _deliver(self, feed: Feed, update: Update) -> None:
         """The next number, if it goes on from what was shown. If not, one of the two is of a history that is gone."""
         if update.follows == feed.epoch:
-            for follower in feed.deliver(update):
+            moved = feed.deliver(update)
+            for follower in moved:
                 self._stands(feed, follower)
+            if moved or update.outside.patch:
+                self.presence.people.changed(feed.room)
             whole = update.whole or (self._renewed and update.prior is not None)
             if whole and self._feeds.get(feed.room) is feed:
                 self._begin_again(feed)

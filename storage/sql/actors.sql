@@ -18,7 +18,7 @@ WHERE g.room_id = :room_id
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-      AND suspect_at IS NULL
+      AND suspect_at IS NULL AND NOT draining
     ORDER BY rooms DESC, started_at LIMIT 1
 ), counted AS (
     UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
@@ -38,7 +38,7 @@ SELECT given.epoch, counted.name, counted.address FROM given, counted
 -- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).
 SELECT EXISTS (SELECT 1 FROM room_actors
                WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-                 AND suspect_at IS NULL)
+                 AND suspect_at IS NULL AND NOT draining)
 
 -- name: raise_epochs
 -- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
@@ -142,7 +142,7 @@ SELECT name, pid, node FROM room_actors WHERE alive_at < now() - make_interval(s
 
 -- name: spare_actors
 SELECT count(*) AS spares FROM room_actors
-WHERE rooms = 0 AND alive_at > now() - interval '6 seconds' AND suspect_at IS NULL
+WHERE rooms = 0 AND alive_at > now() - interval '6 seconds' AND suspect_at IS NULL AND NOT draining
 
 -- name: forget_actor
 DELETE FROM room_actors WHERE name = :name

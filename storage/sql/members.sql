@@ -58,3 +58,21 @@ LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = :user_id
 LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = :user_id
 LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = :user_id
 ORDER BY s.seat_index IS NULL, r.created_at DESC, r.id LIMIT :most
+
+-- name: participants
+-- Those who have a part in room :room_id: who sit, watch, or are its host. Those with a seat first, in their order.
+SELECT p.user_id, p.display_name, s.seat_index, w.user_id IS NOT NULL AS watching, r.host_id = p.user_id AS is_host
+FROM rooms r
+JOIN room_players p ON p.room_id = r.id AND p.status = 'approved'
+LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = p.user_id
+LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = p.user_id
+WHERE r.id = :room_id AND (s.user_id IS NOT NULL OR w.user_id IS NOT NULL OR r.host_id = p.user_id)
+ORDER BY s.seat_index, w.user_id IS NULL, p.user_id
+
+-- name: sessions
+-- The rooms :rooms, as those see them who have nothing to do with them but count who is there.
+SELECT r.id, r.status, r.created_at, coalesce(r.active_at, r.created_at) AS active_at,
+       array(SELECT s.user_id FROM room_seats s WHERE s.room_id = r.id ORDER BY s.seat_index) AS players,
+       array(SELECT w.user_id FROM room_spectators w WHERE w.room_id = r.id ORDER BY w.user_id) AS spectators
+FROM rooms r
+WHERE r.id = ANY(:rooms::text[])

@@ -12,7 +12,7 @@ ORDER BY r.created_at DESC, r.id LIMIT :most
 
 -- name: operator_actors
 SELECT name, node, pid, address, capacity, rooms, now() - alive_at > interval '6 seconds' AS silent,
-       suspect_at IS NOT NULL AS suspect, (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
+       suspect_at IS NOT NULL AS suspect, draining, (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
        count(*) OVER () AS total
 FROM room_actors ORDER BY room_actors.started_at, name LIMIT :most
 

@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     jwt_secret_other: SecretStr = Field(SecretStr(""), alias="TAVOLA_JWT_SECRET_OTHER")
     """Accepted as well, while one secret takes the place of another. Empty: none is."""
     admin_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_SECRET")
-    """At least 16 bytes: who knows it sees the operator's page. Empty: there is no such page."""
+    """At least 16 bytes: who knows it is the operator `admin`, who may do everything. Empty: there is none."""
+    admin: bool = Field(False, alias="TAVOLA_ADMIN")
+    """The operators' page and endpoints, without that secret: for those alone whom `tavola operator add` made."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
     """The address at which an edge listens."""
     port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)

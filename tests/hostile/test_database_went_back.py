@@ -28,6 +28,7 @@ from kit.hosts import (
     place,
     stored,
 )
+from kit.people import manager
 from kit.proxy import proxied
 from kit.rooms import sender
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
@@ -54,7 +55,7 @@ from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.redis import RedisPublisher
 
 TABLES = (
     "rooms", "room_players", "room_seats", "room_spectators", "games", "game_states", "log", "commands", "hands",
@@ -171,14 +172,14 @@ class Edge:
 
 @asynccontextmanager
 async def edge(database: Database, redis_url: str, name: str) -> AsyncIterator[Edge]:
-    presence = EdgePresence(name, database, EdgeBoard(redis_url, name))
+    presence = EdgePresence(database, manager(database, redis_url, name))
     fanout = Fanout(database, redis_url, OPENER, presence)
     router = Router(Directory(database, _NoCluster()), SECRET, 5.0, presence)
     cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
     identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
     who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
     services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
-    running = [asyncio.create_task(fanout.run()), asyncio.create_task(presence.run(router, services.by_user))]
+    running = [asyncio.create_task(fanout.run()), asyncio.create_task(presence.run(router))]
     try:
         yield Edge(services)
     finally:

@@ -16,16 +16,16 @@ from redis.asyncio import Redis
 from kit.browsers import Time, edges
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place
+from kit.people import presence
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Start, TakeSeat, UserId
 from tavola.actors.wire.messages import ViewAt
 from tavola.actors.wire.update import MemberView, Update
 from tavola.config.keys import Purpose, Secrets
 from tavola.edge.common.metrics import Metrics
-from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.redis import EdgeBoard, RedisPublisher, room_channel
+from tavola.storage.redis import RedisPublisher, room_channel
 from tavola.storage.sealing import HEAD, NotOpened, Opener, Sealer, numbers
 
 LIE = b'[{"kind":"a_lie"}]'
@@ -84,7 +84,7 @@ async def channel(database_url: str, redis_url: str) -> AsyncIterator[Channel]:
     async with connected(database_url) as database, hosting(database, "a") as table, Redis.from_url(redis_url) as redis:
         room = await open_room(database)
         epoch = await place(database, room)
-        fanout = Fanout(database, redis_url, OPENER, EdgePresence("edge", database, EdgeBoard(redis_url, "edge")))
+        fanout = Fanout(database, redis_url, OPENER, presence(database, redis_url))
         publisher = RedisPublisher(redis_url, SEALER)
         running = [asyncio.create_task(work) for work in (fanout.run(), publisher.run())]
         async with asyncio.timeout(20):

@@ -18,24 +18,23 @@ from starlette.routing import Route
 
 from kit.browsers import edges
 from kit.hosts import OPENER, SECRET, connected
+from kit.people import manager
 from kit.proxy import proxied
 from tavola.actors.cluster.directory import Directory
 from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.app import READY_FOR_S, Edge
 from tavola.edge.common.limits import NO_LIMITS
+from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.rest import openapi
-from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard
 
 
 def asked(database: Database) -> list[str]:
@@ -84,20 +83,20 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Asked]:
     """The whole REST door of an edge on a real Postgres and Redis, without a cluster: nothing is placed here."""
     async with connected(database_url) as database, edges(database_url, redis_url) as (signing,):
         settings = Settings(DATABASE_URL=database_url, REDIS_URL=redis_url, TAVOLA_JWT_SECRET=SECRET.newest.decode())
-        presence = EdgePresence("edge", database, EdgeBoard(redis_url, "edge"))
+        presence = EdgePresence(database, manager(database, redis_url))
         fanout = Fanout(database, redis_url, OPENER, presence)
         running = asyncio.create_task(fanout.run())
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
         services = Services(signing.who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
-        edge, online = Edge(settings, SECRET), OnlineReader(redis_url)
+        edge = Edge(settings, SECRET)
         edge._database, edge._services = database, services
-        api = RestApi(services, signing.who, Lobby(database), online, NO_LIMITS)
+        api = RestApi(services, signing.who, Lobby(database), NO_LIMITS)
         app = Starlette(routes=[Route("/readyz", edge.readyz), *api.routes()])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge.test") as client:
             yield Asked(client, asked(database), edge)
         router.close()
-        await online.close()
+        await presence.people.online.close()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-import redis
 
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, stored
+from kit.people import manager
 from kit.rooms import sender
 from kit.waiting import Pulse
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
@@ -25,7 +25,7 @@ from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.fanout import Fanout, RoomFollower
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.redis import RedisPublisher
 
 
 class Actor:
@@ -84,10 +84,9 @@ class Edge:
 
     def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
         self.name = name
-        self.presence = EdgePresence(name, database, EdgeBoard(redis_url, name))
+        self.presence = EdgePresence(database, manager(database, redis_url, name))
         self.fanout = Fanout(database, redis_url, OPENER, self.presence)
         self.router = Router(Directory(database, _NoCluster()), SECRET, 5.0, self.presence)
-        self.sockets: dict[UserId, list[Sink]] = {}
 
     async def joins(self, actor: Actor, user: str, room: RoomId, epoch: Epoch) -> tuple[RoomFollower, Sink]:
         one, sink = follower(user)
@@ -103,7 +102,7 @@ async def edge(database: Database, redis_url: str, name: str = "e1") -> AsyncIte
     one = Edge(database, redis_url, name)
     running = [
         asyncio.create_task(one.fanout.run()),
-        asyncio.create_task(one.presence.run(one.router, one.sockets)),
+        asyncio.create_task(one.presence.run(one.router)),
     ]
     try:
         yield one
@@ -400,20 +399,6 @@ async def test_a_beat_is_one_statement_and_waits_for_no_commit(database_url: str
         again = {row["user_id"]: row["expires_at"] for row in await execute(database, tokens, beaten[0])}
         assert again == after, "written only when it is needed"
         assert [row[0] for row in await execute(database, heard, held[0])] == [now + 30_000]
-
-
-async def test_redis_says_who_is_online(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tavola.edge.routing.presence.BEAT_S", 0.05)
-
-    async with connected(database_url) as database, edge(database, redis_url, "e9") as e:
-        e.sockets[UserId("ann")] = [Sink(), Sink()]
-        with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-            await _until(lambda: client.hgetall("connections:ann") == {"e9": "2"})
-            assert client.zrange("online:users", 0, -1) == ["ann"]
-            assert 0 < int(str(client.ttl("server:e9:heartbeat"))) <= 60
-            assert 0 < int(str(client.ttl("connections:ann"))) <= 3600
-            del e.sockets[UserId("ann")]
-            await _until(lambda: not client.exists("connections:ann"))
 
 
 async def _until(holds: Callable[[], object]) -> None:

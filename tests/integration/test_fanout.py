@@ -14,20 +14,20 @@ import pytest
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SEALER, Table, chat, connected, hosting, open_room, place
 from kit.merge import merge
+from kit.people import presence
 from kit.proxy import proxied
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, Kick, LeaveSeat, RequestJoin, RoomId, Seq, TakeSeat
 from tavola.actors.wire.messages import ViewAt
-from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import OVERTAKEN_S, POLL_S, Fanout, RoomFollower
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.redis import RedisPublisher
 
 
 @asynccontextmanager
 async def following(database: Database, redis_url: str) -> AsyncIterator[Fanout]:
-    fanout = Fanout(database, redis_url, OPENER, EdgePresence("edge", database, EdgeBoard(redis_url, "edge")))
+    fanout = Fanout(database, redis_url, OPENER, presence(database, redis_url))
     running = asyncio.create_task(fanout.run())
     try:
         yield fanout

@@ -8,12 +8,11 @@ import pytest
 
 from kit.followers import follower
 from kit.hosts import OPENER, chat, connected, hosting, open_room, place
+from kit.people import presence
 from kit.proxy import proxied
 from tavola.actors.wire.messages import ViewAt
-from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.redis import EdgeBoard
 
 ROOMS = 5
 
@@ -31,7 +30,7 @@ async def test_a_lost_message_is_found_in_every_room(
     ):
         if not redis:
             proxy.go_away()
-        fanout = Fanout(database, proxy.url, OPENER, EdgePresence("edge", database, EdgeBoard(proxy.url, "edge")))
+        fanout = Fanout(database, proxy.url, OPENER, presence(database, proxy.url))
         running = asyncio.create_task(fanout.run())
         sinks = []
         for _ in range(ROOMS):

@@ -16,7 +16,7 @@ from tavola.actors.upkeep.measuring import Measuring
 from tavola.config.settings import Settings
 from tavola.doctor import _growth as doctors
 from tavola.edge.common.metrics import Metrics, StoredBytes
-from tavola.edge.rest.admin_api import growth_reply
+from tavola.edge.operating.admin_api import growth_reply
 from tavola.storage.growth import DAY_MS, growth, told
 from tavola.storage.postgres import Database
 

@@ -21,7 +21,7 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire.messages import Committed, Moved, Refusal
 from tavola.config.settings import Settings
 from tavola.edge.common.metrics import Metrics
-from tavola.edge.rest.admin_api import GamePersistenceReply, persistence_reply
+from tavola.edge.operating.admin_api import GamePersistenceReply, persistence_reply
 from tavola.edge.routing.persistence import KEPT, LOOK_S, SPAN, PersistenceWatch
 from tavola.load.faults.proxy import Loss
 from tavola.storage.fingerprint import admit

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -18,22 +17,23 @@ from starlette.applications import Starlette
 
 from kit.cards import mentioned
 from kit.hosts import OPENER, Table, connected, hosting, open_room, place, stored
+from kit.people import BareSocket, manager
 from tavola.actors.past import archive
 from tavola.actors.room.codec import logged_of, restore, room_of
 from tavola.actors.room.state import Room
-from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat
-from tavola.actors.wire.refusals import REPLAY_BUSY
-from tavola.edge.identity.operators import GUESSES, Operator
-from tavola.edge.rest import admin_api, pages
+from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat, UserId
+from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.refusals import REPLAY_BUSY, TOKEN_INVALID
+from tavola.edge.identity.operators import GUESSES, Operators
+from tavola.edge.operating import admin_api
+from tavola.edge.rest import pages
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import RestRouter, not_there
 from tavola.edge.rest.rewind import ROWS_LIMIT, Rewind
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.connection import Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard
 from tavola.storage.rows import Row
 
 SECRET = "a secret of operators"
@@ -51,16 +51,21 @@ class Time:
         return self.now
 
 
+async def _no_token(token: str) -> Refusal:
+    return TOKEN_INVALID
+
+
 @asynccontextmanager
 async def asking(database: Database, redis_url: str, clock: Time | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the operator's endpoints. It sends the secret unless a request says otherwise."""
-    presence = EdgePresence(EDGE, database, EdgeBoard(redis_url, EDGE))
+    presence = EdgePresence(database, manager(database, redis_url, EDGE))
     fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
-    online = OnlineReader(redis_url)
-    door = RestRouter(Operator(SECRET, clock or Time()).of_request, Lobby(database), clock or Time())
+    door = RestRouter(
+        Operators(database, SECRET, _no_token, clock or Time()).of_request, Lobby(database), clock or Time()
+    )
     app = Starlette(
-        routes=[*door.routes(admin_api.endpoints(services, online, Rewind(database))), *pages.routes(operator=True)],
+        routes=[*door.routes(admin_api.endpoints(services, Rewind(database))), *pages.routes(operator=True)],
         exception_handlers={404: not_there},
     )
     headers = {"Authorization": f"Bearer {SECRET}"}
@@ -69,7 +74,7 @@ async def asking(database: Database, redis_url: str, clock: Time | None = None) 
         async with httpx.AsyncClient(transport=transport, base_url="http://edge.test", headers=headers) as client:
             yield client
     finally:
-        await online.close()
+        await presence.people.online.close()
 
 
 class Played:
@@ -343,18 +348,17 @@ async def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: st
 
 
 @asynccontextmanager
-async def boards(redis_url: str) -> AsyncIterator[None]:
-    """Redis as another edge left it, and one that died without a word: it had written of Ann, and beats no more."""
-    board = EdgeBoard(redis_url, "edge-there")
-    running = asyncio.create_task(board.run())
+async def elsewhere(database: Database, redis_url: str) -> AsyncIterator[None]:
+    """Another edge, to which Ann and Sue are connected, and one that died without a word: it had written of Ann."""
+    there = manager(database, redis_url, "edge-there")
+    for user, socket in (("ann", "1"), ("ann", "2"), ("sue", "3")):
+        there.connect(UserId(user), BareSocket(socket))
+    running = asyncio.create_task(there.run())
     try:
-        async with asyncio.timeout(20), redis.asyncio.Redis.from_url(redis_url) as there:
-            while not board.up:
+        async with asyncio.timeout(20), redis.asyncio.Redis.from_url(redis_url) as kept:
+            while await kept.zcard("online:users") != 2:
                 await asyncio.wait([running], timeout=0.005)
-            board.beat({"ann": 2, "sue": 1}, (), time.time_ns() // 1_000_000)
-            while await there.zcard("online:users") != 2:
-                await asyncio.wait([running], timeout=0.005)
-            await there.hset("connections:ann", "edge-dead", "3")
+            await kept.hset("connections:ann", "edge-dead.1:4", "3")
         yield
     finally:
         running.cancel()
@@ -367,7 +371,7 @@ async def test_edges_and_who_is_connected(database_url: str, redis_url: str) -> 
         connected(database_url) as database,
         asking(database, redis_url) as client,
         played(database),
-        boards(redis_url),
+        elsewhere(database, redis_url),
     ):
         told = await asked(client, "/edges")
         assert told["redis"] is True

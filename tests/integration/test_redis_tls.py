@@ -19,7 +19,8 @@ from kit.redis_links import both, fresh, is_up, kept
 from tavola.config.settings import Settings
 from tavola.edge.identity.session_cache import Session, SessionCache
 from tavola.storage.online import OnlineReader
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.people import ConnectionBoard
+from tavola.storage.redis import RedisPublisher
 
 
 class TlsFront:
@@ -86,14 +87,13 @@ async def test_links_and_clients_alike(redis_url: str, authority: Authority) -> 
         session = Session("u", "U", 1, 1, 60_000)
         await cache.put(b"sid", session, 60_000)
         assert await cache.get(b"sid") == session
-        board, online = EdgeBoard(url, "edge"), OnlineReader(url)
+        board, online = ConnectionBoard(url, "edge", SEALER, lambda: 3, lambda: None), OnlineReader(url, OPENER)
         async with kept(board):
             await is_up(board)
-            board.beat({"u": 1}, (), 1_000)
             async with asyncio.timeout(10):
-                while (boards := await online.boards(1_000)) is None or not boards.edges:
+                while (counts := await online.counts()) is None or not counts.sockets:
                     pass
-        assert boards.edges == {"edge": 1_000}
+        assert counts.sockets == {"edge": 3}
         await cache.close()
         await online.close()
         assert front.admitted >= 5

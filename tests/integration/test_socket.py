@@ -13,6 +13,7 @@ import pytest
 
 from kit.followers import Sink
 from kit.hosts import OPENER, SEALER, SECRET, chat, connected, hosting, open_room, place
+from kit.people import manager
 from kit.waiting import Pulse
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.wire.commands import RequestJoin, RoomId, TakeSeat, UserId
@@ -32,7 +33,6 @@ from tavola.edge.ws import authenticate, connection
 from tavola.edge.ws.connection import BEHIND_LIMIT, FIRST_BURST, OUTLIVES_S, SOCKETS_A_USER, Connection, Services
 from tavola.edge.ws.fanout import Fanout
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard
 
 ANN = UserId("ann")
 
@@ -117,7 +117,7 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
         await table.does(epoch, "ann", TakeSeat(id="sit", room=room, seat_index=1))
         for number in range(100):
             await table.does(epoch, "ann", chat(room, f"say {number}"))
-        presence = EdgePresence("edge", database, EdgeBoard(redis_url, "edge"))
+        presence = EdgePresence(database, manager(database, redis_url))
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 1.5, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda *_: None)
@@ -288,7 +288,7 @@ async def test_nothing_is_done_for_a_socket_that_is_gone(database_url: str, redi
         client.connection.gone()
         await asyncio.gather(*client.connection._tasks, return_exceptions=True)
         assert client.wire.payloads == []
-        assert edge.services.by_user == {}
+        assert not edge.services.people.users
         assert edge.services.connections == set()
 
 

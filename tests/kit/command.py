@@ -11,13 +11,13 @@ from typing import Any
 from kit.stack import Stack
 
 
-async def tavola(stack: Stack, *words: str) -> tuple[int, str]:
-    """Exit code, and what was printed; with `--json`, for programs alone."""
+async def tavola(stack: Stack, *words: str, **more: str) -> tuple[int, str]:
+    """Exit code, and what was printed; with `--json`, for programs alone. `more` is in its environment."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tavola", *words),
-        env={**environment, "TAVOLA_DATA_DIR": str(stack.folder)},
+        env={**environment, "TAVOLA_DATA_DIR": str(stack.folder), **more},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL if "--json" in words else asyncio.subprocess.STDOUT,
     )

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
+from kit.people import manager
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
@@ -26,27 +27,29 @@ from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
 from tavola.config.clock import now_ms
 from tavola.edge.common.limits import NO_LIMITS, Limits
+from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
+from tavola.edge.identity.operators import Operators
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
 from tavola.edge.identity.session_cache import SessionCache
 from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
+from tavola.edge.identity.standing_orders import StandingOrders
 from tavola.edge.identity.tokens import Tokens
-from tavola.edge.rest.endpoints import RestApi
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import not_there
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.connection import Connection, Services
 from tavola.edge.ws.fanout import Fanout
-from tavola.storage.online import OnlineReader
 from tavola.storage.postgres import Database
-from tavola.storage.redis import EdgeBoard, RedisPublisher
+from tavola.storage.redis import RedisPublisher
 
 Json = dict[str, Any]
+OPERATORS_SECRET = "what operators know"
 
 
 class Person(NamedTuple):
@@ -135,6 +138,13 @@ class Doors:
         await socket.hears(lambda frame: frame["type"] == "authenticated")
         return socket
 
+    async def knocks(self, who: Person) -> Socket:
+        """A socket that says whose it is and is closed for that."""
+        socket = Socket(self.services)
+        socket.say(type="authenticate", token=who.token)
+        await socket.pulse.until(lambda: socket.code is not None)
+        return socket
+
     async def log(self, room: str) -> list[Any]:
         """The rows of the log, each with its `command` as text."""
         rows = await self.database.rows("log_commands", room_id=room, after=0, most=100_000)
@@ -149,29 +159,28 @@ class _Nobody:
 @asynccontextmanager
 async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -> AsyncIterator[Doors]:
     async with connected(database_url, most=8) as database:
-        publisher, presence = (
-            RedisPublisher(redis_url, SEALER),
-            EdgePresence("edge", database, EdgeBoard(redis_url, "edge")),
-        )
+        publisher, presence = RedisPublisher(redis_url, SEALER), EdgePresence(database, manager(database, redis_url))
         host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await ceiling.register(database, "a", "node", 1, address, 1000, None)
         fanout = Fanout(database, redis_url, OPENER, presence)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
-        cache, sign_outs, online = (
-            SessionCache(redis_url, SEALER, OPENER),
-            SignOuts(database, lambda user, at: None),
-            OnlineReader(redis_url),
-        )
+        cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
-        services = Services(who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits)
+        orders = StandingOrders(database)
+        services = Services(
+            who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits, orders
+        )
+        operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(
-            routes=RestApi(services, who, Lobby(database), online, NO_LIMITS).routes(),
+            routes=RestApi(services, who, Lobby(database), NO_LIMITS, operators).routes(),
             exception_handlers={404: not_there},
         )
-        tasks = [asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run())]
+        tasks = [
+            asyncio.create_task(work) for work in (host.run(), publisher.run(), fanout.run(), presence.people.run())
+        ]
         try:
             jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # each speaks by their token
             transport = httpx.ASGITransport(app)
@@ -187,4 +196,3 @@ async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -
             router.close()
             await line.stop()
             await cache.close()
-            await online.close()

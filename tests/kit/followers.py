@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -10,11 +11,14 @@ from kit.waiting import Pulse
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.edge.ws.fanout import RoomFollower
 
+_numbers = count(1)
+
 
 class Sink:
     """A client's received messages: the payloads of its text frames."""
 
     def __init__(self) -> None:
+        self.id = str(next(_numbers))
         self.payloads: list[dict[str, Any]] = []
         self.out = False
         """Its user was put out of the room."""

@@ -9,7 +9,8 @@ from itertools import count
 
 from kit.hosts import OPENER, SEALER
 from kit.waiting import Pulse
-from tavola.storage.redis import EdgeBoard, RedisPublisher, Subscriber
+from tavola.storage.people import ConnectionBoard
+from tavola.storage.redis import RedisPublisher, Subscriber
 
 _numbers = count(1)
 
@@ -43,7 +44,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def kept(link: RedisPublisher | Subscriber | EdgeBoard) -> AsyncIterator[None]:
+async def kept(link: RedisPublisher | Subscriber | ConnectionBoard) -> AsyncIterator[None]:
     """The link runs, and is up at first unless nobody is there."""
     running = asyncio.create_task(link.run())
     try:
@@ -55,7 +56,7 @@ async def kept(link: RedisPublisher | Subscriber | EdgeBoard) -> AsyncIterator[N
             await running
 
 
-async def is_up(*links: RedisPublisher | Subscriber | EdgeBoard, up: bool = True) -> None:
+async def is_up(*links: RedisPublisher | Subscriber | ConnectionBoard, up: bool = True) -> None:
     async with asyncio.timeout(20):
         while any(link.up != up for link in links):
             await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.005)

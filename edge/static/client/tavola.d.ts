@@ -27,11 +27,12 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  */
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options" | "unauthenticated" | "token_expired"
-  | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "room_not_found"
-  | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn" | "not_your_turn"
-  | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested" | "host_away"
-  | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited"
-  | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found" | "unavailable";
+  | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "muted"
+  | "room_not_found" | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn"
+  | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
+  | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state"
+  | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found"
+  | "unavailable";
 
 export type Role =
   | "approved" | "guest" | "player" | "spectator";

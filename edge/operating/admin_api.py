@@ -25,7 +25,7 @@ from tavola.edge.routing.persistence import PersistencePace, PersistenceWatch
 from tavola.edge.ws.connection import Services
 from tavola.storage.growth import TableGrowth, growth
 from tavola.storage.measures import Durations
-from tavola.storage.online import Boards, OnlineReader
+from tavola.storage.online import Boards
 from tavola.storage.postgres import BIGINT, Database
 from tavola.storage.rows import Row
 
@@ -76,7 +76,8 @@ class PlacedRooms(msgspec.Struct, frozen=True):
 
 
 class RoomActorRow(msgspec.Struct, frozen=True):
-    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat."""
+    """`silent`: it has not said for 6 s that it lives. `suspect`: somebody got no answer since its last beat.
+    `draining`: it is given no rooms any more, and its rooms go elsewhere."""
 
     name: str
     node: str
@@ -86,6 +87,7 @@ class RoomActorRow(msgspec.Struct, frozen=True):
     rooms: int
     silent: bool
     suspect: bool
+    draining: bool
     started_at: str
 
 
@@ -119,7 +121,7 @@ class EdgeAlive(msgspec.Struct, frozen=True):
 
 
 class ConnectedUsers(msgspec.Struct, frozen=True):
-    """Somebody's sockets by edge. Of other edges than the one that answers, up to half a minute old."""
+    """Somebody's sockets by edge. Of other edges than the one that answers, up to a second old."""
 
     user_id: str
     display_name: str
@@ -232,7 +234,7 @@ class PersistenceReply(msgspec.Struct, frozen=True):
     games: list[GamePersistenceReply]
 
 
-def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[Endpoint]:
+def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
     database = services.database
 
     async def rooms(call: Call) -> Answer:
@@ -249,7 +251,7 @@ def endpoints(services: Services, online: OnlineReader, rewind: Rewind) -> list[
 
     async def edges(call: Call) -> Answer:
         now = now_ms()
-        boards = await online.boards(now)
+        boards = await services.people.online.boards()
         told, people = boards or Boards({}, [], 0), _connected(services, boards, now)
         known = await database.rows("names_of", users=list(people))
         names = {row["user_id"]: row["display_name"] for row in known} | _names_here(services)
@@ -371,7 +373,7 @@ def _ms(durations: Durations, share: float) -> float | None:
 
 
 def _reading(path: str, handler: Any, summary: str, gives: type[msgspec.Struct], **more: Any) -> Endpoint:
-    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator=True, **more)
+    return Endpoint("GET", ADMIN + path, handler, summary, gives, operator="look", **more)
 
 
 def _fields(kind: type[Any], row: Any, **given: Any) -> Any:
@@ -398,7 +400,7 @@ def _participants(room: Room) -> list[Participant]:
 
 
 def _edge(services: Services) -> str:
-    return services.fanout.presence.edge
+    return services.people.edge
 
 
 def _here(services: Services) -> EdgeHere:
@@ -406,7 +408,7 @@ def _here(services: Services) -> EdgeHere:
     return EdgeHere(
         _edge(services),
         len(services.connections),
-        len(services.by_user),
+        len(services.people.users),
         len(services.fanout.rooms()),
         [CommandCount(*counted) for counted in metrics.commands],
         metrics.seconds,
@@ -414,7 +416,7 @@ def _here(services: Services) -> EdgeHere:
 
 
 def _names_here(services: Services) -> dict[str, str]:
-    return {user: next(iter(sockets)).sender.name for user, sockets in services.by_user.items() if sockets}
+    return {user: services.people.sockets(user)[0].sender.name for user in services.people.users}
 
 
 def _connected(services: Services, boards: Boards | None, now: int) -> dict[str, tuple[int, dict[str, int]]]:
@@ -422,9 +424,9 @@ def _connected(services: Services, boards: Boards | None, now: int) -> dict[str,
     edge = _edge(services)
     told = {person.user: person for person in boards.people} if boards is not None else {}
     people: dict[str, tuple[int, dict[str, int]]] = {}
-    for user, mine in services.by_user.items():
-        before = told.pop(user, None)
-        people[user] = (now, {**(before.sockets if before is not None else {}), edge: len(mine)})
+    for user in services.people.users:
+        before, held = told.pop(user, None), services.people.sockets_held(user)
+        people[user] = (now, {**(before.sockets if before is not None else {}), edge: held})
     for person in told.values():
         elsewhere = {name: count for name, count in person.sockets.items() if name != edge}
         if elsewhere:

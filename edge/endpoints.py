@@ -13,14 +13,15 @@ from tavola.actors.wire.refusals import NO_OPERATOR
 from tavola.edge.common.limits import Limits
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
-from tavola.edge.identity.operators import Operator
+from tavola.edge.identity.operators import Operators
 from tavola.edge.identity.services import PREFIX
+from tavola.edge.operating import acts_api, admin_api
+from tavola.edge.operating.acts import Acts
 from tavola.edge.rest import (
-    admin_api,
     games_api,
     lobby_api,
-    me_api,
     openapi,
+    people_api,
     rooms_api,
     session_api,
     tokens_api,
@@ -32,7 +33,6 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint, RestRouter
 from tavola.edge.rest.rewind import Rewind
 from tavola.edge.ws import asyncapi, frames
 from tavola.edge.ws.connection import Services
-from tavola.storage.online import OnlineReader
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -40,48 +40,56 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class RestApi:
-    """The routes of one edge. Without an `operator` it has, of theirs, those that another server may ask for."""
+    """The routes of one edge. Without `operators` it has, of theirs, those that another server may ask for."""
 
     def __init__(
         self,
         services: Services,
         who: Authenticator,
         lobby: Lobby,
-        online: OnlineReader,
         limits: Limits,
-        operator: Operator | None = None,
+        operators: Operators | None = None,
     ) -> None:
         self._who = who
         self._lobby = lobby
         self._guesses = services.guesses
-        self._operator = operator
+        self._operators = operators
+        self._orders = services.orders
         rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, services.database, limits),
-            *me_api.endpoints(services.database),
+            *people_api.endpoints(services),
             *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
             *games_api.endpoints(services, rewind),
-            *(each for each in admin_api.endpoints(services, online, rewind) if operator is not None or each.scope),
+            *(each for each in admin_api.endpoints(services, rewind) if operators is not None or each.scope),
         ]
+        if operators is not None:
+            self.endpoints += acts_api.endpoints(services.database, Acts(services))
 
     def routes(self) -> list[Route]:
-        door = RestRouter(self._who.of_request, self._lobby, guesses=self._guesses, at_once=self._who.at_once)
+        door = RestRouter(
+            self._who.of_request,
+            self._lobby,
+            guesses=self._guesses,
+            at_once=self._who.at_once,
+            kept_out=self._orders.kept_out,
+        )
         routes = door.routes(each for each in self.endpoints if not each.operator)
         theirs = RestRouter(self._operating, self._lobby)
         return routes + theirs.routes(each for each in self.endpoints if each.operator)
 
     async def _operating(self, request: Request) -> Identity | Refusal:
-        """The operator, or another server."""
+        """An operator, or another server."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and (token := token.strip()).startswith(PREFIX):
             return await self._who.services.of_request(request, token)
-        return await self._operator.of_request(request) if self._operator is not None else NO_OPERATOR
+        return await self._operators.of_request(request) if self._operators is not None else NO_OPERATOR
 
     @cached_property
     def _document(self) -> bytes:

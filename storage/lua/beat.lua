@@ -1,0 +1,21 @@
+-- A server lives. Of those that have not said so for a while, the caller is told which it is to clear away.
+-- KEYS: the servers by their last beat, their sockets, those to be cleared away.
+-- ARGV: this server, its sockets, '1' if it begins, ms of silence, ms in which to clear away.
+-- Gives 'beat', 0 if Redis has forgotten this server, and the names of the dead.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[3] ~= '1' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+    return {'beat', 0}
+end
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[4])) do
+    redis.call('ZREM', KEYS[1], name)
+    redis.call('HDEL', KEYS[2], name)
+    redis.call('ZADD', KEYS[3], 0, name)
+end
+local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)
+for _, name in ipairs(due) do
+    redis.call('ZADD', KEYS[3], now + ARGV[5], name)
+end
+return {'beat', 1, unpack(due)}
