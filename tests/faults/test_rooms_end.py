@@ -283,6 +283,35 @@ async def test_two_who_do_not_move_sit_out_and_the_room_empties(ending: Stack, c
             assert _ends(player) == ["empty"]
 
 
+async def test_where_only_bots_play_nobody_is(ending: Stack, clock: SetClock) -> None:
+    """They have sockets, and would play on for ever."""
+    url = ending.urls[0]
+    async with Api(url) as api, ending.truth() as truth:
+        host = await api.sign_in("Ada")
+        room = await open_room(api, host, "tictactoe", rematch_seconds=0)
+        seen = Player(host, room)
+        try:
+            await seen.follow(url)
+            for seat in (0, 1):
+                await seen.command("add_bot", seat_index=seat)
+            await seen.until(lambda: _moves(seen) > 2, "they play")
+            assert await _has(truth, room, 1)
+        finally:
+            await seen.leave()
+        await until(partial(_has, truth, room, 0), "nobody is there")
+        await until(partial(_closes_at, truth, room), "the room has an end")
+        clock.put_ahead(31 * MINUTE)
+
+        async def closed() -> bool:
+            return await _status(truth, room) == "closed"
+
+        await until(closed, "the round is over, and the room is closed")
+        host_id = await truth.value("SELECT host_id FROM rooms WHERE id = $1", room)
+        [end], [*rounds] = await _told(truth, room, "room_closed"), await _told(truth, room, "game_complete")
+        assert (host_id, end["event"]["reason"]) == (host.user, "empty")
+        assert rounds[-1]["seq"] <= end["seq"] <= rounds[-1]["seq"] + 1, "it waited for the end of a round"
+
+
 async def test_people_come_first_in_the_lobby_and_in_quick_seating(ending: Stack, clock: SetClock) -> None:
     url, wish = ending.urls[0], {"game": "tictactoe", "options": {"turn_seconds": 41}}
     async with Api(url) as api, ending.truth() as truth:
@@ -335,6 +364,10 @@ def _code(answer: httpx.Response) -> tuple[int, str]:
 
 def _heard(player: Player, kind: str, about: Identity) -> bool:
     return any(event["kind"] == kind and event["user_id"] == about.user for event in player.events)
+
+
+def _moves(player: Player) -> int:
+    return sum(event["kind"] == "player_action" for event in player.events)
 
 
 def _beyond(player: Player, seq: int) -> bool:

@@ -17,6 +17,7 @@ from tavola.actors.wire.commands import (
     Approve,
     Attendance,
     Kick,
+    LeaveSeat,
     Pause,
     Recover,
     Reject,
@@ -127,6 +128,18 @@ def test_only_who_is_there_counts_against_the_most_spectators() -> None:
     assert shown(live) == {"ann": "active", "bob": "active"}, "who was watching keeps the place for their time"
 
 
+def test_somebody_who_stands_up_watches_if_those_who_watch_are_away() -> None:
+    live = room(max_spectators=1)
+    for user in ("ann", "bob"):
+        asks(live, user)
+    accepted(live, "ann", Spectate)
+    for stays in (False, True):
+        accepted(live, "bob", TakeSeat, seat_index=0)
+        attend(live, here="ann" * stays, gone="ann" * (not stays))
+        accepted(live, "bob", LeaveSeat)
+        assert role(live, "bob") == ("approved" if stays else "spectator")
+
+
 def test_a_host_who_is_gone_passes_the_part_on_to_somebody_who_is_there() -> None:
     live = watched("ann", "bob")
     attend(live, gone=f"{HOST} ann")
@@ -202,6 +215,16 @@ def test_for_a_bot_somebody_is_forgotten_too() -> None:
     assert live.room.members.keys() & gone.keys() == {"old"}
     accepted(live, HOST, AddBot, seat_index=1)
     assert refused(live, HOST, AddBot, seat_index=2) == "room_full", "nobody to be forgotten"
+
+
+@pytest.mark.usefixtures("small")
+def test_bans_take_nobodys_place() -> None:
+    live = room(max_spectators=1, approval="host")
+    banned = {UserId(f"b{n}"): Member("B", "kicked", live.now, banned=True) for n in range(9)}
+    live.room = replace(live.room, members={**live.room.members, **banned})
+    asks(live, "ann")
+    asks(live, "bob")
+    assert refused(live, "guest", RequestJoin, display_name="Guest") == "room_full"
 
 
 def test_the_list_of_bans_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

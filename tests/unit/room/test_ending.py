@@ -71,6 +71,9 @@ def test_whoever_comes_keeps_it_open() -> None:
 
 def test_a_room_says_for_itself_how_long() -> None:
     live = room(empty_minutes=600)
+    live.send("", Attendance(id=live.id(), room=ROOM, here=(HOST,), leaves_ms=1))
+    assert live.room.table.closes_at is None, "its host has come"
+    live.now += 1
     gone(live, HOST)
     vacant(live)
     assert live.room.table.closes_at == live.now + 600 * 60_000
