@@ -20,7 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 async def knows(operator: Person, url: str, secret: str) -> None:
     await operator.open(f"{url}/admin")
-    await operator.page.get_by_label("The operator's secret").fill(secret)
+    await operator.page.get_by_label("Your secret as an operator").fill(secret)
     await operator.page.get_by_role("button", name="Look").click()
 
 
@@ -31,7 +31,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
     ):
         page = olga.page
         await knows(olga, stack.urls[0], "a guess of mine")
-        await expect(page.get_by_role("alert")).to_contain_text("not the operator's secret")
+        await expect(page.get_by_role("alert")).to_contain_text("no operator's secret")
         assert await page.locator("table").count() == 0
         await knows(olga, stack.urls[0], ADMIN_SECRET)
 
@@ -94,7 +94,7 @@ async def test_from_the_secret_to_what_a_player_saw(browser: Browser, stack: Sta
         await expect(page.get_by_role("heading", name=f"after update {at + 1}")).to_be_visible()
         assert await page.locator("#app img").count() == 0
         await page.get_by_role("button", name="Forget the secret").click()
-        await expect(page.get_by_label("The operator's secret")).to_be_visible()
+        await expect(page.get_by_label("Your secret as an operator")).to_be_visible()
         assert await page.evaluate("sessionStorage.length") == 0
         assert olga.own_troubles == []
 
@@ -112,7 +112,7 @@ async def test_charts_of_what_persistence_costs(browser: Browser, stack: Stack, 
         expected = {
             "Commit time": r"now p50 [\d.]+ ms, p99 [\d.]+ ms; the scale ends at [\d.]+ ms",
             "Rows": r"now [\d.]+/s; the scale ends at [\d.]+/s",
-            "Bytes": r"now [\d.]+[KM]?B/s; the scale ends at [\d.]+[KM]?B/s",
+            "Bytes": r"now [\d.]+ ?[kM]?B/s; the scale ends at [\d.]+ ?[kM]?B/s",
             "Load time": r"now p50 .*ms; the scale ends at [\d.]+ ms",
         }
         for title, told in expected.items():
@@ -165,7 +165,7 @@ async def test_no_charts_where_nothing_was_done(browser: Browser, stack: Stack, 
         assert await section.locator("svg").count() == 0
         if games:
             cells = await section.locator("tbody td").all_inner_texts()
-            assert cells == ["chess", "12,345", "5.4MB", "9,000", "1.8 ms", "12.5 ms", "0", NONE, NONE, "2", "1"]
+            assert cells == ["chess", "12,345", "5.4 MB", "9,000", "1.8 ms", "12.5 ms", "0", NONE, NONE, "2", "1"]
         else:
             await expect(section).to_contain_text("Persistence by game: none.")
         assert olga.own_troubles == []
@@ -190,7 +190,7 @@ async def test_a_gap_breaks_a_line(browser: Browser, stack: Stack) -> None:
         await expect(commits.locator("path.p99")).to_have_attribute("d", "M57 80.0h.4L58 60.0L59 20.0")
         rows = charts.get_by_role("img", name="Rows: now 4/s; the scale ends at 5/s")
         await expect(rows.locator("path")).to_have_attribute("d", "M57 100.0h.4L58 40.0L59 20.0")
-        await expect(charts.get_by_role("img", name="Bytes: now 1KB/s; the scale ends at 1KB/s")).to_be_visible()
+        await expect(charts.get_by_role("img", name="Bytes: now 1 kB/s; the scale ends at 1 kB/s")).to_be_visible()
         loads = charts.get_by_role("img", name=f"Load time: now p50 {NONE}, p99 {NONE}; the scale ends at 1 ms")
         await expect(loads).to_be_visible()
 
@@ -213,11 +213,11 @@ async def test_growth_is_shown(browser: Browser, stack: Stack) -> None:
             for at, names in sizes.items():
                 for name, size in names.items():
                     await truth.rows("INSERT INTO sizes (at, name, bytes) VALUES ($1, $2, $3)", at, name, size)
-            shown = {"Database": "9MB", "More a day": "4MB", "Free on its disk": "40MB", "Full in": "10 days"}
+            shown = {"Database": "9 MB", "More a day": "4 MB", "Free on its disk": "40 MB", "Full in": "10 days"}
             for name, value in shown.items():
                 await expect(_figure(section, name)).to_have_text(value)
             rows = section.get_by_role("region", name="Tables", exact=True).locator("tbody tr")
-            await expect(rows).to_have_text(["log5MB2.5MB", "hands2MB1MB", "rooms90KB0B"])
+            await expect(rows).to_have_text(["log5 MB2.5 MB", "hands2 MB1 MB", "rooms90 kB0 byte"])
         finally:
             await truth.rows("DELETE FROM sizes WHERE at = ANY($1)", list(sizes))
         await expect(_figure(section, "Full in")).not_to_have_text("10 days")

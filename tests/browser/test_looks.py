@@ -85,7 +85,7 @@ async def test_the_operators_page_is_within_everybodys_reach(
             page = olga.page
             await olga.open(f"{stack.urls[0]}/admin")
             assert await findings(olga, axe) == []
-            await page.get_by_label("The operator's secret").fill(ADMIN_SECRET)
+            await page.get_by_label("Your secret as an operator").fill(ADMIN_SECRET)
             await page.keyboard.press("Enter")
             await page.get_by_role("region", name="Rooms", exact=True).wait_for()
             assert await findings(olga, axe) == []

@@ -1,13 +1,15 @@
 /**
- * The operator's page: rooms, actors, edges, who is connected, and a room's past through anybody's eyes. It only reads.
+ * The operator's page: rooms, actors, edges, who is connected, a room's past through anybody's eyes; and acts.
  * The secret is kept for as long as the tab lives, and goes out in a header and nowhere else.
  */
 
+import { ActPanel } from "./acts.js";
 import { drawPersistence } from "./charts.js";
 import { byId, fieldOf, h, render, submitted, valueIn } from "./dom.js";
 import { button, bytes, figures, number, table, time } from "./parts.js";
 
 /** @import { Child } from "./shapes.d.ts" */
+/** @import { ActList, OrderList } from "./operator.d.ts" */
 /** @import { EdgeHere, Edges, ErrorReply, Growth, Logged, LogPage, Participant } from "./operator.d.ts" */
 /** @import { Persistence, PlacedRoom, PlacedRooms, Rewound, RoomActors, RoomRecord, Told } from "./operator.d.ts" */
 
@@ -29,11 +31,21 @@ class Refused extends Error {
 
 class AdminPage {
   #root = byId("app");
+  #acts = new ActPanel(
+    (asked) => this.#ask("/acts", { method: "POST", body: JSON.stringify(asked) }),
+    () => {
+      this.#draw();
+      this.#look();
+    },
+  );
   #secret = sessionStorage.getItem(SECRET) ?? "";
   #error = "";
   #trouble = "";
   #named = "";
-  /** @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges, growth: Growth, persistence: Persistence } | null} */
+  /**
+   * @type {{ rooms: PlacedRooms, actors: RoomActors, edges: Edges, acts: ActList, orders: OrderList, growth: Growth,
+   *   persistence: Persistence } | null}
+   */
   #shown = null;
   /** @type {RoomRecord | null} */
   #record = null;
@@ -99,11 +111,20 @@ class AdminPage {
    */
   async #get(path, query = {}) {
     const given = Object.entries(query).filter(([, value]) => value !== null && value !== "");
-    const url = `/api/admin${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
+    return this.#ask(`${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`);
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} more
+   * @returns {Promise<any>}
+   */
+  async #ask(path, more = {}) {
     // A header's characters are bytes.
     const bytes = String.fromCharCode(...new TextEncoder().encode(this.#secret));
     for (let left = TRIES; ; left -= 1) {
-      const reply = await fetch(url, {
+      const reply = await fetch(`/api/admin${path}`, {
+        ...more,
         headers: { Authorization: `Bearer ${bytes}` },
         credentials: "omit",
         cache: "no-store",
@@ -139,19 +160,24 @@ class AdminPage {
   }
 
   async #lookAround() {
-    const [rooms, actors, edges, growth, persistence] = await Promise.all([
+    const [operator, acts, orders, rooms, actors, edges, growth, persistence] = await Promise.all([
+      this.#get("/me"),
+      this.#get("/acts", { limit: 20 }),
+      this.#get("/orders"),
       this.#get("/rooms", { named: this.#named }),
       this.#get("/actors"),
       this.#get("/edges"),
       this.#get("/growth"),
       this.#get("/persistence"),
     ]);
-    this.#shown = { rooms, actors, edges, growth, persistence };
+    this.#acts.operator = operator;
+    this.#shown = { acts, orders, rooms, actors, edges, growth, persistence };
     this.#count(edges.here);
   }
 
   /** @param {string} room */
   async #lookAt(room) {
+    this.#acts.operator = await this.#get("/me");
     /** @type {RoomRecord} */
     const record = await this.#get(`/rooms/${encodeURIComponent(room)}`);
     const after = this.#after ?? Math.max(0, record.room.seq - LOG_PAGE);
@@ -238,6 +264,7 @@ class AdminPage {
       h(
         "main",
         { class: "page operator", id: "main", key: "main", tabindex: -1 },
+        this.#acts.over(),
         !this.#secret ? this.#door() : room ? this.#drawRoom() : this.#overview(),
       ),
     );
@@ -251,7 +278,7 @@ class AdminPage {
       h(
         "div",
         { class: "field" },
-        h("label", { for: "secret" }, "The operator's secret"),
+        h("label", { for: "secret" }, "Your secret as an operator"),
         h("input", {
           id: "secret",
           name: "secret",
@@ -260,7 +287,7 @@ class AdminPage {
           required: true,
           "aria-describedby": "secret-hint",
         }),
-        h("span", { class: "hint", id: "secret-hint" }, "The secret in TAVOLA_ADMIN_SECRET. Kept until this tab closes."),
+        h("span", { class: "hint", id: "secret-hint" }, "That of `tavola operator add`, an identity token, or TAVOLA_ADMIN_SECRET. Kept until this tab closes."),
       ),
       h("p", { class: "error", role: "alert" }, this.#error),
       h("button", { class: "primary" }, "Look"),
@@ -279,13 +306,14 @@ class AdminPage {
 
   #overview() {
     if (!this.#shown) return h("p", { key: "wait", "aria-busy": "true" }, "Looking…");
-    const { rooms, actors, edges, growth, persistence } = this.#shown;
+    const { acts, orders, rooms, actors, edges, growth, persistence } = this.#shown;
     return [
       this.#top("Operator"),
       this.#drawEdge(edges),
       this.#drawRooms(rooms),
-      drawActors(actors),
-      drawPeople(edges),
+      drawActors(actors, this.#acts),
+      drawPeople(edges, this.#acts),
+      this.#acts.lists(acts, orders),
       drawPersistence(persistence),
       drawGrowth(growth),
     ];
@@ -374,13 +402,20 @@ class AdminPage {
         h("p", null, `${room.id}, code ${room.code}. At ${room.seq}, epoch ${room.epoch}, in ${where}.`),
         table(
           "Members",
-          ["Name", "User", "Part", "Seat"],
+          ["Name", "User", "Part", "Seat", ...(this.#acts.may("act") ? ["Act"] : [])],
           participants.map((each) => ({
             key: each.user_id,
-            cells: [h("bdi", null, each.display_name), each.user_id, part(each), each.seat_index ?? "–"],
+            cells: [
+              h("bdi", null, each.display_name),
+              each.user_id,
+              part(each),
+              each.seat_index ?? "–",
+              ...(this.#acts.may("act") ? [this.#acts.onPerson(each.user_id, room.id)] : []),
+            ],
           })),
         ),
       ),
+      this.#acts.onRoom(room),
       this.#drawThen(room, participants),
       this.#drawLog(room),
     ];
@@ -530,20 +565,25 @@ function drawGrowth({ measured_at, database, tables, free, full_in_days }) {
   );
 }
 
-/** @param {RoomActors} known */
-function drawActors({ actors, total }) {
+/**
+ * @param {RoomActors} known
+ * @param {ActPanel} acts
+ */
+function drawActors({ actors, total }, acts) {
   return h(
     "section",
     { key: "actors", "aria-labelledby": "actors-title" },
     h("h2", { id: "actors-title" }, `Room actors (${total})`),
     table(
       "Room actors",
-      ["Actor", "State", "#Rooms", "#Room for", "Node", "#Pid", "Address", "Since"],
+      ["Actor", "State", "#Rooms", "#Room for", "Node", "#Pid", "Address", "Since", ...(acts.may("all") ? ["Act"] : [])],
       actors.map((actor) => ({
         key: actor.name,
         cells: [
           actor.name,
-          actor.silent
+          actor.draining
+            ? "draining"
+            : actor.silent
             ? h("span", { class: "bad" }, "silent")
             : actor.suspect
               ? h("span", { class: "bad" }, "suspect")
@@ -556,14 +596,18 @@ function drawActors({ actors, total }) {
           actor.pid,
           actor.address,
           time(actor.started_at),
+          ...(acts.may("all") ? [acts.button("Drain", { act: "drain_actor", actor: actor.name }, [], "all")] : []),
         ],
       })),
     ),
   );
 }
 
-/** @param {Edges} known */
-function drawPeople({ redis, edges, people, online }) {
+/**
+ * @param {Edges} known
+ * @param {ActPanel} acts
+ */
+function drawPeople({ redis, edges, people, online }, acts) {
   return h(
     "section",
     { key: "people", "aria-labelledby": "people-title" },
@@ -577,12 +621,19 @@ function drawPeople({ redis, edges, people, online }) {
     ),
     table(
       "Edges",
-      ["Edge", "Last beat"],
-      edges.map((each) => ({ key: each.edge, cells: [each.edge, time(each.beat_at)] })),
+      ["Edge", "Last beat", ...(acts.may("all") ? ["Act"] : [])],
+      edges.map(({ edge, beat_at }) => ({
+        key: edge,
+        cells: [
+          edge,
+          time(beat_at),
+          ...(acts.may("all") ? [acts.button("Drain", { act: "drain_edge", edge }, [], "all")] : []),
+        ],
+      })),
     ),
     table(
       "Connected players",
-      ["Name", "User", "#Sockets", "Edges", "Seen"],
+      ["Name", "User", "#Sockets", "Edges", "Seen", ...(acts.may("act") ? ["Act"] : [])],
       people.map((each) => ({
         key: each.user_id,
         cells: [
@@ -591,6 +642,7 @@ function drawPeople({ redis, edges, people, online }) {
           Object.values(each.sockets).reduce((sum, count) => sum + count, 0),
           Object.keys(each.sockets).join(", ") || "–",
           time(each.seen_at),
+          ...(acts.may("act") ? [acts.onPerson(each.user_id)] : []),
         ],
       })),
     ),

@@ -28,6 +28,7 @@ export interface RoomActorRow {
   rooms: number;
   silent: boolean;
   suspect: boolean;
+  draining: boolean;
   started_at: string;
 }
 export interface RoomActors {
@@ -136,6 +137,35 @@ export interface Rewound {
   user_id: string | null;
   participants: Participant[];
   view: { [name: string]: unknown };
+}
+
+export interface Operator {
+  name: string;
+  roles: string[];
+}
+export interface ActAsked {
+  act: string;
+  room?: string;
+  user_id?: string;
+  address?: string;
+  actor?: string;
+  edge?: string;
+  text?: string;
+  ban?: boolean;
+  minutes?: number;
+  reason?: string;
+  confirm?: string;
+}
+export interface ActAnswer {
+  does: string;
+  confirm?: string;
+  number?: number;
+}
+export interface ActList {
+  acts: { number: number; at: string; operator: string; act: string; told: ActAsked; outcome: string | null }[];
+}
+export interface OrderList {
+  orders: { kind: string; subject: string; until: string | null; reason: string; operator: string; at: string }[];
 }
 
 export interface ErrorReply {

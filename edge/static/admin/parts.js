@@ -7,13 +7,16 @@ import { h } from "./dom.js";
 /** @typedef {{ wide: string }} Wide A cell that takes what room there is. */
 
 export const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"].map(
+  (unit) => new Intl.NumberFormat("en", { style: "unit", unit, maximumSignificantDigits: 3 }),
+);
 /** Bytes as people read them. */
-export const bytes = new Intl.NumberFormat("en", {
-  notation: "compact",
-  style: "unit",
-  unit: "byte",
-  unitDisplay: "narrow",
-});
+export const bytes = {
+  format(/** @type {number} */ value) {
+    const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, Math.abs(value))) / 3));
+    return /** @type {Intl.NumberFormat} */ (UNITS[power]).format(value / 1000 ** power);
+  },
+};
 export const time = (/** @type {string} */ iso) => new Date(iso).toLocaleTimeString();
 
 /**

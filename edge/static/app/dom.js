@@ -261,3 +261,23 @@ export function submitted(event) {
   if (!(event.target instanceof HTMLFormElement)) throw new Error("The event is about no form.");
   return event.target;
 }
+
+/**
+ * A dialog of the browser's own: it keeps the focus inside, and Escape closes it.
+ * @param {string} title
+ * @param {() => void} close
+ * @param {Child[]} body
+ */
+export function modal(title, close, ...body) {
+  return h(
+    "dialog",
+    {
+      key: `dialog ${title}`,
+      "aria-labelledby": "dialog-title",
+      mounted: (/** @type {HTMLDialogElement} */ element) => element.showModal(),
+      on: { cancel: close },
+    },
+    h("h2", { id: "dialog-title" }, title),
+    body,
+  );
+}

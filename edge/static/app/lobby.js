@@ -1,9 +1,8 @@
 /** The lobby: who you are, a seat at once, the public rooms as they are now, a room of your own, a room by its code. */
 
 import { amount } from "./cards.js";
-import { fieldOf, h, submitted, valueIn } from "./dom.js";
+import { fieldOf, h, modal, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
-import { modal } from "./room.js";
 import { whatOf } from "./story.js";
 
 /** @import { App, Child, Game, View } from "./shapes.d.ts" */

@@ -7,7 +7,7 @@ import { Refused } from "./tavola.js";
 import { Actions } from "./actions.js";
 import { TurnCall } from "./call.js";
 import { amount } from "./cards.js";
-import { fieldOf, h } from "./dom.js";
+import { fieldOf, h, modal } from "./dom.js";
 import { GenericActions, genericTable } from "./generic.js";
 import { holdemTable } from "./holdem.js";
 import { Side } from "./side.js";
@@ -527,26 +527,6 @@ export class RoomPage {
 
 /** @returns {view is InsideView} */
 const isInside = (/** @type {View | null} */ view) => view?.seats !== undefined;
-
-/**
- * A dialog of the browser's own: it keeps the focus inside, and Escape closes it.
- * @param {string} title
- * @param {() => void} close
- * @param {Child[]} body
- */
-export function modal(title, close, ...body) {
-  return h(
-    "dialog",
-    {
-      key: `dialog ${title}`,
-      "aria-labelledby": "dialog-title",
-      mounted: (/** @type {HTMLDialogElement} */ element) => element.showModal(),
-      on: { cancel: close },
-    },
-    h("h2", { id: "dialog-title" }, title),
-    body,
-  );
-}
 
 /**
  * @param {string} text
