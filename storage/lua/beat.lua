@@ -1,6 +1,6 @@
 -- A server lives. Of those that have not said so for a while, the caller is told which it is to clear away.
 -- KEYS: the servers by their last beat, their sockets, those to be cleared away.
--- ARGV: this server, its sockets, '1' if it begins, ms of silence, ms in which to clear away.
+-- ARGV: this server, its sockets (with a + while it has not written all of them), '1' if it begins, ms of silence, ms in which to clear away.
 -- Gives 'beat', 0 if Redis has forgotten this server, and the names of the dead.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

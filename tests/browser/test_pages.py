@@ -14,7 +14,7 @@ from tavola.edge.rest import pages
 
 LIMIT = 50 * 1024
 """Bytes over the wire for all that a player's browser loads."""
-OPERATORS_LIMIT = 10 * 1024
+OPERATORS_LIMIT = 16 * 1024
 """And for what only the operator's page loads."""
 
 

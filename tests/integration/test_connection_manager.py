@@ -244,6 +244,32 @@ async def test_an_emptied_redis_is_written_again(database_url: str, redis_url: s
             await counted(edge, 2, 2)
 
 
+async def test_while_an_edge_is_still_writing_answers_are_partial(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managers, "_some", lambda waiting, most=1: [waiting.pop() for _ in range(min(1, len(waiting)))])
+    async with fleet(database_url, redis_url) as it:
+        here, there = await it.edge("e1"), await it.edge("e2")
+        plays(here, ANN, BareSocket("1"))
+        plays(there, BOB, BareSocket("1"))
+        await are(here, "ann", "bob")
+        monkeypatch.setattr(managers, "PAUSE_S", 0.2)
+        for n in range(5):
+            there.connect(BOB, BareSocket(f"more {n}"))
+        await counted(here, 2, 7)
+        await it.kept.flushall()
+
+        async def says(partial: bool) -> bool:
+            stats, found = await here.stats(), await here.online_players(ROOM)
+            return stats.partial is found.partial is partial
+
+        await until(lambda: says(True))
+        assert here.link.up
+        await are(here, "ann", "bob")
+        await until(lambda: says(False))
+        await counted(here, 2, 7)
+
+
 async def test_without_redis_an_edge_knows_its_own(database_url: str, redis_url: str) -> None:
     async with fleet(database_url, redis_url) as it, proxied(redis_url) as proxy:
         here, there = await it.edge("e1", proxy.url), await it.edge("e2")
