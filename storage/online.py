@@ -35,11 +35,12 @@ T = TypeVar("T")
 
 
 class OnlineEntry(NamedTuple):
-    """The text of an entry, what it is of, and the edge that wrote it."""
+    """The text of an entry, what it is of, and the edge that wrote it, which lived at `beat_at` (ms)."""
 
     edge: str
     of: str
     text: bytes
+    beat_at: int
 
 
 class OnlineEntries(NamedTuple):
@@ -121,7 +122,8 @@ class OnlineReader:
             return None
 
     async def _with_living(self, *commands: tuple[str, ...]) -> tuple[dict[str, _LivingServer], list[Any]]:
-        """The servers that live, the latest beat last, and the answers to the commands."""
+        """The servers that live and count, the latest beat last, and the answers to the commands. Of an edge's lives
+        the last one counts, and those before it until that has written everything."""
         async with self._redis.pipeline(transaction=False) as asked:
             asked.execute_command("TIME")
             asked.zrange(SERVERS, 0, -1, withscores=True)
@@ -129,27 +131,31 @@ class OnlineReader:
             for words in commands:
                 asked.execute_command(*words)
             (seconds, micros), servers, sockets, *answers = await asked.execute()
-        now, living = seconds * 1000 + micros // 1000, {}
-        for server, at in servers:
-            if now - at < DEAD_MS:
-                told = sockets.get(server, b"0").decode()
-                living[server.decode()] = _LivingServer(int(at), int(told.rstrip(WRITING)), told.endswith(WRITING))
-        return living, answers
+        now, living, done = seconds * 1000 + micros // 1000, dict[str, _LivingServer](), set[str]()
+        for name, at in reversed(servers):
+            server, told = name.decode(), sockets.get(name, b"0").decode()
+            if now - at < DEAD_MS and edge_of(server) not in done:
+                living[server] = _LivingServer(int(at), int(told.rstrip(WRITING)), told.endswith(WRITING))
+                if not living[server].writing:
+                    done.add(edge_of(server))
+        return dict(reversed(living.items())), answers
 
     async def _entries(self, kind: EntryKind, name: str) -> OnlineEntries:
         key = kind.key(name)
         living, (found,) = await self._with_living(("HGETALL", key))
-        entries = []
+        entries: dict[tuple[str, str], OnlineEntry] = {}
         for field, sealed in found.items():
             server, _, of = field.decode().partition(":")
             if server in living:
+                edge, at = edge_of(server), living[server].beat_at
                 try:
-                    entries.append(
-                        OnlineEntry(edge_of(server), of, self._opener.open(place(key, field.decode()), sealed))
-                    )
+                    entry = OnlineEntry(edge, of, self._opener.open(place(key, field.decode()), sealed), at)
                 except NotOpened:
                     self.not_opened += 1
-        return OnlineEntries(entries, _writing(living))
+                    continue
+                if (edge, of) not in entries or entries[edge, of].beat_at < at:
+                    entries[edge, of] = entry
+        return OnlineEntries(list(entries.values()), _writing(living))
 
     async def _session(self, room: str) -> bytes:
         key = session_key(room)
@@ -173,16 +179,17 @@ class OnlineReader:
         seen: Any = await self._redis.zrevrange(USERS, 0, USERS_LIMIT - 1, withscores=True)
         keys = [("HKEYS", CONNECTIONS.key(user.decode())) for user, _ in seen]
         living, sockets = await self._with_living(*keys)
+        beats = {edge_of(server): told.beat_at for server, told in living.items()}
         people = [
-            Person(user.decode(), int(at), by_edge)
+            Person(user.decode(), max(int(at), *(beats[edge] for edge in by_edge)), by_edge)
             for (user, at), fields in zip(seen, sockets, strict=True)
             if (by_edge := _by_edge(fields, living))
         ]
-        return Boards({edge_of(server): told.beat_at for server, told in living.items()}, people, online)
+        return Boards(beats, people, online)
 
 
 def _writing(living: dict[str, _LivingServer]) -> set[str]:
-    """Of each edge's lives the latest tells."""
+    """The edges whose last life has not written everything."""
     edges = {edge_of(server): told.writing for server, told in living.items()}
     return {edge for edge, writing in edges.items() if writing}
 

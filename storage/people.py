@@ -216,7 +216,9 @@ class ConnectionBoard(RedisLink):
 
     def _take(self, reply: Any) -> None:
         match reply:
-            case [b"beat", 0]:
+            case [b"beat", 0, server]:
+                if server.decode() != self.server:
+                    return  # a beat of the life before
                 log.warning("people.forgotten")
                 self._begin()
             case [b"beat", 1, *dead]:

@@ -245,7 +245,7 @@ class ConnectionManager(Generic[S]):
         for entry in found.entries if found is not None else ():
             if entry.edge != self.edge:
                 seen, games = _connection(entry.text)
-                sockets.append(PlayerConnection(user, entry.of, games, seen, entry.edge))
+                sockets.append(PlayerConnection(user, entry.of, games, max(seen, entry.beat_at), entry.edge))
         return OnlineConnections(sockets, self._partial(found))
 
     def _partial(self, found: OnlineEntries | None) -> bool:

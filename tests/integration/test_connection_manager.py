@@ -536,3 +536,31 @@ async def test_only_the_living_count_by_redis_own_clock(redis_url: str) -> None:
         assert counts is not None
         assert counts.sockets == {"new": 3}, "of an edge's lives the last counts"
         await reader.close()
+
+
+async def test_a_life_counts_until_the_next_has_written_everything(redis_url: str) -> None:
+    async with redis.asyncio.Redis.from_url(redis_url) as kept:
+        seconds, _ = await kept.time()
+        now = int(seconds) * 1000
+
+        async def wrote(server: str, *users: str) -> None:
+            for user in users:
+                field = f"{server}:{user}"
+                sealed = SEALER.seal(f"game:{ROOM}:players {field}", b"1")
+                await kept.hset(f"game:{ROOM}:players", field, sealed)
+
+        reader = OnlineReader(redis_url, OPENER)
+
+        async def told() -> tuple[list[str], set[str]]:
+            found = await reader.players(ROOM)
+            assert found is not None
+            return sorted(each.of for each in found.entries), found.writing
+
+        await wrote("e1.1", "ann", "bob")
+        await wrote("e1.2", "ann")
+        await kept.zadd("servers", {"e1.1": now, "e1.2": now + 500})
+        await kept.hset("servers:sockets", mapping={"e1.1": "2", "e1.2": "1+"})
+        assert await told() == (["ann", "bob"], {"e1"})
+        await kept.hset("servers:sockets", "e1.2", "1")
+        assert await told() == (["ann"], set()), "Bob went while the link was down"
+        await reader.close()
