@@ -194,7 +194,7 @@ def test_a_log_that_is_full_is_made_anew_and_no_line_is_lost(form: str, tmp_path
 
 
 def test_a_log_elsewhere_is_left_as_it_is(tmp_path: Path) -> None:
-    """Whoever sends it there has their own way to keep it small."""
+    """It is for those who send it there to keep it small."""
     with (tmp_path / "edge.log").open("ab") as out:
         _run(THREADS.format(limit=10_000, form="json", folder=str(tmp_path)), stdout=out, stderr=out)
     assert [path.name for path in tmp_path.iterdir()] == ["edge.log"]
