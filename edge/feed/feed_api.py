@@ -1,4 +1,4 @@
-"""`GET /api/feed`: what happened in all rooms, or one game's, in pages or as it happens (Server-Sent Events)."""
+"""`GET /api/feed`: all that happened in all rooms, or one game's, in pages or as it happens (Server-Sent Events)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Feeds:
                 "GET",
                 "/api/feed",
                 self._asked,
-                "What happened in all rooms; with `Accept: text/event-stream` as it happens",
+                "All that happened in all rooms; with `Accept: text/event-stream` as it happens",
                 FeedPage,
                 query=FeedAsked,
                 refusals=("overloaded",),

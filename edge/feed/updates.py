@@ -1,4 +1,4 @@
-"""An update as the feed tells it: as any spectator saw it, or whole. What spectators see the room's actor has decided
+"""An update as the feed tells it: as any spectator saw it, or whole. The room's actor has decided what spectators see
 (`actors/room/view.py`); here it is no more than taken out of the log's row."""
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
--- The feed reads the log of all rooms from where a reader stands: which transactions it has seen the work of. Nothing is
--- written for it. docs/explanation/feed.md says why nothing is passed over.
+-- The feed reads the log of all rooms from where a reader stands: the transactions of which it has seen the work.
+-- Nothing is written for it. docs/explanation/feed.md says why nothing is passed over.
 
-CREATE FUNCTION feed_xid(row_xid xid, next bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION feed_xid(row_xid xid, next bigint) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
 -- The transaction that wrote a row, by its number that is never given twice; `next` is one that is yet to come.
-SELECT CASE WHEN row_xid::text::bigint < 3 THEN 0 ELSE next - ((next - row_xid::text::bigint) & 4294967295) END
+SELECT next - ((next - row_xid::text::bigint) & 4294967295)
 $$;
 
 CREATE FUNCTION feed_saw(xid bigint, at bigint, ceiling bigint, open bigint[], since bigint) RETURNS boolean
@@ -52,7 +52,8 @@ DECLARE
     upto   bigint;
 BEGIN
     FOR here IN
-        SELECT g.room_id, g.seq, feed_xid(g.xmin, next) AS xid, r.game FROM game_states g JOIN rooms r ON r.id = g.room_id
+        SELECT g.room_id, g.seq, feed_xid(g.xmin, next) AS xid, r.game
+        FROM game_states g JOIN rooms r ON r.id = g.room_id
         WHERE g.room_id >= from_room AND g.seq > 0 AND (only_game IS NULL OR r.game = only_game)
           AND NOT feed_saw(feed_xid(g.xmin, next), g.updated_at, ceiling, open, since)
         ORDER BY g.room_id
@@ -71,8 +72,9 @@ BEGIN
         looked := looked + 1;
         EXIT WHEN given >= most;
         IF looked >= most_rooms THEN
-            RETURN QUERY SELECT here.room_id::text, here.game::text, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text,
-                                NULL::text, NULL::bytea;
+            room_id := here.room_id;
+            seq := NULL;
+            RETURN NEXT;
             EXIT;
         END IF;
     END LOOP;

@@ -179,7 +179,7 @@ async def test_commits_in_any_order(database_url: str) -> None:
 
 
 async def _write(connection: Any, room: str, seq: int) -> None:
-    """What a commit does, as far as the feed knows it."""
+    """A commit, as far as the feed knows one."""
     done = await connection.execute(
         "UPDATE game_states SET seq = $2, checksum = state_checksum($2, state) WHERE room_id = $1 AND seq = $2 - 1",
         room,
@@ -195,7 +195,7 @@ async def _write(connection: Any, room: str, seq: int) -> None:
 
 
 async def test_rows_that_are_rewritten_meanwhile(database_url: str) -> None:
-    """What was said is cleared, and somebody forgotten, in rows that were told, and in rows that were not."""
+    """Talk is cleared, or somebody is forgotten, in rows that were told, and in rows that were not."""
     async with rooms(database_url) as r:
         quiet, busy = await r.opens(), await r.opens()
         follower = Follower(r.database)
