@@ -42,9 +42,7 @@ PICTURES = ("──▶", '"seq": 142')
 PROGRAM = (
     "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql"
 )
-COMMAND = re.compile(
-    rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for|cd|python|{SYSTEM}) ?(.*)$"
-)
+COMMAND = re.compile(rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?({PROGRAM}) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:
