@@ -124,13 +124,16 @@ def metrics() -> str:
     return page(
         "Metrics",
         f"""`GET /metrics` of each edge, in Prometheus' text format. Most are of that edge alone and count from its
-        start. Those with the label `game` and those of bytes are of the whole deployment, and every edge tells the
-        same: take one edge's, do not add them up. Those of a game are what room actors measured, as of some seconds
-        ago; they outlive actors and edges, and what an actor measured since its last beat is lost when it is killed. No
-        user, no room and no secret is among the labels. Times are in seconds; the buckets end at {_bounds(BUCKETS)},
-        those of a game at {_bounds(BOUNDS_S)}.""",
+        start. Those with the label `game` or `part`, those of bytes, of rooms by status and of actors are of the
+        whole deployment, and every edge tells the same: take one edge's, do not add them up. Those of a game or a part
+        are what room actors measured and logged, as of some seconds ago; they outlive actors and edges, and what an
+        actor measured since its last beat is lost when it is killed. No user, no room and no secret is among the
+        labels. Times are in seconds; the buckets end at {_bounds(BUCKETS)}, those of a game at {_bounds(BOUNDS_S)}.""",
         table(("metric", "type", "labels", "meaning"), rows),
-        "`command` is a command of [the protocol](protocol.md); `outcome` is `done`, or the code of the refusal.",
+        "`command` is a command of [the protocol](protocol.md); `outcome` is `done`, or the code of the refusal;"
+        " `event` is one of [the log](log-events.md), which says what it means; lines that a log leaves out are"
+        " counted too. So what the log tells of, an alert can ask for: rooms taken over (`room.take_over`), commits of"
+        " which it is not known what became (`commit.unknown`), clients that do not read (`socket.slow_consumer`).",
     )
 
 

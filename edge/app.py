@@ -32,7 +32,7 @@ from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
-from tavola.edge.common.metrics import CONTENT_TYPE, StoredBytes
+from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.endpoints import RestApi
 from tavola.edge.feed.feed_api import Feeds
@@ -80,6 +80,8 @@ READY_FOR_S = 1.0
 """Seconds for which `/readyz` believes what Postgres answered last."""
 GROWN_FOR_S = 30.0
 """Seconds for which `/metrics` tells the same sizes: the steward measures them every few minutes."""
+COUNTED_FOR_S = 10.0
+"""The same of rooms and actors, which are counted when it is asked."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
 WHY = {"restarts": "the server restarts", "full": "the server is full"}
@@ -102,6 +104,7 @@ class Edge:
         self._feeds: Feeds | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
+        self._counted = Moment(self._fleet, COUNTED_FOR_S)
         self._reloading: Reloading | None = None
         if settings.games_reload:
             games = install(settings.games, settings.games_path)
@@ -281,11 +284,24 @@ class Edge:
         tables = [(each.name, each.bytes, each.a_day) for each in found.tables]
         return StoredBytes(tables, (found.database.bytes, found.database.a_day), found.free, found.full_in_days)
 
+    async def _fleet(self) -> FleetCount | None:
+        assert self._database is not None
+        try:
+            rooms = await self._database.rows("rooms_by_status")
+            actors = await self._database.rows("actors_by_state")
+        except StorageUnavailable:
+            return None
+        free = sum(int(row["free"]) for row in actors if row["state"] in ("work", "spare"))
+        states = dict.fromkeys(("work", "spare", "silent", "suspect", "draining"), 0)
+        states |= {row["state"]: row["actors"] for row in actors}
+        return FleetCount({row["status"]: row["rooms"] for row in rooms}, states, free)
+
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
         if self._services is None:
             return Response(status_code=503)
         self._services.metrics.grown(await self._grown.get())
+        self._services.metrics.counted(await self._counted.get())
         return Response(self._services.metrics.text(), media_type=CONTENT_TYPE)
 
     async def drain(self, hurried: Callable[[], bool]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,6 +18,8 @@ BOUNDS_S = (
 """Where the buckets end, the bound included; one more has all that took longer."""
 COUNTS = ("rows", "bytes", "replays", "repairs")
 TIMES = ("commits", "loads")
+NO_GAME = ""
+"""Stands where a game does, for events."""
 _BUCKETS = (*(f"{bound:g}" for bound in BOUNDS_S), "more")
 
 
@@ -100,25 +103,54 @@ class GameMeasures:
 
 
 class Measures(dict[str, GameMeasures]):
-    """By game."""
+    """By game. `events`: of whichever process, how often it logged what, as `part level event`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: dict[str, int] = {}
 
     def __missing__(self, game: str) -> GameMeasures:
         mine = self[game] = GameMeasures()
         return mine
 
-    def text(self) -> str | None:
-        """JSON for `room_actors.measured`; None while there is nothing."""
-        return msgspec.json.encode({game: mine.sums() for game, mine in self.items()}).decode() if self else None
+    def text(self, events: Mapping[str, int] = MappingProxyType({})) -> str | None:
+        """JSON for `room_actors.measured`, with the actor's events (`level event`); None while there is nothing."""
+        sums = {game: mine.sums() for game, mine in self.items()}
+        if events:
+            sums[NO_GAME] = {f"actor {name}": count for name, count in events.items()}
+        return msgspec.json.encode(sums).decode() if sums else None
 
 
 def measures_in(rows: Iterable[Row]) -> Measures:
     """From rows of `measured`."""
     found = Measures()
     for row in rows:
-        found[row["game"]].put(row["name"], row["value"])
+        if row["game"] == NO_GAME:
+            found.events[row["name"]] = row["value"]
+        else:
+            found[row["game"]].put(row["name"], row["value"])
     return found
 
 
 async def measured(database: Database) -> Measures:
     """The sums of the whole deployment. Raises `StorageUnavailable`."""
     return measures_in(await database.rows("measured"))
+
+
+class ToldEvents:
+    """The events of a process that has no beat, such as the steward: what is new of them is added to the totals."""
+
+    def __init__(self, database: Database, part: str, events: Mapping[str, int]) -> None:
+        self._database = database
+        self._part = part
+        self._events = events
+        self._told: dict[str, int] = {}
+
+    async def tell(self) -> None:
+        """Raises `StorageUnavailable`; then they are told the next time."""
+        now = dict(self._events)
+        new = {f"{self._part} {name}": count - self._told.get(name, 0) for name, count in now.items()}
+        new = {name: count for name, count in new.items() if count}
+        if new:
+            await self._database.rows("add_measured", game=NO_GAME, sums=msgspec.json.encode(new).decode())
+        self._told = now

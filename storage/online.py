@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Container
 from typing import Any, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
@@ -19,6 +19,7 @@ from tavola.storage.people import (
     SERVERS,
     SOCKETS,
     USERS,
+    WRITING,
     EntryKind,
     edge_of,
     place,
@@ -34,19 +35,36 @@ T = TypeVar("T")
 
 
 class OnlineEntry(NamedTuple):
-    """The text of an entry, what it is of, and the edge that wrote it."""
+    """The text of an entry, what it is of, and the edge that wrote it, which lived at `beat_at` (ms)."""
 
     edge: str
     of: str
     text: bytes
+    beat_at: int
+
+
+class OnlineEntries(NamedTuple):
+    """Entries of one hash. `writing`: the edges that have not written yet all that they know."""
+
+    entries: list[OnlineEntry]
+    writing: set[str]
 
 
 class OnlineCounts(NamedTuple):
-    """Users, games in which play goes on, and the sockets of each living edge."""
+    """Users, games in which play goes on, and the sockets of each living edge. `writing` as in `OnlineEntries`."""
 
     users: int
     active: int
     sockets: dict[str, int]
+    writing: set[str]
+
+
+class _LivingServer(NamedTuple):
+    """Its last beat (ms, by Redis's clock), its sockets, and whether it has not written them all yet."""
+
+    beat_at: int
+    sockets: int
+    writing: bool
 
 
 class Person(NamedTuple):
@@ -74,11 +92,11 @@ class OnlineReader:
         self.not_opened = 0
         """Entries that nobody of ours has sealed, or not for that place."""
 
-    async def players(self, room: str) -> list[OnlineEntry] | None:
+    async def players(self, room: str) -> OnlineEntries | None:
         """An entry for each edge and each user who has a part in the room and follows it there."""
         return await self._within(self._entries(PLAYERS, room))
 
-    async def connections(self, user: str) -> list[OnlineEntry] | None:
+    async def connections(self, user: str) -> OnlineEntries | None:
         """An entry for each socket of the user."""
         return await self._within(self._entries(CONNECTIONS, user))
 
@@ -103,31 +121,41 @@ class OnlineReader:
         except (RedisError, OSError, TimeoutError):
             return None
 
-    async def _with_living(self, *commands: tuple[str, ...]) -> tuple[dict[str, int], list[Any]]:
-        """The servers that live, with their last beat (ms, by Redis's clock), and the answers to the commands."""
+    async def _with_living(self, *commands: tuple[str, ...]) -> tuple[dict[str, _LivingServer], list[Any]]:
+        """The servers that live and count, the latest beat last, and the answers to the commands. Of an edge's lives
+        the last one counts, and those before it until that has written everything."""
         async with self._redis.pipeline(transaction=False) as asked:
             asked.execute_command("TIME")
             asked.zrange(SERVERS, 0, -1, withscores=True)
+            asked.hgetall(SOCKETS)
             for words in commands:
                 asked.execute_command(*words)
-            (seconds, micros), servers, *answers = await asked.execute()
-        now = seconds * 1000 + micros // 1000
-        return {server.decode(): int(at) for server, at in servers if now - at < DEAD_MS}, answers
+            (seconds, micros), servers, sockets, *answers = await asked.execute()
+        now, living, done = seconds * 1000 + micros // 1000, dict[str, _LivingServer](), set[str]()
+        for name, at in reversed(servers):
+            server, told = name.decode(), sockets.get(name, b"0").decode()
+            if now - at < DEAD_MS and edge_of(server) not in done:
+                living[server] = _LivingServer(int(at), int(told.rstrip(WRITING)), told.endswith(WRITING))
+                if not living[server].writing:
+                    done.add(edge_of(server))
+        return dict(reversed(living.items())), answers
 
-    async def _entries(self, kind: EntryKind, name: str) -> list[OnlineEntry]:
+    async def _entries(self, kind: EntryKind, name: str) -> OnlineEntries:
         key = kind.key(name)
         living, (found,) = await self._with_living(("HGETALL", key))
-        entries = []
+        entries: dict[tuple[str, str], OnlineEntry] = {}
         for field, sealed in found.items():
             server, _, of = field.decode().partition(":")
             if server in living:
+                edge, at = edge_of(server), living[server].beat_at
                 try:
-                    entries.append(
-                        OnlineEntry(edge_of(server), of, self._opener.open(place(key, field.decode()), sealed))
-                    )
+                    entry = OnlineEntry(edge, of, self._opener.open(place(key, field.decode()), sealed), at)
                 except NotOpened:
                     self.not_opened += 1
-        return entries
+                    continue
+                if (edge, of) not in entries or entries[edge, of].beat_at < at:
+                    entries[edge, of] = entry
+        return OnlineEntries(list(entries.values()), _writing(living))
 
     async def _session(self, room: str) -> bytes:
         key = session_key(room)
@@ -141,14 +169,9 @@ class OnlineReader:
             return b""
 
     async def _counts(self) -> OnlineCounts:
-        living, (users, active, sockets) = await self._with_living(
-            ("ZCARD", USERS), ("ZCARD", ACTIVE), ("HGETALL", SOCKETS)
-        )
-        newest: dict[str, str] = {}
-        for server in sorted(living, key=lambda server: living[server]):
-            newest[edge_of(server)] = server
-        told = {server.decode(): int(count) for server, count in sockets.items()}
-        return OnlineCounts(users, active, {edge: told.get(server, 0) for edge, server in newest.items()})
+        living, (users, active) = await self._with_living(("ZCARD", USERS), ("ZCARD", ACTIVE))
+        sockets = {edge_of(server): told.sockets for server, told in living.items()}
+        return OnlineCounts(users, active, sockets, _writing(living))
 
     async def _boards(self) -> Boards:
         since = now_ms() - 1000 * CONNECTIONS.lives_s
@@ -156,15 +179,22 @@ class OnlineReader:
         seen: Any = await self._redis.zrevrange(USERS, 0, USERS_LIMIT - 1, withscores=True)
         keys = [("HKEYS", CONNECTIONS.key(user.decode())) for user, _ in seen]
         living, sockets = await self._with_living(*keys)
+        beats = {edge_of(server): told.beat_at for server, told in living.items()}
         people = [
-            Person(user.decode(), int(at), by_edge)
+            Person(user.decode(), max(int(at), *(beats[edge] for edge in by_edge)), by_edge)
             for (user, at), fields in zip(seen, sockets, strict=True)
             if (by_edge := _by_edge(fields, living))
         ]
-        return Boards({edge_of(server): at for server, at in living.items()}, people, online)
+        return Boards(beats, people, online)
 
 
-def _by_edge(fields: list[bytes], living: dict[str, int]) -> dict[str, int]:
+def _writing(living: dict[str, _LivingServer]) -> set[str]:
+    """The edges whose last life has not written everything."""
+    edges = {edge_of(server): told.writing for server, told in living.items()}
+    return {edge for edge, writing in edges.items() if writing}
+
+
+def _by_edge(fields: list[bytes], living: Container[str]) -> dict[str, int]:
     """How many sockets each living edge has, by the fields of `connections:{user}`."""
     sockets: dict[str, set[str]] = defaultdict(set)
     for field in fields:

@@ -8,7 +8,7 @@
 | `game:{room}:session` | the room as it was when outsiders last saw it change | 2 h |
 | `online:games`, `active:games` | sorted sets of rooms where somebody is, and of those in which play goes on | 2 h |
 | `server:{edge}:heartbeat` | when the edge last said that it lives, every 30 s (ms) | 60 s |
-| `servers`, `servers:sockets`, `servers:gone` | each server's last beat by Redis's clock, its sockets; the dead | 1 h |
+| `servers`, `servers:sockets`, `servers:gone` | servers' last beats by Redis's clock; their sockets; the dead | 1 h |
 | `game:{room}:events` | channel of what is broadcast in a room | |
 
 An entry is marked with its server, so a reader leaves out what a dead one has left; another edge clears that away. A
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 USERS, GAMES, ACTIVE = "online:users", "online:games", "active:games"
 SERVERS, SOCKETS, GONE = "servers", "servers:sockets", "servers:gone"
+WRITING = "+"
+"""Behind the sockets of a server that has not written all of them yet."""
 USER_LIVES_S, GAME_LIVES_S = 3600, 7200
 HEARTBEAT_S, HEARTBEAT_LIVES_S = 30.0, 60
 BEAT_S = 0.5
@@ -104,7 +106,7 @@ class ConnectionBoard(RedisLink):
         self._anew = anew
         self._life = 0
         self._heartbeat_at = 0.0
-        self._left = False
+        self._left = self._complete = False
         self._due: list[str] = []
         """The dead whose leavings this edge has to clear away, and of these, whose it clears away just now."""
         self._dead: list[str] = []
@@ -145,6 +147,12 @@ class ConnectionBoard(RedisLink):
         channel = events_channel(room)
         self._write("PUBLISH", channel, self._sealer.seal(channel, text))
 
+    def complete(self) -> None:
+        """All that this edge knows has been written since `anew` was called. Until then it says that it has not."""
+        if not self._complete and not self._left:
+            self._complete = True
+            self._write(*self._beat(begins=False))
+
     def leave(self) -> None:
         """This edge ends: nothing of it counts any more, and it beats no more."""
         self._left = True
@@ -175,6 +183,7 @@ class ConnectionBoard(RedisLink):
         if self._left:
             return
         self._life += 1
+        self._complete = False
         self._heartbeat_at = 0.0
         self._write(*self._beat(begins=True))
         self._anew()
@@ -190,7 +199,8 @@ class ConnectionBoard(RedisLink):
         return beat + self._heartbeat()
 
     def _beat(self, *, begins: bool) -> list[str]:
-        words = (self.server, str(self._sockets()), str(int(begins)), str(DEAD_MS), str(SWEEP_MS))
+        sockets = f"{self._sockets()}{'' if self._complete else WRITING}"
+        words = (self.server, sockets, str(int(begins)), str(DEAD_MS), str(SWEEP_MS))
         return _call("beat", (SERVERS, SOCKETS, GONE), *words)
 
     def _heartbeat(self) -> bytes:
@@ -206,7 +216,9 @@ class ConnectionBoard(RedisLink):
 
     def _take(self, reply: Any) -> None:
         match reply:
-            case [b"beat", 0]:
+            case [b"beat", 0, server]:
+                if server.decode() != self.server:
+                    return  # a beat of the life before
                 log.warning("people.forgotten")
                 self._begin()
             case [b"beat", 1, *dead]:

@@ -56,7 +56,7 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.error("actor.stuck", actor=name)
             return
         try:
-            measured = host.measures.text()
+            measured = host.measures.text(logs.COUNTED)
             row = await database.row("beat_actor", name=name, measured=None if measured == known else measured)
             if row is None:
                 log.warning("actor.given_up", actor=name)

@@ -28,10 +28,12 @@ from tavola.actors.upkeep.retention import Retention
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import Line, LineLost
 from tavola.actors.wire.messages import Activate
+from tavola.config import logs
 from tavola.config.crash import Point
 from tavola.config.keys import Secrets
 from tavola.config.settings import Settings
 from tavola.storage.archive_store import store_at
+from tavola.storage.measures import ToldEvents
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -115,6 +117,7 @@ class Steward:
         self._retention = Retention(settings, database, now, archivist)
         self._measuring = Measuring(settings, database, now)
         self._removal = Removal(database, now, archived=archivist is not None)
+        self._events = ToldEvents(database, "steward", logs.COUNTED)
         self._chat = ChatClearing(settings, database, now)
         self._erasure = Erasure(database, settings.redis_url, store, now, reached)
         self._relief = Relief(database, self._retention, self._removal, Ballast(own_disk(settings)), now)
@@ -125,6 +128,7 @@ class Steward:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.keep_spares))
             tasks.create_task(self._every(ROUND_S, self.drain_actors))
+            tasks.create_task(self._every(SLOW_ROUND_S, self._events.tell))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))
             tasks.create_task(self._every(UNHEARD_ROUND_S, self.ask_after_the_unminded))

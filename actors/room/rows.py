@@ -21,8 +21,8 @@ from tavola.storage.rows import Records
 
 Rows = dict[Any, dict[str, Any]]
 
-ACTIVE_MS = 60_000
-"""The lobby knows to this when something happened last in a room."""
+ACTIVE_MS = 300_000
+"""To this the lobby knows when something happened last in a room. To say it costs one more row."""
 NOTHING = Records()
 """The rows of most moves: none at all."""
 
@@ -38,7 +38,7 @@ def records(
 
     `stored_alarm` is what `alarm_at` holds now. It is written only when it would be too late otherwise: an alarm that
     is stored too early costs a look, and most moves only put it off. `rooms.active_at` is written with the first
-    decision of every minute.
+    decision of every five minutes.
     """
     after = decisions[-1][1].room
     room_id = after.info.id

@@ -40,7 +40,7 @@ class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
 
 class RoomSummary(RoomPart, frozen=True, kw_only=True):
     """The room as the lobby and REST show it to those who have not looked into it. `present`: the people who are
-    there, bots apart; `active_at`: when something happened last, to the minute."""
+    there, bots apart; `active_at`: when something happened last, to five minutes."""
 
     spectators: int
     present: int

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.actors.wire.refusals import NO_SERVER
+from tavola.config.logs import COUNTED
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -73,10 +74,33 @@ REPLAYS = Described(
     "tavola_room_replays", "counter", "Rooms that could not be read and were replayed from a checkpoint", ("game",)
 )
 REPAIRS = Described("tavola_room_repairs", "counter", "Those of them that this has put right", ("game",))
+EVENTS = Described("tavola_events", "counter", "Events that this edge logged", ("level", "event"))
+OTHERS_EVENTS = Described(
+    "tavola_deployment_events", "counter", "Events that all room actors and stewards logged", ("part", "level", "event")
+)
+ALL_ROOMS = Described("tavola_rooms", "gauge", "Rooms that are stored", ("status",))
+ACTORS = Described("tavola_actors", "gauge", "Room actors, by what they do or fail to do", ("state",))
+FREE_PLACES = Described("tavola_actor_places_free", "gauge", "Rooms that living actors could still take")
+FLEET = (ALL_ROOMS, ACTORS, FREE_PLACES)
 PERSISTENCE = (COMMITS, LOADS, ROWS, BYTES, REPLAYS, REPAIRS)
 GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
 LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED)
-METRICS = (SOCKETS, REFUSED, ROOMS, UNREADABLE, LOST, UNSEALED, *LINKS, COMMANDS, ANSWERS, *PERSISTENCE, *GROWTH)
+METRICS = (
+    SOCKETS,
+    REFUSED,
+    ROOMS,
+    UNREADABLE,
+    LOST,
+    UNSEALED,
+    *LINKS,
+    COMMANDS,
+    ANSWERS,
+    EVENTS,
+    OTHERS_EVENTS,
+    *FLEET,
+    *PERSISTENCE,
+    *GROWTH,
+)
 
 
 class StoredBytes(NamedTuple):
@@ -86,6 +110,14 @@ class StoredBytes(NamedTuple):
     database: tuple[int, int | None]
     free: int | None
     full_in_days: float | None
+
+
+class FleetCount(NamedTuple):
+    """Rooms by status, actors by state, and how many rooms living actors could still take."""
+
+    rooms: Mapping[str, int]
+    actors: Mapping[str, int]
+    free: int
 
 
 class TimesTold(NamedTuple):
@@ -120,6 +152,7 @@ class Metrics(Collector):
         unreadable: Callable[[], Mapping[str, int]],
         links: Callable[[], Mapping[str, LinkState]] = dict,
         persistence: Callable[[], Sequence[GamePersistence]] = tuple,
+        others_events: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
@@ -128,11 +161,13 @@ class Metrics(Collector):
         self._unreadable = unreadable
         self._links = links
         self._persistence = persistence
+        self._others_events = others_events
         self._refused: dict[str, int] = {}
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
         self._stored: StoredBytes | None = None
+        self._fleet: FleetCount | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -149,6 +184,10 @@ class Metrics(Collector):
     def refused(self, reason: str) -> None:
         """A WebSocket was not taken."""
         self._refused[reason] = self._refused.get(reason, 0) + 1
+
+    def counted(self, fleet: FleetCount | None) -> None:
+        """The rooms and actors of the deployment; None: nobody knows."""
+        self._fleet = fleet
 
     def grown(self, stored: StoredBytes | None) -> None:
         """The bytes that the database has; None: nobody knows."""
@@ -185,6 +224,10 @@ class Metrics(Collector):
         answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning)
         _add_times(answers, [], TimesTold(BUCKETS, self._buckets, self._seconds))
         yield answers
+        yield _events(EVENTS, COUNTED)
+        yield _events(OTHERS_EVENTS, self._others_events())
+        if self._fleet is not None:
+            yield from _fleet(self._fleet)
         yield from _persisted(self._persistence())
         if self._stored is not None:
             yield from _stored(self._stored)
@@ -201,6 +244,25 @@ def _gauge(of: Described, value: float) -> GaugeMetricFamily:
 def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
     """With labels, if it has any; then its values are added one by one."""
     return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)
+
+
+def _fleet(fleet: FleetCount) -> Iterator[Metric]:
+    for of, counts in ((ALL_ROOMS, fleet.rooms), (ACTORS, fleet.actors)):
+        family = GaugeMetricFamily(of.name, of.meaning, labels=of.labels)
+        for label, count in counts.items():
+            family.add_metric([label], count)
+        yield family
+    yield _gauge(FREE_PLACES, fleet.free)
+
+
+def _events(of: Described, counts: Mapping[str, int]) -> CounterMetricFamily:
+    """Each by its labels, which its name has between blanks."""
+    counter = _counter(of)
+    for name, count in list(counts.items()):
+        labels = name.split(" ")
+        if len(labels) == len(of.labels):
+            counter.add_metric(labels, count)
+    return counter
 
 
 def _add_times(family: HistogramMetricFamily, labels: Sequence[str], times: TimesTold) -> None:

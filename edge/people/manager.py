@@ -2,7 +2,7 @@
 
 Of its own sockets an edge knows all by this object, and tells Redis of them in batches, so that every edge can answer
 for all (`storage.people` has the keys). Nothing waits for Redis. Away, or emptied, it is written everything as soon as
-it is there again; in the meantime answers are of this edge alone, and say so.
+it is there again; in the meantime answers lack what other edges know, and say so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tavola.edge.people.structs import (
     PlayerConnection,
     SessionState,
 )
-from tavola.storage.online import OnlineReader
+from tavola.storage.online import OnlineEntries, OnlineReader
 from tavola.storage.people import CONNECTIONS, PLAYERS, ConnectionBoard, EventLink
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import LinkHealth
@@ -231,8 +231,8 @@ class ConnectionManager(Generic[S]):
         """Those who have a part in the room and follow it, on whichever edge."""
         here = {user for user, followed in self._games.get(room, _NOBODY).items() if followed.counts}
         found = await self.online.players(room) if self._board.up else None
-        there = {UserId(each.of) for each in found or () if each.edge != self.edge}
-        return OnlinePlayers(frozenset(here | there), found is None)
+        there = {UserId(each.of) for each in found.entries if each.edge != self.edge} if found is not None else set()
+        return OnlinePlayers(frozenset(here | there), self._partial(found))
 
     async def connections(self, user: UserId) -> OnlineConnections:
         """The user's sockets."""
@@ -242,11 +242,15 @@ class ConnectionManager(Generic[S]):
             for id, held in self._sockets.get(user, {}).items()
         ]
         found = await self.online.connections(user) if self._board.up else None
-        for entry in found or ():
+        for entry in found.entries if found is not None else ():
             if entry.edge != self.edge:
                 seen, games = _connection(entry.text)
-                sockets.append(PlayerConnection(user, entry.of, games, seen, entry.edge))
-        return OnlineConnections(sockets, found is None)
+                sockets.append(PlayerConnection(user, entry.of, games, max(seen, entry.beat_at), entry.edge))
+        return OnlineConnections(sockets, self._partial(found))
+
+    def _partial(self, found: OnlineEntries | None) -> bool:
+        """Whether there may be more than what this edge knows, and what was found in Redis."""
+        return found is None or not found.writing <= {self.edge}
 
     async def session(self, room: RoomId) -> GameSession | None:
         """A room where somebody is, as the edges have told it; None as well while Redis is away."""
@@ -259,7 +263,7 @@ class ConnectionManager(Generic[S]):
             active = sum(state == "active" for state in self._states.values())
             return ConnectionStats(len(self._sockets), active, self._count, True)
         sockets = sum({**found.sockets, self.edge: self._count}.values())
-        return ConnectionStats(max(found.users, len(self._sockets)), found.active, sockets, False)
+        return ConnectionStats(max(found.users, len(self._sockets)), found.active, sockets, bool(found.writing))
 
     # Events
 
@@ -359,6 +363,8 @@ class ConnectionManager(Generic[S]):
         self._write_players(_some(self._changed_players), now)
         if self._changed_sockets or self._changed_players:
             self._soon(PAUSE_S)
+        else:
+            self._board.complete()
 
     def _write_sockets(self, changed: Iterable[tuple[UserId, str]], now: int) -> None:
         there: dict[UserId, list[tuple[str, bytes]]] = {}

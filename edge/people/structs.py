@@ -47,7 +47,7 @@ class GameEvent(msgspec.Struct, frozen=True):
 
 
 class OnlinePlayers(NamedTuple):
-    """Users. `partial`: Redis is away, and these are only those of this edge."""
+    """Users. `partial`: Redis is away, or has not all of them again; at least those of this edge are there."""
 
     users: frozenset[UserId]
     partial: bool
@@ -62,7 +62,7 @@ class OnlineConnections(NamedTuple):
 
 class ConnectionStats(msgspec.Struct, frozen=True):
     """Users with a socket, games in which play goes on before somebody's eyes, and sockets, on all edges. `partial`:
-    Redis is away, and only this edge's are known."""
+    Redis is away, or has not all of them again; at least this edge's are counted."""
 
     online_users: int
     active_games: int

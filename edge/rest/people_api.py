@@ -48,7 +48,7 @@ class OnlineMember(msgspec.Struct, frozen=True):
 
 class RoomOnline(msgspec.Struct, frozen=True, omit_defaults=True):
     """`online`: how many of those who sit, watch or are the host have the room before them; `people` says who, to those
-    among them alone. `partial`: Redis is away, and only this edge's sockets are known."""
+    among them alone. `partial`: Redis is away, or has not all of it again: those of this edge are there."""
 
     online: int
     partial: bool

@@ -68,6 +68,11 @@ class PersistenceWatch:
         """As they were read last."""
         return self._looks[-1].found if self._looks else Measures()
 
+    @property
+    def events(self) -> dict[str, int]:
+        """Of all room actors and stewards, how often they logged what, as `part level event`."""
+        return self.sums.events
+
     def told(self) -> list[GamePersistence]:
         """The sums, for the metrics."""
         return [

@@ -134,6 +134,7 @@ class Services:
             lambda: self.unreadable.rooms,
             lambda: fanout.links,
             self.persistence.told,
+            lambda: self.persistence.events,
         )
 
     def frames(self, now: float) -> Bucket:

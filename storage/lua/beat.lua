@@ -1,11 +1,11 @@
 -- A server lives. Of those that have not said so for a while, the caller is told which it is to clear away.
 -- KEYS: the servers by their last beat, their sockets, those to be cleared away.
--- ARGV: this server, its sockets, '1' if it begins, ms of silence, ms in which to clear away.
--- Gives 'beat', 0 if Redis has forgotten this server, and the names of the dead.
+-- ARGV: this server, its sockets (with a + while it has not written all of them), '1' if it begins, ms of silence, ms in which to clear away.
+-- Gives 'beat', 1 and the names of the dead; or 'beat', 0 and its own name, if Redis has forgotten this server.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[3] ~= '1' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
-    return {'beat', 0}
+    return {'beat', 0, ARGV[1]}
 end
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])

@@ -10,12 +10,15 @@ local page = redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', 500)
 for i = 1, #page[2], 2 do
     local name = page[2][i]
     local key = ARGV[2] .. name .. ARGV[3]
-    for _, field in ipairs(redis.call('HKEYS', key)) do
+    local fields = redis.call('HKEYS', key)
+    local left = #fields
+    for _, field in ipairs(fields) do
         if dead[string.match(field, '^[^:]*')] then
             redis.call('HDEL', key, field)
+            left = left - 1
         end
     end
-    if redis.call('EXISTS', key) == 0 then
+    if left == 0 then
         redis.call('ZREM', KEYS[1], name)
         if KEYS[2] then
             redis.call('ZREM', KEYS[2], name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -23,7 +24,25 @@ from structlog.typing import EventDict, WrappedLogger
 from tavola.config.seldom import Seldom
 
 _GAMES_LOG_BYTES = 8 << 20
+_EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+EVENTS_LIMIT = 500
+"""Different events that are counted. Games may log what they like."""
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+class EventCounts(dict[str, int]):
+    """How often this process logged each event, as `level event`: those lines too that `Seldom` leaves out."""
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """A processor of structlog."""
+        name = str(event.get("event"))
+        key = f"{method} {name}"
+        if key in self or (len(self) < EVENTS_LIMIT and _EVENT.fullmatch(name)):
+            self[key] = self.get(key, 0) + 1
+        return event
+
+
+COUNTED = EventCounts()
 
 
 class Unfailing:
@@ -66,6 +85,7 @@ def configure(data_dir: Path | None = None) -> None:
     render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write)
     structlog.configure(
         processors=[
+            COUNTED,
             seldom,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

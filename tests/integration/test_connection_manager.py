@@ -244,6 +244,32 @@ async def test_an_emptied_redis_is_written_again(database_url: str, redis_url: s
             await counted(edge, 2, 2)
 
 
+async def test_while_an_edge_is_still_writing_answers_are_partial(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managers, "_some", lambda waiting, most=1: [waiting.pop() for _ in range(min(1, len(waiting)))])
+    async with fleet(database_url, redis_url) as it:
+        here, there = await it.edge("e1"), await it.edge("e2")
+        plays(here, ANN, BareSocket("1"))
+        plays(there, BOB, BareSocket("1"))
+        await are(here, "ann", "bob")
+        monkeypatch.setattr(managers, "PAUSE_S", 0.2)
+        for n in range(5):
+            there.connect(BOB, BareSocket(f"more {n}"))
+        await counted(here, 2, 7)
+        await it.kept.flushall()
+
+        async def says(partial: bool) -> bool:
+            stats, found = await here.stats(), await here.online_players(ROOM)
+            return stats.partial is found.partial is partial
+
+        await until(lambda: says(True))
+        assert here.link.up
+        await are(here, "ann", "bob")
+        await until(lambda: says(False))
+        await counted(here, 2, 7)
+
+
 async def test_without_redis_an_edge_knows_its_own(database_url: str, redis_url: str) -> None:
     async with fleet(database_url, redis_url) as it, proxied(redis_url) as proxy:
         here, there = await it.edge("e1", proxy.url), await it.edge("e2")
@@ -509,4 +535,32 @@ async def test_only_the_living_count_by_redis_own_clock(redis_url: str) -> None:
         counts = await reader.counts()
         assert counts is not None
         assert counts.sockets == {"new": 3}, "of an edge's lives the last counts"
+        await reader.close()
+
+
+async def test_a_life_counts_until_the_next_has_written_everything(redis_url: str) -> None:
+    async with redis.asyncio.Redis.from_url(redis_url) as kept:
+        seconds, _ = await kept.time()
+        now = int(seconds) * 1000
+
+        async def wrote(server: str, *users: str) -> None:
+            for user in users:
+                field = f"{server}:{user}"
+                sealed = SEALER.seal(f"game:{ROOM}:players {field}", b"1")
+                await kept.hset(f"game:{ROOM}:players", field, sealed)
+
+        reader = OnlineReader(redis_url, OPENER)
+
+        async def told() -> tuple[list[str], set[str]]:
+            found = await reader.players(ROOM)
+            assert found is not None
+            return sorted(each.of for each in found.entries), found.writing
+
+        await wrote("e1.1", "ann", "bob")
+        await wrote("e1.2", "ann")
+        await kept.zadd("servers", {"e1.1": now, "e1.2": now + 500})
+        await kept.hset("servers:sockets", mapping={"e1.1": "2", "e1.2": "1+"})
+        assert await told() == (["ann", "bob"], {"e1"})
+        await kept.hset("servers:sockets", "e1.2", "1")
+        assert await told() == (["ann"], set()), "Bob went while the link was down"
         await reader.close()

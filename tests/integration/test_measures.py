@@ -19,13 +19,14 @@ from tavola.actors.cluster import ceiling, room_process
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire.messages import Committed, Moved, Refusal
+from tavola.config.logs import EVENTS_LIMIT, EventCounts
 from tavola.config.settings import Settings
 from tavola.edge.common.metrics import Metrics
 from tavola.edge.operating.admin_api import GamePersistenceReply, persistence_reply
 from tavola.edge.routing.persistence import KEPT, LOOK_S, SPAN, PersistenceWatch
 from tavola.load.faults.proxy import Loss
 from tavola.storage.fingerprint import admit
-from tavola.storage.measures import Measures, measured
+from tavola.storage.measures import Measures, ToldEvents, measured
 from tavola.storage.postgres import Database
 
 LOGGED = """
@@ -351,3 +352,47 @@ async def test_nothing_is_compared_with_what_a_database_has_forgotten(database_u
         await execute(database_url, 'UPDATE room_actors SET measured = \'{"tictactoe": {"rows": 1}}\'')
         await edge.look()
         assert (before > 1, edge.shown("tictactoe").rows, edge.shown("tictactoe").lately.at) == (True, 1, [])
+
+
+async def test_events_of_actors_and_steward_are_told_by_every_edge(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(database_url) as database, hosting(database, "a"):
+        counted = EventCounts()
+        for method, event in (("warning", "commit.unknown"), ("warning", "commit.unknown"), ("info", "room.placed")):
+            counted(None, method, {"event": event})
+        each = Measures()
+        await database.rows("beat_actor", name="a", measured=each.text(counted))
+        steward = EventCounts()
+        telling = ToldEvents(database, "steward", steward)
+        steward(None, "info", {"event": "actor.buried"})
+        await telling.tell()
+        await telling.tell()
+        steward(None, "info", {"event": "actor.buried"})
+        await telling.tell()
+        watch = PersistenceWatch(database, int)
+        for _ in range(2):
+            await watch.look()
+            assert watch.events == {
+                "actor warning commit.unknown": 2, "actor info room.placed": 1, "steward info actor.buried": 2,
+            }  # fmt: skip
+            await database.rows("forget_actor", name="a")  # Its sums stay.
+        assert watch.told() == [], "they are no game's"
+        mine = EventCounts()
+        mine(None, "info", {"event": "socket.slow_consumer"})
+        monkeypatch.setattr("tavola.edge.common.metrics.COUNTED", mine)
+        metrics = Metrics(int, int, int, int, dict, others_events=lambda: watch.events)
+        told = metrics.text().decode()
+        assert 'tavola_events_total{event="socket.slow_consumer",level="info"} 1.0' in told
+        assert 'tavola_deployment_events_total{event="commit.unknown",level="warning",part="actor"} 2.0' in told
+        assert 'tavola_deployment_events_total{event="actor.buried",level="info",part="steward"} 2.0' in told
+
+
+def test_whatever_games_log_there_are_not_many_events() -> None:
+    counted = EventCounts()
+    for number in range(2 * EVENTS_LIMIT):
+        letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+        for event in (f"game.{letters}", "Words of a game", 7, f'x"{{ 1\n{number}'):
+            counted(None, "info", {"event": event})
+    assert len(counted) == EVENTS_LIMIT
+    assert all(re.fullmatch(r"info game\.[a-j]+", name) for name in counted)

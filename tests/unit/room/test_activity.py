@@ -1,4 +1,4 @@
-"""Since when something happened last in a room, as the lobby ranks it: written once a minute, not with every move."""
+"""A room is dated, as the lobby ranks it by what happened last: every five minutes, and not with every move."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tavola.actors.room.rows import ACTIVE_MS, records
 from tavola.actors.wire.commands import Chat
 
 
-def test_the_first_decision_of_a_minute_dates_the_room() -> None:
+def test_the_first_decision_of_five_minutes_dates_the_room() -> None:
     live = room()
-    minute = live.now // ACTIVE_MS + 1
-    live.now = minute * ACTIVE_MS
+    part = live.now // ACTIVE_MS + 1
+    live.now = part * ACTIVE_MS
     accepted(live, HOST, Chat, text="before")
     before, alarm, dated = live.room, None, []
     for number in range(10):
@@ -22,4 +22,4 @@ def test_the_first_decision_of_a_minute_dates_the_room() -> None:
         dated += [row["active_at"] for row in out.rooms]
         if out.rooms:
             assert out.rooms[0]["active_at"] == live.now
-    assert dated == [(minute + 1) * ACTIVE_MS, (minute + 2) * ACTIVE_MS]
+    assert dated == [(part + 1) * ACTIVE_MS, (part + 2) * ACTIVE_MS]
