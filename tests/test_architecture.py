@@ -63,12 +63,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "actors.outside", "actors.past",
         "actors.room", "actors.wire", "games", "storage", "config",
     },
+    "edge.feed": {
+        "edge.common", "edge.identity", "edge.rest", "actors.room", "actors.wire", "storage", "config",
+    },
     "edge.operating": {
         "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "actors.cluster",
         "actors.past", "actors.room", "actors.wire", "storage", "config",
     },
     "edge": {
-        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "edge.operating",
+        "edge.common", "edge.feed", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest",
+        "edge.operating",
         "actors.cluster", "actors.wire", "games.registry", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},

@@ -89,13 +89,15 @@ class Operators:
             return WRONG_SECRET
         return found
 
-    async def _find(self, given: str) -> Identity | None:
+    async def _find(self, given: str) -> Identity | Refusal | None:
         if given.startswith(PREFIX):
             return await self._operator(digest(given))
         if given.count(".") != 2:
             return None
         user = await self._of_token(given)
-        return None if isinstance(user, Refusal) else await self._operator(user.user)
+        if isinstance(user, Refusal):
+            return user if user.retry_after_ms else None  # the issuer's keys cannot be read just now
+        return await self._operator(user.user)
 
     async def _operator(self, known_by: bytes | UserId) -> Identity | None:
         now = self._clock()

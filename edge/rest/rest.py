@@ -65,8 +65,9 @@ class RestReply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-Answer = msgspec.Struct | bytes | Refusal | RestReply
-"""The outcome of a request: a struct, its JSON ready-made, either with headers, or a refusal."""
+Answer = msgspec.Struct | bytes | Refusal | RestReply | Response
+"""The outcome of a request: a struct, its JSON ready-made, either with headers, a refusal, or a response that is no
+JSON."""
 
 
 class Call:
@@ -122,6 +123,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     open: bool = False
     operator: str = ""
     """The role of the operators who may ask this. Empty: it is not for operators."""
+    banned_too: bool = False
+    """Whether a user who is kept out may ask it all the same."""
     scope: str = ""
     """The scope with which another server may ask this for itself. Empty: for a user alone."""
 
@@ -201,7 +204,7 @@ class RestRouter:
 
     async def _call(self, endpoint: Endpoint, request: Request) -> Call | Refusal:
         """The request, checked."""
-        who = await self._allowed(request)
+        who = await self._allowed(request, endpoint)
         if who is TOO_MANY_REQUESTS:
             return TOO_MANY_REQUESTS
         if isinstance(who, Refusal) and not (endpoint.open and who.code == "unauthenticated"):
@@ -231,7 +234,7 @@ class RestRouter:
                 return call.body
         return await self._with_room(call) if "room" in request.path_params else call
 
-    async def _allowed(self, request: Request) -> Identity | Refusal:
+    async def _allowed(self, request: Request, endpoint: Endpoint) -> Identity | Refusal:
         """The request's user; or a refusal, before anything is looked up for an address that asks too much."""
         who: Identity | Refusal | None = self._at_once(request)
         if who is None:
@@ -240,8 +243,10 @@ class RestRouter:
             if (no := self._kept_out(None, _address(request))) is not None:
                 return no
             who = await self._who(request)
-        if isinstance(who, Identity) and (no := self._kept_out(who.user, _address(request))) is not None:
-            return no
+        if isinstance(who, Identity):
+            no = self._kept_out(None if endpoint.banned_too else who.user, _address(request))
+            if no is not None:
+                return no
         if isinstance(who, Identity) and not self._users.take(who.user, self._clock()):
             return TOO_MANY_REQUESTS
         return who
@@ -319,6 +324,8 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = NO_SERVER
     if isinstance(answer, Refusal):
         return refusal(answer)
+    if isinstance(answer, Response):
+        return answer
     reply = answer if isinstance(answer, RestReply) else RestReply(answer)
     body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
     return Response(body, status, reply.headers, media_type=JSON)

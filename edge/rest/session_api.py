@@ -133,11 +133,11 @@ def endpoints(
     return [
         Endpoint(
             "DELETE", "/api/session/data", forget, "Have all that is kept of the caller forgotten", Forgotten,
-            body=Forget, status=202, refusals=("invalid_message",),
+            body=Forget, status=202, refusals=("invalid_message",), banned_too=True,
         ),
         Endpoint(
             "GET", "/api/session/data", data, "All that is kept of the caller", PersonalData, query=DataAsked,
-            refusals=("overloaded",),
+            refusals=("overloaded",), banned_too=True,
         ),
         Endpoint("POST", "/api/session", sign_in, "Sign in, or renew it", SignedIn, body=Introduction, open=True),
         Endpoint("GET", "/api/session", who_am_i, "The signed-in caller", Known),

@@ -115,10 +115,10 @@ async def test_the_document_is_one(scene: Scene) -> None:
             assert his == path.startswith("/api/admin/"), path
 
 
-async def test_without_an_operator_there_is_nothing_of_his(stack: Stack) -> None:
+async def test_without_operators_there_is_nothing_of_theirs(cold: Stack) -> None:
     """Neither documented nor served, whatever secret is sent: what is documented is what this deployment has. Some of
     it is there for other servers, by their tokens."""
-    async with Api(stack.urls[0]) as api:
+    async with Api(cold.urls[0]) as api:
         document = await api.ok("GET", "/api/openapi.json")
         shared = {path: methods["get"] for path, methods in document["paths"].items() if "admin" in path}
         assert set(shared) == {f"/api/admin/rooms/{{room}}{end}" for end in ("", "/log", "/view")}

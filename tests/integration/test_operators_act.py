@@ -153,6 +153,17 @@ async def test_whoever_is_banned_is_out_by_every_door(database_url: str, redis_u
         await edge.ok("GET", f"/api/rooms/{room}/hydrate", ben)
 
 
+async def test_whoever_is_banned_may_still_have_themselves_forgotten(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as edge:
+        ben = edge.person("Ben")
+        await played(edge, ben)
+        await does(edge, ADMIN, "ban", user_id=ben.user)
+        assert await edge.refused("GET", "/api/me/rooms", ben) == "banned"
+        assert len((await edge.ok("GET", "/api/session/data", ben))["rooms"]) == 1
+        await edge.ok("DELETE", "/api/session/data", ben, {"user_id": ben.user})
+        assert len((await edge.ok("GET", "/api/admin/orders", ADMIN))["orders"]) == 1, "the ban stands"
+
+
 async def test_an_order_ends_by_itself(database_url: str, redis_url: str) -> None:
     async with doors(database_url, redis_url) as edge:
         await does(edge, ADMIN, "ban", user_id="u_x", minutes=1)
