@@ -35,6 +35,7 @@ from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.endpoints import RestApi
+from tavola.edge.feed.feed_api import Feeds
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.cors import Cors
@@ -100,6 +101,7 @@ class Edge:
         self._services: Services | None = None
         self._database: Database | None = None
         self._presence: EdgePresence | None = None
+        self._feeds: Feeds | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self._counted = Moment(self._fleet, COUNTED_FOR_S)
@@ -151,7 +153,9 @@ class Edge:
         lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
         secret = settings.admin_secret.get_secret_value()
         operators = Operators(database, secret, who.of_token) if self.operated else None
-        app.router.routes.extend(RestApi(services, who, lobby, limits, operators).routes())
+        api = RestApi(services, who, lobby, limits, operators)
+        self._feeds = api.feeds
+        app.router.routes.extend(api.routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -303,6 +307,8 @@ class Edge:
     async def drain(self, hurried: Callable[[], bool]) -> None:
         """Take no new client and say goodbye to all, as fast as others take them up; at once when it is `hurried`."""
         self.draining = True
+        if self._feeds is not None:
+            self._feeds.end()
         if self._services is not None:
             settings, sockets = self._settings, self._services.connections
             log.info("edge.drains", sockets=len(sockets))
@@ -409,7 +415,7 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
     GameNotLoaded."""
-    logs.configure(settings.data_dir)
+    logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
     install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_OPERATOR
 from tavola.edge.common.limits import Limits
+from tavola.edge.feed.feed_api import Feeds
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operators
@@ -55,6 +56,7 @@ class RestApi:
         self._guesses = services.guesses
         self._operators = operators
         self._orders = services.orders
+        self.feeds = Feeds(services.database, self._operating)
         rewind = Rewind(services.database)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
@@ -67,6 +69,7 @@ class RestApi:
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),
             *games_api.endpoints(services, rewind),
+            *self.feeds.endpoints(),
             *(each for each in admin_api.endpoints(services, rewind) if operators is not None or each.scope),
         ]
         if operators is not None:

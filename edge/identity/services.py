@@ -33,6 +33,7 @@ SCOPES = {
     "manage": "open rooms of its own, and in any room do what its host may",
     "read": "look at any room, as a spectator sees it",
     "log": "read any room's log, and what any user was shown",
+    "feed": "hear of everything in all rooms, as spectators do; with log, the whole of it",
 }
 NO_USER = Refusal("invalid_message", "Tavola-User is the id of a user: up to 64 printable characters.")
 

@@ -173,7 +173,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         done = await deliver(services, call, command)
         return done if isinstance(done, Refusal) else WentBack(True, version, done.seq, found.voided)
 
-    async def removal(call: Call) -> Answer:
+    async def removal(call: Call) -> RoomRemoval | Refusal:
         row = await database.row("removal", room_id=call.room, user_id=call.identity.user)
         return NO_REMOVAL if row is None or not row["hosted"] else _removal(row)
 

@@ -65,8 +65,9 @@ class RestReply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-Answer = msgspec.Struct | bytes | Refusal | RestReply
-"""The outcome of a request: a struct, its JSON ready-made, either with headers, or a refusal."""
+Answer = msgspec.Struct | bytes | Refusal | RestReply | Response
+"""The outcome of a request: a struct, its JSON ready-made, either with headers, a refusal, or a response that is no
+JSON."""
 
 
 class Call:
@@ -323,6 +324,8 @@ async def answered(work: Awaitable[Answer], status: int = 200) -> Response:
         answer = NO_SERVER
     if isinstance(answer, Refusal):
         return refusal(answer)
+    if isinstance(answer, Response):
+        return answer
     reply = answer if isinstance(answer, RestReply) else RestReply(answer)
     body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
     return Response(body, status, reply.headers, media_type=JSON)

@@ -15,11 +15,12 @@ from playwright.async_api import Browser, Page
 
 from kit.browser import PATIENCE_MS
 from kit.examples import example
-from kit.front import PROXY, free_port, front_door
+from kit.front import free_port, front_door
 from kit.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
 
+PROXY = "docs/howto/proxy-and-tls.md"
 PAGE = """<!doctype html><title>Elsewhere</title><script type="module">
 const server = new URLSearchParams(location.search).get("server");
 const { Tavola } = await import(`${server}/static/tavola.js`);

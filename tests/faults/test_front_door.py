@@ -1,4 +1,4 @@
-"""howto/proxy-and-tls.md and supabase.md, done as they say: nginx with TLS in front, and another issuer's users."""
+"""The proxies of docs/deploy with TLS in front of two edges, and howto/supabase.md done as it says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jwt.algorithms import ECAlgorithm
 from websockets.asyncio.client import connect
 
 from kit.examples import ROOT, example
-from kit.front import free_port, front_door
+from kit.front import caddy_door, free_port, front_door
 from kit.stack import PATIENCE_S, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -57,13 +57,13 @@ def stack(
         stack.stop()
 
 
-@pytest.fixture
-def proxy(stack: Stack, tmp_path: Path) -> Iterator[str]:
-    with front_door(stack.urls, tmp_path, free_port()) as address:
+@pytest.fixture(params=[front_door, caddy_door], ids=["nginx", "caddy"])
+def proxy(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    with request.param(stack.urls, tmp_path, free_port()) as address:
         yield address
 
 
-async def test_people_come_by_tls_through_nginx(stack: Stack, proxy: str, tmp_path: Path) -> None:
+async def test_people_come_by_tls(stack: Stack, proxy: str, tmp_path: Path) -> None:
     tls = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
     async with httpx.AsyncClient(base_url=f"https://{proxy}", verify=tls) as http:
         assert (await http.get("/readyz")).status_code == 200

@@ -30,7 +30,7 @@ async def test_a_token_from_its_making_to_its_end(stack: Stack) -> None:
 
     program = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-c", example("docs/howto/backend.md", "urlopen")),
+        *("-c", example("docs/howto/backend.md", "are seated at")),
         env={**os.environ, "TAVOLA_TOKEN": token, "TAVOLA_URL": stack.urls[0]},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import signal
 import time
 
-import psutil
 import pytest
 
-from kit.stack import Owner, Stack, frozen, lives, until
+from kit.stack import Owner, Stack, end_postgres, frozen, until
 from kit.table import table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -21,7 +20,7 @@ async def test_commands_are_held(stack: Stack, sign: signal.Signals) -> None:
         await t.move()
         player, other, actor = await t.next_to_act(), t.host, await t.owner()
         with frozen(stack.pid):
-            await _end_postgres(stack, sign)
+            await end_postgres(stack, sign)
             move, said = player.send("act", **player.passive()), other.send("chat", text="Hello?")
             await _commit_fails(stack, actor)
             assert move.answers == said.answers == []
@@ -41,7 +40,7 @@ async def test_clocks_stand_still(stack: Stack) -> None:
         player = await t.next_to_act()
         turn, actor = player.view["turn"], await t.owner()
         with frozen(stack.pid):
-            await _end_postgres(stack, signal.SIGKILL)
+            await end_postgres(stack, signal.SIGKILL)
             await _commit_fails(stack, actor)
             await until(lambda: time.time_ns() // 1_000_000 > turn["deadline_ms"] + 1000, "the turn would be over")
         await t.truth.connect()
@@ -54,14 +53,6 @@ async def test_clocks_stand_still(stack: Stack) -> None:
         assert recovered["command_id"].startswith("recover.")
         assert moved["user_id"] == player.who.user
         assert not any(event.get("automatic") for event in player.events)
-
-
-async def _end_postgres(stack: Stack, sign: signal.Signals) -> None:
-    """With the supervisor stopped, it stays away."""
-    postmaster = psutil.Process(stack.pid_of("postgres"))
-    backends = postmaster.children()
-    postmaster.send_signal(sign)
-    await until(lambda: not any(lives(each.pid) for each in (postmaster, *backends)), "Postgres has ended")
 
 
 async def _commit_fails(stack: Stack, actor: Owner) -> None:

@@ -1,22 +1,24 @@
-"""The front door of howto/proxy-and-tls.md: its nginx with TLS, before edges of a test."""
+"""The front doors of docs/deploy: its nginx and its Caddy, with TLS, before edges of a test."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from kit.examples import example
+from kit.examples import ROOT
 from kit.stack import PATIENCE_S
 
-PROXY = "docs/howto/proxy-and-tls.md"
-NGINX, OPENSSL = shutil.which("nginx"), shutil.which("openssl")
+DEPLOY = ROOT / "docs" / "deploy"
+NGINX, OPENSSL, CADDY = shutil.which("nginx"), shutil.which("openssl"), shutil.which("caddy")
 
 
 def free_port() -> int:
@@ -28,7 +30,7 @@ def free_port() -> int:
 
 @contextmanager
 def front_door(edges: Sequence[str], folder: Path, port: int) -> Iterator[str]:
-    """The page's nginx: its address. Names, port, certificate (`cert.pem` in the folder) and edges are the test's."""
+    """The file's nginx: its address. Names, port, certificate (`cert.pem` in the folder) and edges are the test's."""
     if NGINX is None or OPENSSL is None:
         pytest.skip("no nginx on this machine")
     san = ["-addext", "subjectAltName=DNS:localhost"]
@@ -38,7 +40,7 @@ def front_door(edges: Sequence[str], folder: Path, port: int) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
-    page = example(PROXY, "proxy_pass")
+    server = (DEPLOY / "nginx.conf").read_text()
     for there, here in (
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("play.example.org;", "localhost;"),
@@ -47,30 +49,59 @@ def front_door(edges: Sequence[str], folder: Path, port: int) -> Iterator[str]:
         ("10.0.0.11:8000", edges[0].removeprefix("http://")),
         ("10.0.0.12:8000", edges[-1].removeprefix("http://")),
     ):
-        assert there in page
-        page = page.replace(there, here)
+        assert there in server
+        server = server.replace(there, here)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     folders = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors;\n"
-        f"events {{}}\nhttp {{ access_log off; {folders}\n{page}\n}}\n"
+        f"events {{}}\nhttp {{ access_log off; {folders}\n{server}\n}}\n"
     )
-    process = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-e", folder / "errors"])
-    try:
-        _listens(port, process)
+    with _runs([NGINX, "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors")], port, folder):
         yield f"localhost:{port}"
+
+
+@contextmanager
+def caddy_door(edges: Sequence[str], folder: Path, port: int) -> Iterator[str]:
+    """The file's Caddy: its address. It signs its certificate itself, and its authority's is `cert.pem` in the
+    folder; before the file stands what keeps it from ports and stores of the machine."""
+    if CADDY is None:
+        pytest.skip("no Caddy on this machine")
+    (folder / "Caddyfile").write_text(
+        "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n" + (DEPLOY / "Caddyfile").read_text()
+    )
+    addresses = " ".join(edge.removeprefix("http://") for edge in edges)
+    environment = {"SITE": f"localhost:{port}", "EDGES": addresses, "XDG_DATA_HOME": str(folder), "HOME": str(folder)}
+    with _runs([CADDY, "run", "--config", str(folder / "Caddyfile")], port, folder, environment):
+        shutil.copy(folder / "caddy" / "pki" / "authorities" / "local" / "root.crt", folder / "cert.pem")
+        yield f"localhost:{port}"
+
+
+@contextmanager
+def _runs(command: list[str], port: int, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """On entry it listens."""
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stderr=said)
+    try:
+        _listens(port, process, folder / "said")
+        yield
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
 
 
-def _listens(port: int, process: subprocess.Popen[bytes]) -> None:
+def _listens(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
+    """On return it has a certificate, which may take Caddy a moment after it listens."""
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        assert process.poll() is None
+        assert process.poll() is None, said.read_text()
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            with socket.create_connection(("127.0.0.1", port)) as met:
+                anybody.wrap_socket(met, server_hostname="localhost").close()
         except OSError:
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         else:
             return

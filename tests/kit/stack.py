@@ -294,6 +294,14 @@ class Owner:
         return self._pid or 0
 
 
+async def end_postgres(stack: Stack, sign: signal.Signals) -> None:
+    """On return it has ended. With the supervisor stopped, it stays away."""
+    postmaster = psutil.Process(stack.pid_of("postgres"))
+    backends = postmaster.children()
+    postmaster.send_signal(sign)
+    await until(lambda: not any(lives(each.pid) for each in (postmaster, *backends)), "Postgres has ended")
+
+
 async def until(holds: Callable[[], Any], what: str, within_s: float = PATIENCE_S) -> Any:
     """Wait for something true, which `holds` gives now or when awaited, and return it."""
     deadline = time.monotonic() + within_s

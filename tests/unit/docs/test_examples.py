@@ -28,11 +28,11 @@ PROGRAMS = {
     ("docs/howto/client.md", "stale_turn"): "tests/browser/test_docs.py",
     ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
-    ("docs/howto/proxy-and-tls.md", "proxy_pass"): "tests/faults/test_front_door.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
-    ("docs/howto/backend.md", "urlopen"): "tests/faults/test_other_servers.py",
+    ("docs/howto/backend.md", "are seated at"): "tests/faults/test_other_servers.py",
+    ("docs/howto/backend.md", "Last-Event-ID"): "tests/faults/test_feed_followed.py",
     ("docs/howto/postgres.md", "pgbouncer=true"): "tests/faults/test_pgbouncer.py",
     ("docs/howto/postgres.md", "ALTER ROLE"): "tests/faults/test_pgbouncer.py",
     ("docs/howto/supabase.md", "TAVOLA_TRUSTED_ISSUER="): "tests/faults/test_front_door.py",
@@ -40,7 +40,10 @@ PROGRAMS = {
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-COMMAND = re.compile(r"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?(make|tavola|ray|kill|curl|for|cd|python) ?(.*)$")
+PROGRAM = (
+    "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql"
+)
+COMMAND = re.compile(rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?({PROGRAM}) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:

@@ -1,0 +1,2 @@
+"""The feed: the log of all rooms, for other servers. Imports the REST door, what an edge has below it, the room's codec
+and storage."""
