@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Le, MinLen
@@ -92,6 +92,8 @@ def field_docstrings() -> dict[str, str]:
 def _kind(field: FieldInfo) -> str:
     names = {str: "text", int: "integer", bool: "true or false", Path: "path", SecretStr: "text, a secret"}
     name = names.get(cast(type, field.annotation), "list")
+    if get_origin(field.annotation) is Literal:
+        name = ", ".join(f"`{word}`" for word in get_args(field.annotation))
     least = next((str(each.ge) for each in field.metadata if isinstance(each, Ge)), "")
     most = next((f"{each.le:,}" for each in field.metadata if isinstance(each, Le)), "")
     if any(isinstance(each, MinLen) for each in field.metadata):
@@ -167,8 +169,12 @@ def log_events() -> str:
         rows.append((f"`{event}`", levels, fields, meanings.get(event, ""), places))
     return page(
         "Log events",
-        """Every process writes lines to its standard output: a time, a level, the event's name, and fields. `tavola
-        dev` keeps them in the `logs` of its data folder. They hold no secrets: an unexpected error is told by its type
+        """Every process writes lines to its standard output: a time, a level, the event's name, and fields; with
+        `TAVOLA_LOG_FORMAT=json` each line is an object (`at`, `level`, `event`, `part`, `pid`, the fields, and
+        `traceback`; a field that is called like one of these has `_` after its name), with what libraries say among
+        them. `tavola dev` keeps them in the `logs` of its data folder, Ray those of actors; [`tavola
+        logs`](../howto/operate.md#logs) shows all of them as one. The first line of a log, `log.began`, says whose it
+        is (`part`, `pid`). They hold no secrets: an unexpected error is told by its type
         and the lines it came through, and not by what it says of itself. Of one event there are at most a hundred
         lines at once and then one a second; the next line says how many were `left_out`. After a full disk a line
         `log.lost writes=…` says how many could not be written.""",

@@ -417,7 +417,7 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 def serve(settings: Settings) -> None:
     """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
     GameNotLoaded."""
-    logs.configure(settings.data_dir)
+    logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
     install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     join(settings)

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,13 @@ app = typer.Typer(
 
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 """For a command whose options are described by the module that does it."""
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 @app.command()
@@ -99,6 +107,38 @@ def node(context: typer.Context) -> None:
     from tavola.node import run
 
     run(context.args)
+
+
+@app.command()
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new events, until Ctrl-C.")] = False,
+    room: Annotated[str | None, typer.Option(metavar="ID", help="Events that name this room.")] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Of one process, such as edge-1, or of all of a kind: edge, room-actor, steward.")
+    ] = None,
+    level: Annotated[LogLevel, typer.Option(help="And of more weight.")] = LogLevel.debug,
+    since: Annotated[
+        str | None, typer.Option(help="30s, 10m, 2h, 1d, or a time. (default: all there is; with --follow: now)")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also of Postgres, Redis and Ray.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Of the stack; it need not run.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs: one object a line.")] = False,
+) -> None:
+    """The logs of all processes on this machine, edges, room actors, steward and bots, as one stream by time: those of
+    the data folder's stack, or else of Ray nodes (`tavola node`)."""
+    from tavola.config.settings import Settings
+    from tavola.logs import run
+
+    run(
+        (data_dir or Settings().data_dir).expanduser().resolve(),
+        follow=follow,
+        room=room,
+        part=part,
+        level=level.value,
+        since=since,
+        everything=everything,
+        as_json=json,
+    )
 
 
 @app.command()

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     **{name: ROOT / name for name in ("actors", "edge", "games", "load", "storage")},
-    **{name: ROOT / "tavola" / name for name in ("bots", "config", "stack", "testing")},
+    **{name: ROOT / "tavola" / name for name in ("bots", "config", "logbook", "stack", "testing")},
     "client": ROOT / "clients" / "python" / "tavola_client",
 }
 
@@ -29,6 +29,7 @@ STARTERS = {"config", "stack"}
 them."""
 MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
+    "logbook": {"config"},
     "games": set(),
     "games.holdem": {"games"},
     "games.registry": {"games", "games.holdem", "config"},
@@ -83,7 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load.checks": {"client", "actors.wire"},
     "load.measure": {"client", "load.checks"},
     "load.bots": {*CLIENTS},
-    "load.faults": {"load.evidence", "load.measure", *STARTERS},
+    "load.faults": {"load.evidence", "load.measure", "logbook", *STARTERS},
     "load.proof": {"client", "load.checks", "load.evidence"},
     "load.report": {*CLIENTS, "load.faults", "load.proof"},
     "load.run": {*CLIENTS, *STARTERS, "load.bots", "load.faults", "load.proof", "load.report"},

@@ -105,7 +105,7 @@ class RoomProcess(Service):
     def __init__(self, name: str, settings: Settings, node: str, most: int | None) -> None:
         """`node` is the address at which it listens, and `most` says how many actors may be there."""
         super().__init__()
-        logs.configure(settings.data_dir)
+        logs.configure(name, settings.log_format, settings.log_level, settings.data_dir)
         self._name = name
         self._settings = settings
         self._node = node

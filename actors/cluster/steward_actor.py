@@ -46,7 +46,7 @@ class StewardProcess(Service):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        logs.configure()
+        logs.configure("steward", settings.log_format, settings.log_level)
         self._settings = settings
 
     async def start(self) -> None:

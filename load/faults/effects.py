@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +11,7 @@ import msgspec
 
 from tavola.load.evidence.evidence import Text
 from tavola.load.faults.injector import Injected
+from tavola.logbook import entries
 
 SOON_S = 15.0
 """How long after a fault a room that it concerned may take to be loaded again."""
@@ -20,8 +19,6 @@ AFTER_S = 2.0
 """How long after a server, or an edge, was away somebody may say that they missed it."""
 RESOLVED_S, EARLY_S, TOGETHER_S = 5.0, 0.5, 0.05
 """A lost commit: how long after it is resolved, what clocks may differ by, and in what time all rooms of it are."""
-_LINE = re.compile(r"^(\d{4}-\d\d-\d\dT[\d:.]+Z) \[(\w+)\s*\] (\S+)\s*(.*)$", re.MULTILINE)
-_FIELD = re.compile(r"(\w+)=('[^']*'|\S+)")
 COUNTED = (
     "room.fenced",
     "room.loaded",
@@ -59,13 +56,10 @@ def logs_of(data_dir: Path) -> list[Text]:
 def events(texts: Iterable[Text]) -> list[LogEvent]:
     """The events in logs, in the order in which they happened."""
     found = [
-        LogEvent(
-            datetime.fromisoformat(at).timestamp(),
-            name,
-            {field: value.strip("'") for field, value in _FIELD.findall(fields)},
-        )
+        LogEvent(entry.at, entry.event, {field: str(value) for field, value in entry.fields.items()})
         for text in texts
-        for at, _, name, fields in _LINE.findall(text.text.decode("utf-8", "replace"))
+        for line in text.text.decode("utf-8", "replace").splitlines()
+        if (entry := entries.read(line)) is not None
     ]
     return sorted(found, key=lambda event: event.at)
 

@@ -87,14 +87,30 @@ class Door:
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(self.path)
             door.listen(BACKLOG)
-            starter = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, str(door.fileno()), str(self._outlived), self.path],
-                stdin=subprocess.PIPE,
-                pass_fds=[door.fileno()],
-                start_new_session=True,
-                text=True,
-            )
+            log = self._log()
+            try:
+                starter = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _PROGRAM, str(door.fileno()), str(self._outlived), self.path],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[door.fileno()],
+                    start_new_session=True,
+                    text=True,
+                )
+            finally:
+                os.close(log)
         starter.communicate(self._url)
+
+    def _log(self) -> int:
+        """A log of its own, for each has one writer: beside those of the node's actors. Where none can be made, for the
+        disk is full, its log is lost."""
+        beside = os.path.dirname(os.readlink("/proc/self/fd/1"))
+        folder = beside if beside.startswith(f"{os.path.realpath(self._folder)}/") else self._folder
+        with suppress(OSError):
+            path = f"{folder}/worker-{os.path.basename(self.path)}.out"
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _said(part: object) -> str:

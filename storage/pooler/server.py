@@ -325,7 +325,7 @@ def main() -> None:
     """Started by `Door`, which hands over the socket, and the database's URL on standard input."""
     door, outlived, path = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
     url = sys.stdin.read()
-    logs.configure()
+    logs.configure("pooler")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with suppress(ProcessLookupError):  # It has ended already.

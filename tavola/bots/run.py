@@ -18,7 +18,7 @@ from tavola.storage.postgres import Database
 
 def run(settings: Settings, urls: Sequence[str], *, table: int, game: str) -> None:
     """`urls` are those of edges. With `table`, so many bots sit at a public table of `game` as well."""
-    logs.configure(settings.data_dir)
+    logs.configure("bots", settings.log_format, settings.log_level, settings.data_dir)
     install(settings.games, settings.games_path)
     asyncio.run(_run(settings, urls, table, game))
 

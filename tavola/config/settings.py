@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -170,6 +170,10 @@ class Settings(BaseSettings):
     """The folder in which the modules of `TAVOLA_GAMES` are looked for, after all other places. Made absolute."""
     games_reload: bool = Field(False, alias="TAVOLA_GAMES_RELOAD")
     """Source of games that is saved is in the next round of rooms that run. For `tavola dev --reload`."""
+    log_format: Literal["text", "json"] = Field("text", alias="TAVOLA_LOG_FORMAT")
+    """How every process writes its log to standard output: lines of text, or objects of JSON, one a line."""
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="TAVOLA_LOG_LEVEL")
+    """Events of less weight are not written, but counted in `/metrics`. Of libraries, nothing below `warning` is."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""

@@ -315,7 +315,7 @@ def _show(stack: DevStack, settings: Settings, progress: StartProgress) -> None:
         progress.say(f"  address   {url}   sockets at {url.replace('http', 'ws', 1)}/ws")
     progress.say(f"  rooms     {command} rooms")
     progress.say(f"  players   {command} load --url {stack.urls[0]}")
-    progress.say(f"  logs      {_from_here(settings.data_dir / 'logs')}")
+    progress.say(f"  logs      {command} logs --follow, of {_from_here(settings.data_dir / 'logs')} and Ray's")
     progress.say("  stop      Ctrl-C; started again, every room is where it was")
     progress.say()
 

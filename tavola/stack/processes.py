@@ -24,6 +24,7 @@ from signal import Signals
 import psutil
 
 from tavola.config.failures import Failure
+from tavola.config.log_file import LOG_BYTES, old
 
 STACK_MARK = "TAVOLA_STACK"
 """The environment variable that names the stack to which a process belongs."""
@@ -31,7 +32,6 @@ STACK_MARK = "TAVOLA_STACK"
 PYTHON = (sys.executable, "-P")
 """The interpreter for programs of ours. It looks for no module in the folder that it happens to work in: a project may
 have a package that is called like one of ours or of the standard library."""
-_LOG_BYTES = 8 << 20
 _OPEN_FILES = 65536
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -72,8 +72,8 @@ def spawn(
         if os.getppid() != parent:
             os._exit(1)
 
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.rename(log.with_suffix(".old.log"))
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.rename(old(log))
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
         return subprocess.Popen(
             [str(part) for part in argv],
