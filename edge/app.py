@@ -36,6 +36,7 @@ from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
 from tavola.edge.common.moment import Moment
 from tavola.edge.endpoints import RestApi
 from tavola.edge.feed.feed_api import Feeds
+from tavola.edge.feed.webhooks import Webhooks
 from tavola.edge.identity.auth import Identities
 from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.cors import Cors
@@ -168,6 +169,7 @@ class Edge:
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
                 ("steward", _keep_steward(settings)),
+                ("webhooks", Webhooks(database, secrets).run()),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),
             )
         ]

@@ -270,6 +270,14 @@ def token(context: typer.Context) -> None:
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
+def webhook(context: typer.Context) -> None:
+    """Where the feed is sent to: add, list, remove; and its dead letters: dead, retry."""
+    from tavola.webhooks import app as webhooks
+
+    webhooks(context.args, prog_name="tavola webhook")
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
 def operator(context: typer.Context) -> None:
     """Operators: add, list, remove; what they did: log; and act."""
     from tavola.operators import app as operators

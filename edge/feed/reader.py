@@ -17,11 +17,13 @@ WITHIN_S = 20.0
 
 
 class FeedRead(NamedTuple):
-    """Rows of the log, each room's in order, and the cursor after each. `cursor` is the place after all of them;
+    """Rows of the log, each room's in order, and the cursor after each. `cursor` is the place after all of them,
+    `start` the one from which, asked for as many, there come the same;
     `more`:
     there may be more to be had at once."""
 
     rows: list[tuple[Row, Cursor]]
+    start: Cursor
     cursor: Cursor
     more: bool
 
@@ -43,9 +45,10 @@ async def read(database: Database, cursor: Cursor, game: str | None, most: int) 
         if not begun:
             opened = await _open(rows, cursor, game)
             if opened is None:
-                return FeedRead([], cursor, False)
+                return FeedRead([], cursor, cursor, False)
             cursor = opened
         assert cursor.end is not None
+        start = cursor
         found = await rows(
             "feed_rows",
             within_s=WITHIN_S,
@@ -63,12 +66,12 @@ async def read(database: Database, cursor: Cursor, game: str | None, most: int) 
     told: list[tuple[Row, Cursor]] = []
     for row in found:
         if row["seq"] is None:
-            return FeedRead(told, cursor.told(row["room_id"], BIGINT), True)
+            return FeedRead(told, start, cursor.told(row["room_id"], BIGINT), True)
         cursor = cursor.told(row["room_id"], row["seq"])
         told.append((row, cursor))
     if len(told) == most:
-        return FeedRead(told, cursor, True)
-    return FeedRead(told, cursor.closed, begun)
+        return FeedRead(told, start, cursor, True)
+    return FeedRead(told, start, cursor.closed, begun)
 
 
 async def _open(rows: Any, cursor: Cursor, game: str | None) -> Cursor | None:

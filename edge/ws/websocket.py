@@ -12,6 +12,7 @@ The application may return once it has attached a handler: the socket stays open
 from __future__ import annotations
 
 import codecs
+import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -33,6 +34,10 @@ PONG_LIMIT = 64 * 1024
 
 TURN = 64
 """Frames of one socket that are taken before the others have their turn."""
+UNHEARD_MS = 5_000
+"""Milliseconds after which a client's host that acknowledges nothing is gone."""
+IDLE_S = 15
+"""Seconds after which the host of a client to which nothing was sent is asked whether it is there."""
 AFTER_CLOSE_LIMIT = 128 * 1024
 """Bytes in which a client's answer to our goodbye is looked for."""
 
@@ -82,6 +87,21 @@ class Handler(Protocol):
         """The connection is closed; nothing more comes or goes."""
 
 
+def notice_the_gone(connection: socket.socket | None) -> None:
+    """Have the kernel end a connection whose other end is gone without a goodbye: when what was sent is not
+    acknowledged for `UNHEARD_MS`, or when nothing was sent and it does not answer to being asked."""
+    if connection is None or connection.family == socket.AF_UNIX:
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_USER_TIMEOUT, UNHEARD_MS),
+        (socket.TCP_KEEPIDLE, IDLE_S),
+        (socket.TCP_KEEPINTVL, UNHEARD_MS // 1000),
+        (socket.TCP_KEEPCNT, 1),
+    ):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class DirectWebSocket(WebSocketsSansIOProtocol):
     """`attach` a handler once the application has accepted; what the client sent meanwhile comes first."""
 
@@ -106,6 +126,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             self._upgraded = True
+            notice_the_gone(self.transport.get_extra_info("socket"))
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
 

@@ -21,6 +21,7 @@ class Purpose(Enum):
     LINE = b"tavola line 2"
     REDIS = b"tavola redis 1"
     FINGERPRINT = b"tavola fingerprint 1"
+    WEBHOOKS = b"tavola webhooks 1"
 
 
 def derive(key: bytes, label: bytes, salt: bytes = b"") -> bytes:

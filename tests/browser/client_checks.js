@@ -463,13 +463,15 @@ const CHECKS = {
 
   async "heartbeats; a connection that says nothing is given up"({ client, follow, socket, time, sockets }) {
     await follow(5);
-    await time.pass(30_000);
+    await time.pass(14_999);
+    equal(socket().take("heartbeat").length, 0, "left alone");
+    await time.pass(1);
     equal(socket().take("heartbeat").length, 1, "beat");
     socket().tell({ type: "heartbeat_ack", server_time: Date.now() });
-    await time.pass(30_000);
+    await time.pass(15_000);
     equal(socket().take("heartbeat").length, 2, "beat again");
     const silent = socket();
-    await time.pass(9_999);
+    await time.pass(4_999);
     equal(client.connection.state, "open", "patient");
     await time.pass(1);
     equal([client.connection.state, silent.closed], ["waiting", 1000], "given up");
@@ -477,6 +479,34 @@ const CHECKS = {
     equal(sockets().length, 2, "and connected anew");
     silent.onmessage({ data: JSON.stringify(hydrated(900)) });
     equal(client.rooms.get(ROOM).seq, 5, "the dead say nothing");
+  },
+
+  async "who waits for an answer, or whose turn it is, notices sooner"({ client, follow, socket, time, sockets }) {
+    const room = await follow(5);
+    await time.pass(10_000);
+    const silent = socket();
+    room.chat("hello").catch(() => {});
+    await time.pass(0);
+    equal(silent.take("heartbeat").length, 1, "asked at once: it has said nothing for long");
+    room.chat("hello?").catch(() => {});
+    await time.pass(1_999);
+    equal(client.connection.state, "open", "patient");
+    await time.pass(1);
+    equal([client.connection.state, silent.closed], ["waiting", 1000], "given up, whatever else was sent");
+    await time.pass(1_000);
+    const [, second] = sockets();
+    second.authenticated();
+    second.tell(hydrated(6, { turn: { number: 1, seat_index: 0 } }));
+    for (const { id } of second.take("chat")) second.tell({ type: "ack", id, room: ROOM, seq: 7 });
+    await time.pass(2_499);
+    equal(second.take("heartbeat").length, 0, "left alone");
+    await time.pass(1);
+    equal(second.take("heartbeat").length, 1, "somebody's turn");
+    second.tell({ type: "heartbeat_ack", server_time: Date.now() });
+    await time.pass(2_500);
+    equal(second.take("heartbeat").length, 2, "again");
+    await time.pass(2_000);
+    equal(client.connection.state, "waiting", "given up");
   },
 
   async "a connection that never comes about is given up as well"({ client, socket, time, sockets }) {

@@ -4,8 +4,6 @@ nobody's secrets."""
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -14,8 +12,8 @@ import pytest
 
 from kit.backends import Backend, backend
 from kit.doors import Doors, Json, doors
-from kit.hosts import Table, connected, hosting, open_room, place
-from tavola.actors.wire.commands import Chat, Epoch, RoomId
+from kit.talk import rooms
+from tavola.actors.wire.commands import RoomId
 from tavola.edge.feed import cursor as cursors
 from tavola.edge.feed import reader
 from tavola.edge.feed.cursor import Cursor, Seen, seen
@@ -50,38 +48,6 @@ class Follower:
 
     def of(self, room: str) -> list[int]:
         return [seq for where, seq in self.told if where == room]
-
-
-class Rooms:
-    """Rooms of one host, in which people talk."""
-
-    def __init__(self, database: Database, table: Table) -> None:
-        self.database, self.table = database, table
-        self.epochs: dict[RoomId, Epoch] = {}
-        self.said: dict[str, int] = {}
-        self._ids = 0
-
-    async def opens(self, game: str = "tictactoe") -> RoomId:
-        room = await open_room(self.database, game)
-        self.epochs[room] = await place(self.database, room)
-        await self.talk(room)
-        return room
-
-    async def does(self, room: RoomId, kind: Any, user: str = "host", **fields: Any) -> int:
-        self._ids += 1
-        done = await self.table.does(self.epochs[room], user, kind(id=f"c{self._ids}", room=room, **fields))
-        self.said[room] = done.seq
-        return done.seq
-
-    async def talk(self, room: RoomId, times: int = 1) -> None:
-        for _ in range(times):
-            await self.does(room, Chat, text="Hello.")
-
-
-@asynccontextmanager
-async def rooms(database_url: str) -> AsyncIterator[Rooms]:
-    async with connected(database_url, most=8) as database, hosting(database, "a") as table:
-        yield Rooms(database, table)
 
 
 def numbers(last: int, first: int = 1) -> list[int]:

@@ -13,7 +13,8 @@
                     await room.command("act", move=move, turn=room.view.turn_number)
 
 The connection comes back by itself: after a jittered, growing delay, with the last number seen, and with every command
-that was not answered sent again under the id that it had, so that it takes effect once. `api` has the REST
+that was not answered sent again under the id that it had, so that it takes effect once. One that has died without a
+word is noticed within 5 s while an answer or somebody's move is waited for, within 20 s otherwise. `api` has the REST
 calls, `room` what can be done in a room; `follower` says how it is kept current.
 """
 
@@ -42,6 +43,7 @@ from .frames import (
     Updates,
     encode,
 )
+from .pulse import ConnectionPulse, Due
 from .room import Depth, JoinedRoom, Stream
 from .transport import Dialer, OpenSocket
 from .websockets_transport import dial as by_library
@@ -49,7 +51,6 @@ from .websockets_transport import dial as by_library
 P = TypeVar("P")
 E = TypeVar("E")
 SUBPROTOCOL = "tavola.v1"
-HEARTBEAT_S = 30.0
 LONGEST_DELAY_S = 5.0
 NOT_THE_PROTOCOL = 4400
 TOKEN_NO_GOOD = 4401
@@ -115,6 +116,7 @@ class Client(Generic[P, E]):
         self._last_id = 0
         self._id_prefix = f"{random.getrandbits(32):08x}"
         self._task: asyncio.Task[None] | None = None
+        self._pulse = ConnectionPulse(0.0)
         self._beats: asyncio.TimerHandle | None = None
         self._back: asyncio.Future[None] | None = None
         self._began: float | None = None
@@ -157,6 +159,7 @@ class Client(Generic[P, E]):
             self.pen.write("out" if self._socket is not None else "held", data)
         if self._socket is not None:
             self._socket.send(data)
+            self._hurry(self._socket)
 
     def drop(self) -> None:
         """Cuts the connection without a word, as a bad network does. It comes back by itself."""
@@ -238,7 +241,8 @@ class Client(Generic[P, E]):
         self.connection += 1
         if self.pen is not None:
             self.pen.write("open")
-        self._beats = loop.call_later(HEARTBEAT_S * random.random(), self._beat, socket, -1)
+        self._pulse = ConnectionPulse(loop.time())
+        self._look(socket)
         try:
             socket.send(encode({"type": "authenticate", "token": self.identity.token}))
             for room in self.rooms.values():
@@ -247,7 +251,8 @@ class Client(Generic[P, E]):
         finally:
             self._socket = None
             socket.close()
-            self._beats.cancel()
+            if self._beats is not None:
+                self._beats.cancel()
         if self.pen is not None:
             self.pen.write("lost", str(code).encode())
         if self.on_lost is not None:
@@ -257,18 +262,36 @@ class Client(Generic[P, E]):
                 self.identity = await self._renew(self.identity)
         return code
 
-    def _beat(self, socket: OpenSocket, heard: int) -> None:
-        """Says that we are there. Silence for a whole interval, though asked, cuts the connection."""
-        if self.frames == heard:
+    def _look(self, socket: OpenSocket) -> None:
+        """Says that we are there if nothing was said for a while, and cuts the connection if nothing comes then."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = self._pulse.look(now, waits=self._waits)
+        if due is Due.CUT:
+            self._url = (self._url + 1) % len(self._urls)
             socket.abort()
             return
-        socket.send(HEARTBEAT)
-        self._beats = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat, socket, self.frames)
+        if due is Due.ASK:
+            socket.send(HEARTBEAT)
+        self._beats = loop.call_at(self._pulse.looks_at, self._look, socket)
+
+    def _hurry(self, socket: OpenSocket) -> None:
+        """If something is waited for by now, look as soon as that wants."""
+        if self._beats is not None and self._pulse.late(asyncio.get_running_loop().time()) and self._waits:
+            self._beats.cancel()
+            self._look(socket)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether an answer is owed to us, or it is somebody's turn."""
+        rooms = self.rooms.values()
+        return any(room.unanswered or room.view.turn_number is not None or room.follower.catching_up for room in rooms)
 
     # Frames
 
     def _receive(self, data: bytes) -> None:
         self.frames += 1
+        self._pulse.heard(asyncio.get_running_loop().time())
         if self.pen is not None:
             self.pen.write("in", data)
         try:
@@ -283,6 +306,8 @@ class Client(Generic[P, E]):
                 self._ask(room, "resync")
         else:
             self._take(frame)
+        if self._socket is not None:
+            self._hurry(self._socket)
         if self.on_frame is not None:
             self.on_frame(data, frame)
 

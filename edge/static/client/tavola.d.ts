@@ -863,9 +863,13 @@ export type Pending = {
     fail: (error: TavolaError) => void;
 };
 export declare const TIMES: Readonly<{
-    heartbeat_ms: 30000;
+    /** Silence after which the connection is asked whether it lives. */
+    heartbeat_ms: 15000;
     /** Silence after a heartbeat that means that the connection is dead. */
-    silence_ms: 10000;
+    silence_ms: 5000;
+    /** Both, while we wait for something: an answer, or whoever's turn it is. */
+    waiting_ms: 2500;
+    waiting_silence_ms: 2000;
     /** The same, when there is a reason to ask: the page is seen again, the network came back. */
     probe_ms: 4000;
     /** From the first byte to `authenticated`. */

@@ -109,9 +109,13 @@ const KEPT = "tavola.rooms";
 const KEPT_TOKEN = "tavola.token ";
 
 export const TIMES = Object.freeze({
-  heartbeat_ms: 30_000,
+  /** Silence after which the connection is asked whether it lives. */
+  heartbeat_ms: 15_000,
   /** Silence after a heartbeat that means that the connection is dead. */
-  silence_ms: 10_000,
+  silence_ms: 5_000,
+  /** Both, while we wait for something: an answer, or whoever's turn it is. */
+  waiting_ms: 2_500,
+  waiting_silence_ms: 2_000,
   /** The same, when there is a reason to ask: the page is seen again, the network came back. */
   probe_ms: 4_000,
   /** From the first byte to `authenticated`. */
@@ -592,6 +596,9 @@ export class Tavola extends Emitter {
   /** @type {{ round: number, offset: number } | null} */
   #clock = null;
   #asked_at = 0;
+  /** When anything came last, and whether the connection was asked since whether it lives. */
+  #heard_at = 0;
+  #asking = false;
   #count = 0;
 
   /** @param {Options} [options] */
@@ -840,7 +847,22 @@ export class Tavola extends Emitter {
     named?._token(frame);
     for (const room of this.rooms.values()) if (room !== named) this.#join(room);
     for (const command of this.#pending.values()) this._send(command.frame);
-    this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
+    this.#arm();
+  }
+
+  /** Whether an answer is owed to us, or it is somebody's turn. */
+  get #waits() {
+    return this.#pending.size > 0 || [...this.rooms.values()].some(({ view }) => Boolean(view?.turn));
+  }
+
+  /** The connection is asked when it has said nothing for as long as it may; unless it was asked already. */
+  #arm() {
+    clearTimeout(this.#timers.beat);
+    if (this.#asking) return;
+    const { waiting_ms, waiting_silence_ms, heartbeat_ms, silence_ms } = this.times;
+    const [quiet, patience] = this.#waits ? [waiting_ms, waiting_silence_ms] : [heartbeat_ms, silence_ms];
+    const left = Math.max(0, this.#heard_at + quiet - Date.now());
+    this.#timers.beat = setTimeout(() => this.#beat(patience), left);
   }
 
   /** @param {Room} room */
@@ -849,16 +871,17 @@ export class Tavola extends Emitter {
     this._send({ type: "join_room", room: id, ...room._seen, ...(code && { code }) });
   }
 
-  #beat(patience = this.times.silence_ms) {
+  /** @param {number} patience */
+  #beat(patience) {
     if (this.#token && Date.parse(this.session?.expires_at ?? "") - this.now() < this.times.renew_ms) {
       this.signIn().catch(() => {}); // The token still holds; the next beat tries again.
     }
     clearTimeout(this.#timers.beat);
     clearTimeout(this.#timers.dead);
     this.#asked_at = Date.now();
+    this.#asking = true;
     this._send({ type: "heartbeat" });
     this.#timers.dead = setTimeout(() => this.#closed(1006), patience);
-    this.#timers.beat = setTimeout(() => this.#beat(), this.times.heartbeat_ms);
   }
 
   /** @param {number} server_time */
@@ -919,7 +942,15 @@ export class Tavola extends Emitter {
   #frame(data) {
     const frame = parsed(data);
     if (!frame) return;
+    this.#heard_at = Date.now();
+    this.#asking = false;
     if (this.connection.state === "open") clearTimeout(this.#timers.dead); // Any frame is a sign of life.
+    this.#take(frame);
+    if (this.connection.state === "open") this.#arm();
+  }
+
+  /** @param {any} frame */
+  #take(frame) {
     const room = this.rooms.get(frame.room);
     switch (frame.type) {
       case "authenticated":
@@ -1079,7 +1110,9 @@ export class Tavola extends Emitter {
       };
       command.late = setTimeout(() => command.fail(new Unanswered(id)), limit);
       this.#pending.set(id, command);
-      if (this.connection.state === "open") this._send(frame);
+      if (this.connection.state !== "open") return undefined;
+      this._send(frame);
+      this.#arm();
       return undefined;
     });
   }

@@ -319,3 +319,24 @@ def test_a_lean_client_knows_whose_turn_it_is() -> None:
             client.drop()
 
     uvloop.run(scene())
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_while_it_is_somebodys_turn() -> None:
+    async def silent(line: Line) -> None:
+        await line.welcome(3, turn={"number": 1, "seat_index": 0})
+        assert await line.heard() == {"type": "heartbeat"}
+        await line.until_lost()
+
+    async def back(line: Line) -> None:
+        assert (await line.welcome(4))["after"] == 3
+        await line.until_lost()
+
+    async def scene() -> None:
+        async with playing(silent, back) as url, somebody(url) as client:
+            room = await client.join(ROOM)
+            await client.back_again()
+            assert room.seq == 4
+            assert client.connection == 2
+            client.drop()
+
+    uvloop.run(scene())
