@@ -1,8 +1,9 @@
-"""`tavola node` is `ray start`, except that its workers are forked, know none of our secrets, and that nobody else
-enters its folder."""
+"""`tavola node` is `ray start`, except that its workers are forked, know none of our secrets, that nobody else enters
+its folder, and that `tavola logs` reads what actors say there."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -26,6 +27,11 @@ import psutil, ray
 @ray.remote(num_cpus=0)
 class Actor:
     def family(self):
+        import structlog
+        from tavola.config import logs
+
+        logs.configure("room-actor-1", "json")
+        structlog.get_logger().info("room.loaded", room="r_1")
         return " ".join(psutil.Process().parent().cmdline()), "TAVOLA_JWT_SECRET" in os.environ
 
 ray.init(address=sys.argv[1], log_to_driver=False, configure_logging=False)
@@ -61,6 +67,14 @@ def test_workers_are_forked() -> None:
             [private] = Path(folder).iterdir()
             assert stat.S_IMODE(private.stat().st_mode) == 0o700
             assert {"forks", "ray"} <= {path.name for path in private.iterdir()}
+            logs = subprocess.run(
+                [sys.executable, "-m", "tavola", "logs", "--data-dir", f"{folder}/none", "--room", "r_1", "--json"],
+                env={**environment, "RAY_TMPDIR": folder},
+                capture_output=True,
+                text=True,
+            )
+            events = [json.loads(line) for line in logs.stdout.splitlines()]
+            assert ("room-actor-1", "room.loaded") in [(event["part"], event["event"]) for event in events], logs.stderr
         finally:
             node.send_signal(signal.SIGTERM)
             node.communicate(timeout=60)
