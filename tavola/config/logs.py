@@ -27,6 +27,7 @@ from structlog.typing import EventDict, WrappedLogger
 from tavola.config.log_file import OwnFile, old
 from tavola.config.private import NODE_FOLDER
 from tavola.config.seldom import Seldom
+from tavola.config.spoken import Spoken
 
 FORMAT, LEVEL = "TAVOLA_LOG_FORMAT", "TAVOLA_LOG_LEVEL"
 LEVELS = {
@@ -105,8 +106,8 @@ def configure(part: str, form: str = "", level: str = "", data_dir: Path | None 
     in processes that this one starts, those of the environment hold. Where `tavola dev` runs on `data_dir`, a game's
     mistakes are written down there too, whichever process they happen in.
 
-    The first line of every log is `log.began`: it says whose it is. Standard output has all of it as JSON; as text,
-    what libraries say goes to standard error."""
+    The first line of every log is `log.began`: it says whose it is. Standard output has all of it as JSON, also the
+    text that code prints (`process.said`); as text, what libraries say goes to standard error."""
     form = os.environ[FORMAT] = form or os.environ.get(FORMAT, "text")
     level = os.environ[LEVEL] = level or os.environ.get(LEVEL, "info")
     folders = [Path(folder) for folder in (os.environ.get(NODE_FOLDER), data_dir and data_dir / "logs") if folder]
@@ -145,8 +146,22 @@ def configure(part: str, form: str = "", level: str = "", data_dir: Path | None 
     root.handlers[:] = [handler]
     # Libraries put what they send and read into lines of less weight: cards.
     root.setLevel(max(logging.WARNING, LEVELS[level]))
+    if form == "json":
+        _take_prints()
     out.write(began())
     out.flush()
+
+
+def _take_prints() -> None:
+    """Python's own output, such as that of `print`, becomes events; so does the error that ends the process."""
+    log = structlog.get_logger()
+    sys.stdout = cast(TextIO, Spoken(sys.stdout, lambda text: log.info("process.said", text=text)))
+    sys.stderr = cast(TextIO, Spoken(sys.stderr, lambda text: log.warning("process.said", text=text)))
+
+    def ends(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("process.failed", error=kind.__name__, exc_info=error)
+
+    sys.excepthook = ends
 
 
 class _AtLeast:

@@ -110,7 +110,7 @@ LEVELS = """
     for method in (log.debug, log.info, log.warning, log.error):
         method("room.told")
     logging.getLogger("websockets").debug("> TEXT 'AhKd'")
-    print(logs.COUNTED)
+    print(dict(logs.COUNTED))
 """
 THREADS = """
     import os
@@ -156,6 +156,27 @@ def test_as_json_each_line_is_an_object() -> None:
         assert {"KeyError", "ValueError"} <= set(told["traceback"].splitlines())
     assert SECRET not in done.stdout + done.stderr
     assert done.stderr == ""
+
+
+def test_as_json_what_is_printed_is_an_event_too() -> None:
+    program = """
+        import sys
+        from tavola.config import logs
+        logs.configure("edge-1", "json")
+        print("a game's", "own", end=" ")
+        print("words\\n\\nin two lines")
+        print("a library's", file=sys.stderr)
+        raise KeyError("Ah" + "Kd")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    said = [json.loads(line) for line in done.stdout.splitlines()][1:]
+    assert [event["event"] for event in said] == ["process.said"] * 3 + ["process.failed"]
+    assert [(event["level"], event["text"]) for event in said[:3]] == [
+        ("info", "a game's own words"), ("info", "in two lines"), ("warning", "a library's"),
+    ]  # fmt: skip
+    assert said[-1]["traceback"].splitlines()[-1] == "KeyError"
+    assert SECRET not in done.stdout, "nor what the error says"
+    assert (done.stderr, done.returncode) == ("", 1)
 
 
 def test_a_field_does_not_take_the_place_of_one_that_every_line_has() -> None:
