@@ -23,7 +23,7 @@ SELECT EXISTS (SELECT FROM rooms) OR EXISTS (SELECT FROM app_sessions) AS filled
 
 -- name: clear_database
 -- All of ours goes, for a backup to take its place: tables, views, sequences, functions and types of `public`, and what
--- was put back from the archive. Not an extension's.
+-- was put back from the archive. Not an extension's; a sequence that is a column's goes with its table.
 DO $$
 DECLARE
     gone record;
@@ -35,7 +35,8 @@ BEGIN
                                      ELSE 'TABLE' END, format('public.%I', c.relname)) AS statement
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid
+                          AND (d.deptype = 'e' OR d.deptype = 'i' AND c.relkind = 'S'))
         UNION ALL
         SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
