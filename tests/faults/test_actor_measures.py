@@ -14,7 +14,7 @@ from kit.client import Api
 from kit.stack import Stack, kill, until
 from kit.table import table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 Sums = dict[tuple[str, str], float]
 ROWS = ("tavola_log_rows_total", "")

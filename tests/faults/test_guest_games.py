@@ -79,6 +79,7 @@ def test_they_are_played_while_everything_breaks(programs: Path, tmp_path: Path)
     assert "verdict   passed" in told
 
 
+@pytest.mark.long
 async def test_a_game_that_cannot_be_loaded_stops_every_start(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("import tavola.games.base\n\nclass Half:\n    cells = [1, 2][3]\n")
     for command in (["games"], ["dev", "--data-dir", "data"], ["dev", "--game", "half:Other"]):

@@ -86,6 +86,7 @@ def _kind(event: dict[str, Any]) -> str:
     return "edge" if event["part"] in ("edge-1", "edge-2") else event["part"]
 
 
+@pytest.mark.long
 async def test_every_process_writes_json_in_files_that_stay_small(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data", TAVOLA_LOG_FORMAT="json", TAVOLA_SPARES="1")
     try:

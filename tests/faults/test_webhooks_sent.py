@@ -18,7 +18,7 @@ from kit.examples import example
 from kit.stack import Stack, kill, until
 from kit.table import table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 class Program:

@@ -80,6 +80,7 @@ async def test_days_wait_for_a_backup(
     await connection.close()
 
 
+@pytest.mark.long
 async def test_backups_while_days_come_and_go(database_url: str, tmp_path: Path) -> None:
     """As often as they can. Each backup is whole; and days have come and gone between them."""
     async with connected(database_url) as database:

@@ -62,7 +62,7 @@ async def test_a_replay_begins_behind_what_has_expired(database_url: str, tmp_pa
         assert (await examined(database, 100, 500)).found == []
 
 
-@pytest.mark.parametrize("upto", [6, LAST])
+@pytest.mark.parametrize("upto", [pytest.param(6, marks=pytest.mark.long), LAST])
 async def test_until_there_is_a_checkpoint_again_nothing_can_be_replayed_and_that_is_no_fault(
     database_url: str, tmp_path: Path, upto: int
 ) -> None:
@@ -88,7 +88,11 @@ async def repaired(url: str, folder: Path, room: RoomId) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("upto", "said"), [(6, "history begins at seq 7, as kept"), (LAST, "no history is left after 4, as kept")]
+    ("upto", "said"),
+    [
+        (6, "history begins at seq 7, as kept"),
+        pytest.param(LAST, "no history is left after 4, as kept", marks=pytest.mark.long),
+    ],
 )
 async def test_a_repair_that_begins_nowhere_says_from_where_history_is_kept(
     database_url: str, tmp_path: Path, upto: int, said: str
@@ -119,7 +123,10 @@ async def test_a_repair_that_begins_nowhere_says_from_where_history_is_kept(
             assert (code, (await stored(database, room))["state"]) == (0, good["state"])
 
 
-@pytest.mark.parametrize(("missing", "old"), [("seq <= 3", False), ("seq = 2", True), ("seq = 10", True)])
+@pytest.mark.parametrize(
+    ("missing", "old"),
+    [("seq <= 3", False), pytest.param("seq = 2", True, marks=pytest.mark.long), ("seq = 10", True)],
+)
 async def test_a_hole_is_a_hole(database_url: str, tmp_path: Path, missing: str, old: bool) -> None:
     """Rows of a day that the log has are missing, or rows behind some that are there."""
     async with connected(database_url) as database, hosting(database, "a", every=EVERY) as table:

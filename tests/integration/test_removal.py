@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -60,7 +61,8 @@ def client(database: Database) -> httpx.AsyncClient:
         return Identity(UserId(request.headers["x-user"]), "Name", 0)
 
     router = RestRouter(who, Lobby(database))
-    services = Services(None, None, None, None, database)  # type: ignore[arg-type]
+    nobody = SimpleNamespace(presence=SimpleNamespace(people=None))
+    services = Services(None, None, None, nobody, database)  # type: ignore[arg-type]
     app = Starlette(routes=router.routes(games_api.endpoints(services, Rewind(database))))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
