@@ -15,7 +15,7 @@ from kit.command import tavola
 from kit.small_postgres import give_back, postgres_taking, take_all
 from kit.stack import Stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(200)]
 
 OPEN = {"game": "tictactoe", "approval": "auto"}
 

@@ -15,7 +15,7 @@ import pytest
 from kit.stack import FOREIGN, Stack
 from kit.table import Table, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 
 SECRET = "the secret of this deployment, kept apart"
 

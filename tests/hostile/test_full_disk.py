@@ -94,6 +94,7 @@ OLD_MB = 60
 """The megabytes of a room that was closed two hours ago."""
 
 
+@pytest.mark.long
 async def test_old_rooms_make_space_and_play_goes_on(tmp_path: Path) -> None:
     """Commits find no space, and nobody notices: they are tried again until the steward has made some."""
     folder = tmp_path / "data"
