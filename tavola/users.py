@@ -66,8 +66,10 @@ def forget(
         store = store_at(settings.archive) if settings.archive else None
         erasure = Erasure(database, settings.redis_url, store, now_ms, lambda _: None)
         with Console(stderr=True).status(f"Forgetting {user} …"):
-            while await database.rows("being_erased", user_id=user):
+            while True:
                 await erasure.work()
+                if not await database.rows("being_erased", user_id=user):
+                    break
                 if erasure.unreadable:
                     raise Failure(
                         f"{_some(erasure.unreadable)} cannot be read (`tavola room verify`); all else is done"

@@ -4,19 +4,17 @@ so that whoever asks need not wait, and Redis need not be there.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from tavola.actors.wire.commands import UserId
 from tavola.config.clock import now_ms
-from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.edge.identity.looking import LOOK_WITHIN_S, every_second
+from tavola.storage.postgres import Database
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0
-LOOK_WITHIN_S = 2.0
 KEPT_MS = 2 * 3_600_000
 """How long a sign-out is remembered: longer than an identity token lives, and as long as a session goes on without
 Postgres."""
@@ -70,13 +68,4 @@ class SignOuts:
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""
-        told = False
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-                told = False
-            except StorageUnavailable as error:
-                if not told:
-                    log.warning("sign_outs.not_read", reason=str(error))
-                told = True
+        await every_second(self.look, lambda reason: log.warning("sign_outs.not_read", reason=reason))

@@ -5,7 +5,6 @@ asks need not wait.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,12 +16,11 @@ import structlog
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.config.clock import now_ms
-from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.edge.identity.looking import LOOK_WITHIN_S, every_second
+from tavola.storage.postgres import Database
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0
-LOOK_WITHIN_S = 2.0
 
 OrderKind = Literal["ban_user", "ban_address", "mute", "drain_edge", "announce"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -106,16 +104,7 @@ class StandingOrders:
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""
-        told = False
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-                told = False
-            except StorageUnavailable as error:
-                if not told:
-                    log.warning("orders.not_read", reason=str(error))
-                told = True
+        await every_second(self.look, lambda reason: log.warning("orders.not_read", reason=reason))
 
     def _of(self, kind: OrderKind, subject: str) -> Order | None:
         order = self._standing.get((kind, subject))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 import structlog
 
-from tavola.actors.cluster.directory import ClusterUnavailable
+from tavola.actors.cluster.directory import ClusterUnavailable, NoSuchRoom, RoomUnreadable
 from tavola.actors.wire.commands import (
     Announce,
     ClientCommand,
@@ -144,8 +144,8 @@ class Acts:
     # Rooms
 
     async def _room(self, named: str) -> Row | None:
-        rows = await self._database.rows("operator_rooms", named=named, most=200)
-        return next((row for row in rows if named == row["id"] or named.upper() == row["code"]), None)
+        rows = await self._database.rows("all_rooms", named=named if named.startswith("r_") else named.upper())
+        return rows[0] if rows else None
 
     async def _in_room(self, asked: ActAsked, who: Identity, row: Row) -> _PlannedAct | Refusal:
         room, named = RoomId(row["id"]), f"{row['name']} ({row['id']})"
@@ -177,6 +177,8 @@ class Acts:
             case "evict":
                 return _PlannedAct(f"Takes {named} from {where}; whoever comes next has it loaded.", self._evict(room))
             case "move":
+                if row["actor"] is None:
+                    return Refusal("room_unavailable", "No actor has that room, so it cannot be moved away from one.")
                 away = self._evict(room, row["actor"])
                 return _PlannedAct(f"Takes {named} from {where} to another actor; players wait a moment.", away)
             case _:
@@ -204,6 +206,10 @@ class Acts:
                 place = await self._services.router.directory.place(room, Epoch(row["epoch"]), away_from)
             except ClusterUnavailable:
                 return NO_SERVER
+            except NoSuchRoom:
+                return NO_ROOM
+            except RoomUnreadable as error:
+                return error.refusal
             self._services.router.moved(room, place.epoch)
             answer = await self._services.router.ask(room, lambda epoch: Activate(epoch, room))
             return answer if isinstance(answer, Refusal) else None

@@ -34,7 +34,8 @@ class OperatorReply(msgspec.Struct, frozen=True):
 
 
 class DoneAct(msgspec.Struct, frozen=True):
-    """`told` is what was asked for. `outcome`: `done`, or a refusal's code; null: nobody lived to say."""
+    """`told` is what was asked for. `outcome`: `done`, or a refusal's code; null: not known, for edge or database
+    was gone before it was written."""
 
     number: int
     at: str

@@ -89,7 +89,8 @@ class Handler(Protocol):
 
 def notice_the_gone(connection: socket.socket | None) -> None:
     """Have the kernel end a connection whose other end is gone without a goodbye: when what was sent is not
-    acknowledged for `UNHEARD_MS`, or when nothing was sent and it does not answer to being asked."""
+    acknowledged for `UNHEARD_MS`, or when nothing was sent and it does not answer to being asked. To the kernel
+    a client is gone, too, that reads nothing for so long while its buffers are full."""
     if connection is None or connection.family == socket.AF_UNIX:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -111,8 +111,8 @@ async def test_the_document_is_one(scene: Scene) -> None:
     assert document["components"]["securitySchemes"].keys() == {"bearer", "session", "operator", "service"}
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            his = {"operator": []} in operation["security"]
-            assert his == (path.startswith("/api/admin/") or path == "/api/feed"), path
+            theirs = {"operator": []} in operation["security"]
+            assert theirs == (path.startswith("/api/admin/") or path == "/api/feed"), path
 
 
 async def test_without_operators_there_is_nothing_of_theirs(cold: Stack) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from kit.client import Api, Json, Player
+from kit.client import Api, Json, Player, reachable
 from kit.stack import Stack, freeze, kill, lives, thaw, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -94,16 +94,9 @@ async def test_the_people_of_a_killed_edge_are_gone(crowd: Stack) -> None:
                 return not await redis.exists(f"connections:{it.guest.who.user}")
 
         await until(swept, "the entries of the dead edge are cleared away")
-        await until(lambda: _ready(it.apis[1]), "the edge is started again")
+        await until(lambda: reachable(crowd.urls[1]), "the edge is started again")
         await it.guest.follow(crowd.urls[1])
         await it.are(0, it.host, it.guest)
-
-
-async def _ready(api: Api) -> bool:
-    try:
-        return (await api.request("GET", "/readyz")).is_success
-    except Exception:
-        return False
 
 
 async def test_with_redis_away_an_edge_answers_for_itself(crowd: Stack) -> None:

@@ -48,8 +48,7 @@ def namespace() -> Iterator[str]:
 class Server(asyncio.Protocol):
     """The server's end of one connection."""
 
-    def __init__(self, *, talks: bool) -> None:
-        self.talks = talks
+    def __init__(self) -> None:
         self.came = asyncio.Event()
         self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
@@ -72,7 +71,7 @@ class Server(asyncio.Protocol):
     ],
 )
 async def test_the_edge_notices_a_client_that_is_gone(namespace: str, talks: bool) -> None:
-    server = Server(talks=talks)
+    server = Server()
     listening = await asyncio.get_running_loop().create_server(lambda: server, HERE, 0)
     port = listening.sockets[0].getsockname()[1]
     command = ["ip", "netns", "exec", namespace, sys.executable, "-c", CLIENT, str(port)]

@@ -242,6 +242,21 @@ async def test_a_room_is_evicted_and_goes_on(database_url: str, redis_url: str) 
         assert (await edge.ok("GET", f"/api/admin/rooms/{room}", ADMIN))["room"]["actor"] == "a"
 
 
+async def test_no_name_hides_a_room_from_operators(database_url: str, redis_url: str) -> None:
+    async with doors(database_url, redis_url) as edge:
+        ada = edge.person("Ada")
+        bad = await edge.opened(ada)
+        for _ in range(201):
+            await edge.opened(ada, name=f"{bad['id']} {bad['code']}")
+        listed = await edge.ok("GET", f"/api/admin/rooms?named={bad['code']}&limit=200", ADMIN)
+        assert listed["total"] == 202
+        assert bad["id"] not in [each["id"] for each in listed["rooms"]], "the page shows the newest"
+        for named in (bad["id"], bad["code"], bad["code"].lower()):
+            assert bad["id"] in (await plan(edge, ADMIN, "close", room=named))["does"]
+        await execute(database_url, "UPDATE rooms SET actor = NULL WHERE id = $1", bad["id"])
+        assert await refused(edge, ADMIN, "move", room=bad["id"]) == "room_unavailable"
+
+
 async def test_a_drained_actor_is_given_no_room(database_url: str, redis_url: str) -> None:
     async with doors(database_url, redis_url) as edge:
         ada = edge.person("Ada")

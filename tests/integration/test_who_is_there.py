@@ -42,7 +42,7 @@ async def test_those_inside_are_told_who_and_others_how_many(database_url: str, 
         )
         sockets[cat].close(1000, "gone")
         assert [each["display_name"] for each in (await there(edge, ada, room, 2))["people"]] == ["Bob", "Ada"]
-        # Bob watches then; and when he does that no more, he follows the room without a part in it.
+        # Bob watches then; and then follows the room without a part in it.
         await sockets[bob].does("leave_seat", room, "3")
         assert [each["role"] for each in (await there(edge, ada, room, 2))["people"]] == ["spectator", "approved"]
         await sockets[bob].does("stop_spectating", room, "4")
