@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tavola.actors.wire.commands import STATUS, snake
+from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, snake
 from tavola.actors.wire.view import ServedView
 from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
 from tavola.edge.ws.protocol import ClientFrame, Welcome
@@ -126,6 +126,12 @@ ServerFrame = (
 )
 
 
+TRACEPARENT: Schema = {
+    "type": "string",
+    "description": "W3C Trace Context: the trace that the command is part of. No part of the command; one that is not"
+    " as the standard has it is ignored.",
+}
+"""Every command may have it. It is read beside the command, not as a member of it: neither logged nor compared."""
 GAMES_ADD: dict[str, Schema | bool] = {
     "Act": True, "GamePart": True, "SeatPart": True, "MePart": True, "LegalMove": ARGUMENT,
 }  # fmt: skip
@@ -152,6 +158,8 @@ def definitions(ref: str) -> dict[str, Schema]:
         if name in GAMES_ADD:
             schema["additionalProperties"] = GAMES_ADD[name]
     del made["Act"]["properties"]["arguments"]  # On the wire they stand beside `move`.
+    for kind in CLIENT_COMMANDS:
+        made[kind.__name__]["properties"]["traceparent"] = TRACEPARENT
     one = {"$ref": ref.format(name="Event")}
     for name in ("UpdateFrame", "RecentUpdate"):
         made[name]["properties"]["events"]["items"] = one

@@ -69,6 +69,7 @@ class RequestJoin(TypedDict):
     id: str
     room: str
     display_name: str
+    traceparent: NotRequired[str]
 
 
 class Approve(TypedDict):
@@ -76,6 +77,7 @@ class Approve(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Reject(TypedDict):
@@ -83,6 +85,7 @@ class Reject(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class TakeSeat(TypedDict):
@@ -92,12 +95,14 @@ class TakeSeat(TypedDict):
     seat_index: int
     display_name: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class LeaveSeat(TypedDict):
     type: Literal["leave_seat"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Spectate(TypedDict):
@@ -105,12 +110,14 @@ class Spectate(TypedDict):
     id: str
     room: str
     display_name: NotRequired[str | None]
+    traceparent: NotRequired[str]
 
 
 class StopSpectating(TypedDict):
     type: Literal["stop_spectating"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Act(TypedDict):
@@ -122,18 +129,21 @@ class Act(TypedDict):
     room: str
     move: str
     turn: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class SitOut(TypedDict):
     type: Literal["sit_out"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class SitIn(TypedDict):
     type: Literal["sit_in"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Rebuy(TypedDict):
@@ -141,6 +151,7 @@ class Rebuy(TypedDict):
     id: str
     room: str
     amount: int
+    traceparent: NotRequired[str]
 
 
 class Chat(TypedDict):
@@ -148,6 +159,7 @@ class Chat(TypedDict):
     id: str
     room: str
     text: str
+    traceparent: NotRequired[str]
 
 
 class Announce(TypedDict):
@@ -160,24 +172,28 @@ class Announce(TypedDict):
     text: str
     data: NotRequired[dict[str, Any] | None]
     fleeting: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Start(TypedDict):
     type: Literal["start"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Pause(TypedDict):
     type: Literal["pause"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Resume(TypedDict):
     type: Literal["resume"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Kick(TypedDict):
@@ -186,6 +202,7 @@ class Kick(TypedDict):
     room: str
     user_id: str
     ban: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class AddBot(TypedDict):
@@ -197,6 +214,7 @@ class AddBot(TypedDict):
     seat_index: int
     bot: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class AdjustChips(TypedDict):
@@ -209,6 +227,7 @@ class AdjustChips(TypedDict):
     amount: int
     reason: NotRequired[str | None]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class UpdateSettings(TypedDict):
@@ -219,6 +238,7 @@ class UpdateSettings(TypedDict):
     room: str
     settings: dict[str, Any]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class TransferHost(TypedDict):
@@ -226,12 +246,14 @@ class TransferHost(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Leave(TypedDict):
     type: Literal["leave"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class CloseRoom(TypedDict):
@@ -239,6 +261,7 @@ class CloseRoom(TypedDict):
     id: str
     room: str
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Withdraw(TypedDict):
@@ -248,6 +271,7 @@ class Withdraw(TypedDict):
     id: str
     room: str
     act_id: str
+    traceparent: NotRequired[str]
 
 
 class AuthenticatedFrame(TypedDict):

@@ -72,6 +72,7 @@ export type RequestJoin = {
   id: string;
   room: string;
   display_name: string;
+  traceparent?: string;
 };
 
 export type Approve = {
@@ -79,6 +80,7 @@ export type Approve = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Reject = {
@@ -86,6 +88,7 @@ export type Reject = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type TakeSeat = {
@@ -95,12 +98,14 @@ export type TakeSeat = {
   seat_index: number;
   display_name?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 export type LeaveSeat = {
   type: "leave_seat";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Spectate = {
@@ -108,12 +113,14 @@ export type Spectate = {
   id: string;
   room: string;
   display_name?: string | null;
+  traceparent?: string;
 };
 
 export type StopSpectating = {
   type: "stop_spectating";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 /** A move of the game. On the wire `arguments` stand beside `move`; here they are gathered. */
@@ -123,6 +130,7 @@ export type Act = {
   room: string;
   move: string;
   turn?: number | null;
+  traceparent?: string;
   [name: string]: any;
 };
 
@@ -130,12 +138,14 @@ export type SitOut = {
   type: "sit_out";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type SitIn = {
   type: "sit_in";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Rebuy = {
@@ -143,6 +153,7 @@ export type Rebuy = {
   id: string;
   room: string;
   amount: number;
+  traceparent?: string;
 };
 
 export type Chat = {
@@ -150,6 +161,7 @@ export type Chat = {
   id: string;
   room: string;
   text: string;
+  traceparent?: string;
 };
 
 /**
@@ -163,24 +175,28 @@ export type Announce = {
   text: string;
   data?: { [name: string]: any } | null;
   fleeting?: boolean;
+  traceparent?: string;
 };
 
 export type Start = {
   type: "start";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Pause = {
   type: "pause";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Resume = {
   type: "resume";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Kick = {
@@ -189,6 +205,7 @@ export type Kick = {
   room: string;
   user_id: string;
   ban?: boolean;
+  traceparent?: string;
 };
 
 /** A bot takes the seat. `bot`: one of the game's, the first of them if none is named. */
@@ -199,6 +216,7 @@ export type AddBot = {
   seat_index: number;
   bot?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 /** `amount` is added to what the user has; below zero it is taken away. */
@@ -210,6 +228,7 @@ export type AdjustChips = {
   amount: number;
   reason?: string | null;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** `settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own. */
@@ -219,6 +238,7 @@ export type UpdateSettings = {
   room: string;
   settings: { [name: string]: any };
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 export type TransferHost = {
@@ -226,12 +246,14 @@ export type TransferHost = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Leave = {
   type: "leave";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type CloseRoom = {
@@ -239,6 +261,7 @@ export type CloseRoom = {
   id: string;
   room: string;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** An act that waits for the end of the hand, by its command's id, is not to happen. */
@@ -247,6 +270,7 @@ export type Withdraw = {
   id: string;
   room: string;
   act_id: string;
+  traceparent?: string;
 };
 
 /**
