@@ -304,6 +304,11 @@ def test_an_edge_loads_no_host() -> None:
     assert not [name for name in loaded("tavola.edge.app") if name.startswith("tavola.actors.host")]
 
 
+def test_who_traces_nothing_loads_nothing_for_it() -> None:
+    found = loaded("tavola.edge.app, tavola.actors.cluster.room_process")
+    assert not [name for name in found if top(name) == "opentelemetry"]
+
+
 def test_the_protocol_touches_no_socket() -> None:
     outside = {"starlette", "uvicorn", "asyncio", "ray", "asyncpg", "redis"}
     assert not {top(name) for name in closure("edge.ws.protocol")} & outside

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tavola.actors.wire.commands import Command, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
-from tavola.config.traces import TraceParent, parsed, traceparent
+from tavola.config.traceparent import TraceParent, parsed, traceparent
 from tavola.edge.common.limits import Bucket
 
 if TYPE_CHECKING:

@@ -142,7 +142,12 @@ def _demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:
 def traceparent(data: bytes) -> object:
     """The `traceparent` that stands in a command's frame, which is right otherwise: whatever it is, None if there is
     none. It is no part of the command."""
-    return _decode_traced(data).traceparent if b'"traceparent"' in data else None
+    if b'"traceparent"' not in data:
+        return None
+    try:
+        return _decode_traced(data).traceparent
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):  # Where it stood, the command did not look.
+        return None
 
 
 def whose(data: bytes | str) -> tuple[str | None, str | None]:
