@@ -8,7 +8,7 @@ import msgspec
 
 from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, snake
 from tavola.actors.wire.view import ServedView
-from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
+from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, TRACEPARENT, Schema, event_schemas
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 REF = "#/$defs/{name}"
@@ -126,12 +126,6 @@ ServerFrame = (
 )
 
 
-TRACEPARENT: Schema = {
-    "type": "string",
-    "description": "W3C Trace Context: the trace that the command is part of. No part of the command; one that is not"
-    " as the standard has it is ignored.",
-}
-"""Every command may have it. It is read beside the command, not as a member of it: neither logged nor compared."""
 GAMES_ADD: dict[str, Schema | bool] = {
     "Act": True, "GamePart": True, "SeatPart": True, "MePart": True, "LegalMove": ARGUMENT,
 }  # fmt: skip

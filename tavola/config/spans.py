@@ -136,7 +136,7 @@ class _CountingExporter(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        self._sender.shutdown()
+        self._sender.shutdown()  # type: ignore[no-untyped-call]
 
 
 class _BoundedBatches(BatchSpanProcessor):
@@ -152,4 +152,4 @@ class _BoundedBatches(BatchSpanProcessor):
         super().on_end(span)
 
     def close(self) -> None:
-        self._batch_processor.shutdown(int(LAST_WORDS_S * 1000))  # type: ignore[no-untyped-call]
+        self._batch_processor.shutdown(int(LAST_WORDS_S * 1000))

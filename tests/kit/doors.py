@@ -174,7 +174,7 @@ async def doors(
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await ceiling.register(database, "a", "node", 1, address, 1000, None)
-        fanout = Fanout(database, redis_url, OPENER, presence, tracer=sampling and sampling.tracer)
+        fanout = Fanout(database, redis_url, OPENER, presence, tracer=None if sampling is None else sampling.tracer)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)

@@ -47,7 +47,8 @@ class Table(NamedTuple):
             return found.get("number") == number
 
         told = await self.players[0].hears(turn)
-        return self.players[told["patch"]["turn"]["seat_index"]]
+        seat: int = told["patch"]["turn"]["seat_index"]
+        return self.players[seat]
 
 
 @asynccontextmanager
