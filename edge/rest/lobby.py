@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from tavola.actors.outside.opening import Opening, Request, open_rows
 from tavola.actors.room.state import RoomSettings
@@ -207,9 +206,12 @@ def _code() -> str:
 
 
 def summary_of(row: Row) -> RoomSummary:
-    about = {**dict(row), **msgspec.structs.asdict(_settings(row["settings"]))}
+    settings = _settings(row["settings"])
+    about = {**dict(row), **settings.settings(), "name": settings.name, "options": settings.options}
     about |= {"created_at": iso(row["created_at"]), "active_at": iso(row["active_at"])}
-    return msgspec.convert({**about, "reserved": row["reserved"] or UNSET}, RoomSummary)
+    if not row["reserved"]:
+        del about["reserved"]  # as in a view
+    return msgspec.convert(about, RoomSummary)
 
 
 def iso(ms: int) -> str:
