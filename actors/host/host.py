@@ -233,7 +233,7 @@ class Host:
         self.handle(request, reply)
 
     def _submit(self, loaded: LoadedRoom, request: Submit, reply: Reply) -> None:
-        command = trimmed(loaded.room, request.command)
+        command = trimmed(loaded.room, request.sender, request.command)
         pending = Pending(loaded, request.sender, command, [reply], self._loop.time() + HELD_S, request.code)
         if self._spans is not None:
             pending.traceparent = request.traceparent

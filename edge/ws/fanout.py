@@ -395,6 +395,8 @@ class Fanout:
     def _deliver(self, feed: Feed, update: Update) -> None:
         """The next number, if it goes on from what was shown. If not, one of the two is of a history that is gone."""
         if update.follows == feed.epoch:
+            if update.epoch != feed.epoch:
+                self._placed_at(feed.room, update.epoch)
             moved = self._shown(feed, update) if update.traceparent else feed.deliver(update)
             for follower in moved:
                 self._stands(feed, follower)
@@ -419,6 +421,12 @@ class Fanout:
             return feed.deliver(update)
         finally:
             span.end()
+
+    def _placed_at(self, room: RoomId, epoch: Epoch) -> None:
+        """The room was seen to be at `epoch`. Where its actor was told at another, that one may not know of it yet: it
+        would judge what it is asked by a state older than what is shown here, so nobody asks it any more."""
+        if self.presence.epoch(room) not in (None, epoch):
+            self.presence.moved(room, epoch)
 
     def _stands(self, feed: Feed, follower: RoomFollower) -> None:
         self.presence.stands(feed.room, follower.user, follower.has_part)
@@ -540,8 +548,7 @@ class Fanout:
             self._doubt(feed)
             return
         feed.found(shown, Epoch(row["epoch"]))
-        if self.presence.epoch(feed.room) not in (None, row["epoch"]):
-            self.presence.moved(feed.room, Epoch(row["epoch"]))
+        self._placed_at(feed.room, Epoch(row["epoch"]))
         feed.known = row["seq"]
         if feed.seq < feed.known or feed.doubtful:
             self._repair_soon(feed)

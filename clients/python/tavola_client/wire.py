@@ -10,10 +10,10 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 RefusalCode: TypeAlias = Literal[
     "invalid_message", "unknown_type", "unknown_game", "invalid_options", "unauthenticated", "token_expired",
     "token_invalid", "forbidden", "not_host", "not_approved", "not_seated", "banned", "muted", "room_not_found",
-    "user_not_found", "seat_taken", "already_seated", "room_full", "stale_turn", "not_your_turn", "illegal_move",
-    "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away", "id_reused",
-    "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited", "game_error",
-    "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
+    "user_not_found", "seat_taken", "seat_reserved", "already_seated", "room_full", "stale_turn", "not_your_turn",
+    "illegal_move", "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away",
+    "id_reused", "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited",
+    "game_error", "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
 ]
 Role: TypeAlias = Literal[
     "approved", "guest", "player", "spectator"
@@ -26,7 +26,8 @@ RoomEventKind: TypeAlias = Literal[
     "spectator_joined", "spectator_left", "player_left", "player_kicked", "host_changed", "player_sat_out",
     "player_sat_in", "player_away", "player_reconnected", "player_disconnected", "chips_added", "chips_adjusted",
     "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided",
-    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "announcement"
+    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "reservation_ended",
+    "announcement"
 ]
 
 class Authenticate(TypedDict):
@@ -89,10 +90,12 @@ class Reject(TypedDict):
 
 
 class TakeSeat(TypedDict):
+    """Without `seat_index`, the seat that is reserved for the sender."""
+
     type: Literal["take_seat"]
     id: str
     room: str
-    seat_index: int
+    seat_index: NotRequired[int | None]
     display_name: NotRequired[str | None]
     buy_in: NotRequired[int | None]
     traceparent: NotRequired[str]
@@ -314,6 +317,7 @@ class View(TypedDict):
     spectators: NotRequired[int]
     turn: NotRequired[Turn]
     deferred: NotRequired[list[DeferredAct]]
+    reservations: NotRequired[dict[str, ReservationPart]]
     pending_requests: NotRequired[list[PendingRequest]]
     watching: NotRequired[dict[str, WatchingPart]]
     members: NotRequired[dict[str, MemberPart]]
@@ -341,6 +345,7 @@ class RoomInfo(TypedDict):
     max_players: int
     max_spectators: int
     empty_minutes: int
+    reserved: NotRequired[list[int]]
 
 
 class Me(TypedDict):
@@ -353,6 +358,7 @@ class Me(TypedDict):
     seat_index: NotRequired[int]
     display_name: NotRequired[str]
     request: NotRequired[Literal["kicked", "pending", "rejected"]]
+    reserved_seat: NotRequired[int]
 
 
 class Legal(TypedDict):
@@ -400,6 +406,13 @@ class DeferredAct(TypedDict):
     amount: NotRequired[int]
     reason: NotRequired[str]
     settings: NotRequired[dict[str, Any]]
+
+
+class ReservationPart(TypedDict):
+    """The user for whom a seat is kept, by the name that they have here, if they have one."""
+
+    user_id: str
+    display_name: NotRequired[str]
 
 
 class PendingRequest(TypedDict):
@@ -721,6 +734,12 @@ class ChatEvent(TypedDict):
     text: str
 
 
+class ReservationEndedEvent(TypedDict):
+    kind: Literal["reservation_ended"]
+    seat_index: int
+    user_id: str
+
+
 class AnnouncementEvent(TypedDict):
     kind: Literal["announcement"]
     service: str
@@ -739,7 +758,7 @@ RoomEvent: TypeAlias = (
     PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent |
     ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent |
     SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent |
-    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent
+    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent
 )
 Event: TypeAlias = (
     RoomEvent | GameEvent

@@ -12,11 +12,11 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options" | "unauthenticated" | "token_expired"
   | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "muted"
-  | "room_not_found" | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn"
-  | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state"
-  | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found"
-  | "unavailable";
+  | "room_not_found" | "user_not_found" | "seat_taken" | "seat_reserved" | "already_seated" | "room_full"
+  | "stale_turn" | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed"
+  | "already_requested" | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large"
+  | "corrupted_state" | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
+  | "not_found" | "unavailable";
 
 export type Role =
   | "approved" | "guest" | "player" | "spectator";
@@ -31,7 +31,7 @@ export type RoomEventKind =
   | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
   | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
   | "round_voided" | "act_deferred" | "act_withdrawn" | "act_dropped" | "rolled_back" | "forked" | "chat"
-  | "announcement";
+  | "reservation_ended" | "announcement";
 
 /** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
 export type Authenticate = {
@@ -91,11 +91,12 @@ export type Reject = {
   traceparent?: string;
 };
 
+/** Without `seat_index`, the seat that is reserved for the sender. */
 export type TakeSeat = {
   type: "take_seat";
   id: string;
   room: string;
-  seat_index: number;
+  seat_index?: number | null;
   display_name?: string | null;
   buy_in?: number | null;
   traceparent?: string;
@@ -314,6 +315,7 @@ export type View = {
   spectators?: number;
   turn?: Turn;
   deferred?: DeferredAct[];
+  reservations?: { [name: string]: ReservationPart };
   pending_requests?: PendingRequest[];
   watching?: { [name: string]: WatchingPart };
   members?: { [name: string]: MemberPart };
@@ -340,6 +342,7 @@ export type RoomInfo = {
   max_players: number;
   max_spectators: number;
   empty_minutes: number;
+  reserved?: number[];
 };
 
 /** The viewer, and what the game shows to them alone. */
@@ -351,6 +354,7 @@ export type Me = {
   seat_index?: number;
   display_name?: string;
   request?: "kicked" | "pending" | "rejected";
+  reserved_seat?: number;
   [name: string]: any;
 };
 
@@ -397,6 +401,12 @@ export type DeferredAct = {
   amount?: number;
   reason?: string;
   settings?: { [name: string]: any };
+};
+
+/** The user for whom a seat is kept, by the name that they have here, if they have one. */
+export type ReservationPart = {
+  user_id: string;
+  display_name?: string;
 };
 
 export type PendingRequest = {
@@ -708,6 +718,12 @@ export type ChatEvent = {
   text: string;
 };
 
+export type ReservationEndedEvent = {
+  kind: "reservation_ended";
+  seat_index: number;
+  user_id: string;
+};
+
 export type AnnouncementEvent = {
   kind: "announcement";
   service: string;
@@ -721,7 +737,7 @@ export type RoomEvent =
   | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
   | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
   | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent
-  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent;
+  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent;
 
 /** An event of the room's game, with fields of its own. */
 export type GameEvent = {
