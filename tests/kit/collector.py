@@ -39,6 +39,8 @@ class Collector:
         self.url = ""
         self.spans: list[SpanSeen] = []
         self.requests = 0
+        self.tenants: set[str] = set()
+        """The header `x-tenant` of what came."""
         self.pulse = Pulse()
 
     def trace(self, id: str) -> list[SpanSeen]:
@@ -83,6 +85,7 @@ class Collector:
                 body = await reader.readexactly(int(headers["content-length"]))
                 assert head[0].startswith("post /v1/traces "), head[0]
                 self.requests += 1
+                self.tenants.add(headers.get("x-tenant", ""))
                 if self.status == 200:
                     self.take(body)
                 writer.write(f"HTTP/1.1 {self.status} Said\r\nContent-Length: 0\r\n\r\n".encode())
