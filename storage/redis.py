@@ -29,6 +29,8 @@ PING_S = 1.0
 SILENT_S = 3.0
 BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
+BEHIND = 1024 * 1024
+"""Bytes that may wait for it before whoever has much to write waits too."""
 
 
 PRESENCE_CHANNEL = "presence:updates"
@@ -39,8 +41,8 @@ def room_channel(room: str) -> str:
 
 
 def command(*words: str | bytes) -> bytes:
-    encoded = [word.encode() if isinstance(word, str) else word for word in words]
-    return b"*%d\r\n%b" % (len(encoded), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded))
+    packed: bytes = hiredis.pack_command(cast(Any, words))
+    return packed
 
 
 def publish_command(channel: str, message: bytes) -> bytes:
@@ -87,6 +89,10 @@ class RedisStream(asyncio.Protocol):
             self._loop.call_soon(self.flush)
         self._gathered.append(message)
         return True
+
+    @property
+    def behind(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > BEHIND
 
     def flush(self) -> None:
         """Have what was written on its way now."""

@@ -79,6 +79,19 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
+class _Stalls:
+    """The longest that this process's loop was held up while it is looked at, beyond what its turns take at rest."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+
+    async def look(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            self.longest_s = max(self.longest_s, time.perf_counter() - began - 0.001)
+
+
 async def _until(asking: Callable[[], Awaitable[ConnectionStats]], holds: Callable[[ConnectionStats], bool]) -> float:
     """Seconds until it holds."""
     began = time.monotonic()
@@ -137,8 +150,14 @@ async def measure(url: str, connections: int, edges: int) -> None:
         _each("connect that joins a room", before, after, connections)
         await _asked("stats", asking, kept)
         await _asked("online_players of a room", lambda: managers[0].online_players(sockets[0][1]), kept)
+        stalls = _Stalls()
+        looking = asyncio.create_task(stalls.look())
+        before = await _costs(kept)
         await kept.flushall()
         _put("Redis emptied, all of it there again", await _until(asking, complete), "s")
+        await _end(looking)
+        _put("meanwhile: the loop held up, at most", stalls.longest_s * 1e3, "ms")
+        _each("connection written again", before, await _costs(kept), connections)
         dead, task = running[-1]
         left = connections - len(dead.users)
         await _end(task)
