@@ -91,8 +91,12 @@ class RedisStream(asyncio.Protocol):
         return True
 
     @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    @property
     def behind(self) -> bool:
-        return self._transport is not None and self._transport.get_write_buffer_size() > BEHIND
+        return self.unsent > BEHIND
 
     def flush(self) -> None:
         """Have what was written on its way now."""
@@ -106,11 +110,13 @@ class RedisStream(asyncio.Protocol):
 
 
 class LinkHealth(NamedTuple):
-    """Whether a link is up, how often it was lost, and how many messages were dropped for want of it."""
+    """Whether a link is up, how often it was lost, how many messages were dropped for want of it, and how many bytes
+    Redis has not read yet."""
 
     up: bool
     lost: int
     dropped: int
+    unsent: int
 
 
 class RedisLink:
@@ -132,7 +138,7 @@ class RedisLink:
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(self.up, self._lost, self.dropped)
+        return LinkHealth(self.up, self._lost, self.dropped, self._stream.unsent if self._stream is not None else 0)
 
     async def run(self) -> None:
         """Connect, again and again, until cancelled."""
