@@ -96,7 +96,7 @@ class _Session(NamedTuple):
 
 
 class _Everything(NamedTuple):
-    """What is still to be written of all that was there when a life of the link began, as it is by then."""
+    """The part of all that was there when a life of the link began which is still to be written, as it is by then."""
 
     sockets: Iterator[tuple[UserId, str]]
     players: Iterator[tuple[RoomId, UserId]]

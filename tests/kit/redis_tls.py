@@ -29,9 +29,11 @@ class TlsFront:
     async def running(self) -> AsyncIterator[TlsFront]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
         port = server.sockets[0].getsockname()[1]
-        async with proxied(f"rediss://:{self._target.password}@127.0.0.1:{port}/0") as self.wire:
-            yield self
-        server.close()
+        try:
+            async with proxied(f"rediss://:{self._target.password}@127.0.0.1:{port}/0") as self.wire:
+                yield self
+        finally:
+            server.close()
 
     def url(self, host: str = "localhost") -> str:
         return self.wire.url.replace("127.0.0.1", host)
