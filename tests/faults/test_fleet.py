@@ -22,7 +22,7 @@ from kit.stack import Stack, kill, lives, until
 from kit.table import Table, table
 from tavola.stack.embedded_redis import EmbeddedRedis
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @asynccontextmanager
