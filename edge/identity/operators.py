@@ -45,6 +45,8 @@ COOKIE = "tavola_operator"
 COOKIE_LIMIT = 1024
 SIGNED_IN_MS = 8 * 3_600_000
 """So long a sign-in is good."""
+SKEW_MS = 60_000
+"""By so much another edge's clock may be ahead of ours."""
 BELIEVED_S = 5.0
 KNOWN_LIMIT = 1000
 """Good secrets and users that are remembered."""
@@ -74,7 +76,7 @@ class OperatorSession(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OperatorCookies:
-    """What a browser keeps for us, and can neither read nor make. Each kind of it is sealed for itself alone."""
+    """Cookies that a browser keeps for us, and can neither read nor make. Each kind of it is sealed for itself alone."""
 
     def __init__(self, secrets: Secrets, now: Callable[[], int] = now_ms) -> None:
         keys = secrets.keys(Purpose.OPERATORS)
@@ -98,7 +100,7 @@ class OperatorCookies:
     def session(self, request: Request) -> OperatorSession | None:
         """The sign-in of the request's browser, if it is not too old."""
         found = self.opened(OperatorSession, request.cookies.get(COOKIE))
-        return found if found is not None and 0 <= self.now() - found.at < SIGNED_IN_MS else None
+        return found if found is not None and -SKEW_MS <= self.now() - found.at < SIGNED_IN_MS else None
 
 
 class Operators:

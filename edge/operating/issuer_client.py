@@ -22,6 +22,7 @@ import msgspec
 from tavola.actors.wire.messages import Refusal
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.issuers import TOKEN_LIMIT, Issuer
+from tavola.edge.identity.operators import SKEW_MS
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 FRESH_S = 300.0
@@ -106,7 +107,7 @@ class IssuerClient:
     async def end(self, attempt: Attempt | None, told: Callable[[str], str | None], now: int) -> Identity:
         """The user of the issuer's who came back to this attempt with what they were `told`, by name."""
         state = told("state") or ""
-        if attempt is None or not 0 <= now - attempt.at < ATTEMPT_MS:
+        if attempt is None or not -SKEW_MS <= now - attempt.at < ATTEMPT_MS:
             raise SignInFailed("attempt_unknown", "none was begun, or long ago")
         if not hmac.compare_digest(state.encode(), attempt.state.encode()):
             raise SignInFailed("attempt_unknown", "another state")
