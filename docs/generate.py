@@ -90,7 +90,14 @@ def field_docstrings() -> dict[str, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    names = {str: "text", int: "integer", bool: "true or false", Path: "path", SecretStr: "text, a secret"}
+    names = {
+        str: "text",
+        int: "integer",
+        float: "number",
+        bool: "true or false",
+        Path: "path",
+        SecretStr: "text, a secret",
+    }
     name = names.get(cast(type, field.annotation), "list")
     if get_origin(field.annotation) is Literal:
         name = ", ".join(f"`{word}`" for word in get_args(field.annotation))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
@@ -30,10 +31,12 @@ from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
+from tavola.config.traces import tracer_of
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
 from tavola.edge.common.moment import Moment
+from tavola.edge.common.sampling import Sampling
 from tavola.edge.endpoints import RestApi
 from tavola.edge.feed.feed_api import Feeds
 from tavola.edge.feed.webhooks import Webhooks
@@ -146,7 +149,8 @@ class Edge:
             token_hex(8), database, settings.redis_url, sealer, opener
         )
         presence = self._presence = EdgePresence(database, people)
-        fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload)
+        tracer = tracer_of(settings, "edge", presence.edge)
+        fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
@@ -157,7 +161,10 @@ class Edge:
         issuer = _issuer(settings)
         who = Authenticator(identities, sessions, sign_outs, self.origins, issuer, KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
-        services = self._services = Services(who, returns, router, fanout, database, limits, orders)
+        sampling = None
+        if tracer is not None:
+            sampling = Sampling(tracer, settings.traces_sample, random.random, time.monotonic)
+        services = self._services = Services(who, returns, router, fanout, database, limits, orders, sampling)
         lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
         secret = settings.admin_secret.get_secret_value()
         cookies = OperatorCookies(secrets) if settings.admin_client_id else None
@@ -196,6 +203,8 @@ class Edge:
             router.close()
             await cache.close()
             await database.close()
+            if tracer is not None:
+                await asyncio.to_thread(tracer.close)
 
     # Routes of its own
 

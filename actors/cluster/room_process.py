@@ -21,6 +21,7 @@ from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.config.traces import tracer_of
 from tavola.games.registry import use
 from tavola.games.registry.discovery import install
 from tavola.games.registry.reload import LOOK_S, Reloader
@@ -129,7 +130,9 @@ class RoomProcess(Service):
             settings.idle_turns,
         )
         every = CheckpointEvery.of(settings.checkpoint_every)
-        deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
+        deps = HostDeps(
+            now_ms, points, GrantSigner(*secrets.all), grace, every, tracer_of(settings, "room-actor", self._name)
+        )
         host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         address = await server.start(self._node)

@@ -43,6 +43,8 @@ class Pending(msgspec.Struct):
     """When (on the loop's clock) it is refused if storage has not answered."""
     code: str = ""
     """The room's, if the sender named it."""
+    traceparent: str = ""
+    """If it is traced: the place in the trace that this is part of."""
     key: Key = (UserId(""), CommandId(""))
     """Made of the sender and the command."""
 

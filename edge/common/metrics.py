@@ -78,6 +78,9 @@ EVENTS = Described("tavola_events", "counter", "Events that this edge logged", (
 OTHERS_EVENTS = Described(
     "tavola_deployment_events", "counter", "Events that all room actors and stewards logged", ("part", "level", "event")
 )
+SPANS = Described(
+    "tavola_spans", "counter", "Spans of traces by this edge: sent to the collector, or lost", ("outcome",)
+)
 ALL_ROOMS = Described("tavola_rooms", "gauge", "Rooms that are stored", ("status",))
 ACTORS = Described("tavola_actors", "gauge", "Room actors, by what they do or fail to do", ("state",))
 FREE_PLACES = Described("tavola_actor_places_free", "gauge", "Rooms that living actors could still take")
@@ -97,6 +100,7 @@ METRICS = (
     ANSWERS,
     EVENTS,
     OTHERS_EVENTS,
+    SPANS,
     *FLEET,
     *PERSISTENCE,
     *GROWTH,
@@ -153,6 +157,7 @@ class Metrics(Collector):
         links: Callable[[], Mapping[str, LinkState]] = dict,
         persistence: Callable[[], Sequence[GamePersistence]] = tuple,
         others_events: Callable[[], Mapping[str, int]] = dict,
+        spans: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
@@ -162,6 +167,7 @@ class Metrics(Collector):
         self._links = links
         self._persistence = persistence
         self._others_events = others_events
+        self._spans = spans
         self._refused: dict[str, int] = {}
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -226,6 +232,7 @@ class Metrics(Collector):
         yield answers
         yield _events(EVENTS, COUNTED)
         yield _events(OTHERS_EVENTS, self._others_events())
+        yield _events(SPANS, self._spans())
         if self._fleet is not None:
             yield from _fleet(self._fleet)
         yield from _persisted(self._persistence())

@@ -247,13 +247,22 @@ async def deliver(services: Services, call: Call, command: ClientCommand | RollB
     sender = Sender(call.identity.user, call.identity.name)
     if (no := services.too_much(sender.user, command)) is not None:
         return no
+    trace = None
+    if services.sampling is not None:
+        trace = services.sampling.begin("edge.request", command, call.request.headers.get("traceparent"))
+    within = "" if trace is None else trace.sent()
     clock = asyncio.get_running_loop().time
     since = clock()
-    answer = await services.router.ask(call.room, lambda epoch: Submit(epoch, sender, command, call.code))
+    answer = await services.router.ask(call.room, lambda epoch: Submit(epoch, sender, command, call.code, within))
     services.metrics.answered(command, answer, clock() - since)
+    if trace is not None:
+        trace.answered(answer)
     if isinstance(answer, Committed):
         services.fanout.presence.touch(call.room, sender.user)
         if answer.update:
             services.fanout.heard(call.room, answer.update)
+    if trace is not None:
+        trace.shown(answer)
+    if isinstance(answer, Committed):
         return answer
     return answer if isinstance(answer, Refusal) else NO_SERVER

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
     """How every process writes its log to standard output: lines of text, or objects of JSON, one a line."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="TAVOLA_LOG_LEVEL")
     """Events of less weight are not written, but counted in `/metrics`. Of libraries, nothing below `warning` is."""
+    traces: str = Field("", alias="TAVOLA_TRACES", repr=False)
+    """Where traces are told of: the URL of an OpenTelemetry collector that speaks OTLP over HTTP, such as
+    `http://127.0.0.1:4318`, with `pip install "tavola[traces]"`. Empty: nowhere, and there are none."""
+    traces_sample: float = Field(0.01, alias="TAVOLA_TRACES_SAMPLE", ge=0, le=1)
+    """The part of all commands that is traced, by lot. 0: those alone whose client asks for it by a `traceparent`."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -269,6 +274,17 @@ class Settings(BaseSettings):
         if find_spec("fsspec") is None:
             raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
         return location
+
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, url: str) -> str:
+        if not url:
+            return url
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError("must be the URL of a collector, such as http://127.0.0.1:4318")
+        if not all(map(_installed, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
+            raise ValueError('needs opentelemetry: pip install "tavola[traces]"')
+        return url
 
     @field_validator("allowed_origins", "frame_origins", mode="before")
     @classmethod
@@ -451,6 +467,13 @@ def _key_problem(key: str, algorithm: str) -> str | None:
     except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError):
         return f"is no key for {algorithm}"
     return f"is too short for {algorithm}" if weak else None
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def listed(text: str) -> tuple[str, ...]:

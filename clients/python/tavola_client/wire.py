@@ -70,6 +70,7 @@ class RequestJoin(TypedDict):
     id: str
     room: str
     display_name: str
+    traceparent: NotRequired[str]
 
 
 class Approve(TypedDict):
@@ -77,6 +78,7 @@ class Approve(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Reject(TypedDict):
@@ -84,6 +86,7 @@ class Reject(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class TakeSeat(TypedDict):
@@ -95,12 +98,14 @@ class TakeSeat(TypedDict):
     seat_index: NotRequired[int | None]
     display_name: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class LeaveSeat(TypedDict):
     type: Literal["leave_seat"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Spectate(TypedDict):
@@ -108,12 +113,14 @@ class Spectate(TypedDict):
     id: str
     room: str
     display_name: NotRequired[str | None]
+    traceparent: NotRequired[str]
 
 
 class StopSpectating(TypedDict):
     type: Literal["stop_spectating"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Act(TypedDict):
@@ -125,18 +132,21 @@ class Act(TypedDict):
     room: str
     move: str
     turn: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class SitOut(TypedDict):
     type: Literal["sit_out"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class SitIn(TypedDict):
     type: Literal["sit_in"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Rebuy(TypedDict):
@@ -144,6 +154,7 @@ class Rebuy(TypedDict):
     id: str
     room: str
     amount: int
+    traceparent: NotRequired[str]
 
 
 class Chat(TypedDict):
@@ -151,6 +162,7 @@ class Chat(TypedDict):
     id: str
     room: str
     text: str
+    traceparent: NotRequired[str]
 
 
 class Announce(TypedDict):
@@ -163,24 +175,28 @@ class Announce(TypedDict):
     text: str
     data: NotRequired[dict[str, Any] | None]
     fleeting: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Start(TypedDict):
     type: Literal["start"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Pause(TypedDict):
     type: Literal["pause"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Resume(TypedDict):
     type: Literal["resume"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Kick(TypedDict):
@@ -189,6 +205,7 @@ class Kick(TypedDict):
     room: str
     user_id: str
     ban: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class AddBot(TypedDict):
@@ -200,6 +217,7 @@ class AddBot(TypedDict):
     seat_index: int
     bot: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class AdjustChips(TypedDict):
@@ -212,6 +230,7 @@ class AdjustChips(TypedDict):
     amount: int
     reason: NotRequired[str | None]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class UpdateSettings(TypedDict):
@@ -222,6 +241,7 @@ class UpdateSettings(TypedDict):
     room: str
     settings: dict[str, Any]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class TransferHost(TypedDict):
@@ -229,12 +249,14 @@ class TransferHost(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Leave(TypedDict):
     type: Literal["leave"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class CloseRoom(TypedDict):
@@ -242,6 +264,7 @@ class CloseRoom(TypedDict):
     id: str
     room: str
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Withdraw(TypedDict):
@@ -251,6 +274,7 @@ class Withdraw(TypedDict):
     id: str
     room: str
     act_id: str
+    traceparent: NotRequired[str]
 
 
 class AuthenticatedFrame(TypedDict):

@@ -72,6 +72,7 @@ export type RequestJoin = {
   id: string;
   room: string;
   display_name: string;
+  traceparent?: string;
 };
 
 export type Approve = {
@@ -79,6 +80,7 @@ export type Approve = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Reject = {
@@ -86,6 +88,7 @@ export type Reject = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 /** Without `seat_index`, the seat that is reserved for the sender. */
@@ -96,12 +99,14 @@ export type TakeSeat = {
   seat_index?: number | null;
   display_name?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 export type LeaveSeat = {
   type: "leave_seat";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Spectate = {
@@ -109,12 +114,14 @@ export type Spectate = {
   id: string;
   room: string;
   display_name?: string | null;
+  traceparent?: string;
 };
 
 export type StopSpectating = {
   type: "stop_spectating";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 /** A move of the game. On the wire `arguments` stand beside `move`; here they are gathered. */
@@ -124,6 +131,7 @@ export type Act = {
   room: string;
   move: string;
   turn?: number | null;
+  traceparent?: string;
   [name: string]: any;
 };
 
@@ -131,12 +139,14 @@ export type SitOut = {
   type: "sit_out";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type SitIn = {
   type: "sit_in";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Rebuy = {
@@ -144,6 +154,7 @@ export type Rebuy = {
   id: string;
   room: string;
   amount: number;
+  traceparent?: string;
 };
 
 export type Chat = {
@@ -151,6 +162,7 @@ export type Chat = {
   id: string;
   room: string;
   text: string;
+  traceparent?: string;
 };
 
 /**
@@ -164,24 +176,28 @@ export type Announce = {
   text: string;
   data?: { [name: string]: any } | null;
   fleeting?: boolean;
+  traceparent?: string;
 };
 
 export type Start = {
   type: "start";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Pause = {
   type: "pause";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Resume = {
   type: "resume";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Kick = {
@@ -190,6 +206,7 @@ export type Kick = {
   room: string;
   user_id: string;
   ban?: boolean;
+  traceparent?: string;
 };
 
 /** A bot takes the seat. `bot`: one of the game's, the first of them if none is named. */
@@ -200,6 +217,7 @@ export type AddBot = {
   seat_index: number;
   bot?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 /** `amount` is added to what the user has; below zero it is taken away. */
@@ -211,6 +229,7 @@ export type AdjustChips = {
   amount: number;
   reason?: string | null;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** `settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own. */
@@ -220,6 +239,7 @@ export type UpdateSettings = {
   room: string;
   settings: { [name: string]: any };
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 export type TransferHost = {
@@ -227,12 +247,14 @@ export type TransferHost = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Leave = {
   type: "leave";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type CloseRoom = {
@@ -240,6 +262,7 @@ export type CloseRoom = {
   id: string;
   room: string;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** An act that waits for the end of the hand, by its command's id, is not to happen. */
@@ -248,6 +271,7 @@ export type Withdraw = {
   id: string;
   room: string;
   act_id: string;
+  traceparent?: string;
 };
 
 /**

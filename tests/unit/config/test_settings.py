@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -49,6 +50,33 @@ def test_an_empty_number_of_days_is_for_ever(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(f"TAVOLA_KEEP_{name}_DAYS", "")
     settings = Settings()
     assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "127.0.0.1", "grpc://collector:4317", "http://", "http:///v1/traces"]
+)
+def test_a_collector_has_a_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES", url)
+    with pytest.raises(SettingsError, match=r"^TAVOLA_TRACES: must be the URL of a collector, such as http://127"):
+        Settings()
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"])
+def test_traces_need_their_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES", "http://127.0.0.1:4318")
+    assert Settings().traces == "http://127.0.0.1:4318"
+    for module in [name for name in sys.modules if name.startswith("opentelemetry")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SettingsError, match=r'^TAVOLA_TRACES: needs opentelemetry: pip install "tavola\[traces\]"$'):
+        Settings()
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "much", "nan"])
+def test_the_part_that_is_traced_is_a_part(share: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES_SAMPLE", share)
+    with pytest.raises(SettingsError, match=r"^TAVOLA_TRACES_SAMPLE: "):
+        Settings()
 
 
 def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.MonkeyPatch) -> None:
