@@ -76,7 +76,7 @@ class OperatorSession(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OperatorCookies:
-    """Cookies that a browser keeps for us, and can neither read nor make. Each kind of it is sealed for itself alone."""
+    """Cookies that a browser keeps for us, and can neither read nor make. Each kind is sealed for itself alone."""
 
     def __init__(self, secrets: Secrets, now: Callable[[], int] = now_ms) -> None:
         keys = secrets.keys(Purpose.OPERATORS)
