@@ -88,7 +88,7 @@ class _Followed:
         self.counts = False
 
 
-class _Session(NamedTuple):
+class _DescribedRoom(NamedTuple):
     """A room as Postgres had it, and as it is written in Redis."""
 
     state: SessionState
@@ -124,7 +124,7 @@ class ConnectionManager(Generic[S]):
         self._sockets: dict[UserId, dict[str, _OwnSocket[S]]] = {}
         self._count = 0
         self._games: dict[RoomId, dict[UserId, _Followed]] = {}
-        self._sessions: dict[RoomId, _Session] = {}
+        self._sessions: dict[RoomId, _DescribedRoom] = {}
         """Of rooms where somebody is who has a part in them, once they were read."""
         self._anew: _Everything = _NOTHING
         self._changed_sockets: set[tuple[UserId, str]] = set()
@@ -460,7 +460,7 @@ class ConnectionManager(Generic[S]):
                     row["created_at"], row["active_at"], self.edge,
                 )  # fmt: skip
                 if self._attended(session.id):
-                    self._sessions[session.id] = _Session(session.state, _encode(session))
+                    self._sessions[session.id] = _DescribedRoom(session.state, _encode(session))
                     if self._board.up:
                         self._write_session(session.id, now_ms())
                 if number % BATCH == 0:
