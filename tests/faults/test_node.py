@@ -84,7 +84,8 @@ def test_workers_are_forked() -> None:
         finally:
             node.send_signal(signal.SIGTERM)
             node.communicate(timeout=60)
-        assert not teller.is_running(), "it ends with the node"
+        _, staying = psutil.wait_procs([teller], timeout=60)
+        assert not staying, "it ends with the node"
 
 
 def test_a_folder_that_ray_would_open_is_refused(tmp_path: Path) -> None:
