@@ -61,6 +61,7 @@ from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
+from tavola.edge.routing.fleet import fleet_count
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws import protocol
@@ -309,14 +310,9 @@ class Edge:
     async def _fleet(self) -> FleetCount | None:
         assert self._database is not None
         try:
-            rooms = await self._database.rows("rooms_by_status")
-            actors = await self._database.rows("actors_by_state")
+            return await fleet_count(self._database)
         except StorageUnavailable:
             return None
-        free = sum(int(row["free"]) for row in actors if row["state"] in ("work", "spare"))
-        states = dict.fromkeys(("work", "spare", "silent", "suspect", "draining"), 0)
-        states |= {row["state"]: row["actors"] for row in actors}
-        return FleetCount({row["status"]: row["rooms"] for row in rooms}, states, free)
 
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
