@@ -78,7 +78,7 @@ def start(arguments: list[str]) -> None:
 
 
 def _tell_logs(folder: str) -> None:
-    """What this node's actors log comes out where this process's own output does, as long as it lives."""
+    """The events of this node's actors come out where this process's own output does, as long as it lives."""
     subprocess.Popen(
         [*PYTHON, "-m", "tavola.logbook.telling", folder, str(os.getpid())],
         stdin=subprocess.DEVNULL,
