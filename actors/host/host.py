@@ -137,6 +137,17 @@ class Host:
         """A commit found no space on Postgres's disk."""
 
     @property
+    def waiting(self) -> dict[str, int]:
+        """The requests in hand, by what they wait for."""
+        return {
+            "load": self.rooms.queued,
+            "commit": len(self._gathered),
+            "committing": len(self._in_hand),
+            "view": len(self._view_reader),
+            "refusal": len(self._refusal_check),
+        }
+
+    @property
     def held_up_s(self) -> float:
         """For how long the commit that is under way has taken; below zero when there is none."""
         return self._loop.time() - self._committing_since

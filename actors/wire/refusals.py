@@ -53,6 +53,7 @@ CODE_IS_SHORT = Refusal(
 UNAUTHENTICATED = Refusal("unauthenticated", "Sign in first.")
 WRONG_SECRET = Refusal("unauthenticated", "That is no operator's secret.")
 NOT_YOUR_ROLE = Refusal("forbidden", "Your role does not allow that.")
+SIGN_IN_OVER = Refusal("unauthenticated", "Your sign-in is over, or you are no operator any more: sign in again.")
 NO_SECRET = Refusal("unauthenticated", "This is for operators: send your secret as a bearer token.")
 NO_OPERATOR = Refusal("unauthenticated", "This is for other servers: send a service token as a bearer token.")
 TOKEN_EXPIRED = Refusal("token_expired", "That token has expired; get a new one.")

@@ -41,6 +41,7 @@ from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
+from tavola.edge.common.queues import EdgeQueues, PoolState
 from tavola.edge.common.sampling import CommandTrace, Sampling
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
@@ -139,7 +140,13 @@ class Services:
             self.persistence.told,
             lambda: self.persistence.events,
             sampling.tracer.counts.by_outcome if sampling is not None else dict,
+            self._queues,
         )
+
+    def _queues(self) -> EdgeQueues:
+        unread = [each.unread for each in self.connections]
+        pool = PoolState(*self.database.health)
+        return EdgeQueues(self.router.waiting, sum(unread), max(unread, default=0), pool)
 
     def frames(self, now: float) -> Bucket:
         """The rate of a socket that has said whose it is."""
@@ -308,6 +315,11 @@ class Connection:
             task.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the client has not read, if it has been slow."""
+        return self._transport.unsent
 
     def expire(self, now: float) -> None:
         """Close if the client has been silent for too long, or is no longer who they were."""

@@ -275,6 +275,64 @@ def test_another_issuer_by_halves(
     assert "\n" not in str(error.value)
 
 
+SIGN_IN = {"ADMIN": "true", "ADMIN_CLIENT_ID": "tavola", "ADMIN_URL": "https://play.example"}
+
+
+def _signing_in(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> Settings:
+    issuer = {"TRUSTED_ISSUER": changed.pop("TRUSTED_ISSUER", TRUSTED["ISSUER"])}
+    given = {**{f"TRUSTED_{name}": value for name, value in TRUSTED.items()}, **issuer, **SIGN_IN, **changed}
+    if given["TRUSTED_ISSUER"] is None:
+        given |= dict.fromkeys(("TRUSTED_ALGORITHM", "TRUSTED_KEY"))
+    for name, value in given.items():
+        if value is not None:
+            monkeypatch.setenv(f"TAVOLA_{name}", value)
+    return Settings()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"ADMIN_CLIENT_SECRET": "hunter2"},
+        {"ADMIN": None, "ADMIN_SECRET": "s" * 16},
+        {"TRUSTED_ISSUER": "http://127.0.0.1:8080", "ADMIN_URL": "http://localhost:8000"},
+        {"TRUSTED_ISSUER": "https://issuer.example/tenant/", "ADMIN_URL": "https://play.example:8443"},
+    ],
+    ids=str,
+)
+def test_operators_sign_in_at_the_issuer(monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | None]) -> None:
+    settings = _signing_in(monkeypatch, **changed)
+    assert settings.admin_client_id == "tavola"
+    assert "hunter2" not in repr(settings)
+    assert settings.for_actors().admin_client_secret.get_secret_value() == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("ADMIN", {"ADMIN": None}),
+        ("ADMIN_CLIENT_ID", {"ADMIN_CLIENT_ID": None}),
+        ("ADMIN_CLIENT_ID", {"ADMIN_CLIENT_ID": None, "ADMIN_URL": None, "ADMIN_CLIENT_SECRET": "s"}),
+        ("ADMIN_URL", {"ADMIN_URL": None}),
+        ("ADMIN_URL", {"ADMIN_URL": "http://play.example"}),
+        ("ADMIN_URL", {"ADMIN_URL": "https://play.example/"}),
+        ("ADMIN_URL", {"ADMIN_URL": "https://play.example/admin"}),
+        ("ADMIN_URL", {"ADMIN_URL": "play.example"}),
+        ("ADMIN_URL", {"ADMIN_URL": "ftp://localhost"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": None}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "http://issuer.example"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "accounts"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "http://127.0.0.1.evil.example"}),
+    ],
+    ids=str,
+)
+def test_a_sign_in_by_halves(monkeypatch: pytest.MonkeyPatch, setting: str, changed: dict[str, str | None]) -> None:
+    with pytest.raises(SettingsError) as error:
+        _signing_in(monkeypatch, **changed)
+    assert error.value.setting == f"TAVOLA_{setting}"
+    assert "\n" not in str(error.value)
+
+
 def test_nothing_secret_is_shown() -> None:
     settings = Settings(
         database_url="postgresql://u:hunter2@db/tavola",
@@ -338,7 +396,7 @@ def test_an_environment_without_secrets_keeps_the_rest() -> None:
     rest = {"PATH": "/bin", "TAVOLA_CRASH_DIR": "/tmp", "TAVOLA_SPARES": "1", "RAY_AUTH_TOKEN": "Ray's own"}
     secrets = {
         *("DATABASE_URL", "database_url", "REDIS_URL", "REDIS_PASSWORD"),
-        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_TRUSTED_KEY"),
+        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_ADMIN_CLIENT_SECRET", "TAVOLA_TRUSTED_KEY"),
     }
     assert without_secrets({**rest, **dict.fromkeys(secrets, "told to nobody")}) == rest
 
