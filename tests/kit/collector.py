@@ -91,8 +91,8 @@ class Collector:
                 writer.write(f"HTTP/1.1 {self.status} Said\r\nContent-Length: 0\r\n\r\n".encode())
                 await writer.drain()
                 self.pulse.beat()
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # The sender, or the test, has ended.
         finally:
             writer.close()
 
