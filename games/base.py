@@ -75,11 +75,84 @@ class Round(msgspec.Struct, frozen=True):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """How long a player may think, in milliseconds. The timebank is a reserve that refills when a round starts."""
+    """How long a player may think, in milliseconds. The timebank is a reserve that refills when a round starts.
+
+    Each turn has its own time; with the kinds below each player has theirs, for the whole of a round. Theirs runs in
+    their turns alone, and also while they are away: a chess clock goes no faster because a socket was lost. When it is
+    over the game's `timeout_move` is played, with which such a game usually resigns.
+    """
 
     turn_ms: int
     timebank_ms: int = 0
     refill_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        """The time that a player has for the first turn of a round, when nothing of it is used up."""
+        return self.turn_ms
+
+
+class _OwnTime(msgspec.Struct, frozen=True, tag_field="kind"):
+    """A rule for time that each player has of their own; the view shows it beside the turn: `kind` and its times."""
+
+
+class Fischer(_OwnTime, frozen=True, tag="fischer"):
+    """`base_ms` for the round, and `increment_ms` more after each of one's turns."""
+
+    base_ms: int
+    increment_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class Bronstein(_OwnTime, frozen=True, tag="bronstein"):
+    """`base_ms` for the round; after each of one's turns what it took is given back, at most `delay_ms`."""
+
+    base_ms: int
+    delay_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class ByoYomi(_OwnTime, frozen=True, tag="byo_yomi"):
+    """`main_ms` for the round, then `periods` of `period_ms`: one that a turn ends within is whole again, one that a
+    turn uses up is gone."""
+
+    main_ms: int
+    periods: int
+    period_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.main_ms + self.periods * self.period_ms
+
+
+class Hourglass(_OwnTime, frozen=True, tag="hourglass"):
+    """`base_ms` for each at first; what one's turn took the others gain, in equal parts."""
+
+    base_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class Correspondence(_OwnTime, frozen=True, tag="correspondence"):
+    """`move_ms` for each turn, usually days, whether the player is there or not."""
+
+    move_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.move_ms
+
+
+OwnTime = Fischer | Bronstein | ByoYomi | Hourglass | Correspondence
+"""The clocks of which each player has their own."""
 
 
 class Outcome(msgspec.Struct, Generic[S], frozen=True):
@@ -168,8 +241,8 @@ class Game(ABC, Generic[S, O]):
         """How many seats the table has: indexes 0 to one less."""
 
     @abstractmethod
-    def clock(self, options: O) -> Clock:
-        """How long a turn may take."""
+    def clock(self, options: O) -> Clock | OwnTime:
+        """How long a player may think: `Clock`, by the turn, or one of `OwnTime`, by the round."""
 
     @abstractmethod
     def open(self, options: O) -> S:

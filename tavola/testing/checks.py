@@ -89,7 +89,7 @@ def _advances(playing: GameTable, turn: SeatIndex | None) -> None:
 def _shown(playing: GameTable, seat: SeatIndex) -> None:
     playing.seen_by(seat)
     game, state = playing.game, playing.state
-    assert game.clock(playing.options).turn_ms > 0, "a turn takes no time"
+    assert game.clock(playing.options).first_ms > 0, "a turn takes no time"
     playing.ask("between_rounds", state)
     playing.ask("chips", state, seat)
     playing.ask("sits_out", state, seat)

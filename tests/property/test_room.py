@@ -236,7 +236,7 @@ def _room_is_sound(room: Room) -> None:
         assert table.turn.seat in table.seats
         assert table.turn.number == table.turns
     times = game.clock(options)
-    assert all(0 <= seat.timebank_ms <= times.timebank_ms for seat in table.seats.values())
+    assert all(0 <= seat.timebank_ms <= clock.timebank(times) for seat in table.seats.values())
     if room.info.status == "closed":
         assert clock.alarm(room) is None
     elif table.paused_at is not None:

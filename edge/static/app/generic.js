@@ -1,7 +1,7 @@
 /** A table for any game: what everybody sees, and a form made from `legal`. Tic-tac-toe has a board of its own. */
 
 import { h, submitted, valueIn } from "./dom.js";
-import { place, emptySeat, statusBadge, turnClock } from "./seats.js";
+import { place, emptySeat, seatClock, statusBadge } from "./seats.js";
 import { words } from "./story.js";
 
 /** @import { Child, Choices, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
@@ -51,7 +51,7 @@ function player(seat, page) {
       { class: "pod" },
       h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
       h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")),
-      acts && turnClock(view),
+      seatClock(view, seat.seat_index),
     ),
     h("div", { class: "badges" }, statusBadge(seat)),
   );

@@ -381,12 +381,35 @@ export type Seat = {
   [name: string]: any;
 };
 
-/** After `deadline_ms` the timebank runs; after both the game decides. */
+/**
+ * After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a whole
+ * round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn began,
+ * in ms: only that of `seat_index` runs, to `deadline_ms`.
+ */
 export type Turn = {
   number: number;
   seat_index: number;
   deadline_ms: number;
   timebank_ms: number;
+  clock?: ClockPart;
+  clocks?: { [name: string]: number };
+};
+
+/**
+ * The rule of clocks that players have of their own (`games.base.OwnTime`), with its times. `fischer`: `base_ms`, and
+ * `increment_ms` more after each of one's turns; `bronstein`: after each as much as it took is given back, at most
+ * `delay_ms`; `byo_yomi`: `main_ms`, then `periods` of `period_ms`, of which one that is not used up is whole again;
+ * `hourglass`: the time of one's turn is gained by the others; `correspondence`: `move_ms` for each turn.
+ */
+export type ClockPart = {
+  kind: "bronstein" | "byo_yomi" | "correspondence" | "fischer" | "hourglass";
+  base_ms?: number;
+  increment_ms?: number;
+  delay_ms?: number;
+  main_ms?: number;
+  periods?: number;
+  period_ms?: number;
+  move_ms?: number;
 };
 
 /**
