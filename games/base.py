@@ -276,11 +276,18 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def legal(self, state: S, options: O, seat: SeatIndex) -> list[dict[str, Json]]:
-        """The moves that `seat` may make now; empty when there are none.
+        """The moves that `seat` may make now, all of them and no others; empty when there are none.
 
         One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
         rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
         `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "fold"}`.
+
+        Where one argument depends on another, one move has several entries: an argument that is text, a number or a
+        boolean is just that, and such as are so in all are whole moves, listed one by one:
+        `{"move": "take", "heap": 2, "stones": {"min": 1, "max": 5}}`, `{"move": "go", "from": "e2", "to": "e4"}`.
+
+        Where that cannot be said, or would be too long, an entry with `"exact": False` offers more than is legal, and
+        `play` refuses some of it; of other moves of that name there are none here, either.
         """
 
     @abstractmethod
@@ -378,12 +385,26 @@ class Game(ABC, Generic[S, O]):
         return True
 
 
+def offers(entry: Mapping[str, Json]) -> dict[str, Json]:
+    """For each argument of the move of an entry of `Game.legal`, its range, its choices or its value."""
+    return {
+        name: offer for name, offer in entry.items() if name != "move" and not (name == "exact" and type(offer) is bool)
+    }
+
+
+def is_exact(entry: Mapping[str, Json]) -> bool:
+    """Whether all that an entry of `Game.legal` offers is legal."""
+    return entry.get("exact") is not False
+
+
 def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
-    """Any of the moves that `Game.legal` offers, with any value that it offers for each argument."""
+    """Any of the moves that `Game.legal` offers, with any value that it offers for each argument: one that is legal for
+    sure, if there is one."""
+    legal = [entry for entry in legal if is_exact(entry)] or legal
     rest = int.from_bytes(entropy, "big")
     rest, picked = divmod(rest, len(legal))
     arguments: dict[str, Json] = {}
-    for name, offer in legal[picked].items():
+    for name, offer in offers(legal[picked]).items():
         match offer:
             case {"choices": [*choices]}:
                 rest, at = divmod(rest, len(choices))
@@ -391,4 +412,6 @@ def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
             case {"min": int(least), "max": int(most)}:
                 rest, more = divmod(rest, most - least + 1)
                 arguments[name] = least + more
+            case _:
+                arguments[name] = offer
     return Move(legal[picked]["move"], arguments)

@@ -97,7 +97,9 @@ class TurnPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LegalMove(msgspec.Struct, frozen=True, kw_only=True):
-    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`."""
+    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`, or the value that it has here,
+    a text, a number or a boolean: several entries of one move say which go together. Where `exact` is false, and no
+    argument, some of what is offered may be refused; else all of it is legal, and no other move is."""
 
     move: str
 

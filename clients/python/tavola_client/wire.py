@@ -362,8 +362,10 @@ class Me(TypedDict):
 
 
 class Legal(TypedDict):
-    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`. It has members of the
-    game's besides."""
+    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`, or the value that it has
+    here, a text, a number or a boolean: several entries of one move say which go together. Where `exact` is false,
+    and no argument, some of what is offered may be refused; else all of it is legal, and no other move is. It has
+    members of the game's besides."""
 
     move: str
 

@@ -4,10 +4,12 @@ import { h, submitted, valueIn } from "./dom.js";
 import { place, emptySeat, seatClock, statusBadge } from "./seats.js";
 import { words } from "./story.js";
 
-/** @import { Child, Choices, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
+/** @import { Child, Choices, Json, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
 
 const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
 const MARKS = ["X", "O"];
+/** The name of the field in which one of several whole moves is chosen; no argument's. */
+const WHOLE = "whole move";
 
 /** @param {RoomPage} page */
 export function genericTable(page) {
@@ -120,6 +122,39 @@ function grid(page) {
   );
 }
 
+/**
+ * An entry of `legal`: its move, the arguments that have one value here, and those of which one is to be chosen.
+ * @param {Legal} legal
+ */
+export function offered({ move, exact, ...rest }) {
+  const all = Object.entries(typeof exact === "boolean" || exact === undefined ? rest : { exact, ...rest });
+  const open = /** @type {[string, Range | Choices][]} */ (all.filter(([, offer]) => typeof offer === "object"));
+  return {
+    move,
+    fixed: /** @type {{ [name: string]: Json }} */ (
+      Object.fromEntries(all.filter(([, offer]) => typeof offer !== "object"))
+    ),
+    open: Object.fromEntries(open),
+    mayBeRefused: exact === false,
+  };
+}
+
+/**
+ * The forms that `legal` makes: one an entry, but one for all the whole moves of a name.
+ * @param {Legal[]} legal
+ */
+export function forms(legal) {
+  /** @type {(ReturnType<typeof offered> & { whole: { [name: string]: Json }[] })[]} */
+  const made = [];
+  for (const entry of legal.map(offered)) {
+    const isWhole = !Object.keys(entry.open).length && Object.keys(entry.fixed).length > 0;
+    const same = isWhole && made.find((each) => each.move === entry.move && each.whole.length);
+    if (same) same.whole.push(entry.fixed);
+    else made.push({ ...entry, whole: isWhole ? [entry.fixed] : [] });
+  }
+  return made;
+}
+
 /** The legal moves of any game as small forms: a choice is a select, a range a number. */
 export class GenericActions {
   #page;
@@ -135,27 +170,33 @@ export class GenericActions {
     return h(
       "div",
       { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
-      legal.map((each, index) => this.#form(each, index)),
+      forms(legal).map((each, index) => this.#form(each, index)),
     );
   }
 
   /**
-   * @param {Legal} legal
+   * @param {ReturnType<typeof forms>[number]} form
    * @param {number} index
    */
-  #form({ move, ...rest }, index) {
-    const args = /** @type {{ [name: string]: Range | Choices }} */ (rest);
-    const names = Object.keys(args);
+  #form({ move, fixed, open, whole, mayBeRefused }, index) {
+    const names = Object.keys(open);
     const submit = (/** @type {SubmitEvent} */ event) => {
       const form = submitted(event);
       const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(valueIn(form, name))]));
-      this.#page.attempt(this.#page.room.act(move, chosen));
+      const given = whole.length > 1 ? JSON.parse(valueIn(form, WHOLE)) : fixed;
+      this.#page.attempt(this.#page.room.act(move, { ...given, ...chosen }));
     };
     return h(
       "form",
       { class: "generic-move", key: `${this.#page.inside.turn?.number}.${move}.${index}`, on: { submit } },
-      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, args[name]))),
-      h("button", { class: "move", key: "go" }, words(move)),
+      whole.length > 1 && h("label", { key: WHOLE }, select(WHOLE, whole, said)),
+      whole.length <= 1 && said(fixed) && h("span", { class: "fixed", key: "fixed" }, said(fixed)),
+      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, open[name]))),
+      h(
+        "button",
+        { class: "move", key: "go", title: mayBeRefused ? "Not all of these are legal now." : null },
+        words(move),
+      ),
     );
   }
 
@@ -167,15 +208,7 @@ export class GenericActions {
  * @param {Range | Choices} allowed
  */
 function argument(name, allowed) {
-  if ("choices" in allowed) {
-    return h(
-      "select",
-      { name, value: JSON.stringify(allowed.choices[0]) },
-      allowed.choices.map((each) =>
-        h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, shown(each)),
-      ),
-    );
-  }
+  if ("choices" in allowed) return select(name, allowed.choices, shown);
   return h("input", {
     name,
     type: "number",
@@ -185,4 +218,29 @@ function argument(name, allowed) {
     required: true,
     value: allowed.min,
   });
+}
+
+/**
+ * @template {Json} T
+ * @param {string} name
+ * @param {T[]} values
+ * @param {(value: T) => string} text
+ */
+function select(name, values, text) {
+  const options = values.map((each) => ({ value: JSON.stringify(each), text: text(each) }));
+  return h(
+    "select",
+    { name, value: options[0].value },
+    options.map(({ value, text }) => h("option", { key: value, value }, text)),
+  );
+}
+
+/**
+ * Arguments and their values, for people.
+ * @param {{ [name: string]: Json }} given
+ */
+function said(given) {
+  return Object.entries(given)
+    .map(([name, value]) => `${words(name)} ${shown(value)}`)
+    .join(" · ");
 }

@@ -358,10 +358,14 @@ export type Me = {
   [name: string]: any;
 };
 
-/** And each of the move's arguments, with its range (`min`, `max`) or its `choices`. */
+/**
+ * And each of the move's arguments, with its range (`min`, `max`) or its `choices`, or the value that it has here, a
+ * text, a number or a boolean: several entries of one move say which go together. Where `exact` is false, and no
+ * argument, some of what is offered may be refused; else all of it is legal, and no other move is.
+ */
 export type Legal = {
   move: string;
-  [argument: string]: string | { min: number; max: number } | { choices: Json[] };
+  [argument: string]: { min: number; max: number } | { choices: Json[] } | number | boolean | string;
 };
 
 /** And what the game shows everybody at the table. */
