@@ -4,7 +4,7 @@ A game knows seats, moves and chance. It knows no users, no sockets, no clock an
 commits what it says, and redacts what it shows. Everything a game may depend on comes in as an argument, so the same
 arguments always give the same outcome; that is what makes a logged room replayable.
 
-To write one, subclass `Game`, name its two types (options and state), and fill in the functions below.
+To write one, subclass `Game` of its two types (state and options), and fill in the functions below.
 `games/tictactoe.py` is the smallest complete example. A game that is changed while its rooms are played says so by its
 `version`, and how to read what the version before stored by an `Upcaster`.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, NewType, TypeVar
+from typing import Any, ClassVar, Generic, NewType, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -202,6 +202,8 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    """The types of options and state. They are those of the class's arguments, `Game[State, Options]`, and need only be
+    said where these do not say them."""
     open_information: ClassVar[bool] = False
     """Whether everybody may know all that a state holds and all that chance will bring, as in noughts and crosses or
     chess. A room of such a game goes back to the middle of a round as it was; of any other, the round that ran then is
@@ -221,8 +223,21 @@ class Game(ABC, Generic[S, O]):
     """The oldest version whose log these rules decide as it was decided then. Raised, with `version`, where the rules
     themselves change: what was decided by older ones is still loaded and shown, and replayed no more."""
 
+    _type_arguments: ClassVar[tuple[Any, ...]] = ()
+    """Of `Game`, as far as the class says them: types, or type variables."""
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls._type_arguments = _type_arguments(cls)
+        for part, argument in zip(("state_type", "options_type"), cls._type_arguments, strict=False):
+            if part not in cls.__dict__ and isinstance(argument, type) and issubclass(argument, msgspec.Struct):
+                setattr(cls, part, argument)
+        for part in ("state_type", "options_type"):
+            if hasattr(cls, "kind") and not hasattr(cls, part):
+                raise TypeError(
+                    f"{cls.__qualname__} does not say its {part}: name the structs of its state and its options, as in "
+                    f"`class {cls.__name__}(Game[State, Options])`, or set `{part}`"
+                )
         if not 1 <= cls.version < 256:
             raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
         if sorted(cls.upcasters) != list(range(1, cls.version)):
@@ -383,6 +398,18 @@ class Game(ABC, Generic[S, O]):
     def auto_start(self, options: O) -> bool:
         """Whether the first round starts by itself when it can, or waits for the host's `start`."""
         return True
+
+
+def _type_arguments(cls: type[Game[Any, Any]]) -> tuple[Any, ...]:
+    """The arguments that `cls` gives to `Game`, itself or through a class between; none where its bases say nothing."""
+    for base in cls.__dict__.get("__orig_bases__", ()):
+        origin = get_origin(base)
+        if origin is Game:
+            return get_args(base)
+        if isinstance(origin, type) and issubclass(origin, Game):
+            given = dict(zip(origin.__parameters__, get_args(base), strict=False))  # type: ignore[attr-defined]
+            return tuple(given.get(argument, argument) for argument in origin._type_arguments)
+    return ()
 
 
 def offers(entry: Mapping[str, Json]) -> dict[str, Json]:

@@ -33,8 +33,6 @@ class Heaps(Game[HeapsState, HeapsOptions]):
 
     kind = "heaps"
     title = "Heaps"
-    options_type = HeapsOptions
-    state_type = HeapsState
     moves: ClassVar = {"take": ("heap", "stones")}
 
     def seats(self, options: HeapsOptions) -> int:
