@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.games import having
+from kit.room_script import Script, opened, steps
 from kit.rooms import ROOM, START_MS, Live, info, stored
 from kit.timed import Timed
 from tavola.actors.room import clock
+from tavola.actors.room.decide import decide
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Decision, Nothing, Turn
 from tavola.actors.room.view import whole
@@ -29,7 +32,7 @@ from tavola.actors.wire.commands import (
     RollBack,
     Wake,
 )
-from tavola.actors.wire.view import TurnPart
+from tavola.actors.wire.view import TurnPart, ViewSkeleton
 from tavola.games.base import (
     Bronstein,
     ByoYomi,
@@ -345,6 +348,43 @@ def test_a_crash_near_the_end_leaves_ten_seconds_to_move_in_and_the_clock_no_lon
     assert turn(live).deadline_ms == live.now + clock.MERCY_MS
     act(live, 9_000)
     assert live.room.table.clocks[seat] == 2_000
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Fischer(4_000, 500), Bronstein(4_000, 800), ByoYomi(2_000, 2, 1_000), Hourglass(4_000), Correspondence(2_500)],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_random_lives_of_a_room_are_shown_stored_and_replayed_alike(rule: OwnTime) -> None:
+    """With crashes, pauses, absences and rests: what a viewer has merged is the view, a room that goes through storage
+    before each command decides the same, and nobody's clock is below zero or, by Bronstein, above its base."""
+    Timed.rule = rule
+    seen: set[str] = set()
+    for seed in range(25):
+        script = Script(info("timed"), 2, random.Random(seed).randbytes(240))
+        live = opened(script)
+        again = stored(live.first)
+        for number, _ in enumerate(steps(script, live)):
+            if number % 7 == 0:
+                live.send("", Resting(id="resting", room=ROOM))
+            table = live.room.table
+            for index, left in table.clocks.items():
+                assert index in table.seats
+                assert 0 <= left <= (4_000 if isinstance(rule, Bronstein) else DAY)
+            if isinstance(rule, Hourglass) and len(table.clocks) == 2:
+                assert sum(table.clocks.values()) == 8_000
+            assert table.turn is None or table.clocks.keys() == table.seats.keys()
+            for viewer in live.viewers.values():
+                assert viewer.view == viewer.fresh(live.room)
+                msgspec.convert(viewer.view, ViewSkeleton)
+        for line, decision in zip(live.log, live.decisions, strict=True):
+            verdict = decide(again, line.sender, line.command, line.now, line.entropy)
+            assert isinstance(verdict, Decision)
+            again = stored(verdict.room)
+            assert msgspec.json.encode(again.table) == msgspec.json.encode(decision.room.table)
+            seen.add(type(line.command).__name__)
+            seen |= {"automatic" for event in decision.events if event.fields.get("automatic")}
+    assert seen >= {"Act", "Resting", "Recover", "Pause", "Resume", "Disconnected", "automatic"}
 
 
 # Days
