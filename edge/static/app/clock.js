@@ -34,23 +34,19 @@ export function reading({ deadline, bank, total }, now) {
  * @param {number} left in ms
  * @param {TurnClock} clock
  */
-export function remaining(left, clock) {
-  const { kind, periods = 0, period_ms = 0 } = clock;
-  if (kind !== "byo_yomi" || !period_ms) return inWords(left);
+export function remaining(left, { periods = 0, period_ms = 0 }) {
   const rest = left - periods * period_ms;
-  if (rest > 0) return `${inWords(rest)} + ${periods} × ${inWords(period_ms)}`;
-  const running = Math.ceil(left / period_ms);
-  return `${inWords(running ? left - (running - 1) * period_ms : 0)} (${running})`;
+  if (rest > 0 || !period_ms) return inWords(rest) + (periods ? ` + ${periods} × ${inWords(period_ms)}` : "");
+  return `${inWords(left % period_ms || (left && period_ms))} (${Math.ceil(left / period_ms)})`;
 }
 
 /** @param {number} left in ms, of which a second that has begun counts */
 function inWords(left) {
   const seconds = Math.max(0, Math.ceil(left / 1000));
   const [days, hours, minutes] = [86_400, 3_600, 60].map((unit) => Math.floor(seconds / unit));
-  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
   if (days) return `${days} d ${hours % 24} h`;
-  if (hours) return `${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
-  return `${minutes}:${two(seconds % 60)}`;
+  const two = (/** @type {number} */ value) => String(value % 60).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(seconds)}`;
 }
 
 /**

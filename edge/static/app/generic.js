@@ -126,16 +126,14 @@ function grid(page) {
  * An entry of `legal`: its move, the arguments that have one value here, and those of which one is to be chosen.
  * @param {Legal} legal
  */
-export function offered({ move, exact, ...rest }) {
-  const all = Object.entries(typeof exact === "boolean" || exact === undefined ? rest : { exact, ...rest });
-  const open = /** @type {[string, Range | Choices][]} */ (all.filter(([, offer]) => typeof offer === "object"));
+function offered({ move, ...rest }) {
+  const all = Object.entries(rest).filter(([name, offer]) => name !== "exact" || typeof offer !== "boolean");
+  const some = (/** @type {boolean} */ isOpen) =>
+    Object.fromEntries(all.filter(([, offer]) => (typeof offer === "object") === isOpen));
   return {
     move,
-    fixed: /** @type {{ [name: string]: Json }} */ (
-      Object.fromEntries(all.filter(([, offer]) => typeof offer !== "object"))
-    ),
-    open: Object.fromEntries(open),
-    mayBeRefused: exact === false,
+    fixed: /** @type {{ [name: string]: Json }} */ (some(false)),
+    open: /** @type {{ [name: string]: Range | Choices }} */ (some(true)),
   };
 }
 
@@ -144,13 +142,13 @@ export function offered({ move, exact, ...rest }) {
  * @param {Legal[]} legal
  */
 export function forms(legal) {
-  /** @type {(ReturnType<typeof offered> & { whole: { [name: string]: Json }[] })[]} */
+  /** @type {(ReturnType<typeof offered> & { whole?: { [name: string]: Json }[] })[]} */
   const made = [];
   for (const entry of legal.map(offered)) {
-    const isWhole = !Object.keys(entry.open).length && Object.keys(entry.fixed).length > 0;
-    const same = isWhole && made.find((each) => each.move === entry.move && each.whole.length);
-    if (same) same.whole.push(entry.fixed);
-    else made.push({ ...entry, whole: isWhole ? [entry.fixed] : [] });
+    const whole = Object.keys(entry.open).length ? undefined : [entry.fixed];
+    const same = whole && made.find((each) => each.move === entry.move && each.whole);
+    if (same) same.whole?.push(entry.fixed);
+    else made.push({ ...entry, whole });
   }
   return made;
 }
@@ -178,25 +176,19 @@ export class GenericActions {
    * @param {ReturnType<typeof forms>[number]} form
    * @param {number} index
    */
-  #form({ move, fixed, open, whole, mayBeRefused }, index) {
+  #form({ move, fixed, open, whole = [] }, index) {
     const names = Object.keys(open);
     const submit = (/** @type {SubmitEvent} */ event) => {
       const form = submitted(event);
       const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(valueIn(form, name))]));
-      const given = whole.length > 1 ? JSON.parse(valueIn(form, WHOLE)) : fixed;
-      this.#page.attempt(this.#page.room.act(move, { ...given, ...chosen }));
+      this.#page.attempt(this.#page.room.act(move, { ...(whole[1] ? JSON.parse(valueIn(form, WHOLE)) : fixed), ...chosen }));
     };
     return h(
       "form",
       { class: "generic-move", key: `${this.#page.inside.turn?.number}.${move}.${index}`, on: { submit } },
-      whole.length > 1 && h("label", { key: WHOLE }, select(WHOLE, whole, said)),
-      whole.length <= 1 && said(fixed) && h("span", { class: "fixed", key: "fixed" }, said(fixed)),
+      h("label", { key: WHOLE }, whole[1] ? select(WHOLE, whole, said) : said(fixed)),
       names.map((name) => h("label", { key: name }, words(name), " ", argument(name, open[name]))),
-      h(
-        "button",
-        { class: "move", key: "go", title: mayBeRefused ? "Not all of these are legal now." : null },
-        words(move),
-      ),
+      h("button", { class: "move", key: "go" }, words(move)),
     );
   }
 
@@ -227,11 +219,10 @@ function argument(name, allowed) {
  * @param {(value: T) => string} text
  */
 function select(name, values, text) {
-  const options = values.map((each) => ({ value: JSON.stringify(each), text: text(each) }));
   return h(
     "select",
-    { name, value: options[0].value },
-    options.map(({ value, text }) => h("option", { key: value, value }, text)),
+    { name, value: JSON.stringify(values[0]) },
+    values.map((each) => h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, text(each))),
   );
 }
 

@@ -93,7 +93,7 @@ export function seatClock(view, index) {
   if (!turn?.clock || left === undefined) return null;
   return h(
     "span",
-    { class: "clock standing", key: "clock", role: "timer", "aria-label": "time left" },
+    { class: "clock paused", key: "clock" },
     h("span", { class: "clock-text" }, remaining(left, turn.clock)),
   );
 }
