@@ -108,8 +108,8 @@ def _ts_members(schema: Schema, margin: str = "") -> str:
     more = schema.get("additionalProperties", False)
     if more is True:
         lines.append(f"{margin}  [name: string]: any;")
-    elif more:
-        lines.append(f"{margin}  [argument: string]: string | {_ts(more)};")
+    elif more:  # The named members are texts, which it may be, too.
+        lines.append(f"{margin}  [argument: string]: {_ts(more)};")
     return "{\n" + "\n".join(lines) + f"\n{margin}}}"
 
 

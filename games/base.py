@@ -4,7 +4,7 @@ A game knows seats, moves and chance. It knows no users, no sockets, no clock an
 commits what it says, and redacts what it shows. Everything a game may depend on comes in as an argument, so the same
 arguments always give the same outcome; that is what makes a logged room replayable.
 
-To write one, subclass `Game`, name its two types (options and state), and fill in the functions below.
+To write one, subclass `Game` of its two types (state and options), and fill in the functions below.
 `games/tictactoe.py` is the smallest complete example. A game that is changed while its rooms are played says so by its
 `version`, and how to read what the version before stored by an `Upcaster`.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, NewType, TypeVar
+from typing import Any, ClassVar, Generic, NewType, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -75,11 +75,84 @@ class Round(msgspec.Struct, frozen=True):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """How long a player may think, in milliseconds. The timebank is a reserve that refills when a round starts."""
+    """How long a player may think, in milliseconds. The timebank is a reserve that refills when a round starts.
+
+    Each turn has its own time; with the kinds below each player has theirs, for the whole of a round. Theirs runs in
+    their turns alone, and also while they are away: a chess clock goes no faster because a socket was lost. When it is
+    over the game's `timeout_move` is played, with which such a game usually resigns.
+    """
 
     turn_ms: int
     timebank_ms: int = 0
     refill_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        """The time that a player has for the first turn of a round, when nothing of it is used up."""
+        return self.turn_ms
+
+
+class _OwnTime(msgspec.Struct, frozen=True, tag_field="kind"):
+    """A rule for time that each player has of their own; the view shows it beside the turn: `kind` and its times."""
+
+
+class Fischer(_OwnTime, frozen=True, tag="fischer"):
+    """`base_ms` for the round, and `increment_ms` more after each of one's turns."""
+
+    base_ms: int
+    increment_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class Bronstein(_OwnTime, frozen=True, tag="bronstein"):
+    """`base_ms` for the round; after each of one's turns what it took is given back, at most `delay_ms`."""
+
+    base_ms: int
+    delay_ms: int = 0
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class ByoYomi(_OwnTime, frozen=True, tag="byo_yomi"):
+    """`main_ms` for the round, then `periods` of `period_ms`: one that a turn ends within is whole again, one that a
+    turn uses up is gone."""
+
+    main_ms: int
+    periods: int
+    period_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.main_ms + self.periods * self.period_ms
+
+
+class Hourglass(_OwnTime, frozen=True, tag="hourglass"):
+    """`base_ms` for each at first; what one's turn took the others gain, in equal parts."""
+
+    base_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.base_ms
+
+
+class Correspondence(_OwnTime, frozen=True, tag="correspondence"):
+    """`move_ms` for each turn, usually days, whether the player is there or not."""
+
+    move_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        return self.move_ms
+
+
+OwnTime = Fischer | Bronstein | ByoYomi | Hourglass | Correspondence
+"""The clocks of which each player has their own."""
 
 
 class Outcome(msgspec.Struct, Generic[S], frozen=True):
@@ -129,6 +202,8 @@ class Game(ABC, Generic[S, O]):
     """The name for people, such as `No-limit hold'em`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
+    """The types of options and state. They are those of the class's arguments, `Game[State, Options]`, and need only be
+    said where these do not say them."""
     open_information: ClassVar[bool] = False
     """Whether everybody may know all that a state holds and all that chance will bring, as in noughts and crosses or
     chess. A room of such a game goes back to the middle of a round as it was; of any other, the round that ran then is
@@ -148,8 +223,21 @@ class Game(ABC, Generic[S, O]):
     """The oldest version whose log these rules decide as it was decided then. Raised, with `version`, where the rules
     themselves change: what was decided by older ones is still loaded and shown, and replayed no more."""
 
+    _type_arguments: ClassVar[tuple[Any, ...]] = ()
+    """Of `Game`, as far as the class says them: types, or type variables."""
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls._type_arguments = _type_arguments(cls)
+        for part, argument in zip(("state_type", "options_type"), cls._type_arguments, strict=False):
+            if part not in cls.__dict__ and isinstance(argument, type) and issubclass(argument, msgspec.Struct):
+                setattr(cls, part, argument)
+        for part in ("state_type", "options_type"):
+            if hasattr(cls, "kind") and not hasattr(cls, part):
+                raise TypeError(
+                    f"{cls.__qualname__} does not say its {part}: name the structs of its state and its options, as in "
+                    f"`class {cls.__name__}(Game[State, Options])`, or set `{part}`"
+                )
         if not 1 <= cls.version < 256:
             raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
         if sorted(cls.upcasters) != list(range(1, cls.version)):
@@ -168,8 +256,8 @@ class Game(ABC, Generic[S, O]):
         """How many seats the table has: indexes 0 to one less."""
 
     @abstractmethod
-    def clock(self, options: O) -> Clock:
-        """How long a turn may take."""
+    def clock(self, options: O) -> Clock | OwnTime:
+        """How long a player may think: `Clock`, by the turn, or one of `OwnTime`, by the round."""
 
     @abstractmethod
     def open(self, options: O) -> S:
@@ -203,11 +291,18 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def legal(self, state: S, options: O, seat: SeatIndex) -> list[dict[str, Json]]:
-        """The moves that `seat` may make now; empty when there are none.
+        """The moves that `seat` may make now, all of them and no others; empty when there are none.
 
         One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
         rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
         `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "fold"}`.
+
+        Where one argument depends on another, one move has several entries: an argument that is text, a number or a
+        boolean is just that, and such as are so in all are whole moves, listed one by one:
+        `{"move": "take", "heap": 2, "stones": {"min": 1, "max": 5}}`, `{"move": "go", "from": "e2", "to": "e4"}`.
+
+        Where that cannot be said, or would be too long, an entry with `"exact": False` offers more than is legal, and
+        `play` refuses some of it; of other moves of that name there are none here, either.
         """
 
     @abstractmethod
@@ -305,12 +400,38 @@ class Game(ABC, Generic[S, O]):
         return True
 
 
+def _type_arguments(cls: type[Game[Any, Any]]) -> tuple[Any, ...]:
+    """The arguments that `cls` gives to `Game`, itself or through a class between; none where its bases say nothing."""
+    for base in cls.__dict__.get("__orig_bases__", ()):
+        origin = get_origin(base)
+        if origin is Game:
+            return get_args(base)
+        if isinstance(origin, type) and issubclass(origin, Game):
+            given = dict(zip(origin.__parameters__, get_args(base), strict=False))  # type: ignore[attr-defined]
+            return tuple(given.get(argument, argument) for argument in origin._type_arguments)
+    return ()
+
+
+def offers(entry: Mapping[str, Json]) -> dict[str, Json]:
+    """For each argument of the move of an entry of `Game.legal`, its range, its choices or its value."""
+    return {
+        name: offer for name, offer in entry.items() if name != "move" and not (name == "exact" and type(offer) is bool)
+    }
+
+
+def is_exact(entry: Mapping[str, Json]) -> bool:
+    """Whether all that an entry of `Game.legal` offers is legal."""
+    return entry.get("exact") is not False
+
+
 def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
-    """Any of the moves that `Game.legal` offers, with any value that it offers for each argument."""
+    """Any of the moves that `Game.legal` offers, with any value that it offers for each argument: one that is legal for
+    sure, if there is one."""
+    legal = [entry for entry in legal if is_exact(entry)] or legal
     rest = int.from_bytes(entropy, "big")
     rest, picked = divmod(rest, len(legal))
     arguments: dict[str, Json] = {}
-    for name, offer in legal[picked].items():
+    for name, offer in offers(legal[picked]).items():
         match offer:
             case {"choices": [*choices]}:
                 rest, at = divmod(rest, len(choices))
@@ -318,4 +439,6 @@ def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
             case {"min": int(least), "max": int(most)}:
                 rest, more = divmod(rest, most - least + 1)
                 arguments[name] = least + more
+            case _:
+                arguments[name] = offer
     return Move(legal[picked]["move"], arguments)

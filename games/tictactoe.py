@@ -46,8 +46,6 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
 
     kind = "tictactoe"
     title = "Tic-tac-toe"
-    options_type = TicTacToeOptions
-    state_type = TicTacToeState
     open_information = True
     host_rolls_back = True
     moves: ClassVar = {"mark": ("cell",)}

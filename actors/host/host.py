@@ -25,12 +25,12 @@ from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.outside.outside_view import has_part
 from tavola.actors.room import ending
-from tavola.actors.room.clock import Grace
+from tavola.actors.room.clock import Grace, rests
 from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
-from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Wake, snake
+from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Resting, Wake, snake
 from tavola.actors.wire.given import record_of
 from tavola.actors.wire.messages import (
     Activate,
@@ -541,6 +541,9 @@ class Host:
                 due = self._due(loaded)
                 rings = due is not None and due - self._now() < IDLE_S * 1000
                 if idle and not (loaded.waiting or rings or self.presence.anybody(loaded)):
+                    if rests(loaded.room):  # Evicted when that is durable, at the next look.
+                        self._system(loaded, Resting(id=f"resting.{loaded.tip_seq + 1}", room=loaded.id))
+                        continue
                     try:
                         await self.rooms.release(loaded)
                     except StorageUnavailable as error:

@@ -1,9 +1,10 @@
 """Players who have no socket any more, and who have one again: away, disconnected, out of the seat, back. Pure.
 
 A user who goes is away at once: their turns are short and their timebank is spared. After the first grace they count as
-disconnected and sit out, after the second their seat is freed, between hands. A player who comes back in time finds
-everything as it was. A host, seated or not, who is away for the whole grace passes their part on to somebody who is
-here.
+disconnected and sit out, after the second their seat is freed, between hands. Where players have time of their own it
+runs as ever, and while a turn runs no seat is freed: the end of their clock is the game's to judge. A player who comes
+back in time finds everything as it was. A host, seated or not, who is away for the whole grace passes their part on to
+somebody who is here.
 """
 
 from __future__ import annotations
@@ -127,8 +128,9 @@ def given_up(room: Room, now: int) -> Decision | Nothing:
 
 
 def _first_overdue(room: Room, now: int) -> tuple[SeatIndex, Seat, Away] | None:
+    kept = clock.keeps_seats(room.table)
     for index, seat in room.table.seats.items():
-        if seat.away is not None and (due := clock.due_for(seat.away)) is not None and now >= due:
+        if seat.away is not None and (due := clock.due_for(seat.away, kept)) is not None and now >= due:
             return index, seat, seat.away
     return None
 

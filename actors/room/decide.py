@@ -36,6 +36,7 @@ from tavola.actors.wire.commands import (
     Recover,
     Reject,
     RequestJoin,
+    Resting,
     Resume,
     RollBack,
     Sender,
@@ -74,6 +75,8 @@ def decide(room: Room, sender: Sender, command: AnyCommand, now: int, entropy: E
     if not isinstance(verdict, Decision):
         return verdict
     after = ending.moved(verdict.room, sender.user) if sender.user else verdict.room
+    if after.table.resting and not isinstance(command, Resting):
+        after = replace(after, table=replace(after.table, resting=False))
     after = ending.peopled(after)
     verdict = verdict if after is verdict.room else replace(verdict, room=after)
     return deferred.settled(verdict, now, entropy) if after.info.deferred else verdict
@@ -149,6 +152,8 @@ def _decided(
             return hosting.halt(room, now)
         case Recover():
             return play.recover(room, now)
+        case Resting():
+            return play.rest(room, now)
         case _ as never:
             assert_never(never)
 

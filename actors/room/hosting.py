@@ -61,7 +61,7 @@ def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
         index: seat if seat.away is None else replace(seat, away=clock.put_off(seat.away, paused_at, now))
         for index, seat in table.seats.items()
     }
-    turn = None if table.turn is None else clock.resumed(table.turn, paused_at, now, times)
+    turn = None if table.turn is None else clock.resumed(table.turn, paused_at, now, times, table.clocks)
     advance_at = table.advance_at
     if advance_at is not None:
         began = advance_at - (game_of(room).advance_after_ms(table.game, room.info.options) or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tavola.actors.room import clock
 from tavola.actors.room.absence import claim, host_gone
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
@@ -122,7 +123,7 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     member = room.members[sender.user]
     name = (clean(command.display_name) if command.display_name else "") or member.name
     room = _with_member(room, sender.user, Member(name, "approved", now))
-    seat = Seat(sender.user, now, game.clock(room.info.options).timebank_ms)
+    seat = Seat(sender.user, now, clock.timebank(game.clock(room.info.options)))
     events: tuple[RoomEvent, ...] = (
         RoomEvent(PLAYER_SEATED, {"seat_index": index, "user_id": sender.user, "display_name": name}),
     )

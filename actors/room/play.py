@@ -14,7 +14,7 @@ from tavola.actors.wire.commands import Act, Sender, UserId
 from tavola.actors.wire.events import ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
 from tavola.actors.wire.given import NOTHING_GIVEN
 from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
-from tavola.games.base import NO_CHANCE, Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
+from tavola.games.base import NO_CHANCE, Clock, Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.base import Event as GameEvent
 from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
@@ -124,9 +124,16 @@ def recover(room: Room, now: int) -> Decision | Nothing:
         if seats == table.seats and same:
             return Nothing()
         return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
-    turn = clock.recovered(turn, table.at, now)
+    turn = clock.recovered(turn, table.at, now, table.resting)
     room = replace(room, table=replace(table, at=now, turn=turn, seats=seats))
     return Decision(room, (turn_started(clock.running(room) or turn),))
+
+
+def rest(room: Room, now: int) -> Decision | Nothing:
+    """The room is put away, and time runs on."""
+    if not clock.rests(room):
+        return Nothing()
+    return Decision(replace(room, table=replace(room.table, at=now, resting=True)), ())
 
 
 def absorb(
@@ -181,19 +188,26 @@ def _absorb_once(
     turn, turns = table.turn, table.turns
     to_act = game.turn(outcome.state)
     over = turn is not None and (outcome.new_turn or turn.seat != to_act)
+    times, clocks = game.clock(info.options), table.clocks
+    own_time = not isinstance(times, Clock)
     if turn is not None and over and (actor := seats.get(turn.seat)):
-        left = clock.left_of_timebank(turn, clock.ran_until(table, actor, now, timed_out))
-        if left != actor.timebank_ms:
-            seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
+        ran_to = clock.ran_until(table, actor, now, timed_out and not own_time)
+        left = clock.left_of_timebank(turn, ran_to)
+        if isinstance(times, Clock):
+            if left != actor.timebank_ms:
+                seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
+        else:
+            clocks = clock.pressed(times, clocks, turn, ran_to, (index for index in seats if index != turn.seat))
     hand = table.hand
-    times = game.clock(info.options)
     for round in outcome.rounds:
         if not round.ended:
-            hand = round.number
+            hand, clocks = round.number, {}
             seats = {i: replace(s, timebank_ms=clock.refilled(s.timebank_ms, times)) for i, s in seats.items()}
     for index in outcome.vacated:
         seat = seats[index]
         seats = {other: kept for other, kept in seats.items() if other != index}
+        if index in clocks:
+            clocks = {other: kept for other, kept in clocks.items() if other != index}
         freed = {"seat_index": index, "user_id": seat.user}
         if (chips := outcome.carried.get(index)) is not None:
             freed["chips"] = chips
@@ -205,7 +219,8 @@ def _absorb_once(
         turn = None
     elif over or turn is None:
         turns += 1
-        turn = Turn(turns, to_act, now + times.turn_ms, seats[to_act].timebank_ms)
+        clocks = clock.left_of(times, clocks, seats) if own_time else {}
+        turn = clock.begun(turns, to_act, seats[to_act], times, clocks, now)
         events.append(turn_started(clock.effective(turn, seats[to_act], times)))
     wait = game.advance_after_ms(outcome.state, info.options)
     if wait is None or not (running or outcome.result is not None or game.auto_start(info.options)):
@@ -214,8 +229,8 @@ def _absorb_once(
         advance_at = table.advance_at if table.advance_at is not None and not outcome.rounds else now + wait
     status = status_at(turn, advance_at, table.paused_at)
     after = replace(
-        table, at=now, game=outcome.state, seats=seats, turn=turn, turns=turns, running=running, hand=hand,
-        advance_at=advance_at,
+        table, at=now, game=outcome.state, seats=seats, turn=turn, clocks=clocks, turns=turns, running=running,
+        hand=hand, advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
     room = room.then(info, members, after)

@@ -176,6 +176,10 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     game: S
     seats: dict[SeatIndex, Seat] = {}
     turn: Turn | None = None
+    clocks: Mapping[SeatIndex, int] = {}
+    """The time that each player had left when the turn began, in ms. Empty where time is the turn's (`games.Clock`)."""
+    resting: bool = False
+    """The room was put away while a player's own time ran, and nothing has happened since."""
     turns: int = 0
     """The number of the last turn."""
     games: int = 0

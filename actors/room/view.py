@@ -20,7 +20,7 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
-from tavola.games.base import SeatIndex
+from tavola.games.base import Clock, SeatIndex
 
 View = dict[str, Any]
 Personal = dict[UserId, View]
@@ -98,6 +98,9 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
             "deadline_ms": turn.deadline_ms,
             "timebank_ms": turn.timebank_ms,
         }
+        if table.clocks and not isinstance(times := game.clock(info.options), Clock):
+            view["turn"]["clock"] = msgspec.to_builtins(times)
+            view["turn"]["clocks"] = {str(index): left for index, left in sorted(table.clocks.items())}
     return view
 
 

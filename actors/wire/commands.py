@@ -244,6 +244,11 @@ class Recover(Command, frozen=True, kw_only=True):
     """The room was loaded away from an actor that died: players get back the time that passed. The runtime's alone."""
 
 
+class Resting(Command, frozen=True, kw_only=True):
+    """The room is put away while it is well, although a player's own time runs: that is no crash. The runtime's
+    alone."""
+
+
 class RollBack(Command, frozen=True, kw_only=True):
     """The room goes on from `kept`, a checkpoint of how it was at the seq `to`, with nothing in it that play may not go
     on from: `actors.past.archive.playable` makes it of what is stored, so no client sends this by itself. `voided`: the
@@ -319,7 +324,18 @@ CLIENT_COMMANDS = _named(ClientCommand)
 HOST_COMMANDS = _named(HostCommand)
 
 AnyCommand = (
-    ClientCommand | RollBack | Fork | Connected | Disconnected | Attendance | Vacant | Wake | GiveUp | Halt | Recover
+    ClientCommand
+    | RollBack
+    | Fork
+    | Connected
+    | Disconnected
+    | Attendance
+    | Vacant
+    | Wake
+    | GiveUp
+    | Halt
+    | Recover
+    | Resting
 )
 
 STATUS: dict[str, int] = {

@@ -16,6 +16,9 @@ ARGUMENT: Schema = {
             "required": ["min", "max"],
         },
         {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "string"},
     ]
 }
 TRACEPARENT: Schema = {

@@ -24,8 +24,8 @@ GROUP = "tavola.games"
 """The group of entry points. The name of one is for people; its value is `package.module:Game`."""
 KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """The kinds that a game may have: they stand in addresses, in the database and on the wire."""
-PARTS = ("kind", "title", "options_type", "state_type", "moves")
-"""The attributes that every game sets."""
+PARTS = ("kind", "title", "moves")
+"""The attributes that every game sets; its types its class has, or it could not be made."""
 
 
 class GameNotLoaded(Failure):

@@ -13,13 +13,15 @@ SMALL = 6.0
 
 
 def choose(chance: Random, legal: list[Json]) -> Json:
-    """One of `legal`, with a value for each of its arguments: what to send beside `turn`."""
+    """One of `legal`, with a value for each of its arguments: what to send beside `turn`. Where there is an entry of
+    which all is legal (protocol.md section 4, `exact`), it is of such a one."""
+    legal = [entry for entry in legal if entry.get("exact") is not False] or legal
     liking = [LIKING.get(entry["move"], 1.0) for entry in legal]
     free = any(entry["move"] == "check" for entry in legal)
     if free:
         liking = [0.05 if entry["move"] == "fold" else like for entry, like in zip(legal, liking, strict=True)]
     entry = chance.choices(legal, liking)[0] if len(legal) > 1 else legal[0]
-    return {name: _value(chance, offer) for name, offer in entry.items()}
+    return {name: _value(chance, offer) for name, offer in entry.items() if name != "exact" or type(offer) is not bool}
 
 
 def _value(chance: Random, offer: object) -> object:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tavola.games.base import Outcome, Refusal, SeatIndex
+from tavola.games.base import Outcome, Refusal, SeatIndex, is_exact
 from tavola.testing.findings import BrokenPromise, Promise
 from tavola.testing.game_table import GameTable, encode
 from tavola.testing.hidden import check_secrets
@@ -34,7 +34,9 @@ def check(playing: GameTable, *, state_limit: int = STATE_LIMIT, some: Some[Any]
         raise BrokenPromise(Promise.RAISES, f"turn gives seat {turn}, where nobody sits")
     for seat in some(playing.seated):
         legal = playing.legal(seat)
-        _offered(playing, seat, some(offered(legal)))
+        _offered(playing, seat, some(offered([entry for entry in legal if is_exact(entry)])))
+        for move in some(offered([entry for entry in legal if not is_exact(entry)])):
+            playing.at(playing.state).play(seat, move)  # Refused or not, it may not fail.
         for move in some(unoffered(playing.game.moves, legal)):
             if isinstance(playing.at(playing.state).play(seat, move), Outcome):
                 raise BrokenPromise(
@@ -89,7 +91,7 @@ def _advances(playing: GameTable, turn: SeatIndex | None) -> None:
 def _shown(playing: GameTable, seat: SeatIndex) -> None:
     playing.seen_by(seat)
     game, state = playing.game, playing.state
-    assert game.clock(playing.options).turn_ms > 0, "a turn takes no time"
+    assert game.clock(playing.options).first_ms > 0, "a turn takes no time"
     playing.ask("between_rounds", state)
     playing.ask("chips", state, seat)
     playing.ask("sits_out", state, seat)

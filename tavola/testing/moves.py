@@ -6,33 +6,39 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from tavola.games.base import Json, Move
+from tavola.games.base import Json, Move, offers
 
 SOME = 6
 """Values that are tried of each argument."""
 MANY = 24
-"""Moves that are tried of each entry of `legal`."""
+"""Moves that are tried of each entry of `legal`, and of each name with values of several."""
 
 
 def offered(legal: Sequence[Mapping[str, Json]]) -> list[Move]:
     """The moves that `legal` offers, or of many those at the ends and some between; the tamest first."""
     moves = []
     for entry in legal:
-        names = [name for name in entry if name != "move"]
-        values = [_values(entry[name]) for name in names]
-        chosen = list(product(*values))
-        step = max(1, len(chosen) // MANY)
-        moves += [Move(entry["move"], dict(zip(names, each, strict=True))) for each in chosen[::step]]
+        moves += _moves(entry["move"], {name: _values(offer) for name, offer in offers(entry).items()})
     return moves
 
 
+def _moves(name: str, values: Mapping[str, list[Json]]) -> list[Move]:
+    """Moves of that name with these values for its arguments, or of many some."""
+    chosen = list(product(*values.values()))
+    step = max(1, len(chosen) // MANY)
+    return [Move(name, dict(zip(values, each, strict=True))) for each in chosen[::step]]
+
+
 def unoffered(moves: Mapping[str, tuple[str, ...]], legal: Sequence[Mapping[str, Json]]) -> list[Move]:
-    """Moves of the game's names that `legal` does not offer, and some of no name that it knows."""
+    """Moves of the game's names that `legal` does not offer, and some of no name that it knows. Among them are those
+    whose arguments are offered each, in different entries, and not together."""
     tried = [Move("no such move")]
     for name, arguments in moves.items():
         entries = [entry for entry in legal if entry["move"] == name]
         if not entries:
             tried += [Move(name, dict.fromkeys(arguments, value)) for value in ((0, 1, "") if arguments else (0,))]
+        if len(entries) > 1:
+            tried += _moves(name, _of_any(entries))
         for entry in entries:
             [first, *_] = offered([entry])
             for argument in arguments:
@@ -41,6 +47,15 @@ def unoffered(moves: Mapping[str, tuple[str, ...]], legal: Sequence[Mapping[str,
                     Move(name, {other: first.arguments[other] for other in first.arguments if other != argument})
                 )
     return [move for move in tried if not any(_offers(entry, move) for entry in legal)]
+
+
+def _of_any(entries: Sequence[Mapping[str, Json]]) -> dict[str, list[Json]]:
+    """For each argument values of all the entries, at most as many as make some `MANY` moves in pairs."""
+    found: dict[str, list[Json]] = {}
+    for entry in entries:
+        for name, offer in offers(entry).items():
+            found.setdefault(name, []).extend(value for value in _values(offer) if value not in found[name])
+    return {name: values[:: max(1, len(values) // (2 * SOME))] for name, values in found.items()}
 
 
 def _values(offer: Json) -> list[Json]:
@@ -66,10 +81,10 @@ def _others(offer: Json) -> Iterator[Json]:
 
 
 def _offers(entry: Mapping[str, Json], move: Move) -> bool:
-    names = entry.keys() - {"move"}
-    if entry["move"] != move.name or names != move.arguments.keys():
+    offered_of = offers(entry)
+    if entry["move"] != move.name or offered_of.keys() != move.arguments.keys():
         return False
-    return all(_within(entry[name], move.arguments[name]) for name in names)
+    return all(_within(offer, move.arguments[name]) for name, offer in offered_of.items())
 
 
 def _within(offer: Json, value: Json) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kit.hosts import connected, hosting, open_room
+from kit.games import having
+from kit.hosts import Table, Time, connected, hosting, open_room
+from kit.timed import Timed
 from tavola.actors.cluster.directory import Directory, Place
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.wire.commands import Chat, Epoch, RequestJoin, RoomId, Spectate, TakeSeat, UserId
 from tavola.actors.wire.messages import Ok, ReportPresence
+from tavola.games.base import Correspondence
 from tavola.storage.postgres import Database
 
 IDLE_S = 5.0
@@ -52,3 +55,64 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         assert again > epoch
         more = await table.does(again, "host", Chat(id="back", room=idle, text="here again"))
         assert more.seq > done.seq
+
+
+DAY_MS = 86_400_000
+
+
+async def test_a_game_of_days_is_put_away_and_its_clock_runs_on(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is evicted while both are gone, looked at, put away again, and woken at its deadline."""
+    monkeypatch.setattr("tavola.actors.host.host.IDLE_S", IDLE_S)
+    monkeypatch.setattr(Timed, "rule", Correspondence(move_ms=3 * DAY_MS))
+    time = Time()
+    with having(Timed()):
+        async with connected(database_url) as database:
+            room = await open_room(database, "timed")
+            async with hosting(database, "a", time) as table:
+                epoch = await _place(database, room)
+                await table.does(epoch, "ann", RequestJoin(id="join", room=room, display_name="Ann"))
+                for seat, user in enumerate(("host", "ann")):
+                    await table.does(epoch, user, TakeSeat(id="sit", room=room, seat_index=seat))
+                time.ms += MERCY_MS
+                [loaded] = table.host.rooms.all()
+                await table.published.pulse.until(lambda: loaded.room.table.turn is not None)
+                begun = loaded.room.table.turn
+                assert begun is not None
+                gone = ReportPresence(epoch, room, "edge", gone=(UserId("host"), UserId("ann")))
+                assert await table.ask(gone) == Ok()
+                await _pass_until_evicted(database, table, room, time)
+                assert begun.deadline_ms - time() > 2 * DAY_MS, "it lies there for days"
+                alarm = await _alarm_at(database, room)
+                assert alarm == begun.deadline_ms
+                time.ms += DAY_MS
+                epoch = await _place(database, room)
+                await table.does(epoch, "ann", Chat(id="look", room=room, text="still thinking?"))
+                [loaded] = table.host.rooms.all()
+                assert loaded.room.table.turn == begun, "a day has passed, and nothing of it is given back"
+                assert await table.ask(ReportPresence(epoch, room, "edge", gone=(UserId("ann"),))) == Ok()
+                await _pass_until_evicted(database, table, room, time)
+                time.ms = begun.deadline_ms + 100
+                epoch = await _place(database, room)
+                await table.does(epoch, "ann", Chat(id="woken", room=room, text="?"))
+                [woken] = table.host.rooms.all()
+                await table.published.pulse.until(lambda: woken.room.table.turns > begun.number)
+
+
+async def _alarm_at(database: Database, room: RoomId) -> int | None:
+    connection = await database.take()
+    try:
+        at: int | None = await connection.fetchval("SELECT alarm_at FROM rooms WHERE id = $1", room)
+        return at
+    finally:
+        await database.give_back(connection)
+
+
+async def _pass_until_evicted(database: Database, table: Table, room: RoomId, time: Time) -> None:
+    """Time passes, a little at a time, until nobody owns the room; all graces are over by then."""
+    row = await database.row("locate", room_id=room)
+    while row is not None and row["name"] is not None:
+        time.ms += MERCY_MS // 10
+        row = await database.row("locate", room_id=room)
+    assert not table.host.rooms.all()

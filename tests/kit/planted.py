@@ -38,7 +38,6 @@ class HighCard(Game[Any, HighCardOptions]):
 
     kind = "high_card"
     title = "High card"
-    options_type: ClassVar[type[msgspec.Struct]] = HighCardOptions
     state_type: ClassVar[type[msgspec.Struct]] = HighCardState
     moves: ClassVar = {"bet": ("amount",)}
 

@@ -169,7 +169,7 @@ def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
     turn = room.table.turn
     assert turn is not None
     legal = game_of(room).legal(room.table.game, room.info.options, turn.seat)
-    if room.info.game == "tictactoe":
+    if room.info.game in ("tictactoe", "timed"):
         choices = legal[0]["cell"]["choices"]
         return user, _act(live, "mark", {"cell": choices[detail % len(choices)]}, turn.number)
     names = {move["move"]: move for move in legal}

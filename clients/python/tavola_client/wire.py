@@ -362,8 +362,10 @@ class Me(TypedDict):
 
 
 class Legal(TypedDict):
-    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`. It has members of the
-    game's besides."""
+    """And each of the move's arguments, with its range (`min`, `max`) or its `choices`, or the value that it has
+    here, a text, a number or a boolean: several entries of one move say which go together. Where `exact` is false,
+    and no argument, some of what is offered may be refused; else all of it is legal, and no other move is. It has
+    members of the game's besides."""
 
     move: str
 
@@ -387,12 +389,33 @@ class Seat(TypedDict):
 
 
 class Turn(TypedDict):
-    """After `deadline_ms` the timebank runs; after both the game decides."""
+    """After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for
+    a whole round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the
+    turn began, in ms: only that of `seat_index` runs, to `deadline_ms`."""
 
     number: int
     seat_index: int
     deadline_ms: int
     timebank_ms: int
+    clock: NotRequired[ClockPart]
+    clocks: NotRequired[dict[str, int]]
+
+
+class ClockPart(TypedDict):
+    """The rule of clocks that players have of their own (`games.base.OwnTime`), with its times. `fischer`:
+    `base_ms`, and `increment_ms` more after each of one's turns; `bronstein`: after each as much as it took is
+    given back, at most `delay_ms`; `byo_yomi`: `main_ms`, then `periods` of `period_ms`, of which one that is not
+    used up is whole again; `hourglass`: the time of one's turn is gained by the others; `correspondence`: `move_ms`
+    for each turn."""
+
+    kind: Literal["bronstein", "byo_yomi", "correspondence", "fischer", "hourglass"]
+    base_ms: NotRequired[int]
+    increment_ms: NotRequired[int]
+    delay_ms: NotRequired[int]
+    main_ms: NotRequired[int]
+    periods: NotRequired[int]
+    period_ms: NotRequired[int]
+    move_ms: NotRequired[int]
 
 
 class DeferredAct(TypedDict):

@@ -1,13 +1,15 @@
 /** A table for any game: what everybody sees, and a form made from `legal`. Tic-tac-toe has a board of its own. */
 
 import { h, submitted, valueIn } from "./dom.js";
-import { place, emptySeat, statusBadge, turnClock } from "./seats.js";
+import { place, emptySeat, seatClock, statusBadge } from "./seats.js";
 import { words } from "./story.js";
 
-/** @import { Child, Choices, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
+/** @import { Child, Choices, Json, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
 
 const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
 const MARKS = ["X", "O"];
+/** The name of the field in which one of several whole moves is chosen; no argument's. */
+const WHOLE = "whole move";
 
 /** @param {RoomPage} page */
 export function genericTable(page) {
@@ -51,7 +53,7 @@ function player(seat, page) {
       { class: "pod" },
       h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
       h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")),
-      acts && turnClock(view),
+      seatClock(view, seat.seat_index),
     ),
     h("div", { class: "badges" }, statusBadge(seat)),
   );
@@ -120,6 +122,37 @@ function grid(page) {
   );
 }
 
+/**
+ * An entry of `legal`: its move, the arguments that have one value here, and those of which one is to be chosen.
+ * @param {Legal} legal
+ */
+function offered({ move, ...rest }) {
+  const all = Object.entries(rest).filter(([name, offer]) => name !== "exact" || typeof offer !== "boolean");
+  const some = (/** @type {boolean} */ isOpen) =>
+    Object.fromEntries(all.filter(([, offer]) => (typeof offer === "object") === isOpen));
+  return {
+    move,
+    fixed: /** @type {{ [name: string]: Json }} */ (some(false)),
+    open: /** @type {{ [name: string]: Range | Choices }} */ (some(true)),
+  };
+}
+
+/**
+ * The forms that `legal` makes: one an entry, but one for all the whole moves of a name.
+ * @param {Legal[]} legal
+ */
+export function forms(legal) {
+  /** @type {(ReturnType<typeof offered> & { whole?: { [name: string]: Json }[] })[]} */
+  const made = [];
+  for (const entry of legal.map(offered)) {
+    const whole = Object.keys(entry.open).length ? undefined : [entry.fixed];
+    const same = whole && made.find((each) => each.move === entry.move && each.whole);
+    if (same) same.whole?.push(entry.fixed);
+    else made.push({ ...entry, whole });
+  }
+  return made;
+}
+
 /** The legal moves of any game as small forms: a choice is a select, a range a number. */
 export class GenericActions {
   #page;
@@ -135,26 +168,26 @@ export class GenericActions {
     return h(
       "div",
       { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
-      legal.map((each, index) => this.#form(each, index)),
+      forms(legal).map((each, index) => this.#form(each, index)),
     );
   }
 
   /**
-   * @param {Legal} legal
+   * @param {ReturnType<typeof forms>[number]} form
    * @param {number} index
    */
-  #form({ move, ...rest }, index) {
-    const args = /** @type {{ [name: string]: Range | Choices }} */ (rest);
-    const names = Object.keys(args);
+  #form({ move, fixed, open, whole = [] }, index) {
+    const names = Object.keys(open);
     const submit = (/** @type {SubmitEvent} */ event) => {
       const form = submitted(event);
       const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(valueIn(form, name))]));
-      this.#page.attempt(this.#page.room.act(move, chosen));
+      this.#page.attempt(this.#page.room.act(move, { ...(whole[1] ? JSON.parse(valueIn(form, WHOLE)) : fixed), ...chosen }));
     };
     return h(
       "form",
       { class: "generic-move", key: `${this.#page.inside.turn?.number}.${move}.${index}`, on: { submit } },
-      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, args[name]))),
+      h("label", { key: WHOLE }, whole[1] ? select(WHOLE, whole, said) : said(fixed)),
+      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, open[name]))),
       h("button", { class: "move", key: "go" }, words(move)),
     );
   }
@@ -167,15 +200,7 @@ export class GenericActions {
  * @param {Range | Choices} allowed
  */
 function argument(name, allowed) {
-  if ("choices" in allowed) {
-    return h(
-      "select",
-      { name, value: JSON.stringify(allowed.choices[0]) },
-      allowed.choices.map((each) =>
-        h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, shown(each)),
-      ),
-    );
-  }
+  if ("choices" in allowed) return select(name, allowed.choices, shown);
   return h("input", {
     name,
     type: "number",
@@ -185,4 +210,28 @@ function argument(name, allowed) {
     required: true,
     value: allowed.min,
   });
+}
+
+/**
+ * @template {Json} T
+ * @param {string} name
+ * @param {T[]} values
+ * @param {(value: T) => string} text
+ */
+function select(name, values, text) {
+  return h(
+    "select",
+    { name, value: JSON.stringify(values[0]) },
+    values.map((each) => h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, text(each))),
+  );
+}
+
+/**
+ * Arguments and their values, for people.
+ * @param {{ [name: string]: Json }} given
+ */
+function said(given) {
+  return Object.entries(given)
+    .map(([name, value]) => `${words(name)} ${shown(value)}`)
+    .join(" · ");
 }

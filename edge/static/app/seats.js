@@ -1,5 +1,6 @@
 /** Seats round a table: where each stands, who sits there, and how they are. For any game; games add what they have. */
 
+import { remaining } from "./clock.js";
 import { h } from "./dom.js";
 
 /** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
@@ -72,10 +73,28 @@ export function turnClock(view) {
       "aria-label": "seconds left",
       "data-deadline": turn.deadline_ms,
       "data-bank": turn.timebank_ms ?? 0,
-      "data-total": (room.options.turn_seconds ?? 20) * 1000,
+      "data-total": turn.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
+      "data-own": turn.clock && JSON.stringify(turn.clock),
     },
     h("span", { class: "clock-bar", "aria-hidden": "true" }),
     h("span", { class: "clock-text" }),
+  );
+}
+
+/**
+ * The clock of a seat: that of the turn, when it is this seat's, or one that stands, where players have their own.
+ * @param {Pick<View, "room" | "turn">} view
+ * @param {number} index
+ */
+export function seatClock(view, index) {
+  const { turn } = view;
+  if (turn?.seat_index === index) return turnClock(view);
+  const left = turn?.clocks?.[index];
+  if (!turn?.clock || left === undefined) return null;
+  return h(
+    "span",
+    { class: "clock paused", key: "clock" },
+    h("span", { class: "clock-text" }, remaining(left, turn.clock)),
   );
 }
 

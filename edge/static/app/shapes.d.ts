@@ -7,6 +7,9 @@ export type { RoomPage } from "./room.js";
 export type { Connection, Room } from "./tavola.js";
 export type { Json, Legal, Seat, Status, Update, View } from "./wire.d.ts";
 
+/** The rule of clocks that players have of their own. */
+export type TurnClock = NonNullable<NonNullable<View["turn"]>["clock"]>;
+
 /** An event of the room's or of any game's. */
 export type Fact = { kind: string; [name: string]: any };
 

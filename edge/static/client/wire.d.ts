@@ -358,10 +358,14 @@ export type Me = {
   [name: string]: any;
 };
 
-/** And each of the move's arguments, with its range (`min`, `max`) or its `choices`. */
+/**
+ * And each of the move's arguments, with its range (`min`, `max`) or its `choices`, or the value that it has here, a
+ * text, a number or a boolean: several entries of one move say which go together. Where `exact` is false, and no
+ * argument, some of what is offered may be refused; else all of it is legal, and no other move is.
+ */
 export type Legal = {
   move: string;
-  [argument: string]: string | { min: number; max: number } | { choices: Json[] };
+  [argument: string]: { min: number; max: number } | { choices: Json[] } | number | boolean | string;
 };
 
 /** And what the game shows everybody at the table. */
@@ -381,12 +385,35 @@ export type Seat = {
   [name: string]: any;
 };
 
-/** After `deadline_ms` the timebank runs; after both the game decides. */
+/**
+ * After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a whole
+ * round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn began,
+ * in ms: only that of `seat_index` runs, to `deadline_ms`.
+ */
 export type Turn = {
   number: number;
   seat_index: number;
   deadline_ms: number;
   timebank_ms: number;
+  clock?: ClockPart;
+  clocks?: { [name: string]: number };
+};
+
+/**
+ * The rule of clocks that players have of their own (`games.base.OwnTime`), with its times. `fischer`: `base_ms`, and
+ * `increment_ms` more after each of one's turns; `bronstein`: after each as much as it took is given back, at most
+ * `delay_ms`; `byo_yomi`: `main_ms`, then `periods` of `period_ms`, of which one that is not used up is whole again;
+ * `hourglass`: the time of one's turn is gained by the others; `correspondence`: `move_ms` for each turn.
+ */
+export type ClockPart = {
+  kind: "bronstein" | "byo_yomi" | "correspondence" | "fischer" | "hourglass";
+  base_ms?: number;
+  increment_ms?: number;
+  delay_ms?: number;
+  main_ms?: number;
+  periods?: number;
+  period_ms?: number;
+  move_ms?: number;
 };
 
 /**

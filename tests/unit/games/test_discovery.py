@@ -17,6 +17,17 @@ from tavola.games.tictactoe import TicTacToe
 GAME = "from tavola.games.tictactoe import TicTacToe\n\nclass Toe(TicTacToe):\n    kind = {kind!r}\n"
 
 
+PARTIAL = """
+import msgspec
+from tavola.games.base import Game
+class Both(msgspec.Struct, frozen=True):
+    pass
+class Toe(Game[Both, Both]):
+    kind = "toe"
+"""
+"""A class that has its types, and nothing else of a game."""
+
+
 @pytest.fixture(autouse=True)
 def _what_was_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {*sys.modules}
@@ -71,7 +82,8 @@ def test_two_games_of_one_kind(tmp_path: Path, kind: str, other: str) -> None:
         ("Other = 1", "AttributeError: module 'toe_wrong' has no attribute 'Toe'"),
         ("Toe = 1", "toe_wrong:Toe is a int, and no Game"),
         (GAME.format(kind="Toe"), "toe_wrong:Toe is of kind 'Toe'; a kind is like connect_four"),
-        ("from tavola.games.base import Game\nclass Toe(Game):\n    kind = 'toe'\n", "TypeError: Can't instantiate"),
+        ("from tavola.games.base import Game\nclass Toe(Game):\n    kind = 'toe'\n", "Toe does not say its state_type"),
+        (PARTIAL, "TypeError: Can't instantiate"),
         (GAME.format(kind="toe").replace("kind =", "kind = title ="), ""),
     ],
 )

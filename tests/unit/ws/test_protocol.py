@@ -173,6 +173,7 @@ def test_the_runtimes_own_commands_cannot_be_sent() -> None:
     theirs = {kind.__struct_config__.tag for kind in ClientCommand.__args__}
     assert ours - theirs == {
         "attended", "deserted", "attendance", "vacant", "wake", "give_up", "halt", "recover", "roll_back", "fork",
+        "resting",
     }  # fmt: skip
 
 

@@ -33,8 +33,6 @@ class ConnectFourState(msgspec.Struct, frozen=True, omit_defaults=True):
 class ConnectFour(Game[ConnectFourState, ConnectFourOptions]):
     kind = "connect_four"
     title = "Connect Four"
-    options_type = ConnectFourOptions
-    state_type = ConnectFourState
     moves: ClassVar = {"drop": ("column",)}
 
     def seats(self, options: ConnectFourOptions) -> int:

@@ -46,8 +46,6 @@ O: TypeAlias = LiarsDiceOptions
 class LiarsDice(Game[LiarsDiceState, LiarsDiceOptions]):
     kind = "liars_dice"
     title = "Liar's Dice"
-    options_type = LiarsDiceOptions
-    state_type = LiarsDiceState
     moves: ClassVar = {"bid": ("count", "face"), "challenge": ()}
 
     def seats(self, options: O) -> int:
