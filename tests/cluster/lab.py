@@ -2,8 +2,9 @@
 
 A host is a process in namespaces of its own (network, mounts, processes, name, shared memory) below which everything of
 that host runs, a real sshd first. It has the machine's programs, for reading alone, and a `/home`, `/tmp` and
-`/dev/shm` of its own. It sees neither this checkout nor anybody's home; the interpreter of the checkout is there, and
-`/srv`, if something is given for it. The switch, a network namespace with a bridge, has a port for each host.
+`/dev/shm` of its own. It sees nobody's home and, unless it is one of a `developer`, not this checkout; the interpreter
+of the checkout is there, and `/srv`, if something is given for it. The switch, a network namespace with a bridge, has a
+port for each host.
 
 Nothing has a name outside: when the process that made a lab ends, however it ends, the kernel ends all processes of its
 hosts, and with the last of them namespaces, links and mounts are gone. So labs beside each other do not meet, and all
@@ -51,7 +52,7 @@ mkdir /mnt/host /mnt/python /mnt/srv
 mount --bind "$1" /mnt/host
 mount --bind "$3" /mnt/python
 test -z "$4" || mount --bind "$4" /mnt/srv
-for each in /root "$5" /dev/shm /run /var/tmp /usr/local/bin; do mount -t tmpfs -o mode=755 tmpfs "$each"; done
+for each in /root $5 /dev/shm /run /var/tmp /usr/local/bin; do mount -t tmpfs -o mode=755 tmpfs "$each"; done
 chmod 1777 /dev/shm /var/tmp
 mount --bind /mnt/host/tmp /tmp
 mount --bind /mnt/host/home /home
@@ -92,14 +93,17 @@ class HostSaid(Exception):
 class Lab:
     """So many hosts, by their names, from `with` on. Make it in the main thread."""
 
-    def __init__(self, *names: str, srv: Path | None = None) -> None:
-        """`srv` is a folder that all hosts may read, as `/srv`."""
+    def __init__(self, *names: str, developers: Sequence[str] = (), srv: Path | None = None) -> None:
+        """`developers` are hosts beside those; `srv` is a folder that all hosts may read, as `/srv`."""
         self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/var/tmp"))
         self.key = self.folder / "key"
         self.srv = srv
         self._switch: subprocess.Popen[bytes] | None = None
-        addresses = {name: f"{NETWORK}.{FIRST + number}" for number, name in enumerate(names)}
-        self.hosts = {name: Host(self, name, address, addresses) for name, address in addresses.items()}
+        addresses = {name: f"{NETWORK}.{FIRST + number}" for number, name in enumerate((*names, *developers))}
+        self.hosts = {
+            name: Host(self, name, address, addresses, sees_checkout=name in developers)
+            for name, address in addresses.items()
+        }
 
     def __enter__(self) -> Lab:
         try:
@@ -144,14 +148,19 @@ class Lab:
 
 
 class Host:
-    """One host. Its folder, with its `/home` and `/tmp`, outlives a loss of power."""
+    """One host. Its folder, with its `/home`, outlives a loss of power."""
 
-    def __init__(self, lab: Lab, name: str, address: str, addresses: dict[str, str]) -> None:
+    has_way_out = False
+    """Whether it has a default route from its next start on. Nobody is there."""
+
+    def __init__(self, lab: Lab, name: str, address: str, addresses: dict[str, str], *, sees_checkout: bool) -> None:
         self.name = name
         self.address = address
         self._lab = lab
         self._addresses = addresses
+        self._sees_checkout = sees_checkout
         self._folder = lab.folder / name
+        self._starts = 0
         self._port = f"to-{name}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -165,12 +174,15 @@ class Host:
         assert self._process is None, f"{self.name} is on"
         if not self._folder.exists():
             self._furnish()
-        # What was in memory alone, or in /tmp, is gone.
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
-        (self._folder / "tmp").mkdir()
-        (self._folder / "tmp").chmod(0o1777)
+        tmp = self._folder / "tmp"
+        if tmp.exists():  # as the last start left it; this one sees nothing of it
+            tmp.rename(self._folder / f"tmp-{self._starts}")
+        self._starts += 1
+        tmp.mkdir()
+        tmp.chmod(0o1777)
         # Of the checkout's place the uppermost folder is hidden that is nobody else's.
-        place = f"/{ROOT.parts[1]}" if ROOT.parts[1] not in ("home", "tmp", "usr", "var") else "/home"
+        place = f"/{ROOT.parts[1]}" if ROOT.parts[1] not in ("home", "tmp", "usr", "var") else ""
+        place = "" if self._sees_checkout else place
         srv = str(self._lab.srv) if self._lab.srv is not None else ""
         argv = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]
         argv += ["sh", "-c", _INIT, "sh", str(self._folder), self.name, sys.base_prefix, srv, place]
@@ -182,6 +194,7 @@ class Host:
             f"link set eth0 address {_hardware(self.address)} up",
             "link set lo up",
             f"addr add {self.address}/24 dev eth0",
+            *((f"route add default via {NETWORK}.1",) if self.has_way_out else ()),
         ):
             _ip(self._process, words)
         for other in self._addresses.values():
@@ -220,19 +233,28 @@ class Host:
                     raise
             time.sleep(0.05)
 
+    def tmp(self) -> list[Path]:
+        """Its `/tmp`, and what lost starts have left of theirs, as we see them."""
+        return sorted(self._folder.glob("tmp*"))
+
     def ssh(self, command: str, *, at: Host | None = None, within_s: float = 60.0) -> str:
         """What a person's command says there. They sit at the host `at`, or at its own keyboard. Raises HostSaid, and
         subprocess.TimeoutExpired."""
-        argv = ["ssh", "-q", "-i", str(self._lab.key), "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes"]
-        argv += ["-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5", f"{USER}@{self.address}", command]
         with (at or self).network():
-            return _said(argv, within_s)
+            return _said(self._door(command), within_s)
 
-    def spawn(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-        """Starts a program of the machine's, and of the checkout, in the host's network and nothing else of it. It ends
-        when we do."""
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """A command that goes on, from its own keyboard: we talk with it by its standard input and output."""
+        pipe = subprocess.PIPE
         with self.network():
-            return spawn(argv, log=log, env=os.environ, when_we_die=signal.SIGKILL)
+            return subprocess.Popen(
+                self._door(command), stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True, bufsize=1
+            )
+
+    def _door(self, command: str) -> list[str]:
+        argv = ["ssh", "-q", "-i", str(self._lab.key), "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes"]
+        argv += ["-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5"]
+        return [*argv, f"{USER}@{self.address}", command]
 
     @contextlib.contextmanager
     def network(self) -> Iterator[None]:
@@ -252,6 +274,11 @@ class Host:
         shutil.copy(self._lab.key.with_suffix(".pub"), ssh / "authorized_keys")
         for each in (self.home, ssh, ssh / "authorized_keys"):
             os.chown(each, USER_ID, USER_ID)
+        if self._sees_checkout:
+            for key in (self._lab.key, self._lab.key.with_suffix(".pub")):
+                placed = ssh / key.name.replace("key", "id_ed25519")
+                shutil.copy(key, placed)
+                os.chown(placed, USER_ID, USER_ID)
         key = self._folder / "home" / ".hostkey"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         servers = [line for line in Path("/etc/passwd").read_text().splitlines() if int(line.split(":")[2]) < USER_ID]
