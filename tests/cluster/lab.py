@@ -43,7 +43,7 @@ _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # $1: the host's folder; $2: its name; $3: the interpreter's prefix; $4: for /srv, or nothing; $5: the checkout's place.
-_INIT = f"""
+_INIT = rf"""
 set -e
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -61,7 +61,7 @@ mount --bind /mnt/srv /srv
 mkdir -p "$3" /run/sshd
 mount --bind /mnt/python "$3"
 mount -o remount,bind,ro "$3"
-ln -s "$3/bin/python3" /usr/local/bin/python3
+printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' "$3" >/usr/local/bin/python3 && chmod 755 /usr/local/bin/python3
 umount -l /mnt
 mount -o remount,bind,ro /
 hostname "$2"
