@@ -150,7 +150,7 @@ class Lab:
 class Host:
     """One host. Its folder, with its `/home`, outlives a loss of power."""
 
-    has_way_out = False
+    has_way_out = True
     """Whether it has a default route from its next start on. Nobody is there."""
 
     def __init__(self, lab: Lab, name: str, address: str, addresses: dict[str, str], *, sees_checkout: bool) -> None:
@@ -163,6 +163,11 @@ class Host:
         self._starts = 0
         self._port = f"to-{name}"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process below which all of it runs, if it is on."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def home(self) -> Path:
