@@ -6,12 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from random import Random
 from typing import Any, TypeAlias
 
 import asyncpg
 
-from cluster.deployment import WORKERS, Deployment, StoresHost
+from cluster.deployment import MACHINES, WORKERS, Deployment, StoresHost
 from cluster.lab import Host
 from tavola.load.evidence.evidence import Text
 from tavola.load.evidence.truth import Truth
@@ -19,16 +18,19 @@ from tavola.load.faults.injector import Injected
 from tavola.load.faults.proxy import Proxy
 from tavola.load.run.run import Run
 
+OF_HOSTS = ("worker-power", "worker-link", "head-power", "worker-and-redis")
 SETTLED_S = 6.0
 """Between what was lost and the next loss, when all is back."""
 CUT_S = 30.0
 BACK_WITHIN_S = 150.0
 LOOK_S = 0.2
+ROOMS_LEAST, TRIES = 3, 5
 MOVES = 2
 """Accepted moves after which a room goes on."""
 
 _ON_NODE = """
-SELECT r.id, g.epoch, g.seq FROM room_actors a JOIN rooms r ON r.actor = a.name JOIN game_states g ON g.room_id = r.id
+SELECT r.id, g.epoch, g.seq, a.pid
+FROM room_actors a JOIN rooms r ON r.actor = a.name JOIN game_states g ON g.room_id = r.id
 WHERE a.address LIKE $1 || ':%'
 """
 _NOW = "SELECT room_id, seq FROM game_states WHERE room_id = ANY($1)"
@@ -62,16 +64,16 @@ class LabServers:
 class LabGrounds:
     """The cluster in the lab. `plan` names its losses, one after the other."""
 
-    def __init__(self, deployment: Deployment, stores: StoresHost, plan: Sequence[str], seed: int) -> None:
+    def __init__(self, deployment: Deployment, stores: StoresHost, plan: Sequence[str]) -> None:
         self.servers = LabServers(deployment, stores)
         self.environment = {
             "DATABASE_URL": deployment.database_url,
             "REDIS_URL": deployment.redis_url,
             "TAVOLA_JWT_SECRET": self.servers.secret,
+            "RAY_ADDRESS": f"{deployment.lab['head'].address}:6379",
         }
         self.deployment = deployment
         self._plan = plan
-        self._seed = seed
         self._run: Run | None = None
 
     def roots(self) -> dict[str, list[int]]:
@@ -82,7 +84,7 @@ class LabGrounds:
 
     def breaker(self, truth: Truth, run: Run) -> tuple[Loser, int]:
         self._run = run
-        return Loser(self, self._plan, self._seed), len(self._plan)
+        return Loser(self, self._plan), len(self._plan)
 
     def connections_lost(self) -> list[tuple[float, str]]:
         """When a player lost a connection, and to which edge."""
@@ -95,23 +97,35 @@ Loss: TypeAlias = Callable[["Loser", str], Awaitable[Injected]]
 class Loser:
     """Loses what was planned, one after the other; after each it waits until the machines are back and play goes on."""
 
-    def __init__(self, grounds: LabGrounds, plan: Sequence[str], seed: int) -> None:
+    def __init__(self, grounds: LabGrounds, plan: Sequence[str]) -> None:
         self.deployment = grounds.deployment
         self.servers = grounds.servers
         self.done: list[Injected] = []
         self.left_out: Counter[str] = Counter()
         self._plan = plan
-        self._chance = Random(f"{seed}/losses")
 
     async def run(self) -> None:
         for kind in self._plan:
             await asyncio.sleep(SETTLED_S)
             fault = await LOSSES[kind](self, kind)
+            if kind in OF_HOSTS and not fault.rooms:
+                self.left_out[kind] += 1
+                continue
             print(f"{time.strftime('%T')} {kind}: {fault.what}, {len(fault.rooms)} rooms", flush=True)
             self.done.append(fault)
 
-    def worker(self) -> Host:
-        return self.deployment.lab[self._chance.choice(WORKERS)]
+    async def worker(self) -> Host:
+        """One with rooms. Where none has enough, room actors of the other machines are killed: theirs go elsewhere."""
+        for _ in range(TRIES):
+            rooms = {name: await self._rows(_ON_NODE, self.deployment.lab[name].address) for name in MACHINES}
+            chosen = max(WORKERS, key=lambda name: len(rooms[name]))
+            if len(rooms[chosen]) >= ROOMS_LEAST:
+                break
+            fullest = max(rooms, key=lambda name: len(rooms[name]))
+            for pid in {room["pid"] for room in rooms[fullest]}:
+                await asyncio.to_thread(self.deployment.lab[fullest].ssh, f"kill -9 {pid} || true")
+            await asyncio.sleep(SETTLED_S)
+        return self.deployment.lab[chosen]
 
     async def lose(
         self,
@@ -123,8 +137,8 @@ class Loser:
         *,
         returns: bool = True,
     ) -> Injected:
-        """Loses hosts, waits until their rooms go on, brings them back, and waits, if it `returns` by itself, until their edges
-        take players."""
+        """Loses hosts, waits until their rooms go on, brings them back, and waits until their edges take players, if
+        that `returns` by itself."""
         concerned = [room for host in hosts for room in await self._rows(_ON_NODE, host.address)]
         at = time.time()
         lose()
@@ -163,7 +177,7 @@ class Loser:
 
 async def worker_power(loser: Loser, kind: str) -> Injected:
     """A worker loses its power. With it again, nobody starts anything there but the head."""
-    worker = loser.worker()
+    worker = await loser.worker()
 
     def back() -> None:
         worker.on()
@@ -174,7 +188,7 @@ async def worker_power(loser: Loser, kind: str) -> Injected:
 
 async def worker_link(loser: Loser, kind: str) -> Injected:
     """A worker's link is cut for half a minute, and all else goes on there."""
-    worker, began = loser.worker(), time.monotonic()
+    worker, began = await loser.worker(), time.monotonic()
     fault = await loser.lose(kind, f"{worker.name} was cut off", [worker], worker.cut, lambda: None)
     await asyncio.sleep(max(0.0, began + CUT_S - time.monotonic()))
     worker.mend()

@@ -9,20 +9,20 @@ hosts' tables waited for their next accepted move, and how long players had sock
 from __future__ import annotations
 
 import argparse
-import asyncio
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
 from cluster.deployment import deployed
 from cluster.lab import why_not
-from cluster.losses import LOSSES, LabGrounds
+from cluster.losses import LOSSES, OF_HOSTS, LabGrounds
 from tavola.load.measure.scenario import Scenario, think
 from tavola.load.report.page import html
 from tavola.load.report.proof import Proof, show_verdict
@@ -30,7 +30,6 @@ from tavola.load.report.report import show
 from tavola.load.run.prove import Faults, Prover
 
 TABLES, THINK = 12, "300-900"
-OF_HOSTS = ("worker-power", "worker-link", "head-power", "worker-and-redis")
 HEARD_S = 60.0
 """A connection that ends later after a loss was not ended by it."""
 
@@ -51,7 +50,7 @@ def main() -> int:
     began = time.monotonic()
     with deployed(installed=not given.fresh, TAVOLA_ROOMS_PER_ACTOR=given.rooms_per_actor) as (deployment, stores):
         print(f"the cluster is up after {time.monotonic() - began:.0f} s", flush=True)
-        grounds = LabGrounds(deployment, stores, plan, given.seed)
+        grounds = LabGrounds(deployment, stores, plan)
         scenario = Scenario(
             urls=tuple(deployment.urls.values()),
             tables=given.tables,
@@ -84,13 +83,14 @@ def _show_losses(proof: Proof, ended: Iterable[tuple[float, str]]) -> None:
         lost = [fault for fault in proof.faults if fault.kind == kind]
         if not lost:
             continue
-        felt = [each.move for each in proof.recovery if each.kind == kind]
+        (felt,) = (each.move for each in proof.recovery if each.kind == kind)
         print(f"{kind}, {len(lost)} times, of tables {sum(len(fault.rooms) for fault in lost)}:")
-        print(
-            f"  next accepted move of a table  p50 {felt[0].p50:,.0f}  p99 {felt[0].p99:,.0f}  max {felt[0].max:,.0f} ms"
-        )
+        print(f"  next accepted move  p50 {felt.p50:,.0f}  p99 {felt.p99:,.0f}  max {felt.max:,.0f} ms")
         noticed = [
-            at - fault.at for fault in lost for at, url in ended if url == fault.url and 0 <= at - fault.at < HEARD_S
+            at - fault.at
+            for fault in lost
+            for at, url in ended
+            if urlsplit(url).hostname == urlsplit(fault.url).hostname and 0 <= at - fault.at < HEARD_S
         ]
         print(f"  a socket to the lost host noticed after  {_spread(noticed)}")
 
