@@ -22,7 +22,7 @@ OF_HOSTS = ("worker-power", "worker-link", "head-power", "worker-and-redis")
 SETTLED_S = 6.0
 """Between what was lost and the next loss, when all is back."""
 CUT_S = 30.0
-BACK_WITHIN_S = 150.0
+BACK_WITHIN_S = 120.0
 LOOK_S = 0.2
 ROOMS_LEAST, TRIES = 3, 5
 MOVES = 2
@@ -189,7 +189,7 @@ async def worker_power(loser: Loser, kind: str) -> Injected:
 async def worker_link(loser: Loser, kind: str) -> Injected:
     """A worker's link is cut for half a minute, and all else goes on there."""
     worker, began = await loser.worker(), time.monotonic()
-    fault = await loser.lose(kind, f"{worker.name} was cut off", [worker], worker.cut, lambda: None)
+    fault = await loser.lose(kind, f"{worker.name} was cut off", [worker], worker.cut, lambda: None, returns=False)
     await asyncio.sleep(max(0.0, began + CUT_S - time.monotonic()))
     worker.mend()
     fault.until = time.time()
