@@ -136,6 +136,8 @@ class StoresHost:
             self._program.wait(10)
         self._program.kill()
         self._program.wait()
+        assert self._program.stdout is not None
+        self._program.stdout.close()
 
     def _heard(self) -> str:
         assert self._program.stdout is not None
