@@ -90,7 +90,14 @@ def field_docstrings() -> dict[str, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    names = {str: "text", int: "integer", bool: "true or false", Path: "path", SecretStr: "text, a secret"}
+    names = {
+        str: "text",
+        int: "integer",
+        float: "number",
+        bool: "true or false",
+        Path: "path",
+        SecretStr: "text, a secret",
+    }
     name = names.get(cast(type, field.annotation), "list")
     if get_origin(field.annotation) is Literal:
         name = ", ".join(f"`{word}`" for word in get_args(field.annotation))
@@ -129,13 +136,22 @@ def metrics() -> str:
         start. Those with the label `game` or `part`, those of bytes, of rooms by status and of actors are of the
         whole deployment, and every edge tells the same: take one edge's, do not add them up. Those of a game or a part
         are what room actors measured and logged, as of some seconds ago; they outlive actors and edges, and what an
-        actor measured since its last beat is lost when it is killed. No user, no room and no secret is among the
+        actor measured since its last beat is lost when it is killed. Also of the whole deployment are
+        `tavola_actor_…`, `tavola_actors_…` and `tavola_nodes`. No user, no room and no secret is among the
         labels. Times are in seconds; the buckets end at {_bounds(BUCKETS)}, those of a game at {_bounds(BOUNDS_S)}.""",
         table(("metric", "type", "labels", "meaning"), rows),
         "`command` is a command of [the protocol](protocol.md); `outcome` is `done`, or the code of the refusal;"
         " `event` is one of [the log](log-events.md), which says what it means; lines that a log leaves out are"
         " counted too. So what the log tells of, an alert can ask for: rooms taken over (`room.take_over`), commits of"
         " which it is not known what became (`commit.unknown`), clients that do not read (`socket.slow_consumer`).",
+        "`queue`, of an edge: requests that wait for an `answer` of their room's actor, or for a `search` of it. Of"
+        " actors: requests that wait for a room's `load`, for the next `commit`, in the one that is under way"
+        " (`committing`), for a `view`, until a `refusal` is certain, and questions to `storage` that are under way at"
+        " the node's pooler, or for which there is no connection yet. An actor looks every two seconds, and says it"
+        " with its beat. Of 10,000 in one actor the next is refused.",
+        "Ray's own metrics come from its dashboard's agent, which `ray[default]` has, and the `ray` that is installed"
+        " with Tavola has not. `tavola_nodes`, `tavola_actors` and `tavola_actor_places_free` say what beats tell of"
+        " nodes and actors.",
     )
 
 

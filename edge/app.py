@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
@@ -30,10 +31,12 @@ from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
+from tavola.config.traces import tracer_of
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
 from tavola.edge.common.moment import Moment
+from tavola.edge.common.sampling import Sampling
 from tavola.edge.endpoints import RestApi
 from tavola.edge.feed.feed_api import Feeds
 from tavola.edge.feed.webhooks import Webhooks
@@ -42,7 +45,7 @@ from tavola.edge.identity.authenticator import COOKIE, Authenticator
 from tavola.edge.identity.cors import Cors
 from tavola.edge.identity.issuers import Issuer, OneKey
 from tavola.edge.identity.jwks import Jwks
-from tavola.edge.identity.operators import Operators
+from tavola.edge.identity.operators import OperatorCookies, Operators
 from tavola.edge.identity.origins import Origins
 from tavola.edge.identity.reconnection import ReconnectionTokens
 from tavola.edge.identity.services import KnownServices
@@ -51,12 +54,14 @@ from tavola.edge.identity.sessions import Sessions
 from tavola.edge.identity.sign_outs import SignOuts
 from tavola.edge.identity.standing_orders import Order, StandingOrders
 from tavola.edge.identity.tokens import Tokens
+from tavola.edge.operating import sign_in
 from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
+from tavola.edge.routing.fleet import fleet_count
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.reach import Reach
 from tavola.edge.routing.router import Router
@@ -130,6 +135,11 @@ class Edge:
         return self._reloading
 
     @property
+    def issuer(self) -> str:
+        """The issuer at which operators sign in; empty: they do not."""
+        return self._settings.trusted_issuer if self._settings.admin_client_id else ""
+
+    @property
     def operated(self) -> bool:
         """Whether there is a page for operators."""
         return self._settings.admin or bool(self._settings.admin_secret.get_secret_value())
@@ -147,7 +157,8 @@ class Edge:
             token_hex(8), database, settings.redis_url, sealer, opener
         )
         presence = self._presence = EdgePresence(database, people)
-        fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload)
+        tracer = tracer_of(settings, "edge", presence.edge)
+        fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
@@ -155,17 +166,25 @@ class Edge:
         await orders.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
-        who = Authenticator(identities, sessions, sign_outs, self.origins, _issuer(settings), KnownServices(database))
+        issuer = _issuer(settings)
+        who = Authenticator(identities, sessions, sign_outs, self.origins, issuer, KnownServices(database))
         returns, limits = ReconnectionTokens(database, Tokens(secrets), now_ms), _limits(settings)
-        services = self._services = Services(who, returns, router, fanout, database, limits, orders)
+        sampling = None
+        if tracer is not None:
+            sampling = Sampling(tracer, settings.traces_sample, random.random, time.monotonic)
+        services = self._services = Services(who, returns, router, fanout, database, limits, orders, sampling)
         lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
         secret = settings.admin_secret.get_secret_value()
-        operators = Operators(database, secret, who.of_token) if self.operated else None
+        cookies = OperatorCookies(secrets) if settings.admin_client_id else None
+        known = Operators(database, secret, who.of_token, cookies=cookies, signed_out=sign_outs.ever_covered)
+        operators = known if self.operated else None
         api = RestApi(services, who, lobby, limits, operators)
         self._feeds = api.feeds
         places = [*servers(settings.database_url), *RedisAddress(settings.redis_url).servers]
         reach = self._reach = Reach(database, places, self._cut_off)
         app.router.routes.extend(api.routes())
+        if (door := sign_in.made(settings, issuer, operators)) is not None:
+            app.router.routes.extend(door.routes())
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -196,6 +215,8 @@ class Edge:
             router.close()
             await cache.close()
             await database.close()
+            if tracer is not None:
+                await asyncio.to_thread(tracer.close)
 
     # Routes of its own
 
@@ -310,14 +331,9 @@ class Edge:
     async def _fleet(self) -> FleetCount | None:
         assert self._database is not None
         try:
-            rooms = await self._database.rows("rooms_by_status")
-            actors = await self._database.rows("actors_by_state")
+            return await fleet_count(self._database)
         except StorageUnavailable:
             return None
-        free = sum(int(row["free"]) for row in actors if row["state"] in ("work", "spare"))
-        states = dict.fromkeys(("work", "spare", "silent", "suspect", "draining"), 0)
-        states |= {row["state"]: row["actors"] for row in actors}
-        return FleetCount({row["status"]: row["rooms"] for row in rooms}, states, free)
 
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
@@ -390,7 +406,10 @@ def application(edge: Edge) -> Starlette:
             Route("/metrics", edge.metrics),
             *(edge.reloading.routes() if edge.reloading is not None else []),
             *pages.routes(
-                operator=edge.operated, framing=edge.framing, added=MARKUP if edge.reloading is not None else b""
+                operator=edge.operated,
+                framing=edge.framing,
+                added=MARKUP if edge.reloading is not None else b"",
+                issuer=edge.issuer,
             ),
         ],
         middleware=[Middleware(Cors, origins=edge.origins)],

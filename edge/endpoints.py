@@ -16,7 +16,7 @@ from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.operators import Operators
 from tavola.edge.identity.services import PREFIX
-from tavola.edge.operating import acts_api, admin_api
+from tavola.edge.operating import acts_api, admin_api, sign_in
 from tavola.edge.operating.acts import Acts
 from tavola.edge.rest import (
     games_api,
@@ -74,6 +74,7 @@ class RestApi:
         ]
         if operators is not None:
             self.endpoints += acts_api.endpoints(services.database, Acts(services))
+            self.endpoints += sign_in.endpoints(operators, who.sessions.sign_out)
 
     def routes(self) -> list[Route]:
         door = RestRouter(

@@ -84,6 +84,10 @@ def load(
     kill_edge: Annotated[
         bool, typer.Option("--kill-edge", help="Kill one edge of our own, and say when its players were back.")
     ] = False,
+    drain_edge: Annotated[
+        bool,
+        typer.Option("--drain-edge", help="All play on one edge of our own, which is then asked to end; the same."),
+    ] = False,
     prove: Annotated[bool, typer.Option("--prove", help="Record everything and judge it afterwards.")] = False,
     faults: Annotated[
         str,
@@ -122,19 +126,22 @@ def load(
         asked = _scenario(
             urls=urls, tables=tables, seats=seats, spectators=spectators, game=game, options=options, think=think,
             rate=rate, churn=churn, hands=hands, seconds=seconds, ramp=ramp, seed=seed, check=check, data_dir=data_dir,
-            endless=fault_count, kill_edge=kill_edge,
+            endless=fault_count, kill_edge=kill_edge, drain_edge=drain_edge,
         )  # fmt: skip
         broken = _faults(faults, fault_rate, fault_count, found=bool(urls))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     carried = rooms_per_actor or (1 if tables <= FULL_UP_TO else SHARED)
-    if (processes or 1) > 1 and (broken is not None or prove or kill_edge):
+    edge_ends = kill_edge or drain_edge
+    if (processes or 1) > 1 and (broken is not None or prove or edge_ends):
         raise typer.BadParameter(
-            "one process plays when everything is recorded, or an edge dies: leave out --processes"
+            "one process plays when everything is recorded, or an edge ends: leave out --processes"
         )
-    if kill_edge and (url or prove or broken is not None or (edges or 1) < 2):
+    if kill_edge and drain_edge:
+        raise typer.BadParameter("--kill-edge or --drain-edge")
+    if edge_ends and (url or prove or broken is not None or (edges or 1) < 2):
         raise typer.BadParameter(
-            "--kill-edge is for a server of our own with --edges 2 or more, and nothing else broken"
+            "--kill-edge and --drain-edge are for a server of our own with --edges 2 or more, and nothing else broken"
         )
     if broken is not None and asked.seconds is None and fault_count is None:
         raise typer.BadParameter(
@@ -168,6 +175,7 @@ def _scenario(
     data_dir: Path,
     endless: int | None,
     kill_edge: bool,
+    drain_edge: bool,
 ) -> Scenario:
     """The options of a command line as a scenario. Raises ValueError, with the reason in words."""
     import msgspec
@@ -203,6 +211,7 @@ def _scenario(
         sample=max(SAMPLE, tables // CHECKED_AT_MOST),
         data_dir=data_dir,
         kill_edge=kill_edge,
+        drain_edge=drain_edge,
     )
 
 

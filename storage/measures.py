@@ -20,6 +20,8 @@ COUNTS = ("rows", "bytes", "replays", "repairs")
 TIMES = ("commits", "loads")
 NO_GAME = ""
 """Stands where a game does, for events."""
+NOW = "?"
+"""Stands there for what is as it was at the beat, and no sum (storage/sql/measured.sql)."""
 _BUCKETS = (*(f"{bound:g}" for bound in BOUNDS_S), "more")
 
 
@@ -113,11 +115,16 @@ class Measures(dict[str, GameMeasures]):
         mine = self[game] = GameMeasures()
         return mine
 
-    def text(self, events: Mapping[str, int] = MappingProxyType({})) -> str | None:
-        """JSON for `room_actors.measured`, with the actor's events (`level event`); None while there is nothing."""
+    def text(
+        self, events: Mapping[str, int] = MappingProxyType({}), now: Mapping[str, int] = MappingProxyType({})
+    ) -> str | None:
+        """JSON for `room_actors.measured`, with the actor's events (`level event`), and what waits in it `now`; None
+        while there is nothing."""
         sums = {game: mine.sums() for game, mine in self.items()}
         if events:
             sums[NO_GAME] = {f"actor {name}": count for name, count in events.items()}
+        if waiting := {name: count for name, count in now.items() if count}:
+            sums[NOW] = waiting
         return msgspec.json.encode(sums).decode() if sums else None
 
 

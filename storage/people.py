@@ -20,7 +20,7 @@ key and its field. Only the counts can be forged by a writer to Redis.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -47,7 +47,8 @@ SWEEP_MS = 10_000
 """How long an edge has to clear away what a dead one left, before another does."""
 
 _SCRIPTS = {
-    name: files("tavola.storage").joinpath("lua", f"{name}.lua").read_text() for name in ("beat", "gone", "sweep")
+    name: files("tavola.storage").joinpath("lua", f"{name}.lua").read_text()
+    for name in ("beat", "gone", "sweep", "there")
 }
 
 
@@ -117,20 +118,25 @@ class ConnectionBoard(RedisLink):
         """This edge in the present life of its link."""
         return f"{self._edge}.{self._life}"
 
-    def put(self, kind: EntryKind, name: str, entries: Iterable[tuple[str, bytes]]) -> None:
-        """Entries of this server: what they are of (a socket, a user) with their text. `entered` has to follow."""
-        key, words = kind.key(name), list[str | bytes]()
-        for of, text in entries:
-            field = f"{self.server}:{of}"
-            words += (field, self._sealer.seal(place(key, field), text))
-        self._write("HSET", key, *words)
-        self._write("EXPIRE", key, str(kind.lives_s))
+    @property
+    def behind(self) -> bool:
+        """Whether Redis has so much to read yet that it is better to wait."""
+        return self._stream is not None and self._stream.behind
 
-    def entered(self, kind: EntryKind, names: Iterable[str], now_ms: int) -> None:
-        """Something was put under each of these names."""
-        scores = [word for name in names for word in (str(now_ms), name)]
-        if scores:
-            self._write("ZADD", kind.online, *scores)
+    def put(self, kind: EntryKind, entries: Mapping[str, Sequence[tuple[str, bytes]]], now_ms: int) -> None:
+        """Entries of this server by name: what they are of (a socket, a user) with their text. No name is without, and
+        they are some hundreds at most."""
+        if not entries:
+            return
+        words: list[str | bytes] = [str(now_ms), kind.head, kind.tail, str(kind.lives_s)]
+        mine, seal = f"{self.server}:", self._sealer.seal
+        for name, there in entries.items():
+            key = kind.key(name)
+            words += (name, str(2 * len(there)))
+            for of, text in there:
+                field = mine + of
+                words += (field, seal(place(key, field), text))
+        self._run("there", (kind.online,), *words)
 
     def remove(self, kind: EntryKind, gone: Sequence[tuple[str, str]]) -> None:
         """Pairs of a name and what this server has an entry of there no more."""
@@ -169,7 +175,7 @@ class ConnectionBoard(RedisLink):
             if stream is not None:
                 stream.abort()  # It is not known any more what Redis has: begin anew.
 
-    def _run(self, script: str, keys: Sequence[str], *words: str) -> None:
+    def _run(self, script: str, keys: Sequence[str], *words: str | bytes) -> None:
         self._write(*_call(script, keys, *words))
 
     # The life of the link
@@ -198,7 +204,7 @@ class ConnectionBoard(RedisLink):
         self._heartbeat_at = now + HEARTBEAT_S
         return beat + self._heartbeat()
 
-    def _beat(self, *, begins: bool) -> list[str]:
+    def _beat(self, *, begins: bool) -> list[str | bytes]:
         sockets = f"{self._sockets()}{'' if self._complete else WRITING}"
         words = (self.server, sockets, str(int(begins)), str(DEAD_MS), str(SWEEP_MS))
         return _call("beat", (SERVERS, SOCKETS, GONE), *words)
@@ -308,5 +314,5 @@ async def forget(redis: Redis, users: Collection[str]) -> None:
             await redis.hdel(key, *theirs)
 
 
-def _call(script: str, keys: Sequence[str], *words: str) -> list[str]:
+def _call(script: str, keys: Sequence[str], *words: str | bytes) -> list[str | bytes]:
     return ["EVAL", _SCRIPTS[script], str(len(keys)), *keys, *words]

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -152,6 +152,17 @@ AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 """Errors of asyncpg by which a server is away, starts, goes, or refuses."""
 
 
+class PoolHealth(NamedTuple):
+    """Connections that are used and idle, how many wait for one; how often one was taken, and the seconds that those
+    waited, together."""
+
+    used: int
+    idle: int
+    waiting: int
+    taken: int
+    waited_s: float
+
+
 class Database:
     """A pool of connections that come back by themselves. Every call raises `StorageUnavailable` when there is none,
     and every query `Conflict` when Postgres will not have it. A query may take `within_s`, or `COMMAND_TIMEOUT_S`."""
@@ -161,6 +172,14 @@ class Database:
         self.lent = lent
         """Whether each transaction may have another connection (storage/target.py)."""
         self._lanes: list[PinnedConnection] = []
+        self.waiting = 0
+        """Those who wait for a connection."""
+        self._taken, self._waited_s = 0, 0.0
+
+    @property
+    def health(self) -> PoolHealth:
+        open, idle = self._pool.get_size(), self._pool.get_idle_size()
+        return PoolHealth(open - idle, idle, self.waiting, self._taken, self._waited_s)
 
     @classmethod
     async def connect(cls, url: str, *, least: int = 1, most: int = 4, lock_timeout_ms: int = 0) -> Database:
@@ -278,7 +297,17 @@ class Database:
     async def take(self) -> Any:
         """A connection, to be given back (`give_back`). Waits for one for `CONNECT_TIMEOUT_S`."""
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + CROWDED_S
+        began = loop.time()
+        self.waiting += 1
+        try:
+            taken = await self._take(loop, began + CROWDED_S)
+        finally:
+            self.waiting -= 1
+            self._waited_s += loop.time() - began
+        self._taken += 1
+        return taken
+
+    async def _take(self, loop: asyncio.AbstractEventLoop, give_up_at: float) -> Any:
         while True:
             try:
                 return await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)

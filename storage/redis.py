@@ -29,6 +29,8 @@ PING_S = 1.0
 SILENT_S = 3.0
 BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for a Redis that does not read; what comes beyond is dropped (edges find the gap)."""
+BEHIND = 1024 * 1024
+"""Bytes that may wait for it before whoever has much to write waits too."""
 
 
 PRESENCE_CHANNEL = "presence:updates"
@@ -39,8 +41,8 @@ def room_channel(room: str) -> str:
 
 
 def command(*words: str | bytes) -> bytes:
-    encoded = [word.encode() if isinstance(word, str) else word for word in words]
-    return b"*%d\r\n%b" % (len(encoded), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded))
+    packed: bytes = hiredis.pack_command(cast(Any, words))
+    return packed
 
 
 def publish_command(channel: str, message: bytes) -> bytes:
@@ -88,6 +90,14 @@ class RedisStream(asyncio.Protocol):
         self._gathered.append(message)
         return True
 
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    @property
+    def behind(self) -> bool:
+        return self.unsent > BEHIND
+
     def flush(self) -> None:
         """Have what was written on its way now."""
         gathered, self._gathered = self._gathered, []
@@ -100,11 +110,13 @@ class RedisStream(asyncio.Protocol):
 
 
 class LinkHealth(NamedTuple):
-    """Whether a link is up, how often it was lost, and how many messages were dropped for want of it."""
+    """Whether a link is up, how often it was lost, how many messages were dropped for want of it, and how many bytes
+    Redis has not read yet."""
 
     up: bool
     lost: int
     dropped: int
+    unsent: int
 
 
 class RedisLink:
@@ -126,7 +138,7 @@ class RedisLink:
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(self.up, self._lost, self.dropped)
+        return LinkHealth(self.up, self._lost, self.dropped, self._stream.unsent if self._stream is not None else 0)
 
     async def run(self) -> None:
         """Connect, again and again, until cancelled."""

@@ -11,14 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 from tavola.config.failures import Failure
-from tavola.logbook.entries import LogEntry, exactly, shown
+from tavola.logbook.entries import LogEntry, exactly
+from tavola.logbook.lines import line
 from tavola.logbook.merging import followed, told
 from tavola.logbook.places import LogPlaces
 from tavola.stack.processes import raise_open_files
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 
 
 class BadTime(Failure):
@@ -74,13 +74,3 @@ def _begin(since: str, now: float) -> float:
         return datetime.fromisoformat(since).timestamp()
     except ValueError:
         raise BadTime(f"--since {since}: neither 30s, 10m, 2h, 1d nor a time such as 2026-01-31T12:00") from None
-
-
-def line(entry: LogEntry, *, colours: bool = False) -> str:
-    """As people read it; the times are this machine's."""
-    at = entry.when.astimezone().strftime("%m-%d %H:%M:%S.%f")[:-3]
-    head, part = entry.level, entry.part
-    if colours:
-        head, part = f"\x1b[{_COLOURS.get(entry.level, '0')}m{head:8}\x1b[0m", f"\x1b[36m{part}\x1b[0m"
-    text = f"{at} {head:8} {part} {entry.event} {shown(entry.fields)}".rstrip()
-    return "\n    ".join((text, *entry.more.strip("\n").splitlines()))

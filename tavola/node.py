@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import tempfile
 from functools import partialmethod
 from getpass import getuser
@@ -22,7 +23,7 @@ from tavola.config.private import NODE_FOLDER, is_private
 from tavola.config.settings import without_secrets
 from tavola.stack import fork_server
 from tavola.stack.local_ray import private_folder
-from tavola.stack.processes import STACK_MARK, end, marked
+from tavola.stack.processes import PYTHON, STACK_MARK, end, marked
 
 _STOP = ["node", "stop"]
 _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
@@ -66,12 +67,23 @@ def start(arguments: list[str]) -> None:
     os.environ.update({**_DEFAULTS, **kept, "RAY_TMPDIR": folder, NODE_FOLDER: folder})
     # The fork server works in a folder of Ray's.
     os.environ[GAMES_PATH] = os.path.abspath(kept.get(GAMES_PATH, "."))
+    if "--block" in arguments:
+        _tell_logs(folder)
     # Not before: Ray reads its environment when it is imported.
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start
 
     RayParams.__init__ = partialmethod(RayParams.__init__, worker_path=fork_server.__file__)  # type: ignore[assignment]
     ray_start.main([*arguments, f"--temp-dir={folder}/ray"], prog_name="tavola node")
+
+
+def _tell_logs(folder: str) -> None:
+    """The events of this node's actors come out where this process's own output does, as long as it lives."""
+    subprocess.Popen(
+        [*PYTHON, "-m", "tavola.logbook.telling", folder, str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def _hold_ssh_folder() -> None:

@@ -139,6 +139,7 @@ async def put_back(database: Database, row: Row, found: str, room: Room, back_to
             seated=about["players"],
             watching=about["spectators"],
             present=about["present"],
+            reserved=about["reserved"],
             deferred=None if about["deferred"] is None else _text(about["deferred"]),
             alarm_at=ending.alarm(room),
             max_players=about["max_players"],

@@ -304,6 +304,14 @@ def test_an_edge_loads_no_host() -> None:
     assert not [name for name in loaded("tavola.edge.app") if name.startswith("tavola.actors.host")]
 
 
+def test_who_traces_nothing_loads_nothing_for_it() -> None:
+    """Redis' client takes a part of opentelemetry by itself, where it is installed."""
+    assert {name for name in modules() if any(top(each) == "opentelemetry" for each in imports(name))} == {
+        "config.spans"
+    }
+    assert "tavola.config.spans" not in loaded("tavola.edge.app, tavola.actors.cluster.room_process")
+
+
 def test_the_protocol_touches_no_socket() -> None:
     outside = {"starlette", "uvicorn", "asyncio", "ray", "asyncpg", "redis"}
     assert not {top(name) for name in closure("edge.ws.protocol")} & outside

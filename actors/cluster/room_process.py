@@ -21,6 +21,7 @@ from tavola.config.clock import now_ms
 from tavola.config.collector import relax
 from tavola.config.keys import Purpose
 from tavola.config.settings import Settings
+from tavola.config.traces import tracer_of
 from tavola.games.registry import use
 from tavola.games.registry.discovery import install
 from tavola.games.registry.reload import LOOK_S, Reloader
@@ -45,7 +46,13 @@ REPLACED_WITHIN_S = 5.0
 """Over how long actors end when the deployment's secret was replaced: not all of a cluster's rooms move at once."""
 
 
-async def beat(name: str, database: Database, host: Host, admitted: Admitted) -> None:
+def waiting(database: Database, host: Host, redis: RedisPublisher) -> dict[str, int]:
+    """The queues of an actor, by name; `no_redis` is 1 while it has none."""
+    at_storage = database.owed if isinstance(database, PoolerDatabase) else database.waiting
+    return {**host.waiting, "storage": at_storage, "no_redis": int(not redis.up)}
+
+
+async def beat(name: str, database: Database, host: Host, redis: RedisPublisher, admitted: Admitted) -> None:
     """Until somebody gave this actor up for dead and took its row away, its work does not go on, or the deployment's
     secret is another."""
     loop = asyncio.get_running_loop()
@@ -56,7 +63,7 @@ async def beat(name: str, database: Database, host: Host, admitted: Admitted) ->
             log.error("actor.stuck", actor=name)
             return
         try:
-            measured = host.measures.text(logs.COUNTED)
+            measured = host.measures.text(logs.COUNTED, waiting(database, host, redis))
             row = await database.row("beat_actor", name=name, measured=None if measured == known else measured)
             if row is None:
                 log.warning("actor.given_up", actor=name)
@@ -129,7 +136,9 @@ class RoomProcess(Service):
             settings.idle_turns,
         )
         every = CheckpointEvery.of(settings.checkpoint_every)
-        deps = HostDeps(now_ms, points, GrantSigner(*secrets.all), grace, every)
+        deps = HostDeps(
+            now_ms, points, GrantSigner(*secrets.all), grace, every, tracer_of(settings, "room-actor", self._name)
+        )
         host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost)
         address = await server.start(self._node)
@@ -137,7 +146,7 @@ class RoomProcess(Service):
         self.keep(host.run())
         here = (self._node, os.getpid(), address)
         await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
-        self.keep(beat(self._name, database, host, admitted))
+        self.keep(beat(self._name, database, host, publisher, admitted))
         if settings.games_reload:
             self.keep(_renewing(host, Reloader(settings.games, settings.games_path, games)))
         self.keep(tell_of_no_space(self._name, database, host))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, assert_never
+from typing import TYPE_CHECKING, NamedTuple, Protocol, assert_never
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
+from tavola.actors.host.room_spans import RoomSpans
 from tavola.actors.host.rooms import HELD_S, RETRY_S, Rooms
 from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.outside.outside_view import has_part
@@ -49,6 +50,9 @@ from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
 from tavola.storage.measures import Measures
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
+
+if TYPE_CHECKING:
+    from tavola.config.spans import Tracer
 
 _json = msgspec.json.Encoder().encode
 log = structlog.get_logger()
@@ -90,6 +94,8 @@ class HostDeps(NamedTuple):
     signer: GrantSigner
     grace: Grace
     checkpoints: CheckpointEvery = EVERY_HAND
+    tracer: Tracer | None = None
+    """Where there is none, nothing is traced."""
 
 
 class Host:
@@ -114,7 +120,8 @@ class Host:
         self._connection = database.lane()
         self._entropy = Source()
         self._publisher = publisher
-        self._now, self._crash, self._signer, grace, self._checkpoints = deps
+        self._now, self._crash, self._signer, grace, self._checkpoints, tracer = deps
+        self._spans = None if tracer is None else RoomSpans(tracer)
         self._idle_turns = grace.idle_turns
         self.presence = PresenceTracker(self.rooms, self._now, grace, self._system, publisher.publish_presence)
         self._gathered: list[Decided] = []
@@ -128,6 +135,17 @@ class Host:
         """The change of the games that waits for the rooms' rounds to end."""
         self.no_space = asyncio.Event()
         """A commit found no space on Postgres's disk."""
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """The requests in hand, by what they wait for."""
+        return {
+            "load": self.rooms.queued,
+            "commit": len(self._gathered),
+            "committing": len(self._in_hand),
+            "view": len(self._view_reader),
+            "refusal": len(self._refusal_check),
+        }
 
     @property
     def held_up_s(self) -> float:
@@ -226,8 +244,10 @@ class Host:
         self.handle(request, reply)
 
     def _submit(self, loaded: LoadedRoom, request: Submit, reply: Reply) -> None:
-        command = trimmed(loaded.room, request.command)
+        command = trimmed(loaded.room, request.sender, request.command)
         pending = Pending(loaded, request.sender, command, [reply], self._loop.time() + HELD_S, request.code)
+        if self._spans is not None:
+            pending.traceparent = request.traceparent
         if not self._known(pending):
             self._decide(pending)
 
@@ -253,7 +273,8 @@ class Host:
         if loaded.recover:
             self._recover(loaded)
         try:
-            decided = self._judged(pending)
+            spans = self._spans if pending.traceparent else None
+            decided = self._judged(pending) if spans is None else spans.deciding(pending, self._judged)
         except Exception as error:  # A game's mistake must not take the other rooms with it.
             self._mistake(loaded, error, "decide", command=pending.command.id)
             _answer(pending.replies, GAME_ERROR)
@@ -320,9 +341,8 @@ class Host:
         self._crash("commit.before")
         self._committing_since = self._loop.time()
         try:
-            outcome = await write(
-                self._database, self._connection, self._signer, accepted, self.measures, self._checkpoints
-            )
+            writing = write(self._database, self._connection, self._signer, accepted, self.measures, self._checkpoints)
+            outcome = await (writing if self._spans is None else self._spans.committing(accepted, writing))
         except StorageUnavailable as error:
             if error.no_space:
                 self.no_space.set()
@@ -374,10 +394,13 @@ class Host:
             loaded = entry.pending.loaded
             loaded.waiting.pop(entry.pending.key, None)
             messages.append(loaded.settle(entry) if isinstance(entry, Accepted) else b"")
+        publishing = self._spans.publishing(entries, messages) if self._spans is not None else ()
         for entry, message in zip(entries, messages, strict=True):
             if isinstance(entry, Accepted):
                 update = entry.update
                 self._publisher.publish(update.room, update.epoch, update.seq, message)
+        for span in publishing:
+            span.end()
         self._crash("publish.after")
         for entry, message in zip(entries, messages, strict=True):
             match entry:

@@ -43,6 +43,8 @@ class Pending(msgspec.Struct):
     """When (on the loop's clock) it is refused if storage has not answered."""
     code: str = ""
     """The room's, if the sender named it."""
+    traceparent: str = ""
+    """If it is traced: the place in the trace that this is part of."""
     key: Key = (UserId(""), CommandId(""))
     """Made of the sender and the command."""
 
@@ -154,5 +156,6 @@ class LoadedRoom:
 def answered_of(room: Room, row: Row, logged: codec.LogText) -> Answered:
     """The answer to a command in a row of the log, whose text it is. Its mark is that of the command as it would be
     logged today."""
-    command = trimmed(room, codec.command_of(logged.command, codec.decided_at(row), game_of(room)))
+    sender = Sender(UserId(row["user_id"]), logged.user_name)
+    command = trimmed(room, sender, codec.command_of(logged.command, codec.decided_at(row), game_of(room)))
     return Answered(Seq(row["seq"]), given_of(logged.answer).read(), marked(command))

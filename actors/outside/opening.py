@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from tavola.actors.room.decide import open_room
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import CommonSettings, Info
-from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.commands import BOT, OPERATORS, SERVICE, Id, RoomId, SeatNumber, UserId
 from tavola.actors.wire.names import visible
 from tavola.actors.wire.refusals import BAD_ROOM_NAME
-from tavola.games.base import Refusal
+from tavola.games.base import Refusal, SeatIndex
 from tavola.games.registry import GAMES
 
 
 class Opening(msgspec.Struct, frozen=True):
     """A new room's rows: settings, options (which are among them), state and checkpoint as JSON; `alarm_at` is when it
-    closes if nobody comes, in ms."""
+    closes if nobody comes, in ms; `reserved`: for whom there are seats, and which."""
 
     game: str
     settings: str
@@ -27,14 +28,17 @@ class Opening(msgspec.Struct, frozen=True):
     state: str
     checkpoint: str
     alarm_at: int | None
+    reserved: dict[UserId, SeatIndex]
 
 
 class Request(CommonSettings, frozen=True):
-    """The room that a client wants, as they say it."""
+    """The room that a client wants, as they say it. `reserved`: users, and the seats that they alone may take; for
+    other servers."""
 
     game: str
     name: str | None = None
     options: dict[str, Any] = msgspec.field(default_factory=dict)
+    reserved: dict[Id, SeatNumber] = msgspec.field(default_factory=dict)
 
 
 def open_rows(
@@ -58,17 +62,36 @@ def open_rows(
         return Refusal("invalid_options", f"{error}.")
     if (wrong := request.wrong()) is not None:
         return Refusal("invalid_options", wrong)
-    info = Info(id=room, code=code, name=name, game=request.game, options=options, host=host, **request.settings())
+    seats = game.seats(options)
+    if (bad := _badly_reserved(request.reserved, seats)) is not None:
+        return Refusal("invalid_options", bad)
+    reserved = {UserId(user): SeatIndex(index) for user, index in request.reserved.items()}
+    info = Info(
+        id=room, code=code, name=name, game=request.game, options=options, host=host, reserved=reserved or UNSET,
+        **request.settings(),
+    )  # fmt: skip
     opened = open_room(info, host_name, now, empty_ms)
     return Opening(
         game=request.game,
         settings=msgspec.json.encode(info.stored_settings()).decode(),
         options=msgspec.json.encode(options).decode(),
-        max_players=game.seats(options),
+        max_players=seats,
         state=msgspec.json.encode(opened.table).decode(),
         checkpoint=dump(opened),
         alarm_at=opened.table.closes_at,
+        reserved=reserved,
     )
+
+
+def _badly_reserved(reserved: dict[str, int], seats: int) -> str | None:
+    """The fault in the seats that are to be reserved at a table of so many, if there is one."""
+    if any(index >= seats for index in reserved.values()):
+        return f"Seats are numbered 0 to {seats - 1}."
+    if len(set(reserved.values())) < len(reserved):
+        return "A seat can be reserved for one user only."
+    if any(user.startswith((BOT, SERVICE, OPERATORS)) or not user.isprintable() for user in reserved):
+        return "Seats are reserved for users, by their ids."
+    return None
 
 
 def games() -> list[dict[str, Any]]:

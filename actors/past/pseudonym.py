@@ -25,8 +25,8 @@ CHAT = b'"chat"'
 REMOVED = "[removed]"
 """Stands for what they said."""
 IDS = frozenset(("user_id", "host_id", "host", "by"))
-PEOPLE = frozenset(("members", "watching"))
-"""Members of a view in which people are by their ids."""
+PEOPLE = frozenset(("members", "watching", "reserved"))
+"""Members of a view, and of a room's settings, in which people are by their ids."""
 COMMAND, EVENTS = 3, 5
 """Where these are in a text of the log."""
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn_started
-from tavola.actors.room.sitting import chips_after, touched
+from tavola.actors.room.sitting import chips_after, released, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
 from tavola.actors.wire.commands import BOT, AdjustChips, Kick, Sender, TransferHost, UserId
 from tavola.actors.wire.events import (
@@ -25,6 +25,7 @@ from tavola.actors.wire.events import (
 from tavola.actors.wire.refusals import FORGETS_NO_BAN, HAND_IN_PROGRESS, NOBODY, PAUSED
 from tavola.games.base import Entropy, Refusal
 
+NAME_LIMIT = 50
 BANS_LIMIT = 1_000
 """People that a room never lets in again."""
 
@@ -74,12 +75,17 @@ def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
-    """Somebody is put out of the room. A player with cards folds at their turn; their seat is free when the hand
-    ends."""
+    """Somebody is put out of the room, or, if they have not come, loses the seat that is reserved for them. A player
+    with cards folds at their turn; their seat is free when the hand ends."""
     user = UserId(command.user_id)
     if user == room.info.host:
         return Refusal("forbidden", "The host cannot be put out; pass the part on first.")
     member = room.members.get(user)
+    room, ended = released(room, user)
+    if member is None and ended:
+        if not command.ban:
+            return Decision(replace(room, table=replace(room.table, at=now)), ended)
+        member = Member(user[:NAME_LIMIT], "pending", now)  # They have no name here yet.
     if member is None or (member.standing == "kicked" and member.banned >= command.ban):
         return NOBODY
     if command.ban and sum(other.banned for other in room.members.values()) >= BANS_LIMIT:
@@ -94,13 +100,14 @@ def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Re
     event = RoomEvent(PLAYER_KICKED, {"user_id": user, "ban": command.ban})
     if not inside:
         event = replace(event, only=(room.info.host, user))
+    events = (event, *ended)
     if seat is None:
-        return Decision(room, (event,), out=(user,))
+        return Decision(room, events, out=(user,))
     outcome = game_of(room).stand(room.table.game, room.info.options, seat)
     if isinstance(outcome, Refusal):
         # They are on their way out of the seat already.
-        return Decision(room, (event,), out=(user,))
-    return replace(absorb(room, outcome, now, entropy, (event,)), out=(user,))
+        return Decision(room, events, out=(user,))
+    return replace(absorb(room, outcome, now, entropy, events), out=(user,))
 
 
 def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -> Decision | Refusal:

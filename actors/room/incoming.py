@@ -33,8 +33,11 @@ Verdict = Decision | Unchanged | Refusal | Nothing
 """The outcome of a command."""
 
 
-def trimmed(room: Room, command: AnyCommand) -> AnyCommand:
-    """A move with no other arguments than those that its game names for it."""
+def trimmed(room: Room, sender: Sender, command: AnyCommand) -> AnyCommand:
+    """A move with no other arguments than those that its game names for it; a seat by its number, if it was the one
+    that is reserved for the sender."""
+    if type(command) is TakeSeat and command.seat_index is None:
+        return replace(command, seat_index=room.info.reservations.get(sender.user))
     if type(command) is not Act or not command.arguments:
         return command
     names = game_of(room).moves.get(command.move, ())

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from tavola.actors.room.absence import claim, host_gone
 from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
+from tavola.actors.room.sitting import released, reserved_against
 from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import (
     BOT,
@@ -31,7 +32,7 @@ from tavola.actors.wire.events import (
 )
 from tavola.actors.wire.given import NOTHING_GIVEN, Admission, Given, JoinStatus, SeatGrant, WatchGrant
 from tavola.actors.wire.names import clean
-from tavola.actors.wire.refusals import HOST_AWAY, NOT_APPROVED, NOT_SEATED
+from tavola.actors.wire.refusals import HOST_AWAY, NO_RESERVATION, NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
 from tavola.games.events import EventKind
 
@@ -46,6 +47,8 @@ ASK_AGAIN_MS = 60_000
 
 
 def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, entropy: Entropy) -> Decision | Refusal:
+    """Users for whom a seat is reserved are invited: nobody is asked, and there is always a place for them."""
+    invited = sender.user in room.info.reservations
     name = clean(command.display_name)
     if not name:
         return Refusal("invalid_message", "A display name needs at least one visible character.")
@@ -55,21 +58,21 @@ def request_join(room: Room, sender: Sender, command: RequestJoin, now: int, ent
             return Refusal("banned", "You may not join this room.")
         case "approved":
             return _changed(room, now, (), JoinStatus("approved"))
-        case "pending" if room.info.host:
+        case "pending" if room.info.host and not invited:
             return _changed(room, now, (), JoinStatus("pending"))
-        case _ if room.info.approval == "host" and room.info.host and host_gone(room, now):
+        case _ if room.info.approval == "host" and room.info.host and not invited and host_gone(room, now):
             return HOST_AWAY
-        case "rejected" | "kicked" if member and now < member.at + ASK_AGAIN_MS:
+        case "rejected" | "kicked" if member and not invited and now < member.at + ASK_AGAIN_MS:
             wait = member.at + ASK_AGAIN_MS - now
             return Refusal("already_requested", "The host said no; ask again later.", retry_after_ms=wait)
         case _:
             pass
-    if member is None:
+    if member is None and not invited:
         made = _made_room(room)
         if isinstance(made, Refusal):
             return made
         room = made
-    if room.info.approval == "auto" or not room.info.host:
+    if room.info.approval == "auto" or not room.info.host or invited:
         events: tuple[RoomEvent, ...] = (_about(PLAYER_APPROVED, room, sender.user, display_name=name),)
         room = _with_member(room, sender.user, Member(name, "approved", now))
         if not room.info.host:
@@ -104,11 +107,15 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         return Refusal("already_seated", "You already have a seat at this table.")
     if role == "guest":
         return NOT_APPROVED
+    if command.seat_index is None:
+        return NO_RESERVATION
     index = SeatIndex(command.seat_index)
     if index >= game.seats(room.info.options):
         return Refusal("invalid_message", f"Seats are numbered 0 to {game.seats(room.info.options) - 1}.")
     if index in table.seats:
         return Refusal("seat_taken", "That seat is taken.")
+    if (kept := reserved_against(room, sender.user, index)) is not None:
+        return kept
     outcome = game.sit(table.game, room.info.options, index, command.buy_in)
     if isinstance(outcome, Refusal):
         return outcome
@@ -119,6 +126,9 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
     events: tuple[RoomEvent, ...] = (
         RoomEvent(PLAYER_SEATED, {"seat_index": index, "user_id": sender.user, "display_name": name}),
     )
+    if room.info.reservations.get(sender.user, index) != index:
+        room, ended = released(room, sender.user)
+        events += ended
     if not room.info.host:
         room = room.hosted_by(sender.user)
         table = room.table
@@ -183,18 +193,19 @@ def stop_spectating(room: Room, sender: Sender, now: int) -> Decision | Refusal:
 
 def leave(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
     """Leaves the room for good; a seat is given up as by `leave_seat`, and the host's part passes on at once."""
+    room, ended = released(room, sender.user)
     if sender.user not in room.members:
-        return Refusal("forbidden", "You have no part in this room.")
+        return _changed(room, now, ended) if ended else Refusal("forbidden", "You have no part in this room.")
     index = room.seat_of(sender.user)
     member = room.members[sender.user]
     if member.standing in ("rejected", "kicked"):
         return _changed(room, now, ())
     members = {user: other for user, other in room.members.items() if user != sender.user}
     room = replace(room, members=members)
-    events: tuple[RoomEvent, ...] = ()
+    events = ended
     if sender.user == room.info.host:
         room = room.hosted_by(heir(room, without=sender.user))
-        events = (RoomEvent(HOST_CHANGED, {"user_id": room.info.host or None}),)
+        events += (RoomEvent(HOST_CHANGED, {"user_id": room.info.host or None}),)
     left = RoomEvent(PLAYER_LEFT, {"user_id": sender.user})
     if member.standing == "pending":
         left = replace(left, only=(room.info.host, sender.user))

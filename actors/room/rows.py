@@ -93,6 +93,7 @@ def summary(room: Room) -> dict[str, Any]:
         "present": absence.present(room),
         "current_game_id": game_id(room) if room.table.games else None,
         "max_players": game_of(room).seats(info.options),
+        "reserved": room.kept_seats,
         "settings": info.stored_settings(),
         "deferred": info.deferred or None,
         "closed_at": room.table.at if info.status == "closed" else None,

@@ -66,6 +66,8 @@ def asked_for(room: Room, command: UpdateSettings) -> Info | Refusal:
     if not name:
         return Refusal("invalid_options", "A name needs at least one visible character.")
     seats = game.seats(options)
+    if any(index >= seats for index in info.reservations.values()):
+        return Refusal("invalid_options", "A seat beyond that many is reserved.")
     beyond = [index for index in table.seats if index >= seats]
     if beyond:
         return Refusal("invalid_options", "Somebody sits beyond that many seats.", {"seat_index": max(beyond)})

@@ -1,17 +1,39 @@
-"""The commands of a seated player beside their moves: sitting out and in, bringing more chips. Pure."""
+"""Seats that are reserved; and the commands of a seated player beside their moves: sitting out and in, bringing more
+chips. Pure.
+
+A reservation is made when a room is opened, and names one user for one seat. It holds until that user takes another
+seat, leaves for good or is put out: also while they sit there, and while they are away.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.state import Decision, Room, RoomEvent
-from tavola.actors.wire.commands import Rebuy, Sender
-from tavola.actors.wire.events import CHIPS_ADDED, PLAYER_SAT_IN, PLAYER_SAT_OUT
-from tavola.actors.wire.refusals import NOT_SEATED
+from tavola.actors.wire.commands import Rebuy, Sender, UserId
+from tavola.actors.wire.events import CHIPS_ADDED, PLAYER_SAT_IN, PLAYER_SAT_OUT, RESERVATION_ENDED
+from tavola.actors.wire.refusals import NOT_SEATED, SEAT_RESERVED
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
+
+
+def reserved_against(room: Room, user: UserId, index: SeatIndex) -> Refusal | None:
+    """The refusal of a seat that is reserved for somebody else."""
+    if not room.info.reserved or room.info.reserved.get(user) == index:
+        return None
+    return SEAT_RESERVED if index in room.info.reserved.values() else None
+
+
+def released(room: Room, user: UserId) -> tuple[Room, tuple[RoomEvent, ...]]:
+    """The room without the reservation of `user`, if there is one, and what is told of that."""
+    if not room.info.reserved or user not in room.info.reserved:
+        return room, ()
+    left = {other: index for other, index in room.info.reserved.items() if other != user}
+    event = RoomEvent(RESERVATION_ENDED, {"seat_index": room.info.reserved[user], "user_id": user})
+    return replace(room, info=replace(room.info, reserved=left or UNSET)), (event,)
 
 
 def sit_out(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:

@@ -7,10 +7,12 @@ every commit (so it holds ids, no names, and nothing that can be computed).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
@@ -63,6 +65,13 @@ class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
 
     name: str
     options: O
+    reserved: dict[UserId, SeatIndex] | UnsetType = UNSET
+    """Which user alone may take which seat. Left out of what is stored while there is none: a release that knows
+    nothing of it reads such rooms, and refuses to read others."""
+
+    @property
+    def reservations(self) -> Mapping[UserId, SeatIndex]:
+        return self.reserved or {}
 
 
 class Deferred(msgspec.Struct, frozen=True):
@@ -90,7 +99,8 @@ class Info(RoomSettings[Any], frozen=True, kw_only=True):
     def stored_settings(self) -> dict[str, Any]:
         """The content of `rooms.settings`, before it is JSON. `versions` are the room's and the game's, unless both are
         the first."""
-        settings = {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
+        fields = {name: getattr(self, name) for name in RoomSettings.__struct_fields__}
+        settings = {name: value for name, value in fields.items() if value is not UNSET}
         versions = (SCHEMA, GAMES[self.game].version)
         return settings if versions == (1, 1) else {**settings, "versions": versions}
 
@@ -241,6 +251,13 @@ class Room(msgspec.Struct, frozen=True, dict=True):
         if member is None or member.standing != "approved":
             return "guest"
         return "spectator" if member.watching else "approved"
+
+    @property
+    def kept_seats(self) -> list[SeatIndex]:
+        """The seats that are reserved for users who do not sit in them."""
+        if not self.info.reserved:
+            return []
+        return sorted(index for index in self.info.reserved.values() if index not in self.table.seats)
 
     @property
     def spectators(self) -> int:

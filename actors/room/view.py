@@ -40,9 +40,10 @@ def audience(room: Room, user: UserId) -> Audience:
 
 
 def hidden(room: Room, user: UserId, code: str) -> bool:
-    """Whether there is no such room for `user`: it is private, they never had a part in it, and `code` is not its."""
+    """Whether there is no such room for `user`: it is private, they never had a part in it, no seat is reserved for
+    them, and `code` is not its."""
     info = room.info
-    if user in room.members or info.visibility != "private" or user == info.host:
+    if user in room.members or info.visibility != "private" or user == info.host or user in info.reservations:
         return False
     return not compare_digest(code.encode(), info.code.encode())
 
@@ -50,7 +51,7 @@ def hidden(room: Room, user: UserId, code: str) -> bool:
 def summary(room: Room) -> View:
     """The part of the room that anybody may know: the lobby's line, and `room` in every view."""
     info = room.info
-    return {
+    view: View = {
         "id": info.id,
         "code": info.code,
         "name": info.name,
@@ -62,6 +63,9 @@ def summary(room: Room) -> View:
         "players": len(room.table.seats),
         "max_players": game_of(room).seats(info.options),
     }
+    if kept := room.kept_seats:
+        view["reserved"] = kept
+    return view
 
 
 def outside(room: Room) -> View:
@@ -72,6 +76,7 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     """The view that players and spectators share. `was` is an earlier room and its view, whose parts are used again."""
     game, info, table = game_of(room), room.info, room.table
     same = was is not None and was[0].info is info and len(was[0].table.seats) == len(table.seats)
+    same = same and (not info.reserved or (was is not None and was[0].table.seats.keys() == table.seats.keys()))
     stayed = was is not None and was[0].members is room.members
     view: View = {
         "room": was[1]["room"] if was and same else summary(room),
@@ -81,6 +86,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         "watching": was[1]["watching"] if was and stayed else _watching(room),
     }
     _add_dense(view["game"], game.public(table.game, info.options))
+    if info.reserved and (reserved := _reservations(room)):
+        view["reservations"] = reserved
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
     turn = clock.running(room)
@@ -111,8 +118,11 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
-    elif member is not None and member.standing != "approved":
-        me["request"] = member.standing
+    else:
+        if member is not None and member.standing != "approved":
+            me["request"] = member.standing
+        if info.reserved and user in info.reserved:
+            me["reserved_seat"] = info.reserved[user]
     view: View = {"me": me}
     if is_host:
         asked = was[1] if was and was[0].members is room.members and "members" in was[1] else None
@@ -159,6 +169,17 @@ def _watching(room: Room) -> View:
         user: {"display_name": room.members[user].name, "status": presence_of(room.members[user])}
         for _, user in watching[:WATCHING_SHOWN]
     }
+
+
+def _reservations(room: Room) -> View:
+    """The seats that are kept for users who do not sit in them, and for whom; some of them have a name here."""
+    kept: View = {}
+    for user, index in room.info.reservations.items():
+        if index not in room.table.seats:
+            kept[str(index)] = {"user_id": user}
+            if (member := room.members.get(user)) is not None:
+                kept[str(index)]["display_name"] = member.name
+    return kept
 
 
 def _members(room: Room) -> View:
@@ -351,6 +372,8 @@ def _concerned(before: Room, after: Room, told: set[UserId]) -> set[UserId]:
         for user in before.members.keys() | after.members.keys():
             if before.members.get(user) is not after.members.get(user):
                 users.add(user)
+    if before.info.reserved is not after.info.reserved:
+        users |= before.info.reservations.keys() ^ after.info.reservations.keys()
     users.discard(UserId(""))
     return users
 

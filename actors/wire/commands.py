@@ -20,6 +20,7 @@ Seq = NewType("Seq", int)
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """An opaque id: up to 64 characters, none of them a control character (Postgres has no place for NUL)."""
+SeatNumber = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
 class Sender(msgspec.Struct, frozen=True, array_like=True):
@@ -74,7 +75,9 @@ class Reject(Command, frozen=True, kw_only=True):
 
 
 class TakeSeat(Command, frozen=True, kw_only=True):
-    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    """Without `seat_index`, the seat that is reserved for the sender."""
+
+    seat_index: SeatNumber | None = None
     display_name: Name | None = None
     buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
@@ -144,7 +147,7 @@ class Kick(Command, frozen=True, kw_only=True):
 class AddBot(Command, frozen=True, kw_only=True):
     """A bot takes the seat. `bot`: one of the game's, the first of them if none is named."""
 
-    seat_index: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    seat_index: SeatNumber
     bot: Id | None = None
     buy_in: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
@@ -336,6 +339,7 @@ STATUS: dict[str, int] = {
     "room_not_found": 404,
     "user_not_found": 404,
     "seat_taken": 409,
+    "seat_reserved": 409,
     "already_seated": 409,
     "room_full": 409,
     "stale_turn": 409,

@@ -38,6 +38,7 @@ ACT_DEFERRED = EventKind("act_deferred")
 ACT_WITHDRAWN = EventKind("act_withdrawn")
 ACT_DROPPED = EventKind("act_dropped")
 ANNOUNCEMENT = EventKind("announcement")
+RESERVATION_ENDED = EventKind("reservation_ended")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
@@ -72,5 +73,6 @@ EVENTS: EventTable = {
     ROLLED_BACK: EventSpec(("to", "user_id?", "reason?", "voided?")),
     FORKED: EventSpec(("room_id", "to", "voided?")),
     CHAT: EventSpec(("user_id", "display_name", "text"), shown="chat"),
+    RESERVATION_ENDED: EventSpec(_PLAYER),
     ANNOUNCEMENT: EventSpec(("service", "text", "data?")),
 }

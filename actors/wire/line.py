@@ -306,6 +306,11 @@ class Line(_End):
             raise LineLost(actor, str(error) or "no answer") from error
         return line
 
+    @property
+    def owed(self) -> int:
+        """Requests that wait for an answer."""
+        return len(self._owed)
+
     def put(self, request: Request, answered: Callable[[Answer | LineLost], None]) -> None:
         """`answered` is called once, later. Raises `LineLost` or `LineFull` when it cannot be asked."""
         if not self.open:

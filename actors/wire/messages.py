@@ -14,12 +14,14 @@ from tavola.games.base import Refusal as Refusal
 
 class Submit(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Decide this command. `epoch` is where the edge believes the room to be, `code` the room's code, where the sender
-    named it: a private room knows no stranger without."""
+    named it: a private room knows no stranger without. `traceparent`: the place in a trace that this is part of, if the
+    command is traced; it is no part of the command."""
 
     epoch: Epoch
     sender: Sender
     command: AnyCommand
     code: str = ""
+    traceparent: str = ""
 
     @property
     def room(self) -> RoomId:

@@ -8,7 +8,7 @@ viewer their bytes without knowing any game.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -53,6 +53,9 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
     prior: Epoch | None = None
     """The epoch of the update before this one, where it is another: where a placement begins. As seq and epoch name an
     update and all that was before it, whoever holds the one before can tell that this one is of the same history."""
+
+    traceparent: ClassVar[str] = ""
+    """The place in a trace of what told of it, if its command is traced."""
 
     @property
     def whole(self) -> bool:
@@ -104,6 +107,19 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
         return b"".join((head, events, b',"patch":', patch, b"}") if patch else (head, events, b"}"))
 
 
+class TracedUpdate(Update, frozen=True, array_like=True):
+    """As it is published if its command is traced. It has one member more, so that the others cost no byte of it; who
+    knows nothing of that reads the update without."""
+
+    traceparent: str = ""  # type: ignore[misc]
+
+
+def traced(update: Update, traceparent: str) -> bytes:
+    """`update`, encoded as one of a command that is traced."""
+    members = {name: getattr(update, name) for name in Update.__struct_fields__}
+    return encode(TracedUpdate(**members, traceparent=traceparent))
+
+
 def audience_before(updates: Iterable[Update], user: UserId, now: Audience) -> Audience:
     """Where `user` was before the first of `updates` (oldest first), given where they are after the last."""
     for update in updates:
@@ -137,3 +153,5 @@ def _joined(one: bytes, other: bytes) -> bytes:
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Update).decode
+decode_told = msgspec.msgpack.Decoder(TracedUpdate).decode
+"""One that an actor has told of, as of a command that is traced or of another."""

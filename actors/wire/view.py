@@ -36,6 +36,8 @@ class RoomPart(msgspec.Struct, frozen=True, kw_only=True):
     max_players: int
     max_spectators: int
     empty_minutes: int
+    reserved: list[int] | UnsetType = UNSET
+    """Seats that are kept for users who do not sit in them."""
 
 
 class RoomSummary(RoomPart, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ class MePart(msgspec.Struct, frozen=True, kw_only=True):
     seat_index: int | UnsetType = UNSET
     display_name: str | UnsetType = UNSET
     request: Literal["pending", "rejected", "kicked"] | UnsetType = UNSET
+    reserved_seat: int | UnsetType = UNSET
 
 
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +112,13 @@ class DeferredAct(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
+
+
+class ReservationPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The user for whom a seat is kept, by the name that they have here, if they have one."""
+
+    user_id: str
+    display_name: str | UnsetType = UNSET
 
 
 class WatchingPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +168,7 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     spectators: int | UnsetType = UNSET
     turn: TurnPart | UnsetType = UNSET
     deferred: list[DeferredAct] | UnsetType = UNSET
+    reservations: dict[str, ReservationPart] | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
     watching: dict[str, WatchingPart] | UnsetType = UNSET
     members: dict[str, MemberPart] | UnsetType = UNSET
@@ -170,7 +181,7 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        hidden = {"turn": self.turn, "deferred": self.deferred}
+        hidden = {"turn": self.turn, "deferred": self.deferred, "reservations": self.reservations}
         return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 

@@ -1,11 +1,12 @@
-"""The metrics of an edge for Prometheus: every name is here. No user, no room and no secret is among the labels."""
+"""The metrics of an edge for Prometheus, with those of `queues`: every name is here. No user, no room and no secret is
+among the labels."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -15,25 +16,15 @@ from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.actors.wire.refusals import NO_SERVER
 from tavola.config.logs import COUNTED
+from tavola.edge.common.described import Described, counter, gauge, gauges
+from tavola.edge.common.queues import EVERYWHERE, HERE, ActorQueues, EdgeQueues
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-LinkState = tuple[bool, int, int]
-"""Whether a link is up, how often it was lost, how much was dropped."""
-Kind = Literal["gauge", "counter", "histogram"]
-
-
-class Described(NamedTuple):
-    """A metric as its reference shows it. Of a counter, Prometheus ends the name with `_total`."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    labels: tuple[str, ...] = ()
-
-
+LinkState = tuple[bool, int, int, int]
+"""Whether a link is up, how often it was lost, how much was dropped, how many bytes wait."""
 SOCKETS = Described("tavola_sockets", "gauge", "Open WebSockets on this edge")
 ROOMS = Described("tavola_rooms_followed", "gauge", "Rooms that somebody follows on this edge")
 LOST = Described(
@@ -48,6 +39,9 @@ REDIS_UP = Described("tavola_redis_up", "gauge", "Whether this edge's link to Re
 REDIS_LOST = Described("tavola_redis_lost", "counter", "How often a link to Redis that was up was lost", ("link",))
 REDIS_DROPPED = Described(
     "tavola_redis_dropped", "counter", "Messages that were not written on a link, because Redis was away", ("link",)
+)
+REDIS_WAITING = Described(
+    "tavola_redis_unsent_bytes", "gauge", "Bytes on a link that Redis has not read yet", ("link",)
 )
 TABLES = Described("tavola_table_bytes", "gauge", "A table and its indexes, as the steward measured it", ("table",))
 TABLES_GROWN = Described("tavola_table_growth_bytes", "gauge", "By how much it grew in a day", ("table",))
@@ -78,13 +72,16 @@ EVENTS = Described("tavola_events", "counter", "Events that this edge logged", (
 OTHERS_EVENTS = Described(
     "tavola_deployment_events", "counter", "Events that all room actors and stewards logged", ("part", "level", "event")
 )
+SPANS = Described(
+    "tavola_spans", "counter", "Spans of traces by this edge: sent to the collector, or lost", ("outcome",)
+)
 ALL_ROOMS = Described("tavola_rooms", "gauge", "Rooms that are stored", ("status",))
 ACTORS = Described("tavola_actors", "gauge", "Room actors, by what they do or fail to do", ("state",))
 FREE_PLACES = Described("tavola_actor_places_free", "gauge", "Rooms that living actors could still take")
-FLEET = (ALL_ROOMS, ACTORS, FREE_PLACES)
+FLEET = (ALL_ROOMS, ACTORS, FREE_PLACES, *EVERYWHERE)
 PERSISTENCE = (COMMITS, LOADS, ROWS, BYTES, REPLAYS, REPAIRS)
 GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
-LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED)
+LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED, REDIS_WAITING)
 METRICS = (
     SOCKETS,
     REFUSED,
@@ -93,10 +90,12 @@ METRICS = (
     LOST,
     UNSEALED,
     *LINKS,
+    *HERE,
     COMMANDS,
     ANSWERS,
     EVENTS,
     OTHERS_EVENTS,
+    SPANS,
     *FLEET,
     *PERSISTENCE,
     *GROWTH,
@@ -113,11 +112,12 @@ class StoredBytes(NamedTuple):
 
 
 class FleetCount(NamedTuple):
-    """Rooms by status, actors by state, and how many rooms living actors could still take."""
+    """Rooms by status, actors by state, how many rooms living actors could still take, and what waits in them."""
 
     rooms: Mapping[str, int]
     actors: Mapping[str, int]
     free: int
+    waiting: ActorQueues = ActorQueues()
 
 
 class TimesTold(NamedTuple):
@@ -153,6 +153,8 @@ class Metrics(Collector):
         links: Callable[[], Mapping[str, LinkState]] = dict,
         persistence: Callable[[], Sequence[GamePersistence]] = tuple,
         others_events: Callable[[], Mapping[str, int]] = dict,
+        spans: Callable[[], Mapping[str, int]] = dict,
+        queues: Callable[[], EdgeQueues] = EdgeQueues,
     ) -> None:
         self._sockets = sockets
         self._rooms = rooms
@@ -162,6 +164,8 @@ class Metrics(Collector):
         self._links = links
         self._persistence = persistence
         self._others_events = others_events
+        self._spans = spans
+        self._queues = queues
         self._refused: dict[str, int] = {}
         self._commands: dict[tuple[str, str], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
@@ -204,20 +208,18 @@ class Metrics(Collector):
         return self._seconds
 
     def collect(self) -> Iterator[Metric]:
-        yield _gauge(SOCKETS, self._sockets())
-        refused = _counter(REFUSED)
+        yield gauge(SOCKETS, self._sockets())
+        refused = counter(REFUSED)
         for reason, times in self._refused.items():
             refused.add_metric([reason], times)
         yield refused
-        yield _gauge(ROOMS, self._rooms())
-        unreadable = GaugeMetricFamily(UNREADABLE.name, UNREADABLE.meaning, labels=UNREADABLE.labels)
-        for code, rooms in self._unreadable().items():
-            unreadable.add_metric([code], rooms)
-        yield unreadable
-        yield _counter(LOST, self._lost())
-        yield _counter(UNSEALED, self._not_opened())
+        yield gauge(ROOMS, self._rooms())
+        yield gauges(UNREADABLE, self._unreadable())
+        yield counter(LOST, self._lost())
+        yield counter(UNSEALED, self._not_opened())
         yield from _links(self._links())
-        commands = _counter(COMMANDS)
+        yield from self._queues().told()
+        commands = counter(COMMANDS)
         for name, outcome, count in self.commands:
             commands.add_metric([name, outcome], count)
         yield commands
@@ -226,6 +228,7 @@ class Metrics(Collector):
         yield answers
         yield _events(EVENTS, COUNTED)
         yield _events(OTHERS_EVENTS, self._others_events())
+        yield _events(SPANS, self._spans())
         if self._fleet is not None:
             yield from _fleet(self._fleet)
         yield from _persisted(self._persistence())
@@ -237,32 +240,21 @@ class Metrics(Collector):
         return generate_latest(self._registry)
 
 
-def _gauge(of: Described, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(of.name, of.meaning, value)
-
-
-def _counter(of: Described, value: float | None = None) -> CounterMetricFamily:
-    """With labels, if it has any; then its values are added one by one."""
-    return CounterMetricFamily(of.name, of.meaning, value, of.labels or None)
-
-
 def _fleet(fleet: FleetCount) -> Iterator[Metric]:
     for of, counts in ((ALL_ROOMS, fleet.rooms), (ACTORS, fleet.actors)):
-        family = GaugeMetricFamily(of.name, of.meaning, labels=of.labels)
-        for label, count in counts.items():
-            family.add_metric([label], count)
-        yield family
-    yield _gauge(FREE_PLACES, fleet.free)
+        yield gauges(of, counts)
+    yield gauge(FREE_PLACES, fleet.free)
+    yield from fleet.waiting.told()
 
 
 def _events(of: Described, counts: Mapping[str, int]) -> CounterMetricFamily:
     """Each by its labels, which its name has between blanks."""
-    counter = _counter(of)
+    family = counter(of)
     for name, count in list(counts.items()):
         labels = name.split(" ")
         if len(labels) == len(of.labels):
-            counter.add_metric(labels, count)
-    return counter
+            family.add_metric(labels, count)
+    return family
 
 
 def _add_times(family: HistogramMetricFamily, labels: Sequence[str], times: TimesTold) -> None:
@@ -277,20 +269,20 @@ def _persisted(games: Sequence[GamePersistence]) -> Iterator[Metric]:
             _add_times(family, [each.game], getattr(each, times))
         yield family
     for described, count in ((ROWS, "rows"), (BYTES, "bytes"), (REPLAYS, "replays"), (REPAIRS, "repairs")):
-        counter = _counter(described)
+        counted = counter(described)
         for each in games:
-            counter.add_metric([each.game], getattr(each, count))
-        yield counter
+            counted.add_metric([each.game], getattr(each, count))
+        yield counted
 
 
 def _links(links: Mapping[str, LinkState]) -> Iterator[Metric]:
     up = GaugeMetricFamily(REDIS_UP.name, REDIS_UP.meaning, labels=REDIS_UP.labels)
-    lost, dropped = _counter(REDIS_LOST), _counter(REDIS_DROPPED)
-    for link, (is_up, times_lost, times_dropped) in links.items():
+    lost, dropped = counter(REDIS_LOST), counter(REDIS_DROPPED)
+    for link, (is_up, times_lost, times_dropped, _) in links.items():
         up.add_metric([link], int(is_up))
         lost.add_metric([link], times_lost)
         dropped.add_metric([link], times_dropped)
-    yield from (up, lost, dropped)
+    yield from (up, lost, dropped, gauges(REDIS_WAITING, {link: state[3] for link, state in links.items()}))
 
 
 def _stored(stored: StoredBytes) -> Iterator[Metric]:
@@ -310,4 +302,4 @@ def _stored(stored: StoredBytes) -> Iterator[Metric]:
         (FULL, stored.full_in_days),
     ):
         if value is not None:
-            yield _gauge(described, value)
+            yield gauge(described, value)

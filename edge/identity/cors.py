@@ -17,7 +17,7 @@ from tavola.edge.identity.origins import Origins
 OPEN = ("/api/", "/static/")
 CLOSED = "/api/admin"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
-SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Requested-With"
+SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Traceparent, Tracestate, X-Requested-With"
 """Headers that a request may have, beside those that every page may send."""
 READ = "ETag, Retry-After"
 """Headers of an answer that a page may read, beside those that every page may."""

@@ -7,6 +7,7 @@ choose among the issuer's keys.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jwt
@@ -52,8 +53,15 @@ class Issuer:
         self._keys = keys
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
-    async def verify(self, token: str) -> Identity | Refusal:
-        """The bearer, as the token says; or why it says nothing. Whether they signed out is not looked at."""
+    def for_client(self, client: str) -> Issuer:
+        """The same issuer, of tokens that are meant for that client of its."""
+        return Issuer(self.name, client, self._algorithm, self._keys)
+
+    async def verify(
+        self, token: str, holds: Callable[[dict[str, Any]], bool] = lambda claims: True
+    ) -> Identity | Refusal:
+        """The bearer, as the token says; or why it says nothing. Whether they signed out is not looked at. `holds` is
+        asked of its claims when all else is found to be good."""
         try:
             header = jwt.get_unverified_header(token)
             if len(token) > TOKEN_LIMIT or header.get("alg") != self._algorithm:
@@ -81,6 +89,8 @@ class Issuer:
             return TOKEN_INVALID
         if issued_at < time.time() - OLDEST_S:
             return TOKEN_EXPIRED
+        if not holds(claims):
+            return TOKEN_INVALID
         return Identity(UserId(user), _name(claims) or user, int(claims["exp"]), int(issued_at * 1000))
 
 

@@ -28,7 +28,7 @@ class PersonalSession(msgspec.Struct, frozen=True):
 
 class PersonalRoom(msgspec.Struct, frozen=True):
     """A part in a room. `tokens`: how many there are to come back with, of which hashes are kept; `sent_there`: by the
-    matchmaker, a moment ago."""
+    matchmaker, a moment ago; `reserved_seat`: the one that they alone may take, and `invited` that there was one."""
 
     id: str
     game: str
@@ -48,6 +48,8 @@ class PersonalRoom(msgspec.Struct, frozen=True):
     watches_since: int | None
     tokens: int
     sent_there: bool
+    invited: bool
+    reserved_seat: int | None
 
 
 class PersonalCommand(msgspec.Struct, frozen=True):

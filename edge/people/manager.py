@@ -8,9 +8,11 @@ it is there again; in the meantime answers lack what other edges know, and say s
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from itertools import islice
 from types import MappingProxyType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -36,8 +38,9 @@ log = structlog.get_logger()
 
 GATHER_S = 0.05
 """How long what changed is gathered, to be written together."""
-BATCH, PAUSE_S = 200, 0.01
-"""Entries that are written at once, and the pause before more of them: play goes first."""
+BATCH, SLICE_S, PAUSE_S = 100, 0.005, 0.004
+"""Sockets, players and rooms that are written at once; how long, one batch after another, before play has its turn;
+and how long that turn is."""
 DESCRIBE_S = 0.25
 """How long rooms are gathered that changed, to be read together."""
 DESCRIBE_LIMIT = 1000
@@ -85,6 +88,22 @@ class _Followed:
         self.counts = False
 
 
+class _DescribedRoom(NamedTuple):
+    """A room as Postgres had it, and as it is written in Redis."""
+
+    state: SessionState
+    text: bytes
+
+
+class _Everything(NamedTuple):
+    """The part of all that was there when a life of the link began which is still to be written, as it is by then."""
+
+    sockets: Iterator[tuple[UserId, str]]
+    players: Iterator[tuple[RoomId, UserId]]
+    sessions: Iterator[RoomId]
+
+
+_NOTHING = _Everything(iter(()), iter(()), iter(()))
 _ConnectionText = tuple[int, tuple[RoomId, ...]]
 """When a socket was seen last, and its games."""
 
@@ -105,8 +124,9 @@ class ConnectionManager(Generic[S]):
         self._sockets: dict[UserId, dict[str, _OwnSocket[S]]] = {}
         self._count = 0
         self._games: dict[RoomId, dict[UserId, _Followed]] = {}
-        self._states: dict[RoomId, SessionState] = {}
+        self._sessions: dict[RoomId, _DescribedRoom] = {}
         """Of rooms where somebody is who has a part in them, once they were read."""
+        self._anew: _Everything = _NOTHING
         self._changed_sockets: set[tuple[UserId, str]] = set()
         self._changed_players: set[tuple[RoomId, UserId]] = set()
         self._changed_rooms: set[RoomId] = set()
@@ -182,7 +202,7 @@ class ConnectionManager(Generic[S]):
         if not here:
             del self._games[room]
         if not self._attended(room):
-            self._states.pop(room, None)
+            self._sessions.pop(room, None)
         return True
 
     def stands(self, user: UserId, room: RoomId, has_part: bool) -> None:
@@ -192,7 +212,7 @@ class ConnectionManager(Generic[S]):
             followed.counts = has_part
             self._player_changed(room, user)
             if not self._attended(room):
-                self._states.pop(room, None)
+                self._sessions.pop(room, None)
             self.changed(room)
 
     def changed(self, room: RoomId) -> None:
@@ -260,7 +280,7 @@ class ConnectionManager(Generic[S]):
     async def stats(self) -> ConnectionStats:
         found = await self.online.counts() if self._board.up else None
         if found is None:
-            active = sum(state == "active" for state in self._states.values())
+            active = sum(told.state == "active" for told in self._sessions.values())
             return ConnectionStats(len(self._sockets), active, self._count, True)
         sockets = sum({**found.sockets, self.edge: self._count}.values())
         return ConnectionStats(max(found.users, len(self._sockets)), found.active, sockets, bool(found.writing))
@@ -339,11 +359,19 @@ class ConnectionManager(Generic[S]):
             self._soon(GATHER_S)
 
     def _all_anew(self) -> None:
-        self._changed_sockets = {(user, socket) for user, mine in self._sockets.items() for socket in mine}
-        self._changed_players = {
-            (room, user) for room, users in self._games.items() for user, each in users.items() if each.counts
-        }
-        self._changed_rooms.update(room for room, _ in self._changed_players)
+        self._changed_sockets.clear()
+        self._changed_players.clear()
+        self._anew = _Everything(
+            ((user, socket) for user in list(self._sockets) for socket in list(self._sockets.get(user, ()))),
+            (
+                (room, user)
+                for room in list(self._games)
+                for user, each in list(self._games.get(room, _NOBODY).items())
+                if each.counts
+            ),
+            iter(list(self._sessions)),
+        )
+        self._changed_rooms.update(self._sessions)
         self._undescribed.set()
         self._soon(0.0)
 
@@ -352,22 +380,36 @@ class ConnectionManager(Generic[S]):
             self._timer = self._loop.call_later(within_s, self._write)
 
     def _write(self) -> None:
-        """Write what changed, as it is now."""
+        """Write what changed, as it is now; for a moment, and then again after a pause."""
         self._timer = None
         if not self._board.up:
             self._changed_sockets.clear()
             self._changed_players.clear()
+            self._anew = _NOTHING
             return
+        until = time.monotonic() + SLICE_S
+        while not self._board.behind:
+            if not self._write_some():
+                self._board.complete()
+                return
+            if time.monotonic() >= until:
+                break
+        self._soon(PAUSE_S)
+
+    def _write_some(self) -> bool:
+        """Write a batch. Whether there was anything."""
         now = now_ms()
-        self._write_sockets(_some(self._changed_sockets), now)
-        self._write_players(_some(self._changed_players), now)
-        if self._changed_sockets or self._changed_players:
-            self._soon(PAUSE_S)
-        else:
-            self._board.complete()
+        sockets = [*islice(self._anew.sockets, BATCH), *_some(self._changed_sockets, BATCH)]
+        players = [*islice(self._anew.players, BATCH), *_some(self._changed_players, BATCH)]
+        sessions = list(islice(self._anew.sessions, BATCH))
+        self._write_sockets(sockets, now)
+        self._write_players(players, now)
+        for room in sessions:
+            self._write_session(room, now)
+        return bool(sockets or players or sessions)
 
     def _write_sockets(self, changed: Iterable[tuple[UserId, str]], now: int) -> None:
-        there: dict[UserId, list[tuple[str, bytes]]] = {}
+        there: dict[str, list[tuple[str, bytes]]] = {}
         gone = []
         for user, socket in changed:
             held = self._sockets.get(user, {}).get(socket)
@@ -376,13 +418,11 @@ class ConnectionManager(Generic[S]):
             else:
                 text: _ConnectionText = (now, tuple(held.games))
                 there.setdefault(user, []).append((socket, _encode(text)))
-        for user, entries in there.items():
-            self._board.put(CONNECTIONS, user, entries)
-        self._board.entered(CONNECTIONS, there, now)
+        self._board.put(CONNECTIONS, there, now)
         self._board.remove(CONNECTIONS, gone)
 
     def _write_players(self, changed: Iterable[tuple[RoomId, UserId]], now: int) -> None:
-        there: dict[RoomId, list[tuple[str, bytes]]] = {}
+        there: dict[str, list[tuple[str, bytes]]] = {}
         gone = []
         for room, user in changed:
             followed = self._games.get(room, _NOBODY).get(user)
@@ -390,10 +430,13 @@ class ConnectionManager(Generic[S]):
                 gone.append((room, user))
             else:
                 there.setdefault(room, []).append((user, _encode(now)))
-        for room, entries in there.items():
-            self._board.put(PLAYERS, room, entries)
-        self._board.entered(PLAYERS, there, now)
+        self._board.put(PLAYERS, there, now)
         self._board.remove(PLAYERS, gone)
+
+    def _write_session(self, room: RoomId, now: int) -> None:
+        told = self._sessions.get(room)
+        if told is not None:
+            self._board.put_session(room, told.text, active=told.state == "active", now_ms=now)
 
     async def _describe(self) -> None:
         """Write the sessions of rooms that changed, as Postgres has them."""
@@ -411,17 +454,17 @@ class ConnectionManager(Generic[S]):
                 self._undescribed.set()
                 await asyncio.sleep(1.0)
                 continue
-            now = now_ms()
-            for row in found:
+            for number, row in enumerate(found, 1):
                 session = GameSession(
                     row["id"], tuple(row["players"]), tuple(row["spectators"]), STATES[row["status"]],
                     row["created_at"], row["active_at"], self.edge,
                 )  # fmt: skip
                 if self._attended(session.id):
-                    self._states[session.id] = session.state
+                    self._sessions[session.id] = _DescribedRoom(session.state, _encode(session))
                     if self._board.up:
-                        active = session.state == "active"
-                        self._board.put_session(session.id, _encode(session), active=active, now_ms=now)
+                        self._write_session(session.id, now_ms())
+                if number % BATCH == 0:
+                    await asyncio.sleep(0)
 
     async def _renew(self) -> None:
         """Entries end unless they are written again: all of them are, in `RENEW_S * SHARES`."""
@@ -443,7 +486,7 @@ class ConnectionManager(Generic[S]):
 T = TypeVar("T")
 
 
-def _some(waiting: set[T], most: int = BATCH) -> list[T]:
+def _some(waiting: set[T], most: int) -> list[T]:
     """Take up to `most` of them."""
     return [waiting.pop() for _ in range(min(most, len(waiting)))]
 

@@ -96,6 +96,8 @@ class Lobby:
             state=new.rows.state,
             checkpoint=new.rows.checkpoint,
             alarm_at=new.rows.alarm_at,
+            reserved=sorted(new.rows.reserved.values()),
+            reserved_for=list(new.rows.reserved) or None,
         )
         return bool(made)
 
@@ -150,9 +152,11 @@ class Lobby:
         return (RoomId(found.id), found.visibility == "private") if found is not None else None
 
     async def knows(self, room: RoomId, user: UserId) -> bool:
-        """Whether `user` has asked to join that room, or is its host."""
+        """Whether `user` has asked to join that room, is its host, or has a seat reserved there."""
         row = await self._database.row("membership", room_id=room, user_id=user)
-        return row is not None and (row["status"] is not None or row["host_id"] == user)
+        if row is None:
+            return False
+        return row["status"] is not None or row["host_id"] == user or row["reserved_seat"] is not None
 
     async def removed(self, room: RoomId) -> bool:
         """Whether there was such a room, and it was removed."""
@@ -182,7 +186,7 @@ def _alike(request: Request, new: str, before: str) -> bool:
     """Whether `request` asks for a room as the one that was opened: both as their first checkpoints."""
     asked, opened = (msgspec.json.decode(text)["info"] for text in (new, before))
     drawn = {"id", "code"} if request.name else {"id", "code", "name"}
-    return all(asked[field] == opened.get(field) for field in asked.keys() - drawn)
+    return all(asked.get(field) == opened.get(field) for field in (asked.keys() | {"reserved"}) - drawn)
 
 
 def _cursor(row: Row) -> str:
@@ -202,10 +206,12 @@ def _code() -> str:
 
 
 def summary_of(row: Row) -> RoomSummary:
-    settings = msgspec.structs.asdict(_settings(row["settings"]))
-    return msgspec.convert(
-        {**dict(row), **settings, "created_at": iso(row["created_at"]), "active_at": iso(row["active_at"])}, RoomSummary
-    )
+    settings = _settings(row["settings"])
+    about = {**dict(row), **settings.settings(), "name": settings.name, "options": settings.options}
+    about |= {"created_at": iso(row["created_at"]), "active_at": iso(row["active_at"])}
+    if not row["reserved"]:
+        del about["reserved"]  # as in a view
+    return msgspec.convert(about, RoomSummary)
 
 
 def iso(ms: int) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from tavola.actors.outside import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM
+from tavola.actors.wire.refusals import NO_ROOM, NOT_FOR_PEOPLE
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page
 from tavola.edge.rest.matchmaker import Matchmaker
@@ -61,6 +61,8 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             return Refusal("invalid_message", "cursor is one that was given before.")
 
     async def open_room(call: Call) -> Answer:
+        if call.body.reserved and not call.identity.service:
+            return NOT_FOR_PEOPLE
         return await lobby.open(call.body, call.identity, call.key)
 
     async def matchmake(call: Call) -> Answer:

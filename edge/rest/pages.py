@@ -11,8 +11,10 @@ import gzip
 import re
 from collections.abc import Sequence
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -102,13 +104,16 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
     return {"Content-Security-Policy": f"{POLICY}; frame-ancestors {' '.join(origins)}"} if origins else NO_FRAMES
 
 
-def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes = b"") -> list[Route]:
+def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes = b"", issuer: str = "") -> list[Route]:
     """The pages and what they load; the operator's only with `operator`, and in nobody's frame. `added` stands at the
-    end of the players' head."""
+    end of the players' head. `issuer`: where operators sign in, if they do."""
     files = load() if operator else load("client", "app")
     if added:
         plain = files["index.html"].plain.replace(b"</head>", added + b"</head>")
         files["index.html"] = made(plain, ".html")
+    if operator and issuer:
+        told = f'<meta name="issuer" content="{escape(urlsplit(issuer).netloc)}">\n</head>'.encode()
+        files["admin.html"] = made(files["admin.html"].plain.replace(b"</head>", told), ".html")
     frames = framed_by(framing)
 
     async def page(request: Request) -> Response:

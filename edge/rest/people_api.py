@@ -20,14 +20,16 @@ MOST = 100
 
 
 class MyRoom(msgspec.Struct, frozen=True):
-    """A room that is not closed, and the caller's part in it. `your_turn`: it waits for them."""
+    """A room that is not closed, and the caller's part in it. `your_turn`: it waits for them. `invited`: a seat is
+    reserved for them there, `reserved_seat`, and they have not come."""
 
     room: RoomSummary
-    standing: Literal["approved", "pending"]
+    standing: Literal["approved", "pending", "invited"]
     role: Role
     is_host: bool
     seat_index: int | None
     your_turn: bool
+    reserved_seat: int | None
 
 
 class MyRooms(msgspec.Struct, frozen=True):
@@ -89,10 +91,11 @@ def _mine(call: Call, row: Row) -> MyRoom:
     return MyRoom(
         room=summary_of(row),
         standing=row["standing"],
-        role="guest" if row["standing"] == "pending" else role,
+        role=role if row["standing"] == "approved" else "guest",
         is_host=row["host_id"] == call.identity.user,
         seat_index=seat,
         your_turn=seat is not None and seat == row["turn"] and row["status"] == "playing",
+        reserved_seat=row["reserved_seat"],
     )
 
 

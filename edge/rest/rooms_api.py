@@ -35,7 +35,7 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     Withdraw,
 )
-from tavola.actors.wire.given import Given, JoinStatus
+from tavola.actors.wire.given import Given, JoinStatus, SeatGrant
 from tavola.actors.wire.messages import Committed, Refusal, Submit
 from tavola.actors.wire.refusals import NO_SERVER
 from tavola.edge.identity.told import Told
@@ -119,7 +119,8 @@ def _joined(command: RequestJoin, done: CommandDone) -> Joined:
 
 
 def _seated(command: TakeSeat, done: CommandDone) -> Seated:
-    return Seated(command.seat_index, done.told.seat_token, done.told.rejoin_token, done.seq)
+    assert isinstance(done.given, SeatGrant)
+    return Seated(done.given.seat_index, done.told.seat_token, done.told.rejoin_token, done.seq)
 
 
 def _decided(command: Approve | Reject, done: CommandDone) -> Decided:
@@ -137,7 +138,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
         path="seat",
         gives=Seated,
         answer=_seated,
-        refusals=("not_approved", "already_seated", "seat_taken", "room_full", *_GAME),
+        refusals=("not_approved", "already_seated", "seat_taken", "seat_reserved", "room_full", *_GAME),
     ),
     LeaveSeat: RestMapping("DELETE", "seat", refusals=("not_seated", *_GAME)),
     Spectate: RestMapping(
@@ -157,7 +158,7 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     Rebuy: RestMapping(refusals=("not_seated", "invalid_options", *_GAME)),
     Announce: RestMapping(path="broadcast"),
     Start: RestMapping(refusals=("room_paused", *_GAME)),
-    AddBot: RestMapping(path="bots", refusals=("seat_taken", "room_full", "invalid_options", *_GAME)),
+    AddBot: RestMapping(path="bots", refusals=("seat_taken", "seat_reserved", "room_full", "invalid_options", *_GAME)),
     AdjustChips: RestMapping(path="chips", refusals=("user_not_found", *_GAME)),
     UpdateSettings: RestMapping(path="settings", refusals=("invalid_options", *_GAME)),
     TransferHost: RestMapping(path="host", refusals=("user_not_found",)),
@@ -246,13 +247,22 @@ async def deliver(services: Services, call: Call, command: ClientCommand | RollB
     sender = Sender(call.identity.user, call.identity.name)
     if (no := services.too_much(sender.user, command)) is not None:
         return no
+    trace = None
+    if services.sampling is not None:
+        trace = services.sampling.begin("edge.request", command, call.request.headers.get("traceparent"))
+    within = "" if trace is None else trace.sent()
     clock = asyncio.get_running_loop().time
     since = clock()
-    answer = await services.router.ask(call.room, lambda epoch: Submit(epoch, sender, command, call.code))
+    answer = await services.router.ask(call.room, lambda epoch: Submit(epoch, sender, command, call.code, within))
     services.metrics.answered(command, answer, clock() - since)
+    if trace is not None:
+        trace.answered(answer)
     if isinstance(answer, Committed):
         services.fanout.presence.touch(call.room, sender.user)
         if answer.update:
             services.fanout.heard(call.room, answer.update)
+    if trace is not None:
+        trace.shown(answer)
+    if isinstance(answer, Committed):
         return answer
     return answer if isinstance(answer, Refusal) else NO_SERVER

@@ -77,6 +77,14 @@ class Router:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Requests, by what they wait for: an answer of their room's actor, or that it is found."""
+        return {
+            "answer": sum(line.owed for line in self._lines.values()),
+            "search": len(self._searches),
+        }
+
     def reaches(self, room: RoomId) -> bool:
         """Whether there is an open line to where the room is believed to be."""
         place = self._places.get(room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
 from typing import Any, Protocol, cast
@@ -41,6 +41,8 @@ from tavola.config.limits import SILENT_MS
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import NO_LIMITS, Bucket, Limits, PerMinute, Rates
 from tavola.edge.common.metrics import Metrics
+from tavola.edge.common.queues import EdgeQueues, PoolState
+from tavola.edge.common.sampling import CommandTrace, Sampling
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.authenticator import Authenticator
 from tavola.edge.identity.issued_tokens import IssuedTokens
@@ -108,13 +110,15 @@ class Services:
         database: Database,
         limits: Limits = NO_LIMITS,
         orders: StandingOrders | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
-        """Without `orders` there are none."""
+        """Without `orders` there are none, and without `sampling` nothing is traced."""
         self.who = who
         self.returns = returns
         self.router = router
         self.fanout = fanout
         self.database = database
+        self.sampling = sampling
         self.orders = orders or StandingOrders(database)
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
@@ -135,7 +139,14 @@ class Services:
             lambda: fanout.links,
             self.persistence.told,
             lambda: self.persistence.events,
+            sampling.tracer.counts.by_outcome if sampling is not None else dict,
+            self._queues,
         )
+
+    def _queues(self) -> EdgeQueues:
+        unread = [each.unread for each in self.connections]
+        pool = PoolState(*self.database.health)
+        return EdgeQueues(self.router.waiting, sum(unread), max(unread, default=0), pool)
 
     def frames(self, now: float) -> Bucket:
         """The rate of a socket that has said whose it is."""
@@ -241,7 +252,7 @@ class Connection:
     def _take(self, data: bytes) -> None:
         frame = protocol.decode(data)
         if type(frame) in CLIENT_COMMANDS and self._identity is not None and self._only is None:
-            self._command(cast(ClientCommand, frame))  # nearly all there is: without the questions below
+            self._command(cast(ClientCommand, frame), data)  # nearly all there is: without the questions below
             return
         match frame:
             case protocol.Bad():
@@ -268,20 +279,29 @@ class Connection:
             case protocol.Resync():
                 self._following.follow(RoomId(frame.room), Held(frame.after, frame.epoch))
             case command:
-                self._command(command)
+                self._command(command, data)
 
-    def _command(self, command: ClientCommand) -> None:
+    def _command(self, command: ClientCommand, data: bytes) -> None:
+        """`data` is the frame that it came in."""
         sender, router, room = self.sender, self._services.router, cast(RoomId, command.room)
         code = self._codes.get(room, "")
-        answered = partial(self._answered, command, self._heard_at)
+        answered: Callable[[Answer], None] = partial(self._answered, command, self._heard_at)
+        within, trace = "", None
+        if (sampling := self._services.sampling) is not None:
+            trace = sampling.begin("edge.frame", command, protocol.traceparent(data))
+            if trace is not None:
+                within, answered = trace.sent(), partial(self._answered_traced, trace, answered)
 
         def submit(epoch: Epoch) -> Submit:
-            return Submit(epoch, sender, command, code)
+            return Submit(epoch, sender, command, code, within)
 
         if type(command) is Act and router.send_at_once(room, submit, answered):
             return  # nothing is too much of it: moves have the turn
         if (no := self._services.too_much(sender.user, command)) is not None:
             self.send(protocol.error(no, command.id, room))
+            if trace is not None:
+                trace.answered(no)
+                trace.shown(no)
         else:
             router.send(room, submit, answered)
 
@@ -295,6 +315,11 @@ class Connection:
             task.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the client has not read, if it has been slow."""
+        return self._transport.unsent
 
     def expire(self, now: float) -> None:
         """Close if the client has been silent for too long, or is no longer who they were."""
@@ -448,6 +473,13 @@ class Connection:
                 self.write(b"".join(held))
         else:
             self.send(protocol.error(answer if isinstance(answer, Refusal) else NO_SERVER, id, room))
+
+    def _answered_traced(self, trace: CommandTrace, answered: Callable[[Answer], None], answer: Answer) -> None:
+        trace.answered(answer)
+        try:
+            answered(answer)
+        finally:
+            trace.shown(answer)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have `work` done while the socket is open."""

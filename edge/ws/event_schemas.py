@@ -1,5 +1,5 @@
 """JSON Schema of what is no type of its own here: the events that a room tells, one a kind; those of its game, of which
-only `kind` is known; and what a move may have for an argument."""
+only `kind` is known; what a move may have for an argument; and what stands beside a command."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ ARGUMENT: Schema = {
         {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]},
     ]
 }
+TRACEPARENT: Schema = {
+    "type": "string",
+    "description": "W3C Trace Context: the trace that the command is part of. No part of the command; one that is not"
+    " as the standard has it is ignored.",
+}
+"""Every command may have it. It is read beside the command, not as a member of it: neither logged nor compared."""
 NOTHING: Schema = {"type": "null"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import structlog
@@ -30,6 +30,9 @@ from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import LinkHealth, Subscriber
 from tavola.storage.rows import Row
 from tavola.storage.sealing import Opener
+
+if TYPE_CHECKING:
+    from tavola.config.spans import Tracer
 
 log = structlog.get_logger()
 
@@ -219,11 +222,19 @@ class Fanout:
     """All the rooms that this edge follows."""
 
     def __init__(
-        self, database: Database, redis_url: str, opener: Opener, presence: EdgePresence, *, renewed: bool = False
+        self,
+        database: Database,
+        redis_url: str,
+        opener: Opener,
+        presence: EdgePresence,
+        *,
+        renewed: bool = False,
+        tracer: Tracer | None = None,
     ) -> None:
         """`renewed`: a placement may begin with other rules, by which the views before were not made; so everybody is
         given whole ones then."""
         self._renewed = renewed
+        self._tracer = tracer
         self._database = database
         self.presence = presence
         self._feeds: dict[str, Feed] = {}
@@ -333,7 +344,7 @@ class Fanout:
         if feed is None:
             return
         try:
-            update = codec.decode(message)
+            update: Update = codec.decode_told(message)
         except msgspec.MsgspecError as error:
             log.warning("update.unreadable", room=room, reason=str(error))
             return
@@ -384,7 +395,9 @@ class Fanout:
     def _deliver(self, feed: Feed, update: Update) -> None:
         """The next number, if it goes on from what was shown. If not, one of the two is of a history that is gone."""
         if update.follows == feed.epoch:
-            moved = feed.deliver(update)
+            if update.epoch != feed.epoch:
+                self._placed_at(feed.room, update.epoch)
+            moved = self._shown(feed, update) if update.traceparent else feed.deliver(update)
             for follower in moved:
                 self._stands(feed, follower)
             if moved or update.outside.patch:
@@ -397,6 +410,23 @@ class Fanout:
             feed.doubtful = True
         if feed.doubtful:
             self._repair_soon(feed)
+
+    def _shown(self, feed: Feed, update: Update) -> list[RoomFollower]:
+        """As `Feed.deliver`, of a command that is traced: the span ends when the last socket has been written to."""
+        if self._tracer is None:
+            return feed.deliver(update)
+        sockets = len(feed.inside) + len(feed.outside)
+        span = self._tracer.span("edge.fan_out", update.traceparent, room=feed.room, seq=update.seq, sockets=sockets)
+        try:
+            return feed.deliver(update)
+        finally:
+            span.end()
+
+    def _placed_at(self, room: RoomId, epoch: Epoch) -> None:
+        """The room was seen to be at `epoch`. Where its actor was told at another, that one may not know of it yet: it
+        would judge what it is asked by a state older than what is shown here, so nobody asks it any more."""
+        if self.presence.epoch(room) not in (None, epoch):
+            self.presence.moved(room, epoch)
 
     def _stands(self, feed: Feed, follower: RoomFollower) -> None:
         self.presence.stands(feed.room, follower.user, follower.has_part)
@@ -518,8 +548,7 @@ class Fanout:
             self._doubt(feed)
             return
         feed.found(shown, Epoch(row["epoch"]))
-        if self.presence.epoch(feed.room) not in (None, row["epoch"]):
-            self.presence.moved(feed.room, Epoch(row["epoch"]))
+        self._placed_at(feed.room, Epoch(row["epoch"]))
         feed.known = row["seq"]
         if feed.seq < feed.known or feed.doubtful:
             self._repair_soon(feed)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tavola.actors.wire.commands import STATUS, snake
+from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, snake
 from tavola.actors.wire.view import ServedView
-from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, Schema, event_schemas
+from tavola.edge.ws.event_schemas import ARGUMENT, NOTHING, TRACEPARENT, Schema, event_schemas
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 
 REF = "#/$defs/{name}"
@@ -152,6 +152,8 @@ def definitions(ref: str) -> dict[str, Schema]:
         if name in GAMES_ADD:
             schema["additionalProperties"] = GAMES_ADD[name]
     del made["Act"]["properties"]["arguments"]  # On the wire they stand beside `move`.
+    for kind in CLIENT_COMMANDS:
+        made[kind.__name__]["properties"]["traceparent"] = TRACEPARENT
     one = {"$ref": ref.format(name="Event")}
     for name in ("UpdateFrame", "RecentUpdate"):
         made[name]["properties"]["events"]["items"] = one

@@ -83,14 +83,19 @@ class Bad(msgspec.Struct, frozen=True):
     room: str | None = None
 
 
+class _TracedFrame(msgspec.Struct):
+    traceparent: Any = None
+
+
 _decode = msgspec.json.Decoder(ClientFrame).decode
+_decode_traced = msgspec.json.Decoder(_TracedFrame).decode
 _decode_head = msgspec.json.Decoder(_FrameHead).decode
 _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _TYPES = {member.__struct_config__.tag for member in ClientFrame.__args__}
-_ACT_FIELDS = frozenset({"type", "id", "room", "move", "turn"})
+_ACT_FIELDS = frozenset({"type", "id", "room", "move", "turn", "traceparent"})
 B = TypeVar("B", bound=UpdateSettings | Announce)
 
 NESTED_LIMIT = 32
@@ -132,6 +137,17 @@ def _demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:
             if levels == 1:
                 raise RecursionError
             _demand_shallow(each, levels - 1)
+
+
+def traceparent(data: bytes) -> object:
+    """The `traceparent` that stands in a command's frame, which is right otherwise: whatever it is, None if there is
+    none. It is no part of the command."""
+    if b'"traceparent"' not in data:
+        return None
+    try:
+        return _decode_traced(data).traceparent
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):  # Where it stood, the command did not look.
+        return None
 
 
 def whose(data: bytes | str) -> tuple[str | None, str | None]:

@@ -208,10 +208,9 @@ class BotTable:
                 bot.client.pen.write("fetched", view)
 
     def _client(self, index: int, identity: ClientIdentity, depth: Depth[P, E], *, slow: bool = False) -> Client[P, E]:
-        urls = self._house.scenario.urls
-        first = (self.number + index) % len(urls)
+        urls = self._house.scenario.urls_of(self.number + index)
         pen = self._pen(identity, slow=slow)
-        return Client([*urls[first:], *urls[:first]], identity, depth, renew=self._api.renew, pen=pen, dial=dial)
+        return Client(urls, identity, depth, renew=self._api.renew, pen=pen, dial=dial)
 
     def _pen(self, identity: ClientIdentity, *, slow: bool = False) -> ClientRecorder | None:
         if self._recorder is None:

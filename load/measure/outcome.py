@@ -18,6 +18,17 @@ class EdgeKilled(msgspec.Struct):
     back_ms: Percentiles
 
 
+class EdgeDrained(msgspec.Struct):
+    """`gap_ms`: from when a socket was let go until its rooms were all current again. `missing` sockets never were;
+    `turned_away` is how often one was told to try again later. It took `took_s` seconds until all were back."""
+
+    sockets: int
+    missing: int
+    turned_away: int
+    took_s: float
+    gap_ms: Percentiles
+
+
 class RunOutcome(msgspec.Struct):
     """`seconds` is the measured time; `frames` came in it. `resent` are commands that were sent again. It took
     `opening_s` seconds until all tables were open."""
@@ -32,6 +43,7 @@ class RunOutcome(msgspec.Struct):
     opening_s: float = 0.0
     memory: Memory = {}
     edge_killed: EdgeKilled | None = None
+    edge_drained: EdgeDrained | None = None
 
     def add(self, other: RunOutcome) -> None:
         """Another part's, of the same time."""

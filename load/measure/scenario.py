@@ -56,11 +56,22 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: bool = False
     kill_edge: bool = False
     """In the middle the last of `urls`, an edge of the stack on `data_dir`, is killed."""
+    drain_edge: bool = False
+    """In the middle that one is asked to end; all sockets are its own until then."""
     data_dir: Path | None = None
 
     @property
     def sockets(self) -> int:
         return self.tables * (self.bots + self.spectators)
+
+    def urls_of(self, socket: int) -> list[str]:
+        """The addresses in the order in which a socket tries them."""
+        *others, last = self.urls
+        if not self.drain_edge:
+            first = socket % len(self.urls)
+            return [*self.urls[first:], *self.urls[:first]]
+        first = socket % len(others)
+        return [last, *others[first:], *others[:first]]
 
     def checked(self, table: int) -> bool:
         """Whether the bots of a table check everything that they see: all of them, or those of a sample."""

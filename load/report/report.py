@@ -11,7 +11,7 @@ import msgspec
 from tavola.client.frames import Json
 from tavola.load.checks.verdict import Verdict, Violation
 from tavola.load.measure.memory import Memory, MemoryUse, Moment, grown_kb
-from tavola.load.measure.outcome import EdgeKilled, RunOutcome
+from tavola.load.measure.outcome import EdgeDrained, EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Usage
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Percentiles, Second
@@ -71,6 +71,7 @@ class Report(msgspec.Struct, kw_only=True):
     """From the beginning of a connection until the view was current again: by `resumed` (with `after`) or `whole`, and
     `at rest` (before anybody played) or `under load`."""
     edge_killed: EdgeKilled | None
+    edge_drained: EdgeDrained | None
     timeline: list[Second]
     costs: dict[str, Cost]
     server_us_per_action: float | None
@@ -139,6 +140,7 @@ def make_report(scenario: Scenario, outcome: RunOutcome) -> Report:
         action_to_ack_ms=stats.acks.percentiles(),
         connection_to_current_ms={kind: each.percentiles() for kind, each in sorted(stats.connects.items())},
         edge_killed=outcome.edge_killed,
+        edge_drained=outcome.edge_drained,
         timeline=stats.timeline.seconds,
         costs=costs,
         server_us_per_action=round(sum(servers) / actions * 1e6, 1) if servers and actions else None,
@@ -208,6 +210,14 @@ def show(report: Report) -> None:
         console.print(
             f"edge killed: {killed.sockets:,} sockets current again after p50 {p.p50:,.0f}, p99 {p.p99:,.0f}, max "
             f"{p.max:,.0f} ms; {killed.missing:,} missing"
+        )
+
+    if (drained := report.edge_drained) is not None:
+        p = drained.gap_ms
+        console.print(
+            f"edge drained: {drained.sockets:,} sockets in {drained.took_s:.1f} s, each without a current view for p50 "
+            f"{p.p50:,.0f}, p99 {p.p99:,.0f}, max {p.max:,.0f} ms; {drained.turned_away:,} times turned away, "
+            f"{drained.missing:,} missing"
         )
 
     costs = Table("processor", "µs/action", "cores", "processes", "MB", box=None, pad_edge=False)

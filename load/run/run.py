@@ -20,12 +20,13 @@ from tavola.load.bots.table import BotTable, TableDeps
 from tavola.load.checks.verdict import Verdict
 from tavola.load.evidence.recorder import Recorder
 from tavola.load.measure.memory import Memory, Moment
-from tavola.load.measure.outcome import EdgeKilled, RunOutcome
+from tavola.load.measure.outcome import EdgeDrained, EdgeKilled, RunOutcome
 from tavola.load.measure.processes import Processes, Usage, read_stack, roots_of
 from tavola.load.measure.progress import RunProgress
 from tavola.load.measure.scenario import Scenario
 from tavola.load.measure.stats import Stats
 from tavola.load.report.report import Report, make_report
+from tavola.load.run.edge_drain import drain_edge
 from tavola.load.run.edge_kill import kill_edge
 from tavola.load.transport.http_client import Http
 
@@ -65,6 +66,7 @@ class Run:
         self._opening_s = 0.0
         self._memory: Memory = {}
         self._edge_killed: EdgeKilled | None = None
+        self._edge_drained: EdgeDrained | None = None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -119,7 +121,7 @@ class Run:
                     table.play()
                 await self._until_stopped(asyncio.sleep(WARM_UP_S))
                 churning = tasks.create_task(Churn(self.tables, scenario.churn, scenario.seed).run())
-                besides = self._kill_an_edge if scenario.kill_edge else self._beside
+                besides = self._end_an_edge if self._edge_ends else self._beside
                 beside = tasks.create_task(besides()) if besides is not None else None
                 await self._measure(processes)
                 churning.cancel()
@@ -134,7 +136,7 @@ class Run:
         sockets = sum(bot.room is not None for table in self.tables for bot in table.bots)
         return RunOutcome(
             self.stats, self.verdict, self._usage, self._seconds, sockets, self._frames, self.resent(),
-            self._opening_s, self._memory, self._edge_killed,
+            self._opening_s, self._memory, self._edge_killed, self._edge_drained,
         )  # fmt: skip
 
     async def _open(self, house: TableDeps) -> None:
@@ -157,7 +159,11 @@ class Run:
     def _look_at_memory(self, processes: Processes, moment: Moment) -> None:
         self._memory[moment] = processes.held()
 
-    async def _kill_an_edge(self) -> None:
+    @property
+    def _edge_ends(self) -> bool:
+        return self.scenario.kill_edge or self.scenario.drain_edge
+
+    async def _end_an_edge(self) -> None:
         """The last of the edges, when a third of the run is over."""
         scenario = self.scenario
         await asyncio.sleep((scenario.seconds or 0.0) / 3)
@@ -166,7 +172,10 @@ class Run:
         number = len(scenario.urls) - 1
         edge = psutil.Process(stack.roots()["edges"][number])
         clients = [bot.client for table in self.tables for bot in table.bots]
-        self._edge_killed = await kill_edge(edge, scenario.urls[number], clients)
+        if scenario.kill_edge:
+            self._edge_killed = await kill_edge(edge, scenario.urls[number], clients)
+        else:
+            self._edge_drained = await drain_edge(edge, scenario.urls[number], clients)
 
     async def _reconnect_at_rest(self) -> None:
         for kind, whole in (("reconnect", False), ("refresh", True)):
@@ -177,7 +186,7 @@ class Run:
         before = self._frames_so_far()
         processes.start()
         started = read = time.perf_counter()
-        some_end = self._beside is not None or self.scenario.kill_edge
+        some_end = self._beside is not None or self._edge_ends
         self.stats.measuring = not self._stopped.is_set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.scenario.seconds):

@@ -56,6 +56,11 @@ class PoolerDatabase(Database):
         if self._link is not None:
             self._link.cut()
 
+    @property
+    def owed(self) -> int:
+        """Questions that the pooler has not answered yet."""
+        return len(self._link._owed) if self._link is not None else 0
+
     async def fetch(self, query: str, arguments: Sequence[Any], within_s: float | None = None) -> list[Row]:
         return _rows(await self.ask(Ask(query, list(arguments), within_s)))
 

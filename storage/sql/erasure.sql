@@ -21,6 +21,8 @@ WITH theirs AS (
     UNION SELECT user_id, room_id FROM rejoin_tokens WHERE user_id = ANY (:users)
     UNION SELECT host_id, id FROM rooms WHERE host_id = ANY (:users)
     UNION SELECT opened_by, id FROM rooms WHERE opened_by = ANY (:users)
+    UNION SELECT named.user_id, r.id FROM unnest(:users) AS named (user_id)
+          JOIN rooms r ON r.reserved_for @> ARRAY[named.user_id]
     UNION SELECT user_id, room_id FROM log WHERE user_id = ANY (:users)
     UNION SELECT user_id, room_id FROM actions_before WHERE user_id = ANY (:users)
 ), listed AS (
@@ -67,7 +69,8 @@ WITH held AS (
     UPDATE rooms r
     SET epoch = written.epoch, actor = NULL, settings = :settings::json, deferred = :deferred::json,
         host_id = CASE WHEN r.host_id = :user_id THEN :pseudonym ELSE r.host_id END,
-        opened_by = CASE WHEN r.opened_by = :user_id THEN :pseudonym ELSE r.opened_by END
+        opened_by = CASE WHEN r.opened_by = :user_id THEN :pseudonym ELSE r.opened_by END,
+        reserved_for = array_replace(r.reserved_for, :user_id, :pseudonym)
     FROM written WHERE r.id = written.room_id
 ), last AS (
     UPDATE log SET epoch = written.epoch FROM written

@@ -3,7 +3,7 @@
 
 -- name: room_summary
 -- By id or by code.
-SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present,
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present, reserved,
        coalesce(active_at, created_at) AS active_at
 FROM rooms
 WHERE id = :room_id OR code = :code
@@ -12,13 +12,13 @@ ORDER BY id = :room_id DESC LIMIT 1
 -- name: lobby
 -- Public rooms, those with people first, and of either the one where something happened last; from the cursor (peopled,
 -- active_at, id) on.
-SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present,
+SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present, reserved,
        coalesce(active_at, created_at) AS active_at
 FROM rooms
 WHERE visibility = 'public' AND status <> 'closed'
   AND (:game::text IS NULL OR game = :game)
   AND (:status::text IS NULL OR status = :status)
-  AND (NOT :open_only::boolean OR players < max_players)
+  AND (NOT :open_only::boolean OR players + cardinality(reserved) < max_players)
   AND (:active_at::bigint IS NULL
        OR ((present > 0), coalesce(active_at, created_at), id) < (:peopled::boolean, :active_at, :after::text))
 ORDER BY (present > 0) DESC, coalesce(active_at, created_at) DESC, id DESC
@@ -36,7 +36,7 @@ WHERE m.user_id = :user_id
   AND (m.key = :key
        OR (m.expires_at > :at AND r.game = :game AND r.options::jsonb = :options::text::jsonb
            AND r.visibility = 'public' AND r.approval = 'auto' AND r.status IN ('open', 'playing')
-           AND r.players < r.max_players
+           AND r.players + cardinality(r.reserved) < r.max_players
            AND NOT EXISTS (SELECT 1 FROM room_seats s WHERE s.room_id = r.id AND s.user_id = :user_id)
            AND NOT EXISTS (SELECT 1 FROM room_players p
                            WHERE p.room_id = r.id AND p.user_id = :user_id AND p.status IN ('rejected', 'kicked'))))
@@ -54,7 +54,7 @@ CROSS JOIN LATERAL (
 ) promised
 WHERE r.game = :game AND r.options::jsonb = :options::text::jsonb
   AND r.visibility = 'public' AND r.approval = 'auto' AND r.status IN ('open', 'playing') AND r.players < r.max_players
-  AND r.players + promised.coming < r.max_players
+  AND r.players + cardinality(r.reserved) + promised.coming < r.max_players
   AND NOT EXISTS (SELECT 1 FROM room_seats s WHERE s.room_id = r.id AND s.user_id = :user_id)
   AND NOT EXISTS (SELECT 1 FROM room_players p
                   WHERE p.room_id = r.id AND p.user_id = :user_id AND p.status IN ('rejected', 'kicked'))

@@ -2,11 +2,13 @@
 
 -- name: measured
 -- By game, every sum of the actors that live, as of their last beat, and of those that are gone: none ever goes down.
+-- Under '?' stands what is no sum: it counts while its actor lives (actors_waiting).
 SELECT game, name, sum(value)::bigint AS value FROM (
-    SELECT game, name, value FROM measured_totals
+    SELECT game, name, value FROM measured_totals WHERE game <> '?'
     UNION ALL
     SELECT g.key, m.key, m.value::bigint
     FROM room_actors, json_each(measured) g, json_each_text(g.value) m
+    WHERE g.key <> '?'
 ) each_of
 GROUP BY game, name
 
@@ -19,6 +21,15 @@ SELECT CASE WHEN alive_at < now() - interval '6 seconds' THEN 'silent' WHEN susp
             WHEN draining THEN 'draining' WHEN rooms = 0 THEN 'spare' ELSE 'work' END AS state,
        count(*) AS actors, sum(greatest(capacity - rooms, 0)) AS free
 FROM room_actors GROUP BY state
+
+-- name: actors_waiting
+-- By queue, what waited in the actors that live as of their last beat: in all of them, and in the one with the most.
+SELECT m.key AS queue, sum(m.value::bigint)::bigint AS waiting, max(m.value::bigint) AS most
+FROM room_actors, json_each_text(measured -> '?') m
+WHERE alive_at >= now() - interval '6 seconds' GROUP BY m.key
+
+-- name: nodes_alive
+SELECT count(DISTINCT node) AS nodes FROM room_actors WHERE alive_at >= now() - interval '6 seconds'
 
 -- name: add_measured
 -- These :sums (JSON, by name) are added to the totals.

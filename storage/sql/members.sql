@@ -11,7 +11,8 @@ SELECT EXISTS (SELECT 1 FROM room_seats JOIN room_players USING (room_id, user_i
 
 -- name: membership
 -- The part of user :user_id in room :room_id.
-SELECT r.host_id, p.display_name, p.status, s.seat_index, w.user_id IS NOT NULL AS watching
+SELECT r.host_id, p.display_name, p.status, s.seat_index, w.user_id IS NOT NULL AS watching,
+       (r.settings -> 'reserved' ->> :user_id)::integer AS reserved_seat
 FROM rooms r
 LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = :user_id
 LEFT JOIN room_seats s ON s.room_id = r.id AND s.user_id = :user_id
@@ -19,9 +20,10 @@ LEFT JOIN room_spectators w ON w.room_id = r.id AND w.user_id = :user_id
 WHERE r.id = :room_id
 
 -- name: hidden
--- A row if room :room_id is private and user :user_id never had a part in it.
+-- A row if room :room_id is private and user :user_id never had a part in it, nor a seat that is reserved.
 SELECT id FROM rooms r
 WHERE r.id = :room_id AND r.visibility = 'private' AND r.host_id <> :user_id
+  AND r.settings -> 'reserved' ->> :user_id IS NULL
   AND NOT EXISTS (SELECT 1 FROM room_players p WHERE p.room_id = r.id AND p.user_id = :user_id)
 
 -- name: spectators
@@ -41,16 +43,24 @@ LEFT JOIN room_spectators w ON w.room_id = p.room_id AND w.user_id = p.user_id
 WHERE p.room_id = :room_id ORDER BY p.changed_at, p.user_id
 
 -- name: rooms_of
--- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, or is the host: at most :most,
--- those with a seat first, then the newest. `turn` is the seat whose turn it is.
+-- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, is the host, or has a seat
+-- reserved: at most :most, those with a seat first, then the newest. `turn` is the seat whose turn it is.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.players, r.max_players, r.spectators, r.created_at,
-       r.present, coalesce(r.active_at, r.created_at) AS active_at,
-       coalesce(p.status, 'approved') AS standing, s.seat_index, w.user_id IS NOT NULL AS watching,
+       r.present, coalesce(r.active_at, r.created_at) AS active_at, r.reserved, mine.reserved_seat,
+       CASE WHEN p.status IN ('approved', 'pending') THEN p.status WHEN r.host_id = :user_id THEN 'approved'
+            ELSE 'invited' END AS standing, s.seat_index, w.user_id IS NOT NULL AS watching,
        (g.state::json -> 'turn' ->> 1)::integer AS turn
 FROM (
-    SELECT room_id FROM room_players WHERE user_id = :user_id AND status IN ('approved', 'pending')
-    UNION
-    SELECT id FROM rooms WHERE host_id = :user_id AND status <> 'closed'
+    SELECT room_id, max(reserved_seat) AS reserved_seat FROM (
+        SELECT room_id, NULL::integer AS reserved_seat FROM room_players
+        WHERE user_id = :user_id AND status IN ('approved', 'pending')
+        UNION ALL
+        SELECT id, NULL FROM rooms WHERE host_id = :user_id AND status <> 'closed'
+        UNION ALL
+        SELECT id, (settings -> 'reserved' ->> :user_id)::integer FROM rooms
+        WHERE reserved_for @> ARRAY[:user_id::text] AND status <> 'closed'
+              AND settings -> 'reserved' ->> :user_id IS NOT NULL
+    ) parts GROUP BY room_id
 ) mine
 JOIN rooms r ON r.id = mine.room_id AND r.status <> 'closed'
 JOIN game_states g ON g.room_id = r.id

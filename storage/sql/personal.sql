@@ -16,13 +16,16 @@ SELECT r.id, r.game, r.name, r.status, r.created_at, r.host_id = :user_id AS is_
        w.joined_at AS watches_since,
        (SELECT count(*) FROM rejoin_tokens t WHERE t.room_id = r.id AND t.user_id = :user_id)
            + (SELECT count(*) FROM connection_tokens t WHERE t.room_id = r.id AND t.user_id = :user_id) AS tokens,
-       EXISTS (SELECT FROM matches m WHERE m.room_id = r.id AND m.user_id = :user_id) AS sent_there
+       EXISTS (SELECT FROM matches m WHERE m.room_id = r.id AND m.user_id = :user_id) AS sent_there,
+       coalesce(r.reserved_for @> ARRAY[:user_id::text], false) AS invited,
+       (r.settings -> 'reserved' ->> :user_id)::integer AS reserved_seat
 FROM (
     SELECT room_id FROM room_players WHERE user_id = :user_id
     UNION SELECT room_id FROM room_seats WHERE user_id = :user_id
     UNION SELECT room_id FROM room_spectators WHERE user_id = :user_id
     UNION SELECT room_id FROM matches WHERE user_id = :user_id
     UNION SELECT id FROM rooms WHERE host_id = :user_id OR opened_by = :user_id
+    UNION SELECT id FROM rooms WHERE reserved_for @> ARRAY[:user_id::text]
 ) mine
 JOIN rooms r ON r.id = mine.room_id
 LEFT JOIN room_players p ON p.room_id = r.id AND p.user_id = :user_id

@@ -7,11 +7,12 @@ summaries AS (
     UPDATE rooms r SET status = s.status, host_id = s.host_id, alarm_at = s.alarm_at, players = s.players,
                        spectators = s.spectators, current_game_id = s.current_game_id,
                        max_players = s.max_players, settings = s.settings, closed_at = s.closed_at,
-                       present = coalesce(s.present, 0), active_at = s.active_at, deferred = s.deferred
+                       present = coalesce(s.present, 0), active_at = s.active_at, deferred = s.deferred,
+                       reserved = coalesce(s.reserved, '{}')
     FROM json_to_recordset(:rooms::json)
         AS s (room_id text, status text, host_id text, alarm_at bigint, players integer, spectators integer,
               current_game_id text, max_players integer, settings json, closed_at bigint, present integer, active_at bigint,
-              deferred json)
+              deferred json, reserved integer[])
     JOIN held ON held.room_id = s.room_id
     WHERE r.id = s.room_id
 )

@@ -60,7 +60,7 @@ WITH held AS (
     UPDATE rooms r
     SET epoch = written.epoch, actor = NULL, settings = :settings, status = :status, host_id = :host_id,
         players = :seated, spectators = :watching, alarm_at = :alarm_at, max_players = :max_players,
-        present = :present, deferred = :deferred,
+        present = :present, deferred = :deferred, reserved = :reserved,
         current_game_id = :game_id, closed_at = CASE WHEN :status::text = 'closed' THEN closed_at END
     FROM written WHERE r.id = written.room_id
 ), log AS (

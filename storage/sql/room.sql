@@ -18,9 +18,9 @@ SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = :user_id AND sta
 -- null its host counts as there. Nothing when this creation was made before (rooms_created_once).
 WITH made AS (
     INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id, alarm_at,
-                       present)
+                       present, reserved, reserved_for)
     VALUES (:room_id, :code, :game, :settings, :host_id, :host_id, :max_players, :at, :creation_id, :alarm_at,
-            (:alarm_at::bigint IS NULL)::integer)
+            (:alarm_at::bigint IS NULL)::integer, :reserved, :reserved_for)
     ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
     RETURNING id
 ), admitted AS (

@@ -83,6 +83,8 @@ class BotsTable:
         seats: Json = room.view.data.get("seats") or {}
         kinds = GAMES[self._game].bots
         bots = sum(1 for seat in seats.values() if seat.get("bot"))
-        free = [seat for seat in range(room.view.data["room"]["max_players"]) if str(seat) not in seats]
+        about: Json = room.view.data["room"]
+        taken = {*map(int, seats), *about.get("reserved", ())}
+        free = [seat for seat in range(about["max_players"]) if seat not in taken]
         for number, seat in zip(range(bots, self._count), free, strict=False):
             await room.command("add_bot", seat_index=seat, bot=kinds[number % len(kinds)])

@@ -22,6 +22,7 @@ class Purpose(Enum):
     REDIS = b"tavola redis 1"
     FINGERPRINT = b"tavola fingerprint 1"
     WEBHOOKS = b"tavola webhooks 1"
+    OPERATORS = b"tavola operators 1"
 
 
 def derive(key: bytes, label: bytes, salt: bytes = b"") -> bytes:

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
     """At least 16 bytes: who knows it is the operator `admin`, who may do everything. Empty: there is none."""
     admin: bool = Field(False, alias="TAVOLA_ADMIN")
     """The operators' page and endpoints, without that secret: for those alone whom `tavola operator add` made."""
+    admin_client_id: str = Field("", alias="TAVOLA_ADMIN_CLIENT_ID")
+    """The operators' page as a client of the trusted issuer: with it they sign in there (OpenID Connect, code flow with
+    PKCE). Empty: they paste tokens."""
+    admin_client_secret: SecretStr = Field(SecretStr(""), alias="TAVOLA_ADMIN_CLIENT_SECRET")
+    """The client's secret, if the issuer gave it one."""
+    admin_url: str = Field("", alias="TAVOLA_ADMIN_URL")
+    """The origin at which operators reach the page, such as `https://play.example.org`. The issuer is to be told of
+    this, with `/admin/signed-in` behind it, as the address to come back to."""
     host: str = Field("127.0.0.1", alias="TAVOLA_HOST")
     """The address at which an edge listens."""
     port: int = Field(8000, alias="TAVOLA_PORT", ge=0, le=65535)
@@ -174,6 +182,11 @@ class Settings(BaseSettings):
     """How every process writes its log to standard output: lines of text, or objects of JSON, one a line."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="TAVOLA_LOG_LEVEL")
     """Events of less weight are not written, but counted in `/metrics`. Of libraries, nothing below `warning` is."""
+    traces: str = Field("", alias="TAVOLA_TRACES", repr=False)
+    """Where traces are told of: the URL of an OpenTelemetry collector that speaks OTLP over HTTP, such as
+    `http://127.0.0.1:4318`, with `pip install "tavola[traces]"`. Empty: nowhere, and there are none."""
+    traces_sample: float = Field(0.01, alias="TAVOLA_TRACES_SAMPLE", ge=0, le=1)
+    """The part of all commands that is traced, by lot. 0: those alone whose client asks for it by a `traceparent`."""
 
     redis_host: str = Field("", alias="REDIS_HOST", exclude=True, repr=False)
     """Instead of `REDIS_URL`: the server's name or address."""
@@ -194,7 +207,8 @@ class Settings(BaseSettings):
 
     def for_actors(self) -> Self:
         """Without the secrets that only edges need."""
-        return self.model_copy(update={"admin_secret": SecretStr(""), "trusted_key": SecretStr("")})
+        none = SecretStr("")
+        return self.model_copy(update=dict.fromkeys(("admin_secret", "admin_client_secret", "trusted_key"), none))
 
     @property
     def secrets(self) -> "Secrets":
@@ -261,6 +275,17 @@ class Settings(BaseSettings):
             raise ValueError('a URL needs fsspec: pip install "tavola[archive]"')
         return location
 
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, url: str) -> str:
+        if not url:
+            return url
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError("must be the URL of a collector, such as http://127.0.0.1:4318")
+        if not all(map(_installed, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
+            raise ValueError('needs opentelemetry: pip install "tavola[traces]"')
+        return url
+
     @field_validator("allowed_origins", "frame_origins", mode="before")
     @classmethod
     def _listed(cls, origins: object) -> object:
@@ -316,6 +341,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join((*_PUBLIC, *_SHARED))}")
         return algorithm
 
+    @field_validator("admin_url")
+    @classmethod
+    def _origin(cls, url: str) -> str:
+        if url and not (_ORIGIN.fullmatch(url) and _private(url)):
+            raise ValueError("must be an origin such as https://play.example.org (http on this machine alone)")
+        return url
+
     @field_validator("trusted_jwks")
     @classmethod
     def _published(cls, location: str) -> str:
@@ -326,6 +358,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _together(self) -> Self:
         _check_trusted(self)
+        _check_sign_in(self)
         if self.redis_host and not self.redis_url:
             password = self.redis_password.get_secret_value()
             at = f":{quote(password, safe='')}@" if password else ""
@@ -393,6 +426,34 @@ def _check_trusted(settings: Settings) -> None:
         raise ValueError(f"TAVOLA_TRUSTED_KEY: {problem}")
 
 
+def _check_sign_in(settings: Settings) -> None:
+    """Raises `ValueError` if operators are to sign in at the issuer, and something is missing for that."""
+    if not settings.admin_client_id:
+        for name, given in (("SECRET", settings.admin_client_secret.get_secret_value()), ("URL", settings.admin_url)):
+            if given:
+                setting = f"TAVOLA_ADMIN_{'CLIENT_' if name == 'SECRET' else ''}{name}"
+                raise ValueError(f"TAVOLA_ADMIN_CLIENT_ID: is required with {setting}")
+        return
+    if not settings.admin and not settings.admin_secret.get_secret_value():
+        raise ValueError("TAVOLA_ADMIN: must be true with TAVOLA_ADMIN_CLIENT_ID, or there is no page to sign in to")
+    if not settings.trusted_issuer:
+        raise ValueError("TAVOLA_TRUSTED_ISSUER: is required with TAVOLA_ADMIN_CLIENT_ID")
+    if not _private(settings.trusted_issuer):
+        raise ValueError("TAVOLA_TRUSTED_ISSUER: must be an https URL with TAVOLA_ADMIN_CLIENT_ID: people go there")
+    if not settings.admin_url:
+        raise ValueError("TAVOLA_ADMIN_URL: is required with TAVOLA_ADMIN_CLIENT_ID")
+
+
+def _private(url: str) -> bool:
+    """Whether nobody on the way reads what goes to that URL: by TLS, or because it is on this machine."""
+    try:
+        parts = urlsplit(url)
+        on_this = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        return parts.netloc != "" and (parts.scheme == "https" or (parts.scheme == "http" and on_this))
+    except ValueError:
+        return False
+
+
 def _key_problem(key: str, algorithm: str) -> str | None:
     """Why the key cannot verify what is signed with the algorithm. It never says anything of the key itself."""
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -406,6 +467,13 @@ def _key_problem(key: str, algorithm: str) -> str | None:
     except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError):
         return f"is no key for {algorithm}"
     return f"is too short for {algorithm}" if weak else None
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def listed(text: str) -> tuple[str, ...]:

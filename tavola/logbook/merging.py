@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from tavola.logbook.entries import LogEntry
-from tavola.logbook.places import LogPlaces
+from tavola.logbook.places import Logs
 from tavola.logbook.reading import LogFollower, past
 
 LOOK_S = 0.2
@@ -24,12 +24,12 @@ def _at(entry: LogEntry) -> float:
     return entry.at
 
 
-def told(places: LogPlaces, since: float = 0.0) -> Iterator[LogEntry]:
+def told(places: Logs, since: float = 0.0) -> Iterator[LogEntry]:
     """The events in the logs since then. A log costs one event of memory at a time, and an open file."""
     return heapq.merge(*(past(log, since) for log in places.logs()), key=_at)
 
 
-def followed(places: LogPlaces, since: float | None = None) -> Generator[LogEntry, None, None]:
+def followed(places: Logs, since: float | None = None) -> Generator[LogEntry, None, None]:
     """The events that are added to them, for ever; those since then come first. Processes may come and go."""
     followers = {log: LogFollower(log, new=False) for log in places.logs()}
     try:
@@ -41,7 +41,7 @@ def followed(places: LogPlaces, since: float | None = None) -> Generator[LogEntr
             follower.close()
 
 
-def _added(places: LogPlaces, followers: dict[Path, LogFollower]) -> Iterator[LogEntry]:
+def _added(places: Logs, followers: dict[Path, LogFollower]) -> Iterator[LogEntry]:
     held: list[tuple[float, int, float, LogEntry]] = []
     number = count()
     while True:
@@ -58,7 +58,7 @@ def _added(places: LogPlaces, followers: dict[Path, LogFollower]) -> Iterator[Lo
             _look(places, followers)
 
 
-def _look(places: LogPlaces, followers: dict[Path, LogFollower]) -> None:
+def _look(places: Logs, followers: dict[Path, LogFollower]) -> None:
     """All has been read of the logs that are known: those that are gone are let go."""
     there = set(places.logs())
     for log in followers.keys() - there:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from tavola.config.failures import Failure
 from tavola.config.log_file import old
@@ -14,6 +15,13 @@ from tavola.config.private import is_private
 _COPIES = {"games"}
 """Of what stands in others as well."""
 _RAYS_OWN = ("gcs_server.out", "gcs_server.err", "raylet.out", "raylet.err")
+
+
+class Logs(Protocol):
+    """Some logs on this machine."""
+
+    def logs(self) -> list[Path]:
+        """As they are now."""
 
 
 class NoLogs(Failure):
@@ -56,6 +64,18 @@ class LogPlaces:
         yield from (path for path in logs.glob("worker-*") if path.suffix in (".out", ".err"))
         if self._everything:
             yield from (logs / name for name in _RAYS_OWN)
+
+
+class NodeLogs:
+    """Those of the actors of one node, and of their pooler, in the folder that `tavola node` made for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def logs(self) -> list[Path]:
+        """As `LogPlaces.logs`. None while Ray has not begun."""
+        found = (self._folder / "ray" / "session_latest" / "logs").glob("worker-*")
+        return sorted(path for path in found if path.suffix in (".out", ".err") and not _is_old(path))
 
 
 def called(log: Path) -> str:

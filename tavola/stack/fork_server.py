@@ -140,6 +140,8 @@ def preload() -> None:
     gc.disable()
     for module in PRELOADED:
         importlib.import_module(module)
+    if os.environ.get("TAVOLA_TRACES"):
+        importlib.import_module("tavola.config.spans")
     if "TAVOLA_GAMES_RELOAD" not in os.environ:
         _preload_games()
     gc.freeze()

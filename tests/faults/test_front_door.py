@@ -49,7 +49,8 @@ def stack(
     public = json.loads(ECAlgorithm.to_jwk(key.public_key()))
     jwks.write_text(json.dumps({"keys": [{**public, "kid": "1", "alg": issuer["TAVOLA_TRUSTED_ALGORITHM"]}]}))
     settings = {**issuer, "TAVOLA_TRUSTED_JWKS": str(jwks), "TAVOLA_TRUSTED_PROXIES": "127.0.0.1"}
-    stack = Stack(folder / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="100", **settings)
+    operators = {"TAVOLA_ADMIN": "true", "TAVOLA_ADMIN_CLIENT_ID": "c", "TAVOLA_ADMIN_URL": "https://ops.example"}
+    stack = Stack(folder / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="100", **settings, **operators)
     try:
         stack.start()
         yield stack
@@ -113,3 +114,14 @@ def test_somebody_with_another_issuers_token_is_known(
     command = [NODE, "--experimental-websocket", "program.mjs"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, "7d3f ann\n"), done.stderr
+
+
+def test_operators_are_sent_to_the_issuer(stack: Stack) -> None:
+    """The page names it, and the way there asks it where to go. Nobody is there: that is said, with a way back."""
+    for url in stack.urls:
+        assert 'name="issuer" content="abcdefghijkl.supabase.co"' in httpx.get(f"{url}/admin").text
+        answer = httpx.get(f"{url}/admin/sign-in", timeout=PATIENCE_S)
+        assert answer.status_code in (502, 503), answer.text
+        assert 'href="/admin"' in answer.text
+        answer = httpx.get(f"{url}/admin/signed-in?code=x&state=y")
+        assert (answer.status_code, "not begun in this browser" in answer.text) == (400, True)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tavola.stack.processes import free_port
@@ -48,7 +49,7 @@ def test_workers_are_forked() -> None:
         options = f"--head --node-ip-address=127.0.0.1 --port={address.partition(':')[2]} --include-dashboard=false"
         node = subprocess.Popen(
             [sys.executable, "-m", "tavola", "node", *options.split(), "--block"],
-            env={**environment, **secret, "RAY_TMPDIR": folder},
+            env={**environment, **secret, "RAY_TMPDIR": folder, "TAVOLA_LOG_FORMAT": "json"},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -75,9 +76,16 @@ def test_workers_are_forked() -> None:
             )
             events = [json.loads(line) for line in logs.stdout.splitlines()]
             assert ("room-actor-1", "room.loaded") in [(event["part"], event["event"]) for event in events], logs.stderr
+            # The node's own output has them too, as one stream.
+            streamed = (json.loads(line) for line in node.stdout if line.startswith("{"))
+            told_here = next(event for event in streamed if event["event"] == "room.loaded")
+            assert (told_here["part"], told_here["level"], told_here["room"]) == ("room-actor-1", "info", "r_1")
+            [teller] = [each for each in psutil.Process(node.pid).children() if "telling" in " ".join(each.cmdline())]
         finally:
             node.send_signal(signal.SIGTERM)
             node.communicate(timeout=60)
+        _, staying = psutil.wait_procs([teller], timeout=60)
+        assert not staying, "it ends with the node"
 
 
 def test_a_folder_that_ray_would_open_is_refused(tmp_path: Path) -> None:

@@ -28,16 +28,10 @@ async def test_a_token_from_its_making_to_its_end(stack: Stack) -> None:
     code, printed = await tavola(stack, "token", "make", "other", "--scope", "everything")
     assert (code, "there is no scope" in printed) == (2, True)
 
-    program = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-c", example("docs/howto/backend.md", "are seated at")),
-        env={**os.environ, "TAVOLA_TOKEN": token, "TAVOLA_URL": stack.urls[0]},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told, _ = await program.communicate()
-    assert program.returncode == 0, told.decode()
-    assert told.startswith(b"2 are seated at ")
+    told = await _run("are seated at", token, stack.urls[0])
+    assert told.startswith("2 are seated at ")
+    told = await _run("still reserved", token, stack.urls[0])
+    assert told.splitlines() == ["eve is refused: room_not_found", "bob sits in seat 1", "still reserved: []"]
 
     [listed] = [each for each in await said(stack, "token", "list") if each["name"] == "shop"]
     assert (listed["name"], listed["scopes"], listed["expired"]) == ("shop", ["act", "manage"], False)
@@ -56,3 +50,17 @@ async def test_a_token_from_its_making_to_its_end(stack: Stack) -> None:
     assert await said(stack, "token", "list") == []
     code, printed = await tavola(stack, "token", "revoke", "shop")
     assert (code, printed.strip()) == (1, "tavola: there is no token 'shop'")
+
+
+async def _run(mentioned: str, token: str, url: str) -> str:
+    """All that the program of the page says that mentions that."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", example("docs/howto/backend.md", mentioned)),
+        env={**os.environ, "TAVOLA_TOKEN": token, "TAVOLA_URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await program.communicate()
+    assert program.returncode == 0, told.decode()
+    return told.decode()

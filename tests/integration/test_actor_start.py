@@ -10,12 +10,14 @@ import sys
 
 import pytest
 
-from kit.hosts import SECRET, WITHIN_S, chat, connected, hosting, open_room, place
+from kit.hosts import SEALER, SECRET, WITHIN_S, chat, connected, hosting, open_room, place
 from kit.proxy import proxied
 from tavola.actors.cluster import room_process
 from tavola.config.keys import Secrets
 from tavola.storage.fingerprint import admit, admitted_at
+from tavola.storage.redis import RedisPublisher
 
+NO_REDIS = RedisPublisher("redis://127.0.0.1:1", SEALER)
 SCRIPT = """
 import sys, time
 from tavola.actors.cluster import service
@@ -51,7 +53,7 @@ async def test_an_actor_whose_commit_hangs_beats_no_more(database_url: str, monk
     ):
         room = await open_room(direct)
         epoch = await place(direct, room)
-        beats = asyncio.create_task(room_process.beat("a", direct, table.host, await admit(direct, SECRET)))
+        beats = asyncio.create_task(room_process.beat("a", direct, table.host, NO_REDIS, await admit(direct, SECRET)))
         await table.does(epoch, "host", chat(room, "one"))
         assert table.host.held_up_s < 0
         proxy.hold("two")

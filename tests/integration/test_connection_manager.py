@@ -165,7 +165,7 @@ async def test_a_user_is_online_for_those_of_their_part_alone(database_url: str,
 
 
 async def test_what_it_costs(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three commands a connect; three, within one script, a disconnect; fewer when a crowd comes, none a move."""
+    """Three commands, within one script, a connect; three a disconnect; fewer when a crowd comes, none a move."""
     monkeypatch.setattr("tavola.storage.people.ConnectionBoard.ping_s", 30.0)
     monkeypatch.setattr("tavola.storage.redis.SILENT_S", 60.0)
     async with fleet(database_url, redis_url) as it:
@@ -175,7 +175,7 @@ async def test_what_it_costs(database_url: str, redis_url: str, monkeypatch: pyt
         one = BareSocket("1")
         here.connect(ANN, one)
         await until(lambda: it.kept.zscore("online:users", "ann"))
-        assert await it.calls() == {"hset": 1, "expire": 1, "zadd": 1}
+        assert await it.calls() == {"eval": 1, "hset": 1, "expire": 1, "zadd": 1}
         here.disconnect(ANN, one)
         await until(lambda: _counts(it.kept, 0))
         assert await it.calls() == {"eval": 1, "hdel": 1, "exists": 1, "zrem": 1}
@@ -183,7 +183,7 @@ async def test_what_it_costs(database_url: str, redis_url: str, monkeypatch: pyt
         for user, socket in many:
             here.connect(user, socket)
         await until(lambda: _counts(it.kept, 100))
-        assert await it.calls() == {"hset": 100, "expire": 100, "zadd": 1}
+        assert await it.calls() == {"eval": 1, "hset": 100, "expire": 100, "zadd": 1}
         for user, socket in many:
             here.disconnect(user, socket)
         await until(lambda: _counts(it.kept, 0))
@@ -224,7 +224,7 @@ async def test_a_move_costs_nothing(database_url: str, redis_url: str, monkeypat
         assert len(sink.seqs) == 50
         told.people.connect(BOB, BareSocket("1"))
         await until(lambda: it.kept.zscore("online:users", "bob"))
-        assert await it.calls() == {"hset": 1, "expire": 1, "zadd": 1}, "and these are Bob's"
+        assert await it.calls() == {"eval": 1, "hset": 1, "expire": 1, "zadd": 1}, "and these are Bob's"
         for task in running:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -244,10 +244,52 @@ async def test_an_emptied_redis_is_written_again(database_url: str, redis_url: s
             await counted(edge, 2, 2)
 
 
+async def test_what_an_emptied_redis_lacks_is_written_without_asking_postgres(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is asked as well, some time: the edge may have missed a change while Redis was away."""
+    async with fleet(database_url, redis_url) as it:
+        here, room, socket = await it.edge("e1"), await open_room(it.database), BareSocket("1")
+        plays(here, ANN, socket, room)
+        session = f"game:{room}:session"
+        await until(lambda: it.kept.exists(session))
+        before = await here.session(room)
+        monkeypatch.setattr(managers, "DESCRIBE_S", 60.0)
+        await it.kept.flushall()
+        await until(lambda: it.kept.exists(session))
+        assert await here.session(room) == before
+        assert before is not None
+        assert room in here._changed_rooms
+
+
+async def test_an_edge_with_many_writes_no_faster_than_redis_reads(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what waits would grow until the link is given up, and all of it begun anew."""
+    async with fleet(database_url, redis_url) as it:
+        here = await it.edge("e1")
+        monkeypatch.setattr("tavola.storage.redis.BEHIND", -1)
+        looks = here._write
+        looked = asyncio.Event()
+
+        def look() -> None:
+            looks()
+            looked.set()
+
+        monkeypatch.setattr(here, "_write", look)
+        plays(here, ANN, BareSocket("1"))
+        plays(here, BOB, BareSocket("2"))
+        await looked.wait()
+        assert not await it.kept.exists("connections:ann", "connections:bob")
+        monkeypatch.undo()
+        await are(here, "ann", "bob")
+
+
 async def test_while_an_edge_is_still_writing_answers_are_partial(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(managers, "_some", lambda waiting, most=1: [waiting.pop() for _ in range(min(1, len(waiting)))])
+    monkeypatch.setattr(managers, "BATCH", 1)
+    monkeypatch.setattr(managers, "SLICE_S", 0.0)
     async with fleet(database_url, redis_url) as it:
         here, there = await it.edge("e1"), await it.edge("e2")
         plays(here, ANN, BareSocket("1"))

@@ -19,10 +19,11 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
 from tavola.actors.wire.line import LineServer
-from tavola.actors.wire.messages import Answer, GetView, ReportPresence, Request, ViewAt
+from tavola.actors.wire.messages import Answer, GetView, ReportPresence, Request, Submit, ViewAt
 from tavola.config.settings import Settings
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
+from tavola.edge.ws import fanout as fanouts
 from tavola.edge.ws.fanout import Fanout, RoomFollower
 from tavola.storage.postgres import Database
 from tavola.storage.redis import RedisPublisher
@@ -209,6 +210,33 @@ async def test_everybody_is_announced_to_the_next_actor(database_url: str, redis
             await place(database, later, avoid="a")
             await other.has(later, ({"ann"}, set(), set()))
         assert len(other.attends(room)) == 1, "once is enough"
+
+
+async def test_an_update_of_another_epoch_ends_the_way_to_the_actor_before(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may live, know nothing of the move that is shown here, and refuse the next by a state before it."""
+    monkeypatch.setattr(fanouts, "POLL_S", 3600.0)
+
+    async with (
+        connected(database_url) as database,
+        actor(database, "a") as one,
+        actor(database, "b") as other,
+        edge(database, redis_url) as e,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room, avoid="b")
+        await e.joins(one, "host", room, epoch)
+        await one.has(room, ({"host"}, set(), set()))
+        raised = await place(database, room, avoid="a")
+        await other.table.does(raised, "host", TakeSeat(id="sit", room=room, seat_index=0))
+        [(_, update)] = other.table.published.messages
+        e.fanout.heard(room, codec.encode(update))
+        await other.has(room, ({"host"}, set(), set()))
+        again = TakeSeat(id="again", room=room, seat_index=1)
+        await e.router.ask(room, lambda at: Submit(at, sender("host"), again))
+        assert again in [asked.command for asked in other.asked if isinstance(asked, Submit)]
+        assert not any(isinstance(asked, Submit) for asked in one.asked)
 
 
 async def test_everybody_is_announced_again_when_the_line_was_cut(database_url: str, redis_url: str) -> None:

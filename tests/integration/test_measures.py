@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kit.damage import execute, playing
-from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place
+from kit.hosts import SEALER, SECRET, Table, chat, connected, hosting, open_room, place
 from kit.poolers import pooler_node
 from kit.proxy import proxied
 from kit.stack import until
@@ -21,17 +21,22 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire.messages import Committed, Moved, Refusal
 from tavola.config.logs import EVENTS_LIMIT, EventCounts
 from tavola.config.settings import Settings
-from tavola.edge.common.metrics import Metrics
+from tavola.edge.common.metrics import FleetCount, Metrics
 from tavola.edge.operating.admin_api import GamePersistenceReply, persistence_reply
+from tavola.edge.routing.fleet import actor_queues
 from tavola.edge.routing.persistence import KEPT, LOOK_S, SPAN, PersistenceWatch
 from tavola.load.faults.proxy import Loss
 from tavola.storage.fingerprint import admit
 from tavola.storage.measures import Measures, ToldEvents, measured
 from tavola.storage.postgres import Database
+from tavola.storage.redis import RedisPublisher
 
 LOGGED = """
 SELECT r.game, count(*) AS rows, sum(length(l.body)) AS bytes FROM log l JOIN rooms r ON r.id = l.room_id GROUP BY 1
 """
+
+
+NO_REDIS = RedisPublisher("redis://127.0.0.1:1", SEALER)
 
 
 class Nobody:
@@ -135,10 +140,50 @@ async def test_sums_stand_still_while_actors_go_in_any_way(database_url: str) ->
         assert (await measured(database)).text() == whole.text()
 
 
+async def test_what_waits_is_told_while_its_actor_lives(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is in no sum, before and after."""
+    monkeypatch.setattr(room_process, "BEAT_S", 0.01)
+    async with connected(database_url) as direct, proxied(database_url) as proxy, connected(proxy.url) as database:
+        async with hosting(database, "a") as a:
+            room = await open_room(direct)
+            epoch = await place(direct, room)
+            await a.does(epoch, "host", chat(room, "one"))
+            beats = asyncio.create_task(room_process.beat("a", direct, a.host, NO_REDIS, await admit(direct, SECRET)))
+            proxy.hold("two")
+            said = [a.deliver(epoch, "host", chat(room, text)) for text in ("two", "three", "four")]
+            await proxy.held.wait()
+
+            async def told() -> bool:
+                found = await actor_queues(direct)
+                return found.queues["committing"].all + found.queues["commit"].all == 3
+
+            await until(told, "they wait for their commits")
+            await ceiling.register(direct, "b", "another node", 1, "127.0.0.1:1", 5, None)
+            there = Measures()
+            await direct.rows("beat_actor", name="b", measured=there.text({}, {"view": 7, "commit": 1, "load": 0}))
+            found = await actor_queues(direct)
+            assert found.queues["view"] == (7, 7)
+            assert found.queues["load"] == (0, 0)
+            assert (found.nodes, found.without_redis) == (2, 1), "of the two, one has none"
+            assert (await measured(direct)).keys() <= {"holdem", "tictactoe"}
+            proxy.release()
+            await asyncio.gather(*said)
+            beats.cancel()
+            await direct.rows("forget_actor", name="b")
+        assert (await actor_queues(direct)).queues["view"] == (0, 0)
+        assert (await measured(direct)).keys() <= {"holdem", "tictactoe"}
+        metrics = Metrics(int, int, int, int, dict)
+        metrics.counted(FleetCount({}, {}, 0, found))
+        text = metrics.text().decode()
+        assert 'tavola_actor_queue_longest{queue="view"} 7.0' in text
+        assert "tavola_actors_without_redis 1.0" in text
+        assert "tavola_nodes 2.0" in text
+
+
 async def test_the_actors_own_beat_carries_them(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_process, "BEAT_S", 0.01)
     async with connected(database_url) as database, hosting(database, "a") as a:
-        beats = asyncio.create_task(room_process.beat("a", database, a.host, await admit(database, SECRET)))
+        beats = asyncio.create_task(room_process.beat("a", database, a.host, NO_REDIS, await admit(database, SECRET)))
         room, epoch = await playing(database, a)
 
         async def told() -> bool:

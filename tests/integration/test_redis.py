@@ -54,7 +54,7 @@ async def test_links_come_back_with_all_that_was_followed(redis_url: str) -> Non
         await is_up(publisher, subscriber, up=False)
         assert proxy.refused >= 2
         publisher.publish(room, 1, 1, b"lost")
-        assert publisher.health == (False, 1, 1)
+        assert publisher.health == (False, 1, 1, 0)
         await subscriber.follow(meanwhile)
         proxy.come_back()
         await is_up(publisher, subscriber)

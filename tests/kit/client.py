@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -35,10 +36,12 @@ class Identity(NamedTuple):
 class Api:
     """REST on one edge."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         # It keeps no cookie: it speaks for many users, each by their token.
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx.AsyncClient(base_url=url, cookies=jar, trust_env=False, timeout=PATIENCE_S)
+        self._client = httpx.AsyncClient(
+            base_url=url, cookies=jar, trust_env=False, timeout=PATIENCE_S, verify=tls if tls is not None else True
+        )
 
     async def __aenter__(self) -> Api:
         return self
@@ -92,6 +95,9 @@ class Pending:
 class Player:
     """One user's connection to one room. `frames` are all that ever came, as text, oldest first."""
 
+    tls: ssl.SSLContext | None = None
+    """For edges behind TLS."""
+
     def __init__(self, who: Identity, room: str) -> None:
         self.who = who
         self.room = room
@@ -129,7 +135,11 @@ class Player:
         await self.leave()
         self.closed, self.url = None, url
         self._socket = await connect(
-            url.replace("http", "ws", 1) + "/ws", subprotocols=[Subprotocol("tavola.v1")], proxy=None, max_size=None
+            url.replace("http", "ws", 1) + "/ws",
+            subprotocols=[Subprotocol("tavola.v1")],
+            proxy=None,
+            max_size=None,
+            ssl=self.tls,
         )
         self._reader = asyncio.create_task(self._read(self._socket))
         self._beats = asyncio.create_task(self._beat(self._socket))

@@ -26,7 +26,9 @@ from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import LineServer
 from tavola.config.clock import now_ms
+from tavola.config.spans import Tracer
 from tavola.edge.common.limits import NO_LIMITS, Limits
+from tavola.edge.common.sampling import Sampling
 from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.auth import Identities, Identity
 from tavola.edge.identity.authenticator import Authenticator
@@ -157,21 +159,36 @@ class _Nobody:
 
 
 @asynccontextmanager
-async def doors(database_url: str, redis_url: str, limits: Limits = NO_LIMITS) -> AsyncIterator[Doors]:
+async def doors(
+    database_url: str,
+    redis_url: str,
+    limits: Limits = NO_LIMITS,
+    sampling: Sampling | None = None,
+    tracer: Tracer | None = None,
+) -> AsyncIterator[Doors]:
+    """`sampling` is the edge's, and `tracer` the actor's."""
     async with connected(database_url, most=8) as database:
         publisher, presence = RedisPublisher(redis_url, SEALER), EdgePresence(database, manager(database, redis_url))
-        host = Host("a", database, publisher, HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE))
+        deps = HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE, tracer=tracer)
+        host = Host("a", database, publisher, deps)
         line = LineServer("a", SECRET, host.handle, host.presence.lost)
         address = await line.start("127.0.0.1")
         await ceiling.register(database, "a", "node", 1, address, 1000, None)
-        fanout = Fanout(database, redis_url, OPENER, presence)
+        fanout = Fanout(database, redis_url, OPENER, presence, tracer=None if sampling is None else sampling.tracer)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
         identities, sessions = Identities(SECRET, sign_outs.covers), Sessions(database, cache, sign_outs)
         who = Authenticator(identities, sessions, sign_outs, Origins(()), None, KnownServices(database))
         orders = StandingOrders(database)
         services = Services(
-            who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database, limits, orders
+            who,
+            ReconnectionTokens(database, Tokens(SECRET), now_ms),
+            router,
+            fanout,
+            database,
+            limits,
+            orders,
+            sampling,
         )
         operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(

@@ -18,6 +18,8 @@ from kit.examples import ROOT
 from kit.stack import PATIENCE_S
 
 DEPLOY = ROOT / "docs" / "deploy"
+EDGES = [f"    server 10.0.0.1{number}:8000 max_fails=1 fail_timeout=2s;" for number in (1, 2)]
+"""The lines of nginx's that name edges."""
 NGINX, OPENSSL, CADDY = shutil.which("nginx"), shutil.which("openssl"), shutil.which("caddy")
 
 
@@ -46,8 +48,8 @@ def front_door(edges: Sequence[str], folder: Path, port: int) -> Iterator[str]:
         ("play.example.org;", "localhost;"),
         ("/etc/ssl/play.example.org.pem", str(folder / "cert.pem")),
         ("/etc/ssl/play.example.org.key", str(folder / "key.pem")),
-        ("10.0.0.11:8000", edges[0].removeprefix("http://")),
-        ("10.0.0.12:8000", edges[-1].removeprefix("http://")),
+        (EDGES[0], "\n".join(EDGES[0].replace("10.0.0.11:8000", edge.removeprefix("http://")) for edge in edges)),
+        (EDGES[1], ""),
     ):
         assert there in server
         server = server.replace(there, here)

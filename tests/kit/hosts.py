@@ -166,6 +166,8 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
         state=rows.state,
         checkpoint=rows.checkpoint,
         alarm_at=rows.alarm_at,
+        reserved=[],
+        reserved_for=None,
     )
     assert made is not None
     return room

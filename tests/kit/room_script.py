@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
 from kit.rooms import HOST, ROOM, Live, info
 from tavola.actors.room.ending import alarm
@@ -47,11 +48,12 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     TransferHost,
     UpdateSettings,
+    UserId,
     Vacant,
     Wake,
     Withdraw,
 )
-from tavola.games.base import Refusal
+from tavola.games.base import Refusal, SeatIndex
 
 PEOPLE = ("host", "u1", "u2", "u3", "u4", "u5")
 ONLOOKER = "nobody"
@@ -80,10 +82,12 @@ def scripts(draw: st.DrawFn, max_steps: int = 80) -> Script:
     happens = draw(st.one_of(st.binary(max_size=2 * max_steps), st.integers(0, 2**32 - 1).map(_long)))
     approval = draw(st.sampled_from(("auto", "host")))
     if draw(st.booleans()):
+        seats = draw(st.integers(2, 5))
         described = info(
             approval=approval,
             max_spectators=draw(st.sampled_from((2, 100))),
-            seats=draw(st.integers(2, 5)),
+            seats=seats,
+            reserved=draw(_reserved(seats)),
             min_buy_in=10,
             max_buy_in=200,
             ante=draw(st.sampled_from((0, 0, 1))),
@@ -96,12 +100,21 @@ def scripts(draw: st.DrawFn, max_steps: int = 80) -> Script:
         described = info(
             "tictactoe",
             approval=approval,
+            reserved=draw(_reserved(2)),
             max_spectators=2,
             turn_seconds=2,
             rematch_seconds=draw(st.sampled_from((0, 3))),
             auto_start=draw(st.sampled_from((True, True, False))),
         )
     return Script(described, draw(st.integers(0, 5)), happens)
+
+
+def _reserved(seats: int) -> st.SearchStrategy[dict[UserId, SeatIndex] | UnsetType]:
+    """Seats of some rooms, and the users that they are reserved for."""
+    some = st.dictionaries(
+        st.sampled_from([UserId(user) for user in PEOPLE]), st.sampled_from([SeatIndex(seat) for seat in range(seats)])
+    ).filter(lambda made: len(set(made.values())) == len(made))
+    return st.booleans().flatmap(lambda any_: some.map(lambda made: made or UNSET) if any_ else st.just(UNSET))
 
 
 def _long(seed: int) -> bytes:

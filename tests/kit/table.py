@@ -200,12 +200,14 @@ async def table(
     edges: Iterable[int] = (0,),
     start: bool = True,
     kind: type[Player] = Player,
+    door: str | None = None,
     **options: Any,
 ) -> AsyncIterator[Table]:
     """A hand of hold'em under way. Players (of that `kind`) take turns in being at one of `edges`; on each edge is one
-    watcher, the same user everywhere. Afterwards everybody leaves, so that nothing goes on at the table."""
-    places = [stack.urls[edge] for edge in edges]
-    async with stack.truth() as truth, Api(places[0]) as api:
+    watcher, the same user everywhere. With a `door`, a proxy's address, all come by that. Afterwards everybody leaves,
+    so that nothing goes on at the table."""
+    places = [door] if door is not None else [stack.urls[edge] for edge in edges]
+    async with stack.truth() as truth, Api(places[0], kind.tls) as api:
         who = [await api.sign_in(name) for name in ("Ada", "Ben", "Cleo", "Dan", "Eve", "Fay")[:seats]]
         eye = await api.sign_in("Eye")
         room = await open_room(api, who[0], **options)

@@ -23,7 +23,17 @@ from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, status_of
 from tavola.actors.versions.upcast import Versions
-from tavola.actors.wire.commands import BOT, AddBot, AnyCommand, Approve, RequestJoin, TakeSeat, UserId
+from tavola.actors.wire.commands import (
+    BOT,
+    AddBot,
+    AnyCommand,
+    Approve,
+    Kick,
+    Leave,
+    RequestJoin,
+    TakeSeat,
+    UserId,
+)
 from tavola.actors.wire.update import Update, frames
 from tavola.games.base import Refusal
 
@@ -52,6 +62,7 @@ def test_what_holds_at_every_step(rounds: Counter[str], script: Script) -> None:
             continue
         _room_is_sound(step.after)
         _nobody_came_in_by_himself(step)
+        _reserved_seats_are_kept(step)
         _turns_go_up(step)
         if step.after.info.game == "holdem":
             _chips_are_conserved(step)
@@ -180,6 +191,7 @@ def test_these_games_are_played() -> None:
                 kinds.update(event.kind for event in step.verdict.events)
                 _room_is_sound(step.after)
                 _nobody_came_in_by_himself(step)
+                _reserved_seats_are_kept(step)
                 if step.after.info.game == "holdem":
                     _chips_are_conserved(step)
             elif isinstance(step.verdict, Refusal):
@@ -258,9 +270,26 @@ def _nobody_came_in_by_himself(step: Step) -> None:
             else:
                 assert isinstance(step.command, RequestJoin)
                 assert step.user == user
-                assert step.before.info.approval == "auto" or not step.before.info.host
+                invited = user in step.before.info.reservations
+                assert step.before.info.approval == "auto" or not step.before.info.host or invited
     if step.user and step.before.role_of(UserId(step.user)) == "guest" and not isinstance(step.command, RequestJoin):
         assert step.after.role_of(UserId(step.user)) == "guest"
+
+
+def _reserved_seats_are_kept(step: Step) -> None:
+    """Nobody but its user sits in a reserved seat, and the reservation goes by their own act or the host's."""
+    before, after = step.before.info.reservations, step.after.info.reservations
+    for user, index in after.items():
+        assert before[user] == index
+        assert index not in step.after.table.seats or step.after.table.seats[index].user == user
+        member = step.after.members.get(user)
+        assert member is None or member.standing == "approved"
+    for user in before.keys() - after.keys():
+        if isinstance(step.command, Kick):
+            assert step.command.user_id == user
+        else:
+            assert isinstance(step.command, Leave | TakeSeat)
+            assert step.user == user
 
 
 def _no_deck_is_dealt_twice(step: Step, decks: set[str]) -> None:
@@ -341,6 +370,7 @@ def _rows_are(live: Live) -> None:
             assert row.get("seat_token") in (None, given[-1])
     assert {row["user_id"] for row in rows.tokens.values()} <= {user for user in room.members if room.admitted(user)}
     assert rows.room["present"] == absence.present(room)
+    assert rows.room.get("reserved", room.kept_seats) == room.kept_seats
     assert rows.room.get("players", 0) == len(room.table.seats)
     assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
     assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")

@@ -10,10 +10,10 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 RefusalCode: TypeAlias = Literal[
     "invalid_message", "unknown_type", "unknown_game", "invalid_options", "unauthenticated", "token_expired",
     "token_invalid", "forbidden", "not_host", "not_approved", "not_seated", "banned", "muted", "room_not_found",
-    "user_not_found", "seat_taken", "already_seated", "room_full", "stale_turn", "not_your_turn", "illegal_move",
-    "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away", "id_reused",
-    "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited", "game_error",
-    "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
+    "user_not_found", "seat_taken", "seat_reserved", "already_seated", "room_full", "stale_turn", "not_your_turn",
+    "illegal_move", "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away",
+    "id_reused", "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited",
+    "game_error", "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
 ]
 Role: TypeAlias = Literal[
     "approved", "guest", "player", "spectator"
@@ -26,7 +26,8 @@ RoomEventKind: TypeAlias = Literal[
     "spectator_joined", "spectator_left", "player_left", "player_kicked", "host_changed", "player_sat_out",
     "player_sat_in", "player_away", "player_reconnected", "player_disconnected", "chips_added", "chips_adjusted",
     "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided",
-    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "announcement"
+    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "reservation_ended",
+    "announcement"
 ]
 
 class Authenticate(TypedDict):
@@ -69,6 +70,7 @@ class RequestJoin(TypedDict):
     id: str
     room: str
     display_name: str
+    traceparent: NotRequired[str]
 
 
 class Approve(TypedDict):
@@ -76,6 +78,7 @@ class Approve(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Reject(TypedDict):
@@ -83,21 +86,26 @@ class Reject(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class TakeSeat(TypedDict):
+    """Without `seat_index`, the seat that is reserved for the sender."""
+
     type: Literal["take_seat"]
     id: str
     room: str
-    seat_index: int
+    seat_index: NotRequired[int | None]
     display_name: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class LeaveSeat(TypedDict):
     type: Literal["leave_seat"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Spectate(TypedDict):
@@ -105,12 +113,14 @@ class Spectate(TypedDict):
     id: str
     room: str
     display_name: NotRequired[str | None]
+    traceparent: NotRequired[str]
 
 
 class StopSpectating(TypedDict):
     type: Literal["stop_spectating"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Act(TypedDict):
@@ -122,18 +132,21 @@ class Act(TypedDict):
     room: str
     move: str
     turn: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class SitOut(TypedDict):
     type: Literal["sit_out"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class SitIn(TypedDict):
     type: Literal["sit_in"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Rebuy(TypedDict):
@@ -141,6 +154,7 @@ class Rebuy(TypedDict):
     id: str
     room: str
     amount: int
+    traceparent: NotRequired[str]
 
 
 class Chat(TypedDict):
@@ -148,6 +162,7 @@ class Chat(TypedDict):
     id: str
     room: str
     text: str
+    traceparent: NotRequired[str]
 
 
 class Announce(TypedDict):
@@ -160,24 +175,28 @@ class Announce(TypedDict):
     text: str
     data: NotRequired[dict[str, Any] | None]
     fleeting: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Start(TypedDict):
     type: Literal["start"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Pause(TypedDict):
     type: Literal["pause"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Resume(TypedDict):
     type: Literal["resume"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class Kick(TypedDict):
@@ -186,6 +205,7 @@ class Kick(TypedDict):
     room: str
     user_id: str
     ban: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class AddBot(TypedDict):
@@ -197,6 +217,7 @@ class AddBot(TypedDict):
     seat_index: int
     bot: NotRequired[str | None]
     buy_in: NotRequired[int | None]
+    traceparent: NotRequired[str]
 
 
 class AdjustChips(TypedDict):
@@ -209,6 +230,7 @@ class AdjustChips(TypedDict):
     amount: int
     reason: NotRequired[str | None]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class UpdateSettings(TypedDict):
@@ -219,6 +241,7 @@ class UpdateSettings(TypedDict):
     room: str
     settings: dict[str, Any]
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class TransferHost(TypedDict):
@@ -226,12 +249,14 @@ class TransferHost(TypedDict):
     id: str
     room: str
     user_id: str
+    traceparent: NotRequired[str]
 
 
 class Leave(TypedDict):
     type: Literal["leave"]
     id: str
     room: str
+    traceparent: NotRequired[str]
 
 
 class CloseRoom(TypedDict):
@@ -239,6 +264,7 @@ class CloseRoom(TypedDict):
     id: str
     room: str
     after_hand: NotRequired[bool]
+    traceparent: NotRequired[str]
 
 
 class Withdraw(TypedDict):
@@ -248,6 +274,7 @@ class Withdraw(TypedDict):
     id: str
     room: str
     act_id: str
+    traceparent: NotRequired[str]
 
 
 class AuthenticatedFrame(TypedDict):
@@ -290,6 +317,7 @@ class View(TypedDict):
     spectators: NotRequired[int]
     turn: NotRequired[Turn]
     deferred: NotRequired[list[DeferredAct]]
+    reservations: NotRequired[dict[str, ReservationPart]]
     pending_requests: NotRequired[list[PendingRequest]]
     watching: NotRequired[dict[str, WatchingPart]]
     members: NotRequired[dict[str, MemberPart]]
@@ -317,6 +345,7 @@ class RoomInfo(TypedDict):
     max_players: int
     max_spectators: int
     empty_minutes: int
+    reserved: NotRequired[list[int]]
 
 
 class Me(TypedDict):
@@ -329,6 +358,7 @@ class Me(TypedDict):
     seat_index: NotRequired[int]
     display_name: NotRequired[str]
     request: NotRequired[Literal["kicked", "pending", "rejected"]]
+    reserved_seat: NotRequired[int]
 
 
 class Legal(TypedDict):
@@ -376,6 +406,13 @@ class DeferredAct(TypedDict):
     amount: NotRequired[int]
     reason: NotRequired[str]
     settings: NotRequired[dict[str, Any]]
+
+
+class ReservationPart(TypedDict):
+    """The user for whom a seat is kept, by the name that they have here, if they have one."""
+
+    user_id: str
+    display_name: NotRequired[str]
 
 
 class PendingRequest(TypedDict):
@@ -697,6 +734,12 @@ class ChatEvent(TypedDict):
     text: str
 
 
+class ReservationEndedEvent(TypedDict):
+    kind: Literal["reservation_ended"]
+    seat_index: int
+    user_id: str
+
+
 class AnnouncementEvent(TypedDict):
     kind: Literal["announcement"]
     service: str
@@ -715,7 +758,7 @@ RoomEvent: TypeAlias = (
     PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent |
     ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent |
     SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent |
-    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent
+    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent
 )
 Event: TypeAlias = (
     RoomEvent | GameEvent

@@ -39,6 +39,10 @@ class AdminPage {
     },
   );
   #secret = sessionStorage.getItem(SECRET) ?? "";
+  /** Where one may sign in, if one may. */
+  #issuer = document.querySelector('meta[name="issuer"]')?.getAttribute("content") ?? "";
+  /** One has signed in there: a cookie says so, which no script sees. */
+  #signedIn = false;
   #error = "";
   #trouble = "";
   #named = "";
@@ -76,6 +80,23 @@ class AdminPage {
     addEventListener("hashchange", () => this.#moved());
     document.addEventListener("visibilitychange", () => this.#look());
     this.#moved();
+    if (this.#issuer && !this.#secret) this.#comesBack();
+  }
+
+  get #known() {
+    return this.#secret !== "" || this.#signedIn;
+  }
+
+  async #comesBack() {
+    try {
+      this.#acts.operator = await this.#get("/me");
+      this.#signedIn = this.#secret === "";
+      this.#moved();
+    } catch (error) {
+      if (!(error instanceof Refused)) this.#failed(error);
+      else if (!["unauthenticated", "forbidden"].includes(error.code)) this.#error = error.message;
+      this.#draw();
+    }
   }
 
   // Where one is: #room, #room/seq, #room/seq/user
@@ -125,8 +146,8 @@ class AdminPage {
     for (let left = TRIES; ; left -= 1) {
       const reply = await fetch(`/api/admin${path}`, {
         ...more,
-        headers: { Authorization: `Bearer ${bytes}` },
-        credentials: "omit",
+        headers: this.#secret ? { Authorization: `Bearer ${bytes}` } : { "X-Requested-With": "tavola" },
+        credentials: this.#secret ? "omit" : "same-origin",
         cache: "no-store",
       });
       if (reply.ok) return reply.json();
@@ -139,7 +160,7 @@ class AdminPage {
   /** Everything that is on the page and changes by itself; again and again while somebody looks. */
   async #look() {
     clearTimeout(this.#timer);
-    if (!this.#secret || document.hidden) return this.#draw();
+    if (!this.#known || document.hidden) return this.#draw();
     if (this.#looking) {
       this.#again = true;
       return undefined;
@@ -196,7 +217,7 @@ class AdminPage {
   /** The room as the chosen one saw it then. */
   async #rewind() {
     const { room, seq, user } = this.#place;
-    if (!this.#secret || room === null || seq === null) return;
+    if (!this.#known || room === null || seq === null) return;
     const mine = location.hash;
     try {
       /** @type {Rewound} */
@@ -224,9 +245,20 @@ class AdminPage {
     this.#moved();
   }
 
+  async #signOut() {
+    try {
+      await this.#ask("/session", { method: "DELETE" });
+      this.#leave();
+    } catch (error) {
+      this.#failed(error);
+      this.#draw();
+    }
+  }
+
   #leave(error = "") {
     sessionStorage.removeItem(SECRET);
     this.#secret = "";
+    this.#signedIn = false;
     this.#error = error;
     this.#shown = this.#record = this.#then = null;
     this.#trouble = "";
@@ -265,7 +297,7 @@ class AdminPage {
         "main",
         { class: "page operator", id: "main", key: "main", tabindex: -1 },
         this.#acts.over(),
-        !this.#secret ? this.#door() : room ? this.#drawRoom() : this.#overview(),
+        !this.#known ? this.#door() : room ? this.#drawRoom() : this.#overview(),
       ),
     );
   }
@@ -275,6 +307,8 @@ class AdminPage {
       "form",
       { class: "secret", key: "door", on: { submit: (event) => this.#enter(event) } },
       h("h1", null, "Operator"),
+      this.#issuer &&
+        h("p", { key: "issuer" }, h("a", { class: "primary", href: "/admin/sign-in" }, `Sign in with ${this.#issuer}`)),
       h(
         "div",
         { class: "field" },
@@ -300,7 +334,9 @@ class AdminPage {
       "div",
       { class: "top", key: "top" },
       h("h1", null, title),
-      h("button", { class: "quiet small", on: { click: () => this.#leave() } }, "Forget the secret"),
+      this.#signedIn
+        ? h("button", { class: "quiet small", on: { click: () => this.#signOut() } }, "Sign out")
+        : h("button", { class: "quiet small", on: { click: () => this.#leave() } }, "Forget the secret"),
     );
   }
 

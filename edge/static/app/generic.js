@@ -88,7 +88,8 @@ function tree(value) {
  * @param {View} view
  */
 function mine(view) {
-  const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...own } = view.me;
+  const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...more } = view.me;
+  const { reserved_seat, ...own } = more;
   return Object.keys(own).length ? h("div", { class: "private" }, h("h2", null, "Yours alone"), tree(own)) : null;
 }
 

@@ -3,6 +3,7 @@
 import { amount } from "./cards.js";
 import { checkedIn, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
+import { freeSeats } from "./seats.js";
 import { actText, Names } from "./story.js";
 
 /** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
@@ -235,7 +236,7 @@ export class HostPanel {
             seat.bot ? this.#do("kick", { user_id: seat.user_id }) : this.#kick(seat),
           ),
       );
-    const free = freeSeats(view);
+    const free = freeSeats(view).filter((seat) => seat !== view.me.reserved_seat);
     return h(
       "section",
       { key: "players" },
@@ -409,14 +410,6 @@ export class HostPanel {
       ),
     );
   }
-}
-
-/**
- * The seats that nobody has.
- * @param {{ room: { max_players: number }, seats: { [index: string]: Seat } }} view
- */
-function freeSeats({ room, seats }) {
-  return Array.from({ length: room.max_players }, (_, index) => index).filter((index) => !(index in seats));
 }
 
 /**

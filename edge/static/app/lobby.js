@@ -3,6 +3,7 @@
 import { amount } from "./cards.js";
 import { fieldOf, h, modal, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
+import { seatsText } from "./seats.js";
 import { whatOf } from "./story.js";
 
 /** @import { App, Child, Game, View } from "./shapes.d.ts" */
@@ -238,12 +239,13 @@ export class LobbyPage {
         h("span", { class: "room-game" }, big_blind ? `${game} · ${amount(small_blind)}/${amount(big_blind)}` : game),
         h(
           "span",
-          { class: "room-seats", "aria-label": `${room.players} of ${room.max_players} seats taken` },
+          { class: "room-seats", "aria-label": seatsText(room) },
           Array.from({ length: room.max_players }, (_, index) =>
             h("span", { key: index, class: index < room.players ? "pip taken" : "pip", "aria-hidden": "true" }),
           ),
           h("span", { "aria-hidden": "true" }, ` ${room.players}/${room.max_players}`),
         ),
+        room.reserved && h("span", { class: "badge", "aria-hidden": "true" }, `${room.reserved.length} reserved`),
         h("span", { class: `badge is-${room.status}` }, STATUS[room.status] ?? room.status),
         room.approval === "host" && h("span", { class: "badge" }, "by approval"),
       ),

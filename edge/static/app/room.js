@@ -10,6 +10,7 @@ import { amount } from "./cards.js";
 import { fieldOf, h, modal } from "./dom.js";
 import { GenericActions, genericTable } from "./generic.js";
 import { holdemTable } from "./holdem.js";
+import { freeSeats, seatsText } from "./seats.js";
 import { Side } from "./side.js";
 import { Names, tell, whatOf } from "./story.js";
 
@@ -191,9 +192,11 @@ export class RoomPage {
    * As far in as one may go unasked: admitted where nobody is asked, watching, seated when that was wished.
    * @param {View} view
    */
-  #comeIn({ me, room, seats = {} }) {
+  #comeIn(view) {
+    const { me, room } = view;
     if (this.gone || room.status === "closed") return;
-    if (me.role === "guest" && !me.request && !this.#asked && room.approval === "auto") this.askToJoin();
+    const invited = room.approval === "auto" || me.reserved_seat !== undefined;
+    if (me.role === "guest" && !me.request && !this.#asked && invited) this.askToJoin();
     if (me.role !== "approved") this.#let_watch = false;
     else if (!this.#let_watch) {
       this.#let_watch = true;
@@ -201,7 +204,7 @@ export class RoomPage {
     }
     if (me.role === "spectator" && this.#sitAnywhere) {
       this.#sitAnywhere = false;
-      const free = Array.from({ length: room.max_players }, (_, index) => index).find((index) => !seats[index]);
+      const free = me.reserved_seat ?? freeSeats(view)[0];
       if (free !== undefined) this.#sit(free);
     }
   }
@@ -296,14 +299,15 @@ export class RoomPage {
       { class: "primary", on: { click: () => this.askToJoin() } },
       me.request === "rejected" ? "Ask again" : "Ask to join",
     );
-    const waits = me.request === "pending" || room.approval === "auto" || me.role === "approved";
+    const invited = room.approval === "auto" || me.reserved_seat !== undefined;
+    const waits = me.request === "pending" || invited || me.role === "approved";
     const says =
       (me.request && ANSWERS[me.request]) ?? (waits ? "Coming in…" : "The host decides who may play here.");
     return h(
       "main",
       { class: "page door", id: "main" },
       h("h1", null, room.name),
-      h("p", { class: "muted" }, `${room.players} of ${room.max_players} seats are taken.`),
+      h("p", { class: "muted" }, `${seatsText(room)}.`),
       h("p", { role: "status" }, says),
       !waits && ask,
       h("p", null, h("a", { href: "/" }, "Back to the lobby")),
@@ -387,9 +391,11 @@ export class RoomPage {
 
   #waitsFor() {
     const { me, turn, room, seats, game, host_controls } = this.inside;
-    const free = Object.keys(seats).length < room.max_players;
+    const free = freeSeats(this.inside).length > 0;
+    if (me.role !== "player" && me.reserved_seat !== undefined)
+      return `You are watching. Seat ${me.reserved_seat + 1} is reserved for you.`;
     if (me.role !== "player")
-      return free ? "You are watching. Choose a free seat to play." : "You are watching. All seats are taken.";
+      return free ? "You are watching. Choose a free seat to play." : "You are watching. No seat is free.";
     if (turn && game.hand && this.#seat && !this.#seat.in_hand && !this.#seat.last_action)
       return this.#seat.status === "sitting_out"
         ? "You sit out. Press I'm back to be dealt in again."

@@ -4,6 +4,25 @@ import { h } from "./dom.js";
 
 /** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
 
+/**
+ * The seats that nobody has, and that are not kept for somebody else.
+ * @param {Pick<View, "room" | "me" | "seats">} view
+ */
+export function freeSeats({ room, me, seats = {} }) {
+  const kept = (room.reserved ?? []).filter((index) => index !== me.reserved_seat);
+  const all = Array.from({ length: room.max_players }, (_, index) => index);
+  return all.filter((index) => !(index in seats) && !kept.includes(index));
+}
+
+/**
+ * How many of a room's seats are taken, and how many are kept for somebody, in words.
+ * @param {View["room"]} room
+ */
+export function seatsText({ players, max_players, reserved = [] }) {
+  const kept = reserved.length ? `, ${reserved.length} reserved` : "";
+  return `${players} of ${max_players} seats taken${kept}`;
+}
+
 /** @type {{ [status: string]: string }} */
 const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitting out" };
 /** Below one: places are pushed from the ellipse towards the corners, where there is room. */
@@ -68,6 +87,14 @@ export function turnClock(view) {
  */
 export function emptySeat(index, vars, page) {
   const label = `Seat ${index + 1}`;
+  const kept = page.inside.reservations?.[index];
+  const mine = kept !== undefined && page.inside.me.reserved_seat === index;
+  if (kept && !(mine && page.maySit))
+    return h(
+      "li",
+      { class: "seat empty", key: `seat${index}`, vars },
+      h("span", { class: "vacant" }, "reserved for ", mine ? "you" : h("bdi", null, kept.display_name ?? kept.user_id)),
+    );
   if (!page.maySit)
     return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
   return h(
@@ -76,7 +103,7 @@ export function emptySeat(index, vars, page) {
     h(
       "button",
       { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
-      "Sit here",
+      mine ? "Your seat" : "Sit here",
     ),
   );
 }

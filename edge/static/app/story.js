@@ -155,6 +155,8 @@ export function tell(event, names) {
       return [`${who} was removed by the host.`];
     case "player_left":
       return [`${who} leaves.`];
+    case "reservation_ended":
+      return [`Seat ${event.seat_index + 1} is not reserved any more.`];
     case "chips_added":
       return [`${who} adds ${amount(event.amount)} chips.`];
     case "chips_adjusted":

@@ -12,11 +12,11 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export type RefusalCode =
   | "invalid_message" | "unknown_type" | "unknown_game" | "invalid_options" | "unauthenticated" | "token_expired"
   | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "muted"
-  | "room_not_found" | "user_not_found" | "seat_taken" | "already_seated" | "room_full" | "stale_turn"
-  | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed" | "already_requested"
-  | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large" | "corrupted_state"
-  | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded" | "not_found"
-  | "unavailable";
+  | "room_not_found" | "user_not_found" | "seat_taken" | "seat_reserved" | "already_seated" | "room_full"
+  | "stale_turn" | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed"
+  | "already_requested" | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large"
+  | "corrupted_state" | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
+  | "not_found" | "unavailable";
 
 export type Role =
   | "approved" | "guest" | "player" | "spectator";
@@ -31,7 +31,7 @@ export type RoomEventKind =
   | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
   | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
   | "round_voided" | "act_deferred" | "act_withdrawn" | "act_dropped" | "rolled_back" | "forked" | "chat"
-  | "announcement";
+  | "reservation_ended" | "announcement";
 
 /** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
 export type Authenticate = {
@@ -72,6 +72,7 @@ export type RequestJoin = {
   id: string;
   room: string;
   display_name: string;
+  traceparent?: string;
 };
 
 export type Approve = {
@@ -79,6 +80,7 @@ export type Approve = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Reject = {
@@ -86,21 +88,25 @@ export type Reject = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
+/** Without `seat_index`, the seat that is reserved for the sender. */
 export type TakeSeat = {
   type: "take_seat";
   id: string;
   room: string;
-  seat_index: number;
+  seat_index?: number | null;
   display_name?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 export type LeaveSeat = {
   type: "leave_seat";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Spectate = {
@@ -108,12 +114,14 @@ export type Spectate = {
   id: string;
   room: string;
   display_name?: string | null;
+  traceparent?: string;
 };
 
 export type StopSpectating = {
   type: "stop_spectating";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 /** A move of the game. On the wire `arguments` stand beside `move`; here they are gathered. */
@@ -123,6 +131,7 @@ export type Act = {
   room: string;
   move: string;
   turn?: number | null;
+  traceparent?: string;
   [name: string]: any;
 };
 
@@ -130,12 +139,14 @@ export type SitOut = {
   type: "sit_out";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type SitIn = {
   type: "sit_in";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Rebuy = {
@@ -143,6 +154,7 @@ export type Rebuy = {
   id: string;
   room: string;
   amount: number;
+  traceparent?: string;
 };
 
 export type Chat = {
@@ -150,6 +162,7 @@ export type Chat = {
   id: string;
   room: string;
   text: string;
+  traceparent?: string;
 };
 
 /**
@@ -163,24 +176,28 @@ export type Announce = {
   text: string;
   data?: { [name: string]: any } | null;
   fleeting?: boolean;
+  traceparent?: string;
 };
 
 export type Start = {
   type: "start";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Pause = {
   type: "pause";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Resume = {
   type: "resume";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type Kick = {
@@ -189,6 +206,7 @@ export type Kick = {
   room: string;
   user_id: string;
   ban?: boolean;
+  traceparent?: string;
 };
 
 /** A bot takes the seat. `bot`: one of the game's, the first of them if none is named. */
@@ -199,6 +217,7 @@ export type AddBot = {
   seat_index: number;
   bot?: string | null;
   buy_in?: number | null;
+  traceparent?: string;
 };
 
 /** `amount` is added to what the user has; below zero it is taken away. */
@@ -210,6 +229,7 @@ export type AdjustChips = {
   amount: number;
   reason?: string | null;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** `settings`: `name`, any of `actors.room.state.Settings`, and, under `options`, the game's own. */
@@ -219,6 +239,7 @@ export type UpdateSettings = {
   room: string;
   settings: { [name: string]: any };
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 export type TransferHost = {
@@ -226,12 +247,14 @@ export type TransferHost = {
   id: string;
   room: string;
   user_id: string;
+  traceparent?: string;
 };
 
 export type Leave = {
   type: "leave";
   id: string;
   room: string;
+  traceparent?: string;
 };
 
 export type CloseRoom = {
@@ -239,6 +262,7 @@ export type CloseRoom = {
   id: string;
   room: string;
   after_hand?: boolean;
+  traceparent?: string;
 };
 
 /** An act that waits for the end of the hand, by its command's id, is not to happen. */
@@ -247,6 +271,7 @@ export type Withdraw = {
   id: string;
   room: string;
   act_id: string;
+  traceparent?: string;
 };
 
 /**
@@ -290,6 +315,7 @@ export type View = {
   spectators?: number;
   turn?: Turn;
   deferred?: DeferredAct[];
+  reservations?: { [name: string]: ReservationPart };
   pending_requests?: PendingRequest[];
   watching?: { [name: string]: WatchingPart };
   members?: { [name: string]: MemberPart };
@@ -316,6 +342,7 @@ export type RoomInfo = {
   max_players: number;
   max_spectators: number;
   empty_minutes: number;
+  reserved?: number[];
 };
 
 /** The viewer, and what the game shows to them alone. */
@@ -327,6 +354,7 @@ export type Me = {
   seat_index?: number;
   display_name?: string;
   request?: "kicked" | "pending" | "rejected";
+  reserved_seat?: number;
   [name: string]: any;
 };
 
@@ -373,6 +401,12 @@ export type DeferredAct = {
   amount?: number;
   reason?: string;
   settings?: { [name: string]: any };
+};
+
+/** The user for whom a seat is kept, by the name that they have here, if they have one. */
+export type ReservationPart = {
+  user_id: string;
+  display_name?: string;
 };
 
 export type PendingRequest = {
@@ -684,6 +718,12 @@ export type ChatEvent = {
   text: string;
 };
 
+export type ReservationEndedEvent = {
+  kind: "reservation_ended";
+  seat_index: number;
+  user_id: string;
+};
+
 export type AnnouncementEvent = {
   kind: "announcement";
   service: string;
@@ -697,7 +737,7 @@ export type RoomEvent =
   | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
   | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
   | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent
-  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | AnnouncementEvent;
+  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent;
 
 /** An event of the room's game, with fields of its own. */
 export type GameEvent = {

@@ -79,6 +79,21 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
+class _Turns:
+    """The longest turn of this process's loop while it is looked at: as others had to wait, which a busy machine makes
+    longer, and in processor time."""
+
+    def __init__(self) -> None:
+        self.waited_s = self.worked_s = 0.0
+
+    async def look(self) -> None:
+        while True:
+            began, worked = time.perf_counter(), time.process_time()
+            await asyncio.sleep(0.001)
+            self.waited_s = max(self.waited_s, time.perf_counter() - began - 0.001)
+            self.worked_s = max(self.worked_s, time.process_time() - worked)
+
+
 async def _until(asking: Callable[[], Awaitable[ConnectionStats]], holds: Callable[[ConnectionStats], bool]) -> float:
     """Seconds until it holds."""
     began = time.monotonic()
@@ -137,8 +152,15 @@ async def measure(url: str, connections: int, edges: int) -> None:
         _each("connect that joins a room", before, after, connections)
         await _asked("stats", asking, kept)
         await _asked("online_players of a room", lambda: managers[0].online_players(sockets[0][1]), kept)
+        turns = _Turns()
+        looking = asyncio.create_task(turns.look())
+        before = await _costs(kept)
         await kept.flushall()
         _put("Redis emptied, all of it there again", await _until(asking, complete), "s")
+        await _end(looking)
+        _put("meanwhile: the longest turn of the loop", turns.waited_s * 1e3, "ms")
+        _put("meanwhile: the longest turn of the loop", turns.worked_s * 1e3, "ms of processor")
+        _each("connection written again", before, await _costs(kept), connections)
         dead, task = running[-1]
         left = connections - len(dead.users)
         await _end(task)

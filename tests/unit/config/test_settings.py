@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -49,6 +50,33 @@ def test_an_empty_number_of_days_is_for_ever(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(f"TAVOLA_KEEP_{name}_DAYS", "")
     settings = Settings()
     assert (settings.keep_log_days, settings.keep_closed_rooms_days, settings.keep_hands_days) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "127.0.0.1", "grpc://collector:4317", "http://", "http:///v1/traces"]
+)
+def test_a_collector_has_a_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES", url)
+    with pytest.raises(SettingsError, match=r"^TAVOLA_TRACES: must be the URL of a collector, such as http://127"):
+        Settings()
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"])
+def test_traces_need_their_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES", "http://127.0.0.1:4318")
+    assert Settings().traces == "http://127.0.0.1:4318"
+    for module in [name for name in sys.modules if name.startswith("opentelemetry")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SettingsError, match=r'^TAVOLA_TRACES: needs opentelemetry: pip install "tavola\[traces\]"$'):
+        Settings()
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "much", "nan"])
+def test_the_part_that_is_traced_is_a_part(share: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVOLA_TRACES_SAMPLE", share)
+    with pytest.raises(SettingsError, match=r"^TAVOLA_TRACES_SAMPLE: "):
+        Settings()
 
 
 def test_a_dotenv_file_is_read_and_the_environment_beats_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,6 +275,64 @@ def test_another_issuer_by_halves(
     assert "\n" not in str(error.value)
 
 
+SIGN_IN = {"ADMIN": "true", "ADMIN_CLIENT_ID": "tavola", "ADMIN_URL": "https://play.example"}
+
+
+def _signing_in(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> Settings:
+    issuer = {"TRUSTED_ISSUER": changed.pop("TRUSTED_ISSUER", TRUSTED["ISSUER"])}
+    given = {**{f"TRUSTED_{name}": value for name, value in TRUSTED.items()}, **issuer, **SIGN_IN, **changed}
+    if given["TRUSTED_ISSUER"] is None:
+        given |= dict.fromkeys(("TRUSTED_ALGORITHM", "TRUSTED_KEY"))
+    for name, value in given.items():
+        if value is not None:
+            monkeypatch.setenv(f"TAVOLA_{name}", value)
+    return Settings()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"ADMIN_CLIENT_SECRET": "hunter2"},
+        {"ADMIN": None, "ADMIN_SECRET": "s" * 16},
+        {"TRUSTED_ISSUER": "http://127.0.0.1:8080", "ADMIN_URL": "http://localhost:8000"},
+        {"TRUSTED_ISSUER": "https://issuer.example/tenant/", "ADMIN_URL": "https://play.example:8443"},
+    ],
+    ids=str,
+)
+def test_operators_sign_in_at_the_issuer(monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | None]) -> None:
+    settings = _signing_in(monkeypatch, **changed)
+    assert settings.admin_client_id == "tavola"
+    assert "hunter2" not in repr(settings)
+    assert settings.for_actors().admin_client_secret.get_secret_value() == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("ADMIN", {"ADMIN": None}),
+        ("ADMIN_CLIENT_ID", {"ADMIN_CLIENT_ID": None}),
+        ("ADMIN_CLIENT_ID", {"ADMIN_CLIENT_ID": None, "ADMIN_URL": None, "ADMIN_CLIENT_SECRET": "s"}),
+        ("ADMIN_URL", {"ADMIN_URL": None}),
+        ("ADMIN_URL", {"ADMIN_URL": "http://play.example"}),
+        ("ADMIN_URL", {"ADMIN_URL": "https://play.example/"}),
+        ("ADMIN_URL", {"ADMIN_URL": "https://play.example/admin"}),
+        ("ADMIN_URL", {"ADMIN_URL": "play.example"}),
+        ("ADMIN_URL", {"ADMIN_URL": "ftp://localhost"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": None}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "http://issuer.example"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "accounts"}),
+        ("TRUSTED_ISSUER", {"TRUSTED_ISSUER": "http://127.0.0.1.evil.example"}),
+    ],
+    ids=str,
+)
+def test_a_sign_in_by_halves(monkeypatch: pytest.MonkeyPatch, setting: str, changed: dict[str, str | None]) -> None:
+    with pytest.raises(SettingsError) as error:
+        _signing_in(monkeypatch, **changed)
+    assert error.value.setting == f"TAVOLA_{setting}"
+    assert "\n" not in str(error.value)
+
+
 def test_nothing_secret_is_shown() -> None:
     settings = Settings(
         database_url="postgresql://u:hunter2@db/tavola",
@@ -310,7 +396,7 @@ def test_an_environment_without_secrets_keeps_the_rest() -> None:
     rest = {"PATH": "/bin", "TAVOLA_CRASH_DIR": "/tmp", "TAVOLA_SPARES": "1", "RAY_AUTH_TOKEN": "Ray's own"}
     secrets = {
         *("DATABASE_URL", "database_url", "REDIS_URL", "REDIS_PASSWORD"),
-        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_TRUSTED_KEY"),
+        *("TAVOLA_JWT_SECRET", "TAVOLA_ADMIN_SECRET", "TAVOLA_ADMIN_CLIENT_SECRET", "TAVOLA_TRUSTED_KEY"),
     }
     assert without_secrets({**rest, **dict.fromkeys(secrets, "told to nobody")}) == rest
 

@@ -31,7 +31,8 @@ SERIES = {
 OF_THE_TARGET = {"instance", "job"}
 REASONS = {"full", "restarts", "origin", "banned"}
 EVENTS = tomllib.loads((ROOT / "docs" / "log-events.toml").read_text()).keys()
-VALUES = {"outcome": {"done", *STATUS}, "reason": REASONS, "event": {*EVENTS, "game.*"}}
+QUEUES = {"load", "commit", "committing", "view", "refusal", "storage", "answer", "search"}
+VALUES = {"queue": QUEUES, "outcome": {"done", *STATUS}, "reason": REASONS, "event": {*EVENTS, "game.*"}}
 """The values that a label may have, where there are few."""
 SELECTED = re.compile(r"\b(tavola_\w+|up)\b(?:\{([^}]*)\})?")
 MATCHED = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
@@ -140,6 +141,9 @@ FIRES: dict[str, dict[str, str]] = {
     "TavolaGameFails": {'tavola_deployment_events_total{part="actor",event="game.failed"}': f"{'_ ' * 230}1x9"},
     "TavolaActorsSilent": {'tavola_actors{state="silent"}': STANDS},
     "TavolaTakeOvers": {'tavola_events_total{event="room.take_over"}': GROWS},
+    "TavolaPostgresWaitedFor": {"tavola_postgres_wait_seconds_total": "0+30x240"},
+    "TavolaActorsWithoutRedis": {"tavola_actors_without_redis": STANDS},
+    "TavolaActorsBehind": {'tavola_actor_queue_longest{queue="commit"}': "5000x240"},
     "TavolaErrorsOfOurs": {'tavola_events_total{level="error",event="socket.work_failed"}': GROWS},
 }
 """Alert → what makes it fire within an hour, a sample every 15 s. One has nothing against another."""
@@ -152,6 +156,9 @@ WELL = {
     'tavola_redis_up{link="board"}': STANDS,
     'tavola_rooms_unreadable{answered="corrupted_state"}': "0x240",
     "tavola_histories_lost_total": "0x240",
+    "tavola_postgres_wait_seconds_total": "0+0.1x240",
+    "tavola_actors_without_redis": "0x240",
+    'tavola_actor_queue_longest{queue="commit"}': "20x240",
     "tavola_disk_full_days": "400x240",
 }
 

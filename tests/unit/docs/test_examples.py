@@ -32,6 +32,7 @@ PROGRAMS = {
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "new Tavola({ url"): "tests/browser/test_other_origins.py",
     ("docs/howto/backend.md", "are seated at"): "tests/faults/test_other_servers.py",
+    ("docs/howto/backend.md", "still reserved"): "tests/faults/test_other_servers.py",
     ("docs/howto/backend.md", "Last-Event-ID"): "tests/faults/test_feed_followed.py",
     ("docs/howto/backend.md", "compare_digest"): "tests/faults/test_webhooks_sent.py",
     ("docs/howto/postgres.md", "pgbouncer=true"): "tests/faults/test_pgbouncer.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,9 @@ from tavola.config import log_file
 from tavola.config.log_file import OwnFile, old
 from tavola.logbook.entries import LogEntry
 from tavola.logbook.merging import followed, told
-from tavola.logbook.places import LogPlaces, NoLogs
+from tavola.logbook.places import LogPlaces, NodeLogs, NoLogs
 from tavola.logbook.reading import LogFollower, past
+from tavola.logbook.telling import tell
 from tavola.logs import BadTime, chosen, run
 
 BEGIN = datetime(2026, 11, 28, tzinfo=UTC)
@@ -162,3 +164,30 @@ def test_processes_come_and_go_while_they_are_followed(stack: Path) -> None:
     edge.write_text(began(13, "edge-1", 9) + text(14, "room.placed"))
     assert first(events, 2) == ["log.began", "room.placed"]
     events.close()
+
+
+def test_what_a_nodes_actors_log_is_told_as_one_stream(tmp_path: Path) -> None:
+    """From its beginning: Ray may not have begun yet."""
+    node = tmp_path / "tavola-abc"
+    told_lines: list[str] = []
+    events = followed(NodeLogs(node), 0.0)
+    logs = node / "ray" / "session_1" / "logs"
+    logs.mkdir(parents=True)
+    (node / "ray" / "session_latest").symlink_to("session_1")
+    (logs / "raylet.out").write_text(text(1, "not.ours"))
+    (logs / "worker-1-2-3.out").write_text(began(0, "room-actor-x", 3) + text(2, "room.loaded  room=r_1"))
+    (logs / "worker-9f.sock.out").write_text(began(1, "pooler", 4))
+    tell(itertools.islice(events, 3), told_lines.append, as_json=True)
+    events.close()
+    found = [json.loads(line) for line in told_lines]
+    assert sorted((each["event"], each["part"]) for each in found) == [
+        ("log.began", "pooler"), ("log.began", "room-actor-x"), ("room.loaded", "room-actor-x"),
+    ]  # fmt: skip
+    assert all(line.endswith("\n") for line in told_lines)
+
+
+def test_nobody_who_reads_is_no_failure(stack: Path) -> None:
+    def gone(line: str) -> None:
+        raise BrokenPipeError
+
+    tell(told(LogPlaces(stack)), gone, as_json=False)

@@ -9,10 +9,13 @@ import msgspec
 from kit.rooms import HOST, START_MS, info
 from tavola.actors.room.decide import open_room
 from tavola.actors.room.view import summary
+from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import RoomPart
 from tavola.edge.rest.lobby import summary_of
+from tavola.games.base import SeatIndex
 
-ROOM = open_room(info("tictactoe", visibility="private", max_spectators=7), "Host", START_MS)
+KEPT = {UserId("ann"): SeatIndex(1)}
+ROOM = open_room(info("tictactoe", visibility="private", max_spectators=7, reserved=KEPT), "Host", START_MS)
 
 
 def row(without: str | None = None) -> dict[str, Any]:
@@ -32,6 +35,7 @@ def row(without: str | None = None) -> dict[str, Any]:
         "present": 1,
         "created_at": START_MS,
         "active_at": START_MS,
+        "reserved": [1],
     }
 
 

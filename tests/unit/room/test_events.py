@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec import UNSET
 
 from kit.room_script import Script, opened, steps
 from kit.rooms import info
 from tavola.actors.room.state import Decision, RoomEvent
 from tavola.actors.wire import events
+from tavola.actors.wire.commands import UserId
 from tavola.games import tictactoe
+from tavola.games.base import SeatIndex
 from tavola.games.events import EventSpec, EventTable
 from tavola.games.holdem import events as holdem_events
 
@@ -23,7 +26,8 @@ def test_events_are_those_of_the_table(game: str) -> None:
     table, seen = {**events.EVENTS, **TABLES[game]}, set()
     for seed in range(LIVES):
         happens = random.Random(seed).randbytes(200)
-        script = Script(info(game, approval=("host", "auto")[seed % 2]), 4, happens)
+        kept = {UserId("u1"): SeatIndex(1)} if seed % 3 == 0 else UNSET
+        script = Script(info(game, approval=("host", "auto")[seed % 2], reserved=kept), 4, happens)
         for step in steps(script, opened(script)):
             for event in step.verdict.events if isinstance(step.verdict, Decision) else ():
                 seen.add(event.kind)

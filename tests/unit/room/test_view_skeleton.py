@@ -6,6 +6,7 @@ import random
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from kit.room_script import ONLOOKER, PEOPLE, Script, opened, steps
 from kit.rooms import info
@@ -13,11 +14,12 @@ from tavola.actors.room.state import CommonSettings
 from tavola.actors.room.view import whole
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.view import MePart, RoomPart, SeatPart, ViewSkeleton
+from tavola.games.base import SeatIndex
 
 LIVES = 12
 PARTS = {
     "room", "game", "seats", "spectators", "watching", "deferred", "turn", "me", "pending_requests", "members",
-    "host_controls",
+    "host_controls", "reservations",
 }  # fmt: skip
 
 
@@ -26,7 +28,8 @@ def test_every_view_has_the_skeleton(game: str) -> None:
     seen: set[str] = set()
     for seed in range(LIVES):
         happens = random.Random(seed).randbytes(120)
-        script = Script(info(game, approval=("host", "auto")[seed % 2]), 4, happens)
+        kept = {UserId("u1"): SeatIndex(1)} if seed % 3 == 0 else UNSET
+        script = Script(info(game, approval=("host", "auto")[seed % 2], reserved=kept), 4, happens)
         for step in steps(script, opened(script)):
             for user in (*PEOPLE, ONLOOKER):
                 view = whole(step.after, UserId(user))

@@ -11,9 +11,9 @@ import pytest
 
 from kit.waiting import Pulse
 from tavola.actors.wire import line as lines
-from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.commands import Chat, Epoch, RoomId, Sender, UserId
 from tavola.actors.wire.line import Line, LineFull, LineLost, LineServer
-from tavola.actors.wire.messages import Activate, Answer, Ok, Refusal, Request
+from tavola.actors.wire.messages import Activate, Answer, Ok, Refusal, Request, Submit
 from tavola.config.keys import Secrets
 
 SECRET = Secrets(b"s" * 32)
@@ -352,3 +352,21 @@ async def test_who_says_nothing_at_all_is_not_waited_for(monkeypatch: pytest.Mon
             assert (await reader.read())[4:].startswith(lines.HELLO), "its question, then the end"
         writer.close()
         assert not one.server.ends
+
+
+class OldSubmit(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """`Submit` as the release before traces has it."""
+
+    epoch: Epoch
+    sender: Sender
+    command: Chat
+    code: str = ""
+
+
+def test_edges_and_actors_of_the_release_before_traces_are_understood() -> None:
+    """And understand: two releases work side by side."""
+    said = Epoch(3), Sender(UserId("ann"), "Ann"), Chat(id="1", room="r", text="hello"), "code"
+    encode, decode = msgspec.msgpack.encode, msgspec.msgpack.decode
+    assert decode(encode(OldSubmit(*said)), type=Request) == Submit(*said)
+    assert decode(encode(Submit(*said, traceparent="00-place")), type=OldSubmit) == OldSubmit(*said)
+    assert decode(encode(Submit(*said, traceparent="00-place")), type=Request) == Submit(*said, "00-place")

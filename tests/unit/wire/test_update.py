@@ -92,4 +92,16 @@ def test_frames_of_nothing() -> None:
 )
 def test_the_log_and_the_wire_keep_an_update(one: Update) -> None:
     assert codec.decode(codec.encode(one)) == one
+
+
+def test_of_a_command_that_is_traced_the_place_in_the_trace_is_told() -> None:
+    """By one member more, which others lack and who knows nothing of it ignores: two releases work side by side."""
+    one = update(2, ann=MemberView(patch=b"{}"))
+    told = codec.traced(one, "00-place")
+    assert codec.decode_told(told).traceparent == "00-place"
+    assert codec.decode(told) == one, "as an edge of the release before reads it"
+    plain = codec.decode_told(codec.encode(one))
+    assert plain.traceparent == "", "as an actor of the release before tells it"
+    assert (plain.frame(*plain.shared("inside")), plain.follows) == (one.frame(*one.shared("inside")), one.follows)
+    assert len(msgspec.msgpack.decode(codec.encode(one))) == 9
     assert update_of(one.room, log_row(one)) == one

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tavola.actors.wire.commands import Act, AnyCommand, Chat, ClientCommand, Epoch, Sender, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal, Submit
+from tavola.config.traceparent import parsed
 from tavola.edge.identity.told import Told
 from tavola.edge.ws import protocol
 from tavola.edge.ws.protocol import NESTED_LIMIT, Bad, decode
@@ -155,7 +156,7 @@ def test_a_field_that_is_not_right(of: str, field: str, value: Any) -> None:
 
 @pytest.mark.parametrize("frame", GOOD, ids=lambda frame: str(frame["type"]))
 def test_a_field_that_is_missing(frame: dict[str, Any]) -> None:
-    for field in frame.keys() - OPTIONAL - ({"amount"} if frame["type"] == "act" else set()):
+    for field in frame.keys() - OPTIONAL - {"act": {"amount"}, "take_seat": {"seat_index"}}.get(frame["type"], set()):
         assert bad({key: value for key, value in frame.items() if key != field}).no.code == "invalid_message"
 
 
@@ -282,3 +283,22 @@ def test_every_python_has_one_limit_of_nesting(kind: str, nest: Any) -> None:
     assert not isinstance(shallow, Bad)
     assert isinstance(deep, Bad)
     assert (deep.no.code, deep.no.message, deep.id) == ("invalid_message", "It is nested too deep.", "1")
+
+
+@pytest.mark.parametrize("of", [frame for frame in GOOD if "id" in frame])
+def test_a_traceparent_is_beside_the_command(of: dict[str, Any]) -> None:
+    with_it = msgspec.json.encode({**of, "traceparent": "00-place"})
+    assert decode(with_it) == decode(msgspec.json.encode(of)), "neither logged nor compared"
+    assert protocol.traceparent(with_it) == "00-place"
+    assert protocol.traceparent(msgspec.json.encode(of)) is None
+
+
+@pytest.mark.parametrize("value", [b"7", b"null", b"[" * 900 + b"]" * 900, b"1e999", b'"\\ud800"', b'{"a":[{}]}'])
+@pytest.mark.parametrize("of", [b'"type":"chat","text":"\\"traceparent\\""', b'"type":"act","move":"m"'])
+def test_whatever_stands_there_is_no_command_the_worse(of: bytes, value: bytes) -> None:
+    data = b'{"id":"1","room":"r",%b,"traceparent":%b}' % (of, value)
+    found = decode(data)
+    assert isinstance(found, Bad) or parsed(protocol.traceparent(data)) is None
+    plain = decode(b'{"id":"1","room":"r",%b}' % of)
+    assert protocol.traceparent(b'{"id":"1","room":"r",%b}' % of) is None
+    assert found == plain or isinstance(found, Bad)
