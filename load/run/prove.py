@@ -77,10 +77,10 @@ class Grounds(Protocol):
         """The servers' processes, by kind."""
 
     def texts(self) -> list[Text]:
-        """What the servers have written down."""
+        """The servers' logs."""
 
     def breaker(self, truth: Truth, run: Run) -> tuple[Breaker, int]:
-        """Who breaks things there while `run` lasts, and how many they plan."""
+        """Somebody to break things there while `run` lasts, and how many they plan."""
 
 
 class StackGrounds:

@@ -28,7 +28,7 @@ from kit.stack import NO_LIMITS
 WORKERS = ("one", "two")
 MACHINES = ("head", *WORKERS)
 PREPARED = Path.home() / ".cache" / "tavola-lab"
-"""What pip fetched, and what it made of it, by what was asked for: outside of the checkout, made once."""
+"""Fetched and installed by pip, once for each set of packages: outside of the checkout."""
 SETTINGS = {**NO_LIMITS, "RAY_AUTH_MODE": "token", "TAVOLA_HOST": "0.0.0.0", "TAVOLA_CONNECTIONS_PER_ADDRESS": "0"}
 NAMES = ("DATABASE_URL", "REDIS_URL", "TAVOLA_JWT_SECRET", "RAY_AUTH_TOKEN")
 """Of what the stores tell, what belongs into `.env`."""
@@ -58,7 +58,7 @@ class Deployment:
         return [self.lab[name] for name in MACHINES]
 
     def up(self) -> str:
-        """What a person types, and what they are told. On return all edges are ready."""
+        """As a person types it; gives what they are told. On return all edges are ready."""
         told = self._desk.ssh(f"cd {ROOT} && .venv/bin/ray up --yes ~/cluster.yaml", within_s=600)
         for name in MACHINES:
             self.until_ready(name)
@@ -80,7 +80,7 @@ class Deployment:
         return self._desk.ssh(f"cd {ROOT} && .venv/bin/ray exec ~/cluster.yaml '{command}'", within_s=within_s)
 
     def logs(self) -> list[tuple[str, bytes]]:
-        """What its processes have written down on their machines, also before a loss of power."""
+        """All that its processes have written down on their machines, also before a loss of power."""
         found = []
         for machine in self.machines():
             files = [*(machine.home / "tavola").glob("*.log")]

@@ -1,4 +1,4 @@
-"""What can be lost of a cluster in the lab, how each is done, and who does it while `tavola load` plays."""
+"""All that can be lost of a cluster in the lab: how each is done, and who does it while `tavola load` plays."""
 
 from __future__ import annotations
 

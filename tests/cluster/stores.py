@@ -38,7 +38,7 @@ class Stores:
         await self._start_redis()
 
     def told(self) -> dict[str, str]:
-        """What who uses them must know, and the passwords that must stand in no log."""
+        """All that their users must know, and the passwords that must stand in no log."""
         return {
             "DATABASE_URL": self._from_elsewhere(self._database_url),
             "REDIS_URL": self._from_elsewhere(self._redis_url),
