@@ -243,8 +243,8 @@ class Host:
         return sorted(self._folder.glob("tmp*"))
 
     def ssh(self, command: str, *, at: Host | None = None, within_s: float = 60.0) -> str:
-        """The output of a person's command there. They sit at the host `at`, or at its own keyboard. Raises HostSaid, and
-        subprocess.TimeoutExpired."""
+        """The output of a person's command there. They sit at the host `at`, or at its own keyboard. Raises HostSaid
+        and subprocess.TimeoutExpired."""
         with (at or self).network():
             return _said(self._door(command), within_s)
 

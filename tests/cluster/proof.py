@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests .venv/bin/python -m cluster.proof worker-power=20 --report report/cluster.html
 
-`KIND=N`: so many of a kind, in this order; without any, one of each. What comes of it: the verdict, how long the lost
+`KIND=N`: so many of a kind, in this order; without any, one of each. It tells the verdict, how long the lost
 hosts' tables waited for their next accepted move, and how long players had sockets to a host that was lost.
 """
 
