@@ -1,7 +1,7 @@
 # Everything here works in a fresh clone: the first target that needs it makes .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev test watch long check types client docs soak proof peers clean another
+.PHONY: help dev test watch long check types client docs soak proof cluster-proof peers clean another
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13 python3.14,$(shell $(p) -c \
 	'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
@@ -17,7 +17,7 @@ endif
 endif
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv: .venv/installed ## install into .venv, only when something changed
 
@@ -68,6 +68,9 @@ soak: .venv/installed ## ten minutes of play while things break; writes a report
 
 proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evidence (REPORT=report/proof.html)
 	@$(BIN)/tavola load --scenario load/scenarios/proof.toml --report $(or $(REPORT),report/proof.html) $(ARGS)
+
+cluster-proof: .venv/installed ## hosts of a cluster are lost, one by one, while bots play; a verdict (root on Linux; 12 minutes; REPORT=report/cluster.html)
+	@PYTHONPATH=tests $(BIN)/python -m cluster.proof --report $(or $(REPORT),report/cluster.html) $(ARGS)
 
 peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours,colyseus-pg')
 	@$(BIN)/python -m tavola.load.bench.peers $(ARGS)

@@ -63,6 +63,7 @@ from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
 from tavola.edge.routing.fleet import fleet_count
 from tavola.edge.routing.presence import EdgePresence
+from tavola.edge.routing.reach import Reach
 from tavola.edge.routing.router import Router
 from tavola.edge.ws import protocol
 from tavola.edge.ws.connection import Connection, Services
@@ -75,7 +76,9 @@ from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
 from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.redis_address import RedisAddress
 from tavola.storage.sealing import Opener, Sealer
+from tavola.storage.target import servers
 
 log = structlog.get_logger()
 
@@ -90,7 +93,9 @@ COUNTED_FOR_S = 10.0
 """The same of rooms and actors, which are counted when it is asked."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
-WHY = {"restarts": "the server restarts", "full": "the server is full"}
+CUT_OFF_S = 2.0
+"""In which all sockets of an edge that is cut off are closed."""
+WHY = {"restarts": "the server restarts", "full": "the server is full", "cut_off": "the server is cut off"}
 """The words for whoever this edge does not take."""
 MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
@@ -108,6 +113,8 @@ class Edge:
         self._database: Database | None = None
         self._presence: EdgePresence | None = None
         self._feeds: Feeds | None = None
+        self._reach: Reach | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self._counted = Moment(self._fleet, COUNTED_FOR_S)
@@ -173,6 +180,8 @@ class Edge:
         operators = known if self.operated else None
         api = RestApi(services, who, lobby, limits, operators)
         self._feeds = api.feeds
+        places = [*servers(settings.database_url), *RedisAddress(settings.redis_url).servers]
+        reach = self._reach = Reach(database, places, self._cut_off)
         app.router.routes.extend(api.routes())
         if (door := sign_in.made(settings, issuer, operators)) is not None:
             app.router.routes.extend(door.routes())
@@ -188,6 +197,7 @@ class Edge:
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
                 ("steward", _keep_steward(settings)),
+                ("reach", reach.run()),
                 ("webhooks", Webhooks(database, secrets).run()),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),
             )
@@ -198,6 +208,7 @@ class Edge:
         try:
             yield
         finally:
+            tasks += [self._leaving] if self._leaving is not None else []
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -233,10 +244,20 @@ class Edge:
         connection = Connection(direct, self._services, websocket.cookies.get(COOKIE), address)
         direct.attach(connection)
 
-    def _no_more(self) -> Literal["restarts", "full"] | None:
+    def _cut_off(self) -> None:
+        """Players are better served elsewhere: let them go, and take none until the others are reached again."""
+        assert self._services is not None
+        sockets = self._services.connections
+        self._leaving = asyncio.create_task(
+            let_go(sockets, WHY["cut_off"], self._settings.drain_sockets_per_second, CUT_OFF_S)
+        )
+
+    def _no_more(self) -> Literal["restarts", "full", "cut_off"] | None:
         """Why this edge takes no socket now."""
         if self.draining:
             return "restarts"
+        if self._reach is not None and self._reach.cut_off:
+            return "cut_off"
         assert self._services is not None
         most = self._settings.sockets_per_edge
         return "full" if most and len(self._services.connections) >= most else None
@@ -330,7 +351,7 @@ class Edge:
         if self._services is not None:
             settings, sockets = self._settings, self._services.connections
             log.info("edge.drains", sockets=len(sockets))
-            await let_go(sockets, settings.drain_sockets_per_second, settings.drain_s, hurried)
+            await let_go(sockets, WHY["restarts"], settings.drain_sockets_per_second, settings.drain_s, hurried)
         if self._presence is not None:
             self._presence.stop()
             self._presence.people.leave()

@@ -59,6 +59,13 @@ class RedisAddress:
         self._tls = {name: value for name, value in self._options.items() if name.startswith("ssl_")}
 
     @property
+    def servers(self) -> list[tuple[str, int]]:
+        """Where it is, or its Sentinels are, if they are reached by the network: host and port."""
+        if self._sentinels or self._options.get("path"):
+            return [*self._sentinels]
+        return [(self._options.get("host", "localhost"), self._options.get("port", 6379))]
+
+    @property
     def greeting(self) -> list[list[str]]:
         """The commands with which a connection begins; each is answered without an error."""
         options, words = self._options, []

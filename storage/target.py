@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+PORT = 5432
 LENT = "pgbouncer"
 """`?pgbouncer=true` says that there is a pooler in transaction mode, as it does in others' URLs. Nothing of a session
 outlives a transaction there: no setting, no prepared statement, no lock."""
@@ -16,6 +17,13 @@ class PostgresTarget(NamedTuple):
 
     url: str
     lent: bool
+
+
+def servers(url: str) -> list[tuple[str, int]]:
+    """Where the servers of a URL are, those that are reached by the network: host and port."""
+    parts = urlsplit(url)
+    each = [urlsplit(f"//{place}") for place in parts.netloc.rpartition("@")[2].split(",")]
+    return [(place.hostname, place.port or PORT) for place in each if place.hostname]
 
 
 def target(url: str) -> PostgresTarget:

@@ -375,11 +375,11 @@ class Connection:
         self.send(protocol.error(no))
         self._loop.call_soon(self._transport.close, 4403, no.code)
 
-    def drain(self, reconnect_after_ms: int) -> None:
-        """Say goodbye: the edge stops."""
+    def drain(self, reason: str, reconnect_after_ms: int) -> None:
+        """Say goodbye: the edge can serve nobody any more."""
         self._sent_away = True
-        self.send(protocol.closing("the server restarts", reconnect_after_ms))
-        self._transport.close(1012, "the server restarts")
+        self.send(protocol.closing(reason, reconnect_after_ms))
+        self._transport.close(1012, reason)
 
     # Identity
 

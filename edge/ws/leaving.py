@@ -23,7 +23,7 @@ AGAIN_MS = 1_000
 class Leaver(Protocol):
     """A socket that is told when to come back, and closed; `edge.ws.connection.Connection` is one."""
 
-    def drain(self, reconnect_after_ms: int) -> None: ...
+    def drain(self, reason: str, reconnect_after_ms: int) -> None: ...
 
 
 class NewSocket(Protocol):
@@ -41,15 +41,19 @@ def batch_size(sockets: int, a_second: int, within_s: float) -> int:
 
 
 async def let_go(
-    sockets: Collection[Leaver], a_second: int, within_s: float, hurried: Callable[[], bool] = lambda: False
+    sockets: Collection[Leaver],
+    reason: str,
+    a_second: int,
+    within_s: float,
+    hurried: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Say goodbye to all of them. Once `hurried`, those that are left go at once."""
+    """Say goodbye to all of them, and why. Once `hurried`, those that are left go at once."""
     left, loop = list(sockets), asyncio.get_running_loop()
     size, due = batch_size(len(left), a_second, within_s), loop.time()
     while left:
         batch, left = (left, []) if hurried() else (left[:size], left[size:])
         for socket in batch:
-            socket.drain(random.randrange(round(BATCH_S * 1000)))
+            socket.drain(reason, random.randrange(round(BATCH_S * 1000)))
         if left:
             due += BATCH_S
             await asyncio.sleep(max(0.0, due - loop.time()))

@@ -8,13 +8,13 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
-from tavola.load.evidence.evidence import RecordedRoom, Replay
+from tavola.load.evidence.evidence import RecordedRoom, Replay, Text
 from tavola.load.evidence.recorder import SUFFIX, read
 from tavola.load.evidence.tap import Tap
 from tavola.load.evidence.truth import Truth
@@ -55,6 +55,58 @@ class Faults(msgspec.Struct, frozen=True):
     count: int | None = None
 
 
+class Breaker(Protocol):
+    """Breaks things while a run lasts. `done` is what it did, `left_out` what could not be done."""
+
+    done: list[Injected]
+    left_out: Counter[str]
+
+    async def run(self) -> None: ...
+
+
+class Grounds(Protocol):
+    """The place of a run. `environment` is with what `tavola room verify` finds its database."""
+
+    @property
+    def servers(self) -> Servers: ...
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+
+    def roots(self) -> dict[str, list[int]]:
+        """The servers' processes, by kind."""
+
+    def texts(self) -> list[Text]:
+        """The servers' logs."""
+
+    def breaker(self, truth: Truth, run: Run) -> tuple[Breaker, int]:
+        """Somebody to break things there while `run` lasts, and how many they plan."""
+
+
+class StackGrounds:
+    """A stack on this machine, `tavola dev` on `data_dir`."""
+
+    def __init__(
+        self, data_dir: Path, servers: Servers, urls: Sequence[str], planned: list[tuple[float, str]], seed: int
+    ) -> None:
+        self.servers = servers
+        self.environment = {"TAVOLA_DATA_DIR": str(data_dir)}
+        self._data_dir = data_dir
+        self._urls = urls
+        self._planned = planned
+        self._seed = seed
+
+    def roots(self) -> dict[str, list[int]]:
+        return {**roots_of(self._data_dir, self._urls), **self.servers.pids()}
+
+    def texts(self) -> list[Text]:
+        return effects.logs_of(self._data_dir)
+
+    def breaker(self, truth: Truth, run: Run) -> tuple[Breaker, int]:
+        site = Site(self._data_dir, self.servers, truth, run.drop)
+        return Injector(site, self._planned, self._seed), len(self._planned)
+
+
 class Prover:
     """One such run. `stop` ends it early; the verdict is then over what was done until then."""
 
@@ -78,6 +130,7 @@ class Prover:
         self._environment = environment or {}
         self._say = say
         self._run: Run | None = None
+        self._breaker: Breaker | None = None
 
     def stop(self) -> None:
         if self._run is not None:
@@ -101,7 +154,8 @@ class Prover:
                     scenario = msgspec.structs.replace(
                         self._scenario, urls=urls, data_dir=data_dir, record=folder / "evidence"
                     )
-                    return await self._prove(planned, scenario, servers, data_dir, days)
+                    grounds = StackGrounds(data_dir, servers, urls, planned, scenario.seed)
+                    return await self._prove(grounds, scenario, days)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,27 +170,22 @@ class Prover:
         assert scenario.data_dir is not None
         if impossible := self._faults.shares.keys() & ON_THE_WIRE:
             raise CannotBreak(f"{', '.join(sorted(impossible))} can be done to a server of our own alone")
-        return await self._prove(planned, scenario, FoundServers(scenario.data_dir), scenario.data_dir)
+        servers = FoundServers(scenario.data_dir)
+        grounds = StackGrounds(scenario.data_dir, servers, scenario.urls, planned, scenario.seed)
+        return await self._prove(grounds, scenario)
 
-    async def _prove(
-        self,
-        planned: list[tuple[float, str]],
-        scenario: Scenario,
-        servers: Servers,
-        data_dir: Path,
-        days: ShortDays | None = None,
-    ) -> Proof:
+    async def prove_there(self, grounds: Grounds, record: Path) -> Proof:
+        """On grounds that somebody else has made and breaks. Raises what opening a table raises."""
+        return await self._prove(grounds, msgspec.structs.replace(self._scenario, record=record))
+
+    async def _prove(self, grounds: Grounds, scenario: Scenario, days: ShortDays | None = None) -> Proof:
+        servers = grounds.servers
         truth = Truth(servers.database_url)
-        site = Site(data_dir, servers, truth, lambda share: self._run.drop(share) if self._run is not None else 0)
-        injector = Injector(site, planned, scenario.seed)
-
-        def roots() -> dict[str, list[int]]:
-            return {**roots_of(data_dir, scenario.urls), **servers.pids()}
-
-        run = self._run = Run(scenario, self._beside(injector), roots)
-        run.faults = lambda: (len(injector.done) + injector.left_out.total(), len(planned))
+        run = self._run = Run(scenario, self._break, grounds.roots)
+        injector, planned = self._breaker, _ = grounds.breaker(truth, run)
+        run.faults = lambda: (len(injector.done) + injector.left_out.total(), planned)
         tap = Tap(servers.redis_url, servers.secret, run.heard)
-        sampler = Sampler(roots)
+        sampler = Sampler(grounds.roots)
         works = [tap.run(), sampler.run()]
         noting = Truth(servers.database_url)
         if days is not None:
@@ -154,13 +203,13 @@ class Prover:
             noting.close()
         self._say("judging …")
         assert scenario.record is not None
-        found, looked, pulses, known = await self._judge(scenario.record, truth, data_dir, days)
+        found, looked, pulses, known = await self._judge(scenario.record, truth, grounds.environment, days)
         found += [
             Finding("P5", room, 0, f"{count} messages on the channel were not sealed")
             for room, count in tap.unsealed.items()
         ]
         truth.close()
-        texts = effects.logs_of(data_dir)
+        texts = grounds.texts()
         found += await asyncio.to_thread(check_texts, texts, servers.secrets, known)
         if not looked.times_judged:
             self._say("P1's times cannot be judged: Postgres keeps no times of commits here")
@@ -191,21 +240,20 @@ class Prover:
             report=report,
         )
 
-    def _beside(self, injector: Injector) -> Callable[[], Coroutine[Any, Any, None]]:
-        async def breaking() -> None:
-            await injector.run()
-            if self._faults.count is not None and self._run is not None:
-                await asyncio.sleep(QUIET_S)
-                self._run.stop()
-
-        return breaking
+    async def _break(self) -> None:
+        """Until all is broken that was planned, and then the run ends, if it was to be so many faults."""
+        assert self._breaker is not None
+        await self._breaker.run()
+        if self._faults.count is not None and self._run is not None:
+            await asyncio.sleep(QUIET_S)
+            self._run.stop()
 
     async def _judge(
-        self, record: Path, truth: Truth, data_dir: Path, days: ShortDays | None
+        self, record: Path, truth: Truth, environment: Mapping[str, str], days: ShortDays | None
     ) -> tuple[list[Finding], Looked, dict[str, Pulse], dict[bytes, Mark]]:
         """Room by room: what was recorded, what the log has, what replaying it gives; and what no text may hold."""
         turns = asyncio.Semaphore(REPLAYS_AT_ONCE)
-        environment = {**os.environ, "TAVOLA_DATA_DIR": str(data_dir)}
+        environment = {**os.environ, **environment}
         found: list[Finding] = []
         looked = Looked()
         pulses: dict[str, Pulse] = {}

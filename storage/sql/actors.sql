@@ -8,6 +8,11 @@ FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a
 LEFT JOIN unreadable_rooms u ON u.room_id = g.room_id AND u.again_at > now()
 WHERE g.room_id = :room_id
 
+-- name: hosts_of_actors
+-- Of each node with actors that beat, where one of them listens.
+SELECT DISTINCT ON (node) address FROM room_actors
+WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
+
 -- name: place
 -- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
 -- so that spares stay spare. No row: the race was lost, or there was no such actor. The loser of a race may leave its
