@@ -11,7 +11,7 @@ from kit.collector import Collector, collecting
 from kit.stack import Stack
 from kit.table import table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CLIENTS, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
