@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import redis
+import structlog
 import uvloop
 from hypothesis import settings
 
@@ -24,6 +25,15 @@ from tavola.stack.embedded_roles import ROLE
 
 # For `make long`; tests/kit/example_counts.py says who follows it.
 settings.register_profile("long", max_examples=2000)
+
+# Where rich is installed, structlog draws tracebacks with it, in half a second each.
+structlog.configure(
+    [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=True),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 _numbers = count(1)
 
