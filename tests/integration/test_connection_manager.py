@@ -252,13 +252,17 @@ async def test_what_an_emptied_redis_lacks_is_written_without_asking_postgres(
         here, room, socket = await it.edge("e1"), await open_room(it.database), BareSocket("1")
         plays(here, ANN, socket, room)
         session = f"game:{room}:session"
-        await until(lambda: it.kept.exists(session))
+        await until(lambda: here.session(room))
         before = await here.session(room)
+        assert before is not None
         monkeypatch.setattr(managers, "DESCRIBE_S", 60.0)
         await it.kept.flushall()
         await until(lambda: it.kept.exists(session))
-        assert await here.session(room) == before
-        assert before is not None
+
+        async def as_before() -> bool:
+            return await here.session(room) == before
+
+        await until(as_before)
         assert room in here._changed_rooms
 
 
