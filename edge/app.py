@@ -22,9 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from tavola.actors.cluster.control_plane import Cluster, join
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory
-from tavola.actors.cluster.steward_actor import ensure_steward
+from tavola.actors.cluster.directory import Directory
+from tavola.actors.cluster.wishes import Wisher
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.clock import now_ms
@@ -83,8 +82,6 @@ from tavola.storage.target import servers
 log = structlog.get_logger()
 
 JSON = "application/json"
-STEWARD_LOOK_S = 5.0
-"""How often, more or less, an edge sees to it that the steward runs."""
 READY_FOR_S = 1.0
 """Seconds for which `/readyz` believes what Postgres answered last."""
 GROWN_FOR_S = 30.0
@@ -149,7 +146,6 @@ class Edge:
         """The parts, connected and at work until the block is left. Raises `StorageUnavailable` without Postgres."""
         settings = self._settings
         database = self._database = await Database.connect(settings.database_url, least=2, most=16)
-        cluster = Cluster(settings, database)
         secrets = self._secrets
         redis_keys = secrets.keys(Purpose.REDIS)
         sealer, opener = Sealer(redis_keys[0]), Opener(redis_keys)
@@ -159,7 +155,8 @@ class Edge:
         presence = self._presence = EdgePresence(database, people)
         tracer = tracer_of(settings, "edge", presence.edge)
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
-        router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
+        directory = Directory(database, Wisher(database, settings.rooms_per_actor))
+        router = Router(directory, secrets, settings.room_timeout_ms / 1000, presence)
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         orders = StandingOrders(database, self._ordered)
@@ -196,7 +193,6 @@ class Edge:
                 ("persistence", services.persistence.run()),
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
-                ("steward", _keep_steward(settings)),
                 ("reach", reach.run()),
                 ("webhooks", Webhooks(database, secrets).run()),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),
@@ -386,16 +382,6 @@ def _part_ended(task: asyncio.Task[None]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _keep_steward(settings: Settings) -> None:
-    """See that the steward runs, now and then, until cancelled."""
-    while True:
-        try:
-            await ensure_steward(settings)
-        except ClusterUnavailable as error:
-            log.warning("steward.not_ensured", reason=str(error))
-        await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
-
-
 def application(edge: Edge) -> Starlette:
     """The routes of `edge`; those of REST join them when it runs."""
     return Starlette(
@@ -460,6 +446,5 @@ def serve(settings: Settings) -> None:
     logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
     install(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
-    join(settings)
     edge = Edge(settings, admitted.secrets)
     DrainingServer(configured(application(edge), settings), edge).run()

@@ -59,7 +59,6 @@ def edge() -> None:
     from tavola.config.settings import load
     from tavola.stack.processes import raise_open_files
 
-    # Before the edge is imported: Ray reads the environment when it is, and `load` completes that.
     settings = load()
     raise_open_files()
     from tavola.edge.app import serve
@@ -83,27 +82,28 @@ def bots(
 
 
 @app.command()
-def steward() -> None:
-    """Sees to it that the cluster's steward runs. Edges do the same every few seconds."""
+def steward(
+    wait: Annotated[bool, typer.Option("--wait", help="Start none: wait until this machine's works.")] = False,
+) -> None:
+    """The steward of this node, until SIGTERM: it starts the node's room actors and, if no other does, rings alarms and
+    clears away. `tavola node` keeps one."""
     from tavola.config.settings import load
 
-    settings = load()
-    from tavola.games.registry.discovery import install
+    settings = load(ray=not wait)
+    if wait:
+        from tavola.stack.steward_child import wait_for_ours
 
-    install(settings.games, settings.games_path)
-    from tavola.actors.cluster.control_plane import join
-    from tavola.actors.cluster.steward_actor import ensure_steward
-    from tavola.storage.fingerprint import admitted_at
+        asyncio.run(wait_for_ours(settings.database_url))
+    else:
+        from tavola.actors.cluster.steward_process import serve
 
-    asyncio.run(admitted_at(settings.database_url, settings.secrets))
-    join(settings)
-    asyncio.run(ensure_steward(settings))
+        serve(settings)
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def node(context: typer.Context) -> None:
-    """Starts Ray on this machine, with the options of `ray start`: workers take 0.2 s instead of 1.5. `stop`: ends what
-    was started with this TAVOLA_STACK."""
+    """Starts Ray on this machine, with the options of `ray start`: workers take 0.2 s instead of 1.5; and with --block
+    keeps the node's steward. `stop`: ends what was started with this TAVOLA_STACK."""
     from tavola.node import run
 
     run(context.args)

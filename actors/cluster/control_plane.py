@@ -1,16 +1,14 @@
-"""Ray as the control plane: join the cluster, start and end room actors, keep the steward.
+"""Ray as the control plane: join the cluster, start room actors on this node, end them.
 
-Its calls block, so they run in threads. With `room_actor` and `steward_actor` the only place that imports Ray. Moves
-never come through here.
+Its calls block, so they run in threads. With `room_actor` the only place that imports Ray, and a steward's process the
+only one that loads it. Moves never come through here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import secrets
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -32,13 +30,13 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 START_TIMEOUT_S = 30.0
-STARTS_AT_ONCE = 4
-"""Actors that one process starts at a time, where each carries one room."""
 LOOK_S = 0.01
 LOOKS_S = 0.1
 """How soon, and how often at last, it is looked whether an actor that starts is on the list."""
-FULL_S = 1.0
-"""For how long a cluster that was found full is not asked again."""
+JOIN_AGAIN_S = 0.2
+REACHED_WITHIN_S = 2.0
+STEWARD_BEFORE = "steward"
+"""The name of the actor that did the steward's rounds in releases before; edges of those start it again."""
 DETACHED: dict[str, Any] = {
     "lifetime": "detached",
     "num_cpus": 0,
@@ -48,82 +46,78 @@ DETACHED: dict[str, Any] = {
 }
 
 
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """`ray.init` installs a SIGTERM handler of its own; put back the one that was there."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def join(settings: Settings) -> None:
-    """Connect this process to the cluster, once. Blocking; call it from the main thread, before the event loop runs.
-    Raises `ConnectionError` when there is no Ray at `ray_address`."""
+    """Connect this process to the cluster, once. Blocking. Raises `ConnectionError` when there is no Ray at
+    `ray_address`."""
     if ray.is_initialized():
         return
-    with _signals_kept():
-        ray.init(
-            address=settings.ray_address,
-            namespace=settings.namespace,
-            # A job of one's own makes the workers look for modules in this process' working folder before all others.
-            job_config=JobConfig(_client_job=True),
-            log_to_driver=False,
-            configure_logging=False,
-        )
+    ray.init(
+        address=settings.ray_address,
+        namespace=settings.namespace,
+        # A job of one's own makes the workers look for modules in this process' working folder before all others.
+        job_config=JobConfig(_client_job=True),
+        log_to_driver=False,
+        configure_logging=False,
+    )
 
 
-class Cluster:
-    """The cluster's actors, for one process that has joined it."""
+async def joined(settings: Settings, database: Database) -> OwnNode:
+    """This process's node, once there is Ray: it may be started after us."""
+    told = False
+    while True:
+        try:
+            await _reached(settings.ray_address)
+            # In a thread, where Ray leaves our signals alone.
+            await in_thread(join, settings)
+            return await in_thread(_own_node, settings, database)
+        except (ClusterUnavailable, OSError, RuntimeError) as error:
+            if not told:
+                log.warning("steward.no_ray", address=settings.ray_address, reason=str(error))
+            told = True
+            await asyncio.sleep(JOIN_AGAIN_S)
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+
+async def _reached(address: str) -> None:
+    """Raises `OSError` where nobody listens: Ray would take its time to say so."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        async with asyncio.timeout(REACHED_WITHIN_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.close()
+
+
+class OwnNode:
+    """The node on which this process runs, and the actors that it starts there."""
+
+    def __init__(self, settings: Settings, database: Database, id: str, address: str, most: int) -> None:
+        """`id` is Ray's, and `most` how many actors there may be at `address`."""
         self._settings = settings.for_actors()
         self._database = database
-        self._starting: set[asyncio.Task[None]] = set()
-        self._at_once = STARTS_AT_ONCE if settings.rooms_per_actor == 1 else 1
-        self._full_until = 0.0
+        self._id = id
+        self.address = address
+        self.most = most
 
     async def start_actor(self) -> None:
-        """Start a room actor; on return one more listens. A caller that finds enough of them starting waits for one
-        of those. Raises `Full` when every node has as many as it carries; then nothing was started. Raises
-        `ClusterUnavailable` when Ray fails or takes more than `START_TIMEOUT_S`; then one may have been."""
-        if len(self._starting) < self._at_once:
-            task = asyncio.create_task(self._start())
-            self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
-            await asyncio.shield(task)
-        else:
-            done, _ = await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-
-    async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._full_until:
-            raise Full("no node carries another room actor")
+        """Start a room actor here; on return it can be given rooms. Raises `Full` when the node has as many as it
+        carries, and `ClusterUnavailable` when Ray fails or takes more than `START_TIMEOUT_S`; then one may have been
+        started."""
         name = f"room-actor-{secrets.token_hex(6)}"
+        log.info("actor.starting", actor=name)
         try:
-            nodes = await in_thread(_nodes)
-            most = ceiling.ceilings(nodes, self._settings.room_actors_per_node)
-            roomy = await ceiling.with_room(self._database, nodes, most)
-            where = None if len(roomy) == len(nodes) else random.choice(roomy)
-            log.info("actor.starting", actor=name)
             async with asyncio.timeout(START_TIMEOUT_S):
                 with _translated():
-                    await self._listed(name, await in_thread(self._start_blocking, name, most, where))
+                    await self._listed(name, await in_thread(self._start_blocking, name, {self.address: self.most}))
         except TimeoutError as error:
             raise ClusterUnavailable(f"{name} did not start in {START_TIMEOUT_S:.0f} s") from error
-        except Full as full:
-            self._full_until = loop.time() + FULL_S
-            log.warning("actors.full", reason=str(full))
-            raise
 
-    def _start_blocking(self, name: str, most: Mapping[str, int], where: Node | None) -> Future[None]:
-        """Wherever Ray likes, unless some nodes are full. Gives its life, which ends with an error."""
-        options = {**DETACHED, "name": name, "namespace": self._settings.namespace}
-        if where is not None:
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(where.id, soft=True)
+    def _start_blocking(self, name: str, most: Mapping[str, int]) -> Future[None]:
+        """Gives its life, which ends with an error."""
+        options = {
+            **DETACHED,
+            "name": name,
+            "namespace": self._settings.namespace,
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(self._id, soft=False),
+        }
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
         life: Future[None] = actor.serve.remote(most).future()
         return life
@@ -148,12 +142,19 @@ class Cluster:
             ray.kill(ray.get_actor(name, namespace=self._settings.namespace))
 
 
-def _nodes() -> list[Node]:
-    return [
+def _own_node(settings: Settings, database: Database) -> OwnNode:
+    """Raises `ClusterUnavailable` while Ray does not list it."""
+    id = ray.get_runtime_context().get_node_id()
+    nodes = [
         Node(node["NodeID"], node["NodeManagerAddress"], int(node["Resources"].get("memory", 0)))
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
+    most = ceiling.ceilings(nodes, settings.room_actors_per_node)
+    for node in nodes:
+        if node.id == id:
+            return OwnNode(settings, database, id, node.address, most[node.address])
+    raise ClusterUnavailable(f"Ray does not list its node {id}")
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:

@@ -49,8 +49,9 @@ class ClusterUnavailable(Exception):
 
 
 class Starter(Protocol):
-    async def start_actor(self) -> None:
-        """Start a room actor; on return one more can be given rooms."""
+    async def start_actor(self, avoid: str | None = None) -> None:
+        """Have a room actor started; on return one more than before, or one other than `avoid`, can be given rooms.
+        Raises `ClusterUnavailable`."""
 
 
 class Directory:
@@ -106,5 +107,5 @@ class Directory:
                 # Another placement filled the actor that was chosen.
                 await asyncio.sleep(random.uniform(0.001, 0.01))
             else:
-                await self._starter.start_actor()
+                await self._starter.start_actor(avoid)
         raise ClusterUnavailable(f"no actor for {room} in {PLACE_WITHIN_S:.0f} s")

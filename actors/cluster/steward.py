@@ -1,5 +1,6 @@
-"""The steward: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, spares, clearing
-away, and what is kept no longer (`retention`, `removal`). A plain asyncio class without Ray.
+"""The steward's rounds: alarms of rooms whose actor is gone, players of whom nobody hears, dead actors' rows, clearing
+away, and what is kept no longer (`retention`, `removal`). A plain asyncio class without Ray. Of the nodes' stewards one
+does them (`lease`).
 
 It owns nothing and everything that it does is driven by rows and may be done twice: killed at any moment, or running
 twice by mistake, it does no harm.
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -77,9 +77,6 @@ FULL_S = 2.0
 
 
 class Actors(Protocol):
-    async def start_actor(self) -> None:
-        """Start a room actor."""
-
     async def end_actor(self, name: str) -> None:
         """End a room actor if it still runs."""
 
@@ -126,7 +123,6 @@ class Steward:
         """Do the rounds until cancelled; a round that fails is tried again."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
-            tasks.create_task(self._every(ROUND_S, self.keep_spares))
             tasks.create_task(self._every(ROUND_S, self.drain_actors))
             tasks.create_task(self._every(SLOW_ROUND_S, self._events.tell))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
@@ -259,16 +255,4 @@ class Steward:
             await self._actors.end_actor(row["name"])
             await self._database.rows("forget_actor", name=row["name"])
         await self._database.rows("recount_actors")
-
-    async def keep_spares(self) -> None:
-        """As many empty actors as are wanted, and not many more; none for want of room on the nodes."""
-        row = await self._database.row("spare_actors")
-        spares = int(row["spares"]) if row else 0
-        if spares < self._settings.spares:
-            with suppress(Full):
-                await self._actors.start_actor()
-        elif spares > self._settings.spares + 1:
-            retired = await self._database.row("retire_spare")
-            if retired is not None:
-                log.info("actor.retired", actor=retired["name"])
-                await self._actors.end_actor(retired["name"])
+        await self._database.rows("clear_nodes")

@@ -15,16 +15,19 @@ WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
 
 -- name: place
 -- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
--- so that spares stay spare. No row: the race was lost, or there was no such actor. The loser of a race may leave its
--- actor counted once too often; recount_actors mends that. Locks go actor, state, room. An epoch is no count: it is the
--- seconds since 1970 times 2^21, and on top of it a number drawn by lot; higher than the one before, and never given
--- twice, not even by a database that has gone back and no longer knows which it gave. So a number of the log and its
--- epoch name one update and all that was before it. It stays below 2^53.
+-- so that spares stay spare; if there is a choice, on a node whose actors all answer. No row: the race was lost, or
+-- there was no such actor. The loser of a race may leave its actor counted once too often; recount_actors mends that.
+-- Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number
+-- drawn by lot; higher than the one before, and never given twice, not even by a database that has gone back and no
+-- longer knows which it gave. So a number of the log and its epoch name one update and all that was before it. It stays
+-- below 2^53.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-      AND suspect_at IS NULL AND NOT draining
-    ORDER BY rooms DESC, started_at LIMIT 1
+      AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
+    ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'), rooms DESC,
+             started_at
+    LIMIT 1
 ), counted AS (
     UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
     RETURNING a.name, a.address
@@ -43,7 +46,7 @@ SELECT given.epoch, counted.name, counted.address FROM given, counted
 -- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).
 SELECT EXISTS (SELECT 1 FROM room_actors
                WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-                 AND suspect_at IS NULL AND NOT draining)
+                 AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes))
 
 -- name: raise_epochs
 -- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
@@ -145,17 +148,14 @@ UPDATE room_actors SET suspect_at = now() WHERE name = :name
 -- Silent for longer than :after_s seconds.
 SELECT name, pid, node FROM room_actors WHERE alive_at < now() - make_interval(secs => :after_s)
 
--- name: spare_actors
-SELECT count(*) AS spares FROM room_actors
-WHERE rooms = 0 AND alive_at > now() - interval '6 seconds' AND suspect_at IS NULL AND NOT draining
-
 -- name: forget_actor
 DELETE FROM room_actors WHERE name = :name
 
 -- name: retire_spare
--- An empty actor, no longer needed: it ends by itself when its row is gone.
+-- An empty actor of node :node, no longer needed: it ends by itself when its row is gone.
 DELETE FROM room_actors WHERE rooms = 0 AND name = (
-    SELECT name FROM room_actors WHERE rooms = 0 AND NOT EXISTS (SELECT 1 FROM rooms WHERE actor = room_actors.name)
+    SELECT name FROM room_actors
+    WHERE node = :node AND rooms = 0 AND NOT EXISTS (SELECT 1 FROM rooms WHERE actor = room_actors.name)
     ORDER BY started_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING name

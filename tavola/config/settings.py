@@ -488,16 +488,17 @@ def completed() -> Settings:
     return Settings()
 
 
-def load() -> Settings:
+def load(*, ray: bool = False) -> Settings:
     """The settings of a stack that runs: from the environment, and where that is silent from `stack.json` of the data
-    folder. Ray reads its own variables from the process's environment, so those of the stack are put there."""
+    folder. `ray` says that its address is needed too. Ray reads its own variables from the process's environment, so
+    those of the stack are put there."""
     settings = completed()
-    for name, value in (
-        ("DATABASE_URL", settings.database_url),
-        ("REDIS_URL", settings.redis_url),
-        ("RAY_ADDRESS", settings.ray_address),
+    for name, value, needed in (
+        ("DATABASE_URL", settings.database_url, True),
+        ("REDIS_URL", settings.redis_url, True),
+        ("RAY_ADDRESS", settings.ray_address, ray),
     ):
-        if not value:
+        if needed and not value:
             raise SettingsError(name, f"is not set, and no `tavola dev` runs on {settings.data_dir}")
     return settings
 

@@ -13,7 +13,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +33,7 @@ from tavola.stack.processes import STACK_MARK, end, exit_code, free_port, how_en
 from tavola.stack.progress import StartProgress
 from tavola.stack.saved_games import tell_saved
 from tavola.stack.server import Server
+from tavola.stack.steward_child import StewardChild
 from tavola.stack.tail import Tail
 
 _LOCK_WITHIN = 1.0
@@ -87,7 +88,8 @@ class DevStack:
         for number in range(1, edges + 1):
             port = near_port(port + 1 if number > 1 else port, settings.host)
             log = self._logs / f"edge-{number}.log"
-            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment, self._ray.told))
+            self._edges.append(EdgeProcess(number, settings.host, port, log, self._environment))
+        self._steward = StewardChild(self._logs / "steward.log", self._environment, self._ray.told)
         self._bots = bots
         self._parts: dict[str, list[Server]] = {}
         """Kind → what runs, in the order in which it was started."""
@@ -97,17 +99,18 @@ class DevStack:
         return [edge.url for edge in self._edges]
 
     async def up(self) -> None:
-        """On return the edges are ready. On an exception some parts may run: call `down`."""
+        """On return the edges and the steward are ready. On an exception some parts may run: call `down`."""
         self._logs.mkdir(mode=0o700, exist_ok=True)
         await self._sweep()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._start_database())
-                tasks.create_task(self._start_unless_given("redis", self._redis, "REDIS_URL", self._settings.redis_url))
-                tasks.create_task(self._start_unless_given("ray", self._ray, "RAY_ADDRESS", self._settings.ray_address))
-            async with asyncio.TaskGroup() as tasks:
+                given = self._settings
+                database = tasks.create_task(self._start_database())
+                redis = tasks.create_task(self._start_unless_given("redis", self._redis, "REDIS_URL", given.redis_url))
+                ray = tasks.create_task(self._start_unless_given("ray", self._ray, "RAY_ADDRESS", given.ray_address))
+                tasks.create_task(self._start_after((database, ray), "steward", self._steward))
                 for edge in self._edges:
-                    tasks.create_task(self._start("edges", edge))
+                    tasks.create_task(self._start_after((database, redis), "edges", edge))
         except* Failure as failures:
             raise _first(failures) from None
         await self._start("bots", BotsProcess(self._bots, self.urls, self._logs / "bots.log", self._environment))
@@ -126,7 +129,7 @@ class DevStack:
     async def down(self) -> None:
         """On return nothing of the stack runs."""
         self._file.unlink(missing_ok=True)
-        for kinds in (("bots",), ("edges",), ("ray",), ("postgres", "redis")):
+        for kinds in (("bots",), ("edges",), ("steward",), ("ray",), ("postgres", "redis")):
             stopping = [part.stop() for kind in kinds for part in self._parts.get(kind, [])]
             for failed in await asyncio.gather(*stopping, return_exceptions=True):
                 if failed is not None:
@@ -158,6 +161,10 @@ class DevStack:
     async def _start_unless_given(self, kind: str, server: Server, variable: str, given: str) -> None:
         self._environment[variable] = given or await self._start(kind, server)
 
+    async def _start_after(self, before: Iterable[asyncio.Task[None]], kind: str, server: Server) -> None:
+        await asyncio.wait(before)
+        await self._start(kind, server)
+
     async def _start(self, kind: str, server: Server) -> str:
         self._parts.setdefault(kind, []).append(server)
         if isinstance(server, LocalRay):
@@ -181,9 +188,10 @@ class DevStack:
             await asyncio.sleep(self._grace_s(part))
             url = await self._start_again(part, failures)
             if variable and (kind == "ray" or url != self._environment[variable]):
-                # An edge does not outlive the Ray that it joined, nor does it look for a new address.
+                # The steward does not outlive the Ray that it joined, and nobody looks for a new address.
                 self._environment[variable] = url
-                await asyncio.gather(*(edge.stop() for edge in self._edges))
+                joined = [self._steward] if kind == "ray" else [self._steward, *self._edges]
+                await asyncio.gather(*(part.stop() for part in joined))
             await self._write_down()
 
     async def _write_down(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -29,16 +29,13 @@ class EdgeProcess(Server):
         port: int,
         log: Path,
         environment: Mapping[str, str],
-        others: Callable[[], Iterable[Path]],
     ) -> None:
-        """`port` is taken if it is free at the first start, else the next free one; then it stays. `others` gives the
-        logs of what an edge waits for when it starts."""
+        """`port` is taken if it is free at the first start, else the next free one; then it stays."""
         self.name = f"edge {number}"
         self.log = log
         self.port = port
         self._host = host
         self._environment = environment
-        self._others = others
         self._known = False
 
     @property
@@ -50,9 +47,6 @@ class EdgeProcess(Server):
         _, self.port = await self._listen(self.port)
         self._known = True
         return self.url
-
-    def _logs(self) -> Iterable[Path]:
-        return (self.log, *self._others())
 
     def _other_port(self, port: int) -> int:
         self.port = port if self._known else near_port(port, self._host)

@@ -33,7 +33,7 @@ BACKLOG = 512
 """Workers that may wait for the server; one more becomes a worker by itself."""
 PRELOADED = (
     "tavola.actors.cluster.room_process",
-    "tavola.actors.cluster.steward_actor",
+    "tavola.actors.cluster.room_actor",
     "anyio.to_thread",
     "ray._common.pydantic_compat",
     "ray._common.usage.usage_lib",

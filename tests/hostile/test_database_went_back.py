@@ -147,7 +147,7 @@ async def actor(database: Database, name: str, published: Published | None = Non
 
 
 class _NoCluster:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise ClusterUnavailable("there are as many actors as the test has started")
 
 

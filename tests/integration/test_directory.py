@@ -21,7 +21,7 @@ class Starter:
         self.database, self.capacity = database, capacity
         self.started = 0
 
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         self.started += 1
         await register(self.database, f"started-{id(self)}-{self.started}", self.capacity)
 
@@ -29,7 +29,7 @@ class Starter:
 class Nobody:
     """Cannot start any."""
 
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise ClusterUnavailable("no room in the cluster")
 
 
@@ -120,7 +120,7 @@ async def test_without_any_actor_it_is_said_in_time(database_url: str, monkeypat
     monkeypatch.setattr(directories, "PLACE_WITHIN_S", 0.2)
 
     class Promising:
-        async def start_actor(self) -> None:
+        async def start_actor(self, avoid: str | None = None) -> None:
             await asyncio.sleep(0)
 
     async with connected(database_url) as database:

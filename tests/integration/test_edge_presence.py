@@ -73,7 +73,7 @@ async def actor(database: Database, name: str) -> AsyncIterator[Actor]:
 
 
 class _NoCluster:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise ClusterUnavailable("there are as many actors as the test has started")
 
     async def end_actor(self, name: str) -> None:

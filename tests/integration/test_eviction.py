@@ -19,7 +19,7 @@ IDLE_S = 5.0
 
 
 class NoStarter:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("there is an actor")
 
 

@@ -42,7 +42,7 @@ NO_REDIS = RedisPublisher("redis://127.0.0.1:1", SEALER)
 class Nobody:
     """No cluster."""
 
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("no actor is wanted")
 
     async def end_actor(self, name: str) -> None:

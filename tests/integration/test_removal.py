@@ -37,7 +37,7 @@ from tavola.storage.postgres import Database
 
 
 class _Nobody:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("nobody rouses a room that is removed")
 
 

@@ -136,7 +136,7 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Edge]:
 
 
 class _Nobody:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("nothing is placed here")
 
 

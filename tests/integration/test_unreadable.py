@@ -22,7 +22,7 @@ from tavola.storage.postgres import Database
 
 
 class NoStarter:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("nobody is placed")
 
 

@@ -154,7 +154,7 @@ class Doors:
 
 
 class _Nobody:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("the one actor has room for all")
 
 

@@ -174,7 +174,7 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
 
 
 class _NoStarter:
-    async def start_actor(self) -> None:
+    async def start_actor(self, avoid: str | None = None) -> None:
         raise AssertionError("there are actors with room to spare")
 
 

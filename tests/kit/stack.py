@@ -147,7 +147,7 @@ class Stack:
         return Opener(Secrets(self.secret.encode()).keys(Purpose.REDIS)).open(channel, sealed)
 
     def pid_of(self, kind: str, index: int = 0) -> int:
-        """Of an edge, `postgres`, `redis` or `ray`, as it is now."""
+        """Of an edge, `postgres`, `redis`, `ray` or the `steward`, as it is now."""
         return int(self.described["pids"][kind][index])
 
     def said_by_edge(self, number: int) -> str:
@@ -168,8 +168,7 @@ class Stack:
 
     def steward(self) -> int:
         """Its pid."""
-        [pid] = [p.pid for p in self.processes() if p.cmdline()[0].startswith("ray::StewardActor")]
-        return int(pid)
+        return self.pid_of("steward")
 
     def raylet(self) -> int:
         """Its pid."""

@@ -1,0 +1,128 @@
+"""The steward's process, one on each node: it is in Ray's cluster, starts the node's actors, and does the steward's
+rounds if it holds the lease.
+
+It goes on while there is no Ray: the rounds that need an actor wish for it, as everybody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+
+import structlog
+import uvloop
+
+from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, joined
+from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.cluster.lease import Lease
+from tavola.actors.cluster.node_keeper import NodeKeeper
+from tavola.actors.cluster.service import Service
+from tavola.actors.cluster.steward import Steward
+from tavola.actors.cluster.wishes import Wisher
+from tavola.config import crash, logs
+from tavola.config.clock import now_ms
+from tavola.config.settings import Settings
+from tavola.games.registry.discovery import install
+from tavola.storage.fingerprint import Admitted, admit, replaced
+from tavola.storage.notices import heard
+from tavola.storage.postgres import Database, StorageUnavailable
+
+log = structlog.get_logger()
+
+SECRET_LOOK_S = 5.0
+"""How often the steward looks whether the deployment's secret was replaced."""
+WISHES = "tavola_wishes"
+WISH_LOOK_S = 0.25
+LENT_WISH_LOOK_S = 0.1
+"""How often it is looked for wishes of which nothing was heard. A pooler that lends connections tells of none."""
+BEFORE_ROUND_S = 5.0
+
+
+class StewardProcess(Service):
+    """A `Steward` and a `NodeKeeper` in a process of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        logs.configure("steward", settings.log_format, settings.log_level)
+        self._settings = settings
+        self._id = secrets.token_hex(8)
+        self._here: OwnNode | None = None
+
+    async def start(self) -> None:
+        """On return the steward works, and joins Ray as soon as it is there."""
+        settings = self._settings
+        install(settings.games, settings.games_path)
+        database = self._database = await Database.connect(settings.database_url, least=1, most=8)
+        admitted = await admit(database, settings.secrets)
+        directory = Directory(database, Wisher(database, settings.rooms_per_actor))
+        points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), lambda: None)
+        steward = Steward(settings, admitted.secrets, database, directory, self, now_ms, points)
+        self.keep(Lease(database, self._id).lead(steward.run))
+        self.keep(self._node(database))
+        self.keep(self._until_replaced(database, admitted))
+
+    async def end_actor(self, name: str) -> None:
+        """End a room actor, on whichever node, if it still runs. Raises `ClusterUnavailable`."""
+        if self._here is None:
+            raise ClusterUnavailable("this steward has not joined Ray yet")
+        await self._here.end_actor(name)
+
+    async def leave(self) -> None:
+        """Nobody waits for this steward any more."""
+        await self._database.rows("leave_node", id=self._id, within_s=1.0)
+
+    async def _node(self, database: Database) -> None:
+        settings = self._settings
+        here = self._here = await joined(settings, database)
+        log.info("steward.joined", node=here.address, most=here.most)
+        keeper = NodeKeeper(
+            self._id, os.getpid(), database, here, spares=settings.spares, shared=settings.rooms_per_actor > 1
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keeper.run(LENT_WISH_LOOK_S if database.lent else WISH_LOOK_S))
+            tasks.create_task(heard(settings.database_url, WISHES, keeper.woken.set))
+            tasks.create_task(self._none_before())
+
+    async def _none_before(self) -> None:
+        """An edge of the release before starts a steward that is an actor: one that stayed would go on for ever."""
+        while True:
+            try:
+                await self.end_actor(STEWARD_BEFORE)
+            except ClusterUnavailable as error:
+                log.warning("steward.round_failed", round="none_before", reason=str(error))
+            await asyncio.sleep(BEFORE_ROUND_S)
+
+    async def _until_replaced(self, database: Database, admitted: Admitted) -> None:
+        """Another one is started, with the secrets that there are by now."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            await asyncio.sleep(SECRET_LOOK_S)
+            try:
+                row = await database.row("secret_turn")
+                if row is not None and await replaced(database, admitted, row["turn"], loop.time() - began):
+                    log.info("steward.secret_replaced")
+                    return
+            except StorageUnavailable as error:
+                log.warning("steward.look_failed", reason=str(error))
+
+
+def serve(settings: Settings) -> None:
+    """Run this node's steward until SIGTERM or SIGINT. Raises SettingsError where the database is used with another
+    secret, GameNotLoaded, and StorageUnavailable."""
+    uvloop.run(_until_told(StewardProcess(settings)))
+
+
+async def _until_told(process: StewardProcess) -> None:
+    told = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, told.set)
+    serving = asyncio.ensure_future(process.serve())
+    telling = asyncio.ensure_future(told.wait())
+    await asyncio.wait([serving, telling], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    await process.leave()
+    os._exit(0)  # Its parts would take it with them, and Ray asks nothing of a driver that goes.

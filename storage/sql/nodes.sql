@@ -1,0 +1,91 @@
+-- Nodes, what is wished of them, and who does the steward's rounds.
+
+-- name: beat_node
+-- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `live_actors` does) and those
+-- of them that are spare.
+WITH beat AS (
+    INSERT INTO nodes (id, address, pid, most) VALUES (:id, :address, :pid::integer, :most::integer)
+    ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most
+), living AS (
+    SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors,
+           count(*) FILTER (WHERE rooms = 0 AND suspect_at IS NULL AND NOT draining) AS spares
+    FROM room_actors WHERE alive_at > now() - interval '6 seconds' GROUP BY node
+)
+SELECT n.id, n.address, n.most, coalesce(l.actors, 0)::integer AS actors, coalesce(l.spares, 0)::integer AS spares
+FROM nodes n LEFT JOIN living l ON l.node = n.address
+WHERE n.beat_at > now() - interval '3 seconds' ORDER BY n.id
+
+-- name: beating_nodes
+-- The nodes that live.
+SELECT address, pid FROM nodes WHERE beat_at > now() - interval '3 seconds'
+
+-- name: leave_node
+-- Its steward ends: nobody waits for it, not even for the lease.
+WITH left_lease AS (
+    UPDATE steward_lease SET until = now() WHERE holder = :id AND until > now()
+)
+DELETE FROM nodes WHERE id = :id
+
+-- name: clear_nodes
+-- Those that are gone for good, and wishes for which nobody waits any more.
+WITH forgotten AS (
+    DELETE FROM actor_wishes WHERE made_at < now() - interval '1 minute'
+)
+DELETE FROM nodes WHERE beat_at < now() - interval '1 hour'
+
+-- name: wish_actor
+-- Somebody needs a room actor. Stewards that listen hear of it.
+WITH wish AS (
+    INSERT INTO actor_wishes (id) VALUES (:id)
+)
+SELECT pg_notify('tavola_wishes', '')
+
+-- name: wish_answered
+-- What came of a wish so far, and whether a live actor other than :avoid has room, whoever started it. No row: it is
+-- forgotten.
+SELECT w.answered_at IS NOT NULL AS answered, w."full", w.why,
+       EXISTS (SELECT FROM room_actors
+               WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
+                 AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)) AS has_room
+FROM actor_wishes w WHERE w.id = :id
+
+-- name: unwish_actor
+DELETE FROM actor_wishes WHERE id = :id
+
+-- name: open_wish
+-- Whether there is a wish that node :node could take: nobody has, or it has been another's for :rival_s seconds.
+SELECT FROM actor_wishes
+WHERE answered_at IS NULL AND made_at > now() - make_interval(secs => :forgotten_s)
+  AND (taken_at IS NULL OR taken_by <> :node AND taken_at < now() - make_interval(secs => :rival_s))
+LIMIT 1
+
+-- name: take_wish
+-- As `open_wish`, and it is node :node's.
+UPDATE actor_wishes SET taken_by = :node, taken_at = now() WHERE id = (
+    SELECT id FROM actor_wishes
+    WHERE answered_at IS NULL AND made_at > now() - make_interval(secs => :forgotten_s)
+      AND (taken_at IS NULL OR taken_by <> :node AND taken_at < now() - make_interval(secs => :rival_s))
+    ORDER BY made_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+
+-- name: answer_wish
+-- There is one more actor; or there is none, and :why.
+UPDATE actor_wishes SET answered_at = now(), "full" = :full, why = :why WHERE id = :id AND answered_at IS NULL
+
+-- name: pass_wish
+-- Node :node took it and has no room after all: another may have it at once.
+UPDATE actor_wishes SET taken_at = '-infinity' WHERE id = :id AND taken_by = :node AND answered_at IS NULL
+
+-- name: refuse_wishes
+-- No node carries another: those that nobody has taken are answered so.
+UPDATE actor_wishes SET answered_at = now(), "full" = true, why = :why
+WHERE answered_at IS NULL
+  AND (taken_at IS NULL OR taken_by <> :node AND taken_at < now() - make_interval(secs => :rival_s))
+
+-- name: hold_lease
+-- :holder does the rounds for :for_s seconds from now. No row: somebody else does.
+INSERT INTO steward_lease (holder, until) VALUES (:holder, now() + make_interval(secs => :for_s))
+ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE steward_lease.holder = excluded.holder OR steward_lease.until < now()
+RETURNING holder
