@@ -1,5 +1,5 @@
-"""What Postgres tells who listens (`LISTEN`), over a connection of its own. It is a wake-up: some are lost, and by way
-of a pooler that lends its connections there are none."""
+"""Notices of Postgres to those that listen (`LISTEN`), over a connection of its own. Each is a wake-up: some are lost,
+and by way of a pooler that lends its connections there are none."""
 
 from __future__ import annotations
 

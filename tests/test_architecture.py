@@ -106,7 +106,6 @@ IMPURE = {
 RAY = {
     "actors.cluster.control_plane",
     "actors.cluster.room_actor",
-    "actors.cluster.steward_actor",
     "stack.local_ray",
     "tavola.node",
     "load.bench.floor.ray_call",

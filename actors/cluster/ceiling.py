@@ -1,8 +1,8 @@
-"""How many room actors a node carries, and which nodes carry one more. Postgres counts those that live."""
+"""How many room actors a node carries. Postgres counts those that live."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tavola.actors.cluster.directory import ClusterUnavailable
@@ -37,15 +37,6 @@ def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:
     for node in nodes:
         most = setting or max(LEAST, int(node.memory * SHARE / ACTOR_BYTES))
         found[node.address] = found.get(node.address, 0) + most
-    return found
-
-
-async def with_room(database: Database, nodes: list[Node], most: Mapping[str, int]) -> list[Node]:
-    """The nodes where one more may be started. Raises `Full` if there are none."""
-    live = {row["node"]: row["actors"] for row in await database.rows("live_actors", suspects=SUSPECTS)}
-    found = [node for node in nodes if live.get(node.address, 0) < most[node.address]]
-    if not found:
-        raise Full(f"there are {sum(live.values())} room actors, and no node carries more")
     return found
 
 

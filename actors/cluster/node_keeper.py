@@ -1,5 +1,5 @@
-"""What a node's steward does for its own node: it says that the node lives, starts the actors that are wished for, and
-keeps spares. An actor starts on the node whose steward starts it, so a node that is gone is given none.
+"""The care of a node's steward for its own node: it says that the node lives, starts the actors that are wished for,
+and keeps spares. An actor starts on the node whose steward starts it, so a node that is gone is given none.
 
 Nodes settle among themselves who takes a wish: the emptiest is first, and when it has not answered in time another one
 starts an actor as well.
@@ -120,7 +120,7 @@ class NodeKeeper:
             self.woken.clear()
 
     async def beat(self) -> None:
-        """Say that the node lives; what the others are doing is known afterwards."""
+        """Say that the node lives; which others do, and how full they are, is known afterwards."""
         here = self._here
         rows = await self._database.rows(
             "beat_node", id=self._id, address=here.address, pid=self._pid, most=here.most, suspects=SUSPECTS

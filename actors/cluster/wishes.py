@@ -54,7 +54,7 @@ class Wisher:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._wishing.discard(task)
         if not task.cancelled():
-            task.exception()  # Whoever waited for it may have gone.
+            task.exception()  # Those that waited for it may have gone.
 
     async def _wish(self, avoid: str | None) -> None:
         loop = asyncio.get_running_loop()

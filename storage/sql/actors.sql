@@ -104,18 +104,13 @@ DELETE FROM unreadable_rooms WHERE room_id = :room_id
 -- How many rooms cannot be read, by what is answered for them.
 SELECT code, count(*) AS rooms FROM unreadable_rooms GROUP BY code
 
--- name: live_actors
--- How many actors live on each node. Of those that did not answer somebody, :suspects count as gone: they may be, and
--- their rooms need another one now.
-SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors FROM room_actors
-WHERE alive_at > now() - interval '6 seconds' GROUP BY node
-
 -- name: node_lock
 -- For the rest of the transaction no other actor is registered on node :node.
 SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
 
 -- name: register_actor
--- No row: :most actors live on its node, counted as `live_actors` does.
+-- No row: :most actors live on its node. Of those that did not answer somebody, :suspects count as gone: they may be,
+-- and their rooms need another one now.
 INSERT INTO room_actors (name, node, pid, address, capacity)
 SELECT :name, :node, :pid::integer, :address, :capacity::integer
 FROM room_actors

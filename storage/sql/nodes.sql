@@ -1,8 +1,8 @@
 -- Nodes, what is wished of them, and who does the steward's rounds.
 
 -- name: beat_node
--- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `live_actors` does) and those
--- of them that are spare.
+-- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `register_actor` does) and
+-- those of them that are spare.
 WITH beat AS (
     INSERT INTO nodes (id, address, pid, most) VALUES (:id, :address, :pid::integer, :most::integer)
     ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most

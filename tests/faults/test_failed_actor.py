@@ -1,5 +1,5 @@
-"""A room actor or a steward that cannot be started, in a Ray of the test's own: whoever asked for it is told why, at
-once, and no process of it stays."""
+"""A room actor that cannot be started, in a Ray of the test's own: whoever wished for it is told why, at once, and no
+process of it stays."""
 
 from __future__ import annotations
 
@@ -22,30 +22,33 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 START = """
 import asyncio, sys
-from tavola.actors.cluster.control_plane import Cluster, join
+from tavola.actors.cluster.control_plane import joined
 from tavola.actors.cluster.directory import ClusterUnavailable
-from tavola.actors.cluster.steward_actor import ensure_steward
+from tavola.actors.cluster.node_keeper import NodeKeeper
+from tavola.actors.cluster.wishes import Wisher
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
 
 async def main(settings):
     database = await Database.connect(settings.database_url)
-    for start in (Cluster(settings, database).start_actor, lambda: ensure_steward(settings)):
-        try:
-            await start()
-        except ClusterUnavailable as error:
-            print(error, flush=True)
+    node = await joined(settings, database)
+    keeper = NodeKeeper("n", 1, database, node, spares=0, shared=False)
+    await keeper.beat()
+    running = asyncio.create_task(keeper.run(0.05))
+    try:
+        await Wisher(database, 1).start_actor()
+    except ClusterUnavailable as error:
+        print(error, flush=True)
 
 settings = Settings(
     DATABASE_URL=sys.argv[1], RAY_ADDRESS=sys.argv[2], TAVOLA_JWT_SECRET="another secret than the database's"
 )
-join(settings)
 asyncio.run(main(settings))
 """
 WHY = "SettingsError: TAVOLA_JWT_SECRET: is not the secret that this database is used with"
 
 
-async def test_whoever_asked_is_told_why(database_url: str) -> None:
+async def test_whoever_wished_is_told_why(database_url: str) -> None:
     await admitted_at(database_url, SECRET)
     with tempfile.TemporaryDirectory() as folder:
         ray = LocalRay(Path(folder) / "ray")
@@ -59,7 +62,7 @@ async def test_whoever_asked_is_told_why(database_url: str) -> None:
                 timeout=100,
                 check=True,
             )
-            assert told.stdout.count(WHY) == 2, told.stdout
+            assert told.stdout.count(WHY) == 1, told.stdout
             assert ray.process is not None
             head = psutil.Process(ray.process.pid)
             await until(lambda: not [p for p in head.children(recursive=True) if "Actor" in p.name()], "all have ended")

@@ -22,7 +22,7 @@ SCRIPT = """
 import sys, time
 from tavola.actors.cluster import service
 from tavola.actors.cluster.room_process import RoomProcess
-from tavola.actors.cluster.steward_actor import StewardProcess
+from tavola.actors.cluster.steward_process import StewardProcess
 from tavola.config.settings import Settings
 
 which, url = sys.argv[1:]

@@ -131,7 +131,7 @@ async def test_sums_stand_still_while_actors_go_in_any_way(database_url: str) ->
         looking = asyncio.create_task(look())
         await asyncio.gather(
             *(database.rows("forget_actor", name=name) for name in names[:8]),
-            *(database.rows("retire_spare") for _ in range(8)),
+            *(database.rows("retire_spare", node="node") for _ in range(8)),
             *(execute(database_url, "DELETE FROM room_actors WHERE name = $1", name) for name in names[8:]),
         )
         going = False
