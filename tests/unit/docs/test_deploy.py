@@ -62,7 +62,8 @@ def strange(names: set[str]) -> set[str]:
 
 
 def test_the_files_are_there() -> None:
-    assert [path.name for path in UNITS] == ["tavola-edge@.service", "tavola-migrate.service", "tavola-node@.service"]
+    names = ["tavola-edge@", "tavola-migrate", "tavola-node@", "tavola-steward"]
+    assert [path.name for path in UNITS] == [f"{name}.service" for name in names]
     assert [path.name for path in FILES] == ["node-head.env", "node-worker.env", "tavola.env"]
 
 
@@ -94,20 +95,22 @@ def test_a_unit_starts_what_there_is(unit: Path) -> None:
     assert {name: lines(unit, name) for name in hardened} == {name: [value] for name, value in hardened.items()}
 
 
-@pytest.mark.parametrize("unit", [each for each in UNITS if "@" in each.name], ids=lambda unit: str(unit.name))
+@pytest.mark.parametrize("unit", [each for each in UNITS if "migrate" not in each.name], ids=lambda unit: str(unit.name))
 def test_a_unit_comes_back_and_stops_in_order(unit: Path) -> None:
     asked = ("Restart", "StartLimitIntervalSec", "WantedBy", "KillMode")
     assert [lines(unit, name) for name in asked] == [["always"], ["0"], ["multi-user.target"], ["mixed"]]
     [seconds] = lines(unit, "TimeoutStopSec")
-    assert int(seconds) > STOPS_WITHIN_S
+    assert int(seconds) > STOPS_WITHIN_S or "steward" in unit.name
     assert "network-online.target" in lines(unit, "After")[0]
 
 
-def test_an_edge_is_ordered_and_restarted_with_either_node() -> None:
-    [edge] = [unit for unit in UNITS if "edge" in unit.name]
+def test_edge_and_steward_are_ordered_and_the_steward_is_restarted_with_either_node() -> None:
     nodes = {path.stem.replace("node-", "tavola-node@") + ".service" for path in FILES if path.stem != "tavola"}
-    [after], [part_of] = lines(edge, "After"), lines(edge, "PartOf")
-    assert set(part_of.split()) == nodes == set(after.split()) - {"network-online.target"}
+    for name, restarted in (("edge", set()), ("steward", nodes)):
+        [unit] = [unit for unit in UNITS if name in unit.name]
+        [after] = lines(unit, "After")
+        assert set(after.split()) - {"network-online.target"} == nodes
+        assert {each for part_of in lines(unit, "PartOf") for each in part_of.split()} == restarted
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.name))
@@ -126,9 +129,9 @@ def test_the_nodes_join_the_head() -> None:
 
 def test_what_compose_sets_is_a_setting() -> None:
     named = [set(each.get("environment", {})) for each in ours().values()]
-    assert len(named) == 4
+    assert len(named) == 5
     assert all(named)
-    assert [strange(names) for names in named] == [set()] * 4
+    assert [strange(names) for names in named] == [set()] * 5
     written = (DEPLOY / "compose.yaml").read_text()
     [told] = re.findall(r"with (SITE.*?)\.\n", written.replace("\n#", ""))
     assert set(re.findall(r"\$\{(\w+)", written)) == set(re.findall(r"[A-Z_]+", told))
@@ -145,13 +148,14 @@ def test_in_compose_the_proxy_is_named_and_finds_the_edges() -> None:
     services, networks = compose()["services"], compose()["networks"]
     address = services["proxy"]["networks"]["front"]["ipv4_address"]
     assert ipaddress.ip_address(address) in ipaddress.ip_network(networks["front"]["ipam"]["config"][0]["subnet"])
-    edges = [each for name, each in ours().items() if name.startswith("edge-")]
+    named = {name: each for name, each in ours().items() if name.startswith("edge-")}
+    edges = named.values()
     assert {each["environment"]["TAVOLA_TRUSTED_PROXIES"] for each in edges} == {address}
-    ports = [f"node:{each['environment']['TAVOLA_PORT']}" for each in edges]
+    ports = [f"{name}:{each['environment']['TAVOLA_PORT']}" for name, each in named.items()]
     assert services["proxy"]["environment"]["EDGES"].split() == ports
     assert all(f"{{${name}:" in (DEPLOY / "Caddyfile").read_text() for name in ("SITE", "EDGES"))
+    assert {ours()["steward"][kind] for kind in ("network_mode", "ipc", "pid")} == {"service:node"}
     for each in edges:
-        assert {each[kind] for kind in ("network_mode", "ipc", "pid")} == {"service:node"}
         assert int(each["stop_grace_period"].removesuffix("s")) > STOPS_WITHIN_S
 
 
