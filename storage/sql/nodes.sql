@@ -41,7 +41,7 @@ WITH wish AS (
 SELECT pg_notify('tavola_wishes', '')
 
 -- name: wish_answered
--- What came of a wish so far, and whether a live actor other than :avoid has room, whoever started it. No row: it is
+-- The answer to a wish so far, and whether a live actor other than :avoid has room, whoever started it. No row: it is
 -- forgotten.
 SELECT w.answered_at IS NOT NULL AS answered, w."full", w.why,
        EXISTS (SELECT FROM room_actors
