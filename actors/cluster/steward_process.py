@@ -38,6 +38,7 @@ WISH_LOOK_S = 0.25
 LENT_WISH_LOOK_S = 0.1
 """How often it is looked for wishes of which nothing was heard. A pooler that lends connections tells of none."""
 BEFORE_ROUND_S = 5.0
+LEAVE_S = 0.5
 
 
 class StewardProcess(Service):
@@ -49,6 +50,7 @@ class StewardProcess(Service):
         self._settings = settings
         self._id = secrets.token_hex(8)
         self._here: OwnNode | None = None
+        self._database: Database | None = None
 
     async def start(self) -> None:
         """On return the steward works, and joins Ray as soon as it is there."""
@@ -70,8 +72,10 @@ class StewardProcess(Service):
         await self._here.end_actor(name)
 
     async def leave(self) -> None:
-        """Nobody waits for this steward any more."""
-        await self._database.rows("leave_node", id=self._id, within_s=1.0)
+        """Nobody waits for this steward any more, if Postgres can be told so at once."""
+        if self._database is not None:
+            async with asyncio.timeout(LEAVE_S):
+                await self._database.rows("leave_node", id=self._id)
 
     async def _node(self, database: Database) -> None:
         settings = self._settings
@@ -124,5 +128,7 @@ async def _until_told(process: StewardProcess) -> None:
     await asyncio.wait([serving, telling], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    await process.leave()
-    os._exit(0)  # Its parts would take it with them, and Ray asks nothing of a driver that goes.
+    try:
+        await process.leave()
+    finally:
+        os._exit(0)  # Not in order: Ray would take its time, and owes us nothing.

@@ -95,7 +95,7 @@ def test_a_unit_starts_what_there_is(unit: Path) -> None:
     assert {name: lines(unit, name) for name in hardened} == {name: [value] for name, value in hardened.items()}
 
 
-@pytest.mark.parametrize("unit", [each for each in UNITS if "migrate" not in each.name], ids=lambda unit: str(unit.name))
+@pytest.mark.parametrize("unit", [each for each in UNITS if "migrate" not in each.name], ids=lambda unit: unit.name)
 def test_a_unit_comes_back_and_stops_in_order(unit: Path) -> None:
     asked = ("Restart", "StartLimitIntervalSec", "WantedBy", "KillMode")
     assert [lines(unit, name) for name in asked] == [["always"], ["0"], ["multi-user.target"], ["mixed"]]
