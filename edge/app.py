@@ -70,7 +70,8 @@ from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
-from tavola.games.registry.discovery import install
+from tavola.games.registry import load_now
+from tavola.games.registry.discovery import install, install_later
 from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
@@ -200,7 +201,9 @@ class Edge:
         ]
         for task in tasks:
             task.add_done_callback(_part_ended)
-        relax()
+        games = asyncio.create_task(_load_games())
+        tasks.append(games)
+        games.add_done_callback(_games_loaded)
         try:
             yield
         finally:
@@ -372,6 +375,17 @@ def _issuer(settings: Settings) -> Issuer | None:
     return Issuer(settings.trusted_issuer, settings.trusted_audience, algorithm, keys)
 
 
+async def _load_games() -> None:
+    """Off the way of the start, and before somebody asks for one: to load them takes longer than all else."""
+    await asyncio.to_thread(load_now)
+    relax()
+
+
+def _games_loaded(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _part_ended(task)
+
+
 def _part_ended(task: asyncio.Task[None]) -> None:
     """An edge that lost a part is no edge: its clients are better off with another one."""
     if not task.cancelled():
@@ -441,10 +455,11 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
-    GameNotLoaded."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret. One
+    that cannot load a game ends by itself."""
     logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
-    install(settings.games, settings.games_path)
+    if not settings.games_reload:
+        install_later(settings.games, settings.games_path)
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     edge = Edge(settings, admitted.secrets)
     DrainingServer(configured(application(edge), settings), edge).run()

@@ -299,8 +299,12 @@ def test_the_checks_know_of_the_server_what_a_view_is() -> None:
     assert {name for name in ours["load.checks"] if top(name) not in ("client", "load")} == {"actors.wire.view"}
 
 
-def test_an_edge_loads_no_host() -> None:
-    assert not [name for name in loaded("tavola.edge.app") if name.startswith("tavola.actors.host")]
+def test_an_edge_loads_no_host_no_ray_and_no_game() -> None:
+    found = loaded("tavola.edge.app, tavola.config.settings")
+    assert not [name for name in found if name.startswith(("tavola.actors.host", "ray"))]
+    games = {name for name in found if name.startswith("tavola.games.")}
+    assert {name.removeprefix("tavola.games.").split(".")[0] for name in games} == {"base", "events", "registry"}
+    assert not {"pokerkit", "tavola.actors.cluster.control_plane", "tavola.actors.cluster.steward_process"} & found
 
 
 def test_who_traces_nothing_loads_nothing_for_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -48,10 +49,12 @@ class Match(msgspec.Struct, frozen=True):
 
 
 def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
-    known = Games([GameKind(**game) for game in opening.games()])
+    @cache
+    def known() -> Games:
+        return Games([GameKind(**game) for game in opening.games()])
 
     async def games(call: Call) -> Answer:
-        return known
+        return known()
 
     async def rooms(call: Call) -> Answer:
         wanted: Wanted = call.query

@@ -1,28 +1,99 @@
-"""The games of this process, by kind: those that come with Tavola, and those from outside, which a process takes once,
-at its root. Imports `games`, `games.holdem` and `config`."""
+"""The games of this process, by kind: those that come with Tavola, and those from outside. They are loaded when one is
+first asked for, unless a process takes them at its root. Imports `games`, `games.holdem` and `config`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
 from tavola.games.base import Game
-from tavola.games.holdem.game import Holdem
-from tavola.games.tictactoe import TicTacToe
 
 AnyGame = Game[Any, Any]
 
-SHIPPED: tuple[AnyGame, ...] = (Holdem(), TicTacToe())
-"""The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
 
-_in_use: dict[str, AnyGame] = {game.kind: game for game in SHIPPED}
+@cache
+def shipped() -> tuple[AnyGame, ...]:
+    """The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
+    from tavola.games.holdem.game import Holdem
+    from tavola.games.tictactoe import TicTacToe
+
+    return Holdem(), TicTacToe()
+
+
+class _Games(dict[str, AnyGame]):
+    """The games in use. To look one up that is there costs what it costs in any dict."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._load: Callable[[], object] | None = lambda: use(shipped())
+
+    def later(self, load: Callable[[], object]) -> None:
+        """`load` shall call `use` when a game is asked for; until then there is none."""
+        with self._lock:
+            super().clear()
+            self._load = load
+
+    def take(self, games: Iterable[AnyGame]) -> None:
+        """These and no others."""
+        found = {game.kind: game for game in games}
+        with self._lock:
+            self._load = None
+            super().clear()
+            super().update(found)
+
+    def all(self) -> _Games:
+        """With all that there are. Raises as `load` does, again at each time."""
+        if self._load is not None:
+            with self._lock:
+                if self._load is not None:
+                    self._load()
+        return self
+
+    def __missing__(self, kind: str) -> AnyGame:
+        if self._load is None:
+            raise KeyError(kind)
+        return self.all()[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return super(_Games, self.all()).__contains__(kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return super(_Games, self.all()).__iter__()
+
+    def __len__(self) -> int:
+        return super(_Games, self.all()).__len__()
+
+    def get(self, kind: str, default: Any = None) -> Any:
+        return super(_Games, self.all()).get(kind, default)
+
+    def keys(self) -> Any:
+        return super(_Games, self.all()).keys()
+
+    def values(self) -> Any:
+        return super(_Games, self.all()).values()
+
+    def items(self) -> Any:
+        return super(_Games, self.all()).items()
+
+
+_in_use = _Games()
 GAMES: Mapping[str, AnyGame] = MappingProxyType(_in_use)
-"""kind → the game. Nobody writes to it but `use`."""
+"""kind → the game. Nobody writes to it but `use` and `later`."""
 
 
 def use(games: Iterable[AnyGame]) -> None:
     """From now on these are the games, and no others. For the root of a process (`discovery.install`)."""
-    found = {game.kind: game for game in games}
-    _in_use.clear()
-    _in_use.update(found)
+    _in_use.take(games)
+
+
+def later(load: Callable[[], object]) -> None:
+    """The games are those that `load` takes (`use`), when one is first asked for: by then, or by `load_now`."""
+    _in_use.later(load)
+
+
+def load_now() -> None:
+    """On return the games are loaded. Raises as what loads them does."""
+    _in_use.all()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from tavola.config.failures import Failure
 from tavola.games.base import Game
-from tavola.games.registry import SHIPPED, AnyGame, use
+from tavola.games.registry import AnyGame, later, shipped, use
 
 GROUP = "tavola.games"
 """The group of entry points. The name of one is for people; its value is `package.module:Game`."""
@@ -74,6 +74,11 @@ def install(named: Sequence[str], folder: Path) -> tuple[Listed, ...]:
     return _Installed.listed
 
 
+def install_later(named: Sequence[str], folder: Path) -> None:
+    """As `install`, when a game is first asked for. That raises GameNotLoaded then."""
+    later(lambda: install(named, folder))
+
+
 def found(wanted: WantedGames) -> tuple[Listed, ...]:
     """All games, those of Tavola first. Nothing of this process but its modules is changed. Raises GameNotLoaded."""
     if wanted.folder is not None and str(wanted.folder) not in sys.path:
@@ -110,7 +115,7 @@ def load(named: str, origin: str) -> AnyGame:
 
 
 def _all(wanted: WantedGames) -> Iterator[tuple[str, AnyGame]]:
-    for game in SHIPPED:
+    for game in shipped():
         yield f"tavola {version('tavola')}", game
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.value, point.name)):
         origin = _origin(point)

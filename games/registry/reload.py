@@ -12,7 +12,7 @@ from importlib import invalidate_caches
 from pathlib import Path
 from types import ModuleType
 
-from tavola.games.registry import SHIPPED
+from tavola.games.registry import shipped
 from tavola.games.registry.discovery import GameNotLoaded, Listed, WantedGames, found
 
 LOOK_S = 0.2
@@ -25,7 +25,7 @@ class Reloader:
     def __init__(self, named: Sequence[str], folder: Path, listed: Sequence[Listed]) -> None:
         """`listed` are the games that the process has now."""
         self._wanted = WantedGames(tuple(named), folder if named else None)
-        self._roots = {_root(type(each.game).__module__) for each in listed if each.game not in SHIPPED}
+        self._roots = {_root(type(each.game).__module__) for each in listed if each.game not in shipped()}
         self._seen = self._times()
         self.fault: GameNotLoaded | None = None
         sys.dont_write_bytecode = True
