@@ -34,7 +34,7 @@ log = structlog.get_logger()
 SECRET_LOOK_S = 5.0
 """How often the steward looks whether the deployment's secret was replaced."""
 WISHES = "tavola_wishes"
-WISH_LOOK_S = 0.25
+WISH_LOOK_S = 0.5
 LENT_WISH_LOOK_S = 0.1
 """How often it is looked for wishes of which nothing was heard. A pooler that lends connections tells of none."""
 BEFORE_ROUND_S = 5.0
