@@ -12,8 +12,11 @@ MODULE = "page.js"
 
 
 def page_folder(game: AnyGame) -> Path | None:
-    """The folder of the game's page; None for a game that has none."""
-    return Path(getfile(type(game))).parent / game.page if game.page else None
+    """The folder of the game's page, beside the module of the class that names it; None for a game that has none."""
+    if not game.page:
+        return None
+    named = next(cls for cls in type(game).__mro__ if "page" in cls.__dict__)
+    return Path(getfile(named)).parent / game.page
 
 
 def is_shipped(kind: str) -> bool:

@@ -432,6 +432,10 @@ export class RoomPage {
   #own() {
     const view = this.inside;
     const seat = this.#seat;
+    if (this.maySit && freeSeats(view).length) {
+      const sit = () => this.askToSit(view.me.reserved_seat ?? freeSeats(view)[0]);
+      return h("button", { class: "primary sit-anywhere", key: "own", on: { click: sit } }, "Sit down");
+    }
     if (view.me.role !== "player" || !seat) return null;
     const options = /** @type {BuyIn} */ (view.room.options);
     const out = seat.status === "sitting_out" || seat.sitting_out;

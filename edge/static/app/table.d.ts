@@ -1,4 +1,4 @@
-/** What a game's page gets and gives: the types of `register` in games.js. No page loads this file. */
+/** The types of `register` in games.js: the table that a game's page draws. No page loads this file. */
 
 import type { Fact, InsideView, Json, Legal, Update } from "./shapes.d.ts";
 import type { Names } from "./story.js";
@@ -12,7 +12,7 @@ export interface Table {
    * waited for, unless there is an element of the class `actions` in it.
    */
   readonly bar: HTMLElement;
-  /** What this player may see (docs/reference/protocol.md, section 4); never to be changed. */
+  /** The view that this player has (docs/reference/protocol.md, section 4); never to be changed. */
   readonly view: InsideView;
   /** Their seat; undefined for who watches. */
   readonly seat: number | undefined;
@@ -42,13 +42,13 @@ export interface Table {
 /** Makes a table's element and bar show how it stands. It is called again whenever that may have changed. */
 export type Draw = (table: Table) => void;
 
-/** What a game's page may give besides. */
+/** The parts that a game's page may have besides. */
 export interface More {
   /** A key was pressed while there are legal moves, and nothing is being typed. */
   key?(table: Table, event: KeyboardEvent): void;
   /** The move that the player has said ahead, if any: asked once, as their turn begins, and made at once. */
   ahead?(table: Table): { move: string; args?: { [name: string]: Json } } | undefined;
-  /** What is waited for, as a sentence; undefined: what is said for any game. */
+  /** The thing that is waited for, as a sentence; undefined: what is said for any game. */
   waiting?(table: Table): string | undefined;
   /** An event of the game in sentences, for history and screen readers; undefined: as events usually are. */
   tell?(event: Fact, names: Names): string[] | undefined;

@@ -1,4 +1,4 @@
-/** What hold'em adds to the wire, and what its page's modules hand each other. No page loads this file. */
+/** The parts of the wire that hold'em adds, and shapes that its page's modules hand each other. No page loads it. */
 
 import type { InsideView, Range, Seat, View } from "/static/shapes.d.ts";
 
