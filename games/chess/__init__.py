@@ -1,1 +1,1 @@
-"""Chess, all of its rules by the package `chess`. Imports `games.base` and `chess`."""
+"""Chess, all of its rules by the package `chess`. Imports `games` and `chess`."""
