@@ -364,9 +364,9 @@ export class RoomPage {
       ),
       h(
         "button",
-        { class: "code", on: { click: () => this.#copy() }, title: "Copy the address of this table" },
-        h("span", { class: "muted" }, "Code "),
-        room.code,
+        { class: "code", on: { click: () => this.#invite() } },
+        "Invite ",
+        h("span", { class: "muted" }, room.code),
       ),
       h(
         "button",
@@ -383,13 +383,20 @@ export class RoomPage {
     );
   }
 
-  async #copy() {
-    const address = `${location.origin}/room/${this.inside.room.code}`;
+  async #invite() {
+    const { code } = this.inside.room;
     try {
-      await navigator.clipboard.writeText(address);
-      this.#app.notice("The address of this table is in your clipboard.");
-    } catch {
-      this.#app.notice(`The address of this table: ${address}`);
+      const { invitation } = await import("./invite.js");
+      const say = (/** @type {string} */ text) => this.#app.notice(text);
+      this.ask({
+        title: "Invite",
+        body: (close) => [
+          invitation(`${location.origin}/room/${code}`, code, say),
+          h("div", { class: "buttons" }, h("button", { class: "quiet", on: { click: close } }, "Close")),
+        ],
+      });
+    } catch (error) {
+      this.#app.notice(whatOf(error));
     }
   }
 
@@ -423,7 +430,7 @@ export class RoomPage {
         ? "It is your turn."
         : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
     if (this.#seat?.chips === 0) return "You have no chips left.";
-    if (Object.keys(seats).length < 2) return "Waiting for another player. Share the code with a friend.";
+    if (Object.keys(seats).length < 2) return "Waiting for another player. Invite a friend.";
     if (host_controls?.can_start && room.options.auto_start === false && room.status === "open")
       return "Everybody is waiting for you to start.";
     return "The game begins in a moment.";
