@@ -1,9 +1,9 @@
 """The browser's files: `edge/static`, read and compressed once, served under a policy that lets nothing else run.
 
-Pages are two addresses of one file: `/`, the lobby, and `/room/{code}`, a room; and `/admin`, the operator's, where
-there is one. The files that they load lie under `/static`, by name alone: its folders are for readers, names are
-unique. A page is told at once of all modules that it needs (`needed`); the rest, as a game's table, it loads when it
-needs it (`edge/rest/game_pages.py`).
+Pages are addresses of one file: `/`, the lobby, `/room/{code}`, a room, and `/mine`, games that are over; and `/admin`,
+the operator's, where there is one. The files that they load lie under `/static`, by name alone: its folders are for
+readers, names are unique. A page is told at once of all modules that it needs (`needed`); the rest, as a game's table,
+it loads when it needs it (`edge/rest/game_pages.py`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ TYPES = {
 TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 """A line of a script that tells types and nothing else. They are for those who read or build on the source: our own
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
-LOBBY, ROOM = "lobby.js", "room.js"
-"""The modules that draw the two pages; `app.js` takes the one that it needs."""
+LOBBY, ROOM, MINE = "lobby.js", "room.js", "mine.js"
+"""The modules that draw the pages; `app.js` takes the one that it needs."""
 IMPORT = re.compile(rb'^(?:import|export)\b[^;"]*"\./([\w.]+)";', re.MULTILINE)
 """A line, or several, by which a module always loads another one."""
 COMMENT = re.compile(rb"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -132,7 +132,7 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
 def players_page(files: Mapping[str, File], module: str, added: bytes = b"") -> File:
     """The players' page, for who comes to what `module` draws. `added` stands at the end of its head."""
     head = [f'<link rel="modulepreload" href="/static/{name}">' for name in needed(files, "app.js", module)]
-    if module == ROOM:
+    if module != LOBBY:
         head.append('<link rel="stylesheet" href="/static/table.css">')
     told = "".join(f"{line}\n" for line in head).encode() + added
     return made(files["index.html"].plain.replace(b"</head>", told + b"</head>"), ".html")
@@ -144,6 +144,7 @@ def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes 
     files = load() if operator else load("client", "app")
     lobby = players_page(files, LOBBY, added)
     room = players_page(files, ROOM, added)
+    past = players_page(files, MINE, added)
     del files["index.html"]
     if operator and issuer:
         told = f'<meta name="issuer" content="{escape(urlsplit(issuer).netloc)}">\n</head>'.encode()
@@ -152,6 +153,9 @@ def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes 
 
     async def page(request: Request) -> Response:
         return (room if "code" in request.path_params else lobby).response(request, frames)
+
+    async def mine(request: Request) -> Response:
+        return past.response(request, frames)
 
     async def static(request: Request) -> Response:
         file = files.get(request.path_params["name"])
@@ -165,6 +169,7 @@ def routes(*, operator: bool = False, framing: Sequence[str] = (), added: bytes 
     return [
         *([Route("/admin", admin, methods=["GET"])] if operator else []),
         Route("/", page, methods=["GET"]),
+        Route("/mine", mine, methods=["GET"]),
         Route("/room/{code}", page, methods=["GET"]),
         Route("/static/{name}", static, methods=["GET"]),
     ]

@@ -100,7 +100,9 @@ export class App {
     try {
       page = named
         ? new (await import("./room.js")).RoomPage(this, decodeURIComponent(named), options)
-        : new (await import("./lobby.js")).LobbyPage(this);
+        : location.pathname === "/mine"
+          ? new (await import("./mine.js")).MinePage(this)
+          : new (await import("./lobby.js")).LobbyPage(this);
     } catch (error) {
       if (way === this.#way) this.notice(whatOf(error));
       return;

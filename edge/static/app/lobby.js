@@ -156,6 +156,7 @@ export class LobbyPage {
         }),
         h("button", { class: "quiet" }, "Go"),
       ),
+      h("p", null, h("a", { href: "/mine" }, "My games")),
     );
   }
 

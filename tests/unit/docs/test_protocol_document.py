@@ -20,6 +20,7 @@ from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, RequestJoin, Us
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 from tavola.games import events as game_events
 from tavola.games import tictactoe
+from tavola.games.chess import events as chess_events
 from tavola.games.events import EventKind, EventSpec
 from tavola.games.holdem import events as holdem_events
 
@@ -28,7 +29,12 @@ TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
 REFUSING, TELLING = {"Refusal"}, {"Event", "RoomEvent", "_about"}
-TABLES = {"actors": events.EVENTS, "holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS}
+TABLES = {
+    "actors": events.EVENTS,
+    "holdem": holdem_events.EVENTS,
+    "tictactoe": tictactoe.EVENTS,
+    "chess": chess_events.EVENTS,
+}
 """Every kind of event, by its teller."""
 STORY = (FOLDER / "edge" / "static" / "app" / "story.js").read_text()
 PAGES = "".join(path.read_text() for path in (FOLDER / "games").glob("*/page/tell.js"))
