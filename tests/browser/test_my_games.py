@@ -21,14 +21,15 @@ async def test_a_game_is_replayed(browser: Browser, stack: Stack) -> None:
         await ann.page.locator("button[aria-label='Sit in seat 2']").click()
         await ann.mine.wait_for()
         while not room.host.saw("game_complete"):
+            await ann.page.locator(".seat.me.acts").wait_for()
             moves = len(room.host.saw("player_action"))
-            cell = ann.page.locator(".cell:enabled").last
-            await cell.click()
+            await ann.page.locator(".cell:enabled").last.click()
 
             def seen(moves: int = moves) -> bool:
-                return bool(room.host.saw("game_complete")) or len(room.host.saw("player_action")) > moves
+                """Ann's move and the robot's answer to it, or the end."""
+                return bool(room.host.saw("game_complete")) or len(room.host.saw("player_action")) > moves + 1
 
-            await room.host.until(seen, "the move")
+            await room.host.until(seen, "the move and its answer")
         await ann.page.get_by_role("link", name="Back to the lobby").click()
         await ann.page.get_by_role("link", name="My games").click()
         await expect(ann.page).to_have_url(f"{url}/mine")
