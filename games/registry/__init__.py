@@ -1,10 +1,12 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside. They are loaded when one is
-first asked for, unless a process takes them at its root. Imports `games`, `games.holdem` and `config`."""
+first asked for, unless a process takes them at its root. Imports `games`,
+`games.holdem`, `games.chess` and `config`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
 from threading import RLock
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +22,11 @@ def shipped() -> tuple[AnyGame, ...]:
     from tavola.games.holdem.game import Holdem
     from tavola.games.tictactoe import TicTacToe
 
-    return Holdem(), TicTacToe()
+    if find_spec("chess") is None:  # `pip install "tavola[chess]"`: it is under another licence than Tavola.
+        return Holdem(), TicTacToe()
+    from tavola.games.chess.game import Chess
+
+    return Holdem(), TicTacToe(), Chess()
 
 
 class _Games(dict[str, AnyGame]):
