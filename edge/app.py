@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from threading import Lock
 from typing import Literal
 
 import msgspec
@@ -71,8 +72,8 @@ from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
-from tavola.games.registry import GAMES, load_now
-from tavola.games.registry.discovery import install, install_later
+from tavola.games.registry import GAMES, later, load_now
+from tavola.games.registry.discovery import install
 from tavola.games.registry.page_files import is_shipped, page_folder
 from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
@@ -379,6 +380,17 @@ def _issuer(settings: Settings) -> Issuer | None:
     return Issuer(settings.trusted_issuer, settings.trusted_audience, algorithm, keys)
 
 
+def _installed_by_one(settings: Settings) -> Callable[[], None]:
+    """Loads the games; of two threads that come to it, one waits for the other."""
+    one = Lock()
+
+    def load() -> None:
+        with one:
+            install(settings.games, settings.games_path)
+
+    return load
+
+
 async def _load_games() -> None:
     """Off the way of the start, and before somebody asks for one: to load them takes longer than all else."""
     await asyncio.to_thread(load_now)
@@ -468,7 +480,7 @@ def serve(settings: Settings) -> None:
     that cannot load a game ends by itself."""
     logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
     if not settings.games_reload:
-        install_later(settings.games, settings.games_path)
+        later(_installed_by_one(settings))
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     edge = Edge(settings, admitted.secrets)
     DrainingServer(configured(application(edge), settings), edge).run()

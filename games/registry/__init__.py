@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
-from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
@@ -29,33 +28,30 @@ def shipped() -> tuple[AnyGame, ...]:
     return Holdem(), TicTacToe(), Chess()
 
 
-class _Games(dict[str, AnyGame]):
+class _GamesInUse(dict[str, AnyGame]):
     """The games in use. To look one up that is there costs what it costs in any dict."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
         self._load: Callable[[], object] | None = lambda: use(shipped())
 
     def later(self, load: Callable[[], object]) -> None:
-        """`load` shall call `use` when a game is asked for; until then there is none."""
-        with self._lock:
-            super().clear()
-            self._load = load
+        """`load` shall call `use` when a game is asked for, by two threads at once perhaps."""
+        super().clear()
+        self._load = load
 
     def take(self, games: Iterable[AnyGame]) -> None:
         """These and no others."""
         found = {game.kind: game for game in games}
-        with self._lock:
-            self._load = None
-            super().clear()
-            super().update(found)
+        super().update(found)
+        for kind in [*super().keys()]:
+            if kind not in found:
+                del self[kind]
+        self._load = None
 
-    def all(self) -> _Games:
+    def all(self) -> _GamesInUse:
         """With all that there are. Raises as `load` does, again at each time."""
         if self._load is not None:
-            with self._lock:
-                if self._load is not None:
-                    self._load()
+            self._load()
         return self
 
     def __missing__(self, kind: str) -> AnyGame:
@@ -64,28 +60,28 @@ class _Games(dict[str, AnyGame]):
         return self.all()[kind]
 
     def __contains__(self, kind: object) -> bool:
-        return super(_Games, self.all()).__contains__(kind)
+        return super(_GamesInUse, self.all()).__contains__(kind)
 
     def __iter__(self) -> Iterator[str]:
-        return super(_Games, self.all()).__iter__()
+        return super(_GamesInUse, self.all()).__iter__()
 
     def __len__(self) -> int:
-        return super(_Games, self.all()).__len__()
+        return super(_GamesInUse, self.all()).__len__()
 
     def get(self, kind: str, default: Any = None) -> Any:
-        return super(_Games, self.all()).get(kind, default)
+        return super(_GamesInUse, self.all()).get(kind, default)
 
     def keys(self) -> Any:
-        return super(_Games, self.all()).keys()
+        return super(_GamesInUse, self.all()).keys()
 
     def values(self) -> Any:
-        return super(_Games, self.all()).values()
+        return super(_GamesInUse, self.all()).values()
 
     def items(self) -> Any:
-        return super(_Games, self.all()).items()
+        return super(_GamesInUse, self.all()).items()
 
 
-_in_use = _Games()
+_in_use = _GamesInUse()
 GAMES: Mapping[str, AnyGame] = MappingProxyType(_in_use)
 """kind → the game. Nobody writes to it but `use` and `later`."""
 
@@ -96,7 +92,8 @@ def use(games: Iterable[AnyGame]) -> None:
 
 
 def later(load: Callable[[], object]) -> None:
-    """The games are those that `load` takes (`use`), when one is first asked for: by then, or by `load_now`."""
+    """The games are those that `load` takes (`use`) when one is first asked for, or by `load_now`. Two threads may come
+    to it at once."""
     _in_use.later(load)
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from tavola.config.failures import Failure
 from tavola.games.base import Game
-from tavola.games.registry import AnyGame, later, shipped, use
+from tavola.games.registry import AnyGame, shipped, use
 from tavola.games.registry.page_files import MODULE, page_folder
 
 GROUP = "tavola.games"
@@ -73,11 +73,6 @@ def install(named: Sequence[str], folder: Path) -> tuple[Listed, ...]:
         use(each.game for each in _Installed.listed)
         _Installed.wanted = wanted
     return _Installed.listed
-
-
-def install_later(named: Sequence[str], folder: Path) -> None:
-    """As `install`, when a game is first asked for. That raises GameNotLoaded then."""
-    later(lambda: install(named, folder))
 
 
 def found(wanted: WantedGames) -> tuple[Listed, ...]:

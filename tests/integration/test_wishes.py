@@ -209,19 +209,30 @@ async def test_of_a_silent_node_no_actor_is_given_rooms(database_url: str) -> No
             await node.start_actor()
             await node.keeper().beat()
         directory = Directory(database, Wisher(database, 9))
+
+        async def heard_before(seconds: str) -> None:
+            """Of node a's steward, its actor, node b's steward, and its actor."""
+            steward_a, actor_a, steward_b, actor_b = map(float, seconds.split())
+            for address, steward, actor in (("a", steward_a, actor_a), ("b", steward_b, actor_b)):
+                ago = "now() - make_interval(secs => $2)"
+                await execute(database_url, f"UPDATE nodes SET beat_at = {ago} WHERE address = $1", address, steward)
+                set_to = f"alive_at = {ago}, suspect_at = NULL"
+                await execute(database_url, f"UPDATE room_actors SET {set_to} WHERE node = $1", address, actor)
+
+        async def given() -> str:
+            return (await directory.find(await open_room(database))).actor
+
+        await heard_before("0 0 0 0")
         first = await directory.find(await open_room(database))
         assert first.actor == "a-1", "both live"
-        silent = "UPDATE nodes SET beat_at = beat_at - interval '4 seconds' WHERE address = 'a'"
-        await execute(database_url, silent)
-        assert (await directory.find(await open_room(database))).actor == "a-1", "an actor there is heard"
-        await execute(
-            database_url, "UPDATE room_actors SET alive_at = alive_at - interval '4 seconds' WHERE name = 'a-1'"
-        )
-        assert (await directory.find(await open_room(database))).actor == "b-1"
+        await heard_before("4 0 0 0")
+        assert await given() == "a-1", "an actor there is heard"
+        await heard_before("4 4 0 0")
+        assert await given() == "b-1"
+        await heard_before("4 4 0 0")
         assert (await directory.take_over(first)).actor == "b-1"
-        await execute(database_url, "UPDATE nodes SET beat_at = beat_at - interval '4 seconds'")
-        await execute(database_url, "UPDATE room_actors SET suspect_at = NULL")
-        assert (await directory.find(await open_room(database))).actor == "a-1", "nobody is heard: it says nothing"
+        await heard_before("4 4 4 0")
+        assert await given() == "a-1", "no node is heard: it says nothing"
 
 
 async def test_rooms_go_where_all_answer(database_url: str) -> None:
