@@ -1,5 +1,5 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside, which a process takes once,
-at its root. Imports `games`, `games.holdem` and `config`."""
+at its root. Imports `games`, `games.holdem`, `games.auction` and `config`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tavola.games.auction.game import Auction
 from tavola.games.base import Game
 from tavola.games.holdem.game import Holdem
 from tavola.games.tictactoe import TicTacToe
 
 AnyGame = Game[Any, Any]
 
-SHIPPED: tuple[AnyGame, ...] = (Holdem(), TicTacToe())
+SHIPPED: tuple[AnyGame, ...] = (Holdem(), TicTacToe(), Auction())
 """The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
 
 _in_use: dict[str, AnyGame] = {game.kind: game for game in SHIPPED}

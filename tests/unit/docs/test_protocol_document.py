@@ -20,6 +20,7 @@ from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, RequestJoin, Us
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 from tavola.games import events as game_events
 from tavola.games import tictactoe
+from tavola.games.auction import events as auction_events
 from tavola.games.events import EventKind, EventSpec
 from tavola.games.holdem import events as holdem_events
 
@@ -28,7 +29,10 @@ TEXT = (FOLDER / "docs" / "reference" / "protocol.md").read_text()
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
 REFUSING, TELLING = {"Refusal"}, {"Event", "RoomEvent", "_about"}
-TABLES = {"actors": events.EVENTS, "holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS}
+TABLES = {
+    "actors": events.EVENTS, "holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS,
+    "auction": auction_events.EVENTS,
+}  # fmt: skip
 """Every kind of event, by its teller."""
 STORY = (FOLDER / "edge" / "static" / "app" / "story.js").read_text()
 OF_PATHS = "not_found"
@@ -79,7 +83,7 @@ def rows() -> list[tuple[EventKind, EventSpec]]:
 def test_no_event_is_told_by_an_open_string() -> None:
     assert said(("actors", "games"), TELLING) == {}
     kinds = {kind for kind, _ in rows()}
-    named = set().union(*map(_kinds_named, (events, holdem_events, game_events)))
+    named = set().union(*map(_kinds_named, (events, holdem_events, auction_events, game_events)))
     assert kinds == named
     assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds
 
@@ -132,7 +136,7 @@ def test_every_close_is_told_of() -> None:
     assert codes <= told
 
 
-@pytest.mark.parametrize("game", ["holdem", "tictactoe"])
+@pytest.mark.parametrize("game", ["holdem", "tictactoe", "auction"])
 def test_every_field_of_a_view_is_told_of(game: str) -> None:
     """Of a room in which two play, and somebody has asked to be let in."""
     live = Live(info(game))
