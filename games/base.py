@@ -163,9 +163,6 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     new_turn: bool = False
     """The turn was given anew (even if it is the same seat's again): the turn clock starts afresh. Where several seats
     are to act, each one's does."""
-    anew: tuple[SeatIndex, ...] = ()
-    """Of several seats that are to act, those whose turn alone was given anew; the others' clocks run on. A seat that
-    is to act from now on, or no more, need not be named."""
     rounds: tuple[Round, ...] = ()
     """Rounds that started or ended here, in order."""
     vacated: tuple[SeatIndex, ...] = ()
@@ -174,6 +171,9 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     """The chips that the players of vacated seats take with them."""
     result: dict[str, Json] | None = None
     """Given when the whole game is over. A later `advance` begins another one."""
+    anew: tuple[SeatIndex, ...] = ()
+    """Of several seats that are to act, those whose turn alone was given anew; the others' clocks run on. A seat that
+    is to act from now on, or no more, need not be named."""
 
 
 def same(raw: Json) -> Json:

@@ -10,8 +10,18 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import absence, attendance, clock, deferred, ending, hosting, membership, play, rollback
-from tavola.actors.room import sitting
+from tavola.actors.room import (
+    absence,
+    attendance,
+    clock,
+    deferred,
+    ending,
+    hosting,
+    membership,
+    play,
+    rollback,
+    sitting,
+)
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,

@@ -59,7 +59,8 @@ def roll_back(room: Room, sender: Sender, command: RollBack, now: int, entropy: 
     running = then.running and outcome.result is None
     table = replace(
         was, at=now, game=outcome.state, seats=seats, turn=None, beside=(), clocks=then.clocks,
-        games=was.games + running, running=running, hand=then.hand, advance_at=None, paused_at=now if was.paused_at is not None else None,
+        games=was.games + running, running=running, hand=then.hand, advance_at=None,
+        paused_at=now if was.paused_at is not None else None,
     )  # fmt: skip
     told: dict[str, Any] = {"to": command.to, **({} if sender == OPERATOR else {"user_id": sender.user})}
     told |= {name: value for name in ("reason", "voided") if (value := getattr(command, name)) is not None}

@@ -181,7 +181,8 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     """The others, where several players are to act at once. Left out of what is stored while there are none, as
     `RoomSettings.reserved` is."""
     clocks: Mapping[SeatIndex, int] = {}
-    """The time that each player had left when their turn began, in ms. Empty where time is the turn's (`games.Clock`)."""
+    """The time that each player had left when their turn began, in ms. Empty where time is the turn's
+    (`games.Clock`)."""
     resting: bool = False
     """The room was put away while a player's own time ran, and nothing has happened since."""
     turns: int = 0

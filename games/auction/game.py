@@ -61,9 +61,7 @@ class Auction(Game[AuctionState, AuctionOptions]):
         bidders = sorted((*state.bidders, Bidder(seat)), key=lambda bidder: bidder.seat)
         return Outcome(replace(state, bidders=tuple(bidders)))
 
-    def stand(
-        self, state: AuctionState, options: AuctionOptions, seat: SeatIndex
-    ) -> Outcome[AuctionState] | Refusal:
+    def stand(self, state: AuctionState, options: AuctionOptions, seat: SeatIndex) -> Outcome[AuctionState] | Refusal:
         bidder = state.at(seat)
         if bidder is None:
             return Refusal("not_seated", "Nobody sits there.")

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .frames import Json, LeanPatch, LeanSeat
+from .frames import Json, LeanPatch, LeanSeat, LeanTurn
 from .merge import merge
 from .wire import View as WireView
 

@@ -38,7 +38,7 @@ def test_every_view_has_the_skeleton(game: str) -> None:
                 seen |= view.keys() | {f"me.{name}" for name in view["me"]}
                 seen |= {f"seat.{name}" for seat in view.get("seats", {}).values() for name in seat}
     assert set(ViewSkeleton.__struct_fields__) == PARTS
-    assert seen & PARTS == (PARTS if game == "auction" else PARTS - {"turns"}), "of a game in which one acts there is one"
+    assert seen & PARTS == (PARTS if game == "auction" else PARTS - {"turns"})
     assert {f"me.{name}" for name in MePart.__struct_fields__} <= seen
     assert {f"seat.{name}" for name in SeatPart.__struct_fields__} - {"seat.bot"} <= seen, "bots: test_bots"
 
