@@ -37,6 +37,8 @@ TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
 COMMENT = re.compile(rb"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
 """A comment that has its lines for itself: our own pages go out without these, and their lines stay, empty, too."""
+INDENT = re.compile(rb"^ +", re.MULTILINE)
+"""The spaces that a stylesheet's lines begin with: it goes out without these."""
 POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'",
@@ -87,6 +89,8 @@ def load(*audiences: Audience) -> dict[str, File]:
         plain = path.read_bytes()
         if path.suffix == ".js" and path.parent.name != "client":
             plain = TYPE_LINE.sub(b"", COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), plain))
+        if path.suffix == ".css":
+            plain = INDENT.sub(b"", plain)
         assert path.name not in files, f"two files are named {path.name}"
         files[path.name] = made(plain, path.suffix)
     return files
