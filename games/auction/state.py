@@ -42,7 +42,7 @@ class Bidder(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class Sold(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What became of a lot: all bids, and who got it for how much. Without a winner nobody did."""
+    """A lot that was bid for: all bids, and who got it for how much. Without a winner nobody did."""
 
     lot: int
     bids: tuple[tuple[SeatIndex, int], ...]

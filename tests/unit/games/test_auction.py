@@ -26,12 +26,10 @@ def auction(players: int = 3, **options: Any) -> Playing:
 
 def bids(playing: Playing, *amounts: int) -> Outcome[Any]:
     """All that are to act bid, in the order of their seats. Gives the outcome of the last."""
-    outcome: Outcome[Any] | Refusal | None = None
-    for seat, amount in zip(playing.to_act, amounts, strict=True):
-        outcome = playing.act(seat, "bid", amount=amount)
-        assert isinstance(outcome, Outcome), outcome
-    assert outcome is not None
-    return outcome
+    outcomes = [playing.act(seat, "bid", amount=amount) for seat, amount in zip(playing.to_act, amounts, strict=True)]
+    last = outcomes[-1]
+    assert isinstance(last, Outcome)
+    return last
 
 
 def sold(outcome: Outcome[Any]) -> Any:
