@@ -5,6 +5,7 @@ of it. All are for players who are in a round that runs; like the rest of a game
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -51,7 +52,8 @@ class TakeBacks(ABC, Generic[S, O]):
         asked before the others are, and once more when they have agreed."""
 
 
-def offered_by(game: Game[Any, Any]) -> list[OfferKind]:
-    """The capabilities that the game has."""
+@cache
+def offered_by(game: type[Game[Any, Any]]) -> tuple[OfferKind, ...]:
+    """The capabilities that games of this class have."""
     has: dict[OfferKind, type] = {"resign": Resigning, "draw": AgreedDraws, "undo": TakeBacks}
-    return [kind for kind, capability in has.items() if isinstance(game, capability)]
+    return tuple(kind for kind, capability in has.items() if issubclass(game, capability))

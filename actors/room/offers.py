@@ -93,6 +93,12 @@ def withdraw(room: Room, sender: Sender, command: WithdrawOffer, now: int) -> De
     return Decision(_with(room, None, now), (offer_ended(made, "withdrawn"),))
 
 
+def may_offer(room: Room, seat: SeatIndex) -> bool:
+    """Whether the player in `seat` is in a round that runs."""
+    game, state = game_of(room), room.table.game
+    return not game.between_rounds(state) and not game.sits_out(state, seat)
+
+
 def asked(room: Room, seat: SeatIndex) -> list[SeatIndex]:
     """The seats that an offer of the player in `seat` is made to."""
     game, table = game_of(room), room.table
@@ -115,8 +121,7 @@ def _playing(room: Room, sender: Sender) -> SeatIndex | Refusal:
         return NOT_SEATED
     if room.table.paused_at is not None:
         return PAUSED
-    game, state = game_of(room), room.table.game
-    return NO_ROUND if game.between_rounds(state) or game.sits_out(state, seat) else seat
+    return seat if may_offer(room, seat) else NO_ROUND
 
 
 def _outcome(room: Room, kind: Agreement, seat: SeatIndex) -> Outcome[Any] | Refusal:

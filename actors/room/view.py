@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock
+from tavola.actors.room import clock, offers
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Turn
 from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import Clock, SeatIndex
+from tavola.games.offers import offered_by
 
 View = dict[str, Any]
 Personal = dict[UserId, View]
@@ -90,6 +91,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         view["reservations"] = reserved
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
+    if table.offer is not None:
+        view["offer"] = offers.shown(table.offer)
     turns = clock.running(room)
     if turns:
         view["turn"] = _turn(turns[0])
@@ -126,6 +129,8 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if index is not None:
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
+        if (kinds := offered_by(type(game_of(room)))) and offers.may_offer(room, index):
+            me["offers"] = kinds
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     else:
         if member is not None and member.standing != "approved":

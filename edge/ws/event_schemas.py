@@ -32,10 +32,10 @@ _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
 FIELDS: dict[str, Schema] = {
     **dict.fromkeys(
-        ("user_id", "display_name", "text", "reason", "service", "room_id", "id", "act", "by", "code"), _TEXT
+        ("user_id", "display_name", "text", "reason", "service", "room_id", "id", "act", "by", "code", "offer"), _TEXT
     ),
     **dict.fromkeys(("seat_index", "number", "deadline_ms", "timebank_ms", "amount", "chips", "to", "voided"), _NUMBER),
-    "ban": {"type": "boolean"},
+    **dict.fromkeys(("ban", "accept"), {"type": "boolean"}),
     "settings": {"type": "object"},
     "data": {},
 }

@@ -72,6 +72,8 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
     Withdraw: {"act_id": "none"},
+    AnswerDraw: {"accept": True},
+    AnswerUndo: {"accept": True},
 }
 """The fields of each command, beside its id and room. User ids are those of `WHO`."""
 
@@ -89,6 +91,10 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     SitOut: _for("player", "host", others="not_seated"),
     SitIn: _for(player="illegal_move", host="illegal_move", others="not_seated"),
     Rebuy: _for("player", "host", others="not_seated"),
+    **dict.fromkeys(
+        (Resign, OfferDraw, AnswerDraw, RequestUndo, AnswerUndo, WithdrawOffer),
+        {**_for(others="not_seated"), "player": "illegal_move", "host": "illegal_move"},
+    ),
     Chat: _for("spectator", "player", "host", others="forbidden"),
     Announce: _for(others="forbidden"),
     Start: _for("host", others="not_host"),
