@@ -9,6 +9,7 @@ round ends or a player leaves; and one to take a move back when its own player m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,10 +26,17 @@ from tavola.actors.wire.commands import (
     WithdrawOffer,
 )
 from tavola.actors.wire.events import OFFER_ANSWERED, OFFER_MADE, PLAYER_RESIGNED
-from tavola.actors.wire.refusals import NO_OFFER, NO_ROUND, NOBODY_ASKED, NOT_OFFERED_HERE, NOT_SEATED, OFFER_WAITS
-from tavola.actors.wire.refusals import PAUSED
+from tavola.actors.wire.refusals import (
+    NO_OFFER,
+    NO_ROUND,
+    NOBODY_ASKED,
+    NOT_OFFERED_HERE,
+    NOT_SEATED,
+    OFFER_WAITS,
+    PAUSED,
+)
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
-from tavola.games.offers import AgreedDraws, Agreement, Resigning, TakeBacks
+from tavola.games.offers import AgreedDraws, Agreement, OfferKind, Resigning, TakeBacks, offered_by
 
 
 def resign(room: Room, sender: Sender, command: Resign, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -61,7 +69,9 @@ def offer(room: Room, sender: Sender, command: OfferDraw | RequestUndo, now: int
     return Decision(_with(room, made, now), (event,))
 
 
-def answer(room: Room, sender: Sender, command: AnswerDraw | AnswerUndo, now: int, entropy: Entropy) -> Decision | Refusal:
+def answer(
+    room: Room, sender: Sender, command: AnswerDraw | AnswerUndo, now: int, entropy: Entropy
+) -> Decision | Refusal:
     seat = _playing(room, sender)
     if isinstance(seat, Refusal):
         return seat
@@ -93,8 +103,13 @@ def withdraw(room: Room, sender: Sender, command: WithdrawOffer, now: int) -> De
     return Decision(_with(room, None, now), (offer_ended(made, "withdrawn"),))
 
 
-def may_offer(room: Room, seat: SeatIndex) -> bool:
-    """Whether the player in `seat` is in a round that runs."""
+def may_offer(room: Room, seat: SeatIndex) -> Sequence[OfferKind]:
+    """The offers that the game has, while the player in `seat` is in a round that runs."""
+    kinds = offered_by(type(game_of(room)))
+    return kinds if kinds and _in_round(room, seat) else ()
+
+
+def _in_round(room: Room, seat: SeatIndex) -> bool:
     game, state = game_of(room), room.table.game
     return not game.between_rounds(state) and not game.sits_out(state, seat)
 
@@ -121,7 +136,7 @@ def _playing(room: Room, sender: Sender) -> SeatIndex | Refusal:
         return NOT_SEATED
     if room.table.paused_at is not None:
         return PAUSED
-    return seat if may_offer(room, seat) else NO_ROUND
+    return seat if _in_round(room, seat) else NO_ROUND
 
 
 def _outcome(room: Room, kind: Agreement, seat: SeatIndex) -> Outcome[Any] | Refusal:

@@ -253,8 +253,8 @@ def _absorb_once(
     first = going[0] if going else None
     status = status_at(first, advance_at, table.paused_at)
     after = replace(
-        table, at=now, game=outcome.state, seats=seats, turn=first, beside=tuple(going[1:]), clocks=clocks, turns=turns, offer=offer,
-        running=running, hand=hand, advance_at=advance_at,
+        table, at=now, game=outcome.state, seats=seats, turn=first, beside=tuple(going[1:]), clocks=clocks, turns=turns,
+        offer=offer, running=running, hand=hand, advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
     room = room.then(info, members, after)

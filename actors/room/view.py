@@ -21,7 +21,6 @@ from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Tu
 from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import Clock, SeatIndex
-from tavola.games.offers import offered_by
 
 View = dict[str, Any]
 Personal = dict[UserId, View]
@@ -129,7 +128,7 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if index is not None:
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
-        if (kinds := offered_by(type(game_of(room)))) and offers.may_offer(room, index):
+        if kinds := offers.may_offer(room, index):
             me["offers"] = kinds
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     else:
@@ -153,7 +152,10 @@ def _played_on(room: Room, user: UserId, view: View) -> tuple[View, View] | None
     if index is None:
         return None
     me, legal = view["me"], _legal(room, index)
-    if not _holds(me, OF_A_PLAYER, game_of(room).private_seat(room.table.game, info.options, index)):
+    kinds = offers.may_offer(room, index)
+    if ("offers" in me) is not bool(kinds):
+        return None
+    if not _holds(me, OF_A_PLAYER + bool(kinds), game_of(room).private_seat(room.table.game, info.options, index)):
         return None
     patch: View = {}
     if me["legal"] != legal:

@@ -221,7 +221,13 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        hidden = {"turn": self.turn, "turns": self.turns, "offer": self.offer, "deferred": self.deferred, "reservations": self.reservations}
+        hidden = {
+            "turn": self.turn,
+            "turns": self.turns,
+            "offer": self.offer,
+            "deferred": self.deferred,
+            "reservations": self.reservations,
+        }
         return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 

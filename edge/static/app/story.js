@@ -161,6 +161,12 @@ export function tell(event, names) {
       return [`${who} adds ${amount(event.amount)} chips.`];
     case "chips_adjusted":
       return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
+    case "player_resigned":
+      return [`${who} resigns.`];
+    case "offer_made":
+      return [event.offer === "draw" ? `${who} offers a draw.` : `${who} asks to take a move back.`];
+    case "offer_ended":
+      return [event.offer === "draw" ? `Draw: ${event.reason}.` : `Taking back: ${event.reason}.`];
     case "room_paused":
       return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : `${ruler(event)} pauses the game.`];
     case "announcement":
