@@ -37,8 +37,8 @@ TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
 COMMENT = re.compile(rb"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
 """A comment that has its lines for itself: our own pages go out without these, and their lines stay, empty, too."""
-INDENT = re.compile(rb"^ +", re.MULTILINE)
-"""The spaces that a stylesheet's lines begin with: it goes out without these."""
+INDENT = re.compile(rb"^ +|^/\*[^\n]*\*/$", re.MULTILINE)
+"""The spaces that a stylesheet's lines begin with, and comments of one line: it goes out without these."""
 POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'",

@@ -20,7 +20,7 @@ class AuctionOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     seats: Annotated[int, Meta(ge=3, le=7, title="Seats")] = 5
     lots: Annotated[int, Meta(ge=1, le=12, title="Lots", description="Lots of one auction")] = 6
-    coins: Annotated[int, Meta(ge=1, le=1000, title="Coins", description="What each begins with")] = 100
+    coins: Annotated[int, Meta(ge=1, le=1000, title="Coins", description="Everybody begins with so many")] = 100
     price: Annotated[
         Literal["first", "second"], Meta(title="Price", description="The bid that is paid: the highest, or the second")
     ] = "first"

@@ -129,10 +129,12 @@ export function tell(event, names) {
       return [`${who} shows ${cardText(event.hole_cards)}.`];
     case "pot_distributed":
       return distributed(event.pots, event.returned ?? [], names);
-    case "game_complete":
-      return [
-        event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`,
-      ];
+    case "game_complete": {
+      const won = [event.winners ?? event.winner ?? []].flat();
+      return [`${won.map((/** @type {number} */ seat) => names.seat(seat)).join(" and ") || "Nobody"} wins.`];
+    }
+    case "lot_sold":
+      return [`Lot ${event.lot} goes to ${event.winner === null ? "nobody" : names.seat(event.winner)} for ${event.price}.`];
     case "player_join_requested":
       return [`${who} asks to join.`];
     case "player_approved":

@@ -16,7 +16,7 @@ FIRST, OWN, LATER = ({"number": number, "seat_index": seat} for number, seat in 
 
 @pytest.fixture(params=["full", "lean"])
 def merged(request: pytest.FixtureRequest) -> Any:
-    """What a view says of the turn after a whole view and each of these patches."""
+    """The turn that a view says after a whole view and each of these patches."""
 
     def merge(view: dict[str, Any], *patches: dict[str, Any]) -> list[tuple[int | None, int | None]]:
         said = []

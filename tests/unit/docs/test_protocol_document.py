@@ -138,16 +138,18 @@ def test_every_close_is_told_of() -> None:
 
 @pytest.mark.parametrize("game", ["holdem", "tictactoe", "auction"])
 def test_every_field_of_a_view_is_told_of(game: str) -> None:
-    """Of a room in which two play, and somebody has asked to be let in."""
+    """Of a room in which two play, or three, and somebody has asked to be let in."""
     live = Live(info(game))
     live.sit("host", 0)
     live.sit("ann", 1)
+    if game == "auction":
+        live.sit("bob", 2)
     live.wake()
     assert live.to_act() is not None
     live.room = replace(live.room, info=replace(live.room.info, approval="host"))
     live.send("guest", RequestJoin(id="in", room=ROOM, display_name="Guest"))
     told = set(re.findall(r"[a-z_]+", next(section for section in SECTIONS if section.startswith("4. The view"))))
-    users = {"host", "ann", "guest"}
+    users = {"host", "ann", "bob", "guest"}
     keys = set().union(*(_keys(whole(live.room, UserId(user))) for user in users)) - users
     assert {"request", "pending_requests", "turn", "legal", "host_controls"} <= keys
     assert keys - set(live.room.info.options.__struct_fields__) <= told

@@ -269,7 +269,7 @@ def test_a_game_that_fails_for_one_of_them_calls_the_round_off() -> None:
     assert {seat.timebank_ms for seat in live.room.table.seats.values()} == {0}
 
 
-# What is shown, and stored
+# Views and what is stored
 
 
 def test_the_view_has_all_turns_and_the_first_of_them() -> None:
