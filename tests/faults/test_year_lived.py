@@ -38,7 +38,7 @@ STEP_MS = 5_000
 ENDS_WITHIN = 6
 """Days: players go by steps, and at each jump of the clock a room takes one."""
 SLOW_S = 60.0
-GAME = (0, 3, 1, 4, 2)
+GAME: tuple[int, ...] = (0, 3, 1, 4, 2)
 """Cells, marked in turn: the first to move has a row."""
 FIRST = """
 from tavola.games.tictactoe import TicTacToe
