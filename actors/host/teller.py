@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tavola.actors.host.loaded_room import LoadedRoom
 from tavola.actors.wire.commands import RoomId
-from tavola.actors.wire.line import Listener
+from tavola.actors.wire.line import ListeningLine
 from tavola.actors.wire.messages import RoomAt, RoomsAt
 
 TELL_S = 0.2
@@ -25,18 +25,18 @@ class Teller:
 
     def __init__(self, rooms: Callable[[], list[LoadedRoom]]) -> None:
         self._rooms = rooms
-        self._lines: set[Listener] = set()
+        self._lines: set[ListeningLine] = set()
         self._changed: dict[RoomId, LoadedRoom] = {}
         self._let_go: set[RoomId] = set()
         self._due: asyncio.TimerHandle | None = None
 
-    def listens(self, line: Listener) -> None:
+    def listens(self, line: ListeningLine) -> None:
         self._lines.add(line)
         stand = [_at(loaded) for loaded in self._rooms()]
         for first in range(0, len(stand), AT_ONCE):
             line.tell(RoomsAt(tuple(stand[first : first + AT_ONCE])))
 
-    def left(self, line: Listener) -> None:
+    def left(self, line: ListeningLine) -> None:
         self._lines.discard(line)
         if not self._lines:
             self._changed.clear()

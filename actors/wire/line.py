@@ -508,12 +508,12 @@ class _ActorEnd(_End):
             self._server.lost(self.edge)
 
 
-class Listener(Protocol):
+class ListeningLine(Protocol):
     """A line whose edge listens."""
 
     @property
     def shown(self) -> dict[RoomId, Seq]:
-        """What its edge knows by answers that it was given lately; more recent ones may be missing."""
+        """The last updates that its edge was given with answers, lately."""
 
     def tell(self, rooms: RoomsAt) -> None: ...
 
@@ -521,10 +521,10 @@ class Listener(Protocol):
 class RoomTeller(Protocol):
     """The actor's part in telling where its rooms stand."""
 
-    def listens(self, line: Listener) -> None:
+    def listens(self, line: ListeningLine) -> None:
         """From now on tell it, until it has `left`."""
 
-    def left(self, line: Listener) -> None: ...
+    def left(self, line: ListeningLine) -> None: ...
 
 
 class LineServer:

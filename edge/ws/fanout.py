@@ -27,7 +27,7 @@ from tavola.actors.wire.messages import AnnouncementAt, Fleeting, PresenceAt, Ro
 from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
-from tavola.edge.ws.turns import Turns
+from tavola.edge.ws.turns import PollTurns
 from tavola.edge.ws.websocket import text_frame
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import LinkHealth, Subscriber
@@ -534,7 +534,7 @@ class Fanout:
         self.place(follower, feed.room, follower.seq, follower.epoch, follower.audience, has_part=follower.has_part)
 
     async def _poll(self, told_of: Callable[[RoomId], bool]) -> None:
-        turns = Turns(lambda: list(self._feeds.values()), lambda feed: told_of(feed.room))
+        turns = PollTurns(lambda: list(self._feeds.values()), lambda feed: told_of(feed.room))
         while True:
             await asyncio.sleep(POLL_S)
             turns.look()

@@ -1,4 +1,4 @@
-"""Turns: after which rooms the database is asked next. Pure."""
+"""PollTurns: after which rooms the database is asked next. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOOKED_AT = 4000
 """Rooms of which it is looked at once whether somebody tells of them: a millisecond."""
 
 
-class Turns(Generic[T]):
+class PollTurns(Generic[T]):
     """Those of which nobody tells come as often as may be, the others now and then. `everything` gives all, and
     `is_told` says of one whether somebody tells of it now."""
 

@@ -5,8 +5,8 @@
 On a Postgres of its own, as `tavola dev` starts it, as many tables as the deployment of the figures has play at a
 human pace: now in a database whose log is empty; now in one that has days of ROWS (20 million) updates each; now there
 while such a day is dropped; a few times in turn, and at last while a closed room of 2 million updates is removed. A
-move is timed from when it was due. With FOLDER the first call fills it, which takes a while, and the second measures. Where
-that is on a disk of its own, MOUNTED AT, days are dropped in turn with the files trimmed at once (`discard`) and not.
+move is timed from when it was due. With FOLDER the first call fills it, which takes a while, the second measures. If
+that is on a disk of its own, MOUNTED AT, days are dropped in turn with files trimmed at once (`discard`) and not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,7 +45,7 @@ ROOMS = 1000
 A_SECOND = 333
 """Moves: one in three seconds in each room."""
 SECONDS = 20.0
-TIMES = int(os.environ.get("DAYS", "3"))
+TIMES = 4
 """Each is measured so often, and so many days are dropped."""
 TRIMMED = ("discard", "nodiscard")
 BODY = 300
@@ -226,7 +225,8 @@ async def measured(server: EmbeddedPostgres, of_one: int, disk: str) -> None:
         for number in range(TIMES):
             way = ways[number % len(ways)]
             if disk:
-                subprocess.run(["mount", "-o", f"remount,{way}", disk], check=True)
+                mounting = await asyncio.create_subprocess_exec("mount", "-o", f"remount,{way}", disk)
+                assert await mounting.wait() == 0
             took["empty"] += (await nothing.measure(SECONDS)).all
             took["full"] += (await play.measure(SECONDS)).all
             dropped = await play.measure(SECONDS, lambda number=number: drop(full, number, seconds))  # type: ignore[misc]

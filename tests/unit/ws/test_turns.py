@@ -1,15 +1,15 @@
-"""Whose turn it is to be asked after: the untold each time, the others now and then."""
+"""Turns in which rooms are asked after: the untold each time, the others now and then."""
 
 from __future__ import annotations
 
 import pytest
 
 from tavola.edge.ws import turns
-from tavola.edge.ws.turns import Turns
+from tavola.edge.ws.turns import PollTurns
 
 
 def test_nobody_tells_and_all_take_turns() -> None:
-    asked = Turns(lambda: list(range(5)), lambda _: False)
+    asked = PollTurns(lambda: list(range(5)), lambda _: False)
     turn = []
     for _ in range(6):
         asked.look()
@@ -20,7 +20,7 @@ def test_nobody_tells_and_all_take_turns() -> None:
 
 
 def test_the_rest_of_a_round_is_had_at_once() -> None:
-    asked = Turns(lambda: list(range(5)), lambda _: False)
+    asked = PollTurns(lambda: list(range(5)), lambda _: False)
     asked.look()
     had = asked.untold(2)
     while more := asked.rest(2):
@@ -29,7 +29,7 @@ def test_the_rest_of_a_round_is_had_at_once() -> None:
 
 
 def test_the_told_are_asked_after_now_and_then_each_in_its_turn() -> None:
-    asked = Turns(lambda: list(range(10)), lambda one: one != 7)
+    asked = PollTurns(lambda: list(range(10)), lambda one: one != 7)
     told = []
     for _ in range(5):
         asked.look()
@@ -43,7 +43,7 @@ def test_one_that_is_told_of_no_more_is_found_and_one_that_has_gone_is_forgotten
 ) -> None:
     monkeypatch.setattr(turns, "LOOKED_AT", 2)
     there, told = {0, 1, 2, 3}, {0, 1, 2, 3}
-    asked = Turns(lambda: sorted(there), lambda one: one in told)
+    asked = PollTurns(lambda: sorted(there), lambda one: one in told)
     for _ in range(2):
         asked.look()
         assert asked.untold(100) == []
