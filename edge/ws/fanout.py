@@ -3,7 +3,7 @@
 An edge hears of an update by the answer to a command that it carried, by Redis, or by looking into the log; whichever
 comes first counts and the others are old by then. A number that is missing is waited for a moment (another edge's
 answer may overtake Redis), then read from the log. An actor tells, on its lines, which of its rooms have changed, a
-fifth of a second later: so a lost message costs that long, and so does a Redis that is away. The database is asked only
+moment later: so a lost message costs that long, and so does a Redis that is away. The database is asked only
 after rooms of which no actor tells, every 250 ms, for up to a thousand at once; and after a few of the others, for an
 actor may have lost a room and not know it.
 

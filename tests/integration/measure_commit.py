@@ -1,6 +1,6 @@
 """The processor's time of a commit, of this release against another one:
 
-    python tests/integration/measure_commit.py CHECKOUT [MOVES]
+    python tests/integration/measure_commit.py CHECKOUT [MOVES] [GAME …]
 
 CHECKOUT is a worktree of the other release with an environment of its own (`.venv`): f2a8251, say, whose log had four
 columns of text. Each release has a process with a host (no Ray, no Redis, nothing published) and a database of its own
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOMS = 40
-PAIRS = 12
+PAIRS = 8
 GAMES = {"tictactoe": 2, "holdem": 6}
 """Each with how many play in a room."""
 CELLS = 9
@@ -95,9 +95,11 @@ class Play:
         options = state.info.options
         [first, *others] = game.legal(state.table.game, options, turn.seat)
         chosen = next((each for each in others if each["move"] in ("call", "check")), first)
-        arguments = {"cell": chosen["cell"]["choices"][self.played % 7 % len(chosen["cell"]["choices"])]} if (
-            "cell" in chosen
-        ) else {}
+        arguments = (
+            {"cell": chosen["cell"]["choices"][self.played % 7 % len(chosen["cell"]["choices"])]}
+            if ("cell" in chosen)
+            else {}
+        )
         act = self._commands.Act(id=id, room=room, move=chosen["move"], turn=turn.number, arguments=arguments)
         answer = await self._table.deliver(epoch, state.table.seats[turn.seat].user, act)
         self.refused += "Refus" in type(answer).__name__  # A turn ran out meanwhile.
@@ -194,10 +196,10 @@ async def compared(releases: list[Release], postmaster: int, game: str, moves: i
         print(f"  {what:12} {middle:.2f} of the other ({low:.2f} to {high:.2f}: half of the {PAIRS} pairs)", flush=True)
 
 
-async def main(checkout: Path, moves: int) -> None:
-    from tavola.stack.embedded_postgres import EmbeddedPostgres
-
+async def main(checkout: Path, moves: int, games: list[str]) -> None:
     import asyncpg
+
+    from tavola.stack.embedded_postgres import EmbeddedPostgres
 
     with tempfile.TemporaryDirectory(prefix="tavola-commit-") as folder:
         server = EmbeddedPostgres(Path(folder))
@@ -212,7 +214,7 @@ async def main(checkout: Path, moves: int) -> None:
                 releases.append(Release(name, where, url))
             await connection.close()
             postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-            for game in GAMES:
+            for game in games:
                 for release in releases:
                     await release.does(game=game, moves=moves)
                 for together in (False, True):
@@ -230,4 +232,5 @@ if __name__ == "__main__":
         uvloop.run(player(sys.argv[2]))
     else:
         sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-        uvloop.run(main(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 400))
+        asked = sys.argv[2:]
+        uvloop.run(main(Path(sys.argv[1]).resolve(), int(asked[0]) if asked else 400, asked[1:] or list(GAMES)))

@@ -42,7 +42,7 @@ ACTORS = 10
 AT_ONCE = 50
 LOST = 40
 TIMES = 2
-SETTLED_S = 6.0
+SETTLED_S = 3.0
 """After so long every room has been looked at once the one way or the other."""
 
 
