@@ -492,8 +492,14 @@ class Fanout:
             log.info("gap.repaired", room=feed.room, seq=feed.seq)
         except StorageUnavailable as error:
             log.warning("gap.not_repaired", room=feed.room, reason=str(error))
+            self._loop.call_later(POLL_S, self._repair_again, feed)
         finally:
             feed.repair = None
+
+    def _repair_again(self, feed: Feed) -> None:
+        """The database was away, and nobody says a second time that something is missing."""
+        if self._feeds.get(feed.room) is feed:
+            self._repair_soon(feed)
 
     def _lose(self, feed: Feed, shown: Shown, rows: list[Row]) -> None:
         """The database went back: what everybody here was shown last is not in the log. They get whole views."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kit.edges import Actor, Edge, actor, edge
 from kit.hosts import chat, connected, open_room, place
+from kit.proxy import proxied
 from kit.rooms import sender
 from tavola.actors.host import teller as tellers
 from tavola.actors.wire.commands import RoomId
@@ -40,6 +43,33 @@ async def test_a_lost_message_is_told_by_the_actor(database_url: str, redis_url:
             at = await one.table.does(epoch, "host", chat(room, f"unheard {number}"))
             await sink.has(at.seq)
         assert sink.seqs == list(range(before + 1, at.seq + 1))
+
+
+async def test_it_is_read_as_soon_as_the_database_is_back(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        connected(database_url) as database,
+        actor(database, "a") as one,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as through,
+        edge(through, redis_url) as here,
+    ):
+        room = await open_room(database)
+        epoch = await place(database, room)
+        _, sink = await here.joins(one, "host", room, epoch)
+        await reached(here, one, room)
+        monkeypatch.setattr(fanouts, "POLL_S", 0.05)
+        tried = asyncio.Event()
+        again = here.fanout._repair_again
+        monkeypatch.setattr(here.fanout, "_repair_again", lambda feed: (tried.set(), again(feed)))
+        proxy.go_away()
+        at = await one.table.does(epoch, "host", chat(room, "unheard"))
+        async with asyncio.timeout(20.0):
+            await tried.wait()
+        assert at.seq not in sink.seqs
+        proxy.come_back()
+        await sink.has(at.seq)
 
 
 async def test_an_edge_is_told_of_all_that_is_loaded_when_its_line_opens(database_url: str, redis_url: str) -> None:
