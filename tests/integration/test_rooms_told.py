@@ -14,6 +14,7 @@ from tavola.actors.host import teller as tellers
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Committed, Evict, RoomAt, RoomsAt, Submit
 from tavola.edge.ws import fanout as fanouts
+from tavola.edge.ws.fanout import Feed
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,12 @@ async def test_it_is_read_as_soon_as_the_database_is_back(
         monkeypatch.setattr(fanouts, "POLL_S", 0.05)
         tried = asyncio.Event()
         again = here.fanout._repair_again
-        monkeypatch.setattr(here.fanout, "_repair_again", lambda feed: (tried.set(), again(feed)))
+
+        def once_more(feed: Feed) -> None:
+            tried.set()
+            again(feed)
+
+        monkeypatch.setattr(here.fanout, "_repair_again", once_more)
         proxy.go_away()
         at = await one.table.does(epoch, "host", chat(room, "unheard"))
         async with asyncio.timeout(20.0):
