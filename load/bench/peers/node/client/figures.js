@@ -3,6 +3,11 @@
 export class Figures {
   constructor() {
     this.measuring = false
+    this.begin()
+  }
+
+  /** What was counted before is forgotten. */
+  begin() {
     this.ackMs = []
     this.everyoneMs = []
   }
