@@ -351,7 +351,9 @@ class Edge:
         if self._services is not None:
             settings, sockets = self._settings, self._services.connections
             log.info("edge.drains", sockets=len(sockets))
-            await let_go(sockets, WHY["restarts"], settings.drain_sockets_per_second, settings.drain_s, hurried)
+            elsewhere = self._presence.people.sockets_elsewhere if self._presence is not None else None
+            a_second, within_s = settings.drain_sockets_per_second, settings.drain_s
+            await let_go(sockets, WHY["restarts"], a_second, within_s, hurried, elsewhere)
         if self._presence is not None:
             self._presence.stop()
             self._presence.people.leave()

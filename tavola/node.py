@@ -27,7 +27,9 @@ from tavola.stack.processes import PYTHON, STACK_MARK, end, marked
 
 _STOP = ["node", "stop"]
 _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
-"""An edge takes up to 5 s to say goodbye, and Ray 2 s to end; where its head has gone, it would wait for that."""
+"""Ray takes 2 s to end; where its head has gone, it would wait for that."""
+_EDGE_STOP_STEPS = ((signal.SIGTERM, 75.0), (signal.SIGKILL, 2.0))
+"""An edge takes as long as its sockets need to be taken up elsewhere, at most `TAVOLA_DRAIN_S` and some seconds."""
 _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 _DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 """Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
@@ -114,7 +116,11 @@ async def _stop(processes: list[psutil.Process]) -> None:
             everybody.update(each.children(recursive=True))
     everybody.discard(psutil.Process())
     # `tavola node` ends its Ray in an order in which that ends; asked all at once, the parts wait for each other.
-    await end([each for each in processes if not _of_ray(each)], *_STOP_STEPS)
+    first = [each for each in processes if not _of_ray(each)]
+    edges = [each for each in first if _command(each)[-1:] == ["edge"]]
+    await asyncio.gather(
+        end(edges, *_EDGE_STOP_STEPS), end([each for each in first if each not in edges], *_STOP_STEPS)
+    )
     await end(everybody, *_LEFTOVER_STEPS)
 
 

@@ -285,6 +285,12 @@ class ConnectionManager(Generic[S]):
         sockets = sum({**found.sockets, self.edge: self._count}.values())
         return ConnectionStats(max(found.users, len(self._sockets)), found.active, sockets, bool(found.writing))
 
+    async def sockets_elsewhere(self) -> int | None:
+        """How many sockets the other edges have together; None where there is no other, or nobody knows."""
+        found = await self.online.counts() if self._board.up else None
+        others = [sockets for edge, sockets in found.sockets.items() if edge != self.edge] if found is not None else []
+        return sum(others) if others else None
+
     # Events
 
     def broadcast(self, room: RoomId, event: GameEvent) -> None:

@@ -15,7 +15,7 @@ from tavola.client.client import Client
 from tavola.load.measure.outcome import EdgeDrained
 from tavola.load.measure.stats import Histogram
 
-BACK_WITHIN_S = 60.0
+BACK_WITHIN_S = 150.0
 TRY_AGAIN_LATER = 1013
 
 

@@ -153,10 +153,11 @@ class Settings(BaseSettings):
     """WebSockets that one edge holds at once; the next is closed with 1013, to try again. Leave room for those of an
     edge that ends. 0: any number."""
     drain_sockets_per_second: int = Field(1_000, alias="TAVOLA_DRAIN_SOCKETS_PER_SECOND", ge=1)
-    """How many of its WebSockets an edge that ends lets go in a second: as many as the other edges take up."""
-    drain_s: int = Field(8, alias="TAVOLA_DRAIN_S", ge=0)
-    """Seconds within which an edge that ends has let all go, faster than that if it must be. Kill it two seconds
-    later at the earliest (`tavola node` waits for ten)."""
+    """How many of its WebSockets an edge that ends lets go in a second at most: it goes no faster than the other edges
+    are seen to take them up."""
+    drain_s: int = Field(60, alias="TAVOLA_DRAIN_S", ge=0)
+    """Seconds within which an edge that ends has let all go, faster than that if it must be. Kill it seven seconds
+    later at the earliest."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), alias="TAVOLA_TRUSTED_PROXIES")
     """Addresses and networks, separated by commas or blanks: from there `X-Forwarded-For` and `-Proto` count. Their own
     connections are not counted; sockets through them are, by where they come from."""

@@ -72,6 +72,7 @@ def built() -> Path:
     """The folder of the packages."""
     if NPM is None:
         pytest.skip("no npm on this machine")
+    subprocess.run([ROOT / "tests/javascript/install"], check=True, capture_output=True, timeout=PATIENCE_S)
     subprocess.run([ROOT / "clients" / "build"], check=True, capture_output=True, timeout=PATIENCE_S)
     return ROOT / "build" / "client"
 

@@ -610,3 +610,31 @@ async def test_a_life_counts_until_the_next_has_written_everything(redis_url: st
         await kept.hset("servers:sockets", "e1.2", "1")
         assert await told() == (["ann"], set()), "Bob went while the link was down"
         await reader.close()
+
+
+async def test_an_edge_knows_how_many_sockets_the_others_have_and_whether_there_are_others(
+    database_url: str, redis_url: str
+) -> None:
+    async with fleet(database_url, redis_url) as edges:
+        ends = await edges.edge("ends")
+        ends.connect(ANN, BareSocket("1"))
+        await counted(ends, 1, 1)
+        assert await ends.sockets_elsewhere() is None
+        other = await edges.edge("other")
+
+        async def are_elsewhere(sockets: int) -> None:
+            async def holds() -> bool:
+                return await ends.sockets_elsewhere() == sockets
+
+            await until(holds)
+
+        await are_elsewhere(0)
+        for user in (ANN, BOB):
+            other.connect(user, BareSocket(f"of {user}"))
+        await are_elsewhere(2)
+        other.leave()
+
+        async def alone_again() -> bool:
+            return await ends.sockets_elsewhere() is None
+
+        await until(alone_again)
