@@ -28,7 +28,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: float = 0.0
     """The share of the machine's time that the hypervisor or other programs had meanwhile."""
     beside_cores: float = 0.0
-    """What other systems under comparison used meanwhile, which were alive and had nothing to do."""
+    """Of other systems under comparison, which were alive meanwhile and had nothing to do."""
     latency_ms: Percentiles
     """From sending an action until the last of the table's sockets has it."""
     ack_ms: Percentiles | None = None

@@ -1,5 +1,4 @@
-"""Systems in turn, a slice of a few seconds each, while all of them are alive: what the machine does meanwhile is done
-to all."""
+"""Systems in turn, a slice of a few seconds each, while all of them are alive: a machine's mood is shared by all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several slices of two systems say about the two: the ratio of their medians, and how sure it is. Pure."""
+"""The ratio of two systems by several slices of each: of their medians, and how sure it is. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 def ratio(ours: Sequence[float], base: Sequence[float], seed: int = 1) -> Ratio:
-    """Slices by pair: `ours[n]` and `base[n]` were measured one after the other. A pair is drawn whole, so what the
-    machine did to both of them cancels out."""
+    """Slices by pair: `ours[n]` and `base[n]` were measured one after the other. A pair is drawn whole, so a
+    mood of the machine that both of them met cancels out."""
     if not ours or len(ours) != len(base):
         raise ValueError(f"{len(ours)} and {len(base)} slices are no pairs")
     drawn = random.Random(seed)
@@ -39,7 +39,7 @@ def ratio(ours: Sequence[float], base: Sequence[float], seed: int = 1) -> Ratio:
 
 
 def order(systems: int, pairs: int) -> list[int]:
-    """Whose turn it is, slice by slice: forwards and backwards in turn (A B B A …), so that neither is always first,
-    and what grows or fades meanwhile is shared."""
+    """The turns, slice by slice: forwards and backwards in turn (A B B A …), so that neither is always first,
+    and a drift is shared."""
     forwards = list(range(systems))
     return [n for pair in range(pairs) for n in (forwards if pair % 2 == 0 else forwards[::-1])]

@@ -45,6 +45,8 @@ async def running(system: System, cache: Cache) -> AsyncIterator[Running]:
         if system.postgres:
             servers["postgres"] = postgres = EmbeddedPostgres(folder / "postgres")
             env["DATABASE_URL"] = await stop.enter_async_context(postgres)
+        if system.gathers:
+            env["GATHERED"] = "yes"
         if system.redis:
             servers["redis"] = redis = EmbeddedRedis(folder / "redis")
             env["REDIS_URL"] = await stop.enter_async_context(redis)

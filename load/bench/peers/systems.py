@@ -24,6 +24,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     """The module of node/client that plays on it."""
     postgres: bool = False
     redis: bool = False
+    gathers: bool = False
+    """One statement commits all actions that wait."""
     checkout: Path | None = None
     """Of another Tavola of ours; None is this one."""
 
@@ -52,6 +54,24 @@ PEERS = (
     System(key="socketio", name="Socket.IO", group="memory", runs="node", speaks="socketio"),
     System(key="python-socketio", name="python-socketio", group="memory", runs="python", speaks="socketio"),
     System(key="colyseus-pg", name="Colyseus + pg", group="durable", runs="node", speaks="colyseus", postgres=True),
+    System(
+        key="colyseus-gathered",
+        name="Colyseus + pg, gathered",
+        group="durable",
+        runs="node",
+        speaks="colyseus",
+        postgres=True,
+        gathers=True,
+    ),
+    System(
+        key="ws-gathered",
+        name="bare ws + pg, gathered",
+        group="durable",
+        runs="node",
+        speaks="ws",
+        postgres=True,
+        gathers=True,
+    ),
     System(key="socketio-pg", name="Socket.IO + pg", group="durable", runs="node", speaks="socketio", postgres=True),
     System(
         key="socketio-pg-redis",

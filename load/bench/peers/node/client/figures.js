@@ -6,7 +6,7 @@ export class Figures {
     this.begin()
   }
 
-  /** What was counted before is forgotten. */
+  /** Earlier counts are forgotten. */
   begin() {
     this.ackMs = []
     this.everyoneMs = []

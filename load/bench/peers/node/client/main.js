@@ -1,5 +1,5 @@
 // The players, of one system: opens the tables, and plays whenever it is asked to, on standard input, a JSON a line:
-// {warm_up_s, seconds}. It says on standard output what came of it, a JSON a line, and leaves with the end of its input.
+// {warm_up_s, seconds}. It says on standard output what came of it, a JSON a line, and leaves when its input ends.
 // Its argument is JSON: {system, url, tables, sockets, pace, move}. `pace` is how often a second somebody wants to act
 // at each table, at moments of their own (Poisson); 0: as fast as they can.
 
