@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -18,6 +17,7 @@ import structlog
 import uvloop
 from hypothesis import settings
 
+from kit.databases import TestDatabases, at
 from kit.stack import ADMIN_SECRET, Stack
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
@@ -129,22 +129,16 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: str, superuser_url: str) -> str:
-    """The name of a database with all migrations applied and nothing in it."""
-    from tavola.storage.migrate import migrate
-
-    asyncio.run(_execute(superuser_url, f"CREATE DATABASE template_tavola OWNER {ROLE}"))
-    asyncio.run(migrate(_database(postgres_server, "template_tavola")))
-    return "template_tavola"
+def _databases(postgres_server: str, superuser_url: str) -> TestDatabases:
+    return asyncio.run(TestDatabases.made(postgres_server, superuser_url))
 
 
 @pytest.fixture
-def database_url(postgres_server: str, superuser_url: str, template: str) -> Iterator[str]:
+def database_url(postgres_server: str, _databases: TestDatabases) -> Iterator[str]:
     """A migrated, empty database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(superuser_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}"))
-    yield _database(postgres_server, name)
-    asyncio.run(_execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    name = asyncio.run(_databases.take())
+    yield at(postgres_server, name)
+    asyncio.run(_databases.give_back(name))
 
 
 @pytest.fixture
@@ -152,7 +146,7 @@ def empty_database(postgres_server: str, superuser_url: str) -> Iterator[str]:
     """A database of the test's own in which nothing is, not even a table."""
     name = f"empty_{next(_numbers)}"
     asyncio.run(_execute(superuser_url, f"CREATE DATABASE {name} OWNER {ROLE}"))
-    yield _database(postgres_server, name)
+    yield at(postgres_server, name)
     asyncio.run(_execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
@@ -198,7 +192,3 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def _database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

@@ -109,10 +109,16 @@ class PresenceTracker:
         self._doubtful.add(loaded)
 
     def woken(self, loaded: LoadedRoom) -> None:
-        """The room's alarm has rung: somebody's grace may have ended."""
+        """The room's alarm has rung: somebody's grace may have ended, and with it their seat, by which it was known
+        that they are gone. It is noted before the alarm rings again: nobody's part passes on to them."""
         for index, seat in loaded.room.table.seats.items():
             if seat.away is not None and loaded.room.seat_of(seat.user) == index:
                 self._say(loaded, seat.user, _status(loaded, index))
+        told = loaded.presence.told
+        freed = {user for user in told if absence.marked(loaded.tip, user) is False and not loaded.presence.here(user)}
+        if freed:
+            self._note(loaded, freed)
+            self._mind_emptiness(loaded)
 
     def anybody(self, loaded: LoadedRoom) -> bool:
         """Whether somebody is there who has a part in the room."""

@@ -140,7 +140,7 @@ class GameTable:
 
     def _asked(self, method: str, arguments: tuple[Any, ...]) -> Any:
         try:
-            with guard.watched(self.game):
+            with guard.Asking(self.game):
                 return getattr(self.game, method)(*arguments)
         except BrokenPromise as finding:
             raise BrokenPromise(finding.found, f"{method}: {finding.told}") from None

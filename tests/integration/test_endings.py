@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kit.hosts import Table, connected, hosting, open_room, place
@@ -12,7 +13,7 @@ from tavola.actors.cluster.steward import OVERDUE_MS
 from tavola.actors.host.presence import ROUND_TICKS
 from tavola.actors.outside.opening import Request
 from tavola.actors.room.clock import MERCY_MS
-from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Spectate, UserId
+from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Spectate, TakeSeat, UserId
 from tavola.actors.wire.messages import Ok, ReportPresence
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
@@ -61,6 +62,12 @@ async def asleep(table: Table, database: Database, room: RoomId) -> None:
     while (row := await database.row("locate", room_id=room)) is not None and row["name"] is not None:
         pass
     assert table.host.rooms.all() == []
+
+
+def events(table: Table, room: RoomId) -> list[str]:
+    """The kinds of all that everybody was told."""
+    told = [msgspec.json.decode(update.events) for where, update in table.published.messages if where == room]
+    return [event["kind"] for events in told for event in events or ()]
 
 
 async def rows(database: Database, query: str, *values: Any) -> list[Any]:
@@ -116,6 +123,24 @@ async def test_an_absence_goes_on_in_the_next_actor_with_time_to_come_back(datab
         assert "eve" in (await other.view(moved, "host", room))["watching"]
         await rung(other, moved, room, MERCY_MS)
         assert "eve" not in (await other.view(moved, "host", room))["watching"]
+
+
+async def test_the_hosts_part_passes_to_nobody_whose_seat_was_freed_for_being_gone(database_url: str) -> None:
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        room = await open_room(database)
+        epoch = await place(database, room)
+        await watching(table, database, epoch, room)
+        await table.does(epoch, "eve", TakeSeat(id="sit", room=room, seat_index=0))
+        await attends(table, epoch, room, gone="host eve")
+        table.time.ms += MERCY_MS
+        await looked_at(table, room)
+        await rung(table, epoch, room, LEAVES_MS)
+        await table.published.pulse.until(lambda: "seat_freed" in events(table, room))
+        await settled(table, room)
+        await table.rouse(epoch, room)
+        await settled(table, room)
+        assert (await summary(database, room))["present"] == 0
+        assert "host_changed" not in events(table, room)
 
 
 async def test_a_room_where_nobody_is_sleeps_and_is_roused_to_close(
