@@ -36,7 +36,7 @@ SELECT md5(string_agg(told, chr(10) ORDER BY told)) FROM (
         WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
 ) AS everything
 """
-"""What kind of a database it is: the same of each copy of a template, whatever rows are in it."""
+"""The tables as they are made: the same of each copy of a template, whatever rows are in it."""
 _SIZE = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE oid >= 16384 AND relkind = 'r'"
 _TABLES = """
 SELECT oid::regclass::text AS name FROM pg_class
@@ -91,7 +91,7 @@ class TestDatabases:
         return name
 
     async def give_back(self, name: str) -> None:
-        """Whoever is still connected to it is cut off, and finds it no more."""
+        """A program that is still connected to it is cut off, and finds it no more."""
         renamed = f"test_{next(_numbers)}"
         server = await asyncpg.connect(self._superuser_url, ssl=False)
         try:

@@ -3,7 +3,8 @@
 import { remaining } from "./clock.js";
 import { h } from "./dom.js";
 
-/** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
+/** @import { Child, Seat, Vars, View } from "./shapes.d.ts" */
+/** @import { Table } from "./table.d.ts" */
 
 /**
  * The seats that nobody has, and that are not kept for somebody else.
@@ -102,27 +103,54 @@ export function seatClock(view, index) {
  * A seat that nobody has: to be taken by who may.
  * @param {number} index
  * @param {Vars} vars
- * @param {RoomPage} page
+ * @param {Table} table
  */
-export function emptySeat(index, vars, page) {
+export function emptySeat(index, vars, table) {
   const label = `Seat ${index + 1}`;
-  const kept = page.inside.reservations?.[index];
-  const mine = kept !== undefined && page.inside.me.reserved_seat === index;
-  if (kept && !(mine && page.maySit))
+  const kept = table.view.reservations?.[index];
+  const mine = kept !== undefined && table.view.me.reserved_seat === index;
+  if (kept && !(mine && table.maySit))
     return h(
       "li",
       { class: "seat empty", key: `seat${index}`, vars },
       h("span", { class: "vacant" }, "reserved for ", mine ? "you" : h("bdi", null, kept.display_name ?? kept.user_id)),
     );
-  if (!page.maySit)
+  if (!table.maySit)
     return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
   return h(
     "li",
     { class: "seat empty", key: `seat${index}`, vars },
     h(
       "button",
-      { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
+      { class: "sit", on: { click: () => table.sit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
       mine ? "Your seat" : "Sit here",
     ),
+  );
+}
+
+/**
+ * A player beside the others: the name, what there is to say of them (`more`), their clock.
+ * @param {Seat} seat
+ * @param {Table} table
+ * @param {Child[]} more
+ */
+export function seatPod(seat, { view }, ...more) {
+  const acts = view.turn?.seat_index === seat.seat_index;
+  const isMe = view.me.seat_index === seat.seat_index;
+  return h(
+    "li",
+    {
+      class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`,
+      key: `seat${seat.seat_index}`,
+      "data-seat": seat.seat_index,
+    },
+    h(
+      "div",
+      { class: "pod" },
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
+      h("span", { class: "stack" }, more),
+      seatClock(view, seat.seat_index),
+    ),
+    h("div", { class: "badges" }, statusBadge(seat)),
   );
 }
