@@ -21,7 +21,7 @@ from tavola.load.bench.peers.systems import System
 SOCKETS = 6
 WARM_UP_S = 2.0
 HUMAN_PACE = 1 / 3
-OPENED_A_SECOND = 10
+OPENED_A_SECOND = 5
 """Tables that even a slow system opens in a second."""
 MOVE = ROOT / "load" / "floor" / "move.json"
 BESIDE = "beside"
