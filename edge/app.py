@@ -59,6 +59,7 @@ from tavola.edge.people.manager import ConnectionManager
 from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
+from tavola.edge.rest.game_pages import PageFolder, game_routes
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
 from tavola.edge.routing.fleet import fleet_count
@@ -71,7 +72,9 @@ from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
+from tavola.games.registry import GAMES
 from tavola.games.registry.discovery import install
+from tavola.games.registry.page_files import is_shipped, page_folder
 from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
@@ -160,6 +163,7 @@ class Edge:
         tracer = tracer_of(settings, "edge", presence.edge)
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
+        router.told = fanout.told
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         orders = StandingOrders(database, self._ordered)
@@ -188,7 +192,7 @@ class Edge:
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("fanout", fanout.run()),
+                ("fanout", fanout.run(router.told_of)),
                 ("people", people.run()),
                 ("presence", presence.run(router)),
                 ("sweep", services.sweep()),
@@ -398,6 +402,10 @@ async def _keep_steward(settings: Settings) -> None:
         await asyncio.sleep(STEWARD_LOOK_S * random.uniform(0.8, 1.2))
 
 
+def _page_folders() -> dict[str, PageFolder]:
+    return {kind: PageFolder(page_folder(game), is_shipped(kind)) for kind, game in GAMES.items()}
+
+
 def application(edge: Edge) -> Starlette:
     """The routes of `edge`; those of REST join them when it runs."""
     return Starlette(
@@ -413,6 +421,7 @@ def application(edge: Edge) -> Starlette:
                 added=MARKUP if edge.reloading is not None else b"",
                 issuer=edge.issuer,
             ),
+            *game_routes(_page_folders, fresh=edge.reloading is not None),
         ],
         middleware=[Middleware(Cors, origins=edge.origins)],
         lifespan=edge.running,

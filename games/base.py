@@ -251,6 +251,11 @@ class Game(ABC, Generic[S, O]):
         if not 1 <= cls.replays_since <= cls.version:
             raise TypeError(f"{cls.__qualname__} replays since a version that it has not had")
 
+    page: ClassVar[str] = ""
+    """A folder beside the module that defines the class: the game's own page for browsers, the module `page.js` and
+    what it loads. Without one its tables are drawn from their views, as those of any game.
+    docs/howto/game-page.md has the rest."""
+
     chance_in_moves: ClassVar[bool] = True
     """Whether `play` may need entropy. A game in which chance comes in at `advance` alone says no: it gets none, and
     32 bytes less are logged with each of its moves."""

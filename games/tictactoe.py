@@ -46,6 +46,7 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
 
     kind = "tictactoe"
     title = "Tic-tac-toe"
+    page = "tictactoe_page"
     open_information = True
     host_rolls_back = True
     moves: ClassVar = {"mark": ("cell",)}

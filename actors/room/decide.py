@@ -18,7 +18,6 @@ from tavola.actors.room import (
     ending,
     hosting,
     membership,
-    offers,
     play,
     rollback,
     sitting,
@@ -133,13 +132,13 @@ def _decided(
         case Rebuy():
             return sitting.rebuy(room, sender, command, now, entropy)
         case Resign():
-            return offers.resign(room, sender, command, now, entropy)
+            return sitting.resign(room, sender, command, now, entropy)
         case OfferDraw() | RequestUndo():
-            return offers.offer(room, sender, command, now)
+            return sitting.offer(room, sender, command, now)
         case AnswerDraw() | AnswerUndo():
-            return offers.answer(room, sender, command, now, entropy)
+            return sitting.answer(room, sender, command, now, entropy)
         case WithdrawOffer():
-            return offers.withdraw(room, sender, command, now)
+            return sitting.withdraw(room, sender, command, now)
         case Chat():
             return _chat(room, sender, command, now)
         case Announce():

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.absence import recovered
-from tavola.actors.room.state import Decision, Member, Nothing, Offer, Room, RoomEvent, Seat, Status, Table, Turn
+from tavola.actors.room.state import Decision, Member, Nothing, PendingOffer, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
 from tavola.actors.wire.events import OFFER_ENDED, ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
 from tavola.actors.wire.given import NOTHING_GIVEN
@@ -303,7 +303,7 @@ def turn_started(turn: Turn) -> RoomEvent:
     return RoomEvent(TURN_STARTED, fields)
 
 
-def offer_ended(offer: Offer, reason: Literal["accepted", "declined", "withdrawn", "expired"]) -> RoomEvent:
+def offer_ended(offer: PendingOffer, reason: Literal["accepted", "declined", "withdrawn", "expired"]) -> RoomEvent:
     fields = {"offer": offer.kind, "id": offer.id, "seat_index": offer.seat, "reason": reason}
     return RoomEvent(OFFER_ENDED, fields)
 

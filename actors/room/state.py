@@ -166,7 +166,7 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     timebank_ms: int
 
 
-class Offer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class PendingOffer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """An offer that waits for the others' answers: the seat that made it, by the command `id`, and who has agreed."""
 
     kind: Agreement
@@ -198,7 +198,7 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     clocks: Mapping[SeatIndex, int] = {}
     """The time that each player had left when their turn began, in ms. Empty where time is the turn's
     (`games.Clock`)."""
-    offer: Offer | None = None
+    offer: PendingOffer | None = None
     resting: bool = False
     """The room was put away while a player's own time ran, and nothing has happened since."""
     turns: int = 0

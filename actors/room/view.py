@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock, offers
+from tavola.actors.room import clock, sitting
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Turn
@@ -91,7 +91,7 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
     if table.offer is not None:
-        view["offer"] = offers.shown(table.offer)
+        view["offer"] = sitting.shown(table.offer)
     turns = clock.running(room)
     if turns:
         view["turn"] = _turn(turns[0])
@@ -128,7 +128,7 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if index is not None:
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
-        if kinds := offers.may_offer(room, index):
+        if kinds := sitting.may_offer(room, index):
             me["offers"] = kinds
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     else:
@@ -152,7 +152,7 @@ def _played_on(room: Room, user: UserId, view: View) -> tuple[View, View] | None
     if index is None:
         return None
     me, legal = view["me"], _legal(room, index)
-    kinds = offers.may_offer(room, index)
+    kinds = sitting.may_offer(room, index)
     if ("offers" in me) is not bool(kinds):
         return None
     if not _holds(me, OF_A_PLAYER + bool(kinds), game_of(room).private_seat(room.table.game, info.options, index)):

@@ -12,8 +12,6 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tavola.games.offers import Agreement, OfferKind
-
 Role = Literal["guest", "approved", "spectator", "player"]
 Status = Literal["open", "playing", "paused", "closed"]
 Approval = Literal["host", "auto"]
@@ -118,7 +116,7 @@ class MePart(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str | UnsetType = UNSET
     request: Literal["pending", "rejected", "kicked"] | UnsetType = UNSET
     reserved_seat: int | UnsetType = UNSET
-    offers: list[OfferKind] | UnsetType = UNSET
+    offers: list[Literal["resign", "draw", "undo"]] | UnsetType = UNSET
     """While a round runs: that one may resign, offer a draw, or ask to take a move back, in games that have it."""
 
 
@@ -145,7 +143,7 @@ class OfferPart(msgspec.Struct, frozen=True, kw_only=True):
     """An offer among players that waits for an answer, by the id of the command that made it; `accepted`: the seats
     that have agreed."""
 
-    offer: Agreement
+    offer: Literal["draw", "undo"]
     id: str
     seat_index: int
     accepted: list[int]

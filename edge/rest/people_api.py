@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,9 +14,12 @@ from tavola.edge.rest.rest import Answer, Call, Endpoint
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.ws.connection import Services
+from tavola.storage.postgres import BIGINT
 from tavola.storage.rows import Row
 
 MOST = 100
+LISTED = 50
+"""Rounds that are listed at once."""
 
 
 class MyRoom(msgspec.Struct, frozen=True):
@@ -57,6 +60,32 @@ class RoomOnline(msgspec.Struct, frozen=True, omit_defaults=True):
     people: list[OnlineMember] | None = None
 
 
+class EndedBefore(msgspec.Struct, frozen=True):
+    before: Annotated[int, msgspec.Meta(ge=0, le=BIGINT, description="Only rounds that ended before, in ms.")] = BIGINT
+
+
+class PastRound(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A round that ended while the caller was admitted to its room. `record` is what its game said of it, and public at
+    the table. `seq` is that of the kept state which it can be shown from; absent where none is kept any more."""
+
+    room: str
+    code: str
+    name: str
+    game: str
+    number: int
+    started_at: int
+    ended_at: int
+    record: dict[str, Any]
+    seq: int | None = None
+
+
+class MyRounds(msgspec.Struct, frozen=True):
+    """The newest first, at most 50; `next` is the `before` for more, if there may be more."""
+
+    rounds: list[PastRound]
+    next: int | None
+
+
 def endpoints(services: Services) -> list[Endpoint]:
     people, database = services.people, services.database
 
@@ -75,14 +104,29 @@ def endpoints(services: Services) -> list[Endpoint]:
         members = [_member(row) for row in rows if row["user_id"] in there.users]
         return RoomOnline(len(members), there.partial, members if stands["inside"] or by_scope else None)
 
+    async def rounds(call: Call) -> Answer:
+        rows = await database.rows("rounds_of", user_id=call.identity.user, before=call.query.before, most=LISTED)
+        return MyRounds([_round(row) for row in rows], rows[-1]["ended_at"] if len(rows) == LISTED else None)
+
     async def stats(call: Call) -> Answer:
         return await people.stats()
 
     return [
         Endpoint("GET", "/api/me/rooms", mine, "The rooms in which the caller has a part", MyRooms),
+        Endpoint(
+            "GET", "/api/me/rounds", rounds, "The rounds that were played in the caller's rooms", MyRounds,
+            query=EndedBefore,
+        ),
         Endpoint("GET", f"{ROOM}/online", online, "The people of a room who are there", RoomOnline, scope="read"),
         Endpoint("GET", "/api/stats", stats, "How many are there, on all edges", ConnectionStats, scope="read"),
-    ]
+    ]  # fmt: skip
+
+
+def _round(row: Row) -> PastRound:
+    return PastRound(
+        row["id"], row["code"], row["name"], row["kind"], row["number"], row["started_at"], row["ended_at"],
+        msgspec.json.decode(row["record"]), row["seq"],
+    )  # fmt: skip
 
 
 def _mine(call: Call, row: Row) -> MyRoom:

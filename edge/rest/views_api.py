@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tavola.actors.past import archive
 from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST, NOT_KEPT
 from tavola.actors.wire.view import Attendance, ServedView, Standing
 from tavola.edge.rest.history import past
 from tavola.edge.rest.rest import Answer, Call, Endpoint
@@ -75,6 +76,17 @@ class Members(msgspec.Struct, frozen=True):
     members: list[KnownMember]
 
 
+class Then(msgspec.Struct, frozen=True):
+    seq: Annotated[int, msgspec.Meta(ge=0, le=BIGINT)]
+
+
+class ViewThen(msgspec.Struct, frozen=True):
+    """The view that the caller had at `seq`, a state that is kept: `events` go on from there."""
+
+    seq: Seq
+    view: dict[str, Any]
+
+
 def endpoints(services: Services) -> list[Endpoint]:
     async def hydrate(call: Call) -> Answer:
         sender = Sender(call.identity.user, call.identity.name)
@@ -97,6 +109,18 @@ def endpoints(services: Services) -> list[Endpoint]:
         if missed is None:
             return NO_ROOM
         return b'{"updates":[%b],"next":%b}' % (b",".join(missed.updates), msgspec.json.encode(missed.next))
+
+    async def then(call: Call) -> Answer:
+        if await hidden(services.database, call):
+            return NO_ROOM
+        kept = await services.database.row("checkpoint_before", room_id=call.room, seq=call.query.seq)
+        if kept is None:
+            return NOT_KEPT
+        try:
+            room = archive.opened(call.room, kept["seq"], kept["state"])
+            return ViewThen(kept["seq"], archive.seen(room, kept["seq"], call.identity.user))
+        except Corrupted as error:
+            return error.refusal()
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user
@@ -130,6 +154,15 @@ def endpoints(services: Services) -> list[Endpoint]:
             refusals=("corrupted_state",),
         ),
         Endpoint("GET", f"{ROOM}/events", events, "The updates since, as the caller saw them", Past, query=Since),
+        Endpoint(
+            "GET",
+            f"{ROOM}/then",
+            then,
+            "The view that the caller had at the last kept state up to a seq",
+            ViewThen,
+            query=Then,
+            refusals=("corrupted_state",),
+        ),
         Endpoint(
             "GET", f"{ROOM}/spectators", spectators, "A room's spectators", Spectators, refusals=("not_approved",)
         ),

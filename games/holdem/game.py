@@ -44,6 +44,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
 
     kind = "holdem"
     title = "No-limit hold'em"
+    page = "page"
     host_rolls_back = True  # Chips are the host's to give and take anyhow.
     bots: ClassVar = (*STYLES, "random")
     moves: ClassVar = {name: _ARGUMENTS.get(name, ()) for name in (*BETTING_MOVES, "show", "muck")}

@@ -1,9 +1,10 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside, which a process takes once,
-at its root. Imports `games`, `games.holdem`, `games.auction` and `config`."""
+at its root. Imports `games`, `games.auction`, `games.chess`, `games.holdem` and `config`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,18 @@ from tavola.games.tictactoe import TicTacToe
 
 AnyGame = Game[Any, Any]
 
-SHIPPED: tuple[AnyGame, ...] = (Holdem(), TicTacToe(), Auction())
+
+def _shipped() -> Iterator[AnyGame]:
+    yield Holdem()
+    yield TicTacToe()
+    yield Auction()
+    if find_spec("chess") is not None:  # `pip install "tavola[chess]"`: it is under another licence than Tavola.
+        from tavola.games.chess.game import Chess
+
+        yield Chess()
+
+
+SHIPPED: tuple[AnyGame, ...] = tuple(_shipped())
 """The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
 
 _in_use: dict[str, AnyGame] = {game.kind: game for game in SHIPPED}

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from tavola.config.failures import Failure
 from tavola.games.base import Game
 from tavola.games.registry import SHIPPED, AnyGame, use
+from tavola.games.registry.page_files import MODULE, page_folder
 
 GROUP = "tavola.games"
 """The group of entry points. The name of one is for people; its value is `package.module:Game`."""
@@ -106,6 +107,9 @@ def load(named: str, origin: str) -> AnyGame:
         raise GameNotLoaded(origin, f"{named} does not say its {missing[0]}")
     if not KIND.fullmatch(game.kind):
         raise GameNotLoaded(origin, f"{named} is of kind {game.kind!r}; a kind is like connect_four, up to 32 letters")
+    folder = page_folder(game)
+    if folder is not None and not (folder / MODULE).is_file():
+        raise GameNotLoaded(origin, f"{named} says that it has a page, but there is no {folder / MODULE}")
     return game
 
 

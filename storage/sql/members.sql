@@ -89,3 +89,21 @@ SELECT r.id, r.status, r.created_at, coalesce(r.active_at, r.created_at) AS acti
        array(SELECT w.user_id FROM room_spectators w WHERE w.room_id = r.id ORDER BY w.user_id) AS spectators
 FROM rooms r
 WHERE r.id = ANY(:rooms::text[])
+
+-- name: rounds_of
+-- The rounds that ended before :before in rooms to which user :user_id is admitted, and since they are: at most :most,
+-- the newest first, of the hundred rooms whose standing changed last. `seq`: the last kept state before each began.
+SELECT r.id, r.code, coalesce(r.settings ->> 'name', r.code) AS name, r.game AS kind, h.number, h.started_at, h.ended_at,
+       h.record::text AS record,
+       (SELECT max(c.seq) FROM checkpoints c WHERE c.room_id = r.id AND c.at <= h.started_at) AS seq
+FROM (
+    SELECT room_id, changed_at FROM room_players WHERE user_id = :user_id AND status = 'approved'
+    ORDER BY changed_at DESC LIMIT 100
+) p
+JOIN rooms r ON r.id = p.room_id
+CROSS JOIN LATERAL (
+    SELECT number, started_at, ended_at, record FROM hands
+    WHERE room_id = r.id AND ended_at < :before AND started_at IS NOT NULL AND started_at >= p.changed_at
+    ORDER BY game DESC, number DESC LIMIT :most
+) h
+ORDER BY h.ended_at DESC LIMIT :most

@@ -1,4 +1,4 @@
-"""The forms that the plain table makes of `legal`: generic.js by itself, under node."""
+"""The forms that the plain table makes of `legal`: moves.js by itself, under node."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-GENERIC = Path(__file__).parents[2] / "edge" / "static" / "app" / "generic.js"
+MOVES = Path(__file__).parents[2] / "edge" / "static" / "app" / "moves.js"
 NODE = shutil.which("node")
 MAKE = "import { forms } from %s; console.log(JSON.stringify(forms(%s)))"
 
 
 def forms(legal: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    script = MAKE % (json.dumps(GENERIC.as_uri()), json.dumps(legal))
+    script = MAKE % (json.dumps(MOVES.as_uri()), json.dumps(legal))
     told = subprocess.run([NODE or "", "--input-type=module", "-e", script], capture_output=True, text=True, check=True)
     made: list[dict[str, Any]] = json.loads(told.stdout)
     return made

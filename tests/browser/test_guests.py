@@ -1,5 +1,5 @@
-"""Games from outside in the browser, with no page of their own: at the table that the page draws for any game; and the
-traceback that stands over the page when such a game was saved and cannot be loaded."""
+"""Games from outside in the browser: with no page of their own, at the table that is drawn for any game, and with one;
+and the traceback that stands over the page when such a game was saved and cannot be loaded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from kit.browser import DESKTOP, TELEPHONE, Robot, person, robots_room
+from kit.browser import DESKTOP, Robot, person, robots_room
+from kit.examples import example
 from kit.stack import Stack
 
 GUEST = Path(__file__).parents[1] / "guest"
-GAMES = "games.connect_four:ConnectFour,games.liars_dice:LiarsDice"
+GAMES = "games.connect_four:ConnectFour,games.liars_dice:LiarsDice,nim.game:Nim"
+SMALL = (360, 740)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -24,6 +26,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guests") / "project"
     shutil.copytree(GUEST, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    rules = example("docs/tutorial-first-game.md", "class NimOptions")
+    page = folder / "nim" / "page"
+    page.mkdir(parents=True)
+    (page.parent / "__init__.py").touch()
+    named = 'kind, title = "nim", "Nim"'
+    assert named in rules
+    (page.parent / "game.py").write_text(rules.replace(named, f'{named}\n    page = "page"'))
+    (page / "page.js").write_text(example("docs/howto/game-page.md", "register("))
+    (page / "nim.css").write_text("p { font-size: 2rem; }")
     return folder
 
 
@@ -39,26 +50,89 @@ def guests(project: Path) -> Iterator[Stack]:
         stack.stop()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, TELEPHONE], ids=["desktop", "telephone"])
-@pytest.mark.parametrize(
-    ("game", "options"),
-    [("connect_four", {"turn_seconds": 300}), ("liars_dice", {"turn_seconds": 300, "dice": 1, "pause_seconds": 1})],
-)
-async def test_a_guests_game_is_played_to_its_end(
-    browser: Browser, guests: Stack, game: str, options: dict[str, Any], size: tuple[int, int]
-) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, SMALL], ids=["desktop", "telephone"])
+async def test_a_column_is_clicked_or_chosen_by_keys(browser: Browser, guests: Stack, size: tuple[int, int]) -> None:
+    """Connect Four, of which the page knows nothing, to its end."""
     url = guests.urls[0]
-    async with robots_room(url, url, 1, game=game, **options) as room, person(browser, "Ann", size) as ann:
+    async with (
+        robots_room(url, url, 1, game="connect_four", turn_seconds=300) as room,
+        person(browser, "Ann", size) as ann,
+    ):
         await ann.open(room.url)
         await ann.page.locator("button[aria-label='Sit in seat 2']").click()
         await ann.mine.wait_for()
+        columns = ann.page.locator(".grid .line:enabled")
+        await columns.first.wait_for()
+        assert await ann.page.locator(".generic-move").count() == 0, "the board is enough"
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        box = await columns.first.bounding_box()
+        assert box is not None
+        assert box["width"] >= 36, "a thumb finds it"
+        await columns.first.focus()
+        await ann.page.keyboard.press("ArrowRight")
+        await ann.page.keyboard.press("ArrowRight")
+        await ann.page.keyboard.press("Enter")
+        mine = ann.page.locator(".grid .cell", has=ann.page.locator(".disc.of-1"))
+        await expect(mine).to_have_count(1)
+        await expect(ann.page.locator(".grid .line").nth(2)).to_contain_text("Ann")
         while not _over(room.host):
-            move = ann.page.locator(".generic-move button").first
+            await columns.first.wait_for()
+            moves = len(room.host.saw("player_action"))
+            await columns.first.click()
+            await _seen(room.host, moves)
+        assert ann.troubles == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, SMALL], ids=["desktop", "telephone"])
+async def test_numbers_have_sliders_and_names_are_in_words(
+    browser: Browser, guests: Stack, size: tuple[int, int]
+) -> None:
+    """Liar's Dice, by keyboard alone once one sits."""
+    url = guests.urls[0]
+    options: dict[str, Any] = {"turn_seconds": 300, "dice": 2, "pause_seconds": 1}
+    async with robots_room(url, url, 1, game="liars_dice", **options) as room, person(browser, "Ann", size) as ann:
+        await ann.open(room.url)
+        await ann.page.locator("button[aria-label='Sit in seat 2']").click()
+        await ann.mine.wait_for()
+        bid = ann.page.locator("form.generic-move", has_text="Bid")
+        await bid.wait_for()
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        await expect(ann.page.locator(".private .tiles li")).to_have_count(2)
+        await expect(ann.page.locator(".seat.me")).to_contain_text("dice left 2")
+        face = bid.get_by_role("slider", name="Face")
+        await face.focus()
+        for _ in range(3):
+            await ann.page.keyboard.press("ArrowRight")
+        await expect(bid.get_by_role("spinbutton", name="Face")).to_have_value("4")
+        await ann.page.keyboard.press("Enter")
+        made = "Ann's bid"
+        await room.host.until(lambda: [e for e in room.host.saw("player_action") if e["seat_index"] == 1], made)
+        [said] = [event for event in room.host.saw("player_action") if event["seat_index"] == 1]
+        assert said["face"] == 4
+        while not _over(room.host):
+            move = ann.page.locator(".generic-move button").last
             await move.wait_for()
             moves = len(room.host.saw("player_action"))
             await move.click()
             await _seen(room.host, moves)
-        await expect(ann.page.locator(".table.generic")).to_be_visible()
+        assert ann.troubles == []
+
+
+async def test_a_page_from_outside_draws_its_game(browser: Browser, guests: Stack) -> None:
+    """The page of docs/howto/game-page.md, of the tutorial's game."""
+    url = guests.urls[0]
+    async with robots_room(url, url, 1, game="nim", stones=9, turn_seconds=300) as room, person(browser, "Ann") as ann:
+        await ann.open(room.url)
+        await expect(ann.page.get_by_text("0 stones are left.")).to_be_visible()
+        assert await ann.page.locator(".table.generic").count() == 0
+        assert await ann.page.evaluate("document.styleSheets.length") == 3, "the page's own is there before it draws"
+        await ann.page.get_by_role("button", name="Sit down").click()
+        take = ann.page.get_by_role("button", name="Take 3")
+        await take.wait_for()
+        moves = len(room.host.saw("player_action"))
+        await take.click()
+        await _seen(room.host, moves)
+        assert room.host.saw("player_action")[-1]["move"] == "take"
         assert ann.troubles == []
 
 

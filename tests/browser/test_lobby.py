@@ -25,7 +25,7 @@ async def test_a_table_of_ones_own_and_a_friend_who_comes_by_its_code(browser: B
         await ann.mine.wait_for()  # who opens a table sits at it
         await expect(ann.page.locator(".room-head p")).to_contain_text("25/50")
         assert await ann.page.locator(".seats > li").count() == 4
-        code = re.sub("Code ", "", await ann.page.locator(".code").inner_text())
+        code = re.sub("Invite ", "", await ann.page.locator(".code").inner_text())
 
         await ben.open(balancer.url)
         line = ben.page.locator(".room-line", has_text="Ann's own")
@@ -182,7 +182,7 @@ async def test_a_private_table_and_a_friend_who_has_its_code(browser: Browser, b
         await ann.page.locator("#approval").select_option("host")
         await ann.page.locator("dialog").get_by_role("button", name="Open the table").click()
         await ann.mine.wait_for()
-        code = re.sub("Code ", "", await ann.page.locator(".code").inner_text())
+        code = re.sub("Invite ", "", await ann.page.locator(".code").inner_text())
         room = await ann.page.evaluate("fetch(`/api/rooms/${location.pathname.split('/')[2]}`).then((r) => r.json())")
 
         await ben.open(f"{balancer.url}/room/{room['id']}")

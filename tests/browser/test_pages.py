@@ -4,34 +4,77 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
 from tavola.edge.rest import pages
+from tavola.edge.rest.game_pages import PageFolder, game_files, game_routes
+from tavola.games.registry import GAMES
+from tavola.games.registry.page_files import is_shipped, page_folder
 
 LIMIT = 50 * 1024
-"""Bytes over the wire for all that a player's browser loads."""
+"""Bytes over the wire for all that a player's browser loads at the first visit of a page."""
+WHOLE_LIMIT = 90 * 1024
+"""And for all that there is for players, of which nobody needs everything."""
 OPERATORS_LIMIT = 16 * 1024
 """And for what only the operator's page loads."""
 
 
 @pytest.fixture
 async def client(anyio_backend: object) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=pages.routes(operator=True)))
+    folders = {kind: PageFolder(page_folder(game), is_shipped(kind)) for kind, game in GAMES.items()}
+    games = game_routes(lambda: folders | {"plain": PageFolder(None, False)})
+    transport = httpx.ASGITransport(Starlette(routes=[*pages.routes(operator=True), *games]))
     async with httpx.AsyncClient(transport=transport, base_url="http://tavola.test") as client:
         yield client
 
 
-def wire_bytes(files: dict[str, pages.File]) -> int:
+def wire_bytes(files: Mapping[str, pages.File]) -> int:
     return sum(len(file.packed) for name, file in files.items() if not name.endswith(".d.ts"))
 
 
-def test_the_whole_application_is_small() -> None:
-    assert len(pages.load("app")) > 10
-    assert 0 < wire_bytes(pages.load("client", "app")) < LIMIT
+STATIC = re.compile(r'(?:from|import|stylesheet\() ?"(?:\.|/static)/([\w.]+)"')
+
+
+def loaded(page: pages.File) -> set[str]:
+    """The files that the page names."""
+    return {path.removeprefix("/static/") for path in re.findall(r'(?:src|href)="([^"]*)"', page.plain.decode())}
+
+
+def game_needs(kind: str) -> tuple[dict[str, pages.File], set[str]]:
+    """The files of a game's page, and those of ours that they load, directly or through others."""
+    game = GAMES.get(kind)
+    own = game_files(kind, PageFolder(page_folder(game) if game else None, is_shipped(kind)))
+    files = pages.load("client", "app")
+    seeds = {name for file in own.values() for name in STATIC.findall(file.plain.decode()) if name in files}
+    return own, set(pages.needed(files, *seeds))
+
+
+def first_visit(page: pages.File, kind: str = "") -> int:
+    """The bytes of a first visit."""
+    files = pages.load("client", "app")
+    names = loaded(page) - {"index.html"}
+    own, needs = game_needs(kind) if kind else ({}, set())
+    return len(page.packed) + wire_bytes(own) + wire_bytes({name: files[name] for name in names | needs})
+
+
+def test_a_first_visit_is_small() -> None:
+    files = pages.load("client", "app")
+    visits = {"lobby": first_visit(pages.players_page(files, pages.LOBBY))}
+    for kind in (*GAMES, None):
+        room = pages.players_page(files, pages.ROOM)
+        visits[kind or "any game"] = first_visit(room, kind or "none")
+    print(visits)
+    assert {page: size for page, size in visits.items() if not 20 * 1024 < size < LIMIT} == {}
+
+
+def test_all_that_there_is_is_not_much() -> None:
+    games = sum(wire_bytes(game_needs(kind)[0]) for kind in GAMES)
+    assert games > 5000
+    assert wire_bytes(pages.load("client", "app")) + games < WHOLE_LIMIT
     assert 0 < wire_bytes(pages.load("admin")) < OPERATORS_LIMIT
     for file in pages.load().values():
         assert gzip.decompress(file.packed) == file.plain
@@ -39,7 +82,19 @@ def test_the_whole_application_is_small() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/room/ABCDEF", "/admin", "/static/app.js", "/static/table.css", "/static/tavola.js", "/static/tavola.d.ts"],
+    [
+        "/",
+        "/room/ABCDEF",
+        "/admin",
+        "/static/app.js",
+        "/static/table.css",
+        "/static/tavola.js",
+        "/static/tavola.d.ts",
+        "/static/games/holdem/page.js",
+        "/static/games/holdem/holdem.css",
+        "/static/games/tictactoe/page.js",
+        "/static/games/plain/page.js",
+    ],
 )
 async def test_the_policy_goes_with_everything(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
@@ -68,7 +123,19 @@ async def test_browsers_keep_what_they_have(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/", "/static/none.js", "/static/client/tavola.js", "/static/../pages.py", "/static/%2e%2e/pages.py"],
+    [
+        "/static/",
+        "/static/none.js",
+        "/static/client/tavola.js",
+        "/static/../pages.py",
+        "/static/%2e%2e/pages.py",
+        "/static/index.html",
+        "/static/games/none/page.js",
+        "/static/games/holdem/../game.py",
+        "/static/games/holdem/%2e%2e/game.py",
+        "/static/games/holdem/holdem.d.ts",
+        "/static/games/plain/table.js",
+    ],
 )
 async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
@@ -76,16 +143,17 @@ async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> N
 
 def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
     files = pages.load()
-    loaded = {}
-    for name in ("index.html", "admin.html"):
-        page = files[name].plain.decode()
-        assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page) == []
-        loaded[name] = {path.removeprefix("/static/") for path in re.findall(r'(?:src|href)="([^"]*)"', page)}
-    others = {name for name in files if not name.endswith((".html", ".d.ts"))}
-    operators = others & pages.load("admin").keys()
-    others -= {"reload.js"}  # `tavola dev --reload` alone asks for it
-    assert loaded["index.html"] == others - operators, "every file is loaded at once, and no other"
-    assert loaded["admin.html"] == operators | {"icon.svg", "base.css", "dom.js"}
+    players = {name: pages.players_page(files, f"{name}.js") for name in ("lobby", "room")}
+    for page in (*players.values(), files["admin.html"]):
+        assert re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", page.plain.decode()) == []
+    operators = {name for name in pages.load("admin") if not name.endswith((".html", ".d.ts"))}
+    assert loaded(files["admin.html"]) == operators | {"icon.svg", "base.css", "dom.js"}
+    always = {"icon.svg", "base.css", "app.js", "tavola.js", "dom.js", "kept.js", "clock.js"}
+    assert always < loaded(players["lobby"]) & loaded(players["room"])
+    assert {"room.js", "side.js", "table.css"} < loaded(players["room"]) - loaded(players["lobby"])
+    for name, page in players.items():
+        for alone in ("host.js", "generic.js", "board.js", "reload.js"):
+            assert alone not in loaded(page), f"{name} needs it later, or never"
 
 
 def test_types_and_comments_stay_in_the_source() -> None:

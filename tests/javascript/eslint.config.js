@@ -7,6 +7,6 @@ export default [
   { ignores: ["**/*.d.ts"] },
   js.configs.recommended,
   { rules: { "no-unused-vars": unused, eqeqeq: "error", "prefer-const": "error", "no-var": "error" } },
-  { files: ["edge/static/**"], languageOptions: { globals: globals.browser } },
+  { files: ["edge/static/**", "games/**"], languageOptions: { globals: globals.browser } },
   { files: ["tests/**", "load/**"], languageOptions: { globals: { ...globals.browser, ...globals.node } } },
 ];

@@ -17,10 +17,12 @@ class AgreeingState(TicTacToeState, frozen=True, omit_defaults=True):
     order: tuple[int, ...] = ()
 
 
-S, O = AgreeingState, TicTacToeOptions
-
-
-class Agreeing(TicTacToe, Resigning[S, O], AgreedDraws[S, O], TakeBacks[S, O]):
+class Agreeing(
+    TicTacToe,
+    Resigning[AgreeingState, TicTacToeOptions],
+    AgreedDraws[AgreeingState, TicTacToeOptions],
+    TakeBacks[AgreeingState, TicTacToeOptions],
+):
     kind = "agreeing"
     state_type = AgreeingState
     host_rolls_back: ClassVar = False

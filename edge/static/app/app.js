@@ -4,11 +4,9 @@ import { Tavola } from "./tavola.js";
 import { runClocks } from "./clock.js";
 import { byId, h, render } from "./dom.js";
 import { keep, kept } from "./kept.js";
-import { LobbyPage } from "./lobby.js";
-import { RoomPage, notice as noticePage, whyNot } from "./room.js";
 import { whatOf } from "./story.js";
 
-/** @import { Connection, Wish } from "./shapes.d.ts" */
+/** @import { Connection, Page, Wish } from "./shapes.d.ts" */
 
 const NOTICE_MS = 6000;
 /** A loss shorter than this is not worth a word. */
@@ -25,14 +23,17 @@ const CLOSED = {
 export class App {
   client = new Tavola();
 
-  /** @type {LobbyPage | RoomPage | null} */
+  /** @type {Page | null} */
   #page = null;
+  /** Counts ways from page to page: a later one is the one that counts. */
+  #way = 0;
   #drawing = false;
   /** Whether a session stands behind this, and not the tokens of one room alone. */
   #signed = false;
   /** @type {{ text: string } | null} */
   #notice = null;
   #spoken = "";
+  #fault = "";
   #renaming = Promise.resolve();
   /** @type {number | null} */
   #lost_at = null;
@@ -92,9 +93,22 @@ export class App {
 
   /** @param {Wish} options */
   async #route(options) {
-    this.#page?.exit();
+    const way = ++this.#way;
     const named = location.pathname.match(/^\/room\/([^/]+)$/)?.[1];
-    const page = named ? new RoomPage(this, decodeURIComponent(named), options) : new LobbyPage(this);
+    /** @type {Page} */
+    let page;
+    try {
+      page = named
+        ? new (await import("./room.js")).RoomPage(this, decodeURIComponent(named), options)
+        : location.pathname === "/mine"
+          ? new (await import("./mine.js")).MinePage(this)
+          : new (await import("./lobby.js")).LobbyPage(this);
+    } catch (error) {
+      if (way === this.#way) this.notice(whatOf(error));
+      return;
+    }
+    if (way !== this.#way) return;
+    this.#page?.exit();
     this.#page = page;
     this.#notice = null;
     this.redraw();
@@ -104,8 +118,7 @@ export class App {
     try {
       await page.enter();
     } catch (error) {
-      if (page === this.#page && page instanceof RoomPage) page.gone = whyNot(error);
-      else if (page === this.#page) this.notice(whatOf(error));
+      if (page === this.#page) page.failed(error);
     }
     this.redraw();
   }
@@ -142,6 +155,16 @@ export class App {
       this.#notice = null;
       this.redraw();
     }, NOTICE_MS);
+  }
+
+  /**
+   * Something that is wrong, once: it is not said again while it stays so.
+   * @param {string} text
+   */
+  fault(text) {
+    if (text === this.#fault) return;
+    this.#fault = text;
+    this.notice(text);
   }
 
   /**
@@ -193,7 +216,7 @@ export class App {
     render(
       this.#root,
       h("a", { class: "skip", href: "#main", key: "skip" }, "To the content"),
-      page instanceof RoomPage
+      page?.own_head
         ? null
         : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
       h(
@@ -202,8 +225,9 @@ export class App {
         banner?.text,
       ),
       h("div", { class: "sr", key: "spoken", "aria-live": "polite", id: "spoken" }, this.#spoken),
-      page?.draw() ?? noticePage("Tavola is opening…"),
+      page?.draw() ?? h("main", { class: "page door", id: "main" }, h("p", null, "Tavola is opening…")),
     );
+    page?.drawn();
   }
 }
 

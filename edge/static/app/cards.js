@@ -23,6 +23,15 @@ const RANKS = { A: "Ace", K: "King", Q: "Queen", J: "Jack", T: "Ten" };
 /** @type {{ [suit: string]: string }} */
 const SIGNS = { s: "♠", h: "♥", d: "♦", c: "♣" };
 
+const CARD = /^([2-9TJQKA][cdhs]|\?\?)$/;
+
+/**
+ * Whether it is a card, open or hidden, as games write them.
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+export const isCard = (value) => typeof value === "string" && CARD.test(value);
+
 /**
  * `Ah` as it is said.
  * @param {string} card

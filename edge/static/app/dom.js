@@ -13,7 +13,7 @@ const SVG_TAGS = new Set(["svg", "path", "circle", "g"]);
 /** Set as properties; the attribute says only how it began. */
 const PROPERTIES = new Set(["value", "checked", "disabled", "open", "selected", "hidden"]);
 /** No attributes. */
-const NOT_SET = new Set(["key", "mounted", "on", "vars"]);
+const NOT_SET = new Set(["foreign", "key", "mounted", "on", "vars"]);
 /**
  * What each element was made of.
  * @type {WeakMap<Node, Description>}
@@ -22,7 +22,8 @@ const DESCRIPTIONS = new WeakMap();
 
 /**
  * An element's description. Among `props`: `key` names it among its siblings, `on` has listeners by event, `vars`
- * custom CSS properties, `mounted` is called with the element when it is in the page; anything else is an attribute.
+ * custom CSS properties, `mounted` is called with the element when it is in the page, `foreign` leaves its children to
+ * others; anything else is an attribute.
  * Children may be strings, numbers, descriptions, lists of these, or nothing.
  * @param {string} tag
  * @param {Props | null} props
@@ -144,7 +145,7 @@ function dress(node, child, mounted) {
   // A value must come after what limits it, and a select's after its options.
   for (const name of Object.keys(props)) if (name !== "value") set(node, name, props[name], was[name]);
   DESCRIPTIONS.set(node, child);
-  patchChildren(node, child.children, mounted);
+  if (!props.foreign) patchChildren(node, child.children, mounted);
   if ("value" in props) set(node, "value", props.value, was.value);
   if (!before) mounted.push(() => props.mounted?.(node));
 }

@@ -1,237 +1,146 @@
-/** A table for any game: what everybody sees, and a form made from `legal`. Tic-tac-toe has a board of its own. */
+/**
+ * A table for any game, drawn from its view alone: rectangular arrays as boards, cards as cards, all else as facts; and
+ * the legal moves, where they are made.
+ */
 
-import { h, submitted, valueIn } from "./dom.js";
-import { place, emptySeat, seatClock, statusBadge } from "./seats.js";
-import { words } from "./story.js";
+import { card, isCard } from "./cards.js";
+import { boardOf, drawBoard, movesOn } from "./board.js";
+import { h, render } from "./dom.js";
+import { asked, bar, handMoves } from "./moves.js";
+import { emptySeat, place, seatPod } from "./seats.js";
+import { label, shown, words } from "./story.js";
 
-/** @import { Child, Choices, Json, Legal, Range, RoomPage, Seat, View } from "./shapes.d.ts" */
+/** @import { Child, Seat } from "./shapes.d.ts" */
+/** @import { Table } from "./table.d.ts" */
 
-const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status"]);
-const MARKS = ["X", "O"];
-/** The name of the field in which one of several whole moves is chosen; no argument's. */
-const WHOLE = "whole move";
+const TOLD_ELSEWHERE = new Set(["seat_index", "user_id", "display_name", "status", "bot"]);
+const NOT_MINE = new Set([
+  "user_id", "role", "is_host", "seat_index", "display_name", "legal", "request", "rejoin_token", "reserved_seat",
+]);
+/** Fields that name a seat. */
+const SEATS = /(^|_)(seat|seat_index|winner|loser|dealer|first|leader|player)$/;
 
-/** @param {RoomPage} page */
-export function genericTable(page) {
-  const view = page.inside;
+/** @param {Table} table */
+export function draw(table) {
+  const { view } = table;
   const { id, number, ...game } = view.game;
-  const board = view.room.game === "tictactoe" ? grid(page) : tree(game);
   const count = view.room.max_players;
-  return h(
-    "section",
-    { class: "table generic", "aria-label": "Table" },
+  const own = Object.entries(view.me).filter(([name]) => !NOT_MINE.has(name));
+  const boards = Object.entries(game).flatMap(([name, value]) => boardOf(name, value) ?? []);
+  const clicked = movesOn(table.legal, boards);
+  const facts = Object.entries(game).filter(([name]) => !boards.some((board) => board.name === name));
+  render(
+    table.element,
     h(
-      "ol",
-      { class: "seats row", "aria-label": "Seats" },
-      Array.from({ length: count }, (_, index) =>
-        view.seats[index] ? player(view.seats[index], page) : emptySeat(index, place(index, count, 0), page),
+      "section",
+      { class: "table generic", "aria-label": "Table" },
+      h(
+        "ol",
+        { class: "seats row", "aria-label": "Seats" },
+        Array.from({ length: count }, (_, index) =>
+          view.seats[index] ? player(view.seats[index], table) : emptySeat(index, place(index, count, 0), table),
+        ),
       ),
+      boards.map((board) => drawBoard(board, clicked, table)),
+      facts.length > 0 && h("div", { class: "public", key: "public" }, tree(Object.fromEntries(facts), table)),
+      own.length > 0 &&
+        h(
+          "div",
+          { class: "private", key: "private" },
+          h("h2", null, "Yours alone"),
+          own.map(([name, value]) =>
+            h("div", { class: "own-part", key: name }, h("span", { class: "muted" }, label(name)), tree(value, table)),
+          ),
+        ),
     ),
-    h("div", { class: "public" }, board),
-    mine(view),
   );
+  render(table.bar, bar(table, asked(table.legal, [...clicked, ...handMoves(table.legal, [game, ...own])])));
 }
 
 /**
  * @param {Seat} seat
- * @param {RoomPage} page
+ * @param {Table} table
  */
-function player(seat, page) {
-  const view = page.inside;
-  const acts = view.turn?.seat_index === seat.seat_index;
-  const isMe = view.me.seat_index === seat.seat_index;
+function player(seat, table) {
   const facts = Object.entries(seat).filter(([name]) => !TOLD_ELSEWHERE.has(name));
-  return h(
-    "li",
-    {
-      class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`,
-      key: `seat${seat.seat_index}`,
-      "data-seat": seat.seat_index,
-    },
-    h(
-      "div",
-      { class: "pod" },
-      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
-      h("span", { class: "stack" }, facts.map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · ")),
-      seatClock(view, seat.seat_index),
-    ),
-    h("div", { class: "badges" }, statusBadge(seat)),
+  const isPlain = (/** @type {unknown} */ value) => typeof value !== "object" || value === null;
+  return seatPod(
+    seat,
+    table,
+    facts.filter(([, value]) => isPlain(value)).map(([name, value]) => `${words(name)} ${shown(value)}`).join(" · "),
+    facts
+      .filter(([, value]) => !isPlain(value))
+      .map(([name, value]) => h("span", { class: "seat-part", key: name }, label(name), tree(value, table))),
   );
 }
 
-const shown = (/** @type {unknown} */ value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-
 /**
- * Anything that JSON can say, as lists within lists.
+ * Anything that JSON can say: cards as cards, short lists in a line, the rest as facts.
  * @param {unknown} value
+ * @param {Table} table
+ * @param {string} [named]
  * @returns {Child}
  */
-function tree(value) {
-  if (Array.isArray(value))
-    return h(
-      "ol",
-      { class: "list" },
-      value.map((each, index) => h("li", { key: index }, tree(each))),
-    );
+function tree(value, table, named = "") {
+  if (Array.isArray(value)) {
+    if (value.length && value.every(isCard)) return hand(value, table);
+    if (value.every((each) => typeof each !== "object" || each === null))
+      return value.length
+        ? h("ul", { class: "tiles" }, value.map((each, index) => h("li", { key: index }, fact(each, table, named))))
+        : h("span", { class: "muted" }, "none");
+    return h("ol", { class: "list" }, value.map((each, index) => h("li", { key: index }, tree(each, table))));
+  }
   if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value);
+    const bySeat = entries.length > 0 && entries.every(([name]) => name in table.view.seats);
     return h(
       "dl",
       { class: "facts" },
-      Object.entries(value).map(([name, each]) =>
-        h("div", { key: name }, h("dt", null, words(name)), h("dd", null, tree(each))),
+      entries.map(([name, each]) =>
+        h(
+          "div",
+          { key: name },
+          h("dt", null, bySeat ? seatName(Number(name), table) : name === "seat_index" ? "Player" : label(name)),
+          h("dd", null, tree(each, table, name)),
+        ),
       ),
     );
   }
-  return h("span", null, value === null ? "–" : String(value));
+  return isCard(value) ? hand([value], table) : h("span", null, fact(value, table, named));
 }
 
 /**
- * The part of the view that only this player sees.
- * @param {View} view
+ * @param {unknown} value
+ * @param {Table} table
+ * @param {string} named
  */
-function mine(view) {
-  const { user_id, role, is_host, seat_index, display_name, legal, request, rejoin_token, ...more } = view.me;
-  const { reserved_seat, ...own } = more;
-  return Object.keys(own).length ? h("div", { class: "private" }, h("h2", null, "Yours alone"), tree(own)) : null;
-}
+const fact = (value, table, named) =>
+  typeof value === "number" && SEATS.test(named) ? seatName(value, table) : shown(value);
 
-/** @param {RoomPage} page */
-function grid(page) {
-  const { inside: view, room } = page;
-  const { board, line } = view.game;
-  const cells = view.me.legal.find((each) => each.move === "mark")?.cell;
-  const free = new Set(typeof cells === "object" && "choices" in cells ? cells.choices : []);
+/**
+ * @param {number} index
+ * @param {Table} table
+ */
+const seatName = (index, { view }) => view.seats[index]?.display_name ?? `Seat ${index + 1}`;
+
+/**
+ * Cards, of which those are buttons that a legal move plays.
+ * @param {string[]} codes
+ * @param {Table} table
+ */
+function hand(codes, table) {
   return h(
-    "div",
-    { class: "grid", role: "group", "aria-label": "Board" },
-    board.map((/** @type {number | null} */ mark, /** @type {number} */ cell) => {
-      const text = mark === null ? "" : MARKS[mark];
-      const label = `Cell ${cell + 1}, ${text || "free"}`;
+    "span",
+    { class: "cards hand" },
+    codes.map((code, index) => {
+      const move = handMoves(table.legal, [code])[0];
+      const key = `${index}${code}`;
+      if (!move) return card(code, { key });
       return h(
         "button",
-        {
-          class: `cell mark-${text}${line.includes(cell) ? " line" : ""}`,
-          key: cell,
-          disabled: !free.has(cell),
-          "aria-label": label,
-          on: { click: () => page.attempt(room.act("mark", { cell })) },
-        },
-        text,
+        { class: "plays", key, title: label(move.move), on: { click: () => table.move(move.move, { [move.name]: code }) } },
+        card(code),
       );
     }),
   );
-}
-
-/**
- * An entry of `legal`: its move, the arguments that have one value here, and those of which one is to be chosen.
- * @param {Legal} legal
- */
-function offered({ move, ...rest }) {
-  const all = Object.entries(rest).filter(([name, offer]) => name !== "exact" || typeof offer !== "boolean");
-  const some = (/** @type {boolean} */ isOpen) =>
-    Object.fromEntries(all.filter(([, offer]) => (typeof offer === "object") === isOpen));
-  return {
-    move,
-    fixed: /** @type {{ [name: string]: Json }} */ (some(false)),
-    open: /** @type {{ [name: string]: Range | Choices }} */ (some(true)),
-  };
-}
-
-/**
- * The forms that `legal` makes: one an entry, but one for all the whole moves of a name.
- * @param {Legal[]} legal
- */
-export function forms(legal) {
-  /** @type {(ReturnType<typeof offered> & { whole?: { [name: string]: Json }[] })[]} */
-  const made = [];
-  for (const entry of legal.map(offered)) {
-    const whole = Object.keys(entry.open).length ? undefined : [entry.fixed];
-    const same = whole && made.find((each) => each.move === entry.move && each.whole);
-    if (same) same.whole?.push(entry.fixed);
-    else made.push({ ...entry, whole });
-  }
-  return made;
-}
-
-/** The legal moves of any game as small forms: a choice is a select, a range a number. */
-export class GenericActions {
-  #page;
-
-  /** @param {RoomPage} page */
-  constructor(page) {
-    this.#page = page;
-  }
-
-  draw() {
-    const { legal } = this.#page.inside.me;
-    if (!legal.length || this.#page.inside.room.game === "tictactoe") return null;
-    return h(
-      "div",
-      { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
-      forms(legal).map((each, index) => this.#form(each, index)),
-    );
-  }
-
-  /**
-   * @param {ReturnType<typeof forms>[number]} form
-   * @param {number} index
-   */
-  #form({ move, fixed, open, whole = [] }, index) {
-    const names = Object.keys(open);
-    const submit = (/** @type {SubmitEvent} */ event) => {
-      const form = submitted(event);
-      const chosen = Object.fromEntries(names.map((name) => [name, JSON.parse(valueIn(form, name))]));
-      this.#page.attempt(this.#page.room.act(move, { ...(whole[1] ? JSON.parse(valueIn(form, WHOLE)) : fixed), ...chosen }));
-    };
-    return h(
-      "form",
-      { class: "generic-move", key: `${this.#page.inside.turn?.number}.${move}.${index}`, on: { submit } },
-      h("label", { key: WHOLE }, whole[1] ? select(WHOLE, whole, said) : said(fixed)),
-      names.map((name) => h("label", { key: name }, words(name), " ", argument(name, open[name]))),
-      h("button", { class: "move", key: "go" }, words(move)),
-    );
-  }
-
-  key() {}
-}
-
-/**
- * @param {string} name
- * @param {Range | Choices} allowed
- */
-function argument(name, allowed) {
-  if ("choices" in allowed) return select(name, allowed.choices, shown);
-  return h("input", {
-    name,
-    type: "number",
-    min: allowed.min,
-    max: allowed.max,
-    step: 1,
-    required: true,
-    value: allowed.min,
-  });
-}
-
-/**
- * @template {Json} T
- * @param {string} name
- * @param {T[]} values
- * @param {(value: T) => string} text
- */
-function select(name, values, text) {
-  return h(
-    "select",
-    { name, value: JSON.stringify(values[0]) },
-    values.map((each) => h("option", { key: JSON.stringify(each), value: JSON.stringify(each) }, text(each))),
-  );
-}
-
-/**
- * Arguments and their values, for people.
- * @param {{ [name: string]: Json }} given
- */
-function said(given) {
-  return Object.entries(given)
-    .map(([name, value]) => `${words(name)} ${shown(value)}`)
-    .join(" · ");
 }

@@ -22,6 +22,7 @@ export class LobbyPage {
   title = "Lobby";
   /** @type {string | null} */
   banner = null;
+  own_head = false;
 
   #app;
   /** @type {Listed[] | null} */
@@ -53,7 +54,14 @@ export class LobbyPage {
     this.#left = true;
   }
 
+  /** @param {unknown} error */
+  failed(error) {
+    this.#app.notice(whatOf(error));
+  }
+
   key() {}
+
+  drawn() {}
 
   async #look() {
     clearTimeout(this.#timer);
@@ -148,6 +156,7 @@ export class LobbyPage {
         }),
         h("button", { class: "quiet" }, "Go"),
       ),
+      h("p", null, h("a", { href: "/mine" }, "My games")),
     );
   }
 

@@ -4,12 +4,11 @@
  */
 
 import { Refused } from "./tavola.js";
-import { Actions } from "./actions.js";
+import { AtTable } from "./at_table.js";
 import { TurnCall } from "./call.js";
 import { amount } from "./cards.js";
 import { fieldOf, h, modal } from "./dom.js";
-import { GenericActions, genericTable } from "./generic.js";
-import { holdemTable } from "./holdem.js";
+import { loadedPage, pageOf, stylesheet } from "./games.js";
 import { freeSeats, seatsText } from "./seats.js";
 import { Side } from "./side.js";
 import { Names, tell, whatOf } from "./story.js";
@@ -25,15 +24,19 @@ const ANSWERS = {
   rejected: "The host has said no.",
 };
 
+await stylesheet("/static/table.css");
+
 export class RoomPage {
   #app;
   #named;
-  /** @type {Actions | GenericActions | undefined} */
-  #actions;
+  #table = new AtTable(this);
   #side = new Side(this);
   #call = new TurnCall();
-  /** Check, or else fold, as soon as it is one's turn in this hand. */
-  #ahead = false;
+  /**
+   * The last turn of one's own: what was said ahead is asked for once in it.
+   * @type {number | undefined}
+   */
+  #turn;
   #stays = (/** @type {BeforeUnloadEvent} */ event) => {
     if (this.view?.me.role === "player" && !this.gone) event.preventDefault();
   };
@@ -55,6 +58,7 @@ export class RoomPage {
    * @type {string | null}
    */
   gone = null;
+  own_head = true;
 
   /**
    * `named` is the room's code or id. With `sit`, the first free seat is taken as soon as that is possible.
@@ -75,8 +79,8 @@ export class RoomPage {
 
   /** Whether it is one's own turn. */
   get #mine() {
-    const { turn, me } = this.view ?? {};
-    return turn !== undefined && turn.seat_index === me?.seat_index;
+    const turn = this.#room?.turn;
+    return turn !== undefined && turn.seat_index === this.view?.me.seat_index;
   }
 
   get view() {
@@ -109,9 +113,10 @@ export class RoomPage {
   }
 
   async enter() {
-    const { id, code } = this.#named.startsWith("r_")
+    const { id, code, game } = this.#named.startsWith("r_")
       ? { id: this.#named }
       : await this.client.request("GET", `/api/rooms/${encodeURIComponent(this.#named)}`);
+    if (game) pageOf(game).catch(() => {}); // On its way already; it is waited for below.
     const room = this.client.room(id, { code });
     this.#room = room;
     addEventListener("beforeunload", this.#stays);
@@ -123,13 +128,20 @@ export class RoomPage {
       room.on("announcement", ({ service, text }) => this.#app.notice(`${service}: ${text}`)),
     ];
     const first = await room.ready;
+    await pageOf(first.room.game);
     this.#viewed(room.view ?? first, []);
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    this.gone = whyNot(error);
   }
 
   /** Leaves the page. A watcher stops watching; a player keeps their seat. */
   exit() {
     removeEventListener("beforeunload", this.#stays);
     for (const end of this.#ends) end();
+    this.#table.leave();
     if (this.view?.me.role === "spectator") this.#room?.command("stop_spectating").catch(() => {});
     this.#room?.unfollow();
   }
@@ -154,7 +166,6 @@ export class RoomPage {
    */
   #viewed(view, events) {
     const { me, room } = view;
-    this.#actions ??= room.game === "holdem" ? new Actions(this) : new GenericActions(this);
     const names = new Names(view);
     for (const event of events) {
       if (event.kind === "player_kicked" && event.user_id === me.user_id)
@@ -166,26 +177,22 @@ export class RoomPage {
     if (room.status === "closed") this.gone ??= "The host has closed this table.";
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce("It is your turn.");
-    if (view.turn && this.#mine) this.#myTurn(view);
-    if (!this.#mayGoAhead) this.#ahead = false;
+    if (this.room.turn && this.#mine && this.#page) this.#myTurn(this.room.turn.number);
     this.#comeIn(view);
     this.redraw();
   }
 
-  /** @param {View} view */
-  #myTurn({ me, turn }) {
-    if (this.#ahead) {
-      this.#ahead = false;
-      const move = me.legal.some((each) => each.move === "check") ? "check" : "fold";
-      this.attempt(this.room.act(move));
-    } else if (turn) this.#call.call(turn.number);
+  /** The page of the game, when it is there. */
+  get #page() {
+    return loadedPage(this.view?.room.game);
   }
 
-  /** Whether one holds cards in a hand that goes on, so that one's next move can be said ahead. */
-  get #mayGoAhead() {
-    const { turn, room, game } = this.view ?? {};
-    const seat = this.view?.seats?.[this.view.me.seat_index ?? -1];
-    return Boolean(room?.game === "holdem" && turn && game?.hand && seat?.in_hand && !seat.all_in);
+  /** @param {number} number */
+  #myTurn(number) {
+    const said = number === this.#turn ? undefined : this.#page?.ahead?.(this.#table);
+    this.#turn = number;
+    if (said) this.attempt(this.room.act(said.move, said.args));
+    else this.#call.call(number);
   }
 
   /**
@@ -251,7 +258,7 @@ export class RoomPage {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#actions?.key(event);
+    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#page?.key?.(this.#table, event);
   }
 
   // Drawing
@@ -268,7 +275,7 @@ export class RoomPage {
 
   draw() {
     if (this.gone) return notice(this.gone, h("a", { href: "/", class: "primary" }, "To the lobby"));
-    if (!this.view)
+    if (!this.view || !this.#page)
       return h(
         "main",
         { class: "page", id: "main", "aria-busy": "true" },
@@ -279,14 +286,27 @@ export class RoomPage {
       "main",
       { class: "page room", id: "main" },
       this.#head(),
-      h("div", { class: "stage", key: "stage" }, this.#table(), this.#foot()),
+      h("div", { class: "stage", key: "stage" }, this.#place(), this.#foot()),
       this.#side.draw(),
       this.#drawDialog(),
     );
   }
 
-  #table() {
-    return this.inside.room.game === "holdem" ? holdemTable(this) : genericTable(this);
+  /** Where the game's page draws. */
+  #place() {
+    const mounted = (/** @type {HTMLElement} */ element) => this.#table.placed(element);
+    return h("div", { class: "game", key: "game", foreign: true, mounted });
+  }
+
+  /** After each drawing: the game's page draws its part. */
+  drawn() {
+    if (!this.#page || !this.#table.ready || this.gone) return;
+    try {
+      this.#page.draw(this.#table);
+    } catch (error) {
+      console.error(error);
+      this.#app.fault(`The table cannot be drawn, by a mistake in the game's page: ${whatOf(error)}`);
+    }
   }
 
   /**
@@ -344,9 +364,9 @@ export class RoomPage {
       ),
       h(
         "button",
-        { class: "code", on: { click: () => this.#copy() }, title: "Copy the address of this table" },
-        h("span", { class: "muted" }, "Code "),
-        room.code,
+        { class: "code", on: { click: () => this.#invite() } },
+        "Invite ",
+        h("span", { class: "muted" }, room.code),
       ),
       h(
         "button",
@@ -363,22 +383,31 @@ export class RoomPage {
     );
   }
 
-  async #copy() {
-    const address = `${location.origin}/room/${this.inside.room.code}`;
+  async #invite() {
+    const { code } = this.inside.room;
     try {
-      await navigator.clipboard.writeText(address);
-      this.#app.notice("The address of this table is in your clipboard.");
-    } catch {
-      this.#app.notice(`The address of this table: ${address}`);
+      const { invitation } = await import("./invite.js");
+      const say = (/** @type {string} */ text) => this.#app.notice(text);
+      this.ask({
+        title: "Invite",
+        body: (close) => [
+          invitation(`${location.origin}/room/${code}`, code, say),
+          h("div", { class: "buttons" }, h("button", { class: "quiet", on: { click: close } }, "Close")),
+        ],
+      });
+    } catch (error) {
+      this.#app.notice(whatOf(error));
     }
   }
 
   /** Below the table: the legal moves, or what is being waited for; and one's own seat. */
   #foot() {
+    const mounted = (/** @type {HTMLElement} */ element) => this.#table.barred(element);
     return h(
       "footer",
       { class: `foot${this.inside.me.role === "player" ? " playing" : ""}`, key: "foot" },
-      this.#actions?.draw() ?? h("p", { class: "waits", key: "waits" }, this.#waitsFor()),
+      h("div", { class: "bar", key: "bar", foreign: true, mounted }),
+      h("p", { class: "waits", key: "waits" }, this.#page?.waiting?.(this.#table) ?? this.#waitsFor()),
       this.#own(),
     );
   }
@@ -390,30 +419,30 @@ export class RoomPage {
   }
 
   #waitsFor() {
-    const { me, turn, room, seats, game, host_controls } = this.inside;
+    const { me, turn, turns = turn && [turn], room, seats, host_controls } = this.inside;
     const free = freeSeats(this.inside).length > 0;
     if (me.role !== "player" && me.reserved_seat !== undefined)
       return `You are watching. Seat ${me.reserved_seat + 1} is reserved for you.`;
     if (me.role !== "player")
       return free ? "You are watching. Choose a free seat to play." : "You are watching. No seat is free.";
-    if (turn && game.hand && this.#seat && !this.#seat.in_hand && !this.#seat.last_action)
-      return this.#seat.status === "sitting_out"
-        ? "You sit out. Press I'm back to be dealt in again."
-        : "You play from the next hand.";
-    if (turn)
-      return turn.seat_index === me.seat_index
+    if (turns)
+      return this.#mine
         ? "It is your turn."
-        : `Waiting for ${seats[turn.seat_index]?.display_name ?? "a player"}…`;
+        : `Waiting for ${turns.map((each) => seats[each.seat_index]?.display_name ?? "a player").join(", ")}…`;
     if (this.#seat?.chips === 0) return "You have no chips left.";
-    if (Object.keys(seats).length < 2) return "Waiting for another player. Share the code with a friend.";
+    if (Object.keys(seats).length < 2) return "Waiting for another player. Invite a friend.";
     if (host_controls?.can_start && room.options.auto_start === false && room.status === "open")
       return "Everybody is waiting for you to start.";
-    return game.hand?.phase === "showdown" ? "The next hand begins in a moment." : "The game begins in a moment.";
+    return "The game begins in a moment.";
   }
 
   #own() {
     const view = this.inside;
     const seat = this.#seat;
+    if (this.maySit && freeSeats(view).length) {
+      const sit = () => this.askToSit(view.me.reserved_seat ?? freeSeats(view)[0]);
+      return h("button", { class: "primary sit-anywhere", key: "own", on: { click: sit } }, "Sit down");
+    }
     if (view.me.role !== "player" || !seat) return null;
     const options = /** @type {BuyIn} */ (view.room.options);
     const out = seat.status === "sitting_out" || seat.sitting_out;
@@ -429,7 +458,6 @@ export class RoomPage {
           : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
       chips && seat.chips < options.max_buy_in && button("Add chips", () => this.#askRebuy(seat, options)),
       button("Leave seat", () => this.attempt(this.room.command("leave_seat"))),
-      this.#mayGoAhead && !this.#mine && this.#aheadBox(),
       h(
         "button",
         {
@@ -440,19 +468,6 @@ export class RoomPage {
         },
         this.#call.quiet ? "Sound: off" : "Sound: on",
       ),
-    );
-  }
-
-  #aheadBox() {
-    const change = () => {
-      this.#ahead = !this.#ahead;
-      this.redraw();
-    };
-    return h(
-      "label",
-      { class: "ahead", key: "ahead" },
-      h("input", { type: "checkbox", id: "ahead", checked: this.#ahead, on: { change } }),
-      " Check or fold",
     );
   }
 
@@ -538,7 +553,7 @@ const isInside = (/** @type {View | null} */ view) => view?.seats !== undefined;
  * @param {string} text
  * @param {Child[]} more
  */
-export function notice(text, ...more) {
+function notice(text, ...more) {
   return h("main", { class: "page door", id: "main" }, h("p", { role: "alert" }, text), more);
 }
 
@@ -546,7 +561,7 @@ export function notice(text, ...more) {
  * Why a room could not be entered, as a sentence.
  * @param {unknown} error
  */
-export function whyNot(error) {
+function whyNot(error) {
   if (error instanceof Refused && error.code === "room_not_found") return "There is no such room.";
   return whatOf(error);
 }

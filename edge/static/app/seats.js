@@ -3,7 +3,8 @@
 import { remaining } from "./clock.js";
 import { h } from "./dom.js";
 
-/** @import { RoomPage, Seat, Vars, View } from "./shapes.d.ts" */
+/** @import { Child, Seat, Vars, View } from "./shapes.d.ts" */
+/** @import { Table } from "./table.d.ts" */
 
 /**
  * The seats that nobody has, and that are not kept for somebody else.
@@ -56,11 +57,18 @@ export function statusBadge(seat) {
 }
 
 /**
- * The clock of the turn, when it is this seat's.
+ * The turn of a seat, if it is to act.
+ * @param {Pick<View, "turn" | "turns">} view
+ * @param {number | undefined} index
+ */
+export const turnOf = ({ turn, turns }, index) => (turns ?? [turn]).find((each) => each?.seat_index === index);
+
+/**
+ * The clock of a turn.
  * @param {Pick<View, "room" | "turn">} view
  */
-export function turnClock(view) {
-  const { turn, room } = view;
+export function turnClock(view, turn = view.turn) {
+  const { room } = view;
   if (!turn) return null;
   if (room.status === "paused")
     return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, "II"));
@@ -73,8 +81,8 @@ export function turnClock(view) {
       "aria-label": "seconds left",
       "data-deadline": turn.deadline_ms,
       "data-bank": turn.timebank_ms ?? 0,
-      "data-total": turn.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
-      "data-own": turn.clock && JSON.stringify(turn.clock),
+      "data-total": view.turn?.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
+      "data-own": view.turn?.clock && JSON.stringify(view.turn.clock),
     },
     h("span", { class: "clock-bar", "aria-hidden": "true" }),
     h("span", { class: "clock-text" }),
@@ -82,13 +90,14 @@ export function turnClock(view) {
 }
 
 /**
- * The clock of a seat: that of the turn, when it is this seat's, or one that stands, where players have their own.
- * @param {Pick<View, "room" | "turn">} view
+ * The clock of a seat: that of its turn, when it is to act, or one that stands, where players have their own.
+ * @param {Pick<View, "room" | "turn" | "turns">} view
  * @param {number} index
  */
 export function seatClock(view, index) {
   const { turn } = view;
-  if (turn?.seat_index === index) return turnClock(view);
+  const own = turnOf(view, index);
+  if (own) return turnClock(view, own);
   const left = turn?.clocks?.[index];
   if (!turn?.clock || left === undefined) return null;
   return h(
@@ -102,27 +111,54 @@ export function seatClock(view, index) {
  * A seat that nobody has: to be taken by who may.
  * @param {number} index
  * @param {Vars} vars
- * @param {RoomPage} page
+ * @param {Table} table
  */
-export function emptySeat(index, vars, page) {
+export function emptySeat(index, vars, table) {
   const label = `Seat ${index + 1}`;
-  const kept = page.inside.reservations?.[index];
-  const mine = kept !== undefined && page.inside.me.reserved_seat === index;
-  if (kept && !(mine && page.maySit))
+  const kept = table.view.reservations?.[index];
+  const mine = kept !== undefined && table.view.me.reserved_seat === index;
+  if (kept && !(mine && table.maySit))
     return h(
       "li",
       { class: "seat empty", key: `seat${index}`, vars },
       h("span", { class: "vacant" }, "reserved for ", mine ? "you" : h("bdi", null, kept.display_name ?? kept.user_id)),
     );
-  if (!page.maySit)
+  if (!table.maySit)
     return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
   return h(
     "li",
     { class: "seat empty", key: `seat${index}`, vars },
     h(
       "button",
-      { class: "sit", on: { click: () => page.askToSit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
+      { class: "sit", on: { click: () => table.sit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
       mine ? "Your seat" : "Sit here",
     ),
+  );
+}
+
+/**
+ * A player beside the others: the name, what there is to say of them (`more`), their clock.
+ * @param {Seat} seat
+ * @param {Table} table
+ * @param {Child[]} more
+ */
+export function seatPod(seat, { view }, ...more) {
+  const acts = turnOf(view, seat.seat_index);
+  const isMe = view.me.seat_index === seat.seat_index;
+  return h(
+    "li",
+    {
+      class: `seat ${acts ? "acts" : ""} ${isMe ? "me" : ""} status-${seat.status}`,
+      key: `seat${seat.seat_index}`,
+      "data-seat": seat.seat_index,
+    },
+    h(
+      "div",
+      { class: "pod" },
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
+      h("span", { class: "stack" }, more),
+      seatClock(view, seat.seat_index),
+    ),
+    h("div", { class: "badges" }, statusBadge(seat)),
   );
 }

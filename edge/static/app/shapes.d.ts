@@ -1,6 +1,6 @@
 /** Shapes that the pages' scripts hand each other, and those that games add to the wire. No page loads this file. */
 
-import type { Json, Seat, View } from "./wire.d.ts";
+import type { Json, Legal, Seat, View } from "./wire.d.ts";
 
 export type { App } from "./app.js";
 export type { RoomPage } from "./room.js";
@@ -34,6 +34,22 @@ export type Vars = { [name: string]: string | number };
 
 /** An element of a form that has a value. */
 export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+/** A page of the application. */
+export interface Page {
+  readonly title: string;
+  readonly banner: string | null;
+  /** Whether it has a head of its own, in place of the application's. */
+  readonly own_head: boolean;
+  enter(): Promise<void>;
+  /** It could not be entered. */
+  failed(error: unknown): void;
+  exit(): void;
+  key(event: KeyboardEvent): void;
+  draw(): Description;
+  /** It stands in the document now. */
+  drawn(): void;
+}
 
 /** A JSON Schema, as far as games' options use it. */
 export interface Schema {
@@ -73,6 +89,29 @@ export interface Range {
 }
 export type Choices = { choices: Json[] };
 
+/** A rectangular array of a view: its cells, row by row. */
+export interface Board {
+  name: string;
+  cells: unknown[];
+  columns: number;
+  rows: number;
+}
+/** An entry of `legal` that is made by clicking: a card, or a place on a board, by `column`, `row` or `cell`. */
+export interface Clicked {
+  entry: Legal;
+  move: string;
+  by?: string;
+  board?: string;
+  places?: { [axis: string]: { name: string; all: Json[] } };
+}
+/** A form that makes a move. */
+export interface Form {
+  move: string;
+  fixed: { [name: string]: Json };
+  open: { [name: string]: Range | Choices };
+  whole?: { [name: string]: Json }[];
+}
+
 /** A line of the history. */
 export interface Line {
   seq: number;
@@ -91,69 +130,10 @@ export type Question =
   | { kind: "rebuy"; min: number; max: number; buy_in: number }
   | { kind?: undefined; title: string; body(close: () => void): Child };
 
-// Hold'em
-
-export interface HoldemView extends Omit<InsideView, "game" | "me" | "seats"> {
-  game: { hand: Hand };
-  me: Omit<View["me"], "legal"> & { legal: HoldemMove[]; seat_index?: number; hole_cards?: string[] };
-  seats: { [index: string]: HoldemSeat };
-}
 /** A game's options, where chips are brought. */
 export interface BuyIn {
   min_buy_in: number;
   max_buy_in: number;
   default_buy_in?: number;
   big_blind: number;
-}
-export interface Hand {
-  phase: string;
-  board: string[];
-  pots: { amount: number }[];
-  button?: number;
-  current_bet: number;
-}
-export interface HoldemSeat extends Seat {
-  chips: number;
-  bet: number;
-  in_hand: boolean;
-  all_in: boolean;
-  last_action?: string;
-  hole_cards?: string[];
-  sitting_out: boolean;
-}
-export interface HoldemMove {
-  move: string;
-  /** Of a bet and a raise. */
-  amount?: Range;
-}
-export interface Raise {
-  move: string;
-  amount: Range;
-}
-/** The cost of a move, and the pot to win. */
-export interface Stakes {
-  pot: number;
-  call: number;
-  price: number;
-  chips: number;
-  all: number;
-}
-export interface Post {
-  seat_index: number;
-  kind: string;
-  amount: number;
-}
-/** A pot that is given to its winners. */
-export interface Distributed {
-  winners: (Won & { seat_index: number })[];
-}
-/** Somebody's winnings of a hand. */
-export interface Won {
-  amount: number;
-  hand?: string;
-}
-/** The parts of a hand that only its events tell: the seats whose moves were automatic, and who won what. */
-export interface Told {
-  automatic: Set<number>;
-  winners: Map<number, Won>;
 }

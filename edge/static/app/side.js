@@ -1,10 +1,10 @@
 /** The side of the table: what is said, what happened, who is here, and the host's controls. */
 
 import { fieldIn, h, submitted } from "./dom.js";
-import { HostPanel } from "./host.js";
 import { actText, Names, rounds, talk, whatOf } from "./story.js";
 
 /** @import { Child, RoomPage, Seat, Status, Update } from "./shapes.d.ts" */
+/** @import { HostPanel } from "./host.js" */
 
 /** @typedef {"chat" | "hands" | "people" | "host"} Tab */
 
@@ -16,7 +16,12 @@ export class Side {
   open = false;
 
   #page;
+  /**
+   * Loaded for hosts alone.
+   * @type {HostPanel | undefined}
+   */
   #host;
+  #loading = false;
   /** @type {Tab} */
   #tab = "chat";
   #read = 0;
@@ -25,7 +30,6 @@ export class Side {
   /** @param {RoomPage} page */
   constructor(page) {
     this.#page = page;
-    this.#host = new HostPanel(page);
   }
 
   toggle() {
@@ -51,14 +55,17 @@ export class Side {
       ["hands", "History"],
       ["people", "People"],
     ];
-    if (me.is_host) tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
+    if (me.is_host) {
+      tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
+      this.#loadHost();
+    }
     if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
     /** @type {{ [name in Tab]: () => Child }} */
     const panels = {
       chat: () => this.#chat(),
       hands: () => this.#hands(),
       people: () => this.#people(),
-      host: () => this.#host.draw(),
+      host: () => this.#host?.draw(),
     };
     const choose = (/** @type {Tab} */ name) => {
       this.#tab = name;
@@ -113,6 +120,19 @@ export class Side {
         panels[this.#tab](),
       ),
     );
+  }
+
+  /** Before its tab is opened, so that there is no waiting then. */
+  async #loadHost() {
+    if (this.#host || this.#loading) return;
+    this.#loading = true;
+    try {
+      const { HostPanel } = await import("./host.js");
+      this.#host = new HostPanel(this.#page);
+    } catch {
+      this.#loading = false; // Asked for again by the next drawing.
+    }
+    this.#page.redraw();
   }
 
   /** The host's acts that wait for the end of the hand: everybody sees them, on every tab. */

@@ -1,30 +1,9 @@
 /** Events in words: for the history, for screen readers. Events are those of docs/reference/protocol.md. */
 
-import { amount, cardText } from "./cards.js";
+import { amount } from "./cards.js";
+import { loadedPage } from "./games.js";
 
-/** @import { Distributed, Fact, Post, Round, Update, View } from "./shapes.d.ts" */
-
-/** @type {{ [move: string]: (event: Fact) => string }} */
-const MOVES = {
-  fold: () => "folds",
-  check: () => "checks",
-  call: (event) => `calls ${amount(event.amount)}`,
-  bet: (event) => `bets ${amount(event.amount)}`,
-  raise: (event) => `raises to ${amount(event.amount)}`,
-  all_in: (event) => `is all in${event.amount ? ` for ${amount(event.amount)}` : ""}`,
-  muck: () => "mucks",
-  mark: (event) => `marks cell ${event.cell + 1}`,
-};
-/** @type {{ [phase: string]: string }} */
-const PHASES = { flop: "Flop", turn: "Turn", river: "River" };
-/** @type {{ [kind: string]: string }} */
-const BLINDS = {
-  ante: "the ante",
-  small_blind: "the small blind",
-  big_blind: "the big blind",
-  live_post: "a missed blind",
-  dead_post: "a missed small blind",
-};
+/** @import { Fact, Round, Update, View } from "./shapes.d.ts" */
 
 /** Seats, now and before, and names: read from the past, and from the view for what the past does not tell. */
 export class Names {
@@ -35,6 +14,7 @@ export class Names {
 
   /** @param {View | null} view */
   constructor(view) {
+    this.game = view?.room.game;
     for (const seat of Object.values(view?.seats ?? {})) {
       this.#seats.set(seat.seat_index, seat.display_name);
       this.#users.set(seat.user_id, seat.display_name);
@@ -70,10 +50,8 @@ export class Names {
  * @param {Fact} event
  */
 export function moveText(event) {
-  const known = MOVES[event.move];
-  if (known) return known(event);
   const { kind, seat_index, move, automatic, ...rest } = event;
-  const details = Object.entries(rest).map(([name, value]) => `${words(name)} ${JSON.stringify(value)}`);
+  const details = Object.entries(rest).map(([name, value]) => `${words(name)} ${shown(value)}`);
   return [`${words(move)}`, ...details].join(", ");
 }
 
@@ -102,33 +80,38 @@ export function actText(act, about, names) {
 export const words = (/** @type {unknown} */ name) => String(name).replaceAll("_", " ");
 
 /**
- * One event as sentences; none for what need not be told.
+ * A value in words.
+ * @param {unknown} value
+ */
+export function shown(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "string") return words(value);
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** As `words`, and begun like a sentence. */
+export const label = (/** @type {unknown} */ name) => words(name).replace(/^./, (first) => first.toUpperCase());
+
+/**
+ * One event as sentences, by the game's page or as events usually are; none for what need not be told.
+ * @param {Fact} event
+ * @param {Names} names
+ */
+export const tell = (event, names) => loadedPage(names.game)?.tell?.(event, names) ?? told(event, names);
+
+/**
  * @param {Fact} event
  * @param {Names} names
  * @returns {string[]}
  */
-export function tell(event, names) {
+function told(event, names) {
   const who = names.of(event);
   switch (event.kind) {
-    case "hand_started":
-      return [`Hand ${event.number} begins.`];
     case "game_started":
       return [`Game ${event.number} begins.`];
-    case "blinds_posted":
-      return event.posts.map(
-        (/** @type {Post} */ post) =>
-          `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`,
-      );
-    case "hole_cards_dealt":
-      return event.hole_cards ? [`You are dealt ${cardText(event.hole_cards)}.`] : [];
     case "player_action":
       return [`${who} ${moveText(event)}${event.automatic ? " (automatic)" : ""}.`];
-    case "street_advanced":
-      return [`${PHASES[event.phase] ?? words(event.phase)}: ${cardText(event.board)}`];
-    case "cards_shown":
-      return [`${who} shows ${cardText(event.hole_cards)}.`];
-    case "pot_distributed":
-      return distributed(event.pots, event.returned ?? [], names);
     case "game_complete": {
       const won = [event.winners ?? event.winner ?? []].flat();
       return [`${won.map((/** @type {number} */ seat) => names.seat(seat)).join(" and ") || "Nobody"} wins.`];
@@ -206,22 +189,6 @@ export function tell(event, names) {
 }
 
 /**
- * @param {Distributed[]} pots
- * @param {{ seat_index: number, amount: number }[]} returned
- * @param {Names} names
- */
-function distributed(pots, returned, names) {
-  const won = pots.flatMap((pot, index) =>
-    pot.winners.map(({ seat_index, amount: worth, hand }) => {
-      const which = pots.length === 1 ? "" : index === 0 ? " from the main pot" : ` from side pot ${index}`;
-      return `${names.seat(seat_index)} wins ${amount(worth)}${which}${hand ? ` with ${hand.toLowerCase()}` : ""}.`;
-    }),
-  );
-  const back = returned.map((each) => `${names.seat(each.seat_index)} takes back ${amount(each.amount)}.`);
-  return [...won, ...back];
-}
-
-/**
  * The past in rounds, newest last.
  * @param {Update[]} history
  * @param {View | null} view
@@ -229,18 +196,18 @@ function distributed(pots, returned, names) {
 export function rounds(history, view) {
   const names = new Names(view);
   /** @type {Round[]} */
-  const told = [{ title: "Before", lines: [] }];
+  const all = [{ title: "Before", lines: [] }];
   for (const update of history) {
     for (const event of update.events ?? []) {
       names.learn(event);
       if (event.kind === "hand_started" || event.kind === "game_started") {
-        told.push({ title: `${event.kind === "hand_started" ? "Hand" : "Game"} ${event.number}`, lines: [] });
+        all.push({ title: `${event.kind === "hand_started" ? "Hand" : "Game"} ${event.number}`, lines: [] });
         continue;
       }
-      for (const text of tell(event, names)) told.at(-1)?.lines.push({ seq: update.seq, text, kind: event.kind });
+      for (const text of tell(event, names)) all.at(-1)?.lines.push({ seq: update.seq, text, kind: event.kind });
     }
   }
-  return told.filter((round, index) => index > 0 || round.lines.length);
+  return all.filter((round, index) => index > 0 || round.lines.length);
 }
 
 /**

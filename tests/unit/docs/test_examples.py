@@ -26,6 +26,7 @@ PROGRAMS = {
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "stale_turn"): "tests/browser/test_docs.py",
+    ("docs/howto/game-page.md", "register("): "tests/browser/test_guests.py",
     ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",

@@ -21,6 +21,7 @@ from tavola.edge.ws.protocol import ClientFrame, Welcome
 from tavola.games import events as game_events
 from tavola.games import tictactoe
 from tavola.games.auction import events as auction_events
+from tavola.games.chess import events as chess_events
 from tavola.games.events import EventKind, EventSpec
 from tavola.games.holdem import events as holdem_events
 
@@ -30,11 +31,15 @@ SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 NAMES = set(re.findall(r"`([a-z_.]+)\??`", TEXT))
 REFUSING, TELLING = {"Refusal"}, {"Event", "RoomEvent", "_about"}
 TABLES = {
-    "actors": events.EVENTS, "holdem": holdem_events.EVENTS, "tictactoe": tictactoe.EVENTS,
+    "actors": events.EVENTS,
+    "holdem": holdem_events.EVENTS,
+    "tictactoe": tictactoe.EVENTS,
     "auction": auction_events.EVENTS,
-}  # fmt: skip
+    "chess": chess_events.EVENTS,
+}
 """Every kind of event, by its teller."""
 STORY = (FOLDER / "edge" / "static" / "app" / "story.js").read_text()
+PAGES = "".join(path.read_text() for path in (FOLDER / "games").glob("*/page/tell.js"))
 OF_PATHS = "not_found"
 """The code of a path that there is not: no command's, so not in `STATUS`."""
 
@@ -105,8 +110,8 @@ def test_no_event_is_told_of_that_is_none() -> None:
 
 def test_the_pages_show_what_the_table_says() -> None:
     history, _, chat = STORY.partition("export function talk")
-    tell = history[history.index("export function tell") : history.index("function distributed")]
-    assert set(re.findall(r'case "(\w+)":', tell)) == {kind for kind, spec in rows() if spec.shown == "history"}
+    tell = history[history.index("function told") : history.index("export function rounds")]
+    assert set(re.findall(r'case "(\w+)":', tell + PAGES)) == {kind for kind, spec in rows() if spec.shown == "history"}
     assert set(re.findall(r'kind === "(\w+)"', chat)) == {kind for kind, spec in rows() if spec.shown == "chat"}
 
 

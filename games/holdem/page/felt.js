@@ -1,17 +1,19 @@
 /** The hold'em table: seats round a felt, cards, chips, pots, winnings. Drawn from the view and its past alone. */
 
-import { amount, card, cards, chips } from "./cards.js";
-import { h } from "./dom.js";
-import { emptySeat, place, statusBadge, turnClock } from "./seats.js";
-import { words } from "./story.js";
+import { amount, card, cards, chips } from "/static/cards.js";
+import { h } from "/static/dom.js";
+import { emptySeat, place, statusBadge, turnClock } from "/static/seats.js";
+import { words } from "/static/story.js";
 
-/** @import { Distributed, Hand, HoldemSeat, HoldemView, RoomPage, Told, Update, Vars, Won } from "./shapes.d.ts" */
+/** @import { Distributed, Hand, HoldemSeat, HoldemView, Told, Won } from "./holdem.d.ts" */
+/** @import { Update, Vars } from "/static/shapes.d.ts" */
+/** @import { Table } from "/static/table.d.ts" */
 
 const BOARD = 5;
 
 /**
  * The part of the running (or last) hand that only its events tell: whose moves were automatic, who won what.
- * @param {Update[]} history
+ * @param {readonly Update[]} history
  * @returns {Told}
  */
 export function handTold(history) {
@@ -43,20 +45,20 @@ export function handTold(history) {
 
 /**
  * The view of a hold'em table.
- * @param {RoomPage} page
+ * @param {Table} table
  */
-export const holdemView = (page) => /** @type {HoldemView} */ (/** @type {unknown} */ (page.inside));
+export const holdemView = (table) => /** @type {HoldemView} */ (/** @type {unknown} */ (table.view));
 
 /**
  * The whole table.
- * @param {RoomPage} page
+ * @param {Table} table
  */
-export function holdemTable(page) {
-  const view = holdemView(page);
+export function felt(table) {
+  const view = holdemView(table);
   const { hand } = view.game;
   const count = view.room.max_players;
   const mine = view.me.seat_index ?? 0;
-  const told = handTold(page.room.history);
+  const told = handTold(table.history);
   const over = hand.phase === "showdown";
   return h(
     "section",
@@ -69,7 +71,7 @@ export function holdemTable(page) {
       Array.from({ length: count }, (_, index) => {
         const seat = view.seats[index];
         const vars = place(index, count, mine);
-        return seat ? player(seat, vars, view, told, over) : emptySeat(index, vars, page);
+        return seat ? player(seat, vars, view, told, over) : emptySeat(index, vars, table);
       }),
     ),
     h("div", { class: "bets" }, marks(view, hand, count, mine)),
@@ -203,4 +205,19 @@ function marks(view, hand, count, mine) {
       "D",
     ),
   ];
+}
+
+/**
+ * What somebody waits for who is not in the hand, and when it is over.
+ * @param {Table} table
+ */
+export function waiting(table) {
+  const { turn, game, me, seats } = holdemView(table);
+  const seat = seats[me.seat_index ?? -1];
+  if (turn && game.hand && seat && !seat.in_hand && !seat.last_action)
+    return seat.status === "sitting_out"
+      ? "You sit out. Press I'm back to be dealt in again."
+      : "You play from the next hand.";
+  if (!turn && seat?.chips && game.hand.phase === "showdown") return "The next hand begins in a moment.";
+  return undefined;
 }

@@ -1,10 +1,12 @@
 /** Hold'em's action bar: the legal moves and no others, amounts by slider, by typing and by share of the pot. */
 
-import { amount } from "./cards.js";
-import { fieldOf, h } from "./dom.js";
-import { holdemView } from "./holdem.js";
+import { amount } from "/static/cards.js";
+import { fieldOf, h } from "/static/dom.js";
+import { holdemView } from "./felt.js";
 
-/** @import { Description, HoldemMove, HoldemView, Raise, Range, RoomPage, Stakes } from "./shapes.d.ts" */
+/** @import { HoldemMove, HoldemView, Raise, Stakes } from "./holdem.d.ts" */
+/** @import { Description, Range } from "/static/shapes.d.ts" */
+/** @import { Table } from "/static/table.d.ts" */
 
 /**
  * What a move would cost and what there is to win, from the view.
@@ -37,21 +39,26 @@ export function share(part, { pot, call, price }, { min, max }) {
 
 /** Remembers the amount that was chosen, for as long as the turn lasts. */
 export class Actions {
-  #page;
+  #table;
   /** @type {number | undefined} */
   #turn;
   /** @type {number | undefined} */
   #chosen;
   /** @type {object | undefined} */
   #sent;
+  /**
+   * The hand in which the next move is said ahead: to check, or else to fold.
+   * @type {number | undefined}
+   */
+  #ahead;
 
-  /** @param {RoomPage} page */
-  constructor(page) {
-    this.#page = page;
+  /** @param {Table} table */
+  constructor(table) {
+    this.#table = table;
   }
 
   get #view() {
-    return holdemView(this.#page);
+    return holdemView(this.#table);
   }
 
   get #legal() {
@@ -71,7 +78,7 @@ export class Actions {
       this.#chosen = this.#sent = undefined;
     }
     const legal = this.#legal;
-    if (!legal.size) return null;
+    if (!legal.size) return this.#mayGoAhead ? this.#aheadBox() : null;
     if (legal.has("show")) return this.#showing();
     const held = stakes(view);
     const raising = this.#raising;
@@ -82,6 +89,34 @@ export class Actions {
       raising && this.#amounts(raising.amount, held, busy),
       h("div", { class: "moves", key: "moves" }, this.#moves(legal, raising, held, busy)),
     );
+  }
+
+  /** Whether one holds cards in a hand that goes on, so that one's next move can be said ahead. */
+  get #mayGoAhead() {
+    const { turn, me, seats } = this.#view;
+    const seat = seats[me.seat_index ?? -1];
+    return Boolean(turn && turn.seat_index !== me.seat_index && seat?.in_hand && !seat.all_in);
+  }
+
+  #aheadBox() {
+    const { number } = this.#view.game;
+    const change = () => {
+      this.#ahead = this.#ahead === number ? undefined : number;
+      this.#table.redraw();
+    };
+    return h(
+      "label",
+      { class: "ahead", key: "ahead" },
+      h("input", { type: "checkbox", id: "ahead", checked: this.#ahead === number, on: { change } }),
+      " Check or fold",
+    );
+  }
+
+  /** The move that was said ahead, once. */
+  ahead() {
+    if (this.#ahead === undefined || this.#ahead !== this.#view.game.number) return undefined;
+    this.#ahead = undefined;
+    return { move: this.#legal.has("check") ? "check" : "fold" };
   }
 
   /**
@@ -131,7 +166,7 @@ export class Actions {
     const value = this.#amount({ min, max });
     const choose = (/** @type {number} */ total) => {
       this.#chosen = total;
-      this.#page.redraw();
+      this.#table.redraw();
     };
     const typed = (/** @type {Event} */ event) => {
       const { value } = fieldOf(event);
@@ -215,10 +250,10 @@ export class Actions {
   async #do(move, args) {
     if (this.#sent !== undefined || !this.#legal.has(move)) return;
     const sent = (this.#sent = {});
-    this.#page.redraw();
-    await this.#page.attempt(this.#page.room.act(move, args));
+    this.#table.redraw();
+    await this.#table.move(move, args);
     if (this.#sent === sent) this.#sent = undefined;
-    this.#page.redraw();
+    this.#table.redraw();
   }
 
   /**
@@ -237,6 +272,6 @@ export class Actions {
     else if (key === "r" && this.#raising) this.#raise();
     else return;
     event.preventDefault();
-    this.#page.redraw();
+    this.#table.redraw();
   }
 }

@@ -1,0 +1,51 @@
+"""The page of one's own games: a game is shown again, move by move."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from kit.browser import person, robots_room
+from kit.stack import Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+
+
+async def test_a_game_is_replayed(browser: Browser, stack: Stack) -> None:
+    url = stack.urls[0]
+    async with (
+        robots_room(url, url, 1, game="tictactoe", turn_seconds=300, rematch_seconds=600) as room,
+        person(browser, "Ann", (360, 740)) as ann,
+    ):
+        await ann.open(room.url)
+        await ann.page.locator("button[aria-label='Sit in seat 2']").click()
+        await ann.mine.wait_for()
+        while not room.host.saw("game_complete"):
+            await ann.page.locator(".seat.me.acts").wait_for()
+            moves = len(room.host.saw("player_action"))
+            await ann.page.locator(".cell:enabled").last.click()
+
+            def seen(moves: int = moves) -> bool:
+                """Ann's move and the robot's answer to it, or the end."""
+                return bool(room.host.saw("game_complete")) or len(room.host.saw("player_action")) > moves + 1
+
+            await room.host.until(seen, "the move and its answer")
+        await ann.page.get_by_role("link", name="Back to the lobby").click()
+        await ann.page.get_by_role("link", name="My games").click()
+        await expect(ann.page).to_have_url(f"{url}/mine")
+        await ann.page.locator(".past-round").first.click()
+        marked = ann.page.locator(".cell:not(.mark-)")
+        await expect(ann.page.locator(".grid .cell")).to_have_count(9)
+        await ann.page.get_by_role("button", name="To the beginning").click()
+        await expect(marked).to_have_count(0)
+        await ann.page.get_by_role("button", name="On", exact=True).click()
+        await ann.page.keyboard.press("ArrowRight")
+        for _ in range(4):
+            await ann.page.keyboard.press("ArrowRight")
+        await ann.page.get_by_role("button", name="To the end").click()
+        count = len(room.host.saw("player_action"))
+        await expect(marked).to_have_count(count)
+        assert await ann.page.locator(".cell:enabled").count() == 0, "nothing is played any more"
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360
+        await ann.page.get_by_role("button", name="Back", exact=True).click()
+        assert ann.troubles == []

@@ -1,0 +1,185 @@
+"""Chess: every end of a game, draws that are claimed, PGN in and out, a state that stays small."""
+
+from __future__ import annotations
+
+import io
+
+import chess.pgn
+import msgspec
+import pytest
+
+from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
+from tavola.games.chess.game import Chess
+from tavola.games.chess.positions import MOST_PLIES, packed, unpacked
+from tavola.games.chess.state import ChessOptions, ChessState, board
+
+GAME = Chess()
+CHANCE = Entropy(bytes(range(32)))
+MATED = "f2f3 e7e5 g2g4 d8h4"
+KNIGHTS = "g1f3 g8f6 f3g1 f6g8 "
+
+
+def options(start: str = "") -> ChessOptions:
+    return msgspec.convert({"start": start}, ChessOptions)
+
+
+def done(outcome: Outcome[ChessState] | Refusal) -> Outcome[ChessState]:
+    assert isinstance(outcome, Outcome), outcome
+    return outcome
+
+
+def begun(start: str = "") -> ChessState:
+    state = GAME.open(options(start))
+    for seat in (0, 1):
+        state = done(GAME.sit(state, options(start), SeatIndex(seat), None)).state
+    return done(GAME.advance(state, options(start), CHANCE)).state
+
+
+def arguments(uci: str) -> dict[str, str]:
+    named = {"from": uci[:2], "to": uci[2:4]}
+    return named | ({"promotion": uci[4]} if uci[4:] else {})
+
+
+def played(moves: str, start: str = "") -> Outcome[ChessState]:
+    state = begun(start)
+    outcome = Outcome(state)
+    for uci in moves.split():
+        outcome = act(outcome.state, Move("go", arguments(uci)), start)
+    return outcome
+
+
+def act(state: ChessState, move: Move, start: str = "") -> Outcome[ChessState]:
+    assert state.turn is not None
+    entry = {"move": move.name, **move.arguments}
+    assert entry in GAME.legal(state, options(start), state.turn), entry
+    return done(GAME.play(state, options(start), state.turn, move, CHANCE))
+
+
+@pytest.mark.parametrize(
+    ("start", "moves", "winner", "reason"),
+    [
+        ("", MATED, 1, "checkmate"),
+        ("k7/8/1Q6/8/8/8/8/K7 w - - 0 1", "b6c7", None, "stalemate"),
+        ("8/8/8/4k3/8/8/3pK3/8 w - - 0 1", "e2d2", None, "insufficient_material"),
+        ("k7/7R/8/8/8/8/8/K7 w - - 149 90", "h7g7", None, "seventy_five_moves"),
+        ("", KNIGHTS * 4, None, "fivefold_repetition"),
+    ],
+)
+def test_games_end_by_rule(start: str, moves: str, winner: int | None, reason: str) -> None:
+    outcome = played(moves, start)
+    assert outcome.result is not None
+    assert (outcome.result["winner"], outcome.result["reason"]) == (winner, reason)
+    assert outcome.state.turn is None
+    [record] = outcome.rounds
+    assert (record.ended, record.record) == (True, outcome.result)
+    read = chess.pgn.read_game(io.StringIO(outcome.result["pgn"]))
+    assert read is not None
+    assert read.errors == []
+    assert [move.uci() for move in read.mainline_moves()] == moves.split()
+    assert read.headers["Result"] == {None: "1/2-1/2", 0: "1-0", 1: "0-1"}[winner]
+
+
+@pytest.mark.parametrize(
+    ("start", "moves", "reason"),
+    [
+        ("", KNIGHTS * 2, "threefold_repetition"),
+        ("k7/7R/8/8/8/8/8/K7 w - - 99 90", "h7g7", "fifty_moves"),
+    ],
+)
+def test_a_draw_is_claimed_when_it_may_be(start: str, moves: str, reason: str) -> None:
+    *before, _ = moves.split()
+    early = played(" ".join(before), start).state
+    assert early.turn is not None
+    assert isinstance(GAME.play(early, options(start), early.turn, Move("claim_draw"), CHANCE), Refusal)
+    claimed = act(played(moves, start).state, Move("claim_draw"), start)
+    assert claimed.result is not None
+    assert (claimed.result["winner"], claimed.result["reason"]) == (None, reason)
+
+
+def test_castling_en_passant_and_promotion_are_moves() -> None:
+    castled = played("e2e4 e7e5 g1f3 b8c6 f1c4 f8c5 e1g1").state
+    assert board(castled, options()).fen().startswith("r1bqk1nr/pppp1ppp/2n5/2b1p3/2B1P3/5N2/PPPP1PPP/RNBQ1RK1")
+    passed = played("e2e4 a7a6 e4e5 d7d5 e5d6")
+    assert board(passed.state, options()).piece_at(chess.D5) is None
+    assert passed.events[0].fields["san"] == "exd6"
+    start = "8/P6k/8/8/8/8/8/K7 w - - 0 1"
+    legal = [each for each in GAME.legal(begun(start), options(start), SeatIndex(0)) if each.get("from") == "a7"]
+    assert [each["promotion"] for each in legal] == ["q", "r", "b", "n"]
+    knighted = played("a7a8n", start).state
+    assert board(knighted, options(start)).piece_at(chess.A8) == chess.Piece.from_symbol("N")
+
+
+def test_time_that_is_over_loses_unless_the_other_could_never_mate() -> None:
+    state = begun()
+    lost = act(state, GAME.timeout_move(state, options(), SeatIndex(0)))
+    assert lost.result is not None
+    assert (lost.result["winner"], lost.result["reason"]) == (1, "resignation")
+    alone = "k7/8/8/8/8/8/7R/K7 w - - 0 1"
+    drawn = act(begun(alone), Move("resign"), alone)
+    assert drawn.result is not None
+    assert drawn.result["winner"] is None
+
+
+def test_colours_change_and_who_leaves_forfeits() -> None:
+    over = played(MATED).state
+    second = done(GAME.advance(over, options(), CHANCE)).state
+    assert (second.white, second.turn, second.moves) == (1, 1, "")
+    left = done(GAME.stand(second, options(), SeatIndex(1)))
+    assert left.vacated == (1,)
+    assert left.result is not None
+    assert (left.result["winner"], left.result["reason"]) == (0, "forfeit")
+
+
+def test_play_goes_on_from_a_game() -> None:
+    pgn = '[Event "?"]\n\n1. e4 e5 2. Nf3 Nc6 *'
+    state = begun(pgn)
+    assert state.turn == 0
+    assert GAME.public(state, options(pgn))["last"] == ["b8", "c6"]
+    resigned = act(played("f1b5", pgn).state, Move("resign"), pgn)
+    assert resigned.result is not None
+    assert "1. e4 e5 2. Nf3 Nc6 3. Bb5 1-0" in resigned.result["pgn"]
+    black = begun("rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1")
+    assert black.turn == 1
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "hello", "1. e4 e5 2. Ke3 *", "8/8/8/8/8/8/8/K7 w - - 0 1", "k7/8/8/8/8/8/8/K7 w - - 0 1",
+        "1. f3 e5 2. g4 Qh4# 0-1", '[Variant "Atomic"]\n\n1. e4 e5 *',
+    ],
+)  # fmt: skip
+def test_a_start_that_is_none_is_no_option(start: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        options(start)
+
+
+def test_a_long_game_stays_small_and_repetition_is_counted() -> None:
+    outcome = played("e2e4 e7e5")
+    pawns = [f"{file}{rank}{file}{rank + 1}" for file in "abcdgh" for rank in (2, 3)]
+    black = [f"{file}{rank}{file}{rank - 1}" for file in "abcdgh" for rank in (7, 6)]
+    longest = 0
+    for white, other in zip(pawns, black, strict=True):
+        for uci in (*(KNIGHTS * 3).split(), *KNIGHTS.split()[:0], white, other):
+            if outcome.state.turn is None:
+                break
+            legal = GAME.legal(outcome.state, options(), outcome.state.turn)
+            if {"move": "go", **arguments(uci)} not in legal:
+                continue
+            outcome = act(outcome.state, Move("go", arguments(uci)))
+            longest = max(longest, len(msgspec.json.encode(outcome.state)))
+    assert longest <= 1024
+    moves = "".join(packed(chess.Move.from_uci(uci)) for uci in (KNIGHTS * 60 + "a7a8q").split())
+    assert [move.uci() for move in unpacked(moves)] == (KNIGHTS * 60 + "a7a8q").split()
+    assert MOST_PLIES * 2 < 900
+
+
+def test_bots_play_what_is_legal_and_the_modest_one_takes_a_queen() -> None:
+    start = "k7/8/8/3q4/4P3/8/8/K7 w - - 0 1"
+    state = begun(start)
+    legal = GAME.legal(state, options(start), SeatIndex(0))
+    view = {"me": {"legal": legal}, "game": GAME.public(state, options(start))}
+    assert GAME.bot("modest", view, CHANCE) == Move("go", {"from": "e4", "to": "d5"})
+    for number in range(20):
+        move = GAME.bot("random", view, Entropy(bytes([number] * 32)))
+        assert {"move": "go", **move.arguments} in legal
