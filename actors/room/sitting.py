@@ -214,7 +214,7 @@ def _playing(room: Room, sender: Sender) -> SeatIndex | Refusal:
 
 
 def _outcome(room: Room, kind: Agreement, seat: SeatIndex) -> Outcome[Any] | Refusal:
-    """What comes of it if all agree."""
+    """The outcome of it if all agree."""
     game, state, options = game_of(room), room.table.game, room.info.options
     match kind:
         case "draw" if isinstance(game, AgreedDraws):

@@ -45,7 +45,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "offer_draw", "id": "1", "room": "r"},
     {"type": "answer_draw", "id": "1", "room": "r", "accept": False},
     {"type": "request_undo", "id": "1", "room": "r"},
-    {"type": "answer_undo", "id": "1", "room": "r", "accept": True, "offer": "7"},
+    {"type": "answer_undo", "id": "1", "room": "r", "accept": True},
     {"type": "withdraw_offer", "id": "1", "room": "r"},
     {"type": "pause", "id": "1", "room": "r"},
     {"type": "resume", "id": "1", "room": "r"},
