@@ -112,10 +112,12 @@ function told(event, names) {
       return [`Game ${event.number} begins.`];
     case "player_action":
       return [`${who} ${moveText(event)}${event.automatic ? " (automatic)" : ""}.`];
-    case "game_complete":
-      return [
-        event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`,
-      ];
+    case "game_complete": {
+      const won = [event.winners ?? event.winner ?? []].flat();
+      return [`${won.map((/** @type {number} */ seat) => names.seat(seat)).join(" and ") || "Nobody"} wins.`];
+    }
+    case "lot_sold":
+      return [`Lot ${event.lot} goes to ${event.winner === null ? "nobody" : names.seat(event.winner)} for ${event.price}.`];
     case "player_join_requested":
       return [`${who} asks to join.`];
     case "player_approved":
