@@ -161,6 +161,7 @@ class Edge:
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         directory = Directory(database, Wisher(database, settings.rooms_per_actor))
         router = Router(directory, secrets, settings.room_timeout_ms / 1000, presence)
+        router.told = fanout.told
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         orders = StandingOrders(database, self._ordered)
@@ -189,7 +190,7 @@ class Edge:
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("fanout", fanout.run()),
+                ("fanout", fanout.run(router.told_of)),
                 ("people", people.run()),
                 ("presence", presence.run(router)),
                 ("sweep", services.sweep()),

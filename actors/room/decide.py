@@ -10,7 +10,18 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import absence, attendance, deferred, ending, hosting, membership, play, rollback, sitting
+from tavola.actors.room import (
+    absence,
+    attendance,
+    clock,
+    deferred,
+    ending,
+    hosting,
+    membership,
+    play,
+    rollback,
+    sitting,
+)
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
@@ -18,6 +29,8 @@ from tavola.actors.wire.commands import (
     AddBot,
     AdjustChips,
     Announce,
+    AnswerDraw,
+    AnswerUndo,
     AnyCommand,
     Approve,
     Attendance,
@@ -31,11 +44,14 @@ from tavola.actors.wire.commands import (
     Kick,
     Leave,
     LeaveSeat,
+    OfferDraw,
     Pause,
     Rebuy,
     Recover,
     Reject,
     RequestJoin,
+    RequestUndo,
+    Resign,
     Resting,
     Resume,
     RollBack,
@@ -51,6 +67,7 @@ from tavola.actors.wire.commands import (
     Vacant,
     Wake,
     Withdraw,
+    WithdrawOffer,
 )
 from tavola.actors.wire.events import ANNOUNCEMENT, CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
@@ -114,6 +131,14 @@ def _decided(
             return sitting.sit_in(room, sender, now, entropy)
         case Rebuy():
             return sitting.rebuy(room, sender, command, now, entropy)
+        case Resign():
+            return sitting.resign(room, sender, command, now, entropy)
+        case OfferDraw() | RequestUndo():
+            return sitting.offer(room, sender, command, now)
+        case AnswerDraw() | AnswerUndo():
+            return sitting.answer(room, sender, command, now, entropy)
+        case WithdrawOffer():
+            return sitting.withdraw(room, sender, command, now)
         case Chat():
             return _chat(room, sender, command, now)
         case Announce():
@@ -165,7 +190,7 @@ def _wake(room: Room, command: Wake, now: int, entropy: Entropy) -> Decision | R
         return attendance.pass_on(room, now)
     verdict: Decision | Refusal | Nothing = Nothing()
     if room.table.paused_at is None and not ending.closes(room, now):
-        turn = room.table.turn
+        turn = clock.ran_out(room, now)
         verdict = play.wake(room, now, entropy)
         if isinstance(verdict, Decision) and turn is not None and command.idle_turns:
             return ending.missed(verdict, turn.seat, command.idle_turns, now, entropy)

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock
+from tavola.actors.room import clock, sitting
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
-from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat
+from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Turn
 from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import Clock, SeatIndex
@@ -90,18 +90,26 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         view["reservations"] = reserved
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
-    turn = clock.running(room)
-    if turn is not None:
-        view["turn"] = {
-            "number": turn.number,
-            "seat_index": turn.seat,
-            "deadline_ms": turn.deadline_ms,
-            "timebank_ms": turn.timebank_ms,
-        }
+    if table.offer is not None:
+        view["offer"] = sitting.shown(table.offer)
+    turns = clock.running(room)
+    if turns:
+        view["turn"] = _turn(turns[0])
+        if len(turns) > 1:
+            view["turns"] = [_turn(turn) for turn in turns]
         if table.clocks and not isinstance(times := game.clock(info.options), Clock):
             view["turn"]["clock"] = msgspec.to_builtins(times)
             view["turn"]["clocks"] = {str(index): left for index, left in sorted(table.clocks.items())}
     return view
+
+
+def _turn(turn: Turn) -> View:
+    return {
+        "number": turn.number,
+        "seat_index": turn.seat,
+        "deadline_ms": turn.deadline_ms,
+        "timebank_ms": turn.timebank_ms,
+    }
 
 
 def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:
@@ -120,6 +128,8 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if index is not None:
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
+        if kinds := sitting.may_offer(room, index):
+            me["offers"] = kinds
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     else:
         if member is not None and member.standing != "approved":
@@ -142,7 +152,10 @@ def _played_on(room: Room, user: UserId, view: View) -> tuple[View, View] | None
     if index is None:
         return None
     me, legal = view["me"], _legal(room, index)
-    if not _holds(me, OF_A_PLAYER, game_of(room).private_seat(room.table.game, info.options, index)):
+    kinds = sitting.may_offer(room, index)
+    if ("offers" in me) is not bool(kinds):
+        return None
+    if not _holds(me, OF_A_PLAYER + bool(kinds), game_of(room).private_seat(room.table.game, info.options, index)):
         return None
     patch: View = {}
     if me["legal"] != legal:

@@ -84,9 +84,10 @@ class ClockPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TurnPart(msgspec.Struct, frozen=True, kw_only=True):
-    """After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a
-    whole round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn
-    began, in ms: only that of `seat_index` runs, to `deadline_ms`."""
+    """After `deadline_ms` the timebank runs; after both the game decides. Turns that begin together have one number.
+    Where players have time of their own for a whole round there is no timebank, `clock` says by which rule, and
+    `clocks` by seat what each had left when their turn began, in ms: only that of `seat_index` runs, to `deadline_ms`,
+    and those of the seats in `turns`, each to its own."""
 
     number: int
     seat_index: int
@@ -115,6 +116,8 @@ class MePart(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str | UnsetType = UNSET
     request: Literal["pending", "rejected", "kicked"] | UnsetType = UNSET
     reserved_seat: int | UnsetType = UNSET
+    offers: list[Literal["resign", "draw", "undo"]] | UnsetType = UNSET
+    """While a round runs: that one may resign, offer a draw, or ask to take a move back, in games that have it."""
 
 
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +137,16 @@ class DeferredAct(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
+
+
+class OfferPart(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer among players that waits for an answer, by the id of the command that made it; `accepted`: the seats
+    that have agreed."""
+
+    offer: Literal["draw", "undo"]
+    id: str
+    seat_index: int
+    accepted: list[int]
 
 
 class ReservationPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +202,9 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     seats: dict[str, SeatPart] | UnsetType = UNSET
     spectators: int | UnsetType = UNSET
     turn: TurnPart | UnsetType = UNSET
+    turns: list[TurnPart] | UnsetType = UNSET
+    """While several seats are to act at once, the turn of each; `turn` is the first of them."""
+    offer: OfferPart | UnsetType = UNSET
     deferred: list[DeferredAct] | UnsetType = UNSET
     reservations: dict[str, ReservationPart] | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
@@ -203,7 +219,13 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        hidden = {"turn": self.turn, "deferred": self.deferred, "reservations": self.reservations}
+        hidden = {
+            "turn": self.turn,
+            "turns": self.turns,
+            "offer": self.offer,
+            "deferred": self.deferred,
+            "reservations": self.reservations,
+        }
         return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 

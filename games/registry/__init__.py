@@ -1,6 +1,6 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside. They are loaded when one is
-first asked for, unless a process takes them at its root. Imports `games`,
-`games.holdem`, `games.chess` and `config`."""
+first asked for, unless a process takes them at its root. Imports `games`, `games.auction`, `games.chess`,
+`games.holdem` and `config`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ AnyGame = Game[Any, Any]
 @cache
 def shipped() -> tuple[AnyGame, ...]:
     """The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
+    from tavola.games.auction.game import Auction
     from tavola.games.holdem.game import Holdem
     from tavola.games.tictactoe import TicTacToe
 
     if find_spec("chess") is None:  # `pip install "tavola[chess]"`: it is under another licence than Tavola.
-        return Holdem(), TicTacToe()
+        return Holdem(), TicTacToe(), Auction()
     from tavola.games.chess.game import Chess
 
-    return Holdem(), TicTacToe(), Chess()
+    return Holdem(), TicTacToe(), Auction(), Chess()
 
 
 class _GamesInUse(dict[str, AnyGame]):

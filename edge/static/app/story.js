@@ -112,10 +112,12 @@ function told(event, names) {
       return [`Game ${event.number} begins.`];
     case "player_action":
       return [`${who} ${moveText(event)}${event.automatic ? " (automatic)" : ""}.`];
-    case "game_complete":
-      return [
-        event.winner === null || event.winner === undefined ? "Nobody wins." : `${names.seat(event.winner)} wins.`,
-      ];
+    case "game_complete": {
+      const won = [event.winners ?? event.winner ?? []].flat();
+      return [`${won.map((/** @type {number} */ seat) => names.seat(seat)).join(" and ") || "Nobody"} wins.`];
+    }
+    case "lot_sold":
+      return [`Lot ${event.lot} goes to ${event.winner === null ? "nobody" : names.seat(event.winner)} for ${event.price}.`];
     case "player_join_requested":
       return [`${who} asks to join.`];
     case "player_approved":
@@ -144,6 +146,12 @@ function told(event, names) {
       return [`${who} adds ${amount(event.amount)} chips.`];
     case "chips_adjusted":
       return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
+    case "player_resigned":
+      return [`${who} resigns.`];
+    case "offer_made":
+      return [event.offer === "draw" ? `${who} offers a draw.` : `${who} asks to take a move back.`];
+    case "offer_ended":
+      return [event.offer === "draw" ? `Draw: ${event.reason}.` : `Taking back: ${event.reason}.`];
     case "room_paused":
       return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : `${ruler(event)} pauses the game.`];
     case "announcement":
