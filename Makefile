@@ -72,7 +72,7 @@ proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evi
 cluster-proof: .venv/installed ## hosts of a cluster are lost, one by one, while bots play; a verdict (root on Linux; 12 minutes; REPORT=report/cluster.html)
 	@PYTHONPATH=tests $(BIN)/python -m cluster.proof --report $(or $(REPORT),report/cluster.html) $(ARGS)
 
-peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours,colyseus-pg')
+peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours --against ../before --pairs 8')
 	@$(BIN)/python -m tavola.load.bench.peers $(ARGS)
 
 clean: ## remove .venv and caches; .tavola, the data, stays

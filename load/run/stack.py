@@ -39,15 +39,28 @@ class DidNotStart(Exception):
 
 @contextlib.asynccontextmanager
 async def own_stack(
-    edges: int, rooms_per_actor: int, environment: Mapping[str, str] | None = None
+    edges: int,
+    rooms_per_actor: int,
+    environment: Mapping[str, str] | None = None,
+    checkout: Path | None = None,
 ) -> AsyncIterator[tuple[RunningStack, Path]]:
     """Starts a stack, with more settings if need be; gives it and its data folder, ready. Raises DidNotStart.
 
-    Its players come from one address, so how many connections one may have is not limited."""
+    Its players come from one address, so how many connections one may have is not limited. `checkout` is another
+    working copy of Tavola, whose `.venv` has what it needs: the stack is then its."""
     data_dir = Path(tempfile.mkdtemp(prefix="tavola-load-"))
     os.chmod(data_dir, 0o711)  # the database runs as another user when we are root
     log = data_dir / "load.log"
-    argv = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", str(data_dir)]
+    argv = [
+        *(_its_python(checkout) if checkout else PYTHON),
+        "-m",
+        "tavola",
+        "dev",
+        "--port",
+        "0",
+        "--data-dir",
+        str(data_dir),
+    ]
     argv += ["--edges", str(edges)] if edges > 1 else []
     with log.open("wb") as out:
         # A session of its own: Ctrl-C is for us, and the server goes on until we have said goodbye.
@@ -57,6 +70,7 @@ async def own_stack(
             stdout=out,
             stderr=out,
             start_new_session=True,
+            cwd=checkout,
             env={**os.environ, **LIMITS, **_settings(rooms_per_actor), **(environment or {})},
         )
     try:
@@ -64,6 +78,13 @@ async def own_stack(
     finally:
         await asyncio.shield(_stop(process))
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _its_python(checkout: Path) -> list[str]:
+    python = checkout / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise DidNotStart(f"there is no {python}: `make .venv/installed` in {checkout} first", "")
+    return [str(python)]
 
 
 def _settings(rooms_per_actor: int) -> dict[str, str]:

@@ -19,12 +19,16 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """`memory` and `durable` are peers: the latter have committed an action before anybody sees it."""
     tables: int
     """Of what has no tables: how many are served at once."""
+    pace: float = 0.0
+    """How often a second somebody wanted to act at each table; 0: as fast as they could."""
     seconds: float
     actions: int
     cpu_s: dict[str, float]
     clients_cpu_s: float
     elsewhere: float = 0.0
     """The share of the machine's time that the hypervisor or other programs had meanwhile."""
+    beside_cores: float = 0.0
+    """Of other systems under comparison, which were alive meanwhile and had nothing to do."""
     latency_ms: Percentiles
     """From sending an action until the last of the table's sockets has it."""
     ack_ms: Percentiles | None = None
@@ -42,6 +46,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actions_per_s(self) -> float:
         return self.actions / self.seconds if self.seconds else 0.0
+
+    @property
+    def cores(self) -> float:
+        return sum(self.cpu_s.values()) / self.seconds if self.seconds else 0.0
 
     @property
     def clients_cores(self) -> float:

@@ -25,7 +25,7 @@ class CannotInstall(Failure):
 
 
 class Cache(msgspec.Struct, frozen=True):
-    """Where the packages are; `folder` is absolute. `node_program` is the interpreter, found in PATH."""
+    """Where the packages are; `folder` is absolute. `node_program` is the interpreter."""
 
     folder: Path
     node_program: str
@@ -42,10 +42,10 @@ class Cache(msgspec.Struct, frozen=True):
 
 async def installed(folder: Path, *, python: bool, say: Callable[[str], None]) -> Cache:
     """Installs what is not there yet, the peer in Python only when it is needed. Raises CannotInstall."""
-    cache = Cache(folder, _program("node"))
+    cache = Cache(folder, await _interpreter(folder / "interpreter", say))
     await _demand_node(cache.node_program)
-    cache.node.mkdir(parents=True, exist_ok=True)
-    await _packages(cache, say)
+    if await _packages(NODE / "package.json", cache.node):
+        say("installed the peers from npm")
     for part in ("client", "server"):
         shutil.rmtree(cache.node / part, ignore_errors=True)
         shutil.copytree(NODE / part, cache.node / part)
@@ -54,16 +54,36 @@ async def installed(folder: Path, *, python: bool, say: Callable[[str], None]) -
     return cache
 
 
-async def _packages(cache: Cache, say: Callable[[str], None]) -> None:
-    wanted = (NODE / "package.json").read_bytes()
-    stamp = cache.node / "installed"
+async def _interpreter(folder: Path, say: Callable[[str], None]) -> str:
+    """The Node that npm has as a package; where it cannot be installed, the one in PATH."""
+    try:
+        if await _packages(NODE / "interpreter" / "package.json", folder):
+            say("installed Node from npm")
+        program = folder / "node_modules" / ".bin" / "node"
+        await _do([program, "--version"], ROOT)
+        return str(program.resolve())
+    except (CannotInstall, OSError) as error:
+        found = _program("node")
+        say(f"using {found}: Node does not come from npm here ({str(error).splitlines()[0]})")
+        return found
+
+
+async def _packages(manifest: Path, folder: Path) -> bool:
+    """Whether anything had to be done to install it there."""
+    wanted, stamp = _laid_out(manifest, folder), folder / "installed"
     if _is(stamp, wanted):
-        return
-    npm = _program("npm")
-    say("installing the peers from npm …")
-    (cache.node / "package.json").write_bytes(wanted)
-    await _do([npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], cache.node)
+        return False
+    await _do([_program("npm"), "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], folder)
     stamp.write_text(_digest(wanted))
+    return True
+
+
+def _laid_out(manifest: Path, folder: Path) -> bytes:
+    """The manifest, which is in the folder now."""
+    wanted = manifest.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_bytes(wanted)
+    return wanted
 
 
 async def _environment(cache: Cache, say: Callable[[str], None]) -> None:

@@ -1,6 +1,7 @@
 """A child that measures: it says what it has come to, a JSON object a line, and ends when nobody listens any more.
 
-`open`: it could begin. `begin` and `end`: of what is measured; between them we read what it costs the servers.
+`open`: it could begin. `begin` and `end`: of what is measured; between them we read what it costs the servers. One that
+is asked, a JSON object a line, may measure several times: it says `rest` when it can be asked again.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import psutil
@@ -18,6 +21,7 @@ from tavola.config.failures import Failure
 from tavola.load.bench.base.cost import Roots, elsewhere, spent, used
 from tavola.load.measure.stats import Percentiles
 
+T = TypeVar("T")
 LAST_LINES = 12
 LATE_S = 60.0
 """Seconds that it may take beyond what it measures."""
@@ -51,6 +55,88 @@ class NoResult(Failure):
         self.log = log
 
 
+class Child:
+    """It runs while the `child` that gave it is entered."""
+
+    def __init__(self, name: str, process: Process, roots: Callable[[], Roots], logs: Sequence[Path]) -> None:
+        self._name = name
+        self._process = process
+        self._roots = roots
+        self._logs = logs
+
+    async def until(self, event: str, within_s: float) -> None:
+        """On return it has said that. Raises NoResult."""
+        await self._within(self._until(event), within_s + LATE_S)
+
+    async def measure(self, within_s: float, asked: object = None) -> Measured:
+        """Its words at the next `end`, and what the processes of `roots` used meanwhile. Raises NoResult."""
+        if asked is not None:
+            self._ask(asked)
+        found = await self._within(self._measure(), within_s + LATE_S)
+        if not found.said.actions:
+            raise self._failed("nothing could be done")
+        return found
+
+    async def leave(self) -> None:
+        """Nothing more is asked; on return it has ended by itself. Raises NoResult."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if code := await self._within(self._process.wait(), LATE_S):
+            raise self._failed(f"exit code {code}")
+
+    def _ask(self, asked: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(asked) + b"\n")
+
+    async def _within(self, doing: Awaitable[T], seconds: float) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await doing
+        except TimeoutError:
+            raise self._failed(f"not done after {seconds:.0f} s") from None
+
+    async def _until(self, event: str) -> Said:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            said = msgspec.json.decode(line, type=Said)
+            if said.event == event:
+                return said
+        raise self._failed(f"exit code {await self._process.wait()}")
+
+    async def _measure(self) -> Measured:
+        await self._until("begin")
+        before, machine = spent(self._roots()), psutil.cpu_times()
+        said = await self._until("end")
+        now, cpu_s = psutil.cpu_times(), used(before, spent(self._roots()))
+        return Measured(said, cpu_s, elsewhere(machine, now, sum(cpu_s.values()) + said.client_cpu_s))
+
+    def _failed(self, why: str) -> NoResult:
+        return NoResult(self._name, why, _tail(self._logs))
+
+
+@asynccontextmanager
+async def child(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    roots: Callable[[], Roots],
+    logs: Sequence[Path],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[Child]:
+    """Starts it; on leaving it has ended. Its complaints go to the first of `logs`; the ends of all are told by the
+    NoResult that is raised when it fails."""
+    with logs[0].open("ab") as complaints:
+        # A session of its own: Ctrl-C is for us.
+        process = await asyncio.create_subprocess_exec(
+            *map(str, argv), stdin=PIPE, stdout=PIPE, stderr=complaints, cwd=cwd, env=env, start_new_session=True
+        )
+    try:
+        yield Child(name, process, roots, logs)
+    finally:
+        await asyncio.shield(_end(process))
+
+
 async def measured(
     name: str,
     argv: Sequence[str | Path],
@@ -61,41 +147,11 @@ async def measured(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Measured:
-    """The child's words at its `end`, and what the processes of `roots` used meanwhile. On return it has ended. Its
-    complaints go to the first of `logs`; the ends of all are told by the NoResult that is raised when it fails."""
-    with logs[0].open("ab") as complaints:
-        # A session of its own: Ctrl-C is for us.
-        child = await asyncio.create_subprocess_exec(
-            *map(str, argv), stdin=PIPE, stdout=PIPE, stderr=complaints, cwd=cwd, env=env, start_new_session=True
-        )
-    try:
-        async with asyncio.timeout(within_s + LATE_S):
-            ended = await _listen(child, roots)
-            code = await child.wait()
-    except TimeoutError:
-        raise NoResult(name, f"not done after {within_s + LATE_S:.0f} s", _tail(logs)) from None
-    finally:
-        await asyncio.shield(_end(child))
-    if ended is None or code != 0:
-        raise NoResult(name, f"exit code {code}", _tail(logs))
-    if not ended.said.actions:
-        raise NoResult(name, "nothing could be done", _tail(logs))
-    return ended
-
-
-async def _listen(child: Process, roots: Callable[[], Roots]) -> Measured | None:
-    assert child.stdout is not None
-    before: dict[str, float] = {}
-    machine = psutil.cpu_times()
-    result = None
-    async for line in child.stdout:
-        said = msgspec.json.decode(line, type=Said)
-        if said.event == "begin":
-            before, machine = spent(roots()), psutil.cpu_times()
-        elif said.event == "end":
-            now, cpu_s = psutil.cpu_times(), used(before, spent(roots()))
-            result = Measured(said, cpu_s, elsewhere(machine, now, sum(cpu_s.values()) + said.client_cpu_s))
-    return result
+    """The result of a child that measures once, unasked. On return it has ended. Raises NoResult."""
+    async with child(name, argv, roots=roots, logs=logs, cwd=cwd, env=env) as one:
+        found = await one.measure(within_s)
+        await one.leave()
+        return found
 
 
 async def _end(child: Process) -> None:

@@ -12,15 +12,15 @@ from tavola.load.bench.base.install import Cache, installed
 from tavola.load.bench.base.program import scratch
 from tavola.load.bench.floor.postgres import postgres
 from tavola.load.bench.floor.ray_floor import ray_call
-from tavola.load.bench.peers.players import play
+from tavola.load.bench.peers.players import Play, players
 from tavola.load.bench.peers.running import running
 from tavola.load.bench.peers.systems import ECHO, PLAYED, System
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`tables` are played at one after the other on the same servers; `keys` as `systems.KEYS`."""
+    """`plays` are played one after the other on the same servers; `keys` as `systems.KEYS`."""
 
-    tables: Sequence[int]
+    plays: Sequence[Play]
     seconds: float
     keys: Collection[str]
     cache: Path
@@ -55,10 +55,11 @@ class PeersRun:
         self._say(f"{system.name}: starting …")
         async with running(system, cache) as servers:
             with scratch() as logs:
-                for tables in self._plan.tables:
-                    figure = await play(system, servers, cache, tables, self._plan.seconds, logs / "players.log")
+                for play in self._plan.plays:
+                    async with players(system, servers, cache, play, logs / "players.log") as seated:
+                        figure = await seated.measure(self._plan.seconds)
                     self.figures.append(figure)
                     self._say(
-                        f"{system.name}, tables {tables}: {figure.us_per_action:,.0f} µs an action, "
+                        f"{system.name}, {play}: {figure.us_per_action:,.0f} µs an action, "
                         f"{figure.actions_per_s:,.0f} actions/s, p50 {figure.latency_ms.p50:.2f} ms"
                     )

@@ -35,7 +35,7 @@ class Running(msgspec.Struct, frozen=True):
 async def running(system: System, cache: Cache) -> AsyncIterator[Running]:
     """Starts it; on leaving it has ended. Raises NotStarted, DidNotStart."""
     if system.runs == "ours":
-        async with own_stack(1, ROOMS_PER_ACTOR) as (stack, data_dir):
+        async with own_stack(1, ROOMS_PER_ACTOR, checkout=system.checkout) as (stack, data_dir):
             yield Running(stack.url, lambda: _roots_of_ours(data_dir, stack.url))
         return
     async with AsyncExitStack() as stop:
@@ -45,6 +45,8 @@ async def running(system: System, cache: Cache) -> AsyncIterator[Running]:
         if system.postgres:
             servers["postgres"] = postgres = EmbeddedPostgres(folder / "postgres")
             env["DATABASE_URL"] = await stop.enter_async_context(postgres)
+        if system.gathers:
+            env["GATHERED"] = "yes"
         if system.redis:
             servers["redis"] = redis = EmbeddedRedis(folder / "redis")
             env["REDIS_URL"] = await stop.enter_async_context(redis)

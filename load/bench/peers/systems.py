@@ -3,6 +3,8 @@ one run, with ours once more at the end, to show how far the machine has drifted
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -22,6 +24,10 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     """The module of node/client that plays on it."""
     postgres: bool = False
     redis: bool = False
+    gathers: bool = False
+    """One statement commits all actions that wait."""
+    checkout: Path | None = None
+    """Of another Tavola of ours; None is this one."""
 
 
 ECHO = System(key="echo", name="bare echo (uvicorn)", group="floor", runs="echo", speaks="echo")
@@ -36,11 +42,36 @@ LAYOUT = System(
 )
 OURS = System(key="ours", name="Tavola", group="ours", runs="ours", speaks="tavola", postgres=True, redis=True)
 AGAIN = msgspec.structs.replace(OURS, key="again", name="Tavola, again")
+
+
+def another(checkout: Path) -> System:
+    """The Tavola of another working copy."""
+    return msgspec.structs.replace(OURS, key="against", name=f"Tavola in {checkout}", checkout=checkout)
+
+
 PEERS = (
     System(key="colyseus", name="Colyseus", group="memory", runs="node", speaks="colyseus"),
     System(key="socketio", name="Socket.IO", group="memory", runs="node", speaks="socketio"),
     System(key="python-socketio", name="python-socketio", group="memory", runs="python", speaks="socketio"),
     System(key="colyseus-pg", name="Colyseus + pg", group="durable", runs="node", speaks="colyseus", postgres=True),
+    System(
+        key="colyseus-gathered",
+        name="Colyseus + pg, gathered",
+        group="durable",
+        runs="node",
+        speaks="colyseus",
+        postgres=True,
+        gathers=True,
+    ),
+    System(
+        key="ws-gathered",
+        name="bare ws + pg, gathered",
+        group="durable",
+        runs="node",
+        speaks="ws",
+        postgres=True,
+        gathers=True,
+    ),
     System(key="socketio-pg", name="Socket.IO + pg", group="durable", runs="node", speaks="socketio", postgres=True),
     System(
         key="socketio-pg-redis",
@@ -71,3 +102,14 @@ def chosen(only: str) -> frozenset[str]:
     if unknown := keys - set(KEYS):
         raise ValueError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(KEYS)}")
     return keys
+
+
+def in_pairs(keys: Collection[str], checkout: Path | None) -> list[System]:
+    """The systems among `keys` that can be played on. The first is what the others are compared with: the other Tavola
+    if there is one, else ours. Raises ValueError."""
+    played = [system for system in PLAYED if system.key in keys and not (system is AGAIN and keys == set(KEYS))]
+    played.sort(key=lambda system: system.group != "ours")
+    found = [another(checkout), *played] if checkout else played
+    if len(found) < 2:
+        raise ValueError("pairs are of two systems at least")
+    return found

@@ -14,26 +14,31 @@ import pytest
 
 from tavola.load.bench.base.cost import elsewhere, spent, used
 from tavola.load.bench.base.figure import Figure, Group
-from tavola.load.bench.base.reports import Measured, NoResult, measured
+from tavola.load.bench.base.reports import Measured, NoResult, child, measured
 from tavola.load.bench.floor.postgres import HERE, seconds_of
 from tavola.load.bench.floor.script import RecordedMove, rooms, script
 from tavola.load.bench.peers.page import HEADINGS, as_json, markdown, row
+from tavola.load.bench.peers.pairs_page import compared, pairs_markdown, pairs_text
 from tavola.load.bench.peers.python.game import Json, opened, play
-from tavola.load.bench.peers.systems import KEYS, PLAYED, chosen
+from tavola.load.bench.peers.ratios import order, ratio
+from tavola.load.bench.peers.systems import KEYS, PLAYED, chosen, in_pairs
 from tavola.load.measure.stats import Percentiles
 
 LATENCY = Percentiles(1000, 1.0, 2.0, 3.0, 4.0)
 MOVE = msgspec.json.decode((HERE / "move.json").read_bytes(), type=RecordedMove)
 
 
-def figure(name: str, tables: int, group: Group = "durable", *, played: bool = True) -> Figure:
+def figure(
+    name: str, tables: int, group: Group = "durable", *, played: bool = True, pace: float = 0.0, us: float = 400
+) -> Figure:
     return Figure(
         name=name,
         group=group,
         tables=tables,
+        pace=pace,
         seconds=2.0,
         actions=1000,
-        cpu_s={"postgres": 0.1, "server": 0.3, "redis": 0.0},
+        cpu_s={"postgres": us / 4000, "server": us * 3 / 4000, "redis": 0.0},
         clients_cpu_s=1.0,
         latency_ms=LATENCY,
         ack_ms=LATENCY if played else None,
@@ -82,6 +87,55 @@ def test_systems_are_chosen_by_their_keys() -> None:
     assert {system.key for system in PLAYED} < set(KEYS)
     with pytest.raises(ValueError, match="there is no colyseum"):
         chosen("colyseum")
+
+
+def test_the_other_tavola_or_ours_is_what_others_are_compared_with(tmp_path: Path) -> None:
+    assert [system.key for system in in_pairs({"ours"}, tmp_path)] == ["against", "ours"]
+    assert [system.key for system in in_pairs({"colyseus-pg", "ours"}, None)] == ["ours", "colyseus-pg"]
+    assert [system.key for system in in_pairs({"ours", "again"}, None)] == ["ours", "again"]
+    assert "again" not in [system.key for system in in_pairs(set(KEYS), None)]
+    with pytest.raises(ValueError, match="two systems"):
+        in_pairs({"ours", "postgres"}, None)
+
+
+def test_systems_take_turns_forwards_and_backwards() -> None:
+    assert order(2, 3) == [0, 1, 1, 0, 0, 1]
+    assert order(3, 2) == [0, 1, 2, 2, 1, 0]
+
+
+def test_what_the_machine_does_to_both_of_a_pair_cancels_out() -> None:
+    moods = [1.0, 1.5, 0.9, 3.0, 1.1, 1.2, 0.8, 2.0]
+    found = ratio([330 * mood for mood in moods], [300 * mood for mood in moods])
+    assert (found.of_medians, found.low, found.high) == pytest.approx((1.1, 1.1, 1.1))
+    noisy = ratio([300, 330, 310, 320, 400, 290], [300, 310, 320, 330, 310, 300])
+    assert noisy.low < noisy.of_medians < noisy.high
+    assert str(ratio([110.0], [100.0])) == "1.100 (1.100 to 1.100)"
+    with pytest.raises(ValueError, match="2 and 1 slices"):
+        ratio([1.0, 2.0], [1.0])
+
+
+def test_slices_are_compared_with_the_first_system_in_whole_pairs() -> None:
+    slices = [figure(name, tables, "ours", us=us) for tables in (200, 1) for name, us in (("A", 400), ("B", 300))]
+    slices += [figure("B", 200, us=320), figure("A", 200, "ours", us=400), figure("B", 200, us=9000)]
+    found = compared(slices)
+    assert [(each.name, each.tables, each.slices) for each in found] == [
+        ("A", 200, 2),
+        ("B", 200, 2),
+        ("A", 1, 1),
+        ("B", 1, 1),
+    ]
+    assert found[0].us_ratio is None
+    assert found[1].us_per_action == pytest.approx(310)
+    assert found[1].us_ratio is not None
+    assert found[1].us_ratio.of_medians == pytest.approx(310 / 400)
+    assert "to the first: µs/action 0.775 (0.750 to 0.800)" in pairs_text(found)
+    assert len({line.count("|") for line in pairs_markdown(found).splitlines()}) == 1
+
+
+def test_the_human_pace_comes_last_and_says_so() -> None:
+    figures = [figure("Ours", 1000, pace=1 / 3), figure("Ours", 200)]
+    lines = markdown(figures).splitlines()
+    assert [line.split(" | ")[1] for line in lines[2:]] == ["200", "1,000 at 0.333/s"]
 
 
 def test_what_was_used_is_by_kind() -> None:
@@ -169,12 +223,34 @@ def test_a_child_says_what_it_measured(tmp_path: Path) -> None:
     assert set(found.cpu_s) == {"us"}
 
 
+def test_a_child_is_asked_again_and_again(tmp_path: Path) -> None:
+    program = """import sys
+print('{"event": "open"}', flush=True)
+for line in sys.stdin:
+    print('{"event": "begin"}\\n{"event": "end", "seconds": 1.0, "actions": ' + line.strip() + '}', flush=True)
+    print('{"event": "rest"}', flush=True)
+"""
+
+    async def run() -> list[int]:
+        argv = [sys.executable, "-c", program]
+        async with child("a child", argv, roots=lambda: {"us": [os.getpid()]}, logs=[tmp_path / "log"]) as one:
+            await one.until("open", 0.0)
+            counts = []
+            for asked in (3, 5):
+                counts.append((await one.measure(0.0, asked)).said.actions)
+                await one.until("rest", 0.0)
+            await one.leave()
+            return counts
+
+    assert asyncio.run(run()) == [3, 5]
+
+
 @pytest.mark.parametrize(
     ("program", "why"),
     [
         ("import sys; sys.exit('no port')", "exit code 1\nno port"),
         ("""print('{"event": "begin"}')""", "exit code 0"),
-        ("""print('{"event": "end", "actions": 0}')""", "nothing could be done"),
+        ("""print('{"event": "begin"}\\n{"event": "end", "actions": 0}')""", "nothing could be done"),
     ],
 )
 def test_a_child_without_a_result_says_why(program: str, why: str, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // Colyseus, by its own client. The one who opens the table sits down first.
 
-import { Client } from 'colyseus.js'
+import { Client } from '@colyseus/sdk'
 import { Table, free } from './table.js'
 
 export async function open(number, { url, sockets, figures, lost }) {

@@ -3,6 +3,11 @@
 export class Figures {
   constructor() {
     this.measuring = false
+    this.begin()
+  }
+
+  /** Earlier counts are forgotten. */
+  begin() {
     this.ackMs = []
     this.everyoneMs = []
   }

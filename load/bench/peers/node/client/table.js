@@ -10,7 +10,9 @@ export class Table {
     this.send = send
     this.figures = figures
     this.playing = false
-    this.waiting = null // [seat, cells]: whose turn it was before we played
+    this.waiting = null // [seat, cells]: whose turn it is, when nobody wants to act
+    this.paced = false
+    this.owed = [] // when somebody wanted to act and could not yet
     this.actions = 0
     this.asked = new Map() // action → when it was sent; its ack may come after the next was sent
     this.sent = new Map() // seq → when it was sent
@@ -18,13 +20,22 @@ export class Table {
     this.complete = new Map() // seq → when the last socket had it
   }
 
-  play() {
+  /** `paced`: an action for each `wanted`; otherwise at once when it can be. */
+  play(paced) {
+    this.paced = paced
     this.playing = true
+    if (this.waiting && !paced) this.act(...this.waiting)
+  }
+
+  /** Somebody at this table acts now, or as soon as the action before is seen: its time counts from now. */
+  wanted() {
     if (this.waiting) this.act(...this.waiting)
+    else this.owed.push(performance.now())
   }
 
   stop() {
     this.playing = false
+    this.owed = []
   }
 
   /** A socket has update `seq`. `cells` are those that it may mark, if it is its seat's turn. */
@@ -37,13 +48,15 @@ export class Table {
 
   /** It is `seat`'s turn, and it knows. */
   turn(seat, cells) {
-    if (this.playing) this.act(seat, cells)
+    if (this.owed.length) this.act(seat, cells, this.owed.shift())
+    else if (this.playing && !this.paced) this.act(seat, cells)
     else this.waiting = [seat, cells]
   }
 
-  act(seat, cells) {
+  act(seat, cells, since = performance.now()) {
+    this.waiting = null
     const action = ++this.actions
-    this.asked.set(action, performance.now())
+    this.asked.set(action, since)
     this.send(seat, cells[Math.floor(Math.random() * cells.length)], action)
   }
 

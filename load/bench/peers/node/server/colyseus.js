@@ -6,12 +6,12 @@ import { WebSocketTransport } from '@colyseus/ws-transport'
 import { Store } from './store.js'
 import { Table } from './table.js'
 
-const { PORT, DATABASE_URL, SQL } = process.env
-const store = DATABASE_URL ? await Store.connect(DATABASE_URL, SQL) : null
+const store = await Store.connect(process.env)
 
 class TableRoom extends Room {
   async onCreate() {
-    this.setPatchRate(null)
+    this.patchRate = null
+    this.maxMessagesPerSecond = Infinity
     this.table = new Table(this.roomId, store)
     this.onMessage('act', (client, action) => this.act(client, action))
     await this.table.open()
@@ -34,4 +34,4 @@ class TableRoom extends Room {
 const transport = new WebSocketTransport({ server: createServer(), pingInterval: 30_000 })
 const server = new Server({ transport, greet: false, gracefullyShutdown: false })
 server.define('table', TableRoom)
-await server.listen(Number(PORT), '127.0.0.1')
+await server.listen(Number(process.env.PORT), '127.0.0.1')

@@ -7,8 +7,8 @@ import { Server } from 'socket.io'
 import { Store } from './store.js'
 import { Table } from './table.js'
 
-const { PORT, DATABASE_URL, REDIS_URL, SQL } = process.env
-const store = DATABASE_URL ? await Store.connect(DATABASE_URL, SQL) : null
+const { PORT, REDIS_URL } = process.env
+const store = await Store.connect(process.env)
 const redis = REDIS_URL ? new Redis(REDIS_URL) : null
 const tables = new Map() // id → a promise of the table
 
