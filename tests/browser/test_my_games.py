@@ -31,7 +31,7 @@ async def _played(host: Robot, ann: Person) -> None:
 async def test_a_game_is_replayed(browser: Browser, stack: Stack) -> None:
     url = stack.urls[0]
     async with (
-        robots_room(url, url, 1, game="tictactoe", turn_seconds=300, rematch_seconds=600) as room,
+        robots_room(url, url, 1, game="tictactoe", turn_seconds=300, rematch_seconds=2) as room,
         person(browser, "Ann", (360, 740)) as ann,
     ):
         await ann.open(room.url)
