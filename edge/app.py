@@ -163,6 +163,7 @@ class Edge:
         tracer = tracer_of(settings, "edge", presence.edge)
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         router = Router(Directory(database, cluster), secrets, settings.room_timeout_ms / 1000, presence)
+        router.told = fanout.told
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         orders = StandingOrders(database, self._ordered)
@@ -191,7 +192,7 @@ class Edge:
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("fanout", fanout.run()),
+                ("fanout", fanout.run(router.told_of)),
                 ("people", people.run()),
                 ("presence", presence.run(router)),
                 ("sweep", services.sweep()),

@@ -161,7 +161,8 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     state: S
     events: tuple[Event, ...] = ()
     new_turn: bool = False
-    """The turn was given anew (even if it is the same seat's again): the turn clock starts afresh."""
+    """The turn was given anew (even if it is the same seat's again): the turn clock starts afresh. Where several seats
+    are to act, each one's does."""
     rounds: tuple[Round, ...] = ()
     """Rounds that started or ended here, in order."""
     vacated: tuple[SeatIndex, ...] = ()
@@ -170,6 +171,9 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     """The chips that the players of vacated seats take with them."""
     result: dict[str, Json] | None = None
     """Given when the whole game is over. A later `advance` begins another one."""
+    anew: tuple[SeatIndex, ...] = ()
+    """Of several seats that are to act, those whose turn alone was given anew; the others' clocks run on. A seat that
+    is to act from now on, or no more, need not be named."""
 
 
 def same(raw: Json) -> Json:
@@ -238,6 +242,8 @@ class Game(ABC, Generic[S, O]):
                     f"{cls.__qualname__} does not say its {part}: name the structs of its state and its options, as in "
                     f"`class {cls.__name__}(Game[State, Options])`, or set `{part}`"
                 )
+        if hasattr(cls, "kind") and cls.turn is Game.turn and cls.to_act is Game.to_act:
+            raise TypeError(f"{cls.__qualname__} says neither `turn` nor, where several act at once, `to_act`")
         if not 1 <= cls.version < 256:
             raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
         if sorted(cls.upcasters) != list(range(1, cls.version)):
@@ -290,9 +296,20 @@ class Game(ABC, Generic[S, O]):
     def advance(self, state: S, options: O, entropy: Entropy) -> Outcome[S] | Refusal:
         """Deal the next hand, or start the next game. Refused (`illegal_move`) when that cannot be now."""
 
-    @abstractmethod
     def turn(self, state: S) -> SeatIndex | None:
-        """The seat to act, or None."""
+        """The seat to act, or None. A game in which several act at once says `to_act` instead."""
+        seats = self.to_act(state)
+        return seats[0] if seats else None
+
+    def to_act(self, state: S) -> Sequence[SeatIndex]:
+        """The seats to act, each once; none while nobody is. Where these are several, each has a turn and a clock of
+        its own, and they act in any order: a seat that has chosen is not among them any more until the game goes on.
+
+        Everybody is shown who is still to act, and so that a choice is made. The choice itself is the game's to keep
+        secret: it stands in no event and no public view before all may know it.
+        """
+        seat = self.turn(state)
+        return () if seat is None else (seat,)
 
     @abstractmethod
     def legal(self, state: S, options: O, seat: SeatIndex) -> list[dict[str, Json]]:
@@ -312,11 +329,12 @@ class Game(ABC, Generic[S, O]):
 
     @abstractmethod
     def play(self, state: S, options: O, seat: SeatIndex, move: Move, entropy: Entropy) -> Outcome[S] | Refusal:
-        """`seat` makes `move`. The room has checked that it is seated; whose turn it is is the game's to check."""
+        """`seat` makes `move`. The room has checked that it is seated; whose turn it is is the game's to check, also
+        that a seat does not act twice where several act at once."""
 
     @abstractmethod
     def timeout_move(self, state: S, options: O, seat: SeatIndex) -> Move:
-        """The move that is played for `seat`, whose turn it is, when its time has run out. It is always legal, and
+        """The move that is played for `seat`, which is to act, when its time has run out. It is always legal, and
         the game goes on by it; should it not be so, the round is called off (`void`).
 
         The room marks the outcome's events that carry this seat's `seat_index` and a `move` as `automatic`.
@@ -354,7 +372,7 @@ class Game(ABC, Generic[S, O]):
 
     def between_rounds(self, state: S) -> bool:
         """Whether nothing is being played just now: what the host may do only "between hands" may be done."""
-        return self.turn(state) is None
+        return not self.to_act(state)
 
     def sit_out(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
         """The player in `seat` keeps it and plays no more rounds until `sit_in`; the one that runs they play to its

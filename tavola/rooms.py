@@ -190,6 +190,8 @@ async def _show(database: Database, named: str, json: bool) -> None:
     shown = {**{column: row[column] for column in COLUMNS}, "members": members, "seats": seats}
     shown |= {"name": row["name"], "alarm_at": row["alarm_at"], "updated_at": row["updated_at"]}
     shown |= {"state_bytes": row["bytes"], "turn": msgspec.to_builtins(table.turn)}
+    if table.beside:
+        shown["turns"] = msgspec.to_builtins(table.running_turns)
     if json:
         typer.echo(jsons.dumps(shown, indent=2))
         return

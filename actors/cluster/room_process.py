@@ -140,7 +140,7 @@ class RoomProcess(Service):
             now_ms, points, GrantSigner(*secrets.all), grace, every, tracer_of(settings, "room-actor", self._name)
         )
         host = Host(self._name, database, publisher, deps)
-        server = LineServer(self._name, secrets, host.handle, host.presence.lost)
+        server = LineServer(self._name, secrets, host.handle, host.presence.lost, host.rooms.teller)
         address = await server.start(self._node)
         self.keep(publisher.run())
         self.keep(host.run())

@@ -406,6 +406,7 @@ class Host:
             match entry:
                 case Accepted():
                     _answer(entry.pending.replies, Committed(entry.update.seq, record_of(entry.decision.give), message))
+                    self.rooms.teller.changed(entry.pending.loaded)
                     self._set_alarm(entry.pending.loaded)
                 case WithoutEffect():
                     self._answer_alone(entry)

@@ -10,6 +10,7 @@ import structlog
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rebuild import mends, rebuild
+from tavola.actors.host.teller import Teller
 from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
@@ -30,6 +31,7 @@ class Rooms:
 
     def __init__(self, actor: str, database: Database, measures: Measures) -> None:
         """Loads, replays and repairs are counted in `measures`."""
+        self.teller = Teller(self.all)
         self._actor = actor
         self._database = database
         self._measures = measures
@@ -69,6 +71,7 @@ class Rooms:
         self._dropped = max(self._dropped, loaded.epoch)
         if self.holds(loaded):
             del self._loaded[loaded.id]
+            self.teller.let_go(loaded.id)
 
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
@@ -138,6 +141,7 @@ class Rooms:
         if row["unread"]:
             await self._database.rows("readable_again", room_id=room)
         self._loaded[room] = loaded
+        self.teller.changed(loaded)
         log.info("room.loaded", room=room, epoch=loaded.epoch, seq=loaded.seq)
         return None
 

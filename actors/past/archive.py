@@ -90,7 +90,9 @@ def _playable(room: Room) -> Playable | Refusal:
     seats = {index: replace(seat, away=None) for index, seat in seats.items()}
     sat = {seat.user for seat in seats.values()}
     members = {user: room.members[user] for user in sorted(sat) if room.admitted(user)}
-    table = replace(table, seats=seats, turn=None, advance_at=None, paused_at=None, host_gone_at=None, closes_at=None)
+    table = replace(
+        table, seats=seats, turn=None, beside=(), advance_at=None, paused_at=None, host_gone_at=None, closes_at=None
+    )
     return Playable(dump(Room(room.info, members, table)), voided)
 
 

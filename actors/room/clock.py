@@ -154,6 +154,15 @@ def _turned_over(
     return {**left, **gained, seat: rest}
 
 
+def gained(turns: Sequence[Turn], before: Left, after: Left) -> list[Turn]:
+    """The turns that run on, each by so much longer as its player has more time now (`Hourglass`)."""
+    more = [after.get(turn.seat, 0) - before.get(turn.seat, 0) for turn in turns]
+    return [
+        replace(turn, deadline_ms=turn.deadline_ms + ms) if ms > 0 else turn
+        for turn, ms in zip(turns, more, strict=True)
+    ]
+
+
 def keeps_seats(table: Table[Any]) -> bool:
     """Whether nobody loses a seat for being away: a turn runs on a player's own time, and its end is their clock's."""
     return table.turn is not None and bool(table.clocks)
@@ -218,15 +227,22 @@ def due_for(away: Away, keeps_seats: bool) -> int | None:
             return None
 
 
-def running(room: Room) -> Turn | None:
-    """The turn as it runs now."""
-    turn = room.table.turn
-    if turn is None:
-        return None
-    seat = room.table.seats.get(turn.seat)
-    if seat is None or seat.away is None:
-        return turn
-    return effective(turn, seat, GAMES[room.info.game].clock(room.info.options))
+def running(room: Room) -> tuple[Turn, ...]:
+    """The turns as they run now, the one that began first before others."""
+    turns = room.table.running_turns
+    for turn in turns:
+        seat = room.table.seats.get(turn.seat)
+        if seat is not None and seat.away is not None:
+            break
+    else:
+        return turns
+    times = GAMES[room.info.game].clock(room.info.options)
+    return tuple(effective(turn, room.table.seats.get(turn.seat), times) for turn in turns)
+
+
+def ran_out(room: Room, now: int) -> Turn | None:
+    """The turn whose time is over, of several the one whose was first."""
+    return min((turn for turn in running(room) if now >= fires_at(turn)), key=fires_at, default=None)
 
 
 def earlier(one: int | None, other: int | None) -> int | None:
@@ -245,9 +261,9 @@ def alarm(room: Room) -> int | None:
     due = table.advance_at
     if table.host_gone_at is not None and (due is None or table.host_gone_at < due):
         due = table.host_gone_at
-    turn = running(room)
-    if turn is not None and (due is None or fires_at(turn) < due):
-        due = fires_at(turn)
+    for turn in running(room):
+        if due is None or fires_at(turn) < due:
+            due = fires_at(turn)
     away = [seat.away for seat in table.seats.values() if seat.away is not None]
     if away:
         kept = keeps_seats(table)

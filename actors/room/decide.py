@@ -10,7 +10,18 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from tavola.actors.room import absence, attendance, deferred, ending, hosting, membership, play, rollback, sitting
+from tavola.actors.room import (
+    absence,
+    attendance,
+    clock,
+    deferred,
+    ending,
+    hosting,
+    membership,
+    play,
+    rollback,
+    sitting,
+)
 from tavola.actors.room.state import SCHEMA, Decision, Info, Member, Nothing, Room, RoomEvent, Table
 from tavola.actors.wire.commands import (
     HOST_COMMANDS,
@@ -165,7 +176,7 @@ def _wake(room: Room, command: Wake, now: int, entropy: Entropy) -> Decision | R
         return attendance.pass_on(room, now)
     verdict: Decision | Refusal | Nothing = Nothing()
     if room.table.paused_at is None and not ending.closes(room, now):
-        turn = room.table.turn
+        turn = clock.ran_out(room, now)
         verdict = play.wake(room, now, entropy)
         if isinstance(verdict, Decision) and turn is not None and command.idle_turns:
             return ending.missed(verdict, turn.seat, command.idle_turns, now, entropy)

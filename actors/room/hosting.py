@@ -61,17 +61,17 @@ def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
         index: seat if seat.away is None else replace(seat, away=clock.put_off(seat.away, paused_at, now))
         for index, seat in table.seats.items()
     }
-    turn = None if table.turn is None else clock.resumed(table.turn, paused_at, now, times, table.clocks)
+    turns = [clock.resumed(turn, paused_at, now, times, table.clocks) for turn in table.running_turns]
+    first = turns[0] if turns else None
     advance_at = table.advance_at
     if advance_at is not None:
         began = advance_at - (game_of(room).advance_after_ms(table.game, room.info.options) or 0)
         advance_at += now - max(paused_at, began)
-    resumed = replace(table, at=now, paused_at=None, seats=seats, turn=turn, advance_at=advance_at)
-    room = replace(room, info=replace(room.info, status=status_at(turn, advance_at, None)), table=resumed)
-    events: tuple[RoomEvent, ...] = (RoomEvent(ROOM_RESUMED, {"user_id": sender.user}),)
-    if (going := clock.running(room)) is not None:
-        events += (turn_started(going),)
-    return Decision(room, events)
+    resumed = replace(table, at=now, paused_at=None, seats=seats, turn=first, beside=tuple(turns[1:]))
+    resumed = replace(resumed, advance_at=advance_at)
+    room = replace(room, info=replace(room.info, status=status_at(first, advance_at, None)), table=resumed)
+    resumed_by = RoomEvent(ROOM_RESUMED, {"user_id": sender.user})
+    return Decision(room, (resumed_by, *map(turn_started, clock.running(room))))
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -147,6 +147,8 @@ def shut(room: Room, now: int, why: dict[str, Any]) -> Decision:
     """Nothing happens here any more; what happened stays to be read."""
     table = room.table
     result = {"closed": True} if table.running else None
-    closed = replace(table, at=now, turn=None, advance_at=None, paused_at=None, running=False, closes_at=None)
+    closed = replace(
+        table, at=now, turn=None, beside=(), advance_at=None, paused_at=None, running=False, closes_at=None
+    )
     room = replace(room, info=replace(room.info, status="closed", deferred=()), table=closed)
     return Decision(room, (RoomEvent(ROOM_CLOSED, why),), result=result)

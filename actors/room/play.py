@@ -35,15 +35,26 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
         return NOT_SEATED
     if room.table.paused_at is not None:
         return PAUSED
-    turn = room.table.turn
-    if command.turn is not None and (turn is None or turn.number != command.turn):
-        return Refusal("stale_turn", "That turn is over.", {"turn": turn.number if turn else None})
+    if command.turn is not None and (stale := _stale(room.table, seat, command.turn)) is not None:
+        return stale
     game, info = game_of(room), room.info
     chance = entropy if game.chance_in_moves else NO_CHANCE
     outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), chance)
     if not isinstance(outcome, Outcome):
         return outcome
     return absorb(room, outcome, now, entropy, drawn=game.chance_in_moves)
+
+
+def _stale(table: Table[Any], seat: SeatIndex, number: int) -> Refusal | None:
+    """The refusal of a move that answers a turn which is over. A seat's own turn counts, so that no move is late
+    because another seat, which acts at the same time, was faster. Without one of its own any that runs is as good: the
+    game says whether it may act."""
+    turns = table.running_turns
+    own = next((turn for turn in turns if turn.seat == seat), None)
+    if (own.number == number) if own is not None else any(turn.number == number for turn in turns):
+        return None
+    now = own or table.turn
+    return Refusal("stale_turn", "That turn is over.", {"turn": now.number if now else None})
 
 
 def start(room: Room, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -59,14 +70,14 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing
     """The part of the game that is due: a turn that ran out is played by the game's rule, a wait that is over is
     ended."""
     game, info, table = game_of(room), room.info, room.table
-    turn = clock.running(room)
-    if turn is not None and now >= clock.fires_at(turn):
+    turn = clock.ran_out(room, now)
+    if turn is not None:
         move = game.timeout_move(table.game, info.options, turn.seat)
         outcome = _gone_on(table, game.play(table.game, info.options, turn.seat, move, entropy))
         if isinstance(outcome, Refusal):
             return outcome
         marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
-        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=True)
+        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=(turn.seat,))
     if table.advance_at is not None and now >= table.advance_at:
         outcome = _gone_on(table, game.advance(table.game, info.options, entropy))
         return outcome if isinstance(outcome, Refusal) else absorb(_begun(room), outcome, now, entropy)
@@ -81,10 +92,9 @@ def _gone_on(table: Table[Any], outcome: Outcome[Any] | Refusal) -> Outcome[Any]
 
 
 def void(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing:
-    """The turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
+    """A turn that ran out cannot be played for whoever had it: the round is called off, and everybody has what they
     had when it began."""
-    turn = clock.running(room)
-    if turn is None or now < clock.fires_at(turn):
+    if clock.ran_out(room, now) is None:
         return Nothing()
     return called_off(room, GAME_ERROR, now, entropy)
 
@@ -101,7 +111,7 @@ def called_off(room: Room, reason: str, now: int, entropy: Entropy) -> Decision 
     rounds = (Round(table.hand, True, {"voided": True}),) if table.hand else ()
     outcome = replace(outcome, new_turn=True, rounds=rounds, vacated=(*outcome.vacated, *gone))
     voided = RoomEvent(ROUND_VOIDED, {"number": table.hand, "reason": reason})
-    return absorb(room, outcome, now, entropy, (voided,), timed_out=True)
+    return absorb(room, outcome, now, entropy, (voided,), timed_out=tuple(table.seats))
 
 
 def recover(room: Room, now: int) -> Decision | Nothing:
@@ -119,14 +129,14 @@ def recover(room: Room, now: int) -> Decision | Nothing:
         index: seat if seat.away is None else replace(seat, away=clock.kept_longer(seat.away, now))
         for index, seat in table.seats.items()
     }
-    turn = table.turn
-    if turn is None:
+    turns = table.running_turns
+    if not turns:
         if seats == table.seats and same:
             return Nothing()
         return Decision(replace(room, table=replace(table, at=now, seats=seats)), ())
-    turn = clock.recovered(turn, table.at, now, table.resting)
-    room = replace(room, table=replace(table, at=now, turn=turn, seats=seats))
-    return Decision(room, (turn_started(clock.running(room) or turn),))
+    turn, *beside = (clock.recovered(turn, table.at, now, table.resting) for turn in turns)
+    room = replace(room, table=replace(table, at=now, turn=turn, beside=tuple(beside), seats=seats))
+    return Decision(room, tuple(map(turn_started, clock.running(room))))
 
 
 def rest(room: Room, now: int) -> Decision | Nothing:
@@ -143,12 +153,12 @@ def absorb(
     entropy: Entropy,
     before: tuple[RoomEvent, ...] = (),
     *,
-    timed_out: bool = False,
+    timed_out: tuple[SeatIndex, ...] = (),
     drawn: bool = True,
 ) -> Decision:
     """The room after the game has said what happened. `before` are events that come ahead of the game's own;
-    `timed_out` says that it is what was played for somebody whose time had run out, `drawn` that the entropy had a part
-    in it."""
+    `timed_out` are seats for which it was played, since their time had run out; `drawn` says that the entropy had a
+    part in it."""
     decision = _absorb_once(room, outcome, now, before, timed_out, drawn)
     table = decision.room.table
     if table.advance_at is None or table.advance_at > now or _held_up(room, now):
@@ -179,25 +189,31 @@ def _absorb_once(
     outcome: Outcome[Any],
     now: int,
     before: tuple[RoomEvent, ...],
-    timed_out: bool = False,
+    timed_out: tuple[SeatIndex, ...] = (),
     drawn: bool = True,
 ) -> Decision:
     game, info, table = game_of(room), room.info, room.table
     events = [*before, *[_known_to_users(event, table.seats) for event in outcome.events]]
     seats, members = table.seats, room.members
-    turn, turns = table.turn, table.turns
-    to_act = game.turn(outcome.state)
-    over = turn is not None and (outcome.new_turn or turn.seat != to_act)
+    to_act = game.to_act(outcome.state)
     times, clocks = game.clock(info.options), table.clocks
     own_time = not isinstance(times, Clock)
-    if turn is not None and over and (actor := seats.get(turn.seat)):
-        ran_to = clock.ran_until(table, actor, now, timed_out and not own_time)
-        left = clock.left_of_timebank(turn, ran_to)
-        if isinstance(times, Clock):
-            if left != actor.timebank_ms:
-                seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
-        else:
-            clocks = clock.pressed(times, clocks, turn, ran_to, (index for index in seats if index != turn.seat))
+    going: list[Turn] = []
+    for turn in table.running_turns:
+        if not outcome.new_turn and turn.seat in to_act and turn.seat not in outcome.anew:
+            going.append(turn)
+        elif actor := seats.get(turn.seat):
+            ran_to = clock.ran_until(table, actor, now, turn.seat in timed_out and not own_time)
+            left = clock.left_of_timebank(turn, ran_to)
+            if isinstance(times, Clock):
+                if left != actor.timebank_ms:
+                    seats = {**seats, turn.seat: replace(actor, timebank_ms=left)}
+            else:
+                others = [index for index in seats if index != turn.seat]
+                clocks = clock.pressed(times, clocks, turn, ran_to, others)
+    if going and own_time and clocks is not table.clocks:
+        ran, going = going, clock.gained(going, table.clocks, clocks)
+        events += [turn_started(turn) for was, turn in zip(ran, going, strict=True) if turn is not was]
     hand = table.hand
     for round in outcome.rounds:
         if not round.ended:
@@ -215,22 +231,24 @@ def _absorb_once(
         members, watches = unseated(members, seat, now, info.max_spectators)
         events += watches
     running = table.running and outcome.result is None
-    if to_act is None:
-        turn = None
-    elif over or turn is None:
+    turns = table.turns
+    if len(going) < len(to_act):
         turns += 1
         clocks = clock.left_of(times, clocks, seats) if own_time else {}
-        turn = clock.begun(turns, to_act, seats[to_act], times, clocks, now)
-        events.append(turn_started(clock.effective(turn, seats[to_act], times)))
+        for index in to_act:
+            if all(turn.seat != index for turn in going):
+                going.append(clock.begun(turns, index, seats[index], times, clocks, now))
+                events.append(turn_started(clock.effective(going[-1], seats[index], times)))
     wait = game.advance_after_ms(outcome.state, info.options)
     if wait is None or not (running or outcome.result is not None or game.auto_start(info.options)):
         advance_at = None
     else:
         advance_at = table.advance_at if table.advance_at is not None and not outcome.rounds else now + wait
-    status = status_at(turn, advance_at, table.paused_at)
+    first = going[0] if going else None
+    status = status_at(first, advance_at, table.paused_at)
     after = replace(
-        table, at=now, game=outcome.state, seats=seats, turn=turn, clocks=clocks, turns=turns, running=running,
-        hand=hand, advance_at=advance_at,
+        table, at=now, game=outcome.state, seats=seats, turn=first, beside=tuple(going[1:]), clocks=clocks, turns=turns,
+        running=running, hand=hand, advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
     room = room.then(info, members, after)

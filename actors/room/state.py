@@ -157,7 +157,7 @@ class Seat(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
     """A turn: a decision that one player has to make. After `deadline_ms` the timebank of `timebank_ms` runs; after
-    both the game decides."""
+    both the game decides. Turns of several players that begin together have one number."""
 
     number: int
     seat: SeatIndex
@@ -176,8 +176,13 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     game: S
     seats: dict[SeatIndex, Seat] = {}
     turn: Turn | None = None
+    """The first of the turns that run."""
+    beside: tuple[Turn, ...] = ()
+    """The others, where several players are to act at once. Left out of what is stored while there are none, as
+    `RoomSettings.reserved` is."""
     clocks: Mapping[SeatIndex, int] = {}
-    """The time that each player had left when the turn began, in ms. Empty where time is the turn's (`games.Clock`)."""
+    """The time that each player had left when their turn began, in ms. Empty where time is the turn's
+    (`games.Clock`)."""
     resting: bool = False
     """The room was put away while a player's own time ran, and nothing has happened since."""
     turns: int = 0
@@ -196,6 +201,17 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     """When the host, who is away, passes their part on, in ms. Also in a pause, which would never end otherwise."""
     closes_at: int | None = None
     """Nobody is here: when the room closes, in ms. In a pause too."""
+
+    @property
+    def running_turns(self) -> tuple[Turn, ...]:
+        """All turns that run, the one that began first before others."""
+        if self.turn is None:
+            return ()
+        return (self.turn, *self.beside) if self.beside else (self.turn,)
+
+    def turn_of(self, seat: SeatIndex) -> Turn | None:
+        """The turn of the player in `seat`."""
+        return next((turn for turn in self.running_turns if turn.seat == seat), None)
 
     def sits_as(self, seats: dict[SeatIndex, Seat]) -> bool:
         """Whether the same users sit in the same seats there."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tavola.actors.room import clock
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
-from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat
+from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Turn
 from tavola.actors.wire.commands import BOT, Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import Clock, SeatIndex
@@ -90,18 +90,24 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         view["reservations"] = reserved
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
-    turn = clock.running(room)
-    if turn is not None:
-        view["turn"] = {
-            "number": turn.number,
-            "seat_index": turn.seat,
-            "deadline_ms": turn.deadline_ms,
-            "timebank_ms": turn.timebank_ms,
-        }
+    turns = clock.running(room)
+    if turns:
+        view["turn"] = _turn(turns[0])
+        if len(turns) > 1:
+            view["turns"] = [_turn(turn) for turn in turns]
         if table.clocks and not isinstance(times := game.clock(info.options), Clock):
             view["turn"]["clock"] = msgspec.to_builtins(times)
             view["turn"]["clocks"] = {str(index): left for index, left in sorted(table.clocks.items())}
     return view
+
+
+def _turn(turn: Turn) -> View:
+    return {
+        "number": turn.number,
+        "seat_index": turn.seat,
+        "deadline_ms": turn.deadline_ms,
+        "timebank_ms": turn.timebank_ms,
+    }
 
 
 def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> View:

@@ -10,7 +10,10 @@ was meant, the edge, and a random number of each end. From then on every message
 key of this line and this direction, its place in the order as the nonce: nobody reads one, and one that was changed,
 left out, repeated or put elsewhere does not open, and cuts the line.
 
-    actor → edge    HELLO, the actor's number
+An actor tells edges that `Listen` where its rooms stand, as soon as they change (`actors/host/teller.py`): an edge need
+not ask the database whether it has missed anything. Its hello says that it does; a release before says nothing there.
+
+    actor → edge    HELLO, the actor's number, TELLS
     edge → actor    HELLO, the edge's number, how many proofs, a proof for each secret that the edge accepts, its id
     actor → edge    the actor's proof, by the secret of theirs that it accepts, its newest if it may be
 """
@@ -23,14 +26,15 @@ from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from secrets import token_bytes
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tavola.actors.wire.messages import Answer, Request
+from tavola.actors.wire.commands import RoomId, Seq
+from tavola.actors.wire.messages import Answer, Committed, Listen, Request, RoomsAt, Submit
 from tavola.config.keys import Purpose, Secrets, derive
 
 log = structlog.get_logger()
@@ -48,6 +52,10 @@ HELLO = Purpose.LINE.value
 HELLO_LIMIT = 1024
 """Bytes of a message from somebody who has proved nothing yet."""
 NUMBER_BYTES = 16
+TELLS = b"\1"
+"""After the number of an actor that tells where its rooms stand."""
+UNASKED = 0
+"""The number of what is no answer, or has none."""
 PROOF_BYTES = 32
 NONCE_BYTES = 12
 BUFFER_LIMIT = 64 * 1024 * 1024
@@ -62,8 +70,8 @@ TOGETHER = 64
 """So many leave at once in any case."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request]]).decode
-_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, Answer]]).decode
+_decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request | Listen]]).decode
+_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, Answer | RoomsAt]]).decode
 _BEAT = _encode([])
 
 
@@ -270,9 +278,14 @@ class _End(asyncio.Protocol):
 class Line(_End):
     """The edge's end. Ask many things at once; when the line is lost, each answer that is owed is `LineLost`."""
 
-    def __init__(self, actor: str, secrets: Secrets, silent_s: float, edge: str) -> None:
+    def __init__(
+        self, actor: str, secrets: Secrets, silent_s: float, edge: str, told: Callable[[RoomsAt], None] | None
+    ) -> None:
         super().__init__()
         self.actor = actor
+        self._told = told
+        self.tells = False
+        """The actor says by itself where its rooms stand, and is heard."""
         self.edge = edge
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the line is cut."""
@@ -287,8 +300,17 @@ class Line(_End):
         """The number of the request that was owed longest at the last beat, and at how many beats it was so."""
 
     @classmethod
-    async def connect(cls, actor: str, address: str, secrets: Secrets, silent_s: float, edge: str = "") -> Line:
+    async def connect(
+        cls,
+        actor: str,
+        address: str,
+        secrets: Secrets,
+        silent_s: float,
+        edge: str = "",
+        told: Callable[[RoomsAt], None] | None = None,
+    ) -> Line:
         """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if they have one.
+        `told` is called with all that the actor says of where its rooms stand.
 
         Raises `LineLost` when it is not there, or is not that actor.
         """
@@ -296,7 +318,9 @@ class Line(_End):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(HELLO_S, silent_s)):
-                _, line = await loop.create_connection(lambda: cls(actor, secrets, silent_s, edge), host, int(port))
+                _, line = await loop.create_connection(
+                    lambda: cls(actor, secrets, silent_s, edge, told), host, int(port)
+                )
                 try:
                     await line._ready
                 except BaseException:
@@ -346,15 +370,17 @@ class Line(_End):
 
     def _hello(self, message: bytes) -> None:
         if self._parties is None:
-            parties = self._parties = _Parties(
-                self.actor, self.edge, _said(message)[:NUMBER_BYTES], token_bytes(NUMBER_BYTES)
-            )
+            said = _said(message)
+            self.tells = self._told is not None and said[NUMBER_BYTES:].startswith(TELLS)
+            parties = self._parties = _Parties(self.actor, self.edge, said[:NUMBER_BYTES], token_bytes(NUMBER_BYTES))
             proofs = [parties.proof(key, b"edge") for key in self._keys]
             self._write(b"".join((HELLO, parties.edges_number, bytes([len(proofs)]), *proofs, self.edge.encode())))
             return
         for key in self._keys:
             if hmac.compare_digest(message, self._parties.proof(key, b"actor")):
                 self._opened(self._parties.cipher(key, b"edge"), self._parties.cipher(key, b"actor"))
+                if self.tells:
+                    self.send(UNASKED, Listen())
                 if not self._ready.done():
                     self._ready.set_result(None)
                 return
@@ -363,9 +389,18 @@ class Line(_End):
     def _take(self, message: bytes) -> None:
         for number, answer in _decode_answers(message):
             answered = self._owed.pop(number, None)
-            if answered is not None:
+            if isinstance(answer, RoomsAt):
+                self._hear(answer)
+            elif answered is not None:
                 self._tell(answered, answer)
         self._flush()
+
+    def _hear(self, rooms: RoomsAt) -> None:
+        try:
+            if self._told is not None:
+                self._told(rooms)
+        except Exception:
+            log.exception("line.answer_not_taken", actor=self.actor)
 
     def _tell(self, answered: Callable[[Answer | LineLost], None], answer: Answer | LineLost) -> None:
         """A fault in one answer is not the others' affair."""
@@ -408,11 +443,14 @@ class _ActorEnd(_End):
         self._server = server
         self._number = token_bytes(NUMBER_BYTES)
         self.edge = ""
+        self._listens = False
+        self.shown: dict[RoomId, Seq] = {}
+        """The last updates that went out here with answers, lately: of these its edge need not be told."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._server.ends.add(self)
-        self._write(HELLO + self._number)
+        self._write(HELLO + self._number + (TELLS if self._server.teller is not None else b""))
 
     def _hello(self, message: bytes) -> None:
         said = _said(message)
@@ -434,20 +472,64 @@ class _ActorEnd(_End):
 
     def _take(self, message: bytes) -> None:
         for number, request in _decode_requests(message):
-            self._server.handle(request, partial(self.send, number))
+            if isinstance(request, Listen):
+                self._listen()
+            elif self._listens and isinstance(request, Submit):
+                self._server.handle(request, partial(self._answer, number, request))
+            else:
+                self._server.handle(request, partial(self.send, number))
+
+    def _listen(self) -> None:
+        if self._server.teller is not None and not self._listens:
+            self._listens = True
+            self._server.teller.listens(self)
+
+    def _answer(self, number: int, request: Submit, answer: Answer) -> None:
+        self.send(number, answer)
+        if isinstance(answer, Committed) and answer.update:
+            self.shown[request.room] = answer.seq
+
+    def tell(self, rooms: RoomsAt) -> None:
+        """Say where rooms stand, with whatever else there is to say."""
+        self.send(UNASKED, rooms)
+
+    def _on_beat(self) -> None:
+        self.shown.clear()
+        super()._on_beat()
 
     def _silent_s(self) -> float:
         return EDGE_SILENT_S
 
     def _closed(self, reason: str) -> None:
         self._server.ends.discard(self)
+        if self._listens and self._server.teller is not None:
+            self._server.teller.left(self)
         if self.edge and all(end.edge != self.edge for end in self._server.ends):
             self._server.lost(self.edge)
 
 
+class ListeningLine(Protocol):
+    """A line whose edge listens."""
+
+    @property
+    def shown(self) -> dict[RoomId, Seq]:
+        """The last updates that its edge was given with answers, lately."""
+
+    def tell(self, rooms: RoomsAt) -> None: ...
+
+
+class RoomTeller(Protocol):
+    """The actor's part in telling where its rooms stand."""
+
+    def listens(self, line: ListeningLine) -> None:
+        """From now on tell it, until it has `left`."""
+
+    def left(self, line: ListeningLine) -> None: ...
+
+
 class LineServer:
     """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came, and
-    `lost(edge)` when the last line of an edge is cut."""
+    `lost(edge)` when the last line of an edge is cut. Without a `teller` nobody is told where rooms stand."""
 
     def __init__(
         self,
@@ -455,8 +537,10 @@ class LineServer:
         secrets: Secrets,
         handle: Callable[[Request, Callable[[Answer], None]], None],
         lost: Callable[[str], None],
+        teller: RoomTeller | None = None,
     ) -> None:
         self.name = name
+        self.teller = teller
         self.keys = secrets.keys(Purpose.LINE)
         self.handle = handle
         self.lost = lost

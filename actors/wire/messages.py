@@ -66,6 +66,11 @@ class ReportPresence(msgspec.Struct, frozen=True, array_like=True, tag=5):
     lately: tuple[tuple[UserId, int], ...] = ()
 
 
+class Listen(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """From now on say on this line where the actor's rooms stand: once of all that are loaded, then of those that
+    change (`RoomsAt`). Said only to an actor whose hello says that it tells; not answered."""
+
+
 class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Durable at `seq`. `update` is the encoded `actors.wire.update.Update`, or empty for an answer given before and
     for a command that changed nothing (`give` says `unchanged` then)."""
@@ -94,6 +99,22 @@ class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """An `Activate`, an `Evict` or a `ReportPresence` has been carried out."""
+
+
+class RoomAt(msgspec.Struct, frozen=True, array_like=True):
+    """A room that an actor owns at `epoch` is at `seq`, which was committed at the epoch `shown`."""
+
+    room: RoomId
+    seq: Seq
+    shown: Epoch
+    epoch: Epoch
+
+
+class RoomsAt(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """Nobody asked for it: where rooms stand that changed, and the rooms that this actor has let go of."""
+
+    rooms: tuple[RoomAt, ...] = ()
+    let_go: tuple[RoomId, ...] = ()
 
 
 class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):

@@ -84,9 +84,10 @@ class ClockPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TurnPart(msgspec.Struct, frozen=True, kw_only=True):
-    """After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a
-    whole round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn
-    began, in ms: only that of `seat_index` runs, to `deadline_ms`."""
+    """After `deadline_ms` the timebank runs; after both the game decides. Turns that begin together have one number.
+    Where players have time of their own for a whole round there is no timebank, `clock` says by which rule, and
+    `clocks` by seat what each had left when their turn began, in ms: only that of `seat_index` runs, to `deadline_ms`,
+    and those of the seats in `turns`, each to its own."""
 
     number: int
     seat_index: int
@@ -189,6 +190,8 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     seats: dict[str, SeatPart] | UnsetType = UNSET
     spectators: int | UnsetType = UNSET
     turn: TurnPart | UnsetType = UNSET
+    turns: list[TurnPart] | UnsetType = UNSET
+    """While several seats are to act at once, the turn of each; `turn` is the first of them."""
     deferred: list[DeferredAct] | UnsetType = UNSET
     reservations: dict[str, ReservationPart] | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
@@ -203,7 +206,7 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        hidden = {"turn": self.turn, "deferred": self.deferred, "reservations": self.reservations}
+        hidden = {"turn": self.turn, "turns": self.turns, "deferred": self.deferred, "reservations": self.reservations}
         return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 

@@ -25,7 +25,7 @@ from tavola.actors.cluster.directory import (
 )
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
-from tavola.actors.wire.messages import Answer, Committed, Moved, Request
+from tavola.actors.wire.messages import Answer, Committed, Moved, Request, RoomsAt
 from tavola.actors.wire.refusals import ASLEEP, FULL, GAME_OVER, NO_ROOM, NO_SERVER, OVERLOADED, away
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
@@ -76,6 +76,8 @@ class Router:
         self._take_overs = asyncio.Semaphore(TAKE_OVERS_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self.told: Callable[[RoomsAt], None] = lambda _: None
+        """Called with what actors say of where their rooms stand."""
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -90,6 +92,12 @@ class Router:
         place = self._places.get(room)
         line = self._lines.get(place.actor) if place is not None else None
         return line is not None and line.open
+
+    def told_of(self, room: RoomId) -> bool:
+        """Whether the actor to which the room is believed to belong would say, by itself, where it stands."""
+        place = self._places.get(room)
+        line = self._lines.get(place.actor) if place is not None else None
+        return line is not None and line.tells and line.open
 
     def send(
         self,
@@ -254,10 +262,23 @@ class Router:
     async def _open(self, place: Place) -> Line:
         line = self._lines.get(place.actor)
         if line is None or not line.open:
-            line = await Line.connect(place.actor, place.address, self._secrets, self._silent_s, self._present.edge)
+            line = await Line.connect(
+                place.actor,
+                place.address,
+                self._secrets,
+                self._silent_s,
+                self._present.edge,
+                partial(self._hear, place.actor),
+            )
             self._lines[place.actor] = line
             line.lost.add_done_callback(lambda _: self._rouse(place.actor))
         return line
+
+    def _hear(self, actor: str, rooms: RoomsAt) -> None:
+        for room in rooms.let_go:
+            if (place := self._places.get(room)) is not None and place.actor == actor:
+                del self._places[room]
+        self.told(rooms)
 
     def _rouse(self, lost: str) -> None:
         """An actor is lost: the rooms there that somebody watches go on without waiting for a move."""

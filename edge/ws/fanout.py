@@ -2,8 +2,10 @@
 
 An edge hears of an update by the answer to a command that it carried, by Redis, or by looking into the log; whichever
 comes first counts and the others are old by then. A number that is missing is waited for a moment (another edge's
-answer may overtake Redis), then read from the log. Every 250 ms the edge asks, for up to a thousand rooms at once,
-whether any has gone on without it: so a lost message costs that long, and so does a Redis that is away.
+answer may overtake Redis), then read from the log. An actor tells, on its lines, which of its rooms have changed, a
+moment later: so a lost message costs that long, and so does a Redis that is away. The database is asked only
+after rooms of which no actor tells, every 250 ms, for up to a thousand at once; and after a few of the others, for an
+actor may have lost a room and not know it.
 
 A database may go back: a failover lost commits, a backup was restored. The updates shown of those never were, and
 their numbers are given again. An update is named by its number and its epoch; where one does not go on from what was
@@ -13,7 +15,7 @@ shown last, the log is asked, and if it does not have that, everybody who follow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -21,10 +23,11 @@ import structlog
 
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
-from tavola.actors.wire.messages import AnnouncementAt, Fleeting, PresenceAt
+from tavola.actors.wire.messages import AnnouncementAt, Fleeting, PresenceAt, RoomsAt
 from tavola.actors.wire.update import Audience, Update
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.ws.history import Shown
+from tavola.edge.ws.turns import PollTurns
 from tavola.edge.ws.websocket import text_frame
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.redis import LinkHealth, Subscriber
@@ -40,6 +43,8 @@ POLL_S = 0.25
 POLL_ROOMS = 1000
 """Rooms that are asked after at once. While there is Redis, more of them take turns: what it loses is next to nothing,
 and to ask after ten thousand every time cost an edge a third of a core, and Postgres as much."""
+ASSURED = 100
+"""Of the rooms of which one tells, so many are asked after each time all the same: twenty thousand in 50 s."""
 OVERTAKEN_S = 0.03
 """How long a missing number is waited for before it is read from the log."""
 EARLY_LIMIT = 1000
@@ -258,11 +263,11 @@ class Fanout:
         """Messages in Redis that nobody of ours has sealed. They were ignored."""
         return self._subscriber.not_opened + self.presence.people.not_opened
 
-    async def run(self) -> None:
-        """Hear and look, until cancelled."""
+    async def run(self, told_of: Callable[[RoomId], bool] = lambda _: False) -> None:
+        """Hear and look, until cancelled. `told_of` says of a room whether an actor tells where it stands (`told`)."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._subscriber.run())
-            tasks.create_task(self._poll())
+            tasks.create_task(self._poll(told_of))
 
     def rooms(self) -> list[str]:
         """Those that somebody follows here."""
@@ -302,6 +307,8 @@ class Fanout:
             feed.put(follower)
             for update in waiting:
                 self._next(feed, update)
+            if feed.known > feed.seq:
+                self._repair_soon(feed)
             return
         for update in waiting:
             if follower.goes_on(update):
@@ -353,6 +360,21 @@ class Fanout:
                 self._doubt(feed)  # Numbers that were shown are given again.
         elif update.room == room:
             self._next(feed, update)
+
+    def told(self, rooms: RoomsAt) -> None:
+        """Their actor says where rooms stand. One that has lost a room and does not know it says nothing new of it."""
+        for at in rooms.rooms:
+            feed = self._feeds.get(at.room)
+            if feed is None or at.epoch < max(feed.epoch, self.presence.epoch(at.room) or 0):
+                continue
+            feed.known = max(feed.known, at.seq)
+            if feed.seq < 0:
+                continue
+            self._placed_at(at.room, at.epoch)
+            if at.seq > feed.seq:
+                self._repair_soon(feed)
+            elif at.seq == feed.seq and at.shown != feed.epoch:
+                self._doubt(feed)
 
     def heard_presence(self, message: bytes) -> None:
         """Somebody came or went, in whichever room, of which those inside are told; or another server says something to
@@ -470,8 +492,14 @@ class Fanout:
             log.info("gap.repaired", room=feed.room, seq=feed.seq)
         except StorageUnavailable as error:
             log.warning("gap.not_repaired", room=feed.room, reason=str(error))
+            self._loop.call_later(POLL_S, self._repair_again, feed)
         finally:
             feed.repair = None
+
+    def _repair_again(self, feed: Feed) -> None:
+        """The database was away, and nobody says a second time that something is missing."""
+        if self._feeds.get(feed.room) is feed:
+            self._repair_soon(feed)
 
     def _lose(self, feed: Feed, shown: Shown, rows: list[Row]) -> None:
         """The database went back: what everybody here was shown last is not in the log. They get whole views."""
@@ -511,16 +539,14 @@ class Fanout:
                 follower.catch_up(update)
         self.place(follower, feed.room, follower.seq, follower.epoch, follower.audience, has_part=follower.has_part)
 
-    async def _poll(self) -> None:
-        waiting: list[Feed] = []
+    async def _poll(self, told_of: Callable[[RoomId], bool]) -> None:
+        turns = PollTurns(lambda: list(self._feeds.values()), lambda feed: told_of(feed.room))
         while True:
             await asyncio.sleep(POLL_S)
-            waiting = waiting or list(self._feeds.values())
-            await self._ask_after(waiting[-POLL_ROOMS:])
-            del waiting[-POLL_ROOMS:]
-            while waiting and not self.redis_up:
-                await self._ask_after(waiting[-POLL_ROOMS:])
-                del waiting[-POLL_ROOMS:]
+            turns.look()
+            await self._ask_after([*turns.untold(POLL_ROOMS), *turns.told(ASSURED)])
+            while not self.redis_up and (more := turns.rest(POLL_ROOMS)):
+                await self._ask_after(more)
 
     async def _ask_after(self, feeds: list[Feed]) -> None:
         """Whether any of these rooms has gone on without us, or back."""

@@ -1,5 +1,5 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside, which a process takes once,
-at its root. Imports `games`, `games.holdem`, `games.chess` and `config`."""
+at its root. Imports `games`, `games.auction`, `games.chess`, `games.holdem` and `config`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
+from tavola.games.auction.game import Auction
 from tavola.games.base import Game
 from tavola.games.holdem.game import Holdem
 from tavola.games.tictactoe import TicTacToe
@@ -18,6 +19,7 @@ AnyGame = Game[Any, Any]
 def _shipped() -> Iterator[AnyGame]:
     yield Holdem()
     yield TicTacToe()
+    yield Auction()
     if find_spec("chess") is not None:  # `pip install "tavola[chess]"`: it is under another licence than Tavola.
         from tavola.games.chess.game import Chess
 

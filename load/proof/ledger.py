@@ -95,13 +95,20 @@ class Ledger:
         return self.entries[seq].shown(user, self.audience(user, seq))
 
     def tables(self) -> Iterator[tuple[LedgerEntry, Json, Json]]:
-        """Each update with what those inside saw before it (`turn` alone) and after it (all; changed in place)."""
+        """Each update with what those inside saw before it (`turns` alone, the
+        one that there is or those of several) and after it (all; changed in place)."""
         view: Json = {}
         for seq in sorted(self.entries):
             entry = self.entries[seq]
-            before = {"turn": dict(view["turn"]) if view.get("turn") else None}
+            before = {"turns": [dict(turn) for turn in turns_of(view)]}
             merge(view, entry.patch)
             yield entry, before, view
+
+
+def turns_of(view: Json) -> list[Json]:
+    """The turns that run: one, or where several seats are to act at once that of each."""
+    first = view.get("turn")
+    return view.get("turns") or ([first] if first else [])
 
 
 def without_tokens(value: Any) -> Any:

@@ -9,16 +9,17 @@ from tavola.load.checks.holdem import Chips
 from tavola.load.checks.verdict import CheckRecorder, Verdict
 from tavola.load.evidence.evidence import RecordedRoom
 from tavola.load.proof.findings import Finding
-from tavola.load.proof.ledger import Ledger, LedgerEntry
+from tavola.load.proof.ledger import Ledger, LedgerEntry, turns_of
 
 
 def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
-    acted: dict[int, int] = {}
+    acted: dict[tuple[int, int], int] = {}
     view: Json = {}
     for entry, before, after in ledger.tables():
         view = after
-        yield from _turn(room, entry, _whole(before.get("turn")), acted)
-        yield from _clock(room, entry, _whole(before.get("turn")), _whole(after.get("turn")))
+        turns = _whole(before["turns"])
+        yield from _turns(room, entry, turns, acted)
+        yield from _clocks(room, entry, turns, _whole(turns_of(after)))
         yield from _seats(room, entry, after)
     yield from _stored_seats(room, ledger, view)
     if room.game == "holdem":
@@ -27,36 +28,43 @@ def judge(room: RecordedRoom, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("P6", room.id, ledger.last, f"replaying the log: {room.replay.problem}")
 
 
-def _whole(turn: Json | None) -> Json | None:
-    """A turn of which everything is known."""
-    return turn if turn and turn.keys() >= {"number", "seat_index", "deadline_ms", "timebank_ms"} else None
+def _whole(turns: list[Json]) -> dict[int, Json]:
+    """The turns of which everything is known, by seat."""
+    known = {"number", "seat_index", "deadline_ms", "timebank_ms"}
+    return {turn["seat_index"]: turn for turn in turns if turn.keys() >= known}
 
 
-def _turn(room: RecordedRoom, entry: LedgerEntry, turn: Json | None, acted: dict[int, int]) -> Iterator[Finding]:
-    """Each turn is used once, by its player, or by the clock when its time was over."""
-    kind = entry.command.get("type")
-    if turn is None or (kind != "act" and entry.row.user):
+def _turns(
+    room: RecordedRoom, entry: LedgerEntry, turns: dict[int, Json], acted: dict[tuple[int, int], int]
+) -> Iterator[Finding]:
+    """Each turn is used once, by its player, or by the clock when its time was over. Of several that began together
+    each is used once."""
+    if not turns or (entry.command.get("type") != "act" and entry.row.user):
         return
-    moves = [event for event in entry.events if "move" in event and event.get("seat_index") == turn["seat_index"]]
-    if not moves:
-        return
-    number = turn["number"]
-    if number in acted:
-        yield Finding("P6", room.id, entry.seq, f"turn {number} was used at {acted[number]} already")
-    acted[number] = entry.seq
-    if not entry.row.user:
+    moved = dict.fromkeys(event.get("seat_index") for event in entry.events if "move" in event)
+    for turn in [turns[seat] for seat in moved if seat in turns]:
+        number, seat = turn["number"], turn["seat_index"]
+        if (number, seat) in acted:
+            told = f"turn {number} was used at {acted[number, seat]} already"
+            yield Finding("P6", room.id, entry.seq, told)
+        acted[number, seat] = entry.seq
         over = turn["deadline_ms"] + turn["timebank_ms"]
-        if entry.row.at < over:
+        if not entry.row.user and entry.row.at < over:
             yield Finding("P6", room.id, entry.seq, f"an automatic action {over - entry.row.at} ms before it was due")
 
 
-def _clock(room: RecordedRoom, entry: LedgerEntry, before: Json | None, after: Json | None) -> Iterator[Finding]:
-    """A player who had to act when a room was recovered has no less time afterwards."""
-    if entry.command.get("type") != "recover" or before is None or after is None:
+def _clocks(
+    room: RecordedRoom, entry: LedgerEntry, before: dict[int, Json], after: dict[int, Json]
+) -> Iterator[Finding]:
+    """The players who had to act when a room was recovered have no less time afterwards."""
+    if entry.command.get("type") != "recover":
         return
-    lost_ms = before["deadline_ms"] - after["deadline_ms"]
-    if before["number"] == after["number"] and lost_ms > 0:
-        yield Finding("P6", room.id, entry.seq, f"a player was charged {lost_ms} ms for a crash")
+    for seat, turn in before.items():
+        same = after.get(seat)
+        if same is None or same["number"] != turn["number"]:
+            continue
+        if (lost_ms := turn["deadline_ms"] - same["deadline_ms"]) > 0:
+            yield Finding("P6", room.id, entry.seq, f"a player was charged {lost_ms} ms for a crash")
 
 
 def _seats(room: RecordedRoom, entry: LedgerEntry, view: Json) -> Iterator[Finding]:

@@ -44,12 +44,15 @@ WHERE p.room_id = :room_id ORDER BY p.changed_at, p.user_id
 
 -- name: rooms_of
 -- The rooms, not closed, in which user :user_id sits, watches, is admitted, waits to be, is the host, or has a seat
--- reserved: at most :most, those with a seat first, then the newest. `turn` is the seat whose turn it is.
+-- reserved: at most :most, those with a seat first, then the newest. `to_act`: a turn there is theirs.
 SELECT r.id, r.code, r.game, r.settings, r.status, r.host_id, r.players, r.max_players, r.spectators, r.created_at,
        r.present, coalesce(r.active_at, r.created_at) AS active_at, r.reserved, mine.reserved_seat,
        CASE WHEN p.status IN ('approved', 'pending') THEN p.status WHEN r.host_id = :user_id THEN 'approved'
             ELSE 'invited' END AS standing, s.seat_index, w.user_id IS NOT NULL AS watching,
-       (g.state::json -> 'turn' ->> 1)::integer AS turn
+       s.seat_index = (g.state::json -> 'turn' ->> 1)::integer OR EXISTS (
+           SELECT FROM json_array_elements(g.state::json -> 'beside') AS turn
+           WHERE (turn ->> 1)::integer = s.seat_index
+       ) AS to_act
 FROM (
     SELECT room_id, max(reserved_seat) AS reserved_seat FROM (
         SELECT room_id, NULL::integer AS reserved_seat FROM room_players

@@ -29,9 +29,8 @@ def everything(of: list[T]) -> list[T]:
 def check(playing: GameTable, *, state_limit: int = STATE_LIMIT, some: Some[Any] = everything) -> None:
     """Raises `BrokenPromise`. Of moves and seats `some` are tried, by default all."""
     _stored(playing, state_limit)
-    turn = playing.turn
-    if turn is not None and turn not in playing.seated:
-        raise BrokenPromise(Promise.RAISES, f"turn gives seat {turn}, where nobody sits")
+    to_act = playing.to_act
+    _to_act(playing, to_act)
     for seat in some(playing.seated):
         legal = playing.legal(seat)
         _offered(playing, seat, some(offered([entry for entry in legal if is_exact(entry)])))
@@ -42,12 +41,23 @@ def check(playing: GameTable, *, state_limit: int = STATE_LIMIT, some: Some[Any]
                 raise BrokenPromise(
                     Promise.UNOFFERED_ACCEPTED, f"play takes {spelled(move)} of seat {seat}; legal offers {legal}"
                 )
-    if turn is not None:
-        playing.at(playing.state).time_out()
-    _advances(playing, turn)
+    for seat in some(to_act):
+        playing.at(playing.state).time_out(seat)
+    _advances(playing, to_act)
     for seat in playing.seated:
         _shown(playing, seat)
     check_secrets(playing, some)
+
+
+def _to_act(playing: GameTable, to_act: list[SeatIndex]) -> None:
+    for seat in to_act:
+        if seat not in playing.seated:
+            raise BrokenPromise(Promise.RAISES, f"seat {seat} is to act, where nobody sits")
+    if len(set(to_act)) < len(to_act):
+        raise BrokenPromise(Promise.RAISES, f"to_act gives a seat twice: {to_act}")
+    turn = playing.turn
+    if (turn is None) is bool(to_act) or (to_act and turn not in to_act):
+        raise BrokenPromise(Promise.RAISES, f"turn gives seat {turn}, and to_act {to_act}")
 
 
 def _offered(playing: GameTable, seat: SeatIndex, moves: list[Any]) -> None:
@@ -75,7 +85,7 @@ def _stored(playing: GameTable, limit: int) -> None:
         raise BrokenPromise(Promise.TOO_LARGE, f"the state takes {size} bytes, of {limit}")
 
 
-def _advances(playing: GameTable, turn: SeatIndex | None) -> None:
+def _advances(playing: GameTable, to_act: list[SeatIndex]) -> None:
     after = playing.ask("advance_after_ms", playing.state, playing.options)
     outcome = playing.at(playing.state).advance(1)
     if isinstance(outcome, Refusal):
@@ -84,7 +94,7 @@ def _advances(playing: GameTable, turn: SeatIndex | None) -> None:
             raise BrokenPromise(Promise.ADVANCE_REFUSED, told)
     elif after is not None and outcome.state == playing.state:
         raise BrokenPromise(Promise.ADVANCE_REFUSED, "advance leaves the game as it was")
-    elif turn is not None:
+    elif to_act:
         raise BrokenPromise(Promise.ADVANCE_REFUSED, "advance goes on while a turn runs")
 
 

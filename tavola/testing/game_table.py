@@ -62,10 +62,13 @@ class GameTable:
     def play(self, seat: int, move: Move, chance: int = 0) -> Outcome[Any] | Refusal:
         return self._taken(self.ask("play", self.state, self.options, SeatIndex(seat), move, entropy_of(chance)))
 
-    def time_out(self) -> Outcome[Any] | Refusal:
-        """The time of the seat to act runs out. Raises `BrokenPromise` where that does not take the game on."""
-        seat = self.turn
-        assert seat is not None, "nobody is to act"
+    def time_out(self, seat: int | None = None) -> Outcome[Any] | Refusal:
+        """The time of the seat to act runs out; of several, that of the first or of `seat`. Raises `BrokenPromise`
+        where that does not take the game on."""
+        seats = self.to_act
+        assert seats, "nobody is to act"
+        assert seat is None or seat in seats, f"seat {seat} is not to act"
+        seat = seats[0] if seat is None else SeatIndex(seat)
         before, move = self.state, self.ask("timeout_move", self.state, self.options, seat)
         outcome = self.play(seat, move)
         if isinstance(outcome, Refusal):
@@ -87,19 +90,26 @@ class GameTable:
         when it is not after so many moves."""
         rounds, drawn = self.rounds, Random(chance)
         for _ in range(most):
-            if (turn := self.turn) is None or self.rounds > rounds:
+            if not (seats := self.to_act) or self.rounds > rounds:
                 return
+            turn = seats[0] if len(seats) == 1 or chance is None else drawn.choice(seats)
             moves = offered(self.legal(turn)) if chance is not None else []
             if moves:
                 self.play(turn, drawn.choice(moves), drawn.randrange(1 << 16))
             else:
-                self.time_out()
+                self.time_out(turn)
         raise BrokenPromise(Promise.NEVER_ENDS, f"the round is not over after {most} moves")
 
     # Questions
 
     @property
+    def to_act(self) -> list[SeatIndex]:
+        """The seats to act."""
+        return [*self.ask("to_act", self.state)]
+
+    @property
     def turn(self) -> SeatIndex | None:
+        """The seat to act, or the first of several."""
         seat: SeatIndex | None = self.ask("turn", self.state)
         return seat
 

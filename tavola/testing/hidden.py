@@ -6,7 +6,8 @@ one character of it). To one's own seat, both must look alike, for as long as a 
 secrets may have been turned up.
 
 Events are compared in another way: a public field that in many deals is the same as what somebody is told in private,
-and changes with it, gives it away.
+and changes with it, gives it away. And where several seats act at once, two moves of one seat that only that seat is
+told apart by events must look the same to the others, for as long as they have not acted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import msgspec
 from tavola.games.base import Json, Outcome, SeatIndex
 from tavola.testing.findings import BrokenPromise, Promise
 from tavola.testing.game_table import GameTable, encode
+from tavola.testing.moves import offered, spelled
 
 DEALS = 12
 """Deals that are compared; a value of two that is the same in all of them by chance is one in thousands."""
@@ -34,8 +36,12 @@ def check_secrets(playing: GameTable, some: Callable[[list[Any]], list[Any]]) ->
         return
     if playing.ask("advance_after_ms", playing.state, playing.options) is not None:
         _told_at_deals(playing)
-    if playing.turn is None:
+    to_act = playing.to_act
+    if not to_act:
         return
+    if len(to_act) > 1:
+        for seat in some(to_act):
+            _told_at_once(playing, seat, some)
     private = {seat: _private(playing, seat) for seat in playing.seated}
     for other in some(list(_other_worlds(playing))):
         theirs = {seat: _private(other, seat) for seat in playing.seated}
@@ -137,13 +143,34 @@ def _with(value: Json, path: Path, other: Json) -> Json:
 # Events
 
 
+def _told_at_once(playing: GameTable, seat: SeatIndex, some: Callable[[list[Any]], list[Any]]) -> None:
+    """Compares what the others are told, and see, of two choices of a seat that acts at the same time as they."""
+    first: tuple[bytes, bytes] | None = None
+    for move in some(offered(playing.legal(seat))):
+        chosen = playing.at(playing.state)
+        outcome = chosen.play(seat, move)
+        if not isinstance(outcome, Outcome) or outcome.new_turn or not chosen.to_act:
+            continue
+        own = encode([event.private.get(seat) for event in outcome.events])
+        if not any(seat in event.private for event in outcome.events):
+            return  # This game makes no secret of it.
+        others = [other for other in chosen.seated if other != seat]
+        told = encode([[(event.kind, event.fields) for event in outcome.events], [*map(chosen.seen_by, others)]])
+        if first is None:
+            first = (own, told)
+        elif own != first[0] and told != first[1]:
+            raise BrokenPromise(
+                Promise.SECRET_SHOWN, f"who has not acted yet is shown which choice seat {seat} made: {spelled(move)}"
+            )
+
+
 def _told_at_deals(playing: GameTable) -> None:
     """Compares what all are told of a deal with what each is told alone."""
     deals = []
     for chance in range(DEALS):
         dealt = playing.at(playing.state)
         outcome = dealt.advance(chance)
-        if isinstance(outcome, Outcome) and dealt.turn is not None:
+        if isinstance(outcome, Outcome) and dealt.to_act:
             deals.append(outcome)
     if len(deals) < DEALS:
         return

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tavola.games.base import Json, Move, Refusal, SeatIndex
+from tavola.games.base import Json, Move, Refusal
 from tavola.testing.findings import BrokenPromise
 from tavola.testing.game_table import AnyGame
 from tavola.testing.moves import offered, spelled
@@ -22,7 +22,7 @@ SELDOM = 0.85
 
 
 class GameStep(msgspec.Struct, frozen=True):
-    """One call of `Playing`."""
+    """One call of `Playing`. Of a time-out, `seat` is 0 for the first that is to act."""
 
     kind: Kind
     seat: int = 0
@@ -38,9 +38,10 @@ class GameStep(msgspec.Struct, frozen=True):
                 assert self.move is not None
                 outcome = playing.play(self.seat, self.move, self.chance)
             case "time_out":
-                if playing.turn is None:
+                seats = playing.to_act
+                if not seats or (self.seat and self.seat not in seats):
                     return False
-                outcome = playing.time_out()
+                outcome = playing.time_out(self.seat or None)
             case "sit":
                 outcome = Refusal("", "") if self.seat in playing.seated else playing.sit(self.seat)
             case "stand" | "sit_out" | "sit_in":
@@ -61,7 +62,7 @@ class GameStep(msgspec.Struct, frozen=True):
                     return f"playing.play({self.seat}, {move}, {self.chance})"
                 return f"playing.act({self.seat}, {spelled(self.move)})"
             case "time_out":
-                return "playing.time_out()"
+                return f"playing.time_out({self.seat or ''})"
             case _:
                 return f"playing.{self.kind}({self.seat})"
 
@@ -103,9 +104,11 @@ def chosen(playing: Playing, number: int) -> GameStep:
     free = [seat for seat in range(seats) if seat not in playing.seated]
     if len(playing.seated) < 2 and free:
         return GameStep("sit", free[number % len(free)])
-    turn = playing.turn
+    to_act = playing.to_act
+    turn = to_act[number // 3 % len(to_act)] if to_act else None
+    late = GameStep("time_out", turn if turn is not None and len(to_act) > 1 else 0)
     if share > SELDOM:
-        return _aside(playing, free, turn, number)
+        return _aside(playing, free, late if to_act else None, number)
     if turn is None:
         for seat in playing.seated:
             moves = offered(playing.legal(seat))
@@ -116,13 +119,13 @@ def chosen(playing: Playing, number: int) -> GameStep:
         return GameStep("advance", chance=number % 1000)
     moves = offered(playing.legal(turn))
     if not moves:
-        return GameStep("time_out")
+        return late
     return GameStep("play", turn, moves[number % len(moves)], 0 if share < SELDOM / 2 else number % 1000)
 
 
-def _aside(playing: Playing, free: list[int], turn: SeatIndex | None, number: int) -> GameStep:
-    if turn is not None and number % 2:
-        return GameStep("time_out")
+def _aside(playing: Playing, free: list[int], late: GameStep | None, number: int) -> GameStep:
+    if late is not None and number % 2:
+        return late
     seated = playing.seated[number % len(playing.seated)] if playing.seated else 0
     kinds: tuple[GameStep, ...] = (GameStep("stand", seated), GameStep("sit_out", seated), GameStep("sit_in", seated))
     if free:

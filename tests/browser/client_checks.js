@@ -302,6 +302,19 @@ const CHECKS = {
     equal(socket().take("act")[0].turn, 17, "turn");
   },
 
+  async "where several are to act a move names one's own turn"({ follow, socket }) {
+    const turns = [
+      { number: 3, seat_index: 0 },
+      { number: 4, seat_index: 2 },
+    ];
+    const room = await follow(5, { ...VIEW, me: { ...VIEW.me, seat_index: 2 }, turn: turns[0], turns });
+    equal(room.turn?.number, 4, "one's own");
+    room.act("pick").catch(() => {});
+    equal(socket().take("act")[0].turn, 4, "turn");
+    socket().tell({ type: "update", room: ROOM, seq: 6, epoch: 1, at: 0, events: [], patch: { turns: null } });
+    equal(room.turn?.number, 3, "the one that runs");
+  },
+
   async "refusals are errors with a code; not now is tried again"({ follow, socket, time, module }) {
     const room = await follow(5);
     const no = room.act("check");

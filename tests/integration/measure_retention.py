@@ -1,11 +1,12 @@
 """The price of retention for a move:
 
-    python tests/integration/measure_retention.py [ROWS] [ROWS OF THE ROOM] [FOLDER]
+    python tests/integration/measure_retention.py [ROWS] [ROWS OF THE ROOM] [FOLDER] [MOUNTED AT]
 
 On a Postgres of its own, as `tavola dev` starts it, as many tables as the deployment of the figures has play at a
 human pace: now in a database whose log is empty; now in one that has days of ROWS (20 million) updates each; now there
 while such a day is dropped; a few times in turn, and at last while a closed room of 2 million updates is removed. A
-move is timed from when it was due. With FOLDER the first call fills it, which takes a while, and the second measures.
+move is timed from when it was due. With FOLDER the first call fills it, which takes a while, the second measures. If
+that is on a disk of its own, MOUNTED AT, days are dropped in turn with files trimmed at once (`discard`) and not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,8 +45,9 @@ ROOMS = 1000
 A_SECOND = 333
 """Moves: one in three seconds in each room."""
 SECONDS = 20.0
-TIMES = 3
+TIMES = 4
 """Each is measured so often, and so many days are dropped."""
+TRIMMED = ("discard", "nodiscard")
 BODY = 300
 """Bytes of an update, about as a move of hold'em has."""
 MANY = 1_000_000
@@ -205,7 +207,7 @@ async def players(url: str, database: Database, table: Table) -> Play:
     return play
 
 
-async def measured(server: EmbeddedPostgres, of_one: int) -> None:
+async def measured(server: EmbeddedPostgres, of_one: int, disk: str) -> None:
     urls = [url_of(server, name) for name in DATABASES]
     async with (
         connected(urls[0]) as empty,
@@ -216,20 +218,26 @@ async def measured(server: EmbeddedPostgres, of_one: int) -> None:
         nothing, play = await players(urls[0], empty, there), await players(urls[1], full, here)
         out_of_memory(server.folder)
         truth = await asyncpg.connect(urls[1], ssl=False)
-        took: dict[str, list[float]] = {name: [] for name in ("empty", "full", "around", "while")}
+        ways = TRIMMED if disk else ("",)
+        took: dict[str, list[float]] = defaultdict(list)
         seen: Counter[str] = Counter()
         seconds: list[float] = []
         for number in range(TIMES):
+            way = ways[number % len(ways)]
+            if disk:
+                mounting = await asyncio.create_subprocess_exec("mount", "-o", f"remount,{way}", disk)
+                assert await mounting.wait() == 0
             took["empty"] += (await nothing.measure(SECONDS)).all
             took["full"] += (await play.measure(SECONDS)).all
             dropped = await play.measure(SECONDS, lambda number=number: drop(full, number, seconds))  # type: ignore[misc]
-            took["around"] += dropped.all
-            took["while"] += dropped.meanwhile
+            took[f"around {way}"] += dropped.all
+            took[f"while {way}"] += dropped.meanwhile
             seen += dropped.seen
         against = told("an empty log", took["empty"])
         told("days of so many updates, and nothing done", took["full"], against)
-        told(f"the {SECONDS:.0f} s in which one of them is dropped", took["around"], against)
-        told("from when that begins until it is done", took["while"], against)
+        for way in ways:
+            told(f"{SECONDS:.0f} s in which one is dropped {way}", took[f"around {way}"], against)
+            told("from when that begins until it is done", took[f"while {way}"], against)
         print(f"each took {', '.join(f'{each:.2f}' for each in seconds)} s; {shown(seen)}", flush=True)
         await removed(full, here, play, truth, of_one, against)
         await truth.close()
@@ -291,6 +299,7 @@ def url_of(server: EmbeddedPostgres, database: str) -> str:
 
 async def main(words: list[str]) -> None:
     kept = Path(words[2]) if len(words) > 2 else None
+    disk = words[3] if len(words) > 3 else ""
     rows, of_one = [*(int(word.replace("_", "")) for word in words[:2]), *(20_000_000, 2_000_000)[len(words) :]][:2]
     folder = kept or Path(tempfile.mkdtemp(prefix="tavola-retention-"))
     filled = folder.exists() and any(folder.iterdir())
@@ -300,7 +309,7 @@ async def main(words: list[str]) -> None:
         if not filled:
             await prepared(server, rows)
         if filled or kept is None:
-            await measured(server, of_one)
+            await measured(server, of_one, disk)
     finally:
         await server.stop()
         if filled or kept is None:

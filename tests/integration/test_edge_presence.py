@@ -3,126 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from kit.followers import Sink, follower
-from kit.hosts import OPENER, SEALER, SECRET, Table, connected, hosting, open_room, place, stored
-from kit.people import manager
+from kit.edges import Actor, Edge, NoCluster, actor, edge, execute
+from kit.followers import follower
+from kit.hosts import SEALER, SECRET, connected, open_room, place, stored
 from kit.rooms import sender
-from kit.waiting import Pulse
-from tavola.actors.cluster.directory import ClusterUnavailable, Directory
+from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Seq, Spectate, StopSpectating, TakeSeat, UserId
-from tavola.actors.wire.line import LineServer
-from tavola.actors.wire.messages import Answer, GetView, ReportPresence, Request, Submit, ViewAt
+from tavola.actors.wire.messages import Answer, GetView, ReportPresence, Submit
 from tavola.config.settings import Settings
-from tavola.edge.routing.presence import EdgePresence
-from tavola.edge.routing.router import Router
 from tavola.edge.ws import fanout as fanouts
-from tavola.edge.ws.fanout import Fanout, RoomFollower
 from tavola.storage.postgres import Database
 from tavola.storage.redis import RedisPublisher
-
-
-class Actor:
-    """A host with its door open. Its requests are noted."""
-
-    def __init__(self, table: Table) -> None:
-        self.table, self.host = table, table.host
-        self.asked: list[Request] = []
-        self.lost: list[str] = []
-        self.pulse = Pulse()
-        self.server = LineServer(table.name, SECRET, self._handle, self._lost)
-
-    def _handle(self, request: Request, reply: Callable[[Answer], None]) -> None:
-        self.asked.append(request)
-        self.host.handle(request, reply)
-        self.pulse.beat()
-
-    def _lost(self, edge: str) -> None:
-        self.lost.append(edge)
-        self.host.presence.lost(edge)
-        self.pulse.beat()
-
-    def attends(self, room: RoomId) -> list[tuple[set[str], set[str], set[str]]]:
-        """The users who were said to be here, gone, and to have made a request."""
-        said = [request for request in self.asked if isinstance(request, ReportPresence) and request.room == room]
-        assert all(75_000 < ms <= 85_000 for request in said for _, ms in request.lately)
-        return [(set(a.here), set(a.gone), {user for user, _ in a.lately}) for a in said]
-
-    async def has(self, room: RoomId, *attends: tuple[set[str], set[str], set[str]]) -> None:
-        await self.pulse.until(lambda: len(self.attends(room)) >= len(attends))
-        assert self.attends(room) == list(attends)
-
-
-@asynccontextmanager
-async def actor(database: Database, name: str) -> AsyncIterator[Actor]:
-    async with hosting(database, name) as table:
-        one = Actor(table)
-        address = await one.server.start("127.0.0.1")
-        await execute(database, "UPDATE room_actors SET address = $1 WHERE name = $2", address, name)
-        try:
-            yield one
-        finally:
-            await one.server.stop()
-
-
-class _NoCluster:
-    async def start_actor(self) -> None:
-        raise ClusterUnavailable("there are as many actors as the test has started")
-
-    async def end_actor(self, name: str) -> None:
-        raise AssertionError("nobody has died")
-
-
-class Edge:
-    """The parts of an edge that have to do with presence, running."""
-
-    def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
-        self.name = name
-        self.presence = EdgePresence(database, manager(database, redis_url, name))
-        self.fanout = Fanout(database, redis_url, OPENER, self.presence)
-        self.router = Router(Directory(database, _NoCluster()), SECRET, 5.0, self.presence)
-
-    async def joins(self, actor: Actor, user: str, room: RoomId, epoch: Epoch) -> tuple[RoomFollower, Sink]:
-        one, sink = follower(user)
-        await self.fanout.begin(one, room)
-        seen = await actor.table.look(epoch, user, room)
-        assert isinstance(seen, ViewAt)
-        self.fanout.place(one, room, seen.seq, seen.epoch, seen.audience, has_part=seen.has_part)
-        return one, sink
-
-
-@asynccontextmanager
-async def edge(database: Database, redis_url: str, name: str = "e1") -> AsyncIterator[Edge]:
-    one = Edge(database, redis_url, name)
-    running = [
-        asyncio.create_task(one.fanout.run()),
-        asyncio.create_task(one.presence.run(one.router)),
-    ]
-    try:
-        yield one
-    finally:
-        one.router.close()
-        for task in running:
-            assert not task.done(), "it goes on whatever happens"
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-async def execute(database: Database, statement: str, *arguments: Any) -> list[Any]:
-    connection = await database.take()
-    try:
-        found: list[Any] = await connection.fetch(statement, *arguments)
-        return found
-    finally:
-        await database.give_back(connection)
 
 
 async def test_who_asks_to_follow_is_announced_before_he_has_his_view(database_url: str, redis_url: str) -> None:
@@ -445,8 +343,8 @@ async def test_the_steward_asks_after_those_of_whom_nobody_hears(database_url: s
         async with actor(database, "b") as other:
             other.table.time.ms = now + 100_000
             settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
-            directory = Directory(database, _NoCluster())
-            steward = Steward(settings, SECRET, database, directory, _NoCluster(), other.table.time)
+            directory = Directory(database, NoCluster())
+            steward = Steward(settings, SECRET, database, directory, NoCluster(), other.table.time)
             for late, loaded in ((-20_000, []), (0, [room])):
                 other.table.time.ms = now + 100_000 + late
                 await steward.ask_after_the_unheard()
@@ -489,8 +387,8 @@ async def test_what_has_expired_is_cleared_away(database_url: str) -> None:
             room, now - 1, now + 1,
         )  # fmt: skip
         settings = Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET.newest.decode())
-        directory = Directory(database, _NoCluster())
-        await Steward(settings, SECRET, database, directory, _NoCluster(), lambda: now).clear_away()
+        directory = Directory(database, NoCluster())
+        await Steward(settings, SECRET, database, directory, NoCluster(), lambda: now).clear_away()
         for query in (
             *("SELECT hash FROM rejoin_tokens", "SELECT hash FROM connection_tokens"),
             *("SELECT sid FROM app_sessions", "SELECT user_id FROM sign_outs", "SELECT user_id FROM matches"),

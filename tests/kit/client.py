@@ -268,8 +268,14 @@ class Player:
 
     @property
     def turn(self) -> int:
-        number: int = self.view["turn"]["number"]
+        number: int = self.my_turn["number"]
         return number
+
+    @property
+    def my_turn(self) -> Json:
+        """One's own turn where several are to act, or the first of those that run."""
+        turns: list[Json] = self.view.get("turns") or [self.view["turn"]]
+        return next((turn for turn in turns if turn["seat_index"] == self.view["me"].get("seat_index")), turns[0])
 
     @property
     def cards(self) -> list[str]:
@@ -277,8 +283,9 @@ class Player:
         return cards
 
     def to_act(self) -> bool:
-        turn = self.view.get("turn")
-        return turn is not None and turn["seat_index"] == self.view["me"].get("seat_index") and bool(self.legal)
+        if "turn" not in self.view:
+            return False
+        return self.my_turn["seat_index"] == self.view["me"].get("seat_index") and bool(self.legal)
 
     def passive(self) -> Json:
         """The arguments of the move that stays in for the least; of a game that knows no such, the first."""

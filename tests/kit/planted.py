@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from kit.atonce import Picks, PicksOptions, PicksState
 from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.testing.findings import Promise
 
@@ -287,7 +288,40 @@ class NeverEnds(HighCard):
         return outcome
 
 
+class TellsAPick(Picks):
+    """All choose at once, and who has not yet is told what another chose."""
+
+    found = Promise.SECRET_SHOWN
+
+    def play(
+        self, state: PicksState, options: PicksOptions, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[PicksState] | Refusal:
+        outcome = super().play(state, options, seat, move, entropy)
+        if not isinstance(outcome, Outcome):
+            return outcome
+        [event] = outcome.events
+        return replace(outcome, events=(replace(event, fields={**event.fields, **event.private[seat]}),))
+
+
+class ShowsAPick(Picks):
+    """The events keep the secret, and the view does not."""
+
+    found = Promise.SECRET_SHOWN
+
+    def public(self, state: PicksState, options: PicksOptions) -> dict[str, Json]:
+        return {"made": {str(seat): sum(made) for seat, made in state.picked.items()}}
+
+
+class GivesATurnTwice(Picks):
+    found = Promise.RAISES
+
+    def to_act(self, state: PicksState) -> Seats:
+        seats = tuple(super().to_act(state))
+        return (*seats, *seats[-1:]) if len(seats) == 2 else seats
+
+
 PLANTED: tuple[Any, ...] = (
     LastBetRaises, OffersTooMuch, TakesFromAnybody, TimesOutInVain, DealsLate, ReadsAnotherState, KeepsAllHistory,
     Counts, GoesThroughASet, ChangesItsState, ReadsAClock, DrawsByChance, ReadsAFile, ShowsACard, TellsACard, NeverEnds,
+    TellsAPick, ShowsAPick, GivesATurnTwice,
 )  # fmt: skip

@@ -81,7 +81,24 @@ class Step(NamedTuple):
 def scripts(draw: st.DrawFn, max_steps: int = 80) -> Script:
     happens = draw(st.one_of(st.binary(max_size=2 * max_steps), st.integers(0, 2**32 - 1).map(_long)))
     approval = draw(st.sampled_from(("auto", "host")))
-    if draw(st.booleans()):
+    game = draw(st.sampled_from(("holdem", "tictactoe", "holdem", "tictactoe", "auction")))
+    if game == "auction":
+        seats = draw(st.integers(3, 5))
+        described = info(
+            "auction",
+            approval=approval,
+            max_spectators=draw(st.sampled_from((2, 100))),
+            seats=seats,
+            reserved=draw(_reserved(seats)),
+            lots=draw(st.integers(1, 3)),
+            coins=draw(st.sampled_from((1, 5, 100))),
+            price=draw(st.sampled_from(("first", "second"))),
+            turn_seconds=2,
+            timebank_seconds=draw(st.sampled_from((0, 3))),
+            pause_seconds=draw(st.sampled_from((3, 0))),
+            auto_start=draw(st.sampled_from((True, True, False))),
+        )
+    elif game == "holdem":
         seats = draw(st.integers(2, 5))
         described = info(
             approval=approval,
@@ -161,17 +178,21 @@ def _chosen(live: Live, kind: int, detail: int) -> tuple[str, AnyCommand]:
 
 def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
     """The player to act makes a legal move; where there is none, time passes."""
-    user, room = live.to_act(), live.room
+    room = live.room
+    turns = room.table.running_turns
+    turn = turns[detail // 3 % len(turns)] if turns else None
+    user = room.table.seats[turn.seat].user if turn is not None else None
     if room.table.paused_at is not None and room.info.host:
         return room.info.host, Resume(id=live.id(), room=ROOM)
-    if user is None or detail == 255 or not room.admitted(user):
+    if turn is None or user is None or detail == 255 or not room.admitted(user):
         return _alarm(live)
-    turn = room.table.turn
-    assert turn is not None
     legal = game_of(room).legal(room.table.game, room.info.options, turn.seat)
     if room.info.game in ("tictactoe", "timed"):
         choices = legal[0]["cell"]["choices"]
         return user, _act(live, "mark", {"cell": choices[detail % len(choices)]}, turn.number)
+    if room.info.game == "auction":
+        most = legal[0]["amount"]["max"]
+        return user, _act(live, "bid", {"amount": min(detail // 5, most)}, turn.number)
     names = {move["move"]: move for move in legal}
     kind, size = detail & 0x0F, detail >> 4
     if kind < 8:

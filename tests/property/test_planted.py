@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit.atonce import Picks
 from kit.planted import PLANTED, HighCard
 from tavola.testing import BrokenPromise, check
 from tavola.testing.findings import Promise
@@ -29,7 +30,8 @@ def test_every_kind_of_mistake_is_planted() -> None:
     assert {game.found for game in PLANTED} == {*Promise}
 
 
-def test_the_game_without_a_mistake_has_none() -> None:
-    report = check(HighCard, games=60)
+@pytest.mark.parametrize("game", [HighCard, Picks])
+def test_the_game_without_a_mistake_has_none(game: Any) -> None:
+    report = check(game, games=60)
     assert report.games == 60
     assert report.states > 1000

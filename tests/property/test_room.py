@@ -1,4 +1,5 @@
-"""The room over thousands of random games, of hold'em and of tic-tac-toe: what must hold whatever anybody does."""
+"""The room over thousands of random games, of hold'em, of tic-tac-toe and of auctions, in which all act at once: what
+must hold whatever anybody does."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from kit.cards import known_to, mentioned, on_the_table
 from kit.example_counts import PROFILE, examples
 from kit.merge import nulls
-from kit.room_script import Script, Step, hands, opened, scripts, steps
+from kit.room_script import ONLOOKER, PEOPLE, Script, Step, hands, opened, scripts, steps
 from kit.rooms import Live, Viewer, as_json, info, log_row, stored
 from tavola.actors.room import absence, clock, codec, ending
 from tavola.actors.room.decide import decide
@@ -25,9 +26,11 @@ from tavola.actors.room.view import Projection, audience, status_of
 from tavola.actors.versions.upcast import Versions
 from tavola.actors.wire.commands import (
     BOT,
+    Act,
     AddBot,
     AnyCommand,
     Approve,
+    Epoch,
     Kick,
     Leave,
     RequestJoin,
@@ -176,7 +179,7 @@ def test_a_viewer_who_comes_later_sees_the_same(script: Script, after: int) -> N
 
 def test_these_games_are_played() -> None:
     """Of the same random scripts: that they play thousands of games, and do everything that can be done."""
-    rounds = {"holdem": 0, "tictactoe": 0}
+    rounds = {"holdem": 0, "tictactoe": 0, "auction": 0}
     done: set[str] = set()
     refused: set[str] = set()
     kinds: set[str] = set()
@@ -198,8 +201,9 @@ def test_these_games_are_played() -> None:
                 refused.add(step.verdict.code)
         rounds[script.info.game] += hands(live)
 
-    for example in _examples(350, chance):
+    for example in (*_examples(350, chance), *_auctions(60, chance)):
         play(example)
+    assert rounds["auction"] > 100, rounds
     assert rounds["holdem"] > 1000, rounds
     assert rounds["tictactoe"] > 1000, rounds
     elsewhere = {"RollBack", "Fork", "Resting"}  # tests/unit/room/test_rollback.py and test_own_time.py have these
@@ -227,14 +231,18 @@ def _room_is_sound(room: Room) -> None:
     assert all(0 <= index < game.seats(options) for index in table.seats)
     if room.info.game == "holdem":
         assert sorted(table.seats) == [seat.index for seat in table.game.seats]
+    elif room.info.game == "auction":
+        assert sorted(table.seats) == [bidder.seat for bidder in table.game.bidders]
     else:
         assert set(table.seats) == set(table.game.seated)
-    to_act = game.turn(table.game)
-    assert (table.turn is None) == (to_act is None)
-    if table.turn is not None:
-        assert table.turn.seat == to_act
-        assert table.turn.seat in table.seats
-        assert table.turn.number == table.turns
+    to_act, turns = game.to_act(table.game), table.running_turns
+    assert sorted(turn.seat for turn in turns) == sorted(to_act), "each has one turn"
+    assert table.turn is not None or not table.beside
+    assert all(turn.seat in table.seats for turn in turns)
+    assert [turn.number for turn in turns] == sorted(turn.number for turn in turns), "the first is the oldest"
+    assert all(turn.number <= table.turns for turn in turns)
+    if len(turns) == 1 and room.info.game != "auction":
+        assert turns[0].number == table.turns
     times = game.clock(options)
     assert all(0 <= seat.timebank_ms <= clock.timebank(times) for seat in table.seats.values())
     if room.info.status == "closed":
@@ -375,6 +383,41 @@ def _rows_are(live: Live) -> None:
     assert rows.room.get("spectators", 0) == room.spectators == len(rows.spectators)
     assert all("ended_at" not in row for row in rows.games.values() if row["status"] == "running")
     assert (rows.room.get("current_game_id") in rows.games) == bool(room.table.games)
+
+
+@some
+@given(scripts())
+def test_nobody_is_shown_a_bid_before_all_have_made_theirs(script: Script) -> None:
+    """Two auctions in which one player bids otherwise for a lot: nobody else can tell, until the bids are turned up."""
+    live = opened(script)
+    for step in steps(script, live):
+        command = step.command
+        if step.before.info.game != "auction" or not isinstance(step.verdict, Decision) or not isinstance(command, Act):
+            continue
+        if len(step.before.table.running_turns) < 2:
+            continue  # It was the last one.
+        otherwise = msgspec.structs.replace(command, arguments={"amount": 1 - min(command.arguments["amount"], 1)})
+        line = live.log[-1]
+        verdict = decide(step.before, line.sender, otherwise, line.now, line.entropy)
+        assert isinstance(verdict, Decision)
+        shown = [Projection(step.before).show(each, live.seq, Epoch(1))[0] for each in (step.verdict, verdict)]
+        for user in (*PEOPLE, ONLOOKER):
+            if user != step.user:
+                seen = audience(step.after, UserId(user))
+                one, other = (update.frame_for(UserId(user), seen) for update in shown)
+                assert one == other, user
+        assert shown[0].frame_for(UserId(step.user), "inside") != shown[1].frame_for(UserId(step.user), "inside")
+
+
+def _auctions(count: int, chance: random.Random) -> list[Script]:
+    return [
+        Script(
+            info("auction", approval="auto", seats=3 + i % 5, lots=1 + i % 3, turn_seconds=2, pause_seconds=i % 3),
+            3 + i % 3,
+            chance.randbytes(600),
+        )
+        for i in range(count)
+    ]
 
 
 def _readable(update: Update) -> Any:

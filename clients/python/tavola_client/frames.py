@@ -114,6 +114,7 @@ class LeanPatch(msgspec.Struct):
     """The parts of a view, or of a patch to one, without which one cannot play."""
 
     turn: LeanTurn | UnsetType | None = UNSET
+    turns: list[LeanTurn] | UnsetType | None = UNSET
     me: LeanMe | UnsetType | None = UNSET
     seats: dict[str, LeanSeat | None] | UnsetType | None = UNSET
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .frames import Json, LeanPatch, LeanSeat
+from .frames import Json, LeanPatch, LeanSeat, LeanTurn
 from .merge import merge
 from .wire import View as WireView
 
@@ -25,10 +25,12 @@ class View(Protocol[P_contra]):
 
     @property
     def turn_number(self) -> int | None:
-        """The number to send with `act`; None while nobody has a turn."""
+        """The number to send with `act`; None while nobody has a turn. Where several seats are to act at once it is
+        that of our own turn, or of the first if we have none."""
 
     @property
-    def turn_seat(self) -> int | None: ...
+    def turn_seat(self) -> int | None:
+        """The seat whose turn that is."""
 
     @property
     def my_seat(self) -> int | None:
@@ -76,12 +78,15 @@ class FullView:
 
     def merge(self, patch: Json) -> None:
         merge(self.data, patch)
-        if "turn" in patch or "seats" in patch or "me" in patch:
+        if "turn" in patch or "turns" in patch or "seats" in patch or "me" in patch:
             self._look()
 
     def _look(self) -> None:
-        turn: Json = self.data.get("turn") or {}
         me: Json = self.data.get("me") or {}
+        turn: Json = self.data.get("turn") or {}
+        for each in self.data.get("turns") or ():
+            if each["seat_index"] == me.get("seat_index"):
+                turn = each
         self.turn_number, self.turn_seat, self.my_seat = (
             turn.get("number"),
             turn.get("seat_index"),
@@ -117,11 +122,13 @@ class FullView:
 class LeanView:
     """Turn, own seat with its chips, own legal moves; the rest is never made an object of."""
 
-    __slots__ = ("_key", "_seats", "legal", "my_seat", "turn_number", "turn_seat")
+    __slots__ = ("_first", "_key", "_seats", "_turns", "legal", "my_seat", "turn_number", "turn_seat")
 
     def __init__(self) -> None:
         self.turn_number: int | None = None
         self.turn_seat: int | None = None
+        self._first: tuple[int | None, int | None] = None, None
+        self._turns: list[LeanTurn] = []
         self.my_seat: int | None = None
         self.legal: list[Json] = []
         self._key = ""
@@ -129,18 +136,20 @@ class LeanView:
 
     def replace(self, view: LeanPatch) -> None:
         self.turn_number = self.turn_seat = self.my_seat = None
+        self._first, self._turns = (None, None), []
         self.legal, self._key, self._seats = [], "", {}
         self.merge(view)
 
     def merge(self, patch: LeanPatch) -> None:
         turn, me, seats = patch.turn, patch.me, patch.seats
         if turn is None:
-            self.turn_number = self.turn_seat = None
+            self._first = None, None
         elif turn is not UNSET:
-            if turn.number is not UNSET:
-                self.turn_number = turn.number
-            if turn.seat_index is not UNSET:
-                self.turn_seat = turn.seat_index
+            number, seat_index = self._first
+            number = number if turn.number is UNSET else turn.number
+            self._first = number, seat_index if turn.seat_index is UNSET else turn.seat_index
+        if patch.turns is not UNSET:
+            self._turns = patch.turns or []
         if me is None:
             self.my_seat, self.legal, self._key = None, [], ""
         elif me is not UNSET:
@@ -148,6 +157,10 @@ class LeanView:
                 self.my_seat, self._key = me.seat_index, str(me.seat_index)
             if me.legal is not UNSET:
                 self.legal = me.legal or []
+        self.turn_number, self.turn_seat = self._first
+        for each in self._turns:
+            if each.seat_index == self.my_seat and each.number is not UNSET:
+                self.turn_number, self.turn_seat = each.number, self.my_seat
         if seats is None:
             self._seats = {}
         elif seats is not UNSET:

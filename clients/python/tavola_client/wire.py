@@ -316,6 +316,7 @@ class View(TypedDict):
     seats: NotRequired[dict[str, Seat]]
     spectators: NotRequired[int]
     turn: NotRequired[Turn]
+    turns: NotRequired[list[Turn]]
     deferred: NotRequired[list[DeferredAct]]
     reservations: NotRequired[dict[str, ReservationPart]]
     pending_requests: NotRequired[list[PendingRequest]]
@@ -389,9 +390,10 @@ class Seat(TypedDict):
 
 
 class Turn(TypedDict):
-    """After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for
-    a whole round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the
-    turn began, in ms: only that of `seat_index` runs, to `deadline_ms`."""
+    """After `deadline_ms` the timebank runs; after both the game decides. Turns that begin together have one
+    number. Where players have time of their own for a whole round there is no timebank, `clock` says by which rule,
+    and `clocks` by seat what each had left when their turn began, in ms: only that of `seat_index` runs, to
+    `deadline_ms`, and those of the seats in `turns`, each to its own."""
 
     number: int
     seat_index: int

@@ -2,6 +2,7 @@
 
 import { isCard } from "./cards.js";
 import { fieldOf, h, submitted, valueIn } from "./dom.js";
+import { turnOf } from "./seats.js";
 import { label, shown, words } from "./story.js";
 import { t } from "./texts.js";
 
@@ -100,7 +101,7 @@ export function bar(table, legal) {
  */
 function drawn(table, { move, fixed, open, whole = [] }, index) {
   const names = Object.keys(open);
-  const key = `${table.view.turn?.number}.${move}.${index}`;
+  const key = `${turnOf(table.view, table.seat)?.number}.${move}.${index}`;
   const only = names.length === 1 && "choices" in open[names[0]] ? values(open[names[0]]) : whole[1] ? whole : [];
   if (only.length > 1 && only.length <= BUTTONS) {
     const button = (/** @type {Json} */ value) => {

@@ -80,8 +80,8 @@ export class RoomPage {
 
   /** Whether it is one's own turn. */
   get #mine() {
-    const { turn, me } = this.view ?? {};
-    return turn !== undefined && turn.seat_index === me?.seat_index;
+    const turn = this.#room?.turn;
+    return turn !== undefined && turn.seat_index === this.view?.me.seat_index;
   }
 
   get view() {
@@ -178,7 +178,7 @@ export class RoomPage {
     if (room.status === "closed") this.gone ??= t("The host has closed this table.");
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce(t("It is your turn."));
-    if (view.turn && this.#mine && this.#page) this.#myTurn(view.turn.number);
+    if (this.room.turn && this.#mine && this.#page) this.#myTurn(this.room.turn.number);
     this.#comeIn(view);
     this.redraw();
   }
@@ -420,16 +420,16 @@ export class RoomPage {
   }
 
   #waitsFor() {
-    const { me, turn, room, seats, host_controls } = this.inside;
+    const { me, turn, turns = turn && [turn], room, seats, host_controls } = this.inside;
     const free = freeSeats(this.inside).length > 0;
     if (me.role !== "player" && me.reserved_seat !== undefined)
       return t("You are watching. Seat {0} is reserved for you.", me.reserved_seat + 1);
     if (me.role !== "player")
       return free ? t("You are watching. Choose a free seat to play.") : t("You are watching. No seat is free.");
-    if (turn)
-      return turn.seat_index === me.seat_index
+    if (turns)
+      return this.#mine
         ? t("It is your turn.")
-        : t("Waiting for {0}…", seats[turn.seat_index]?.display_name ?? t("a player"));
+        : t("Waiting for {0}…", turns.map((each) => seats[each.seat_index]?.display_name ?? t("a player")).join(", "));
     if (this.#seat?.chips === 0) return t("You have no chips left.");
     if (Object.keys(seats).length < 2) return t("Waiting for another player. Invite a friend.");
     if (host_controls?.can_start && room.options.auto_start === false && room.status === "open")

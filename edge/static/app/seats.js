@@ -58,11 +58,18 @@ export function statusBadge(seat) {
 }
 
 /**
- * The clock of the turn, when it is this seat's.
+ * The turn of a seat, if it is to act.
+ * @param {Pick<View, "turn" | "turns">} view
+ * @param {number | undefined} index
+ */
+export const turnOf = ({ turn, turns }, index) => (turns ?? [turn]).find((each) => each?.seat_index === index);
+
+/**
+ * The clock of a turn.
  * @param {Pick<View, "room" | "turn">} view
  */
-export function turnClock(view) {
-  const { turn, room } = view;
+export function turnClock(view, turn = view.turn) {
+  const { room } = view;
   if (!turn) return null;
   if (room.status === "paused")
     return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, t("II")));
@@ -75,8 +82,8 @@ export function turnClock(view) {
       "aria-label": t("seconds left"),
       "data-deadline": turn.deadline_ms,
       "data-bank": turn.timebank_ms ?? 0,
-      "data-total": turn.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
-      "data-own": turn.clock && JSON.stringify(turn.clock),
+      "data-total": view.turn?.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
+      "data-own": view.turn?.clock && JSON.stringify(view.turn.clock),
     },
     h("span", { class: "clock-bar", "aria-hidden": "true" }),
     h("span", { class: "clock-text" }),
@@ -84,13 +91,14 @@ export function turnClock(view) {
 }
 
 /**
- * The clock of a seat: that of the turn, when it is this seat's, or one that stands, where players have their own.
- * @param {Pick<View, "room" | "turn">} view
+ * The clock of a seat: that of its turn, when it is to act, or one that stands, where players have their own.
+ * @param {Pick<View, "room" | "turn" | "turns">} view
  * @param {number} index
  */
 export function seatClock(view, index) {
   const { turn } = view;
-  if (turn?.seat_index === index) return turnClock(view);
+  const own = turnOf(view, index);
+  if (own) return turnClock(view, own);
   const left = turn?.clocks?.[index];
   if (!turn?.clock || left === undefined) return null;
   return h(
@@ -136,7 +144,7 @@ export function emptySeat(index, vars, table) {
  * @param {Child[]} more
  */
 export function seatPod(seat, { view }, ...more) {
-  const acts = view.turn?.seat_index === seat.seat_index;
+  const acts = turnOf(view, seat.seat_index);
   const isMe = view.me.seat_index === seat.seat_index;
   return h(
     "li",

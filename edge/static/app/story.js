@@ -113,9 +113,14 @@ function told(event, names) {
       return [t("Game {0} begins.", event.number)];
     case "player_action":
       return [`${who} ${moveText(event)}${event.automatic ? t(" (automatic)") : ""}.`];
-    case "game_complete":
+    case "game_complete": {
+      const won = [event.winners ?? event.winner ?? []].flat();
+      const winners = won.map((/** @type {number} */ seat) => names.seat(seat)).join(t(" and "));
+      return [winners ? t("{0} wins.", winners) : t("Nobody wins.")];
+    }
+    case "lot_sold":
       return [
-        event.winner === null || event.winner === undefined ? t("Nobody wins.") : t("{0} wins.", names.seat(event.winner)),
+        t("Lot {0} goes to {1} for {2}.", event.lot, event.winner === null ? t("nobody") : names.seat(event.winner), event.price),
       ];
     case "player_join_requested":
       return [t("{0} asks to join.", who)];

@@ -330,6 +330,7 @@ export type View = {
   seats?: { [name: string]: Seat };
   spectators?: number;
   turn?: Turn;
+  turns?: Turn[];
   deferred?: DeferredAct[];
   reservations?: { [name: string]: ReservationPart };
   pending_requests?: PendingRequest[];
@@ -402,9 +403,10 @@ export type Seat = {
 };
 
 /**
- * After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a whole
- * round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn began,
- * in ms: only that of `seat_index` runs, to `deadline_ms`.
+ * After `deadline_ms` the timebank runs; after both the game decides. Turns that begin together have one number. Where
+ * players have time of their own for a whole round there is no timebank, `clock` says by which rule, and `clocks` by
+ * seat what each had left when their turn began, in ms: only that of `seat_index` runs, to `deadline_ms`, and those of
+ * the seats in `turns`, each to its own.
  */
 export type Turn = {
   number: number;
@@ -1055,6 +1057,8 @@ export declare class Room extends Emitter<RoomEvents> {
     command(type: string, fields?: {
         [name: string]: Json | undefined;
     }, id?: string): Promise<Ack>;
+    /** The turn that runs: where several are to act at once one's own, or the first if one has none. */
+    get turn(): import("./wire.d.ts").Turn | undefined;
     /**
      * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
      * @param {string} move

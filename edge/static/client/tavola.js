@@ -384,13 +384,19 @@ export class Room extends Emitter {
     return this.#client._command(this, type, fields, id);
   }
 
+  /** The turn that runs: where several are to act at once one's own, or the first if one has none. */
+  get turn() {
+    const { me, turn, turns } = this.view ?? {};
+    return turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+  }
+
   /**
    * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
    * @param {string} move
    * @param {{ [name: string]: Json | undefined }} [args]
    * @param {number} [turn]
    */
-  act(move, args = {}, turn = this.view?.turn?.number) {
+  act(move, args = {}, turn = this.turn?.number) {
     return this.command("act", { ...args, move, ...(turn === undefined ? {} : { turn }) });
   }
 

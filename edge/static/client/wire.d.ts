@@ -314,6 +314,7 @@ export type View = {
   seats?: { [name: string]: Seat };
   spectators?: number;
   turn?: Turn;
+  turns?: Turn[];
   deferred?: DeferredAct[];
   reservations?: { [name: string]: ReservationPart };
   pending_requests?: PendingRequest[];
@@ -386,9 +387,10 @@ export type Seat = {
 };
 
 /**
- * After `deadline_ms` the timebank runs; after both the game decides. Where players have time of their own for a whole
- * round there is no timebank, `clock` says by which rule, and `clocks` by seat what each had left when the turn began,
- * in ms: only that of `seat_index` runs, to `deadline_ms`.
+ * After `deadline_ms` the timebank runs; after both the game decides. Turns that begin together have one number. Where
+ * players have time of their own for a whole round there is no timebank, `clock` says by which rule, and `clocks` by
+ * seat what each had left when their turn began, in ms: only that of `seat_index` runs, to `deadline_ms`, and those of
+ * the seats in `turns`, each to its own.
  */
 export type Turn = {
   number: number;

@@ -61,9 +61,9 @@ def in_host(host: Any) -> None:
         return False
 
     def _alarm(self: Any, loaded: Any) -> None:
-        turn = host.clock.running(loaded.room)
+        turns = host.clock.running(loaded.room)
         alarm(self, loaded)
-        if loaded.room.info.name == name_of("timer fires twice") and turn is not None and loaded.waiting:
+        if loaded.room.info.name == name_of("timer fires twice") and turns and loaded.waiting:
             with hasty(host.clock, 60_000):
                 self._system(loaded, host.Wake(id=f"again.{loaded.tip_seq + 1}", room=loaded.id))
 

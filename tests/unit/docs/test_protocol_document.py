@@ -20,6 +20,7 @@ from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS, RequestJoin, Us
 from tavola.edge.ws.protocol import ClientFrame, Welcome
 from tavola.games import events as game_events
 from tavola.games import tictactoe
+from tavola.games.auction import events as auction_events
 from tavola.games.chess import events as chess_events
 from tavola.games.events import EventKind, EventSpec
 from tavola.games.holdem import events as holdem_events
@@ -33,6 +34,7 @@ TABLES = {
     "actors": events.EVENTS,
     "holdem": holdem_events.EVENTS,
     "tictactoe": tictactoe.EVENTS,
+    "auction": auction_events.EVENTS,
     "chess": chess_events.EVENTS,
 }
 """Every kind of event, by its teller."""
@@ -86,7 +88,7 @@ def rows() -> list[tuple[EventKind, EventSpec]]:
 def test_no_event_is_told_by_an_open_string() -> None:
     assert said(("actors", "games"), TELLING) == {}
     kinds = {kind for kind, _ in rows()}
-    named = set().union(*map(_kinds_named, (events, holdem_events, game_events)))
+    named = set().union(*map(_kinds_named, (events, holdem_events, auction_events, game_events)))
     assert kinds == named
     assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds
 
@@ -139,18 +141,20 @@ def test_every_close_is_told_of() -> None:
     assert codes <= told
 
 
-@pytest.mark.parametrize("game", ["holdem", "tictactoe"])
+@pytest.mark.parametrize("game", ["holdem", "tictactoe", "auction"])
 def test_every_field_of_a_view_is_told_of(game: str) -> None:
-    """Of a room in which two play, and somebody has asked to be let in."""
+    """Of a room in which two play, or three, and somebody has asked to be let in."""
     live = Live(info(game))
     live.sit("host", 0)
     live.sit("ann", 1)
+    if game == "auction":
+        live.sit("bob", 2)
     live.wake()
     assert live.to_act() is not None
     live.room = replace(live.room, info=replace(live.room.info, approval="host"))
     live.send("guest", RequestJoin(id="in", room=ROOM, display_name="Guest"))
     told = set(re.findall(r"[a-z_]+", next(section for section in SECTIONS if section.startswith("4. The view"))))
-    users = {"host", "ann", "guest"}
+    users = {"host", "ann", "bob", "guest"}
     keys = set().union(*(_keys(whole(live.room, UserId(user))) for user in users)) - users
     assert {"request", "pending_requests", "turn", "legal", "host_controls"} <= keys
     assert keys - set(live.room.info.options.__struct_fields__) <= told
