@@ -199,7 +199,7 @@ export class MinePage {
       h(
         "div",
         { class: "past-steps", key: "steps", role: "group", "aria-label": t("Moves") },
-        button("⏮", t("To the beginning"), 0),
+        button("|◀", t("To the beginning"), 0),
         button("◀", t("Back"), this.#step - 1),
         h("input", {
           type: "range",
@@ -211,7 +211,7 @@ export class MinePage {
         }),
         h("span", { class: "muted" }, `${this.#step} / ${last}`),
         button("▶", t("On"), this.#step + 1),
-        button("⏭", t("To the end"), last),
+        button("▶|", t("To the end"), last),
       ),
       h("div", { class: "stage past", key: `stage ${round.room} ${round.seq}` },
         h("div", { class: "game", key: "game", foreign: true, mounted: placed })),
