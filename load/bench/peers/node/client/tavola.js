@@ -7,7 +7,7 @@ import { Table } from './table.js'
 export async function open(number, { url, sockets, figures, lost }) {
   const users = await Promise.all(Array.from({ length: sockets }, (_, index) => signIn(url, `Bot ${number}.${index}`)))
   const room = await rest(url, 'rooms', users[0], {
-    game: 'tictactoe', name: `Load ${number}`, options: { rematch_seconds: 0 }, visibility: 'private', approval: 'auto'
+    game: 'tictactoe', name: `Load ${number}`, options: { rematch_seconds: 0, turn_seconds: 3600 }, visibility: 'private', approval: 'auto'
   })
   await Promise.all(users.slice(1).map((user) => rest(url, `rooms/${room.code}/join`, user, { display_name: user.display_name })))
   const table = new Table(number, sockets, (seat, cell, action) => players[seat].act(cell, action), figures)
