@@ -91,7 +91,15 @@ def _playable(room: Room) -> Playable | Refusal:
     sat = {seat.user for seat in seats.values()}
     members = {user: room.members[user] for user in sorted(sat) if room.admitted(user)}
     table = replace(
-        table, seats=seats, turn=None, beside=(), advance_at=None, paused_at=None, host_gone_at=None, closes_at=None
+        table,
+        seats=seats,
+        turn=None,
+        beside=(),
+        offer=None,
+        advance_at=None,
+        paused_at=None,
+        host_gone_at=None,
+        closes_at=None,
     )
     return Playable(dump(Room(room.info, members, table)), voided)
 

@@ -29,6 +29,8 @@ from tavola.actors.wire.commands import (
     AddBot,
     AdjustChips,
     Announce,
+    AnswerDraw,
+    AnswerUndo,
     AnyCommand,
     Approve,
     Attendance,
@@ -42,11 +44,14 @@ from tavola.actors.wire.commands import (
     Kick,
     Leave,
     LeaveSeat,
+    OfferDraw,
     Pause,
     Rebuy,
     Recover,
     Reject,
     RequestJoin,
+    RequestUndo,
+    Resign,
     Resting,
     Resume,
     RollBack,
@@ -62,6 +67,7 @@ from tavola.actors.wire.commands import (
     Vacant,
     Wake,
     Withdraw,
+    WithdrawOffer,
 )
 from tavola.actors.wire.events import ANNOUNCEMENT, CHAT
 from tavola.actors.wire.refusals import NOT_HOST, ROOM_CLOSED
@@ -125,6 +131,14 @@ def _decided(
             return sitting.sit_in(room, sender, now, entropy)
         case Rebuy():
             return sitting.rebuy(room, sender, command, now, entropy)
+        case Resign():
+            return sitting.resign(room, sender, command, now, entropy)
+        case OfferDraw() | RequestUndo():
+            return sitting.offer(room, sender, command, now)
+        case AnswerDraw() | AnswerUndo():
+            return sitting.answer(room, sender, command, now, entropy)
+        case WithdrawOffer():
+            return sitting.withdraw(room, sender, command, now)
         case Chat():
             return _chat(room, sender, command, now)
         case Announce():

@@ -148,7 +148,7 @@ def shut(room: Room, now: int, why: dict[str, Any]) -> Decision:
     table = room.table
     result = {"closed": True} if table.running else None
     closed = replace(
-        table, at=now, turn=None, beside=(), advance_at=None, paused_at=None, running=False, closes_at=None
+        table, at=now, turn=None, beside=(), offer=None, advance_at=None, paused_at=None, running=False, closes_at=None
     )
     room = replace(room, info=replace(room.info, status="closed", deferred=()), table=closed)
     return Decision(room, (RoomEvent(ROOM_CLOSED, why),), result=result)

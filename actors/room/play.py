@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.absence import recovered
-from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent, Seat, Status, Table, Turn
+from tavola.actors.room.state import Decision, Member, Nothing, PendingOffer, Room, RoomEvent, Seat, Status, Table, Turn
 from tavola.actors.wire.commands import Act, Sender, UserId
-from tavola.actors.wire.events import ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
+from tavola.actors.wire.events import OFFER_ENDED, ROUND_VOIDED, SEAT_FREED, SPECTATOR_JOINED, TURN_STARTED
 from tavola.actors.wire.given import NOTHING_GIVEN
 from tavola.actors.wire.refusals import NOT_SEATED, PAUSED
 from tavola.games.base import NO_CHANCE, Clock, Entropy, Game, Move, Outcome, Refusal, Round, SeatIndex
@@ -42,7 +42,7 @@ def act(room: Room, sender: Sender, command: Act, now: int, entropy: Entropy) ->
     outcome = game.play(room.table.game, info.options, seat, Move(command.move, command.arguments), chance)
     if not isinstance(outcome, Outcome):
         return outcome
-    return absorb(room, outcome, now, entropy, drawn=game.chance_in_moves)
+    return absorb(room, outcome, now, entropy, drawn=game.chance_in_moves, mover=seat)
 
 
 def _stale(table: Table[Any], seat: SeatIndex, number: int) -> Refusal | None:
@@ -77,7 +77,7 @@ def wake(room: Room, now: int, entropy: Entropy) -> Decision | Refusal | Nothing
         if isinstance(outcome, Refusal):
             return outcome
         marked = tuple(_automatic(event, turn.seat) for event in outcome.events)
-        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=(turn.seat,))
+        return absorb(room, replace(outcome, events=marked), now, entropy, timed_out=(turn.seat,), mover=turn.seat)
     if table.advance_at is not None and now >= table.advance_at:
         outcome = _gone_on(table, game.advance(table.game, info.options, entropy))
         return outcome if isinstance(outcome, Refusal) else absorb(_begun(room), outcome, now, entropy)
@@ -155,11 +155,12 @@ def absorb(
     *,
     timed_out: tuple[SeatIndex, ...] = (),
     drawn: bool = True,
+    mover: SeatIndex | None = None,
 ) -> Decision:
     """The room after the game has said what happened. `before` are events that come ahead of the game's own;
     `timed_out` are seats for which it was played, since their time had run out; `drawn` says that the entropy had a
-    part in it."""
-    decision = _absorb_once(room, outcome, now, before, timed_out, drawn)
+    part in it; `mover` is the seat that moved, or for which that was done."""
+    decision = _absorb_once(room, outcome, now, before, timed_out, drawn, mover)
     table = decision.room.table
     if table.advance_at is None or table.advance_at > now or _held_up(room, now):
         return decision
@@ -191,6 +192,7 @@ def _absorb_once(
     before: tuple[RoomEvent, ...],
     timed_out: tuple[SeatIndex, ...] = (),
     drawn: bool = True,
+    mover: SeatIndex | None = None,
 ) -> Decision:
     game, info, table = game_of(room), room.info, room.table
     events = [*before, *[_known_to_users(event, table.seats) for event in outcome.events]]
@@ -230,6 +232,10 @@ def _absorb_once(
         events.append(RoomEvent(SEAT_FREED, freed))
         members, watches = unseated(members, seat, now, info.max_spectators)
         events += watches
+    offer = table.offer
+    if offer is not None and (outcome.rounds or outcome.vacated or offer.ends_with(mover)):
+        events.append(offer_ended(offer, "expired"))
+        offer = None
     running = table.running and outcome.result is None
     turns = table.turns
     if len(going) < len(to_act):
@@ -248,7 +254,7 @@ def _absorb_once(
     status = status_at(first, advance_at, table.paused_at)
     after = replace(
         table, at=now, game=outcome.state, seats=seats, turn=first, beside=tuple(going[1:]), clocks=clocks, turns=turns,
-        running=running, hand=hand, advance_at=advance_at,
+        offer=offer, running=running, hand=hand, advance_at=advance_at,
     )  # fmt: skip
     info = info if info.status == status else replace(info, status=status)
     room = room.then(info, members, after)
@@ -295,6 +301,11 @@ def turn_started(turn: Turn) -> RoomEvent:
         "timebank_ms": turn.timebank_ms,
     }
     return RoomEvent(TURN_STARTED, fields)
+
+
+def offer_ended(offer: PendingOffer, reason: Literal["accepted", "declined", "withdrawn", "expired"]) -> RoomEvent:
+    fields = {"offer": offer.kind, "id": offer.id, "seat_index": offer.seat, "reason": reason}
+    return RoomEvent(OFFER_ENDED, fields)
 
 
 def _known_to_users(event: GameEvent, seats: dict[SeatIndex, Seat]) -> RoomEvent:

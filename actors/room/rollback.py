@@ -58,7 +58,7 @@ def roll_back(room: Room, sender: Sender, command: RollBack, now: int, entropy: 
         seats[index] = replace(seat, away=_away_anew(room, seat.user, now), missed=0)
     running = then.running and outcome.result is None
     table = replace(
-        was, at=now, game=outcome.state, seats=seats, turn=None, beside=(), clocks=then.clocks,
+        was, at=now, game=outcome.state, seats=seats, turn=None, beside=(), offer=None, clocks=then.clocks,
         games=was.games + running, running=running, hand=then.hand, advance_at=None,
         paused_at=now if was.paused_at is not None else None,
     )  # fmt: skip

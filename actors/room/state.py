@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
-from tavola.actors.wire.commands import CLIENT_COMMANDS, DeferrableCommand, RoomId, UserId
+from tavola.actors.wire.commands import CLIENT_COMMANDS, CommandId, DeferrableCommand, RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
 from tavola.actors.wire.messages import Fleeting
 from tavola.actors.wire.view import Approval as Approval
@@ -26,6 +26,7 @@ from tavola.actors.wire.view import Status as Status
 from tavola.actors.wire.view import Visibility as Visibility
 from tavola.games.base import Round, SeatIndex
 from tavola.games.events import EventKind
+from tavola.games.offers import Agreement
 from tavola.games.registry import GAMES
 
 S = TypeVar("S")
@@ -165,6 +166,20 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     timebank_ms: int
 
 
+class PendingOffer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """An offer that waits for the others' answers: the seat that made it, by the command `id`, and who has agreed."""
+
+    kind: Agreement
+    seat: SeatIndex
+    id: CommandId
+    accepted: tuple[SeatIndex, ...] = ()
+
+    def ends_with(self, mover: SeatIndex | None) -> bool:
+        """Whether a move of that seat is the end of it: of one that was asked, who does not answer by it; and of one
+        that wanted a move back, and goes on."""
+        return mover is not None and (mover != self.seat or self.kind == "undo")
+
+
 class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults=True):
     """The course of the room. `at` is when it was decided, in ms; `game` is the game's own state."""
 
@@ -183,6 +198,7 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
     clocks: Mapping[SeatIndex, int] = {}
     """The time that each player had left when their turn began, in ms. Empty where time is the turn's
     (`games.Clock`)."""
+    offer: PendingOffer | None = None
     resting: bool = False
     """The room was put away while a player's own time ran, and nothing has happened since."""
     turns: int = 0

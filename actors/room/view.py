@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room import clock
+from tavola.actors.room import clock, sitting
 from tavola.actors.room.deferred import shown
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Member, Room, RoomEvent, Seat, Turn
@@ -90,6 +90,8 @@ def inside(room: Room, was: tuple[Room, View] | None = None) -> View:
         view["reservations"] = reserved
     if info.deferred:
         view["deferred"] = [shown(act) for act in info.deferred]
+    if table.offer is not None:
+        view["offer"] = sitting.shown(table.offer)
     turns = clock.running(room)
     if turns:
         view["turn"] = _turn(turns[0])
@@ -126,6 +128,8 @@ def personal(room: Room, user: UserId, was: tuple[Room, View] | None = None) -> 
     if index is not None:
         me["seat_index"] = index
         me["legal"] = _legal(room, index)
+        if kinds := sitting.may_offer(room, index):
+            me["offers"] = kinds
         _add_dense(me, game_of(room).private_seat(room.table.game, info.options, index))
     else:
         if member is not None and member.standing != "approved":
@@ -148,7 +152,10 @@ def _played_on(room: Room, user: UserId, view: View) -> tuple[View, View] | None
     if index is None:
         return None
     me, legal = view["me"], _legal(room, index)
-    if not _holds(me, OF_A_PLAYER, game_of(room).private_seat(room.table.game, info.options, index)):
+    kinds = sitting.may_offer(room, index)
+    if ("offers" in me) is not bool(kinds):
+        return None
+    if not _holds(me, OF_A_PLAYER + bool(kinds), game_of(room).private_seat(room.table.game, info.options, index)):
         return None
     patch: View = {}
     if me["legal"] != legal:

@@ -131,6 +131,36 @@ class Rebuy(Command, frozen=True, kw_only=True):
     amount: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
+class Resign(Command, frozen=True, kw_only=True):
+    """In games that have it (`games.offers`), as all of these."""
+
+
+class OfferDraw(Command, frozen=True, kw_only=True):
+    pass
+
+
+class AnswerDraw(Command, frozen=True, kw_only=True):
+    """`offer`: the id of the command that made it; without it, the one that waits."""
+
+    accept: bool
+    offer: Id | None = None
+
+
+class RequestUndo(Command, frozen=True, kw_only=True):
+    """The sender's last move is to be taken back, with all that came after it."""
+
+
+class AnswerUndo(Command, frozen=True, kw_only=True):
+    accept: bool
+    offer: Id | None = None
+
+
+class WithdrawOffer(Command, frozen=True, kw_only=True):
+    """The sender's own, of either kind."""
+
+    offer: Id | None = None
+
+
 class Pause(Command, frozen=True, kw_only=True):
     pass
 
@@ -282,6 +312,12 @@ ClientCommand = (
     | SitOut
     | SitIn
     | Rebuy
+    | Resign
+    | OfferDraw
+    | AnswerDraw
+    | RequestUndo
+    | AnswerUndo
+    | WithdrawOffer
     | Chat
     | Announce
     | Start
@@ -365,6 +401,8 @@ STATUS: dict[str, int] = {
     "room_paused": 409,
     "room_closed": 409,
     "already_requested": 409,
+    "offer_pending": 409,
+    "no_offer": 409,
     "host_away": 409,
     "id_reused": 409,
     "too_many_rooms": 409,

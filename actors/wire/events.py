@@ -25,6 +25,10 @@ PLAYER_RECONNECTED = EventKind("player_reconnected")
 PLAYER_DISCONNECTED = EventKind("player_disconnected")
 CHIPS_ADDED = EventKind("chips_added")
 CHIPS_ADJUSTED = EventKind("chips_adjusted")
+PLAYER_RESIGNED = EventKind("player_resigned")
+OFFER_MADE = EventKind("offer_made")
+OFFER_ANSWERED = EventKind("offer_answered")
+OFFER_ENDED = EventKind("offer_ended")
 ROOM_PAUSED = EventKind("room_paused")
 ROOM_RESUMED = EventKind("room_resumed")
 ROOM_CLOSED = EventKind("room_closed")
@@ -42,6 +46,7 @@ RESERVATION_ENDED = EventKind("reservation_ended")
 
 _REQUEST = ("user_id", "display_name")
 _PLAYER = ("seat_index", "user_id")
+_OFFER = ("offer", "id", "seat_index")
 
 EVENTS: EventTable = {
     PLAYER_JOIN_REQUESTED: EventSpec(_REQUEST, "concerned"),
@@ -61,6 +66,10 @@ EVENTS: EventTable = {
     PLAYER_DISCONNECTED: EventSpec(_PLAYER),
     CHIPS_ADDED: EventSpec((*_PLAYER, "amount", "chips")),
     CHIPS_ADJUSTED: EventSpec((*_PLAYER, "amount", "chips", "reason?")),
+    PLAYER_RESIGNED: EventSpec(_PLAYER),
+    OFFER_MADE: EventSpec((*_OFFER, "user_id")),
+    OFFER_ANSWERED: EventSpec((*_OFFER, "by", "accept"), shown="nowhere"),
+    OFFER_ENDED: EventSpec((*_OFFER, "reason")),
     ROOM_PAUSED: EventSpec(("user_id?", "reason?")),
     ROOM_RESUMED: EventSpec(("user_id",)),
     ROOM_CLOSED: EventSpec(("user_id?", "reason?")),

@@ -116,6 +116,8 @@ class MePart(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str | UnsetType = UNSET
     request: Literal["pending", "rejected", "kicked"] | UnsetType = UNSET
     reserved_seat: int | UnsetType = UNSET
+    offers: list[Literal["resign", "draw", "undo"]] | UnsetType = UNSET
+    """While a round runs: that one may resign, offer a draw, or ask to take a move back, in games that have it."""
 
 
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,16 @@ class DeferredAct(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
+
+
+class OfferPart(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer among players that waits for an answer, by the id of the command that made it; `accepted`: the seats
+    that have agreed."""
+
+    offer: Literal["draw", "undo"]
+    id: str
+    seat_index: int
+    accepted: list[int]
 
 
 class ReservationPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +204,7 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
     turn: TurnPart | UnsetType = UNSET
     turns: list[TurnPart] | UnsetType = UNSET
     """While several seats are to act at once, the turn of each; `turn` is the first of them."""
+    offer: OfferPart | UnsetType = UNSET
     deferred: list[DeferredAct] | UnsetType = UNSET
     reservations: dict[str, ReservationPart] | UnsetType = UNSET
     pending_requests: list[PendingRequest] | UnsetType = UNSET
@@ -206,7 +219,13 @@ class ViewSkeleton(msgspec.Struct, frozen=True, kw_only=True):
             for part in parts:
                 if (getattr(self, part) is not UNSET) is not due:
                     return part
-        hidden = {"turn": self.turn, "turns": self.turns, "deferred": self.deferred, "reservations": self.reservations}
+        hidden = {
+            "turn": self.turn,
+            "turns": self.turns,
+            "offer": self.offer,
+            "deferred": self.deferred,
+            "reservations": self.reservations,
+        }
         return None if inside else next((part for part, shown in hidden.items() if shown is not UNSET), None)
 
 

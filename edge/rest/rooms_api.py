@@ -15,14 +15,19 @@ from tavola.actors.wire.commands import (
     AddBot,
     AdjustChips,
     Announce,
+    AnswerDraw,
+    AnswerUndo,
     Approve,
     ClientCommand,
     CloseRoom,
     Id,
     LeaveSeat,
+    OfferDraw,
     Rebuy,
     Reject,
     RequestJoin,
+    RequestUndo,
+    Resign,
     RollBack,
     Sender,
     SitIn,
@@ -34,6 +39,7 @@ from tavola.actors.wire.commands import (
     TransferHost,
     UpdateSettings,
     Withdraw,
+    WithdrawOffer,
 )
 from tavola.actors.wire.given import Given, JoinStatus, SeatGrant
 from tavola.actors.wire.messages import Committed, Refusal, Submit
@@ -128,6 +134,7 @@ def _decided(command: Approve | Reject, done: CommandDone) -> Decided:
 
 
 _GAME = ("illegal_move", "hand_in_progress")
+_OFFERS = ("not_seated", "illegal_move", "room_paused")
 WAYS: dict[type[msgspec.Struct], RestMapping] = {
     RequestJoin: RestMapping(
         path="join", gives=Joined, answer=_joined, refusals=("banned", "already_requested", "room_full", "host_away")
@@ -156,6 +163,12 @@ WAYS: dict[type[msgspec.Struct], RestMapping] = {
     SitOut: RestMapping(refusals=("not_seated", *_GAME)),
     SitIn: RestMapping(refusals=("not_seated", *_GAME)),
     Rebuy: RestMapping(refusals=("not_seated", "invalid_options", *_GAME)),
+    Resign: RestMapping(refusals=_OFFERS),
+    OfferDraw: RestMapping(refusals=("offer_pending", *_OFFERS)),
+    AnswerDraw: RestMapping(refusals=("no_offer", *_OFFERS)),
+    RequestUndo: RestMapping(refusals=("offer_pending", *_OFFERS)),
+    AnswerUndo: RestMapping(refusals=("no_offer", *_OFFERS)),
+    WithdrawOffer: RestMapping(refusals=("not_seated", "no_offer")),
     Announce: RestMapping(path="broadcast"),
     Start: RestMapping(refusals=("room_paused", *_GAME)),
     AddBot: RestMapping(path="bots", refusals=("seat_taken", "seat_reserved", "room_full", "invalid_options", *_GAME)),

@@ -30,12 +30,14 @@ TRACEPARENT: Schema = {
 NOTHING: Schema = {"type": "null"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
+_TRUTH: Schema = {"type": "boolean"}
 FIELDS: dict[str, Schema] = {
     **dict.fromkeys(
-        ("user_id", "display_name", "text", "reason", "service", "room_id", "id", "act", "by", "code"), _TEXT
+        ("user_id", "display_name", "text", "reason", "service", "room_id", "id", "act", "by", "code", "offer"), _TEXT
     ),
     **dict.fromkeys(("seat_index", "number", "deadline_ms", "timebank_ms", "amount", "chips", "to", "voided"), _NUMBER),
-    "ban": {"type": "boolean"},
+    "ban": _TRUTH,
+    "accept": _TRUTH,
     "settings": {"type": "object"},
     "data": {},
 }

@@ -28,7 +28,6 @@ ROOMS = 40
 PAIRS = 8
 GAMES = {"tictactoe": 2, "holdem": 6}
 """Each with how many play in a room."""
-CELLS = 9
 
 
 # In either release: only what both have, whatever it is called

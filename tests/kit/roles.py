@@ -12,16 +12,21 @@ from tavola.actors.wire.commands import (
     AddBot,
     AdjustChips,
     Announce,
+    AnswerDraw,
+    AnswerUndo,
     Approve,
     Chat,
     CloseRoom,
     Kick,
     Leave,
     LeaveSeat,
+    OfferDraw,
     Pause,
     Rebuy,
     Reject,
     RequestJoin,
+    RequestUndo,
+    Resign,
     Resume,
     SitIn,
     SitOut,
@@ -32,6 +37,7 @@ from tavola.actors.wire.commands import (
     TransferHost,
     UpdateSettings,
     Withdraw,
+    WithdrawOffer,
 )
 
 Who = Literal["guest", "pending", "rejected", "banned", "approved", "spectator", "player", "host"]
@@ -72,6 +78,8 @@ FIELDS: dict[type[Any], dict[str, Any]] = {
     UpdateSettings: {"settings": {"name": "Another"}},
     TransferHost: {"user_id": "spectator"},
     Withdraw: {"act_id": "none"},
+    AnswerDraw: {"accept": True},
+    AnswerUndo: {"accept": True},
 }
 """The fields of each command, beside its id and room. User ids are those of `WHO`."""
 
@@ -89,6 +97,11 @@ VERDICTS: dict[type[Any], dict[Who, str]] = {
     SitOut: _for("player", "host", others="not_seated"),
     SitIn: _for(player="illegal_move", host="illegal_move", others="not_seated"),
     Rebuy: _for("player", "host", others="not_seated"),
+    **dict.fromkeys(
+        (Resign, OfferDraw, AnswerDraw, RequestUndo, AnswerUndo),
+        _for(player="illegal_move", host="illegal_move", others="not_seated"),
+    ),
+    WithdrawOffer: _for(player="no_offer", host="no_offer", others="not_seated"),
     Chat: _for("spectator", "player", "host", others="forbidden"),
     Announce: _for(others="forbidden"),
     Start: _for("host", others="not_host"),

@@ -22,6 +22,8 @@ from tavola.actors.wire.commands import (
     AddBot,
     AdjustChips,
     Announce,
+    AnswerDraw,
+    AnswerUndo,
     AnyCommand,
     Approve,
     Attendance,
@@ -34,11 +36,14 @@ from tavola.actors.wire.commands import (
     Kick,
     Leave,
     LeaveSeat,
+    OfferDraw,
     Pause,
     Rebuy,
     Recover,
     Reject,
     RequestJoin,
+    RequestUndo,
+    Resign,
     Resume,
     SitIn,
     SitOut,
@@ -52,6 +57,7 @@ from tavola.actors.wire.commands import (
     Vacant,
     Wake,
     Withdraw,
+    WithdrawOffer,
 )
 from tavola.games.base import Refusal, SeatIndex
 
@@ -250,6 +256,10 @@ def _something(live: Live, user: str, kind: int, detail: int) -> tuple[str, AnyC
             return user, Chat(id=id, room=ROOM, text="hello" if detail % 4 else "  ")
         case 11:
             return (user if detail % 3 == 0 else room.info.host), Start(id=id, room=ROOM)
+        case 12 if detail % 4 == 3:
+            offer = (OfferDraw, RequestUndo, Resign, WithdrawOffer)[detail // 4 % 4]
+            answer = (AnswerDraw, AnswerUndo)[detail % 2]
+            return user, answer(id=id, room=ROOM, accept=detail % 3 > 0) if detail > 24 else offer(id=id, room=ROOM)
         case 12:
             return user, _act(live, "raise" if detail % 2 else "mark", {"amount": detail, "cell": detail % 9}, None)
         case 13:

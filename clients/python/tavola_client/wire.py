@@ -11,9 +11,10 @@ RefusalCode: TypeAlias = Literal[
     "invalid_message", "unknown_type", "unknown_game", "invalid_options", "unauthenticated", "token_expired",
     "token_invalid", "forbidden", "not_host", "not_approved", "not_seated", "banned", "muted", "room_not_found",
     "user_not_found", "seat_taken", "seat_reserved", "already_seated", "room_full", "stale_turn", "not_your_turn",
-    "illegal_move", "hand_in_progress", "room_paused", "room_closed", "already_requested", "host_away",
-    "id_reused", "too_many_rooms", "game_over", "message_too_large", "corrupted_state", "rate_limited",
-    "game_error", "storage_unavailable", "room_unavailable", "overloaded", "not_found", "unavailable"
+    "illegal_move", "hand_in_progress", "room_paused", "room_closed", "already_requested", "offer_pending",
+    "no_offer", "host_away", "id_reused", "too_many_rooms", "game_over", "message_too_large", "corrupted_state",
+    "rate_limited", "game_error", "storage_unavailable", "room_unavailable", "overloaded", "not_found",
+    "unavailable"
 ]
 Role: TypeAlias = Literal[
     "approved", "guest", "player", "spectator"
@@ -25,9 +26,9 @@ RoomEventKind: TypeAlias = Literal[
     "player_join_requested", "player_approved", "player_rejected", "player_seated", "seat_freed",
     "spectator_joined", "spectator_left", "player_left", "player_kicked", "host_changed", "player_sat_out",
     "player_sat_in", "player_away", "player_reconnected", "player_disconnected", "chips_added", "chips_adjusted",
-    "room_paused", "room_resumed", "room_closed", "settings_changed", "turn_started", "round_voided",
-    "act_deferred", "act_withdrawn", "act_dropped", "rolled_back", "forked", "chat", "reservation_ended",
-    "announcement"
+    "player_resigned", "offer_made", "offer_answered", "offer_ended", "room_paused", "room_resumed", "room_closed",
+    "settings_changed", "turn_started", "round_voided", "act_deferred", "act_withdrawn", "act_dropped",
+    "rolled_back", "forked", "chat", "reservation_ended", "announcement"
 ]
 
 class Authenticate(TypedDict):
@@ -154,6 +155,61 @@ class Rebuy(TypedDict):
     id: str
     room: str
     amount: int
+    traceparent: NotRequired[str]
+
+
+class Resign(TypedDict):
+    """In games that have it (`games.offers`), as all of these."""
+
+    type: Literal["resign"]
+    id: str
+    room: str
+    traceparent: NotRequired[str]
+
+
+class OfferDraw(TypedDict):
+    type: Literal["offer_draw"]
+    id: str
+    room: str
+    traceparent: NotRequired[str]
+
+
+class AnswerDraw(TypedDict):
+    """`offer`: the id of the command that made it; without it, the one that waits."""
+
+    type: Literal["answer_draw"]
+    id: str
+    room: str
+    accept: bool
+    offer: NotRequired[str | None]
+    traceparent: NotRequired[str]
+
+
+class RequestUndo(TypedDict):
+    """The sender's last move is to be taken back, with all that came after it."""
+
+    type: Literal["request_undo"]
+    id: str
+    room: str
+    traceparent: NotRequired[str]
+
+
+class AnswerUndo(TypedDict):
+    type: Literal["answer_undo"]
+    id: str
+    room: str
+    accept: bool
+    offer: NotRequired[str | None]
+    traceparent: NotRequired[str]
+
+
+class WithdrawOffer(TypedDict):
+    """The sender's own, of either kind."""
+
+    type: Literal["withdraw_offer"]
+    id: str
+    room: str
+    offer: NotRequired[str | None]
     traceparent: NotRequired[str]
 
 
@@ -317,6 +373,7 @@ class View(TypedDict):
     spectators: NotRequired[int]
     turn: NotRequired[Turn]
     turns: NotRequired[list[Turn]]
+    offer: NotRequired[OfferPart]
     deferred: NotRequired[list[DeferredAct]]
     reservations: NotRequired[dict[str, ReservationPart]]
     pending_requests: NotRequired[list[PendingRequest]]
@@ -360,6 +417,7 @@ class Me(TypedDict):
     display_name: NotRequired[str]
     request: NotRequired[Literal["kicked", "pending", "rejected"]]
     reserved_seat: NotRequired[int]
+    offers: NotRequired[list[Literal["draw", "resign", "undo"]]]
 
 
 class Legal(TypedDict):
@@ -418,6 +476,16 @@ class ClockPart(TypedDict):
     periods: NotRequired[int]
     period_ms: NotRequired[int]
     move_ms: NotRequired[int]
+
+
+class OfferPart(TypedDict):
+    """An offer among players that waits for an answer, by the id of the command that made it; `accepted`: the seats
+    that have agreed."""
+
+    offer: Literal["draw", "undo"]
+    id: str
+    seat_index: int
+    accepted: list[int]
 
 
 class DeferredAct(TypedDict):
@@ -676,6 +744,37 @@ class ChipsAdjustedEvent(TypedDict):
     reason: NotRequired[str]
 
 
+class PlayerResignedEvent(TypedDict):
+    kind: Literal["player_resigned"]
+    seat_index: int
+    user_id: str
+
+
+class OfferMadeEvent(TypedDict):
+    kind: Literal["offer_made"]
+    offer: str
+    id: str
+    seat_index: int
+    user_id: str
+
+
+class OfferAnsweredEvent(TypedDict):
+    kind: Literal["offer_answered"]
+    offer: str
+    id: str
+    seat_index: int
+    by: str
+    accept: bool
+
+
+class OfferEndedEvent(TypedDict):
+    kind: Literal["offer_ended"]
+    offer: str
+    id: str
+    seat_index: int
+    reason: str
+
+
 class RoomPausedEvent(TypedDict):
     kind: Literal["room_paused"]
     user_id: NotRequired[str]
@@ -781,17 +880,19 @@ RoomEvent: TypeAlias = (
     PlayerJoinRequestedEvent | PlayerApprovedEvent | PlayerRejectedEvent | PlayerSeatedEvent | SeatFreedEvent |
     SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent |
     PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent |
-    ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent |
-    SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent |
-    ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent
+    ChipsAddedEvent | ChipsAdjustedEvent | PlayerResignedEvent | OfferMadeEvent | OfferAnsweredEvent |
+    OfferEndedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent | SettingsChangedEvent |
+    TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent | ActDroppedEvent |
+    RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent
 )
 Event: TypeAlias = (
     RoomEvent | GameEvent
 )
 ClientFrame: TypeAlias = (
     Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat |
-    LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause |
-    Resume | Kick | AddBot | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw
+    LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Resign | OfferDraw | AnswerDraw |
+    RequestUndo | AnswerUndo | WithdrawOffer | Chat | Announce | Start | Pause | Resume | Kick | AddBot |
+    AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw
 )
 ServerFrame: TypeAlias = (
     AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame |

@@ -154,6 +154,12 @@ function told(event, names) {
           ? t("The host takes {0} chips from {1}.", amount(-event.amount), who)
           : t("The host gives {1} {0} chips.", amount(event.amount), who),
       ];
+    case "player_resigned":
+      return [t("{0} resigns.", who)];
+    case "offer_made":
+      return [event.offer === "draw" ? t("{0} offers a draw.", who) : t("{0} asks to take a move back.", who)];
+    case "offer_ended":
+      return [event.offer === "draw" ? t("Draw: {0}.", event.reason) : t("Taking back: {0}.", event.reason)];
     case "room_paused":
       return [event.reason === "game_error" ? t("The game cannot go on, by a mistake in it.") : t("{0} pauses the game.", ruler(event))];
     case "announcement":

@@ -30,9 +30,9 @@ export type RefusalCode =
   | "token_invalid" | "forbidden" | "not_host" | "not_approved" | "not_seated" | "banned" | "muted"
   | "room_not_found" | "user_not_found" | "seat_taken" | "seat_reserved" | "already_seated" | "room_full"
   | "stale_turn" | "not_your_turn" | "illegal_move" | "hand_in_progress" | "room_paused" | "room_closed"
-  | "already_requested" | "host_away" | "id_reused" | "too_many_rooms" | "game_over" | "message_too_large"
-  | "corrupted_state" | "rate_limited" | "game_error" | "storage_unavailable" | "room_unavailable" | "overloaded"
-  | "not_found" | "unavailable";
+  | "already_requested" | "offer_pending" | "no_offer" | "host_away" | "id_reused" | "too_many_rooms"
+  | "game_over" | "message_too_large" | "corrupted_state" | "rate_limited" | "game_error" | "storage_unavailable"
+  | "room_unavailable" | "overloaded" | "not_found" | "unavailable";
 
 export type Role =
   | "approved" | "guest" | "player" | "spectator";
@@ -45,9 +45,9 @@ export type RoomEventKind =
   | "player_join_requested" | "player_approved" | "player_rejected" | "player_seated" | "seat_freed"
   | "spectator_joined" | "spectator_left" | "player_left" | "player_kicked" | "host_changed" | "player_sat_out"
   | "player_sat_in" | "player_away" | "player_reconnected" | "player_disconnected" | "chips_added"
-  | "chips_adjusted" | "room_paused" | "room_resumed" | "room_closed" | "settings_changed" | "turn_started"
-  | "round_voided" | "act_deferred" | "act_withdrawn" | "act_dropped" | "rolled_back" | "forked" | "chat"
-  | "reservation_ended" | "announcement";
+  | "chips_adjusted" | "player_resigned" | "offer_made" | "offer_answered" | "offer_ended" | "room_paused"
+  | "room_resumed" | "room_closed" | "settings_changed" | "turn_started" | "round_voided" | "act_deferred"
+  | "act_withdrawn" | "act_dropped" | "rolled_back" | "forked" | "chat" | "reservation_ended" | "announcement";
 
 /** Says who the client is, by one of three tokens, or, by none, that the handshake's cookie says it. */
 export type Authenticate = {
@@ -170,6 +170,57 @@ export type Rebuy = {
   id: string;
   room: string;
   amount: number;
+  traceparent?: string;
+};
+
+/** In games that have it (`games.offers`), as all of these. */
+export type Resign = {
+  type: "resign";
+  id: string;
+  room: string;
+  traceparent?: string;
+};
+
+export type OfferDraw = {
+  type: "offer_draw";
+  id: string;
+  room: string;
+  traceparent?: string;
+};
+
+/** `offer`: the id of the command that made it; without it, the one that waits. */
+export type AnswerDraw = {
+  type: "answer_draw";
+  id: string;
+  room: string;
+  accept: boolean;
+  offer?: string | null;
+  traceparent?: string;
+};
+
+/** The sender's last move is to be taken back, with all that came after it. */
+export type RequestUndo = {
+  type: "request_undo";
+  id: string;
+  room: string;
+  traceparent?: string;
+};
+
+export type AnswerUndo = {
+  type: "answer_undo";
+  id: string;
+  room: string;
+  accept: boolean;
+  offer?: string | null;
+  traceparent?: string;
+};
+
+/** The sender's own, of either kind. */
+export type WithdrawOffer = {
+  type: "withdraw_offer";
+  id: string;
+  room: string;
+  offer?: string | null;
   traceparent?: string;
 };
 
@@ -331,6 +382,7 @@ export type View = {
   spectators?: number;
   turn?: Turn;
   turns?: Turn[];
+  offer?: OfferPart;
   deferred?: DeferredAct[];
   reservations?: { [name: string]: ReservationPart };
   pending_requests?: PendingRequest[];
@@ -372,6 +424,7 @@ export type Me = {
   display_name?: string;
   request?: "kicked" | "pending" | "rejected";
   reserved_seat?: number;
+  offers?: ("draw" | "resign" | "undo")[];
   [name: string]: any;
 };
 
@@ -432,6 +485,17 @@ export type ClockPart = {
   periods?: number;
   period_ms?: number;
   move_ms?: number;
+};
+
+/**
+ * An offer among players that waits for an answer, by the id of the command that made it; `accepted`: the seats that
+ * have agreed.
+ */
+export type OfferPart = {
+  offer: "draw" | "undo";
+  id: string;
+  seat_index: number;
+  accepted: number[];
 };
 
 /**
@@ -680,6 +744,37 @@ export type ChipsAdjustedEvent = {
   reason?: string;
 };
 
+export type PlayerResignedEvent = {
+  kind: "player_resigned";
+  seat_index: number;
+  user_id: string;
+};
+
+export type OfferMadeEvent = {
+  kind: "offer_made";
+  offer: string;
+  id: string;
+  seat_index: number;
+  user_id: string;
+};
+
+export type OfferAnsweredEvent = {
+  kind: "offer_answered";
+  offer: string;
+  id: string;
+  seat_index: number;
+  by: string;
+  accept: boolean;
+};
+
+export type OfferEndedEvent = {
+  kind: "offer_ended";
+  offer: string;
+  id: string;
+  seat_index: number;
+  reason: string;
+};
+
 export type RoomPausedEvent = {
   kind: "room_paused";
   user_id?: string;
@@ -780,9 +875,10 @@ export type RoomEvent =
   | PlayerJoinRequestedEvent | PlayerApprovedEvent | PlayerRejectedEvent | PlayerSeatedEvent | SeatFreedEvent
   | SpectatorJoinedEvent | SpectatorLeftEvent | PlayerLeftEvent | PlayerKickedEvent | HostChangedEvent
   | PlayerSatOutEvent | PlayerSatInEvent | PlayerAwayEvent | PlayerReconnectedEvent | PlayerDisconnectedEvent
-  | ChipsAddedEvent | ChipsAdjustedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent
-  | SettingsChangedEvent | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent
-  | ActDroppedEvent | RolledBackEvent | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent;
+  | ChipsAddedEvent | ChipsAdjustedEvent | PlayerResignedEvent | OfferMadeEvent | OfferAnsweredEvent
+  | OfferEndedEvent | RoomPausedEvent | RoomResumedEvent | RoomClosedEvent | SettingsChangedEvent
+  | TurnStartedEvent | RoundVoidedEvent | ActDeferredEvent | ActWithdrawnEvent | ActDroppedEvent | RolledBackEvent
+  | ForkedEvent | ChatEvent | ReservationEndedEvent | AnnouncementEvent;
 
 /** An event of the room's game, with fields of its own. */
 export type GameEvent = {
@@ -794,8 +890,9 @@ export type Event = RoomEvent | GameEvent;
 
 export type ClientFrame =
   | Authenticate | JoinRoom | LeaveRoom | Resync | Heartbeat | RequestJoin | Approve | Reject | TakeSeat
-  | LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Chat | Announce | Start | Pause
-  | Resume | Kick | AddBot | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw;
+  | LeaveSeat | Spectate | StopSpectating | Act | SitOut | SitIn | Rebuy | Resign | OfferDraw | AnswerDraw
+  | RequestUndo | AnswerUndo | WithdrawOffer | Chat | Announce | Start | Pause | Resume | Kick | AddBot
+  | AdjustChips | UpdateSettings | TransferHost | Leave | CloseRoom | Withdraw;
 
 export type ServerFrame =
   | AuthenticatedFrame | HydratedFrame | Update | UpdatesFrame | Ack | ErrorFrame | HeartbeatAckFrame

@@ -19,7 +19,7 @@ from tavola.games.base import SeatIndex
 LIVES = 12
 PARTS = {
     "room", "game", "seats", "spectators", "watching", "deferred", "turn", "me", "pending_requests", "members",
-    "host_controls", "reservations", "turns",
+    "host_controls", "reservations", "turns", "offer",
 }  # fmt: skip
 
 
@@ -38,8 +38,8 @@ def test_every_view_has_the_skeleton(game: str) -> None:
                 seen |= view.keys() | {f"me.{name}" for name in view["me"]}
                 seen |= {f"seat.{name}" for seat in view.get("seats", {}).values() for name in seat}
     assert set(ViewSkeleton.__struct_fields__) == PARTS
-    assert seen & PARTS == (PARTS if game == "auction" else PARTS - {"turns"})
-    assert {f"me.{name}" for name in MePart.__struct_fields__} <= seen
+    assert seen & PARTS == PARTS - {"offer"} - ({"turns"} if game != "auction" else set()), "offers: test_offers"
+    assert {f"me.{name}" for name in MePart.__struct_fields__} - {"me.offers"} <= seen
     assert {f"seat.{name}" for name in SeatPart.__struct_fields__} - {"seat.bot"} <= seen, "bots: test_bots"
 
 
