@@ -31,6 +31,7 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".ts": "text/plain; charset=utf-8",
+    ".json": "application/json",
     ".png": "image/png",
     ".webp": "image/webp",
 }
@@ -38,6 +39,8 @@ TYPES = {
 TYPE_LINE = re.compile(rb"^ *(?:/\*\* @.*\*/|\* @(?!.*\*/).*)$", re.MULTILINE)
 """A line of a script that tells types and nothing else. They are for those who read or build on the source: our own
 pages go out without them. The line stays, empty, so that a browser counts as the source does."""
+TRANSLATION = re.compile(r"texts\.([a-z]{2})\.json")
+"""The texts of the players' pages in another language: `edge/static/app/texts.js`."""
 LOBBY, ROOM, MINE = "lobby.js", "room.js", "mine.js"
 """The modules that draw the pages; `app.js` takes the one that it needs."""
 IMPORT = re.compile(rb'^(?:import|export)\b[^;"]*"\./([\w.]+)";', re.MULTILINE)
@@ -132,6 +135,8 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
 def players_page(files: Mapping[str, File], module: str, added: bytes = b"") -> File:
     """The players' page, for who comes to what `module` draws. `added` stands at the end of its head."""
     head = [f'<link rel="modulepreload" href="/static/{name}">' for name in needed(files, "app.js", module)]
+    if languages := sorted(found[1] for name in files if (found := TRANSLATION.fullmatch(name))):
+        head.append(f'<meta name="languages" content="{" ".join(languages)}">')
     if module != LOBBY:
         head.append('<link rel="stylesheet" href="/static/table.css">')
     told = "".join(f"{line}\n" for line in head).encode() + added

@@ -31,11 +31,12 @@ from tavola.games.chess import bots
 from tavola.games.chess.positions import claim, ending, packed, pgn, shortened
 from tavola.games.chess.state import ChessOptions, ChessState, board
 from tavola.games.events import GAME_COMPLETE, GAME_STARTED, PLAYER_ACTION
+from tavola.games.offers import AgreedDraws, Resigning
 
 DRAW = "1/2-1/2"
 
 
-class Chess(Game[ChessState, ChessOptions]):
+class Chess(Game[ChessState, ChessOptions], Resigning[ChessState, ChessOptions], AgreedDraws[ChessState, ChessOptions]):
     """The rules."""
 
     kind = "chess"
@@ -144,6 +145,18 @@ class Chess(Game[ChessState, ChessOptions]):
         return Outcome(
             msgspec.structs.replace(after, turn=self._to_move(after, options)), (event,), new_turn=True
         )  # fmt: skip
+
+    def resign(self, state: ChessState, options: ChessOptions, seat: SeatIndex) -> Outcome[ChessState] | Refusal:
+        if state.turn is None:
+            return Refusal("illegal_move", "No game is running.")
+        other = SeatIndex(1 - seat)
+        mates = not board(state, options).has_insufficient_material(other == state.white)
+        return self._over(state, options, other if mates else None, "resignation")
+
+    def draw(self, state: ChessState, options: ChessOptions) -> Outcome[ChessState] | Refusal:
+        if state.turn is None:
+            return Refusal("illegal_move", "No game is running.")
+        return self._over(state, options, None, "agreement")
 
     def timeout_move(self, state: ChessState, options: ChessOptions, seat: SeatIndex) -> Move:
         return Move("resign")

@@ -3,6 +3,7 @@
 import { h, render } from "/static/dom.js";
 import { register, stylesheet } from "/static/games.js";
 import { emptySeat, place, seatPod } from "/static/seats.js";
+import { t } from "/static/texts.js";
 
 /** @import { Table } from "/static/table.d.ts" */
 
@@ -24,7 +25,7 @@ function draw(table) {
         class: `cell mark-${text}${line.includes(index) ? " won" : ""}`,
         key: index,
         disabled: !free.includes(index),
-        "aria-label": `Cell ${index + 1}, ${text || "free"}`,
+        "aria-label": t("Cell {0}, {1}", index + 1, text || "free"),
         on: { click: () => table.move("mark", { cell: index }) },
       },
       text,
@@ -38,9 +39,9 @@ function draw(table) {
     table.element,
     h(
       "section",
-      { class: "table generic", "aria-label": "Table" },
-      h("ol", { class: "seats row", "aria-label": "Seats" }, seats),
-      h("div", { class: "grid tictactoe", role: "group", "aria-label": "Board", vars: { "--columns": 3, "--rows": 3 } }, board.map(cell)),
+      { class: "table generic", "aria-label": t("Table") },
+      h("ol", { class: "seats row", "aria-label": t("Seats") }, seats),
+      h("div", { class: "grid tictactoe", role: "group", "aria-label": t("Board"), vars: { "--columns": 3, "--rows": 3 } }, board.map(cell)),
     ),
   );
 }
@@ -48,6 +49,6 @@ function draw(table) {
 register("tictactoe", draw, {
   tell: ({ kind, move, cell, automatic, ...event }, names) =>
     kind === "player_action" && move === "mark"
-      ? [`${names.of({ kind, ...event })} marks cell ${cell + 1}${automatic ? " (automatic)" : ""}.`]
+      ? [t("{0} marks cell {1}{2}.", names.of({ kind, ...event }), cell + 1, automatic ? t(" (automatic)") : "")]
       : undefined,
 });

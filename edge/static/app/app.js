@@ -5,6 +5,7 @@ import { runClocks } from "./clock.js";
 import { byId, h, render } from "./dom.js";
 import { keep, kept } from "./kept.js";
 import { whatOf } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Connection, Page, Wish } from "./shapes.d.ts" */
 
@@ -14,10 +15,10 @@ const PATIENCE_MS = 400;
 const NAME = "tavola.name";
 /** @type {{ [reason: string]: string }} */
 const CLOSED = {
-  signed_out: "You are signed out. Reload the page to come back.",
-  refused: "The server has closed this connection.",
-  too_many: "You have too many windows of this table open. Close some, and reload this one.",
-  protocol: "This page and the server do not understand each other. Reload the page.",
+  signed_out: t("You are signed out. Reload the page to come back."),
+  refused: t("The server has closed this connection."),
+  too_many: t("You have too many windows of this table open. Close some, and reload this one."),
+  protocol: t("This page and the server do not understand each other. Reload the page."),
 };
 
 export class App {
@@ -191,8 +192,8 @@ export class App {
     const { state, reason, attempt } = this.client.connection;
     if (state === "closed") return { class: "bad", text: CLOSED[reason ?? ""] ?? CLOSED.refused };
     if (this.#lost_at !== null && Date.now() - this.#lost_at > PATIENCE_MS) {
-      const offline = navigator.onLine === false ? "You are offline." : "The connection was lost.";
-      return { class: "warn", text: attempt > 0 ? `${offline} Reconnecting…` : "Connecting…" };
+      const offline = navigator.onLine === false ? t("You are offline.") : t("The connection was lost.");
+      return { class: "warn", text: attempt > 0 ? t("{0} Reconnecting…", offline) : t("Connecting…") };
     }
     if (this.#page?.banner) return { class: "warn", text: this.#page.banner };
     return this.#notice && { class: "note", text: this.#notice.text };
@@ -211,21 +212,21 @@ export class App {
 
   #draw() {
     const page = this.#page;
-    document.title = page ? `${page.title} · Tavola` : "Tavola";
+    document.title = page ? t("{0} · Tavola", page.title) : t("Tavola");
     const banner = this.#banner();
     render(
       this.#root,
-      h("a", { class: "skip", href: "#main", key: "skip" }, "To the content"),
+      h("a", { class: "skip", href: "#main", key: "skip" }, t("To the content")),
       page?.own_head
         ? null
-        : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, "Tavola")),
+        : h("header", { class: "masthead", key: "masthead" }, h("a", { href: "/", class: "brand" }, t("Tavola"))),
       h(
         "div",
         { class: `banner ${banner?.class ?? "none"}`, key: "banner", role: "status", "aria-live": "polite" },
         banner?.text,
       ),
       h("div", { class: "sr", key: "spoken", "aria-live": "polite", id: "spoken" }, this.#spoken),
-      page?.draw() ?? h("main", { class: "page door", id: "main" }, h("p", null, "Tavola is opening…")),
+      page?.draw() ?? h("main", { class: "page door", id: "main" }, h("p", null, t("Tavola is opening…"))),
     );
     page?.drawn();
   }

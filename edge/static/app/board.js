@@ -4,6 +4,7 @@ import { card, isCard } from "./cards.js";
 import { h } from "./dom.js";
 import { offered, values } from "./moves.js";
 import { label, words } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Board, Child, Clicked, Json, Legal } from "./shapes.d.ts" */
 /** @import { Table } from "./table.d.ts" */
@@ -122,8 +123,8 @@ export function drawBoard(board, all, table) {
     drawn = count(columns).map((column) =>
       h(
         "button",
-        { class: "line", key: `column${column}`, ...button(`column ${column + 1}`, { column }) },
-        h("span", { class: "sr" }, `Column ${column + 1}: `),
+        { class: "line", key: `column${column}`, ...button(t("column {0}", column + 1), { column }) },
+        h("span", { class: "sr" }, t("Column {0}: ", column + 1)),
         count(rows).map((row) => cell(row * columns + column, "span")),
       ),
     );
@@ -131,15 +132,15 @@ export function drawBoard(board, all, table) {
     drawn = count(rows).map((row) =>
       h(
         "button",
-        { class: "line across", key: `row${row}`, ...button(`row ${row + 1}`, { row }) },
-        h("span", { class: "sr" }, `Row ${row + 1}: `),
+        { class: "line across", key: `row${row}`, ...button(t("row {0}", row + 1), { row }) },
+        h("span", { class: "sr" }, t("Row {0}: ", row + 1)),
         count(columns).map((column) => cell(row * columns + column, "span")),
       ),
     );
   else
     drawn = board.cells.map((_, index) => {
       const at = { row: Math.floor(index / columns), column: index % columns, cell: index };
-      const name = `row ${at.row + 1}, column ${at.column + 1}`;
+      const name = t("row {0}, column {1}", at.row + 1, at.column + 1);
       return cell(index, "button", button(name, at), `${label(name)}: `);
     });
   return h(
@@ -204,8 +205,8 @@ function content(value, seats, table) {
  * @param {Table} table
  */
 function inWords(value, seats, { view }) {
-  if (value === null || value === "" || value === ".") return "free";
-  return seats ? (view.seats[Number(value)]?.display_name ?? `seat ${Number(value) + 1}`) : words(value);
+  if (value === null || value === "" || value === ".") return t("free");
+  return seats ? (view.seats[Number(value)]?.display_name ?? t("seat {0}", Number(value) + 1)) : words(value);
 }
 
 /**

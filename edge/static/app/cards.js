@@ -1,6 +1,7 @@
 /** Playing cards and chips, as descriptions. A suit has a shape, a colour of its own, and a name that can be heard. */
 
 import { h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** @type {{ [suit: string]: [name: string, shape: string] }} */
 const SUITS = {
@@ -19,7 +20,7 @@ const SUITS = {
   ],
 };
 /** @type {{ [rank: string]: string }} */
-const RANKS = { A: "Ace", K: "King", Q: "Queen", J: "Jack", T: "Ten" };
+const RANKS = { A: t("Ace"), K: t("King"), Q: t("Queen"), J: t("Jack"), T: t("Ten") };
 /** @type {{ [suit: string]: string }} */
 const SIGNS = { s: "♠", h: "♥", d: "♦", c: "♣" };
 
@@ -37,8 +38,8 @@ export const isCard = (value) => typeof value === "string" && CARD.test(value);
  * @param {string} card
  */
 export function cardName(card) {
-  if (card === "??") return "hidden card";
-  return `${RANKS[card[0]] ?? card[0]} of ${SUITS[card[1]][0]}`;
+  if (card === "??") return t("hidden card");
+  return t("{0} of {1}", RANKS[card[0]] ?? card[0], SUITS[card[1]][0]);
 }
 
 /**
@@ -54,7 +55,7 @@ export function cardText(cards) {
  * @param {{ key?: string, dim?: boolean }} [props]
  */
 export function card(code, { key, dim = false } = {}) {
-  if (code === "??") return h("span", { class: "card back", key, role: "img", "aria-label": "hidden card" });
+  if (code === "??") return h("span", { class: "card back", key, role: "img", "aria-label": t("hidden card") });
   const [rank, suit] = code;
   return h(
     "span",

@@ -1,5 +1,7 @@
 /** Clocks that run: whatever has `data-deadline` in the page shows what is left, several times a second. */
 
+import { t } from "./texts.js";
+
 /** @import { TurnClock } from "./shapes.d.ts" */
 
 const STEP_MS = 200;
@@ -44,7 +46,7 @@ export function remaining(left, { periods = 0, period_ms = 0 }) {
 function inWords(left) {
   const seconds = Math.max(0, Math.ceil(left / 1000));
   const [days, hours, minutes] = [86_400, 3_600, 60].map((unit) => Math.floor(seconds / unit));
-  if (days) return `${days} d ${hours % 24} h`;
+  if (days) return t("{0} d {1} h", days, hours % 24);
   const two = (/** @type {number} */ value) => String(value % 60).padStart(2, "0");
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(seconds)}`;
 }

@@ -2,6 +2,7 @@
 
 import { checkedIn, fieldIn, h } from "./dom.js";
 import { words } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Json, Schema } from "./shapes.d.ts" */
 
@@ -64,7 +65,7 @@ function input(field, common, value) {
     return h(
       "select",
       { ...common, value: String(value ?? (usual ? "" : choices[0])) },
-      usual && h("option", { key: "", value: "" }, "as usual"),
+      usual && h("option", { key: "", value: "" }, t("as usual")),
       options,
     );
   }
@@ -77,7 +78,7 @@ function input(field, common, value) {
       min: field.minimum,
       max: field.maximum,
       required: !field.optional,
-      placeholder: field.optional ? "as usual" : undefined,
+      placeholder: field.optional ? t("as usual") : undefined,
       value: value ?? "",
     });
   }

@@ -9,6 +9,7 @@ import { h, render } from "./dom.js";
 import { asked, bar, handMoves } from "./moves.js";
 import { emptySeat, place, seatPod } from "./seats.js";
 import { label, shown, words } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Child, Seat } from "./shapes.d.ts" */
 /** @import { Table } from "./table.d.ts" */
@@ -33,10 +34,10 @@ export function draw(table) {
     table.element,
     h(
       "section",
-      { class: "table generic", "aria-label": "Table" },
+      { class: "table generic", "aria-label": t("Table") },
       h(
         "ol",
-        { class: "seats row", "aria-label": "Seats" },
+        { class: "seats row", "aria-label": t("Seats") },
         Array.from({ length: count }, (_, index) =>
           view.seats[index] ? player(view.seats[index], table) : emptySeat(index, place(index, count, 0), table),
         ),
@@ -47,7 +48,7 @@ export function draw(table) {
         h(
           "div",
           { class: "private", key: "private" },
-          h("h2", null, "Yours alone"),
+          h("h2", null, t("Yours alone")),
           own.map(([name, value]) =>
             h("div", { class: "own-part", key: name }, h("span", { class: "muted" }, label(name)), tree(value, table)),
           ),
@@ -87,7 +88,7 @@ function tree(value, table, named = "") {
     if (value.every((each) => typeof each !== "object" || each === null))
       return value.length
         ? h("ul", { class: "tiles" }, value.map((each, index) => h("li", { key: index }, fact(each, table, named))))
-        : h("span", { class: "muted" }, "none");
+        : h("span", { class: "muted" }, t("none"));
     return h("ol", { class: "list" }, value.map((each, index) => h("li", { key: index }, tree(each, table))));
   }
   if (typeof value === "object" && value !== null) {
@@ -100,7 +101,7 @@ function tree(value, table, named = "") {
         h(
           "div",
           { key: name },
-          h("dt", null, bySeat ? seatName(Number(name), table) : name === "seat_index" ? "Player" : label(name)),
+          h("dt", null, bySeat ? seatName(Number(name), table) : name === "seat_index" ? t("Player") : label(name)),
           h("dd", null, tree(each, table, name)),
         ),
       ),
@@ -121,7 +122,7 @@ const fact = (value, table, named) =>
  * @param {number} index
  * @param {Table} table
  */
-const seatName = (index, { view }) => view.seats[index]?.display_name ?? `Seat ${index + 1}`;
+const seatName = (index, { view }) => view.seats[index]?.display_name ?? t("Seat {0}", index + 1);
 
 /**
  * Cards, of which those are buttons that a legal move plays.

@@ -5,28 +5,29 @@ import { checkedIn, h, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
 import { freeSeats } from "./seats.js";
 import { actText, Names } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Child, Game, Json, RoomPage, Seat } from "./shapes.d.ts" */
 
 /** The settings of the room itself that can be changed, described as the games' options are described. */
 const ROOM = {
   properties: {
-    name: { type: "string", title: "Name", maxLength: 50 },
+    name: { type: "string", title: t("Name"), maxLength: 50 },
     approval: {
       enum: ["host", "auto"],
-      title: "Coming in",
-      description: "host: you approve everybody. auto: nobody is asked.",
+      title: t("Coming in"),
+      description: t("host: you approve everybody. auto: nobody is asked."),
     },
     visibility: {
       enum: ["public", "private"],
-      title: "In the lobby",
-      description: "private: only who has the code finds it.",
+      title: t("In the lobby"),
+      description: t("private: only who has the code finds it."),
     },
-    max_spectators: { type: "integer", title: "Most spectators", minimum: 0, maximum: 10000 },
+    max_spectators: { type: "integer", title: t("Most spectators"), minimum: 0, maximum: 10000 },
     empty_minutes: {
       type: "integer",
-      title: "Closes when empty",
-      description: "After so many minutes without anybody. 0: as usual here.",
+      title: t("Closes when empty"),
+      description: t("After so many minutes without anybody. 0: as usual here."),
       minimum: 0,
       maximum: 43200,
     },
@@ -88,7 +89,7 @@ export class HostPanel {
     return h(
       "section",
       { key: "deferred" },
-      h("h2", null, "After this hand"),
+      h("h2", null, t("After this hand")),
       h(
         "ul",
         { class: "people" },
@@ -102,10 +103,10 @@ export class HostPanel {
               "button",
               {
                 class: "quiet small",
-                "aria-label": `Withdraw: ${text}`,
+                "aria-label": t("Withdraw: {0}", text),
                 on: { click: () => this.#do("withdraw", { act_id: act.id }) },
               },
-              "Withdraw",
+              t("Withdraw"),
             ),
           );
         }),
@@ -125,7 +126,7 @@ export class HostPanel {
     return h(
       "section",
       { key: "others" },
-      h("h2", null, "Others"),
+      h("h2", null, t("Others")),
       others.length
         ? h(
             "ul",
@@ -138,12 +139,12 @@ export class HostPanel {
                 { key: user },
                 h("bdi", null, member.display_name),
                 h("span", { class: "badge" }, standingText(member)),
-                inside && button("Make host", member.display_name, () => this.#pass(who)),
-                inside && button("Remove", member.display_name, () => this.#kick(who)),
+                inside && button(t("Make host"), member.display_name, () => this.#pass(who)),
+                inside && button(t("Remove"), member.display_name, () => this.#kick(who)),
               );
             }),
           )
-        : h("p", { class: "muted" }, "Nobody just now."),
+        : h("p", { class: "muted" }, t("Nobody just now.")),
     );
   }
 
@@ -164,7 +165,7 @@ export class HostPanel {
     return h(
       "section",
       { key: "requests" },
-      h("h2", null, "Asking to join"),
+      h("h2", null, t("Asking to join")),
       asked.length
         ? h(
             "ul",
@@ -174,12 +175,12 @@ export class HostPanel {
                 "li",
                 { key: who.user_id },
                 h("bdi", null, who.display_name),
-                answer("approve", who, "Approve"),
-                answer("reject", who, "Reject"),
+                answer("approve", who, t("Approve")),
+                answer("reject", who, t("Reject")),
               ),
             ),
           )
-        : h("p", { class: "muted" }, "Nobody just now."),
+        : h("p", { class: "muted" }, t("Nobody just now.")),
     );
   }
 
@@ -192,15 +193,15 @@ export class HostPanel {
     return h(
       "section",
       { key: "running" },
-      h("h2", null, "The game"),
+      h("h2", null, t("The game")),
       h(
         "div",
         { class: "buttons" },
-        view.room.options.auto_start === false && button("Start", this.#can("start"), () => this.#do("start")),
+        view.room.options.auto_start === false && button(t("Start"), this.#can("start"), () => this.#do("start")),
         paused
-          ? button("Resume", this.#can("resume"), () => this.#do("resume"))
-          : button("Pause", this.#can("pause"), () => this.#do("pause")),
-        button("Settings", view.room.status !== "closed", () => this.#settings()),
+          ? button(t("Resume"), this.#can("resume"), () => this.#do("resume"))
+          : button(t("Pause"), this.#can("pause"), () => this.#do("pause")),
+        button(t("Settings"), view.room.status !== "closed", () => this.#settings()),
       ),
     );
   }
@@ -227,12 +228,12 @@ export class HostPanel {
         "li",
         { key: seat.user_id },
         h("bdi", null, seat.display_name),
-        seat.bot && h("span", { class: "badge bot", key: "bot" }, "bot"),
+        seat.bot && h("span", { class: "badge bot", key: "bot" }, t("bot")),
         seat.chips !== undefined && h("span", { class: "muted" }, ` ${amount(seat.chips)} `),
-        chips.includes(seat) && button("Chips", seat, view.room.status !== "closed", () => this.#chips(seat)),
-        others.includes(seat) && !seat.bot && button("Make host", seat, this.#can("transfer"), () => this.#pass(seat)),
+        chips.includes(seat) && button(t("Chips"), seat, view.room.status !== "closed", () => this.#chips(seat)),
+        others.includes(seat) && !seat.bot && button(t("Make host"), seat, this.#can("transfer"), () => this.#pass(seat)),
         others.includes(seat) &&
-          button("Remove", seat, this.#can("kick"), () =>
+          button(t("Remove"), seat, this.#can("kick"), () =>
             seat.bot ? this.#do("kick", { user_id: seat.user_id }) : this.#kick(seat),
           ),
       );
@@ -240,12 +241,12 @@ export class HostPanel {
     return h(
       "section",
       { key: "players" },
-      h("h2", null, "Players"),
+      h("h2", null, t("Players")),
       h("ul", { class: "people" }, Object.values(view.seats).map(line)),
       h(
         "button",
         { class: "quiet small", key: "add-bot", disabled: !free.length, on: { click: () => this.#addBot(free) } },
-        "Add a bot",
+        t("Add a bot"),
       ),
     );
   }
@@ -261,7 +262,7 @@ export class HostPanel {
           disabled: this.#page.inside.room.status === "closed",
           on: { click: () => this.#close() },
         },
-        this.#waits("close") ? "Close the table after this hand" : "Close the table",
+        this.#waits("close") ? t("Close the table after this hand") : t("Close the table"),
       ),
     );
   }
@@ -289,7 +290,7 @@ export class HostPanel {
           "div",
           { class: "buttons" },
           h("button", { class: "primary" }, yes),
-          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, t("Not now")),
         ),
       );
     };
@@ -301,26 +302,26 @@ export class HostPanel {
     const found = await this.#games();
     const bots = found?.find((each) => each.game === this.#page.inside.room.game)?.bots ?? [];
     this.#question(
-      "Add a bot",
-      "Add it",
+      t("Add a bot"),
+      t("Add it"),
       (form) => this.#do("add_bot", { seat_index: Number(valueIn(form, "seat")), bot: valueIn(form, "bot") }),
-      choice("bot", "Bot", bots.map((name) => [name, name])),
-      choice("seat", "Seat", free.map((seat) => [String(seat), String(seat + 1)])),
+      choice("bot", t("Bot"), bots.map((name) => [name, name])),
+      choice("seat", t("Seat"), free.map((seat) => [String(seat), String(seat + 1)])),
     );
   }
 
   /** @param {{ user_id: string, display_name: string }} seat */
   #kick(seat) {
     this.#question(
-      "Remove a player",
-      "Remove",
+      t("Remove a player"),
+      t("Remove"),
       (form) => this.#do("kick", { user_id: seat.user_id, ban: checkedIn(form, "ban") }),
-      h("p", null, h("bdi", null, seat.display_name), " loses the seat. A running hand is folded."),
+      h("p", null, h("bdi", null, seat.display_name), t(" loses the seat. A running hand is folded.")),
       h(
         "div",
         { class: "field check" },
         h("input", { type: "checkbox", id: "ban", name: "ban" }),
-        h("label", { for: "ban" }, "and may not come back"),
+        h("label", { for: "ban" }, t("and may not come back")),
       ),
     );
   }
@@ -328,19 +329,19 @@ export class HostPanel {
   /** @param {{ user_id: string, display_name: string }} seat */
   #pass(seat) {
     this.#question(
-      "Pass the host's part on",
-      "Pass it on",
+      t("Pass the host's part on"),
+      t("Pass it on"),
       () => this.#do("transfer_host", { user_id: seat.user_id }),
-      h("p", null, h("bdi", null, seat.display_name), " will be host, and you will not."),
+      h("p", null, h("bdi", null, seat.display_name), t(" will be host, and you will not.")),
     );
   }
 
   #close() {
     this.#question(
-      "Close the table",
-      this.#waits("close") ? "Close it after this hand" : "Close it",
+      t("Close the table"),
+      this.#waits("close") ? t("Close it after this hand") : t("Close it"),
       () => this.#act("close_room", {}),
-      h("p", null, "Everybody has to leave. It cannot be opened again."),
+      h("p", null, t("Everybody has to leave. It cannot be opened again.")),
     );
   }
 
@@ -351,20 +352,20 @@ export class HostPanel {
       return { user_id: seat.user_id, amount: Number(valueIn(form, "amount")), ...(reason ? { reason } : {}) };
     };
     this.#question(
-      "Give or take chips",
-      this.#waits("adjust_chips") ? "Do it after this hand" : "Do it",
+      t("Give or take chips"),
+      this.#waits("adjust_chips") ? t("Do it after this hand") : t("Do it"),
       (form) => this.#act("adjust_chips", read(form)),
-      h("p", null, h("bdi", null, seat.display_name), ` has ${amount(seat.chips)}.`),
+      h("p", null, h("bdi", null, seat.display_name), t(" has {0}.", amount(seat.chips))),
       h(
         "div",
         { class: "field" },
-        h("label", { for: "adjust" }, "Chips, less than zero to take"),
+        h("label", { for: "adjust" }, t("Chips, less than zero to take")),
         h("input", { id: "adjust", name: "amount", type: "number", step: 1, required: true, value: 100 }),
       ),
       h(
         "div",
         { class: "field" },
-        h("label", { for: "reason" }, "Reason"),
+        h("label", { for: "reason" }, t("Reason")),
         h("input", { id: "reason", name: "reason", maxlength: 200 }),
       ),
     );
@@ -399,8 +400,8 @@ export class HostPanel {
       if (Object.keys(settings).length) this.#act("update_settings", { settings });
     };
     this.#question(
-      "Settings",
-      this.#waits("update_settings") ? "Save after this hand" : "Save",
+      t("Settings"),
+      this.#waits("update_settings") ? t("Save after this hand") : t("Save"),
       work,
       h(
         "div",
@@ -438,5 +439,5 @@ function choice(name, title, options) {
 function standingText({ standing, banned, watching, status }) {
   if (standing !== "approved") return banned ? "banned" : standing;
   const part = watching ? "watching" : "admitted";
-  return status === "away" ? `${part}, away` : part;
+  return status === "away" ? t("{0}, away", part) : part;
 }

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { qr } from "./qr.js";
+import { t } from "./texts.js";
 
 /** @import { Child } from "./shapes.d.ts" */
 
@@ -18,9 +19,9 @@ export function invitation(address, code, say) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(address);
-      say("The address of this table is in your clipboard.");
+      say(t("The address of this table is in your clipboard."));
     } catch {
-      say(`The address of this table: ${address}`);
+      say(t("The address of this table: {0}", address));
     }
   };
   return h(
@@ -28,8 +29,8 @@ export function invitation(address, code, say) {
     { class: "invitation" },
     picture(address),
     h("p", { class: "address" }, address),
-    h("p", { class: "muted" }, "In the lobby its code is enough: ", h("b", { class: "code-text" }, code)),
-    h("button", { class: "primary", on: { click: copy } }, "Copy the address"),
+    h("p", { class: "muted" }, t("In the lobby its code is enough: "), h("b", { class: "code-text" }, code)),
+    h("button", { class: "primary", on: { click: copy } }, t("Copy the address")),
   );
 }
 
@@ -44,7 +45,7 @@ function picture(address) {
   const dark = rows.flatMap((row, y) => row.map((is, x) => (is ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join("");
   return h(
     "svg",
-    { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "QR code of the address" },
+    { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": t("QR code of the address") },
     h("path", { d: dark }),
   );
 }

@@ -5,6 +5,7 @@ import { fieldOf, h, modal, submitted, valueIn } from "./dom.js";
 import { fields, filled } from "./form.js";
 import { seatsText } from "./seats.js";
 import { whatOf } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { App, Child, Game, View } from "./shapes.d.ts" */
 
@@ -16,10 +17,10 @@ import { whatOf } from "./story.js";
 
 const LOOK_MS = 2500;
 /** @type {{ [status: string]: string }} */
-const STATUS = { open: "waiting", playing: "playing", paused: "paused", closed: "closed" };
+const STATUS = { open: t("waiting"), playing: t("playing"), paused: t("paused"), closed: t("closed") };
 
 export class LobbyPage {
-  title = "Lobby";
+  title = t("Lobby");
   /** @type {string | null} */
   banner = null;
   own_head = false;
@@ -72,7 +73,7 @@ export class LobbyPage {
         this.#rooms = (await this.#app.client.request("GET", `/api/rooms?${query}`)).rooms;
         this.banner = null;
       } catch (error) {
-        this.banner = `${whatOf(error)} The list is as it was.`;
+        this.banner = t("{0} The list is as it was.", whatOf(error));
       }
       this.#app.redraw();
     }
@@ -125,8 +126,8 @@ export class LobbyPage {
     };
     return h(
       "section",
-      { class: "welcome", key: "welcome", "aria-label": "Play" },
-      h("h1", null, "Take a seat"),
+      { class: "welcome", key: "welcome", "aria-label": t("Play") },
+      h("h1", null, t("Take a seat")),
       this.#name(),
       h(
         "div",
@@ -135,15 +136,15 @@ export class LobbyPage {
           h(
             "button",
             { class: "primary big", key: game, disabled: this.#busy, on: { click: () => match(game) } },
-            `Play ${title}`,
+            t("Play {0}", title),
           ),
         ),
-        h("button", { class: "quiet big", key: "make", on: { click: () => this.#make() } }, "Open a table"),
+        h("button", { class: "quiet big", key: "make", on: { click: () => this.#make() } }, t("Open a table")),
       ),
       h(
         "form",
         { class: "by-code", on: { submit: byCode } },
-        h("label", { for: "code" }, "Have a code?"),
+        h("label", { for: "code" }, t("Have a code?")),
         h("input", {
           id: "code",
           name: "code",
@@ -154,9 +155,9 @@ export class LobbyPage {
           spellcheck: "false",
           placeholder: "KXGFZCM2QP",
         }),
-        h("button", { class: "quiet" }, "Go"),
+        h("button", { class: "quiet" }, t("Go")),
       ),
-      h("p", null, h("a", { href: "/mine" }, "My games")),
+      h("p", null, h("a", { href: "/mine" }, t("My games"))),
     );
   }
 
@@ -174,7 +175,7 @@ export class LobbyPage {
       const { session } = client;
       try {
         await this.#save();
-        if (client.session !== session) this.#app.notice(`You are ${client.session?.display_name} now.`);
+        if (client.session !== session) this.#app.notice(t("You are {0} now.", client.session?.display_name));
       } catch (error) {
         this.#app.notice(whatOf(error));
       }
@@ -182,7 +183,7 @@ export class LobbyPage {
     return h(
       "form",
       { class: "name-form", on: { submit, focusout: (event) => fieldOf(event).form?.requestSubmit() } },
-      h("label", { for: "name" }, "Your name"),
+      h("label", { for: "name" }, t("Your name")),
       h("input", {
         id: "name",
         name: "name",
@@ -202,12 +203,12 @@ export class LobbyPage {
       h(
         "header",
         null,
-        h("h2", { id: "rooms-title" }, "Tables"),
-        h("label", { for: "filter" }, "Game"),
+        h("h2", { id: "rooms-title" }, t("Tables")),
+        h("label", { for: "filter" }, t("Game")),
         h(
           "select",
           { id: "filter", value: game, on: { change: (event) => this.#change({ game: fieldOf(event).value }) } },
-          h("option", { key: "", value: "" }, "all"),
+          h("option", { key: "", value: "" }, t("all")),
           this.#games.map((each) => h("option", { key: each.game, value: each.game }, each.title)),
         ),
         h(
@@ -218,18 +219,18 @@ export class LobbyPage {
             checked: open,
             on: { change: ({ target }) => this.#change({ open: target instanceof HTMLInputElement && target.checked }) },
           }),
-          " with a free seat",
+          t(" with a free seat"),
         ),
       ),
       rooms === null
-        ? h("p", { class: "muted" }, "Looking…")
+        ? h("p", { class: "muted" }, t("Looking…"))
         : rooms.length
           ? h(
               "ul",
               { class: "room-list" },
               rooms.map((room) => this.#room(room)),
             )
-          : h("p", { class: "muted" }, "No table is open. Open one: friends come in by its code."),
+          : h("p", { class: "muted" }, t("No table is open. Open one: friends come in by its code.")),
     );
   }
 
@@ -254,9 +255,9 @@ export class LobbyPage {
           ),
           h("span", { "aria-hidden": "true" }, ` ${room.players}/${room.max_players}`),
         ),
-        room.reserved && h("span", { class: "badge", "aria-hidden": "true" }, `${room.reserved.length} reserved`),
+        room.reserved && h("span", { class: "badge", "aria-hidden": "true" }, t("{0} reserved", room.reserved.length)),
         h("span", { class: `badge is-${room.status}` }, STATUS[room.status] ?? room.status),
-        room.approval === "host" && h("span", { class: "badge" }, "by approval"),
+        room.approval === "host" && h("span", { class: "badge" }, t("by approval")),
       ),
     );
   }
@@ -309,7 +310,7 @@ export class LobbyPage {
         ),
       );
     return modal(
-      "Open a table",
+      t("Open a table"),
       close,
       h(
         "form",
@@ -317,7 +318,7 @@ export class LobbyPage {
         h(
           "div",
           { class: "field" },
-          h("label", { for: "game" }, "Game"),
+          h("label", { for: "game" }, t("Game")),
           h(
             "select",
             { id: "game", value: making.game, on: { change: choose } },
@@ -327,33 +328,33 @@ export class LobbyPage {
         h(
           "div",
           { class: "field" },
-          h("label", { for: "room-name" }, "Name"),
+          h("label", { for: "room-name" }, t("Name")),
           h("input", {
             id: "room-name",
             name: "room-name",
             maxlength: 50,
-            placeholder: `${this.#app.client.session?.display_name ?? "My"}'s table`,
+            placeholder: t("{0}'s table", this.#app.client.session?.display_name ?? t("My")),
           }),
         ),
-        choice("approval", "Coming in", [
-          ["auto", "Anybody may sit down"],
-          ["host", "I approve everybody"],
+        choice("approval", t("Coming in"), [
+          ["auto", t("Anybody may sit down")],
+          ["host", t("I approve everybody")],
         ]),
-        choice("visibility", "In the lobby", [
-          ["public", "Everybody sees it"],
-          ["private", "Only with the code"],
+        choice("visibility", t("In the lobby"), [
+          ["public", t("Everybody sees it")],
+          ["private", t("Only with the code")],
         ]),
         h(
           "details",
           { key: `options ${making.game}` },
-          h("summary", null, "Rules of the table"),
+          h("summary", null, t("Rules of the table")),
           h("div", { class: "fields" }, chosen && fields(chosen.options, {}, { prefix: "option-" })),
         ),
         h(
           "div",
           { class: "buttons" },
-          h("button", { class: "primary", disabled: this.#busy }, "Open the table"),
-          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+          h("button", { class: "primary", disabled: this.#busy }, t("Open the table")),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, t("Not now")),
         ),
       ),
     );

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { loadedPage, pageOf, stylesheet } from "./games.js";
 import { PastTable, merged } from "./past_table.js";
 import { Names, label, shown, tell, whatOf } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { App, Child, Json, View } from "./shapes.d.ts" */
 /** @import { Update } from "./shapes.d.ts" */
@@ -22,7 +23,7 @@ const MOST = 2000;
 const times = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 export class MinePage {
-  title = "My games";
+  title = t("My games");
   /** @type {string | null} */
   banner = null;
   own_head = false;
@@ -137,12 +138,12 @@ export class MinePage {
   /** @returns {Child} */
   #list() {
     const rounds = this.#rounds;
-    if (!rounds) return h("p", { class: "muted" }, "Looking…");
+    if (!rounds) return h("p", { class: "muted" }, t("Looking…"));
     return [
-      h("h1", { key: "h" }, "My games"),
-      !rounds.length && h("p", { class: "muted", key: "none" }, "Nothing was played yet in rooms of yours."),
+      h("h1", { key: "h" }, t("My games")),
+      !rounds.length && h("p", { class: "muted", key: "none" }, t("Nothing was played yet in rooms of yours.")),
       h("ul", { class: "room-list", key: "rounds" }, rounds.map((round) => this.#line(round))),
-      this.#before !== null && h("button", { class: "quiet", key: "more", on: { click: () => this.#more() } }, "Earlier"),
+      this.#before !== null && h("button", { class: "quiet", key: "more", on: { click: () => this.#more() } }, t("Earlier")),
     ];
   }
 
@@ -191,26 +192,26 @@ export class MinePage {
       h(
         "header",
         { class: "past-head", key: "head" },
-        h("button", { class: "quiet", on: { click: back } }, "‹ My games"),
+        h("button", { class: "quiet", on: { click: back } }, t("‹ My games")),
         h("h1", null, h("bdi", null, round.name), ` · ${round.number}`),
       ),
       h("p", { class: "past-said", key: "said", "aria-live": "polite" }, said.join(" ") || " "),
       h(
         "div",
-        { class: "past-steps", key: "steps", role: "group", "aria-label": "Moves" },
-        button("⏮", "To the beginning", 0),
-        button("◀", "Back", this.#step - 1),
+        { class: "past-steps", key: "steps", role: "group", "aria-label": t("Moves") },
+        button("|◀", t("To the beginning"), 0),
+        button("◀", t("Back"), this.#step - 1),
         h("input", {
           type: "range",
           min: 0,
           max: last,
           value: this.#step,
-          "aria-label": "Moment",
+          "aria-label": t("Moment"),
           on: { input: ({ target }) => target instanceof HTMLInputElement && this.#go(Number(target.value)) },
         }),
         h("span", { class: "muted" }, `${this.#step} / ${last}`),
-        button("▶", "On", this.#step + 1),
-        button("⏭", "To the end", last),
+        button("▶", t("On"), this.#step + 1),
+        button("▶|", t("To the end"), last),
       ),
       h("div", { class: "stage past", key: `stage ${round.room} ${round.seq}` },
         h("div", { class: "game", key: "game", foreign: true, mounted: placed })),

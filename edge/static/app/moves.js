@@ -4,6 +4,7 @@ import { isCard } from "./cards.js";
 import { fieldOf, h, submitted, valueIn } from "./dom.js";
 import { turnOf } from "./seats.js";
 import { label, shown, words } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Choices, Clicked, Form, Json, Legal, Range } from "./shapes.d.ts" */
 /** @import { Table } from "./table.d.ts" */
@@ -88,7 +89,7 @@ export function bar(table, legal) {
   if (!legal.length) return null;
   return h(
     "div",
-    { class: "actions generic-moves", role: "group", "aria-label": "Your move", key: "actions" },
+    { class: "actions generic-moves", role: "group", "aria-label": t("Your move"), key: "actions" },
     forms(legal).map((each, index) => drawn(table, each, index)),
   );
 }

@@ -59,7 +59,7 @@ export class PastTable {
 
   /** Nobody is to move, and no clock runs: it is over. */
   get view() {
-    const { turn: _turn, ...view } = /** @type {InsideView} */ (this.#page.past.view);
+    const { turn: _turn, turns: _turns, ...view } = /** @type {InsideView} */ (this.#page.past.view);
     return /** @type {InsideView} */ ({ ...view, me: { ...view.me, legal: [] } });
   }
 

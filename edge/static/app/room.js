@@ -12,6 +12,7 @@ import { loadedPage, pageOf, stylesheet } from "./games.js";
 import { freeSeats, seatsText } from "./seats.js";
 import { Side } from "./side.js";
 import { Names, tell, whatOf } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { App, BuyIn, Child, Fact, InsideView, Question, Room, Seat, View, Wish } from "./shapes.d.ts" */
 
@@ -20,8 +21,8 @@ import { Names, tell, whatOf } from "./story.js";
  * @type {{ [request: string]: string }}
  */
 const ANSWERS = {
-  pending: "The host has been asked. You will be let in as soon as they say yes.",
-  rejected: "The host has said no.",
+  pending: t("The host has been asked. You will be let in as soon as they say yes."),
+  rejected: t("The host has said no."),
 };
 
 await stylesheet("/static/table.css");
@@ -73,8 +74,8 @@ export class RoomPage {
   }
 
   get title() {
-    const name = this.view?.room.name ?? "Room";
-    return this.#mine ? `● Your turn · ${name}` : name;
+    const name = this.view?.room.name ?? t("Room");
+    return this.#mine ? t("● Your turn · {0}", name) : name;
   }
 
   /** Whether it is one's own turn. */
@@ -169,14 +170,14 @@ export class RoomPage {
     const names = new Names(view);
     for (const event of events) {
       if (event.kind === "player_kicked" && event.user_id === me.user_id)
-        this.gone = "The host has removed you from this table.";
+        this.gone = t("The host has removed you from this table.");
       names.learn(event);
       if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
     }
     // Whether they saw it happen or come by its address later.
-    if (room.status === "closed") this.gone ??= "The host has closed this table.";
+    if (room.status === "closed") this.gone ??= t("The host has closed this table.");
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
-      this.#app.announce("It is your turn.");
+      this.#app.announce(t("It is your turn."));
     if (this.room.turn && this.#mine && this.#page) this.#myTurn(this.room.turn.number);
     this.#comeIn(view);
     this.redraw();
@@ -267,19 +268,19 @@ export class RoomPage {
   get banner() {
     if (!this.#room) return null;
     if (this.#room.trouble === "stale")
-      return "The server cannot save just now: you see how things stood, and play goes on when it can.";
-    if (this.#room.trouble) return "The server is slow to answer. Anything you did is sent again until it is done.";
-    if (this.view?.room.status === "paused") return "The host has paused the game. Clocks stand still.";
+      return t("The server cannot save just now: you see how things stood, and play goes on when it can.");
+    if (this.#room.trouble) return t("The server is slow to answer. Anything you did is sent again until it is done.");
+    if (this.view?.room.status === "paused") return t("The host has paused the game. Clocks stand still.");
     return null;
   }
 
   draw() {
-    if (this.gone) return notice(this.gone, h("a", { href: "/", class: "primary" }, "To the lobby"));
+    if (this.gone) return notice(this.gone, h("a", { href: "/", class: "primary" }, t("To the lobby")));
     if (!this.view || !this.#page)
       return h(
         "main",
         { class: "page", id: "main", "aria-busy": "true" },
-        h("p", { class: "loading" }, "Entering the room…"),
+        h("p", { class: "loading" }, t("Entering the room…")),
       );
     if (!isInside(this.view)) return this.#door(this.view);
     return h(
@@ -305,7 +306,7 @@ export class RoomPage {
       this.#page.draw(this.#table);
     } catch (error) {
       console.error(error);
-      this.#app.fault(`The table cannot be drawn, by a mistake in the game's page: ${whatOf(error)}`);
+      this.#app.fault(t("The table cannot be drawn, by a mistake in the game's page: {0}", whatOf(error)));
     }
   }
 
@@ -317,12 +318,12 @@ export class RoomPage {
     const ask = h(
       "button",
       { class: "primary", on: { click: () => this.askToJoin() } },
-      me.request === "rejected" ? "Ask again" : "Ask to join",
+      me.request === "rejected" ? t("Ask again") : t("Ask to join"),
     );
     const invited = room.approval === "auto" || me.reserved_seat !== undefined;
     const waits = me.request === "pending" || invited || me.role === "approved";
     const says =
-      (me.request && ANSWERS[me.request]) ?? (waits ? "Coming in…" : "The host decides who may play here.");
+      (me.request && ANSWERS[me.request]) ?? (waits ? t("Coming in…") : t("The host decides who may play here."));
     return h(
       "main",
       { class: "page door", id: "main" },
@@ -330,7 +331,7 @@ export class RoomPage {
       h("p", { class: "muted" }, `${seatsText(room)}.`),
       h("p", { role: "status" }, says),
       !waits && ask,
-      h("p", null, h("a", { href: "/" }, "Back to the lobby")),
+      h("p", null, h("a", { href: "/" }, t("Back to the lobby"))),
     );
   }
 
@@ -342,9 +343,9 @@ export class RoomPage {
       { class: "room-head", key: "head" },
       h(
         "a",
-        { class: "back-link", href: "/", "aria-label": "Back to the lobby" },
+        { class: "back-link", href: "/", "aria-label": t("Back to the lobby") },
         "‹ ",
-        h("span", { class: "back-text" }, "Lobby"),
+        h("span", { class: "back-text" }, t("Lobby")),
       ),
       h(
         "div",
@@ -355,8 +356,8 @@ export class RoomPage {
           { class: "muted" },
           [
             options.big_blind && `${amount(options.small_blind)}/${amount(options.big_blind)}`,
-            room.visibility === "private" && "private",
-            `${spectators} watching`,
+            room.visibility === "private" && t("private"),
+            t("{0} watching", spectators),
           ]
             .filter(Boolean)
             .join(" · "),
@@ -365,7 +366,7 @@ export class RoomPage {
       h(
         "button",
         { class: "code", on: { click: () => this.#invite() } },
-        "Invite ",
+        t("Invite "),
         h("span", { class: "muted" }, room.code),
       ),
       h(
@@ -376,10 +377,10 @@ export class RoomPage {
           "aria-controls": "side",
           on: { click: () => this.#side.toggle() },
         },
-        "Chat & more",
-        this.#side.news && h("span", { class: "dot" }, h("span", { class: "sr" }, "something new")),
+        t("Chat & more"),
+        this.#side.news && h("span", { class: "dot" }, h("span", { class: "sr" }, t("something new"))),
       ),
-      me.is_host && h("span", { class: "badge host-badge" }, "host"),
+      me.is_host && h("span", { class: "badge host-badge" }, t("host")),
     );
   }
 
@@ -389,10 +390,10 @@ export class RoomPage {
       const { invitation } = await import("./invite.js");
       const say = (/** @type {string} */ text) => this.#app.notice(text);
       this.ask({
-        title: "Invite",
+        title: t("Invite"),
         body: (close) => [
           invitation(`${location.origin}/room/${code}`, code, say),
-          h("div", { class: "buttons" }, h("button", { class: "quiet", on: { click: close } }, "Close")),
+          h("div", { class: "buttons" }, h("button", { class: "quiet", on: { click: close } }, t("Close"))),
         ],
       });
     } catch (error) {
@@ -422,18 +423,18 @@ export class RoomPage {
     const { me, turn, turns = turn && [turn], room, seats, host_controls } = this.inside;
     const free = freeSeats(this.inside).length > 0;
     if (me.role !== "player" && me.reserved_seat !== undefined)
-      return `You are watching. Seat ${me.reserved_seat + 1} is reserved for you.`;
+      return t("You are watching. Seat {0} is reserved for you.", me.reserved_seat + 1);
     if (me.role !== "player")
-      return free ? "You are watching. Choose a free seat to play." : "You are watching. No seat is free.";
+      return free ? t("You are watching. Choose a free seat to play.") : t("You are watching. No seat is free.");
     if (turns)
       return this.#mine
-        ? "It is your turn."
-        : `Waiting for ${turns.map((each) => seats[each.seat_index]?.display_name ?? "a player").join(", ")}…`;
-    if (this.#seat?.chips === 0) return "You have no chips left.";
-    if (Object.keys(seats).length < 2) return "Waiting for another player. Invite a friend.";
+        ? t("It is your turn.")
+        : t("Waiting for {0}…", turns.map((each) => seats[each.seat_index]?.display_name ?? t("a player")).join(", "));
+    if (this.#seat?.chips === 0) return t("You have no chips left.");
+    if (Object.keys(seats).length < 2) return t("Waiting for another player. Invite a friend.");
     if (host_controls?.can_start && room.options.auto_start === false && room.status === "open")
-      return "Everybody is waiting for you to start.";
-    return "The game begins in a moment.";
+      return t("Everybody is waiting for you to start.");
+    return t("The game begins in a moment.");
   }
 
   #own() {
@@ -441,7 +442,7 @@ export class RoomPage {
     const seat = this.#seat;
     if (this.maySit && freeSeats(view).length) {
       const sit = () => this.askToSit(view.me.reserved_seat ?? freeSeats(view)[0]);
-      return h("button", { class: "primary sit-anywhere", key: "own", on: { click: sit } }, "Sit down");
+      return h("button", { class: "primary sit-anywhere", key: "own", on: { click: sit } }, t("Sit down"));
     }
     if (view.me.role !== "player" || !seat) return null;
     const options = /** @type {BuyIn} */ (view.room.options);
@@ -454,10 +455,10 @@ export class RoomPage {
       { class: "own", key: "own" },
       chips &&
         (out
-          ? button("I'm back", () => this.attempt(this.room.command("sit_in")))
-          : button("Sit out", () => this.attempt(this.room.command("sit_out")))),
-      chips && seat.chips < options.max_buy_in && button("Add chips", () => this.#askRebuy(seat, options)),
-      button("Leave seat", () => this.attempt(this.room.command("leave_seat"))),
+          ? button(t("I'm back"), () => this.attempt(this.room.command("sit_in")))
+          : button(t("Sit out"), () => this.attempt(this.room.command("sit_out")))),
+      chips && seat.chips < options.max_buy_in && button(t("Add chips"), () => this.#askRebuy(seat, options)),
+      button(t("Leave seat"), () => this.attempt(this.room.command("leave_seat"))),
       h(
         "button",
         {
@@ -466,7 +467,7 @@ export class RoomPage {
           "aria-pressed": String(!this.#call.quiet),
           on: { click: () => (this.#call.toggle(), this.redraw()) },
         },
-        this.#call.quiet ? "Sound: off" : "Sound: on",
+        this.#call.quiet ? t("Sound: off") : t("Sound: on"),
       ),
     );
   }
@@ -484,7 +485,7 @@ export class RoomPage {
   /** @param {number} chips */
   async #addChips(chips) {
     if (await this.attempt(this.room.command("rebuy", { amount: chips }))) {
-      this.#app.notice(`${amount(chips)} chips were added to your stack.`);
+      this.#app.notice(t("{0} chips were added to your stack.", amount(chips)));
     }
   }
 
@@ -509,20 +510,20 @@ export class RoomPage {
       else this.#addChips(dialog.buy_in);
     };
     return modal(
-      sits ? `Seat ${dialog.index + 1}` : "Add chips",
+      sits ? t("Seat {0}", dialog.index + 1) : t("Add chips"),
       close,
       h(
         "form",
         { on: { submit } },
-        !sits && h("p", { class: "muted" }, "Chips are added between hands, while none is played."),
-        h("label", { for: "buy-in" }, sits ? "Chips to bring" : "Chips to add"),
+        !sits && h("p", { class: "muted" }, t("Chips are added between hands, while none is played.")),
+        h("label", { for: "buy-in" }, sits ? t("Chips to bring") : t("Chips to add")),
         h("input", {
           type: "range",
           min,
           max,
           step: 1,
           value: dialog.buy_in,
-          "aria-label": "Chips",
+          "aria-label": t("Chips"),
           on: { input: choose },
         }),
         h("input", {
@@ -538,8 +539,8 @@ export class RoomPage {
         h(
           "div",
           { class: "buttons" },
-          h("button", { class: "primary" }, sits ? "Sit down" : "Add"),
-          h("button", { type: "button", class: "quiet", on: { click: close } }, "Not now"),
+          h("button", { class: "primary" }, sits ? t("Sit down") : t("Add")),
+          h("button", { type: "button", class: "quiet", on: { click: close } }, t("Not now")),
         ),
       ),
     );
@@ -562,7 +563,7 @@ function notice(text, ...more) {
  * @param {unknown} error
  */
 function whyNot(error) {
-  if (error instanceof Refused && error.code === "room_not_found") return "There is no such room.";
+  if (error instanceof Refused && error.code === "room_not_found") return t("There is no such room.");
   return whatOf(error);
 }
 

@@ -2,6 +2,7 @@
 
 import { remaining } from "./clock.js";
 import { h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** @import { Child, Seat, Vars, View } from "./shapes.d.ts" */
 /** @import { Table } from "./table.d.ts" */
@@ -21,12 +22,12 @@ export function freeSeats({ room, me, seats = {} }) {
  * @param {View["room"]} room
  */
 export function seatsText({ players, max_players, reserved = [] }) {
-  const kept = reserved.length ? `, ${reserved.length} reserved` : "";
-  return `${players} of ${max_players} seats taken${kept}`;
+  const kept = reserved.length ? t(", {0} reserved", reserved.length) : "";
+  return t("{0} of {1} seats taken{2}", players, max_players, kept);
 }
 
 /** @type {{ [status: string]: string }} */
-const STATUS = { away: "away", disconnected: "disconnected", sitting_out: "sitting out" };
+const STATUS = { away: t("away"), disconnected: t("disconnected"), sitting_out: t("sitting out") };
 /** Below one: places are pushed from the ellipse towards the corners, where there is room. */
 const SQUARENESS = 0.72;
 
@@ -51,7 +52,7 @@ export function place(index, count, mine, inward = 0) {
 export function statusBadge(seat) {
   const text = STATUS[seat.status] ?? (seat.sitting_out ? STATUS.sitting_out : undefined);
   return [
-    seat.bot && h("span", { class: "badge bot", key: "bot" }, "bot"),
+    seat.bot && h("span", { class: "badge bot", key: "bot" }, t("bot")),
     text && h("span", { class: `badge status-${seat.status}`, key: "status" }, text),
   ];
 }
@@ -71,14 +72,14 @@ export function turnClock(view, turn = view.turn) {
   const { room } = view;
   if (!turn) return null;
   if (room.status === "paused")
-    return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, "II"));
+    return h("span", { class: "clock paused", key: "clock" }, h("span", { class: "clock-text" }, t("II")));
   return h(
     "span",
     {
       class: "clock",
       key: `clock${turn.number}`,
       role: "timer",
-      "aria-label": "seconds left",
+      "aria-label": t("seconds left"),
       "data-deadline": turn.deadline_ms,
       "data-bank": turn.timebank_ms ?? 0,
       "data-total": view.turn?.clocks?.[turn.seat_index] ?? (room.options.turn_seconds ?? 20) * 1000,
@@ -114,24 +115,24 @@ export function seatClock(view, index) {
  * @param {Table} table
  */
 export function emptySeat(index, vars, table) {
-  const label = `Seat ${index + 1}`;
+  const label = t("Seat {0}", index + 1);
   const kept = table.view.reservations?.[index];
   const mine = kept !== undefined && table.view.me.reserved_seat === index;
   if (kept && !(mine && table.maySit))
     return h(
       "li",
       { class: "seat empty", key: `seat${index}`, vars },
-      h("span", { class: "vacant" }, "reserved for ", mine ? "you" : h("bdi", null, kept.display_name ?? kept.user_id)),
+      h("span", { class: "vacant" }, t("reserved for "), mine ? t("you") : h("bdi", null, kept.display_name ?? kept.user_id)),
     );
   if (!table.maySit)
-    return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, "empty"));
+    return h("li", { class: "seat empty", key: `seat${index}`, vars }, h("span", { class: "vacant" }, t("empty")));
   return h(
     "li",
     { class: "seat empty", key: `seat${index}`, vars },
     h(
       "button",
-      { class: "sit", on: { click: () => table.sit(index) }, "aria-label": `Sit in ${label.toLowerCase()}` },
-      mine ? "Your seat" : "Sit here",
+      { class: "sit", on: { click: () => table.sit(index) }, "aria-label": t("Sit in {0}", label.toLowerCase()) },
+      mine ? t("Your seat") : t("Sit here"),
     ),
   );
 }
@@ -155,7 +156,7 @@ export function seatPod(seat, { view }, ...more) {
     h(
       "div",
       { class: "pod" },
-      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, t("You: ")), h("bdi", null, seat.display_name)),
       h("span", { class: "stack" }, more),
       seatClock(view, seat.seat_index),
     ),

@@ -2,6 +2,7 @@
 
 import { fieldIn, h, submitted } from "./dom.js";
 import { actText, Names, rounds, talk, whatOf } from "./story.js";
+import { t } from "./texts.js";
 
 /** @import { Child, RoomPage, Seat, Status, Update } from "./shapes.d.ts" */
 /** @import { HostPanel } from "./host.js" */
@@ -51,12 +52,12 @@ export class Side {
     const { me, pending_requests = [] } = this.#page.inside;
     /** @type {[name: Tab, text: string][]} */
     const tabs = [
-      ["chat", "Chat"],
-      ["hands", "History"],
-      ["people", "People"],
+      ["chat", t("Chat")],
+      ["hands", t("History")],
+      ["people", t("People")],
     ];
     if (me.is_host) {
-      tabs.push(["host", pending_requests.length ? `Host (${pending_requests.length})` : "Host"]);
+      tabs.push(["host", pending_requests.length ? t("Host ({0})", pending_requests.length) : t("Host")]);
       this.#loadHost();
     }
     if (!tabs.some(([name]) => name === this.#tab)) this.#tab = "chat";
@@ -95,14 +96,14 @@ export class Side {
       );
     return h(
       "aside",
-      { class: `side${this.open ? " open" : ""}`, key: "side", id: "side", "aria-label": "Beside the table" },
+      { class: `side${this.open ? " open" : ""}`, key: "side", id: "side", "aria-label": t("Beside the table") },
       h(
         "div",
         { class: "tabs", role: "tablist" },
         tabs.map(tab),
         h(
           "button",
-          { class: "close-side", key: "close", "aria-label": "Close", on: { click: () => this.toggle() } },
+          { class: "close-side", key: "close", "aria-label": t("Close"), on: { click: () => this.toggle() } },
           "×",
         ),
       ),
@@ -141,7 +142,7 @@ export class Side {
     if (!deferred.length) return null;
     const names = new Names(this.#page.inside);
     const texts = deferred.map((act) => actText(act.act, act, names));
-    return h("p", { class: "after-hand", key: "after-hand" }, `After this hand the host will ${texts.join(", ")}.`);
+    return h("p", { class: "after-hand", key: "after-hand" }, t("After this hand the host will {0}.", texts.join(", ")));
   }
 
   #chat() {
@@ -161,7 +162,7 @@ export class Side {
           class: "talk",
           key: "talk",
           "aria-live": "polite",
-          "aria-label": "Chat",
+          "aria-label": t("Chat"),
           vars: { "--count": said.length },
           mounted: keepAtEnd,
         },
@@ -181,11 +182,11 @@ export class Side {
         h("input", {
           name: "text",
           maxlength: 500,
-          placeholder: "Say something",
-          "aria-label": "Message",
+          placeholder: t("Say something"),
+          "aria-label": t("Message"),
           autocomplete: "off",
         }),
-        h("button", null, "Send"),
+        h("button", null, t("Send")),
       ),
     ];
   }
@@ -204,7 +205,7 @@ export class Side {
             disabled: this.#earlier.busy,
             on: { click: () => this.#earlierHands(first) },
           },
-          "Earlier",
+          t("Earlier"),
         ),
       h(
         "div",
@@ -257,14 +258,14 @@ export class Side {
         { key: seat.user_id },
         h("bdi", null, seat.display_name),
         " ",
-        seat.user_id === view.room.host_id && h("span", { class: "badge" }, "host"),
+        seat.user_id === view.room.host_id && h("span", { class: "badge" }, t("host")),
         " ",
         statusText(seat, this.#page.room.presence),
       );
     return [
-      h("h2", { key: "h" }, `${seated.length} playing`),
+      h("h2", { key: "h" }, t("{0} playing", seated.length)),
       h("ul", { class: "people", key: "l" }, seated.map(line)),
-      h("p", { class: "muted", key: "w" }, `${view.spectators} watching`),
+      h("p", { class: "muted", key: "w" }, t("{0} watching", view.spectators)),
       h(
         "ul",
         { class: "people", key: "s" },
@@ -274,9 +275,9 @@ export class Side {
             { key: user },
             h("bdi", null, display_name),
             " ",
-            user === view.room.host_id && h("span", { class: "badge" }, "host"),
+            user === view.room.host_id && h("span", { class: "badge" }, t("host")),
             " ",
-            status === "away" && h("span", { class: "badge status-away" }, "away"),
+            status === "away" && h("span", { class: "badge status-away" }, t("away")),
           ),
         ),
       ),

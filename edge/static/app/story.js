@@ -2,6 +2,7 @@
 
 import { amount } from "./cards.js";
 import { loadedPage } from "./games.js";
+import { t } from "./texts.js";
 
 /** @import { Fact, Round, Update, View } from "./shapes.d.ts" */
 
@@ -31,12 +32,12 @@ export class Names {
 
   /** @param {number} index */
   seat(index) {
-    return this.#seats.get(index) ?? `Seat ${index + 1}`;
+    return this.#seats.get(index) ?? t("Seat {0}", index + 1);
   }
 
   /** @param {string} id */
   user(id) {
-    return this.#users.get(id) ?? "Somebody";
+    return this.#users.get(id) ?? t("Somebody");
   }
 
   /** @param {Fact} event */
@@ -64,13 +65,13 @@ export function moveText(event) {
 export function actText(act, about, names) {
   switch (act) {
     case "close_room":
-      return "close the table";
+      return t("close the table");
     case "update_settings":
-      return "change the settings";
+      return t("change the settings");
     case "adjust_chips": {
       const chips = about.amount ?? 0;
       const who = names.user(about.user_id ?? "");
-      return chips < 0 ? `take ${amount(-chips)} from ${who}` : `give ${who} ${amount(chips)}`;
+      return chips < 0 ? t("take {0} from {1}", amount(-chips), who) : t("give {0} {1}", who, amount(chips));
     }
     default:
       return words(act);
@@ -85,7 +86,7 @@ export const words = (/** @type {unknown} */ name) => String(name).replaceAll("_
  */
 export function shown(value) {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "boolean") return value ? t("yes") : t("no");
   if (typeof value === "string") return words(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
@@ -109,80 +110,87 @@ function told(event, names) {
   const who = names.of(event);
   switch (event.kind) {
     case "game_started":
-      return [`Game ${event.number} begins.`];
+      return [t("Game {0} begins.", event.number)];
     case "player_action":
-      return [`${who} ${moveText(event)}${event.automatic ? " (automatic)" : ""}.`];
+      return [`${who} ${moveText(event)}${event.automatic ? t(" (automatic)") : ""}.`];
     case "game_complete": {
       const won = [event.winners ?? event.winner ?? []].flat();
-      return [`${won.map((/** @type {number} */ seat) => names.seat(seat)).join(" and ") || "Nobody"} wins.`];
+      const winners = won.map((/** @type {number} */ seat) => names.seat(seat)).join(t(" and "));
+      return [winners ? t("{0} wins.", winners) : t("Nobody wins.")];
     }
     case "lot_sold":
-      return [`Lot ${event.lot} goes to ${event.winner === null ? "nobody" : names.seat(event.winner)} for ${event.price}.`];
+      return [
+        t("Lot {0} goes to {1} for {2}.", event.lot, event.winner === null ? t("nobody") : names.seat(event.winner), event.price),
+      ];
     case "player_join_requested":
-      return [`${who} asks to join.`];
+      return [t("{0} asks to join.", who)];
     case "player_approved":
-      return [`${who} is admitted.`];
+      return [t("{0} is admitted.", who)];
     case "player_seated":
-      return [`${who} sits down.`];
+      return [t("{0} sits down.", who)];
     case "player_leaving":
-      return [`${who} leaves after this hand.`];
+      return [t("{0} leaves after this hand.", who)];
     case "player_sat_out":
-      return [event.reason === "idle" ? `${who} has not moved for long and sits out.` : `${who} sits out.`];
+      return [event.reason === "idle" ? t("{0} has not moved for long and sits out.", who) : t("{0} sits out.", who)];
     case "player_sat_in":
-      return [`${who} is back in.`];
+      return [t("{0} is back in.", who)];
     case "player_away":
-      return [`${who} is away.`];
+      return [t("{0} is away.", who)];
     case "player_disconnected":
-      return [`${who} has been away for long.`];
+      return [t("{0} has been away for long.", who)];
     case "player_reconnected":
-      return [`${who} is back.`];
+      return [t("{0} is back.", who)];
     case "player_kicked":
-      return [`${who} was removed by the host.`];
+      return [t("{0} was removed by the host.", who)];
     case "player_left":
-      return [`${who} leaves.`];
+      return [t("{0} leaves.", who)];
     case "reservation_ended":
-      return [`Seat ${event.seat_index + 1} is not reserved any more.`];
+      return [t("Seat {0} is not reserved any more.", event.seat_index + 1)];
     case "chips_added":
-      return [`${who} adds ${amount(event.amount)} chips.`];
+      return [t("{0} adds {1} chips.", who, amount(event.amount))];
     case "chips_adjusted":
-      return [`The host ${event.amount < 0 ? "takes" : "gives"} ${who} ${amount(Math.abs(event.amount))} chips.`];
+      return [
+        event.amount < 0
+          ? t("The host takes {0} chips from {1}.", amount(-event.amount), who)
+          : t("The host gives {1} {0} chips.", amount(event.amount), who),
+      ];
     case "player_resigned":
-      return [`${who} resigns.`];
+      return [t("{0} resigns.", who)];
     case "offer_made":
-      return [event.offer === "draw" ? `${who} offers a draw.` : `${who} asks to take a move back.`];
+      return [event.offer === "draw" ? t("{0} offers a draw.", who) : t("{0} asks to take a move back.", who)];
     case "offer_ended":
-      return [event.offer === "draw" ? `Draw: ${event.reason}.` : `Taking back: ${event.reason}.`];
+      return [event.offer === "draw" ? t("Draw: {0}.", event.reason) : t("Taking back: {0}.", event.reason)];
     case "room_paused":
-      return [event.reason === "game_error" ? "The game cannot go on, by a mistake in it." : `${ruler(event)} pauses the game.`];
+      return [event.reason === "game_error" ? t("The game cannot go on, by a mistake in it.") : t("{0} pauses the game.", ruler(event))];
     case "announcement":
       return [`${event.service}: ${event.text}`];
     case "round_voided":
       return [
         event.reason === "empty"
-          ? "The round is called off, for nobody is here: all have what they had before it."
-          : "The round is called off, by a mistake in the game: all have what they had before it.",
+          ? t("The round is called off, for nobody is here: all have what they had before it.")
+          : t("The round is called off, by a mistake in the game: all have what they had before it."),
       ];
     case "rolled_back": {
       const why = event.reason ? ` (${event.reason})` : "";
-      const off = event.voided ? " The hand that was played then is called off." : "";
-      return [`${event.user_id ? ruler(event) : "The operator"} takes the table back to an earlier moment.${why}${off}`];
+      const off = event.voided ? t(" The hand that was played then is called off.") : "";
+      return [t("{0} takes the table back to an earlier moment.{1}{2}", event.user_id ? ruler(event) : t("The operator"), why, off)];
     }
     case "forked":
-      return ["This table goes on from another's past; it stands still until the host resumes."];
+      return [t("This table goes on from another's past; it stands still until the host resumes.")];
     case "room_resumed":
-      return ["The game goes on."];
+      return [t("The game goes on.")];
     case "room_closed":
-      return [event.reason === "empty" ? "Nobody was here for long: the table closes." : `${ruler(event)} closes the table.`];
+      return [event.reason === "empty" ? t("Nobody was here for long: the table closes.") : t("{0} closes the table.", ruler(event))];
     case "act_deferred":
-      return [`The host will ${actText(event.act, event, names)} after this hand.`];
+      return [t("The host will {0} after this hand.", actText(event.act, event, names))];
     case "act_withdrawn":
-      return [`The host does not ${words(event.act)} after all.`];
+      return [t("The host does not {0} after all.", words(event.act))];
     case "act_dropped":
-      return [`It could not be done after the hand: ${words(event.act)}.`];
+      return [t("It could not be done after the hand: {0}.", words(event.act))];
     case "settings_changed":
-      return ["The host changes the settings."];
+      return [t("The host changes the settings.")];
     case "host_changed":
-      return event.user_id ? [`${who} is host now.`] : [];
+      return event.user_id ? [t("{0} is host now.", who)] : [];
     default:
       return [];
   }
@@ -196,12 +204,12 @@ function told(event, names) {
 export function rounds(history, view) {
   const names = new Names(view);
   /** @type {Round[]} */
-  const all = [{ title: "Before", lines: [] }];
+  const all = [{ title: t("Before"), lines: [] }];
   for (const update of history) {
     for (const event of update.events ?? []) {
       names.learn(event);
       if (event.kind === "hand_started" || event.kind === "game_started") {
-        all.push({ title: `${event.kind === "hand_started" ? "Hand" : "Game"} ${event.number}`, lines: [] });
+        all.push({ title: `${event.kind === "hand_started" ? t("Hand") : t("Game")} ${event.number}`, lines: [] });
         continue;
       }
       for (const text of tell(event, names)) all.at(-1)?.lines.push({ seq: update.seq, text, kind: event.kind });
@@ -215,7 +223,7 @@ export function rounds(history, view) {
  * @param {Fact} event
  */
 function ruler(event) {
-  return event.user_id?.startsWith("service:") ? event.user_id.slice("service:".length) : "The host";
+  return event.user_id?.startsWith("service:") ? event.user_id.slice("service:".length) : t("The host");
 }
 
 /**

@@ -2,11 +2,14 @@
 
 import { h } from "/static/dom.js";
 import { PIECES, SIGNS, pieces } from "./fen.js";
+import { t } from "/static/texts.js";
 
 /** @import { Child, Legal } from "/static/shapes.d.ts" */
 /** @import { Table } from "/static/table.d.ts" */
 
 const FILES = "abcdefgh";
+/** @type {{ [side: string]: string }} */
+const SIDES = { white: t("white"), black: t("black") };
 /** @type {{ [key: string]: [right: number, up: number] }} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -53,7 +56,7 @@ export class Board {
     const places = Array.from({ length: 64 }, (_, index) => index);
     return h(
       "div",
-      { class: "squares", key: "board", role: "group", "aria-label": "Board", on: { keydown: (event) => this.#step(event) } },
+      { class: "squares", key: "board", role: "group", "aria-label": t("Board"), on: { keydown: (event) => this.#step(event) } },
       (white ? places : places.reverse()).map((index) => {
         const name = `${FILES[index % 8]}${8 - Math.floor(index / 8)}`;
         return this.#square(name, index, last, checked);
@@ -80,7 +83,7 @@ export class Board {
       piece === checked && "checked",
       (target || mine) && "may",
     ];
-    const words = [name, piece && `${side} ${PIECES[piece.toLowerCase()]}`, target && "can be reached"];
+    const words = [name, piece && `${SIDES[side ?? ""]} ${PIECES[piece.toLowerCase()]}`, target && t("can be reached")];
     return h(
       "button",
       {
@@ -126,12 +129,12 @@ export class Board {
     if (promotions.length)
       return h(
         "div",
-        { class: "actions", key: "promotion", role: "group", "aria-label": "Promote to" },
+        { class: "actions", key: "promotion", role: "group", "aria-label": t("Promote to") },
         promotions.map((each) => {
           const name = PIECES[String(each.promotion)];
           return button(`${SIGNS[String(each.promotion)]} ${name}`, () => this.#make(each));
         }),
-        button("Not so", () => this.#click("")),
+        button(t("Not so"), () => this.#click("")),
       );
     const again = (/** @type {boolean} */ sure) => {
       this.#resigns = sure;
@@ -139,12 +142,12 @@ export class Board {
     };
     return h(
       "div",
-      { class: "actions chess-moves", key: "moves", role: "group", "aria-label": "Your move" },
-      h("p", { key: "turn" }, `It is your turn, with ${view.game.fen.split(" ")[1] === "w" ? "White" : "Black"}.`),
-      legal.some(({ move }) => move === "claim_draw") && button("Claim a draw", () => this.#table.move("claim_draw")),
+      { class: "actions chess-moves", key: "moves", role: "group", "aria-label": t("Your move") },
+      h("p", { key: "turn" }, t("It is your turn, with {0}.", view.game.fen.split(" ")[1] === "w" ? t("White") : t("Black"))),
+      legal.some(({ move }) => move === "claim_draw") && button(t("Claim a draw"), () => this.#table.move("claim_draw")),
       this.#resigns
-        ? [button("Resign the game", () => this.#table.move("resign")), button("Play on", () => again(false))]
-        : button("Resign", () => again(true), { class: "quiet" }),
+        ? [button(t("Resign the game"), () => this.#table.move("resign")), button(t("Play on"), () => again(false))]
+        : button(t("Resign"), () => again(true), { class: "quiet" }),
     );
   }
 

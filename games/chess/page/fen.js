@@ -1,11 +1,13 @@
 /** Positions as text (FEN), read: which piece stands where, and which are gone. */
 
+import { t } from "/static/texts.js";
+
 /** Filled signs for both sides; the second character keeps a telephone from making a picture of it. */
 export const SIGNS = /** @type {{ [piece: string]: string }} */ ({
   k: "♚\uFE0E", q: "♛\uFE0E", r: "♜\uFE0E", b: "♝\uFE0E", n: "♞\uFE0E", p: "♟\uFE0E",
 });
 export const PIECES = /** @type {{ [piece: string]: string }} */ ({
-  k: "king", q: "queen", r: "rook", b: "bishop", n: "knight", p: "pawn",
+  k: t("king"), q: t("queen"), r: t("rook"), b: t("bishop"), n: t("knight"), p: t("pawn"),
 });
 const FIRST = { q: 1, r: 2, b: 2, n: 2, p: 8 };
 

@@ -6,6 +6,7 @@ import { emptySeat, place, seatPod } from "/static/seats.js";
 import { Board } from "./board.js";
 import { captured, pieces } from "./fen.js";
 import { ended, tell } from "./tell.js";
+import { t } from "/static/texts.js";
 
 /** @import { Fact } from "/static/shapes.d.ts" */
 /** @import { Table } from "/static/table.d.ts" */
@@ -36,13 +37,13 @@ function draw(table) {
     return seatPod(seat, table, h("span", { class: `captures of-${index === white ? "black" : "white"}` }, lost));
   };
   const row = (/** @type {number} */ index) =>
-    h("ol", { class: "seats row", key: `player${index}`, "aria-label": "Players" }, player(index));
+    h("ol", { class: "seats row", key: `player${index}`, "aria-label": t("Players") }, player(index));
   const board = boardOf(table);
   render(
     table.element,
     h(
       "section",
-      { class: "table generic chess", "aria-label": "Table" },
+      { class: "table generic chess", "aria-label": t("Table") },
       row(1 - bottom),
       board.draw(bottom === white),
       row(bottom),
@@ -63,12 +64,12 @@ function copy(table) {
   const give = async () => {
     try {
       await navigator.clipboard.writeText(pgn);
-      table.notice("The game is in your clipboard, as PGN.");
+      table.notice(t("The game is in your clipboard, as PGN."));
     } catch {
       table.notice(pgn);
     }
   };
-  return pgn && h("button", { class: "quiet", on: { click: give } }, "Copy PGN");
+  return pgn && h("button", { class: "quiet", on: { click: give } }, t("Copy PGN"));
 }
 
 register("chess", draw, { key: (table, event) => boardOf(table).key(event), tell });

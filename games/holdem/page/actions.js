@@ -3,6 +3,7 @@
 import { amount } from "/static/cards.js";
 import { fieldOf, h } from "/static/dom.js";
 import { holdemView } from "./felt.js";
+import { t } from "/static/texts.js";
 
 /** @import { HoldemMove, HoldemView, Raise, Stakes } from "./holdem.d.ts" */
 /** @import { Description, Range } from "/static/shapes.d.ts" */
@@ -85,7 +86,7 @@ export class Actions {
     const busy = this.#sent !== undefined || view.room.status === "paused";
     return h(
       "div",
-      { class: "actions", role: "group", "aria-label": "Your move", key: "actions" },
+      { class: "actions", role: "group", "aria-label": t("Your move"), key: "actions" },
       raising && this.#amounts(raising.amount, held, busy),
       h("div", { class: "moves", key: "moves" }, this.#moves(legal, raising, held, busy)),
     );
@@ -108,7 +109,7 @@ export class Actions {
       "label",
       { class: "ahead", key: "ahead" },
       h("input", { type: "checkbox", id: "ahead", checked: this.#ahead === number, on: { change } }),
-      " Check or fold",
+      t(" Check or fold"),
     );
   }
 
@@ -143,17 +144,17 @@ export class Actions {
     const raise = () => {
       if (!raising) return null;
       const chosen = this.#amount(raising.amount);
-      const verb = chosen === held.all ? "All in" : raising.move === "bet" ? "Bet" : "Raise to";
+      const verb = chosen === held.all ? t("All in") : raising.move === "bet" ? t("Bet") : t("Raise to");
       return button(raising.move, `${verb} ${amount(chosen)}`, "R", { amount: chosen });
     };
     const canShove = legal.has("all_in") && !raising && held.call < held.chips;
     return [
-      legal.has("fold") && button("fold", "Fold", "F"),
-      legal.has("check") && button("check", "Check", "C"),
+      legal.has("fold") && button("fold", t("Fold"), "F"),
+      legal.has("check") && button("check", t("Check"), "C"),
       legal.has("call") &&
-        button("call", `Call ${amount(held.call)}${held.call === held.chips ? ", all in" : ""}`, "C"),
+        button("call", t("Call {0}{1}", amount(held.call), held.call === held.chips ? t(", all in") : ""), "C"),
       raise(),
-      canShove && button("all_in", `All in ${amount(held.all)}`, "A"),
+      canShove && button("all_in", t("All in {0}", amount(held.all)), "A"),
     ];
   }
 
@@ -183,11 +184,11 @@ export class Actions {
       { class: "amounts", key: "amounts" },
       h(
         "div",
-        { class: "presets", role: "group", "aria-label": "Amounts" },
-        preset("Min", min),
-        preset("½ pot", share(0.5, held, { min, max })),
-        preset("Pot", share(1, held, { min, max })),
-        preset("All in", max),
+        { class: "presets", role: "group", "aria-label": t("Amounts") },
+        preset(t("Min"), min),
+        preset(t("½ pot"), share(0.5, held, { min, max })),
+        preset(t("Pot"), share(1, held, { min, max })),
+        preset(t("All in"), max),
       ),
       h("input", {
         class: "slider",
@@ -198,7 +199,7 @@ export class Actions {
         step: 1,
         disabled: busy,
         value,
-        "aria-label": "Amount",
+        "aria-label": t("Amount"),
         on: { input: typed },
       }),
       h("input", {
@@ -212,7 +213,7 @@ export class Actions {
         step: 1,
         disabled: busy,
         value,
-        "aria-label": `Amount, ${min} to ${max}`,
+        "aria-label": t("Amount, {0} to {1}", min, max),
         on: { change: typed, keydown: (event) => event.key === "Enter" && (typed(event), this.#raise()) },
       }),
     );
@@ -237,8 +238,8 @@ export class Actions {
       );
     return h(
       "div",
-      { class: "actions", role: "group", "aria-label": "Your cards", key: "showing" },
-      h("div", { class: "moves" }, button("show", "Show cards"), button("muck", "Muck")),
+      { class: "actions", role: "group", "aria-label": t("Your cards"), key: "showing" },
+      h("div", { class: "moves" }, button("show", t("Show cards")), button("muck", t("Muck"))),
     );
   }
 

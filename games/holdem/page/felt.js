@@ -4,6 +4,7 @@ import { amount, card, cards, chips } from "/static/cards.js";
 import { h } from "/static/dom.js";
 import { emptySeat, place, statusBadge, turnClock } from "/static/seats.js";
 import { words } from "/static/story.js";
+import { t } from "/static/texts.js";
 
 /** @import { Distributed, Hand, HoldemSeat, HoldemView, Told, Won } from "./holdem.d.ts" */
 /** @import { Update, Vars } from "/static/shapes.d.ts" */
@@ -62,12 +63,12 @@ export function felt(table) {
   const over = hand.phase === "showdown";
   return h(
     "section",
-    { class: `table holdem seats-${count}`, "aria-label": "Table" },
+    { class: `table holdem seats-${count}`, "aria-label": t("Table") },
     h("div", { class: "felt", "aria-hidden": "true" }),
     center(hand, over),
     h(
       "ol",
-      { class: "seats", "aria-label": "Seats" },
+      { class: "seats", "aria-label": t("Seats") },
       Array.from({ length: count }, (_, index) => {
         const seat = view.seats[index];
         const vars = place(index, count, mine);
@@ -84,26 +85,26 @@ export function felt(table) {
  */
 function center(hand, over) {
   const board = Array.from({ length: BOARD }, (_, index) => hand.board[index]);
-  const label = (/** @type {number} */ index) => (hand.pots.length < 2 ? "Pot" : index ? `Side ${index}` : "Main");
+  const label = (/** @type {number} */ index) => (hand.pots.length < 2 ? t("Pot") : index ? t("Side {0}", index) : t("Main"));
   return h(
     "div",
     { class: "center" },
     h(
       "div",
-      { class: "pots", role: "group", "aria-label": "Pots" },
+      { class: "pots", role: "group", "aria-label": t("Pots") },
       hand.pots.map((pot, index) => chips(pot.amount, { key: `pot${index}`, label: label(index) })),
-      over && h("span", { class: "phase" }, "Showdown"),
+      over && h("span", { class: "phase" }, t("Showdown")),
     ),
     h(
       "div",
-      { class: "board", role: "group", "aria-label": "Board" },
+      { class: "board", role: "group", "aria-label": t("Board") },
       board.map((code, index) =>
         code
           ? card(code, { key: `${index}${code}` })
           : h("span", { class: "card slot", key: `slot${index}`, "aria-hidden": "true" }),
       ),
     ),
-    hand.phase === "waiting" && h("p", { class: "waiting" }, "The first hand begins when two players sit."),
+    hand.phase === "waiting" && h("p", { class: "waiting" }, t("The first hand begins when two players sit.")),
   );
 }
 
@@ -134,14 +135,14 @@ function player(seat, vars, view, told, over) {
     shown &&
       cards(shown, {
         key: "cards",
-        label: isMe ? "Your cards" : `Cards of ${seat.display_name}`,
+        label: isMe ? t("Your cards") : t("Cards of {0}", seat.display_name),
         dim: isMe && !seat.in_hand,
       }),
     h(
       "div",
       { class: "pod", key: "pod" },
-      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, "You: "), h("bdi", null, seat.display_name)),
-      h("span", { class: "stack" }, seat.all_in ? "all in" : amount(seat.chips)),
+      h("span", { class: "name" }, isMe && h("span", { class: "sr" }, t("You: ")), h("bdi", null, seat.display_name)),
+      h("span", { class: "stack" }, seat.all_in ? t("all in") : amount(seat.chips)),
       acts && turnClock(view),
     ),
     h("div", { class: "badges", key: "badges" }, badges(seat, told, won, over)),
@@ -165,7 +166,7 @@ function badges(seat, told, won, over) {
         "span",
         { class: `badge action-${seat.last_action}`, key: "action" },
         words(seat.last_action),
-        automatic && " · auto",
+        automatic && t(" · auto"),
       ),
     statusBadge(seat),
   ];
@@ -198,9 +199,9 @@ function marks(view, hand, count, mine) {
         class: "button",
         key: "button",
         vars,
-        title: "Dealer button",
+        title: t("Dealer button"),
         role: "img",
-        "aria-label": `Button: seat ${hand.button + 1}`,
+        "aria-label": t("Button: seat {0}", hand.button + 1),
       },
       "D",
     ),
@@ -216,8 +217,8 @@ export function waiting(table) {
   const seat = seats[me.seat_index ?? -1];
   if (turn && game.hand && seat && !seat.in_hand && !seat.last_action)
     return seat.status === "sitting_out"
-      ? "You sit out. Press I'm back to be dealt in again."
-      : "You play from the next hand.";
-  if (!turn && seat?.chips && game.hand.phase === "showdown") return "The next hand begins in a moment.";
+      ? t("You sit out. Press I'm back to be dealt in again.")
+      : t("You play from the next hand.");
+  if (!turn && seat?.chips && game.hand.phase === "showdown") return t("The next hand begins in a moment.");
   return undefined;
 }

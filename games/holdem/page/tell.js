@@ -2,6 +2,7 @@
 
 import { amount, cardText } from "/static/cards.js";
 import { words } from "/static/story.js";
+import { t } from "/static/texts.js";
 
 /** @import { Distributed, Post } from "./holdem.d.ts" */
 /** @import { Fact } from "/static/shapes.d.ts" */
@@ -9,23 +10,23 @@ import { words } from "/static/story.js";
 
 /** @type {{ [move: string]: (event: Fact) => string }} */
 const MOVES = {
-  fold: () => "folds",
-  check: () => "checks",
-  call: (event) => `calls ${amount(event.amount)}`,
-  bet: (event) => `bets ${amount(event.amount)}`,
-  raise: (event) => `raises to ${amount(event.amount)}`,
-  all_in: (event) => `is all in${event.amount ? ` for ${amount(event.amount)}` : ""}`,
-  muck: () => "mucks",
+  fold: () => t("folds"),
+  check: () => t("checks"),
+  call: (event) => t("calls {0}", amount(event.amount)),
+  bet: (event) => t("bets {0}", amount(event.amount)),
+  raise: (event) => t("raises to {0}", amount(event.amount)),
+  all_in: (event) => t("is all in{0}", event.amount ? t(" for {0}", amount(event.amount)) : ""),
+  muck: () => t("mucks"),
 };
 /** @type {{ [phase: string]: string }} */
-const PHASES = { flop: "Flop", turn: "Turn", river: "River" };
+const PHASES = { flop: t("Flop"), turn: t("Turn"), river: t("River") };
 /** @type {{ [kind: string]: string }} */
 const BLINDS = {
-  ante: "the ante",
-  small_blind: "the small blind",
-  big_blind: "the big blind",
-  live_post: "a missed blind",
-  dead_post: "a missed small blind",
+  ante: t("the ante"),
+  small_blind: t("the small blind"),
+  big_blind: t("the big blind"),
+  live_post: t("a missed blind"),
+  dead_post: t("a missed small blind"),
 };
 
 /**
@@ -37,20 +38,20 @@ export function tell(event, names) {
   const who = names.of(event);
   switch (event.kind) {
     case "hand_started":
-      return [`Hand ${event.number} begins.`];
+      return [t("Hand {0} begins.", event.number)];
     case "blinds_posted":
       return event.posts.map(
         (/** @type {Post} */ post) =>
-          `${names.seat(post.seat_index)} posts ${BLINDS[post.kind] ?? words(post.kind)}, ${amount(post.amount)}.`,
+          t("{0} posts {1}, {2}.", names.seat(post.seat_index), BLINDS[post.kind] ?? words(post.kind), amount(post.amount)),
       );
     case "hole_cards_dealt":
-      return event.hole_cards ? [`You are dealt ${cardText(event.hole_cards)}.`] : [];
+      return event.hole_cards ? [t("You are dealt {0}.", cardText(event.hole_cards))] : [];
     case "player_action":
-      return event.move in MOVES ? [`${who} ${MOVES[event.move](event)}${event.automatic ? " (automatic)" : ""}.`] : undefined;
+      return event.move in MOVES ? [`${who} ${MOVES[event.move](event)}${event.automatic ? t(" (automatic)") : ""}.`] : undefined;
     case "street_advanced":
       return [`${PHASES[event.phase] ?? words(event.phase)}: ${cardText(event.board)}`];
     case "cards_shown":
-      return [`${who} shows ${cardText(event.hole_cards)}.`];
+      return [t("{0} shows {1}.", who, cardText(event.hole_cards))];
     case "pot_distributed":
       return distributed(event.pots, event.returned ?? [], names);
     default:
@@ -66,10 +67,10 @@ export function tell(event, names) {
 function distributed(pots, returned, names) {
   const won = pots.flatMap((pot, index) =>
     pot.winners.map(({ seat_index, amount: worth, hand }) => {
-      const which = pots.length === 1 ? "" : index === 0 ? " from the main pot" : ` from side pot ${index}`;
-      return `${names.seat(seat_index)} wins ${amount(worth)}${which}${hand ? ` with ${hand.toLowerCase()}` : ""}.`;
+      const which = pots.length === 1 ? "" : index === 0 ? t(" from the main pot") : t(" from side pot {0}", index);
+      return t("{0} wins {1}{2}{3}.", names.seat(seat_index), amount(worth), which, hand ? t(" with {0}", hand.toLowerCase()) : "");
     }),
   );
-  const back = returned.map((each) => `${names.seat(each.seat_index)} takes back ${amount(each.amount)}.`);
+  const back = returned.map((each) => t("{0} takes back {1}.", names.seat(each.seat_index), amount(each.amount)));
   return [...won, ...back];
 }

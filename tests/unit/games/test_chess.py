@@ -12,6 +12,7 @@ from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.chess.game import Chess
 from tavola.games.chess.positions import MOST_PLIES, packed, unpacked
 from tavola.games.chess.state import ChessOptions, ChessState, board
+from tavola.testing import Playing
 
 GAME = Chess()
 CHANCE = Entropy(bytes(range(32)))
@@ -183,3 +184,21 @@ def test_bots_play_what_is_legal_and_the_modest_one_takes_a_queen() -> None:
     for number in range(20):
         move = GAME.bot("random", view, Entropy(bytes([number] * 32)))
         assert {"move": "go", **move.arguments} in legal
+
+
+def test_a_player_resigns_in_anybodys_turn_and_two_agree_on_a_draw() -> None:
+    game, playing = Chess(), Playing(Chess)
+    playing.sit(0)
+    playing.sit(1)
+    playing.advance()
+    state, options = playing.state, playing.options
+    for seat in (0, 1):
+        over = game.resign(state, options, SeatIndex(seat))
+        assert isinstance(over, Outcome)
+        assert over.result is not None
+        assert (over.result["winner"], over.result["reason"]) == (1 - seat, "resignation")
+    drawn = game.draw(state, options)
+    assert isinstance(drawn, Outcome)
+    assert drawn.result is not None
+    assert (drawn.result["winner"], drawn.result["reason"]) == (None, "agreement")
+    assert isinstance(game.draw(drawn.state, options), Refusal)
