@@ -207,6 +207,7 @@ def test_these_games_are_played() -> None:
     assert rounds["holdem"] > 1000, rounds
     assert rounds["tictactoe"] > 1000, rounds
     elsewhere = {"RollBack", "Fork", "Resting"}  # tests/unit/room/test_rollback.py and test_own_time.py have these
+    elsewhere |= {"Resign", "OfferDraw", "AnswerDraw", "RequestUndo", "AnswerUndo", "WithdrawOffer"}  # test_offers.py
     assert done == {command.__name__ for command in AnyCommand.__args__} - elsewhere
     assert kinds >= {
         "pot_distributed", "cards_shown", "game_complete", "player_left", "host_changed", "seat_freed", "player_away",
