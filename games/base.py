@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, NewType, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, NewType, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -242,8 +242,6 @@ class Game(ABC, Generic[S, O]):
                     f"{cls.__qualname__} does not say its {part}: name the structs of its state and its options, as in "
                     f"`class {cls.__name__}(Game[State, Options])`, or set `{part}`"
                 )
-        if hasattr(cls, "kind") and cls.turn is Game.turn and cls.to_act is Game.to_act:
-            raise TypeError(f"{cls.__qualname__} says neither `turn` nor, where several act at once, `to_act`")
         if not 1 <= cls.version < 256:
             raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
         if sorted(cls.upcasters) != list(range(1, cls.version)):
@@ -255,6 +253,12 @@ class Game(ABC, Generic[S, O]):
     """A folder beside the module that defines the class: the game's own page for browsers, the module `page.js` and
     what it loads. Without one its tables are drawn from their views, as those of any game.
     docs/howto/game-page.md has the rest."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        made = super().__new__(cls)
+        if cls.turn is Game.turn and cls.to_act is Game.to_act:
+            raise TypeError(f"{cls.__qualname__} says neither `turn` nor, where several act at once, `to_act`")
+        return made
 
     chance_in_moves: ClassVar[bool] = True
     """Whether `play` may need entropy. A game in which chance comes in at `advance` alone says no: it gets none, and

@@ -4,7 +4,7 @@ have; or at once, while the others still think."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec.structs import replace
@@ -15,8 +15,8 @@ from tavola.games.base import Clock, Entropy, Event, Game, Json, Move, Outcome, 
 class PicksOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`picks` are what each has to make in a round."""
 
-    seats: int = 3
-    picks: int = 2
+    seats: Annotated[int, msgspec.Meta(ge=2, le=5)] = 3
+    picks: Annotated[int, msgspec.Meta(ge=1, le=4)] = 2
 
 
 class PicksState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -83,8 +83,9 @@ def started(decision: Any) -> list[tuple[int, int]]:
 
 
 def test_a_game_says_one_of_the_two() -> None:
+    neither = type("Neither", (Picks,), {"kind": "neither", "to_act": Game.to_act})
     with pytest.raises(TypeError, match="says neither `turn` nor"):
-        type("Neither", (Picks,), {"kind": "neither", "to_act": Game.to_act})
+        neither()
 
 
 def test_all_have_a_turn_of_one_number_and_a_clock_each() -> None:
