@@ -138,7 +138,7 @@ def _mine(call: Call, row: Row) -> MyRoom:
         role=role if row["standing"] == "approved" else "guest",
         is_host=row["host_id"] == call.identity.user,
         seat_index=seat,
-        your_turn=seat is not None and row["to_act"] and row["status"] == "playing",
+        your_turn=seat is not None and bool(row["to_act"]) and row["status"] == "playing",
         reserved_seat=row["reserved_seat"],
     )
 

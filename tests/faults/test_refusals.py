@@ -449,7 +449,7 @@ async def test_queries_that_make_little_sense(scene: Scene, query: str) -> None:
 async def test_rooms_that_cannot_be(scene: Scene) -> None:
     async with Api(scene.url) as api:
         for made, code in (
-            ({"game": "chess"}, "unknown_game"),
+            ({"game": "no_such_game"}, "unknown_game"),
             ({"game": "holdem", "options": {"seats": 11}}, "invalid_options"),
             ({"game": "holdem", "options": {"big_blind": 2**64}}, "invalid_options"),
             ({"game": "holdem", "options": {"cheat": True}}, "invalid_options"),

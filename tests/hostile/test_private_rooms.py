@@ -25,8 +25,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "broadcast": {"text": "hello"},
     "bots": {"seat_index": 0},
     "withdraw": {"act_id": "x"},
+    "answer_draw": {"accept": True},
+    "answer_undo": {"accept": True},
     "restore": {"version": 0},
 }
+
+QUERIES = {"then": "?seq=1"}
 
 
 async def _private(at: Doors) -> tuple[Person, Person, dict[str, Any]]:
@@ -56,6 +60,7 @@ async def test_no_path_of_rest_tells_a_stranger_of_it(database_url: str, redis_u
                 continue
             for method in methods.keys() & {"get", "post", "delete"}:
                 where = path.replace("{id}", room["id"]).replace("{room}", room["id"])
+                where += QUERIES.get(path.rpartition("/")[2], "")
                 body = BODIES.get(path.rpartition("/")[2], {}) if method == "post" else None
                 status, answer = await at.ask(method.upper(), where, eve, body)
                 assert (status, answer["error"]["code"]) == (404, "room_not_found"), (method, path)

@@ -383,9 +383,10 @@ async def test_an_edge_that_was_frozen_is_heard_of_again(
         here, there = await it.edge("e1", proxy.url), await it.edge("e2")
         plays(here, ANN, BareSocket("1"))
         await are(there, "ann")
-        proxy.hold("beat", 1)
+        proxy.hold("beat", 100)  # Also that of the next link: it finds this one silent.
         await proxy.held.wait()
         await until(lambda: _absent(it.kept, "connections:ann"))
+        proxy.hold("", 0)
         proxy.release()
         await are(there, "ann")
 

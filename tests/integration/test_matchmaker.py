@@ -64,7 +64,7 @@ async def test_other_options_are_another_table(database_url: str) -> None:
         assert (await sent(it, someone(2), turn_seconds=20)).id == usual.id, "what is left out is as usual"
         assert (await sent(it, someone(3), turn_seconds=21)).id != usual.id
         assert (await sent(it, someone(1), game="holdem")).game == "holdem"
-        for game, options, code in (("chess", {}, "unknown_game"), (GAME, {"speed": 1}, "invalid_options")):
+        for game, options, code in (("no_such_game", {}, "unknown_game"), (GAME, {"speed": 1}, "invalid_options")):
             no = await it.match(game, options, someone(1), None)
             assert isinstance(no, Refusal)
             assert no.code == code

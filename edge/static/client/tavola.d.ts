@@ -1154,8 +1154,11 @@ export declare class Room extends Emitter<RoomEvents> {
     command(type: string, fields?: {
         [name: string]: Json | undefined;
     }, id?: string): Promise<Ack>;
-    /** The turn that runs: where several are to act at once one's own, or the first if one has none. */
-    get turn(): import("./wire.d.ts").Turn | undefined;
+    /**
+     * The turn that runs: where several are to act at once one's own, or the first if one has none.
+     * @returns {Turn | undefined}
+     */
+    get turn(): Turn | undefined;
     /**
      * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
      * @param {string} move

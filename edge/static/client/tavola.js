@@ -15,7 +15,7 @@
  *     await room.act("raise", { amount: 40 });
  */
 
-/** @import { Ack, Event, Json, RefusalCode, Status, Update, View } from "./wire.d.ts" */
+/** @import { Ack, Event, Json, RefusalCode, Status, Turn, Update, View } from "./wire.d.ts" */
 
 /**
  * @typedef {object} Session
@@ -384,7 +384,10 @@ export class Room extends Emitter {
     return this.#client._command(this, type, fields, id);
   }
 
-  /** The turn that runs: where several are to act at once one's own, or the first if one has none. */
+  /**
+   * The turn that runs: where several are to act at once one's own, or the first if one has none.
+   * @returns {Turn | undefined}
+   */
   get turn() {
     const { me, turn, turns } = this.view ?? {};
     return turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
