@@ -111,7 +111,8 @@ def endpoints(services: Services) -> list[Endpoint]:
         return b'{"updates":[%b],"next":%b}' % (b",".join(missed.updates), msgspec.json.encode(missed.next))
 
     async def then(call: Call) -> Answer:
-        if await hidden(services.database, call):
+        stands = await services.database.row("membership", room_id=call.room, user_id=call.identity.user)
+        if stands is None or await hidden(services.database, call):
             return NO_ROOM
         kept = await services.database.row("checkpoint_before", room_id=call.room, seq=call.query.seq)
         if kept is None:

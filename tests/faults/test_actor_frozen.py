@@ -26,6 +26,7 @@ async def test_a_command_in_its_line(stack: Stack) -> None:
     async with table(stack, edges=(0, 1)) as t:
         await t.move()
         before, player = await t.owner(), await t.next_to_act()
+        await until(t.truth.spares, "a spare, for the steward starts none now")
         with frozen(stack.steward()):
             with frozen(before.pid):
                 pending = player.send("act", **player.passive())
@@ -51,6 +52,7 @@ async def _stopped_in_a_commit(stack: Stack, held: int) -> None:
     async with table(stack, edges=(0, 1)) as t:
         await t.move()
         before, player = await t.owner(), await t.next_to_act()
+        await until(t.truth.spares, "a spare, for the steward starts none now")
         with frozen(stack.steward()):
             try:
                 async with stack.truth() as lock, lock.connection.transaction():
@@ -76,6 +78,7 @@ async def test_a_commit_whose_news_are_late(stack: Stack) -> None:
     async with table(stack, edges=(0, 1)) as t:
         await t.move()
         before, player = await t.owner(), await t.next_to_act()
+        await until(t.truth.spares, "a spare, for the steward starts none now")
         with frozen(stack.steward()):
             try:
                 async with stack.truth() as lock, lock.connection.transaction():
