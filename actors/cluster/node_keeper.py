@@ -80,6 +80,7 @@ class NodeKeeper:
         self._database = database
         self._here = here
         self._spares = spares
+        self._shared = shared
         self._at_once = 1 if shared else STARTS_AT_ONCE
         self.woken = asyncio.Event()
         """Set when there may be a wish."""
@@ -170,6 +171,8 @@ class NodeKeeper:
         try:
             if full and elsewhere:
                 await self._database.rows("pass_wish", id=wish, node=self._id)
+            elif why is None and self._shared:
+                await self._database.rows("answer_wishes", id=wish)
             else:
                 await self._database.rows("answer_wish", id=wish, full=full, why=why)
         except StorageUnavailable as error:

@@ -73,6 +73,10 @@ RETURNING id
 -- There is one more actor; or there is none, and :why.
 UPDATE actor_wishes SET answered_at = now(), "full" = :full, why = :why WHERE id = :id AND answered_at IS NULL
 
+-- name: answer_wishes
+-- The same of :id, and of all that nobody has taken: the actor has room for many.
+UPDATE actor_wishes SET answered_at = now() WHERE answered_at IS NULL AND (id = :id OR taken_at IS NULL)
+
 -- name: pass_wish
 -- Node :node took it and has no room after all: another may have it at once.
 UPDATE actor_wishes SET taken_at = '-infinity' WHERE id = :id AND taken_by = :node AND answered_at IS NULL
