@@ -53,6 +53,8 @@ NEED_LUCK = {
     *("post_rooms", "post_room_bots", "post_room_withdraw", "post_game_restore"),
     "post_room_broadcast",  # another server's alone
     "delete_session_data",  # who asks must name themselves
+    *("post_room_resign", "post_room_offer_draw", "post_room_answer_draw"),  # the scene's games have none
+    *("post_room_request_undo", "post_room_answer_undo", "post_room_withdraw_offer"),
 }
 """The operations that a made-up request seldom fits."""
 ENDS = {"/close", "/leave", "/kick", "/persist", "/host", "/seat", "/start"}
