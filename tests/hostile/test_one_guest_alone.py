@@ -60,6 +60,14 @@ async def nobody_is_up(stack: Stack, truth: Truth) -> None:
     await until(lambda: _counts(truth, 0), "no actor lives")
 
 
+async def _settled(api: Api, room: str, whom: Identity) -> Any:
+    """What they are shown of the room, once that does not change any more: an edge tells a moment later who is gone."""
+    shown = None
+    while shown != (shown := await api.ok("GET", f"/api/rooms/{room}/hydrate", whom)):
+        await asyncio.sleep(1.0)
+    return shown
+
+
 async def _counts(truth: Truth, count: int) -> bool:
     return bool(await truth.value(LIVE) == count)
 
@@ -94,7 +102,7 @@ async def test_who_looks_from_outside_starts_nothing_and_is_shown_what_there_is(
         await at.command("take_seat", seat_index=0)
         await at.command("leave")
         await at.leave()
-        shown = await other.ok("GET", f"/api/rooms/{room}/hydrate", stranger)
+        shown = await _settled(other, room, stranger)
         [pid] = actors(small)
         placed = (await truth.owner(room)).epoch
         kill(pid)
