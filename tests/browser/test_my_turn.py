@@ -48,7 +48,7 @@ async def test_check_or_fold_is_said_ahead_and_a_newcomer_is_told_when_they_play
         try:
             await ben.stay_in()
             before = len(room.host.saw("player_action"))
-            await ben.page.locator("#ahead").check()  # It may be his turn before this returns.
+            await ben.page.locator("#ahead").check()  # Ben may have the turn before this returns.
 
             def done() -> bool:
                 told = room.host.saw("player_action")[before:]
