@@ -18,14 +18,31 @@ MOVE = re.compile(r"([!#$%]?)(.)(.)")
 MOST_PLIES = 400
 """Moves that are kept with a game. Of a longer one those are that repetition is counted by."""
 
+START_PLIES = 300
+"""Moves of a game that is gone on from: some 20 ms to read."""
+BOARDS = 256
+"""Boards that are remembered, of some 20 KB in a long game."""
+
 
 class NoStart(ValueError):
     """The text is neither a position nor a game from which play can go on; it says why."""
 
 
 class _Strict(chess.pgn.GameBuilder[chess.pgn.Game]):
+    """No longer than it may be, variations counted: an edge reads what somebody sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plies = 0
+
     def handle_error(self, error: Exception) -> None:
         raise NoStart(f"the game cannot be played: {error}") from error
+
+    def visit_move(self, board: chess.Board, move: chess.Move) -> None:
+        self._plies += 1
+        if self._plies > START_PLIES:
+            raise NoStart(f"the game has more than {START_PLIES} moves of either side: take the position (FEN)")
+        super().visit_move(board, move)
 
 
 def packed(move: chess.Move) -> str:
@@ -40,7 +57,7 @@ def unpacked(moves: str) -> list[chess.Move]:
     ]
 
 
-@lru_cache(256)
+@lru_cache(64)
 def start_of(text: str) -> chess.Board:
     """The board with which `text` has play go on: a position (FEN), a game (PGN), the usual one for nothing. Never to
     be changed. Raises NoStart."""
@@ -66,12 +83,14 @@ def start_of(text: str) -> chess.Board:
     return board
 
 
-@lru_cache(2048)
+@lru_cache(BOARDS)
 def board_of(start: str, moves: str) -> chess.Board:
     """The board after `moves`. Never to be changed."""
-    board = start_of(start).copy()
-    for move in unpacked(moves):
-        board.push(move)
+    if not moves:
+        return start_of(start)
+    last = 3 if moves[-3:-2] in MARKS.values() else 2
+    board = board_of(start, moves[:-last]).copy()  # Most often it is there: a game goes on from its last move.
+    board.push(unpacked(moves[-last:])[0])
     return board
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from random import Random
 
 import chess.pgn
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.chess.game import Chess
-from tavola.games.chess.positions import MOST_PLIES, packed, unpacked
+from tavola.games.chess.positions import MOST_PLIES, START_PLIES, board_of, claim, ending, packed, unpacked
 from tavola.games.chess.state import ChessOptions, ChessState, board
 from tavola.testing import Playing
 
@@ -156,23 +157,46 @@ def test_a_start_that_is_none_is_no_option(start: str) -> None:
 
 
 def test_a_long_game_stays_small_and_repetition_is_counted() -> None:
-    outcome = played("e2e4 e7e5")
-    pawns = [f"{file}{rank}{file}{rank + 1}" for file in "abcdgh" for rank in (2, 3)]
-    black = [f"{file}{rank}{file}{rank - 1}" for file in "abcdgh" for rank in (7, 6)]
-    longest = 0
-    for white, other in zip(pawns, black, strict=True):
-        for uci in (*(KNIGHTS * 3).split(), *KNIGHTS.split()[:0], white, other):
-            if outcome.state.turn is None:
-                break
-            legal = GAME.legal(outcome.state, options(), outcome.state.turn)
-            if {"move": "go", **arguments(uci)} not in legal:
-                continue
-            outcome = act(outcome.state, Move("go", arguments(uci)))
-            longest = max(longest, len(msgspec.json.encode(outcome.state)))
-    assert longest <= 1024
-    moves = "".join(packed(chess.Move.from_uci(uci)) for uci in (KNIGHTS * 60 + "a7a8q").split())
-    assert [move.uci() for move in unpacked(moves)] == (KNIGHTS * 60 + "a7a8q").split()
-    assert MOST_PLIES * 2 < 900
+    chance, state, whole = Random(3), begun(), chess.Board()
+    told = 0
+    for _ in range(MOST_PLIES + 150):
+        moves = [move for move in whole.legal_moves if not _ends(whole, move)]
+        quiet = [move for move in moves if not whole.is_zeroing(move)]
+        forward = [move for move in moves if whole.is_zeroing(move)]
+        move = chance.choice(quiet if quiet and (whole.halfmove_clock < 90 or not forward) else forward)
+        if len(whole.move_stack) > 1 and chance.random() < 0.5:
+            last = whole.move_stack[-2]
+            back = chess.Move(last.to_square, last.from_square)
+            move = back if back in quiet else move
+        state = act(state, Move("go", arguments(move.uci()))).state
+        whole.push(move)
+        now = board(state, options())
+        assert (now.fen(), claim(now)) == (whole.fen(), claim(whole))
+        told += bool(claim(whole))
+        assert len(msgspec.json.encode(state)) <= 1024
+    assert state.base, "it was begun later, for it had grown too long"
+    assert told, "some draws could be claimed"
+    board_of.cache_clear()
+    assert board(state, options()).fen() == whole.fen(), "as an actor reads it that has not seen it before"
+    text = (KNIGHTS * 60 + "a7a8q").split()
+    assert [move.uci() for move in unpacked("".join(packed(chess.Move.from_uci(uci)) for uci in text))] == text
+
+
+def _ends(whole: chess.Board, move: chess.Move) -> bool:
+    whole.push(move)
+    try:
+        return bool(ending(whole))
+    finally:
+        whole.pop()
+
+
+def test_a_game_to_go_on_from_may_be_so_long() -> None:
+    game = "Nf3 Nf6 Ng1 Ng8 " * (START_PLIES // 4)
+    with pytest.raises(msgspec.ValidationError, match="the game is over already"):
+        options(game)
+    for longer in (game + "Nf3", f"1. e4 ({game}) 1. e4"):
+        with pytest.raises(msgspec.ValidationError, match=f"more than {START_PLIES} moves"):
+            options(longer)
 
 
 def test_bots_play_what_is_legal_and_the_modest_one_takes_a_queen() -> None:
