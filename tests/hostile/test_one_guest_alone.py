@@ -61,7 +61,7 @@ async def nobody_is_up(stack: Stack, truth: Truth) -> None:
 
 
 async def _settled(api: Api, room: str, whom: Identity) -> Any:
-    """What they are shown of the room, once that does not change any more: an edge tells a moment later who is gone."""
+    """The room as they are shown it, once that does not change any more: an edge tells a moment later who is gone."""
     shown = None
     for _ in range(20):
         before, shown = shown, await api.ok("GET", f"/api/rooms/{room}/hydrate", whom)
