@@ -305,7 +305,7 @@ def test_an_edge_loads_no_host_no_ray_and_no_game() -> None:
     found = loaded("tavola.edge.app, tavola.config.settings")
     assert not [name for name in found if name.startswith(("tavola.actors.host", "ray"))]
     games = {name.split(".")[2] for name in found if name.startswith("tavola.games.")}
-    assert games == {"base", "events", "offers", "registry"}
+    assert games == {"base", "events", "offers", "registry", "stakes"}
     assert not {"pokerkit", "tavola.actors.cluster.control_plane", "tavola.actors.cluster.steward_process"} & found
 
 

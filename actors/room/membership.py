@@ -36,6 +36,7 @@ from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HOST_AWAY, NO_RESERVATION, NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
 from tavola.games.events import EventKind
+from tavola.games.stakes import seated
 
 PENDING_LIMIT = 50
 """Requests that may wait for the host at once: all of them are in their view."""
@@ -117,7 +118,7 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         return Refusal("seat_taken", "That seat is taken.")
     if (kept := reserved_against(room, sender.user, index)) is not None:
         return kept
-    outcome = game.sit(table.game, room.info.options, index, command.buy_in)
+    outcome = seated(game, table.game, room.info.options, index, command.buy_in)
     if isinstance(outcome, Refusal):
         return outcome
     member = room.members[sender.user]

@@ -18,6 +18,7 @@ from tavola.games.base import NO_CHANCE, Clock, Entropy, Game, Move, Outcome, Re
 from tavola.games.base import Event as GameEvent
 from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
+from tavola.games.stakes import carried
 
 AnyGame = Game[Any, Any]
 
@@ -227,7 +228,7 @@ def _absorb_once(
         if index in clocks:
             clocks = {other: kept for other, kept in clocks.items() if other != index}
         freed = {"seat_index": index, "user_id": seat.user}
-        if (chips := outcome.carried.get(index)) is not None:
+        if (chips := carried(outcome, index)) is not None:
             freed["chips"] = chips
         events.append(RoomEvent(SEAT_FREED, freed))
         members, watches = unseated(members, seat, now, info.max_spectators)

@@ -16,6 +16,7 @@ from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
+from tavola.games.stakes import chips_in
 from tavola.storage.packing import pack_state
 from tavola.storage.rows import Records
 
@@ -148,7 +149,7 @@ def _seat_rows(room: Room) -> Rows:
             "seat_index": index,
             "user_id": seat.user,
             "display_name": member.name if member else "",
-            "chips": game.chips(room.table.game, index),
+            "chips": chips_in(game, room.table.game, index),
             "seated_at": seat.at,
             "status": status_of(room, index, seat),
             "away_since": seat.away.since if seat.away is not None else None,
