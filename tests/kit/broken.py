@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kit.wagers import Wagers, WagerState
 from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
 
@@ -88,15 +89,15 @@ class StandFails(TicTacToe):
         raise ZeroDivisionError(SECRET)
 
 
-class CannotBeStored(TicTacToe):
+class CannotBeStored(Wagers):
     """The rows of its first round cannot be made."""
 
     kind = "cannot_be_stored"
 
-    def chips(self, state: TicTacToeState, seat: SeatIndex) -> int:
+    def chips(self, state: WagerState, seat: SeatIndex) -> int:
         if state.number:
             raise OverflowError(SECRET)
-        return 0
+        return super().chips(state, seat)
 
 
 class Moody(TicTacToe):

@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from kit.games import having
 from kit.rooms import HOST, ROOM, Live, info
+from kit.wagers import Wagers, WagerState
 from tavola.actors.room.state import Decision
 from tavola.actors.wire.commands import AdjustChips, Kick, LeaveSeat, Rebuy, Start
 from tavola.games.base import Game, Outcome, Refusal, SeatIndex
 from tavola.games.holdem.game import Holdem
 from tavola.games.registry.discovery import GameNotLoaded, load
 from tavola.games.stakes import CashedOut, Stakes, carried, chips_in, stakes_of
-from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
+from tavola.games.tictactoe import TicTacToe, TicTacToeOptions
 from tavola.testing import Playing
-
-
-class WagerState(TicTacToeState, frozen=True, omit_defaults=True):
-    """`purses` has the chips of the players by seat, where somebody sits."""
-
-    purses: tuple[int, int] = (0, 0)
-
-    def with_purse(self, seat: SeatIndex, chips: int) -> WagerState:
-        return replace(self, purses=(chips, self.purses[1]) if seat == 0 else (self.purses[0], chips))
-
-
-class Wagers(Stakes[Any, TicTacToeOptions], TicTacToe):
-    """Noughts and crosses with purses, which the host fills and empties."""
-
-    kind = "wagers"
-    state_type = WagerState
-
-    def open(self, options: TicTacToeOptions) -> WagerState:
-        return WagerState()
-
-    def sit_with(
-        self, state: WagerState, options: TicTacToeOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[Any] | Refusal:
-        outcome = TicTacToe.sit(self, state, options, seat)
-        if isinstance(outcome, Refusal):
-            return outcome
-        sat = replace(state, seated=outcome.state.seated)
-        return Outcome(sat.with_purse(seat, 7 if buy_in is None else buy_in))
-
-    def stand(self, state: Any, options: TicTacToeOptions, seat: SeatIndex) -> Outcome[Any] | Refusal:
-        outcome = super().stand(state, options, seat)
-        if isinstance(outcome, Refusal):
-            return outcome
-        left: Any = outcome.state
-        return CashedOut(left.with_purse(seat, 0), vacated=outcome.vacated, carried={seat: self.chips(state, seat)})
-
-    def rebuy(self, state: WagerState, options: TicTacToeOptions, seat: SeatIndex, amount: int) -> Outcome[Any]:
-        return Outcome(state.with_purse(seat, state.purses[seat] + amount))
-
-    def adjust_chips(self, state: WagerState, options: TicTacToeOptions, seat: SeatIndex, amount: int) -> Outcome[Any]:
-        return Outcome(state.with_purse(seat, state.purses[seat] + amount))
-
-    def chips(self, state: WagerState, seat: SeatIndex) -> int:
-        return state.purses[seat]
-
-    def void(self, state: Any, options: Any, seats: Sequence[SeatIndex]) -> Outcome[Any] | Refusal:
-        return Refusal("illegal_move", "No.")
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +95,7 @@ def test_authors_try_both_kinds_alike() -> None:
         Playing(TicTacToe).sit(0, 30)
 
 
-# What was written for the release before
+# The contract of the release before
 
 
 def test_sit_as_it_was_is_refused_with_what_to_write_now() -> None:
