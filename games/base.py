@@ -57,7 +57,7 @@ class Move(msgspec.Struct, frozen=True):
 
 class Event(msgspec.Struct, frozen=True):
     """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only.
-    `kind` names it on the wire, in the log and in the game's table of events, such as `hole_cards_dealt`."""
+    `kind` names it on the wire, in the log and in the game's table of events, such as `player_action`."""
 
     kind: str
     fields: dict[str, Json] = {}
@@ -326,8 +326,8 @@ class Game(ABC, Generic[S, O]):
         """The moves that `seat` may make now, all of them and no others; empty when there are none.
 
         One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
-        rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
-        `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "fold"}`.
+        rules can still play: `{"move": "bid", "amount": {"min": 20, "max": 990}}`,
+        `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "pass"}`.
 
         Where one argument depends on another, one move has several entries: an argument that is text, a number or a
         boolean is just that, and such as are so in all are whole moves, listed one by one:

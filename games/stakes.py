@@ -74,7 +74,7 @@ def stakes_of(game: Game[Any, Any]) -> Stakes[Any, Any] | None:
     return cast(Stakes[Any, Any], game) if _has_stakes(type(game)) else None
 
 
-def seated(game: Game[Any, Any], state: Any, options: Any, seat: SeatIndex, buy_in: int | None) -> Any:
+def sit_down(game: Game[Any, Any], state: Any, options: Any, seat: SeatIndex, buy_in: int | None) -> Any:
     """The outcome, or the refusal, of sitting down with what a player asked to bring, which only some games ask for."""
     stakes = stakes_of(game)
     return game.sit(state, options, seat) if stakes is None else stakes.sit_with(state, options, seat, buy_in)

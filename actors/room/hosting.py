@@ -76,8 +76,8 @@ def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
-    """Somebody is put out of the room, or, if they have not come, loses the seat that is reserved for them. A player
-    with cards folds at their turn; their seat is free when the hand ends."""
+    """Somebody is put out of the room, or, if they have not come, loses the seat that is reserved for them. The seat
+    of a player in the hand that runs may be theirs until it ends: as when they leave."""
     user = UserId(command.user_id)
     if user == room.info.host:
         return Refusal("forbidden", "The host cannot be put out; pass the part on first.")

@@ -167,7 +167,7 @@ def absorb(
         return decision
     game, info = game_of(room), room.info
     if any(not round.ended for round in decision.rounds):
-        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
+        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # a round was begun with it already
     more = game.advance(table.game, info.options, entropy)
     if isinstance(more, Refusal):
         return replace(decision, drawn=True)
