@@ -63,7 +63,7 @@ def records(
             if one.games == other.games:
                 return NOTHING, stored_alarm
     out = Records()
-    if late or not dated or summary(before) != summary(after):
+    if late or not dated or _differs(before, after):
         stored_alarm = real
         out.rooms.append({"room_id": room_id, "alarm_at": real, "active_at": after.table.at, **summary(after)})
     if before.members is not after.members:
@@ -85,19 +85,35 @@ def snapshot(room: Room) -> Records:
 
 
 def summary(room: Room) -> dict[str, Any]:
+    return {**_of_info(room), **_of_table(room)}
+
+
+def _differs(before: Room, after: Room) -> bool:
+    """Whether their summaries do."""
+    if before.info is not after.info and _of_info(before) != _of_info(after):
+        return True
+    return before.table.games != after.table.games or _of_table(before) != _of_table(after)
+
+
+def _of_info(room: Room) -> dict[str, Any]:
     info = room.info
     return {
         "status": info.status,
         "host_id": info.host,
+        "max_players": game_of(room).seats(info.options),
+        "settings": info.stored_settings(),
+        "deferred": info.deferred or None,
+    }
+
+
+def _of_table(room: Room) -> dict[str, Any]:
+    return {
         "players": len(room.table.seats),
         "spectators": room.spectators,
         "present": absence.present(room),
         "current_game_id": game_id(room) if room.table.games else None,
-        "max_players": game_of(room).seats(info.options),
         "reserved": room.kept_seats,
-        "settings": info.stored_settings(),
-        "deferred": info.deferred or None,
-        "closed_at": room.table.at if info.status == "closed" else None,
+        "closed_at": room.table.at if room.info.status == "closed" else None,
     }
 
 

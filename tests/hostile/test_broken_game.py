@@ -154,6 +154,18 @@ async def test_a_timeout_that_cannot_be_played_voids_the_round(database_url: str
         assert [id for id in await two.log_is_replayed() if id.startswith("give_up")]
 
 
+async def test_a_timeout_that_cannot_be_stored_is_tried_once(database_url: str) -> None:
+    async with connected(database_url) as database, hosting(database, "a", Time()) as table:
+        two = await Two.seated(table, database, "timeout_cannot_be_stored", rematch_seconds=1)
+        await two.begin()
+        with capture_logs() as logs:
+            voided = await two.time_runs_out("round_voided")
+        assert voided == {"kind": "round_voided", "number": 1, "reason": "game_error"}
+        assert [told["doing"] for told in _told(logs)] == ["store", "decide"]
+        await _others_play(two)
+        assert [id for id in await two.log_is_replayed() if id.startswith("give_up")]
+
+
 async def test_a_replay_does_not_need_the_mistake(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log of a game whose mistake has been mended says what it said."""
 
