@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar, Generic, NewType, Self, TypeVar, get_args, get_origin
 
 import msgspec
@@ -56,7 +57,7 @@ class Move(msgspec.Struct, frozen=True):
 
 class Event(msgspec.Struct, frozen=True):
     """A fact. `fields` is what everybody may know; `private[seat]` is added to it for the player in that seat only.
-    `kind` names it on the wire, in the log and in the game's table of events, such as `hole_cards_dealt`."""
+    `kind` names it on the wire, in the log and in the game's table of events, such as `player_action`."""
 
     kind: str
     fields: dict[str, Json] = {}
@@ -64,7 +65,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Round(msgspec.Struct, frozen=True):
-    """A stretch of play that is recorded as one row of `hands`: a hand of poker, or a whole game of tic-tac-toe.
+    """A stretch of play that is recorded as one row of `hands`: one deal of cards, or a whole game of tic-tac-toe.
 
     Given in the outcome that starts it (`ended=False`) and in the one that ends it (`ended=True`). `record` is public.
     """
@@ -167,8 +168,6 @@ class Outcome(msgspec.Struct, Generic[S], frozen=True):
     """Rounds that started or ended here, in order."""
     vacated: tuple[SeatIndex, ...] = ()
     """Seats whose players have now left the game; the room frees them."""
-    carried: dict[SeatIndex, int] = {}
-    """The chips that the players of vacated seats take with them."""
     result: dict[str, Json] | None = None
     """Given when the whole game is over. A later `advance` begins another one."""
     anew: tuple[SeatIndex, ...] = ()
@@ -201,9 +200,9 @@ class Game(ABC, Generic[S, O]):
     """
 
     kind: ClassVar[str]
-    """The name on the wire and in the database, such as `holdem`."""
+    """The name on the wire and in the database, such as `tictactoe`."""
     title: ClassVar[str]
-    """The name for people, such as `No-limit hold'em`."""
+    """The name for people, such as `Tic-tac-toe`."""
     options_type: ClassVar[type[msgspec.Struct]]
     state_type: ClassVar[type[msgspec.Struct]]
     """The types of options and state. They are those of the class's arguments, `Game[State, Options]`, and need only be
@@ -242,6 +241,12 @@ class Game(ABC, Generic[S, O]):
                     f"{cls.__qualname__} does not say its {part}: name the structs of its state and its options, as in "
                     f"`class {cls.__name__}(Game[State, Options])`, or set `{part}`"
                 )
+        if more := [*signature(cls.sit).parameters][4:]:
+            raise TypeError(
+                f"{cls.__qualname__}.sit takes `{more[0]}`, which no game is given any more: write `def sit(self, "
+                "state, options, seat)`. Where players bring something to the table, the class has the capability "
+                "`Stakes` as well, and what they bring is given to its `sit_with` (tavola/games/stakes.py)"
+            )
         if not 1 <= cls.version < 256:
             raise TypeError(f"{cls.__qualname__}: a version is 1 to 255")
         if sorted(cls.upcasters) != list(range(1, cls.version)):
@@ -279,8 +284,9 @@ class Game(ABC, Generic[S, O]):
         """An empty table."""
 
     @abstractmethod
-    def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refusal:
-        """A player takes the empty `seat`. `buy_in` is what they asked to bring, unchecked; None means the default."""
+    def sit(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
+        """A player takes the empty `seat`. In a game that is played for something they bring some of it:
+        `games/stakes.py`."""
 
     @abstractmethod
     def stand(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
@@ -320,8 +326,8 @@ class Game(ABC, Generic[S, O]):
         """The moves that `seat` may make now, all of them and no others; empty when there are none.
 
         One entry a move, each of the move's arguments with its range or its choices, so that a client that knows no
-        rules can still play: `{"move": "raise", "amount": {"min": 20, "max": 990}}`,
-        `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "fold"}`.
+        rules can still play: `{"move": "bid", "amount": {"min": 20, "max": 990}}`,
+        `{"move": "mark", "cell": {"choices": [0, 4]}}`, `{"move": "pass"}`.
 
         Where one argument depends on another, one move has several entries: an argument that is text, a number or a
         boolean is just that, and such as are so in all are whole moves, listed one by one:
@@ -348,14 +354,12 @@ class Game(ABC, Generic[S, O]):
         """The round that runs is called off because of a mistake in the game: the players of `seats` have what they had
         when it began, and nobody else has a seat any more. The room tells of it and records it.
 
-        A game without chips need not say anything here: its players sit down at a fresh table. One with chips must; if
-        it refuses, or fails, the room stands still until its host lets it go on.
+        A game need not say anything here: its players sit down at a fresh table. One whose players have something that
+        outlasts a round must; if it refuses, or fails, the room stands still until its host lets it go on.
         """
-        if any(self.chips(state, seat) for seat in seats):
-            return Refusal("illegal_move", "This game does not know what everybody had.")
         fresh = self.open(options)
         for seat in seats:
-            sat = self.sit(fresh, options, seat, None)
+            sat = self.sit(fresh, options, seat)
             if isinstance(sat, Refusal):
                 return sat
             fresh = sat.state
@@ -391,15 +395,6 @@ class Game(ABC, Generic[S, O]):
         """Whether the player in `seat` has chosen to sit out."""
         return False
 
-    def rebuy(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
-        """The player in `seat` adds `amount` chips, at least 1. When that may be is the game's to check. The room tells
-        of it."""
-        return Refusal("illegal_move", "This game has no chips.")
-
-    def adjust_chips(self, state: S, options: O, seat: SeatIndex, amount: int) -> Outcome[S] | Refusal:
-        """The host gives (or, below zero, takes) `amount` chips, between rounds. The room tells of it."""
-        return Refusal("illegal_move", "This game has no chips.")
-
     def change_options(self, state: S, before: O, after: O) -> Outcome[S] | Refusal:
         """The table goes on with options `after`, between rounds. No seat that is taken is beyond the new number."""
         return Outcome(state)
@@ -417,10 +412,6 @@ class Game(ABC, Generic[S, O]):
     def private_seat(self, state: S, options: O, seat: SeatIndex) -> dict[str, Json]:
         """The view that only the player in `seat` has, beside what is legal."""
         return {}
-
-    def chips(self, state: S, seat: SeatIndex) -> int:
-        """The chips of the player in `seat`, as they stand between rounds: kept in `room_seats.chips`."""
-        return 0
 
     def auto_start(self, options: O) -> bool:
         """Whether the first round starts by itself when it can, or waits for the host's `start`."""

@@ -25,6 +25,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.games.base import Json, Move, Outcome, Refusal, SeatIndex, takes
+from tavola.games.stakes import CashedOut
 
 S = TypeVar("S", bound=msgspec.Struct)
 O = TypeVar("O", bound=msgspec.Struct)
@@ -125,13 +126,17 @@ class Phases(Generic[S, O]):
 
 def joined(first: Outcome[S], then: Outcome[S]) -> Outcome[S]:
     """Two outcomes as one: the state of the second, and what happened in both."""
-    return Outcome(
-        then.state,
-        first.events + then.events,
-        first.new_turn or then.new_turn,
-        first.rounds + then.rounds,
-        first.vacated + then.vacated,
-        {**first.carried, **then.carried},
-        then.result or first.result,
-        first.anew + then.anew,
-    )
+    both = {
+        "events": first.events + then.events,
+        "new_turn": first.new_turn or then.new_turn,
+        "rounds": first.rounds + then.rounds,
+        "vacated": first.vacated + then.vacated,
+        "result": then.result or first.result,
+        "anew": first.anew + then.anew,
+    }
+    carried = {**_carried(first), **_carried(then)}
+    return CashedOut(then.state, carried=carried, **both) if carried else replace(then, **both)
+
+
+def _carried(outcome: Outcome[S]) -> dict[SeatIndex, int]:
+    return outcome.carried if isinstance(outcome, CashedOut) else {}

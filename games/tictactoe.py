@@ -67,7 +67,7 @@ class TicTacToe(Game[TicTacToeState, TicTacToeOptions]):
         return TicTacToeState()
 
     def sit(
-        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, buy_in: int | None
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex
     ) -> Outcome[TicTacToeState] | Refusal:
         if seat not in (0, 1):
             return Refusal("illegal_move", "This table has the seats 0 and 1.")

@@ -1,9 +1,9 @@
 """The log's bytes: a row's text packed and unpacked, and what stands for a command once its row is gone. A leaf.
 
 A row's body is one byte that says how it is packed, then the text: as it is, or as a block of LZ4 whose dictionary is
-`WORDS` and what the row's other columns say. Compressing so costs some 2 µs, and saves Postgres more: a row of hold'em
-is a fifth of its text. LZ4, because SQL can read it too (`log_text` in migration 0015): the log can be looked at with
-psql, and code that knew only the view `actions` goes on.
+`WORDS` and what the row's other columns say. Compressing so costs some 2 µs, and saves Postgres more: a row of a busy
+table is a fifth of its text. LZ4, because SQL can read it too (`log_text` in migration 0015): the log can be looked at
+with psql, and code that knew only the view `actions` goes on.
 
 `WORDS` never change: another dictionary is another number in the first byte.
 """

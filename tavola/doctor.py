@@ -33,6 +33,10 @@ _FSYNC_MS = 20.0
 """A commit waits for one; beyond this every move feels it."""
 _FREE_BYTES = 1 << 30
 _FULL_DAYS = 3.0
+_SILENT_S = 3.0
+"""A steward that lives beats once a second."""
+_WISH_S = 5.0
+"""A room actor is there after a second or two."""
 _POSTGRES = 140000
 _FREE_CONNECTIONS = 10
 """An edge takes up to 16 connections when it is busy."""
@@ -69,6 +73,7 @@ async def examine() -> list[CheckResult]:
     reachable = await asyncio.gather(
         _guarded("postgres", _postgres(settings)),
         _guarded("storage growth", _growth(settings)),
+        _guarded("nodes", _nodes(settings)),
         _guarded("redis", _redis(settings)),
         _guarded("ray", _ray(settings)),
         *(_guarded(f"edge {url}", _edge(url)) for url in urls),
@@ -160,6 +165,32 @@ async def _growth(settings: Settings) -> list[CheckResult]:
     return [CheckResult(name="storage growth", fit=days is None or days > _FULL_DAYS, found="; ".join(parts))]
 
 
+async def _nodes(settings: Settings) -> list[CheckResult]:
+    """As their stewards beat in the database."""
+    database = await Database.connect(settings.database_url, least=1, most=1)
+    try:
+        nodes = await database.rows("node_states")
+        wishes = await database.row("waiting_wishes")
+    finally:
+        await database.close()
+    if not nodes:
+        found = "none: no steward beats, so no room actor is started (`tavola node`, `tavola steward`)"
+        return [CheckResult(name="nodes", fit=False, found=found)]
+    found = "; ".join(
+        f"{node['address']} silent for {node['silent_s']:.0f} s"
+        if node["silent_s"] > _SILENT_S
+        else f"{node['address']} {node['actors']} of {node['most']} room actors"
+        f"{', does the rounds' if node['does_rounds'] else ''}"
+        for node in nodes
+    )
+    fit = all(node["silent_s"] <= _SILENT_S for node in nodes)
+    checks = [CheckResult(name="nodes", fit=fit, found=found)]
+    if wishes is not None and wishes["oldest_s"] > _WISH_S:
+        late = f"{wishes['waiting']} wished for and not started, the first for {wishes['oldest_s']:.0f} s"
+        checks.append(CheckResult(name="room actors", fit=False, found=late))
+    return checks
+
+
 async def _redis(settings: Settings) -> list[CheckResult]:
     address = RedisAddress(settings.redis_url)
     client = address.client(within_s=_TIMEOUT_S)
@@ -200,7 +231,25 @@ def _open_files() -> CheckResult:
 
 def _space(folder: Path) -> CheckResult:
     free = shutil.disk_usage(folder).free
-    return CheckResult(name="disk space", fit=free >= _FREE_BYTES, found=f"{free / (1 << 30):.1f} GiB free at {folder}")
+    found = f"{free / (1 << 30):.1f} GiB free at {folder}"
+    if "discard" in mount_options(folder):
+        found += "; mounted with `discard`: a Postgres here is slow while big files go (better `nodiscard` and fstrim)"
+    return CheckResult(name="disk space", fit=free >= _FREE_BYTES, found=found)
+
+
+def mount_options(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> set[str]:
+    """The options of the mount that holds a folder; none where that cannot be read."""
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return set()
+    best, options = Path(), set[str]()
+    for line in lines:
+        _, where, _, given, *_ = line.split()
+        at = Path(where.encode().decode("unicode_escape"))
+        if folder.absolute().is_relative_to(at) and len(at.parts) >= len(best.parts):
+            best, options = at, set(given.split(","))
+    return options
 
 
 def _fsync(folder: Path) -> CheckResult:

@@ -26,6 +26,7 @@ from tavola.config.settings import Settings
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby, iso
 from tavola.edge.rest.rewind import Rewind
+from tavola.games.stakes import chips_in
 from tavola.storage.fingerprint import admit
 from tavola.storage.postgres import Database
 
@@ -58,7 +59,7 @@ def _sitting(room: Room, index: int, now: Room | None = None) -> str:
     if now is not None and not now.admitted(seat.user):
         return "empty (its player has left)"
     member = room.members.get(seat.user)
-    chips = game_of(room).chips(room.table.game, next(at for at in room.table.seats if at == index))
+    chips = chips_in(game_of(room), room.table.game, next(at for at in room.table.seats if at == index))
     return f"{member.name if member is not None else seat.user}{f', {chips} chips' if chips else ''}"
 
 

@@ -46,7 +46,7 @@ def hand(bots: tuple[str, ...], number: int) -> list[int]:
     state = GAME.open(OPTIONS)
     places = [SeatIndex(number) for number in range(len(bots))]
     for place in places:
-        state = taken(GAME.sit(state, OPTIONS, place, 100 * OPTIONS.big_blind))
+        state = taken(GAME.sit_with(state, OPTIONS, place, 100 * OPTIONS.big_blind))
     before = [GAME.chips(state, place) for place in places]
     state, moves = taken(GAME.advance(state, OPTIONS, entropy(number))), 0
     while (seat := GAME.turn(state)) is not None:

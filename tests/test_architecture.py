@@ -8,6 +8,7 @@ same in words.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,19 @@ SOURCES = {
     **{name: ROOT / "tavola" / name for name in ("bots", "config", "logbook", "stack", "testing")},
     "client": ROOT / "clients" / "python" / "tavola_client",
 }
+POKER = {
+    "poker", "holdem", "blind", "blinds", "ante", "antes", "pot", "pots", "flop", "preflop", "river", "street",
+    "streets", "showdown", "fold", "folds", "folded", "muck", "bet", "bets", "betting", "bluff", "allin", "dealer",
+    "deck", "decks", "holecards",
+}  # fmt: skip
+CHIPS = {"chip", "chips", "rebuy", "rebuys", "buyin"}
+NAMES_OF_CHIPS = {
+    # on the wire: commands and their fields, events, what a host may
+    "Rebuy", "rebuy", "AdjustChips", "adjust_chips", "can_adjust_chips", "buy_in", "CHIPS_ADDED", "chips_added",
+    "CHIPS_ADJUSTED", "chips_adjusted", "NO_CHIPS",
+    # `room_seats.chips`, a field of events, and what `Stakes` calls them
+    "chips", "chips_in",
+}  # fmt: skip
 
 CLIENTS = {"client", "load.transport", "load.checks", "load.measure", "load.evidence"}
 STARTERS = {"config", "stack"}
@@ -306,7 +320,7 @@ def test_an_edge_loads_no_host_no_ray_and_no_game() -> None:
     found = loaded("tavola.edge.app, tavola.config.settings")
     assert not [name for name in found if name.startswith(("tavola.actors.host", "ray"))]
     games = {name.split(".")[2] for name in found if name.startswith("tavola.games.")}
-    assert games == {"base", "events", "offers", "registry"}
+    assert games == {"base", "events", "offers", "registry", "stakes"}
     assert not {"pokerkit", "tavola.actors.cluster.control_plane", "tavola.actors.cluster.steward_process"} & found
 
 
@@ -355,3 +369,34 @@ def test_sql_is_in_its_files() -> None:
         if top(module) in ("actors", "edge", "games", "load"):
             texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
             assert not [t for t in texts if isinstance(t, str) and t.lstrip().startswith(words)], module
+
+
+def test_the_runtime_knows_no_poker() -> None:
+    """Its words stand nowhere in the runtime, in code or prose. Chips are the capability `Stakes`; they stand there
+    under the names that they have on the wire, in one column, and in that capability, and the contract has none of
+    these. A hand is a round: that is its name on the wire and in SQL."""
+    runtime = [*texts_of("actors"), *texts_of("edge"), *texts_of("storage"), ROOT / "games" / "base.py"]
+    assert len(runtime) > 150
+    found = [
+        (str(path.relative_to(ROOT)), name)
+        for path in runtime
+        for name in re.findall(r"[A-Za-z_]\w*", path.read_text().replace("old'em", "oldem"))
+        if (words := words_in(name)) & POKER
+        or (words & CHIPS and (name not in NAMES_OF_CHIPS or path.name == "base.py"))
+    ]
+    assert not found
+    assert words_in("missedBigBlind_buy_in") == {"missed", "big", "blind", "buyin"}
+
+
+def texts_of(folder: str) -> Iterator[Path]:
+    """Python and SQL. Migrations stay as they were done; dictionaries of what is packed (`.txt`) never change."""
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix in (".py", ".sql") and "migrations" not in path.parts and "static" not in path.parts:
+            yield path
+
+
+def words_in(name: str) -> set[str]:
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    for whole in ("buy_in", "all_in", "hole_cards"):
+        apart = apart.replace(whole, whole.replace("_", ""))
+    return {*apart.split("_")}

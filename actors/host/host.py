@@ -295,7 +295,7 @@ class Host:
         verdict = judged(loaded.tip, pending.sender, pending.command, pending.code, self._now(), entropy)
         match verdict:
             case Decision():
-                if not pending.sender.user:
+                if loaded.unwritable and not pending.sender.user:
                     rehearse(loaded.tip, verdict, self._signer)
                 return loaded.put(pending, verdict, entropy)
             case Refusal() | Unchanged():
@@ -366,7 +366,8 @@ class Host:
             self._mistake(loaded, mistake, "store")
             self._refuse_all(loaded, GAME_ERROR)
             loaded.roll_back()
-            self._ring(loaded, self._loop.time() + ALARM_AGAIN_S)
+            self._ring(loaded, self._loop.time() + (ALARM_AGAIN_S if loaded.unwritable else 0.0))
+            loaded.unwritable = True
         redo = unwritten - outcome.fenced - outcome.doubtful - outcome.broken.keys()
         self._again([entry for entry in batch if entry.pending.loaded in redo])
 

@@ -103,6 +103,9 @@ class LoadedRoom:
         self.recover = True
         """Time was lost: before the next command, players get it back."""
         self.used_at = 0.0
+        self.unwritable = False
+        """The rows of a decision could not be made: before the next of our own is decided, its rows are tried. If
+        these cannot be made either, the alarm does something else."""
         self.presence = RoomPresence()
 
     def _read(self, recent: list[Row]) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.play import GAME_ERROR, absorb, game_of, status_at, turn_started
-from tavola.actors.room.sitting import chips_after, released, touched
+from tavola.actors.room.sitting import released, touched
 from tavola.actors.room.state import Decision, Member, Nothing, Room, RoomEvent
 from tavola.actors.wire.commands import BOT, AdjustChips, Kick, Sender, TransferHost, UserId
 from tavola.actors.wire.events import (
@@ -22,8 +22,9 @@ from tavola.actors.wire.events import (
     ROOM_PAUSED,
     ROOM_RESUMED,
 )
-from tavola.actors.wire.refusals import FORGETS_NO_BAN, HAND_IN_PROGRESS, NOBODY, PAUSED
+from tavola.actors.wire.refusals import FORGETS_NO_BAN, HAND_IN_PROGRESS, NO_CHIPS, NOBODY, PAUSED
 from tavola.games.base import Entropy, Refusal
+from tavola.games.stakes import stakes_of
 
 NAME_LIMIT = 50
 BANS_LIMIT = 1_000
@@ -75,8 +76,8 @@ def resume(room: Room, sender: Sender, now: int) -> Decision | Refusal:
 
 
 def kick(room: Room, command: Kick, now: int, entropy: Entropy) -> Decision | Refusal:
-    """Somebody is put out of the room, or, if they have not come, loses the seat that is reserved for them. A player
-    with cards folds at their turn; their seat is free when the hand ends."""
+    """Somebody is put out of the room, or, if they have not come, loses the seat that is reserved for them. The seat
+    of a player in the hand that runs may be theirs until it ends: as when they leave."""
     user = UserId(command.user_id)
     if user == room.info.host:
         return Refusal("forbidden", "The host cannot be put out; pass the part on first.")
@@ -117,11 +118,14 @@ def adjust_chips(room: Room, command: AdjustChips, now: int, entropy: Entropy) -
         return NOBODY
     if not game.between_rounds(room.table.game):
         return HAND_IN_PROGRESS
-    outcome = game.adjust_chips(room.table.game, room.info.options, index, command.amount)
+    stakes = stakes_of(game)
+    if stakes is None:
+        return NO_CHIPS
+    outcome = stakes.adjust_chips(room.table.game, room.info.options, index, command.amount)
     if isinstance(outcome, Refusal):
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": user, "amount": command.amount}
-    fields["chips"] = chips_after(room, outcome, index)
+    fields["chips"] = stakes.chips(outcome.state, index)
     if command.reason:
         fields["reason"] = command.reason
     return absorb(touched(room), outcome, now, entropy, (RoomEvent(CHIPS_ADJUSTED, fields),))

@@ -41,7 +41,10 @@ def trimmed(room: Room, sender: Sender, command: AnyCommand) -> AnyCommand:
     if type(command) is not Act or not command.arguments:
         return command
     names = game_of(room).moves.get(command.move, ())
-    if command.arguments.keys() <= set(names):
+    for name in command.arguments:
+        if name not in names:
+            break
+    else:
         return command
     return replace(command, arguments={name: command.arguments[name] for name in names if name in command.arguments})
 

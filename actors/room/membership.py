@@ -36,6 +36,7 @@ from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HOST_AWAY, NO_RESERVATION, NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex
 from tavola.games.events import EventKind
+from tavola.games.stakes import sit_down
 
 PENDING_LIMIT = 50
 """Requests that may wait for the host at once: all of them are in their view."""
@@ -117,7 +118,7 @@ def take_seat(room: Room, sender: Sender, command: TakeSeat, now: int, entropy: 
         return Refusal("seat_taken", "That seat is taken.")
     if (kept := reserved_against(room, sender.user, index)) is not None:
         return kept
-    outcome = game.sit(table.game, room.info.options, index, command.buy_in)
+    outcome = sit_down(game, table.game, room.info.options, index, command.buy_in)
     if isinstance(outcome, Refusal):
         return outcome
     member = room.members[sender.user]
@@ -158,7 +159,7 @@ def add_bot(room: Room, command: AddBot, now: int, entropy: Entropy) -> Decision
 
 
 def leave_seat(room: Room, sender: Sender, now: int, entropy: Entropy) -> Decision | Refusal:
-    """The seat is free at once, or, for somebody who holds cards, when the hand ends."""
+    """The seat is free at once, or, where the game needs its player in the hand that runs, when that ends."""
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED

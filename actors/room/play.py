@@ -18,6 +18,7 @@ from tavola.games.base import NO_CHANCE, Clock, Entropy, Game, Move, Outcome, Re
 from tavola.games.base import Event as GameEvent
 from tavola.games.events import EventKind
 from tavola.games.registry import GAMES
+from tavola.games.stakes import carried
 
 AnyGame = Game[Any, Any]
 
@@ -49,10 +50,10 @@ def _stale(table: Table[Any], seat: SeatIndex, number: int) -> Refusal | None:
     """The refusal of a move that answers a turn which is over. A seat's own turn counts, so that no move is late
     because another seat, which acts at the same time, was faster. Without one of its own any that runs is as good: the
     game says whether it may act."""
-    turns = table.running_turns
-    own = next((turn for turn in turns if turn.seat == seat), None)
-    if (own.number == number) if own is not None else any(turn.number == number for turn in turns):
-        return None
+    own = table.turn_of(seat)
+    for turn in table.running_turns if own is None else (own,):
+        if turn.number == number:
+            return None
     now = own or table.turn
     return Refusal("stale_turn", "That turn is over.", {"turn": now.number if now else None})
 
@@ -166,7 +167,7 @@ def absorb(
         return decision
     game, info = game_of(room), room.info
     if any(not round.ended for round in decision.rounds):
-        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # one deck was shuffled with it already
+        entropy = Entropy(hashlib.sha256(b"again\0" + entropy).digest())  # a round was begun with it already
     more = game.advance(table.game, info.options, entropy)
     if isinstance(more, Refusal):
         return replace(decision, drawn=True)
@@ -227,7 +228,7 @@ def _absorb_once(
         if index in clocks:
             clocks = {other: kept for other, kept in clocks.items() if other != index}
         freed = {"seat_index": index, "user_id": seat.user}
-        if (chips := outcome.carried.get(index)) is not None:
+        if (chips := carried(outcome, index)) is not None:
             freed["chips"] = chips
         events.append(RoomEvent(SEAT_FREED, freed))
         members, watches = unseated(members, seat, now, info.max_spectators)
@@ -242,7 +243,7 @@ def _absorb_once(
         turns += 1
         clocks = clock.left_of(times, clocks, seats) if own_time else {}
         for index in to_act:
-            if all(turn.seat != index for turn in going):
+            if not going or all(turn.seat != index for turn in going):
                 going.append(clock.begun(turns, index, seats[index], times, clocks, now))
                 events.append(turn_started(clock.effective(going[-1], seats[index], times)))
     wait = game.advance_after_ms(outcome.state, info.options)

@@ -27,6 +27,7 @@ from tavola.actors.wire.commands import OPERATOR, Fork, RollBack, Sender, UserId
 from tavola.actors.wire.events import FORKED, PLAYER_SEATED, ROLLED_BACK, SEAT_FREED
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NO_ROLLBACK, NOT_HOST
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
+from tavola.games.stakes import chips_in
 
 
 def roll_back(room: Room, sender: Sender, command: RollBack, now: int, entropy: Entropy) -> Decision | Refusal:
@@ -134,7 +135,7 @@ def _unseat_others(
         if seat.user in sitting:
             events.append(RoomEvent(SEAT_FREED, freed))
             continue
-        if chips := game_of(room).chips(room.table.game, index):
+        if chips := chips_in(game_of(room), room.table.game, index):
             freed["chips"] = chips
         events.append(RoomEvent(SEAT_FREED, freed))
         members, watches = unseated(members, seat, now, room.info.max_spectators)

@@ -16,6 +16,7 @@ from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
+from tavola.games.stakes import chips_in
 from tavola.storage.packing import pack_state
 from tavola.storage.rows import Records
 
@@ -62,7 +63,7 @@ def records(
             if one.games == other.games:
                 return NOTHING, stored_alarm
     out = Records()
-    if late or not dated or summary(before) != summary(after):
+    if late or not dated or _differs(before, after):
         stored_alarm = real
         out.rooms.append({"room_id": room_id, "alarm_at": real, "active_at": after.table.at, **summary(after)})
     if before.members is not after.members:
@@ -84,19 +85,35 @@ def snapshot(room: Room) -> Records:
 
 
 def summary(room: Room) -> dict[str, Any]:
+    return {**_of_info(room), **_of_table(room)}
+
+
+def _differs(before: Room, after: Room) -> bool:
+    """Whether their summaries do."""
+    if before.info is not after.info and _of_info(before) != _of_info(after):
+        return True
+    return before.table.games != after.table.games or _of_table(before) != _of_table(after)
+
+
+def _of_info(room: Room) -> dict[str, Any]:
     info = room.info
     return {
         "status": info.status,
         "host_id": info.host,
+        "max_players": game_of(room).seats(info.options),
+        "settings": info.stored_settings(),
+        "deferred": info.deferred or None,
+    }
+
+
+def _of_table(room: Room) -> dict[str, Any]:
+    return {
         "players": len(room.table.seats),
         "spectators": room.spectators,
         "present": absence.present(room),
         "current_game_id": game_id(room) if room.table.games else None,
-        "max_players": game_of(room).seats(info.options),
         "reserved": room.kept_seats,
-        "settings": info.stored_settings(),
-        "deferred": info.deferred or None,
-        "closed_at": room.table.at if info.status == "closed" else None,
+        "closed_at": room.table.at if room.info.status == "closed" else None,
     }
 
 
@@ -148,7 +165,7 @@ def _seat_rows(room: Room) -> Rows:
             "seat_index": index,
             "user_id": seat.user,
             "display_name": member.name if member else "",
-            "chips": game.chips(room.table.game, index),
+            "chips": chips_in(game, room.table.game, index),
             "seated_at": seat.at,
             "status": status_of(room, index, seat),
             "away_since": seat.away.since if seat.away is not None else None,

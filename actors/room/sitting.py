@@ -37,6 +37,7 @@ from tavola.actors.wire.events import (
     RESERVATION_ENDED,
 )
 from tavola.actors.wire.refusals import (
+    NO_CHIPS,
     NO_OFFER,
     NO_ROUND,
     NOBODY_ASKED,
@@ -48,6 +49,7 @@ from tavola.actors.wire.refusals import (
 )
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 from tavola.games.offers import AgreedDraws, Agreement, OfferKind, Resigning, TakeBacks, offered_by
+from tavola.games.stakes import stakes_of
 
 
 def reserved_against(room: Room, user: UserId, index: SeatIndex) -> Refusal | None:
@@ -86,16 +88,15 @@ def rebuy(room: Room, sender: Sender, command: Rebuy, now: int, entropy: Entropy
     index = room.seat_of(sender.user)
     if index is None:
         return NOT_SEATED
-    outcome = game_of(room).rebuy(room.table.game, room.info.options, index, command.amount)
+    stakes = stakes_of(game_of(room))
+    if stakes is None:
+        return NO_CHIPS
+    outcome = stakes.rebuy(room.table.game, room.info.options, index, command.amount)
     if isinstance(outcome, Refusal):
         return outcome
     fields: dict[str, Any] = {"seat_index": index, "user_id": sender.user, "amount": command.amount}
-    fields["chips"] = chips_after(room, outcome, index)
+    fields["chips"] = stakes.chips(outcome.state, index)
     return _told(room, outcome, RoomEvent(CHIPS_ADDED, fields), now, entropy)
-
-
-def chips_after(room: Room, outcome: Outcome[Any], index: SeatIndex) -> int:
-    return game_of(room).chips(outcome.state, index)
 
 
 def touched(room: Room) -> Room:

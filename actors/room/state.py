@@ -227,7 +227,10 @@ class Table(msgspec.Struct, Generic[S], frozen=True, kw_only=True, omit_defaults
 
     def turn_of(self, seat: SeatIndex) -> Turn | None:
         """The turn of the player in `seat`."""
-        return next((turn for turn in self.running_turns if turn.seat == seat), None)
+        for turn in self.running_turns:
+            if turn.seat == seat:
+                return turn
+        return None
 
     def sits_as(self, seats: dict[SeatIndex, Seat]) -> bool:
         """Whether the same users sit in the same seats there."""

@@ -45,6 +45,7 @@ NOT_OFFERED_HERE = Refusal("illegal_move", "That is not to be had in this game."
 NO_ROUND = Refusal("illegal_move", "You are in no round just now.")
 NOBODY_ASKED = Refusal("illegal_move", "There is nobody to agree with.")
 OFFER_WAITS = Refusal("offer_pending", "Another offer waits for an answer at this table.")
+NO_CHIPS = Refusal("illegal_move", "This game has no chips.")
 NO_OFFER = Refusal("no_offer", "There is no such offer, or not any more.")
 NOBODY = Refusal("user_not_found", "There is nobody of that id here.")
 BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")

@@ -51,9 +51,7 @@ class Auction(Game[AuctionState, AuctionOptions]):
     def open(self, options: AuctionOptions) -> AuctionState:
         return AuctionState()
 
-    def sit(
-        self, state: AuctionState, options: AuctionOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[AuctionState] | Refusal:
+    def sit(self, state: AuctionState, options: AuctionOptions, seat: SeatIndex) -> Outcome[AuctionState] | Refusal:
         if not 0 <= seat < options.seats:
             return Refusal("illegal_move", f"This table has the seats 0 to {options.seats - 1}.")
         if state.at(seat) is not None:

@@ -62,9 +62,7 @@ class Chess(Game[ChessState, ChessOptions], Resigning[ChessState, ChessOptions],
     def open(self, options: ChessOptions) -> ChessState:
         return ChessState()
 
-    def sit(
-        self, state: ChessState, options: ChessOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[ChessState] | Refusal:
+    def sit(self, state: ChessState, options: ChessOptions, seat: SeatIndex) -> Outcome[ChessState] | Refusal:
         if seat not in (0, 1):
             return Refusal("illegal_move", "This table has the seats 0 and 1.")
         if seat in state.seated:

@@ -51,9 +51,7 @@ class Hearts(Game[HeartsState, HeartsOptions]):
     def open(self, options: HeartsOptions) -> HeartsState:
         return HeartsState()
 
-    def sit(
-        self, state: HeartsState, options: HeartsOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[HeartsState] | Refusal:
+    def sit(self, state: HeartsState, options: HeartsOptions, seat: SeatIndex) -> Outcome[HeartsState] | Refusal:
         if not 0 <= seat < SEATS:
             return Refusal("illegal_move", f"This table has the seats 0 to {SEATS - 1}.")
         if state.at(seat) is not None:

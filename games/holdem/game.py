@@ -31,6 +31,7 @@ from tavola.games.holdem.play import act, call_off, start
 from tavola.games.holdem.rules import MISSED_BIG_BLIND
 from tavola.games.holdem.state import Hand, HoldemOptions, HoldemSeat, HoldemTable
 from tavola.games.holdem.view import hand_view, hole_cards, may_show, seat_view
+from tavola.games.stakes import CashedOut, Stakes
 
 MOST_CHIPS = 10**12
 """The most that a host may bring a stack to."""
@@ -39,7 +40,7 @@ _CODES = {"fold": "f", "check": "c", "call": "c", "all_in": "a"}
 _ARGUMENTS = {"bet": ("amount",), "raise": ("amount",)}
 
 
-class Holdem(Game[HoldemTable, HoldemOptions]):
+class Holdem(Stakes[HoldemTable, HoldemOptions], Game[HoldemTable, HoldemOptions]):
     """The rules, as the room calls them."""
 
     kind = "holdem"
@@ -68,7 +69,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
     def open(self, options: HoldemOptions) -> HoldemTable:
         return HoldemTable()
 
-    def sit(
+    def sit_with(
         self, state: HoldemTable, options: HoldemOptions, seat: SeatIndex, buy_in: int | None
     ) -> Outcome[HoldemTable] | Refusal:
         if not 0 <= seat < options.seats:
@@ -91,7 +92,7 @@ class Holdem(Game[HoldemTable, HoldemOptions]):
         hand = state.running
         if hand is None or not _holds_cards(state, hand, taken):
             rest = _with_seats(state, [s for s in state.seats if s is not taken])
-            return Outcome(rest, vacated=(seat,), carried={seat: _chips_behind(state, taken)})
+            return CashedOut(rest, vacated=(seat,), carried={seat: _chips_behind(state, taken)})
         going = _with_seat(state, replace(taken, leaving=True))
         leaving = Event(PLAYER_LEAVING, {"seat_index": seat})
         if self.turn(state) != seat:

@@ -26,6 +26,7 @@ from tavola.games.holdem.events import (
 )
 from tavola.games.holdem.rules import BOARD_SIZES, Dealt
 from tavola.games.holdem.state import Ending, Hand, HoldemOptions, HoldemTable
+from tavola.games.stakes import CashedOut
 
 PHASES = ("preflop", "flop", "turn", "river")
 
@@ -124,7 +125,7 @@ def _close(
         replace(seat, chips=chips[seat.index]) if seat.dealt else seat for seat in table.seats if not seat.leaving
     )
     record = {**result, "pots": pots, "button": hand.button, "commitment": hand.commitment.hex()}
-    return Outcome(
+    return CashedOut(
         HoldemTable(seats, table.number, hand),
         tuple(events),
         rounds=(*rounds, Round(table.number, True, record)),
@@ -146,7 +147,7 @@ def call_off(table: HoldemTable, hand: Hand, staying: Sequence[SeatIndex]) -> Ou
     over = replace(hand, cards=hand.cards[: 4 * len(hand.players)], stacks=(), moves="", ending=ending, posts=())
     seats = tuple(seat for seat in back if seat.index in staying and not seat.leaving)
     gone = {seat.index: seat.chips for seat in back if seat not in seats}
-    return Outcome(HoldemTable(seats, table.number, over), vacated=tuple(gone), carried=gone)
+    return CashedOut(HoldemTable(seats, table.number, over), vacated=tuple(gone), carried=gone)
 
 
 # Events

@@ -20,6 +20,7 @@ from tavola.config.failures import Failure
 from tavola.games.base import Game
 from tavola.games.registry import AnyGame, shipped, use
 from tavola.games.registry.page_files import MODULE, page_folder
+from tavola.games.stakes import unclaimed
 
 GROUP = "tavola.games"
 """The group of entry points. The name of one is for people; its value is `package.module:Game`."""
@@ -107,6 +108,12 @@ def load(named: str, origin: str) -> AnyGame:
         raise GameNotLoaded(origin, f"{named} does not say its {missing[0]}")
     if not KIND.fullmatch(game.kind):
         raise GameNotLoaded(origin, f"{named} is of kind {game.kind!r}; a kind is like connect_four, up to 32 letters")
+    if left := unclaimed(game):
+        raise GameNotLoaded(
+            origin,
+            f"{named} has `{left[0]}`, and not the capability `Stakes` to which it belongs: name that before "
+            "`Game` among its bases (tavola/games/stakes.py), or call it otherwise",
+        )
     folder = page_folder(game)
     if folder is not None and not (folder / MODULE).is_file():
         raise GameNotLoaded(origin, f"{named} says that it has a page, but there is no {folder / MODULE}")

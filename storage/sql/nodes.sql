@@ -19,6 +19,23 @@ WHERE n.beat_at > now() - interval '3 seconds' ORDER BY n.id
 -- The nodes that live.
 SELECT address, pid FROM nodes WHERE beat_at > now() - interval '3 seconds'
 
+-- name: node_states
+-- Every address that a node of the last hour has or had: how long ago its steward beat (s), the actors that live there,
+-- how many it carries, and whether its steward does the rounds.
+WITH living AS (
+    SELECT node, count(*) AS actors FROM room_actors WHERE alive_at > now() - interval '6 seconds' GROUP BY node
+)
+SELECT n.address, extract(epoch FROM now() - max(n.beat_at))::float8 AS silent_s, max(n.most) AS most,
+       coalesce(max(l.actors), 0)::integer AS actors,
+       bool_or(n.id = (SELECT holder FROM steward_lease WHERE until > now())) IS TRUE AS does_rounds
+FROM nodes n LEFT JOIN living l ON l.node = n.address
+GROUP BY n.address ORDER BY n.address
+
+-- name: waiting_wishes
+-- The room actors that edges have wished for and nobody has answered for: how many, and since when (s) the oldest.
+SELECT count(*)::integer AS waiting, coalesce(extract(epoch FROM now() - min(made_at)), 0)::float8 AS oldest_s
+FROM actor_wishes WHERE answered_at IS NULL AND made_at > now() - interval '1 minute'
+
 -- name: leave_node
 -- Its steward ends: nobody waits for it, not even for the lease.
 WITH left_lease AS (

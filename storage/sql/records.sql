@@ -98,15 +98,13 @@ games_here AS (
 
 -- part: hands
 hands_here AS (
-    INSERT INTO hands (room_id, game, number, started_at, ended_at, board, pots, winners, commitment, record)
-    SELECT x.room_id, x.game, x.number, x.started_at, x.ended_at, x.record -> 'board', x.record -> 'pots',
-           x.record -> 'winners', x.record ->> 'commitment', x.record
+    INSERT INTO hands (room_id, game, number, started_at, ended_at, record)
+    SELECT x.room_id, x.game, x.number, x.started_at, x.ended_at, x.record
     FROM json_to_recordset(:hands::json)
         AS x (room_id text, game integer, number integer, started_at bigint, ended_at bigint, record json)
     JOIN held USING (room_id)
     ON CONFLICT (room_id, game, number) DO UPDATE
     SET started_at = coalesce(hands.started_at, excluded.started_at), ended_at = excluded.ended_at,
-        board = excluded.board, pots = excluded.pots, winners = excluded.winners, commitment = excluded.commitment,
         record = excluded.record
 )
 

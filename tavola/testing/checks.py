@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tavola.games.base import Outcome, Refusal, SeatIndex, is_exact
+from tavola.games.stakes import stakes_of
 from tavola.testing.findings import BrokenPromise, Promise
 from tavola.testing.game_table import GameTable, encode
 from tavola.testing.hidden import check_secrets
@@ -103,6 +104,7 @@ def _shown(playing: GameTable, seat: SeatIndex) -> None:
     game, state = playing.game, playing.state
     assert game.clock(playing.options).first_ms > 0, "a turn takes no time"
     playing.ask("between_rounds", state)
-    playing.ask("chips", state, seat)
+    if stakes_of(game) is not None:
+        playing.ask("chips", state, seat)
     playing.ask("sits_out", state, seat)
     playing.at(state).stand(seat)

@@ -10,6 +10,7 @@ from typing import Any, Self
 import msgspec
 
 from tavola.games.base import Entropy, Game, Json, Move, Outcome, Refusal, SeatIndex
+from tavola.games.stakes import stakes_of
 from tavola.testing import guard
 from tavola.testing.findings import BrokenPromise, Promise
 from tavola.testing.moves import offered, spelled
@@ -47,7 +48,12 @@ class GameTable:
     # Steps
 
     def sit(self, seat: int, buy_in: int | None = None) -> Outcome[Any] | Refusal:
-        return self._taken(self.ask("sit", self.state, self.options, SeatIndex(seat), buy_in), sits=SeatIndex(seat))
+        """`buy_in` is for games with chips (`Stakes`); None means the default."""
+        asked = self.state, self.options, SeatIndex(seat)
+        if stakes_of(self.game) is not None:
+            return self._taken(self.ask("sit_with", *asked, buy_in), sits=SeatIndex(seat))
+        assert buy_in is None, "this game has no chips"
+        return self._taken(self.ask("sit", *asked), sits=SeatIndex(seat))
 
     def stand(self, seat: int) -> Outcome[Any] | Refusal:
         return self._taken(self.ask("stand", self.state, self.options, SeatIndex(seat)))

@@ -37,9 +37,8 @@ from tavola.actors.wire.commands import (
 )
 from tavola.actors.wire.messages import Committed, GetView, Ok, ReportPresence, Submit, ViewAt
 from tavola.actors.wire.refusals import GAME_ERROR
-from tavola.games.base import Outcome, Refusal, SeatIndex
 from tavola.games.registry import GAMES
-from tavola.games.tictactoe import TicTacToe, TicTacToeOptions
+from tavola.games.tictactoe import TicTacToe
 from tavola.storage.postgres import Database
 
 TIMEOUTS = ("timeout_fails", "timeout_illegal", "timeout_changes_nothing", "timeout_cannot_be_shown")
@@ -151,6 +150,18 @@ async def test_a_timeout_that_cannot_be_played_voids_the_round(database_url: str
         table.published.messages.clear()
         assert await two.time_runs_out("game_started"), "and the next begins"
         assert (await two.view())["turn"]
+        await _others_play(two)
+        assert [id for id in await two.log_is_replayed() if id.startswith("give_up")]
+
+
+async def test_a_timeout_that_cannot_be_stored_is_tried_once(database_url: str) -> None:
+    async with connected(database_url) as database, hosting(database, "a", Time()) as table:
+        two = await Two.seated(table, database, "timeout_cannot_be_stored", rematch_seconds=1)
+        await two.begin()
+        with capture_logs() as logs:
+            voided = await two.time_runs_out("round_voided")
+        assert voided == {"kind": "round_voided", "number": 1, "reason": "game_error"}
+        assert [told["doing"] for told in _told(logs)] == ["store", "decide"]
         await _others_play(two)
         assert [id for id in await two.log_is_replayed() if id.startswith("give_up")]
 
@@ -298,17 +309,3 @@ def test_hold_em_gives_back_all_bets() -> None:
         assert user == "host" or not any(card.encode() in frame for frame in viewer.frames for card in cards)
     live.wake()
     assert live.room.table.hand == 2, "the next hand is dealt"
-
-
-def test_a_game_with_chips_that_says_nothing_of_it_is_not_guessed_at() -> None:
-    class Chips(broken.TimeoutFails):
-        def chips(self, state: Any, seat: Any) -> int:
-            return 5
-
-    game = Chips()
-    options = TicTacToeOptions()
-    state = game.open(options)
-    sat = game.sit(state, options, SeatIndex(0), None)
-    assert not isinstance(sat, Refusal)
-    assert isinstance(game.void(sat.state, options, [SeatIndex(0)]), Refusal)
-    assert isinstance(game.void(sat.state, options, []), Outcome)

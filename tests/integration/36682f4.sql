@@ -157,3 +157,15 @@ LEFT JOIN LATERAL (
     ORDER BY seq LIMIT :most
 ) a ON true
 ORDER BY asked.number, a.seq
+
+-- name: rounds
+-- The part of `commit` that writes rounds, without the check of the fence.
+INSERT INTO hands (room_id, game, number, started_at, ended_at, board, pots, winners, commitment, record)
+SELECT x.room_id, x.game, x.number, x.started_at, x.ended_at, x.record -> 'board', x.record -> 'pots',
+       x.record -> 'winners', x.record ->> 'commitment', x.record
+FROM json_to_recordset(:hands::json)
+    AS x (room_id text, game integer, number integer, started_at bigint, ended_at bigint, record json)
+ON CONFLICT (room_id, game, number) DO UPDATE
+SET started_at = coalesce(hands.started_at, excluded.started_at), ended_at = excluded.ended_at,
+    board = excluded.board, pots = excluded.pots, winners = excluded.winners, commitment = excluded.commitment,
+    record = excluded.record

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
+from kit.damage import execute
 from kit.hosts import Table, Time, connected, hosting, log_of, place
 from tavola.actors.past.replay import replay
 from tavola.actors.room.codec import restore, room_of
@@ -95,6 +97,10 @@ async def test_an_old_database_goes_on_with_the_same_hand(old_url: str) -> None:
         await _play_to_the_end(table, epoch)
         await table.does(epoch, "host", _settings(ROOM, {"name": "The new table", "max_spectators": 8}))
         assert await _replayed(database, ROOM) == await _loaded(database, ROOM)
+        rows = await execute(old_url, "SELECT record FROM hands WHERE number < 3 ORDER BY number")
+        before, ended = (msgspec.json.decode(row["record"]) for row in rows)
+        assert (before["winners"], before["board"]) == ([{"seat_index": 4, "amount": 10}], [])
+        assert (ended["commitment"], ended["board"][:3]) == (COMMITMENT, BOARD), "all is in the game's own record"
 
 
 async def test_what_an_old_database_says_of_its_rooms_is_the_same(old_url: str) -> None:

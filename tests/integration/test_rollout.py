@@ -153,5 +153,30 @@ async def test_its_other_statements_run(database_url: str) -> None:
         assert (await new.view(epoch, "host", RoomId("r_0")))["room"]["name"] == "Old"
 
 
+async def test_a_round_that_both_write_is_in_its_record(database_url: str) -> None:
+    async with (
+        session(database_url) as connection,
+        connected(database_url) as database,
+        hosting(database, "new") as new,
+    ):
+        before = Before(connection, database)
+        room, epoch = await playing(database, new, "holdem")
+        look = "SELECT number, started_at, ended_at, record, commitment FROM hands WHERE room_id = $1"
+        [begun] = await execute(database_url, look, room)
+        dealt = msgspec.json.decode(begun["record"])
+        assert (begun["ended_at"], begun["commitment"]) == (None, None), "today's code writes the record alone"
+        row = {"room_id": room, "game": 1, "number": begun["number"], "started_at": 7, "record": dealt}
+        await before.run("rounds", hands=msgspec.json.encode([row]).decode())
+        [again] = await execute(database_url, look, room)
+        assert (again["started_at"], again["commitment"]) == (begun["started_at"], dealt["commitment"])
+        to_act = (await new.view(epoch, "host", room))["turn"]["seat_index"]
+        await new.does(epoch, ("host", "ann")[to_act], Act(id="fold", room=room, move="fold", arguments={}))
+        [ended] = await execute(database_url, look, room)
+        record = msgspec.json.decode(ended["record"])
+        assert (ended["started_at"], record["commitment"]) == (begun["started_at"], dealt["commitment"])
+        assert ended["ended_at"] is not None
+        assert record["winners"][0]["seat_index"] == 1 - to_act
+
+
 def _mark(room: RoomId, cell: int) -> Act:
     return Act(id=str(cell), room=room, move="mark", arguments={"cell": cell})

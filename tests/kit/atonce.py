@@ -44,9 +44,7 @@ class Picks(Game[PicksState, PicksOptions]):
     def open(self, options: PicksOptions) -> PicksState:
         return PicksState()
 
-    def sit(
-        self, state: PicksState, options: PicksOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[PicksState] | Refusal:
+    def sit(self, state: PicksState, options: PicksOptions, seat: SeatIndex) -> Outcome[PicksState] | Refusal:
         if seat in state.seated or not 0 <= seat < options.seats:
             return Refusal("seat_taken", "Somebody sits there.")
         return Outcome(replace(state, seated=tuple(sorted((*state.seated, seat)))))

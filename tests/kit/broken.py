@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from kit.wagers import Wagers, WagerState
 from tavola.games.base import Clock, Entropy, Json, Move, Outcome, Refusal, SeatIndex
 from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
 
@@ -61,6 +64,22 @@ class TimeoutCannotBeShown(TicTacToe):
         return super().public(state, options)
 
 
+class TimeoutCannotBeStored(TimeoutChangesNothing):
+    """The move is made, and the state after it is nothing that JSON has."""
+
+    kind = "timeout_cannot_be_stored"
+
+    def play(
+        self, state: TicTacToeState, options: TicTacToeOptions, seat: SeatIndex, move: Move, entropy: Entropy
+    ) -> Outcome[TicTacToeState] | Refusal:
+        if move.name == "wait":
+            return Outcome(replace(state, line=(object(),)), new_turn=True)
+        return super().play(state, options, seat, move, entropy)
+
+    def public(self, state: TicTacToeState, options: TicTacToeOptions) -> dict[str, Json]:
+        return super().public(replace(state, line=()), options)
+
+
 class VoidFails(TimeoutFails):
     kind = "void_fails"
 
@@ -88,15 +107,15 @@ class StandFails(TicTacToe):
         raise ZeroDivisionError(SECRET)
 
 
-class CannotBeStored(TicTacToe):
+class CannotBeStored(Wagers):
     """The rows of its first round cannot be made."""
 
     kind = "cannot_be_stored"
 
-    def chips(self, state: TicTacToeState, seat: SeatIndex) -> int:
+    def chips(self, state: WagerState, seat: SeatIndex) -> int:
         if state.number:
             raise OverflowError(SECRET)
-        return 0
+        return super().chips(state, seat)
 
 
 class Moody(TicTacToe):
@@ -122,6 +141,7 @@ ALL: tuple[Any, ...] = (
     TimeoutIllegal(),
     TimeoutChangesNothing(),
     TimeoutCannotBeShown(),
+    TimeoutCannotBeStored(),
     VoidFails(),
     DealFails(),
     StandFails(),

@@ -44,9 +44,7 @@ class Heaps(Game[HeapsState, HeapsOptions]):
     def open(self, options: HeapsOptions) -> HeapsState:
         return HeapsState()
 
-    def sit(
-        self, state: HeapsState, options: HeapsOptions, seat: SeatIndex, buy_in: int | None
-    ) -> Outcome[HeapsState] | Refusal:
+    def sit(self, state: HeapsState, options: HeapsOptions, seat: SeatIndex) -> Outcome[HeapsState] | Refusal:
         if seat in state.seated or seat not in (0, 1):
             return Refusal("seat_taken", "Somebody sits there.")
         return Outcome(replace(state, seated=(*state.seated, seat)))

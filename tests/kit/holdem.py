@@ -89,7 +89,7 @@ class Story:
         return self._take(outcome)
 
     def sits(self, seat: int, buy_in: int | None = None) -> Outcome[HoldemTable]:
-        outcome = GAME.sit(self.state, self.options, SeatIndex(seat), buy_in)
+        outcome = GAME.sit_with(self.state, self.options, SeatIndex(seat), buy_in)
         assert isinstance(outcome, Outcome), outcome
         return self._take(outcome)
 

@@ -51,7 +51,7 @@ class HighCard(Game[Any, HighCardOptions]):
     def open(self, options: HighCardOptions) -> Any:
         return HighCardState()
 
-    def sit(self, state: Any, options: HighCardOptions, seat: SeatIndex, buy_in: int | None) -> Outcome[Any] | Refusal:
+    def sit(self, state: Any, options: HighCardOptions, seat: SeatIndex) -> Outcome[Any] | Refusal:
         if seat in state.seated or seat not in (0, 1):
             return Refusal("seat_taken", "Somebody sits there.")
         return Outcome(replace(state, seated=(*state.seated, seat)))

@@ -154,7 +154,7 @@ def _comes_or_goes(state: HoldemTable, script: Script, kind: int, byte: int) -> 
     brought = 0
     what: Callable[[HoldemTable], Outcome[HoldemTable] | Refusal]
     if seat is None:
-        what, brought = (lambda table: GAME.sit(table, options, index, amount)), amount
+        what, brought = (lambda table: GAME.sit_with(table, options, index, amount)), amount
     elif kind & 7 == 0 and script.leaving:
         what = lambda table: GAME.stand(table, options, index)  # noqa: E731
     elif kind & 7 == 1:

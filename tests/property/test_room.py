@@ -39,6 +39,7 @@ from tavola.actors.wire.commands import (
 )
 from tavola.actors.wire.update import Update, frames
 from tavola.games.base import Refusal
+from tavola.games.stakes import chips_in
 
 EXAMPLES = 120
 some = examples(EXAMPLES)
@@ -371,7 +372,7 @@ def _rows_are(live: Live) -> None:
         row = rows.seats[index]
         assert row["status"] == status_of(room, index, seat)
         assert row["away_since"] == (seat.away.since if seat.away is not None else None)
-        assert row["chips"] == game_of(room).chips(room.table.game, index)
+        assert row["chips"] == chips_in(game_of(room), room.table.game, index)
         given = [grant.id for grant in grants if (grant.user, grant.seat) == (seat.user, index)]
         if room.admitted(seat.user):
             assert row["seat_token"] == given[-1]

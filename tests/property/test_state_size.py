@@ -24,6 +24,7 @@ from tavola.actors.wire.commands import (
 )
 from tavola.games.base import Entropy
 from tavola.games.registry import GAMES
+from tavola.games.stakes import chips_in
 
 LIMIT = 1024
 SEATS = 6
@@ -57,7 +58,7 @@ def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
         if turn is None:
             for seat in [*room.table.seats]:
                 sender = next(user for user in users if user.user == room.table.seats[seat].user)
-                if game.chips(room.table.game, seat) == 0:
+                if chips_in(game, room.table.game, seat) == 0:
                     room = do(room, sender, Rebuy(id="1", room="r", amount=2000))
                 if game.sits_out(room.table.game, seat) and chance.random() < 0.4:
                     room = do(room, sender, SitIn(id="1", room="r"))

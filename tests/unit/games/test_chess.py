@@ -33,7 +33,7 @@ def done(outcome: Outcome[ChessState] | Refusal) -> Outcome[ChessState]:
 def begun(start: str = "") -> ChessState:
     state = GAME.open(options(start))
     for seat in (0, 1):
-        state = done(GAME.sit(state, options(start), SeatIndex(seat), None)).state
+        state = done(GAME.sit(state, options(start), SeatIndex(seat))).state
     return done(GAME.advance(state, options(start), CHANCE)).state
 
 

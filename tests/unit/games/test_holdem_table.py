@@ -75,21 +75,21 @@ def test_sitting_down() -> None:
     table.sits(0, 400)
     assert table.chips(0, 2) == [400, 1000]
     assert table.hand["phase"] == "waiting"
-    taken = GAME.sit(table.state, table.options, SeatIndex(2), None)
+    taken = GAME.sit_with(table.state, table.options, SeatIndex(2), None)
     assert isinstance(taken, Refusal)
     assert taken.code == "seat_taken"
 
 
 @pytest.mark.parametrize("buy_in", [399, 2001, -1, 10**30, True, 500.0, "500"])
 def test_a_buy_in_has_limits(buy_in: Any) -> None:
-    refused = GAME.sit(HoldemTable(), HoldemOptions(), SeatIndex(0), buy_in)
+    refused = GAME.sit_with(HoldemTable(), HoldemOptions(), SeatIndex(0), buy_in)
     assert isinstance(refused, Refusal)
     assert refused.details == {"min": 400, "max": 2000}
 
 
 @pytest.mark.parametrize("seat", [-1, 6, 100])
 def test_there_are_only_so_many_seats(seat: int) -> None:
-    assert isinstance(GAME.sit(HoldemTable(), HoldemOptions(), SeatIndex(seat), None), Refusal)
+    assert isinstance(GAME.sit_with(HoldemTable(), HoldemOptions(), SeatIndex(seat), None), Refusal)
 
 
 def test_a_hand_is_dealt_when_two_can_play() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tavola.games.base import Event, Json, Move, Outcome, Refusal, Round, SeatIndex
 from tavola.games.phases import LONGEST, Choice, Phase, Phases, joined
+from tavola.games.stakes import CashedOut
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -149,11 +150,17 @@ def test_a_seat_without_a_player_is_played_for() -> None:
 
 def test_two_outcomes_are_one() -> None:
     first = Outcome(Vote(), (told("a"),), vacated=(SeatIndex(1),), result={"won": 1}, anew=(SeatIndex(0),))
-    then = Outcome(Vote("voting"), (told("b"),), new_turn=True, vacated=(SeatIndex(2),), carried={SeatIndex(2): 5})
+    then = Outcome(Vote("voting"), (told("b"),), new_turn=True)
     assert joined(first, then) == Outcome(
-        Vote("voting"), (told("a"), told("b")), True, (), (SeatIndex(1), SeatIndex(2)), {SeatIndex(2): 5}, {"won": 1},
-        (SeatIndex(0),),
-    )  # fmt: skip
+        Vote("voting"), (told("a"), told("b")), True, (), (SeatIndex(1),), {"won": 1}, (SeatIndex(0),)
+    )
+
+
+def test_nobody_s_chips_are_lost_on_the_way() -> None:
+    first = CashedOut(Vote(), (told("a"),), vacated=(SeatIndex(1),), carried={SeatIndex(1): 5})
+    for both in (joined(first, Outcome(Vote("voting"))), joined(Outcome(Vote()), first)):
+        assert isinstance(both, CashedOut)
+        assert (both.carried, both.vacated) == ({1: 5}, (1,))
 
 
 def test_a_name_that_is_none_is_found_at_once() -> None:

@@ -20,7 +20,7 @@ def accepted(outcome: Outcome[TicTacToeState] | Refusal) -> Outcome[TicTacToeSta
 def begun() -> TicTacToeState:
     state = GAME.open(OPTIONS)
     for seat in (X, O):
-        state = accepted(GAME.sit(state, OPTIONS, seat, None)).state
+        state = accepted(GAME.sit(state, OPTIONS, seat)).state
     return accepted(GAME.advance(state, OPTIONS, CHANCE)).state
 
 
@@ -36,9 +36,9 @@ def play(state: TicTacToeState, cells: list[int]) -> Outcome[TicTacToeState]:
 def test_a_game_begins_by_itself_when_both_seats_are_taken() -> None:
     state = GAME.open(OPTIONS)
     assert GAME.advance_after_ms(state, OPTIONS) is None
-    state = accepted(GAME.sit(state, OPTIONS, O, None)).state
+    state = accepted(GAME.sit(state, OPTIONS, O)).state
     assert isinstance(GAME.advance(state, OPTIONS, CHANCE), Refusal)
-    state = accepted(GAME.sit(state, OPTIONS, X, None)).state
+    state = accepted(GAME.sit(state, OPTIONS, X)).state
     assert GAME.advance_after_ms(state, OPTIONS) == 3000
     outcome = accepted(GAME.advance(state, OPTIONS, CHANCE))
     assert [event.kind for event in outcome.events] == ["game_started"]
@@ -51,10 +51,10 @@ def test_a_game_begins_by_itself_when_both_seats_are_taken() -> None:
 
 def test_seats() -> None:
     state = begun()
-    taken = GAME.sit(state, OPTIONS, X, None)
+    taken = GAME.sit(state, OPTIONS, X)
     assert isinstance(taken, Refusal)
     assert taken.code == "seat_taken"
-    assert isinstance(GAME.sit(state, OPTIONS, SeatIndex(2), None), Refusal)
+    assert isinstance(GAME.sit(state, OPTIONS, SeatIndex(2)), Refusal)
     assert GAME.seats(OPTIONS) == 2
 
 
@@ -144,8 +144,6 @@ def test_between_games_the_table_may_be_changed_and_nobody_sits_out() -> None:
     for refused in (
         GAME.sit_out(over, OPTIONS, X),
         GAME.sit_in(over, OPTIONS, X),
-        GAME.rebuy(over, OPTIONS, X, 5),
-        GAME.adjust_chips(over, OPTIONS, X, 5),
     ):
         assert isinstance(refused, Refusal)
         assert refused.code == "illegal_move"

@@ -43,6 +43,7 @@ from tavola.actors.wire.commands import (
 from tavola.games.base import Entropy, Outcome, Refusal
 from tavola.games.holdem.game import Holdem
 from tavola.games.registry import GAMES
+from tavola.games.stakes import chips_in
 
 VERSIONS = Versions().packed()
 FRESH = Entropy(b"\x77" * 32)
@@ -70,7 +71,7 @@ def goes_back(live: Live, to: int, by: str = HOST, **fields: Any) -> Decision:
 
 def chips(live: Live) -> dict[int, int]:
     game = GAMES[live.room.info.game]
-    return {index: game.chips(live.room.table.game, index) for index in sorted(live.room.table.seats)}
+    return {index: chips_in(game, live.room.table.game, index) for index in sorted(live.room.table.seats)}
 
 
 def sitting(live: Live) -> dict[int, str]:

@@ -45,7 +45,7 @@ class ConnectFour(Game[ConnectFourState, ConnectFourOptions]):
         return ConnectFourState()
 
     def sit(
-        self, state: ConnectFourState, options: ConnectFourOptions, seat: SeatIndex, buy_in: int | None
+        self, state: ConnectFourState, options: ConnectFourOptions, seat: SeatIndex
     ) -> Outcome[ConnectFourState] | Refusal:
         if seat not in (0, 1) or seat in state.seated:
             return Refusal("seat_taken", "That seat is not free.")

@@ -57,7 +57,7 @@ class LiarsDice(Game[LiarsDiceState, LiarsDiceOptions]):
     def open(self, options: O) -> S:
         return S()
 
-    def sit(self, state: S, options: O, seat: SeatIndex, buy_in: int | None) -> Outcome[S] | Refusal:
+    def sit(self, state: S, options: O, seat: SeatIndex) -> Outcome[S] | Refusal:
         if seat not in range(options.seats) or seat in state.seated:
             return Refusal("seat_taken", "That seat is not free.")
         return Outcome(msgspec.structs.replace(state, seated=tuple(sorted((*state.seated, seat)))))
