@@ -126,7 +126,7 @@ class Phases(Generic[S, O]):
 
 def joined(first: Outcome[S], then: Outcome[S]) -> Outcome[S]:
     """Two outcomes as one: the state of the second, and what happened in both."""
-    both = {
+    both: dict[str, Any] = {
         "events": first.events + then.events,
         "new_turn": first.new_turn or then.new_turn,
         "rounds": first.rounds + then.rounds,
