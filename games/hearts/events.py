@@ -12,17 +12,17 @@ from tavola.games.events import (
     EventTable,
 )
 
-HAND_DEALT = EventKind("hand_dealt")
+HAND_STARTED = EventKind("hand_started")
 CARDS_PASSED = EventKind("cards_passed")
 TRICK_TAKEN = EventKind("trick_taken")
-HAND_SCORED = EventKind("hand_scored")
+HAND_COMPLETE = EventKind("hand_complete")
 
 EVENTS: EventTable = {
-    HAND_DEALT: EventSpec(("number", "pass"), private=("cards",), shown="nowhere", section=4),
+    HAND_STARTED: EventSpec(("number", "pass"), private=("cards",), section=4),
     PLAYER_ACTION: EventSpec(("seat_index", "move", "card?", "automatic?"), private=("cards",), section=4),
-    CARDS_PASSED: EventSpec(("pass",), private=("received",), shown="nowhere", section=4),
-    TRICK_TAKEN: EventSpec(("winner", "cards", "points"), shown="nowhere", section=4),
-    HAND_SCORED: EventSpec(("number", "scores", "points", "shot_the_moon?"), shown="nowhere", section=4),
+    CARDS_PASSED: EventSpec(("pass",), private=("received",), section=4),
+    TRICK_TAKEN: EventSpec(("winner", "cards", "points"), section=4),
+    HAND_COMPLETE: EventSpec(("number", "scores", "points", "shot_the_moon?"), section=4),
     GAME_COMPLETE: EventSpec(("winners", "points"), section=4),
     PLAYER_LEAVING: LEAVING,
 }

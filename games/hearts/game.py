@@ -31,6 +31,7 @@ class Hearts(Game[HeartsState, HeartsOptions]):
 
     kind = "hearts"
     title = "Hearts"
+    page = "page"
     host_rolls_back = True
     moves: ClassVar = {"pass": ("cards",), "play": ("card",)}
     chance_in_moves: ClassVar = False

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tavola.games.base import Entropy, Event, Json, Move, Outcome, Round, SeatIndex, random_move
 from tavola.games.cards import deal
 from tavola.games.events import GAME_COMPLETE, PLAYER_ACTION
-from tavola.games.hearts.events import CARDS_PASSED, HAND_DEALT, HAND_SCORED, TRICK_TAKEN
+from tavola.games.hearts.events import CARDS_PASSED, HAND_COMPLETE, HAND_STARTED, TRICK_TAKEN
 from tavola.games.hearts.state import SEATS, STEPS, HeartsOptions, HeartsPlayer, HeartsState, Trick
 from tavola.games.hearts.tricks import ALL_POINTS, FIRST, HAND, playable, sorted_hand, split, winner, worth
 from tavola.games.phases import Choice, Phase, Phases
@@ -26,7 +26,7 @@ def dealt(state: HeartsState, options: HeartsOptions, entropy: Entropy) -> Told:
     points = state.points if state.hand else HeartsState().points
     begun = HeartsState("waiting", state.number + 1, state.hand + 1, points, players)
     facts: dict[str, Json] = {"number": begun.number, "pass": begun.direction}
-    event = Event(HAND_DEALT, facts, {p.seat: {"cards": split(p.hand)} for p in players})
+    event = Event(HAND_STARTED, facts, {p.seat: {"cards": split(p.hand)} for p in players})
     outcome = Outcome(begun, (event,), rounds=(Round(begun.number, False, facts),))
     return ROUND.enter("leading" if begun.direction == "none" else "passing", outcome, options)
 
@@ -103,7 +103,7 @@ def scored(state: HeartsState, options: HeartsOptions) -> Told:
     staying = tuple(HeartsPlayer(player.seat) for player in state.players if not player.leaving)
     after = replace(state, points=points, players=staying, broken=False)
     over = not staying or (state.hand >= options.hands if options.hands else max(points) >= options.points)
-    outcome = Outcome(after, (Event(HAND_SCORED, facts),), rounds=(Round(state.number, True, facts),), vacated=gone)
+    outcome = Outcome(after, (Event(HAND_COMPLETE, facts),), rounds=(Round(state.number, True, facts),), vacated=gone)
     if not over:
         return outcome
     ended = game_over(after)

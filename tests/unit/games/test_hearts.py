@@ -150,7 +150,7 @@ def test_whoever_takes_a_trick_has_its_points() -> None:
     playing = almost(("Ks", "Qs", "2h", "3h"), taken={2: (11,)})
     events = to_the_end(playing)
     assert one(events, "trick_taken") == {"winner": 0, "cards": ["Ks", "Qs", "2h", "3h"], "points": 15}
-    assert one(events, "hand_scored") == {"number": 1, "scores": [15, 0, 11, 0], "points": [15, 0, 11, 0]}
+    assert one(events, "hand_complete") == {"number": 1, "scores": [15, 0, 11, 0], "points": [15, 0, 11, 0]}
     assert playing.state.phase == "waiting"
 
 
@@ -158,7 +158,7 @@ def test_to_take_all_costs_the_others() -> None:
     playing = almost(("Ks", "Qs", "2h", "3h"), taken={0: (11,)}, points=(1, 2, 3, 4))
     events = to_the_end(playing)
     told = {"number": 1, "scores": [0, 26, 26, 26], "points": [1, 28, 29, 30], "shot_the_moon": 0}
-    assert one(events, "hand_scored") == told
+    assert one(events, "hand_complete") == told
 
 
 def test_the_fewest_points_win_when_somebody_has_too_many() -> None:
@@ -259,7 +259,7 @@ def test_random_games_lose_no_card_and_no_point() -> None:
             card = chance.choice(entry["card"]["choices"])
             events += played(playing.act(seat, "play", card=card)).events
             gone.append(card)
-        told = one(events, "hand_scored")
+        told = one(events, "hand_complete")
         assert sum(told["scores"]) == (78 if "shot_the_moon" in told else 26)
         assert kinds(events).count("trick_taken") == 13
         playing.advance(hand)
@@ -279,7 +279,7 @@ def hand_of_bots(names: tuple[str, ...], number: int) -> list[int]:
         moves += 1
         move = GAME.bot(names[seat], view, Entropy(number.to_bytes(16, "big") + moves.to_bytes(16, "big")))
         events += played(playing.play(seat, move)).events
-    return [after - had for after, had in zip(one(events, "hand_scored")["points"], before, strict=True)]
+    return [after - had for after, had in zip(one(events, "hand_complete")["points"], before, strict=True)]
 
 
 def test_the_cautious_bot_has_fewer_points_than_chance() -> None:
