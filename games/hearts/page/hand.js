@@ -137,7 +137,7 @@ export class Hand {
             h(
               "button",
               {
-                class: "move primary",
+                class: "move pass",
                 key: "pass",
                 disabled: missing > 0 || this.#sent,
                 "aria-keyshortcuts": "P",
