@@ -1,5 +1,5 @@
-"""The last updates of a room, encoded: what a whole view shows under `recent`. Of a room that nobody uses they are packed:
-they are most of what it takes, and say nearly the same over and over.
+"""The last updates of a room, encoded: what a whole view shows under `recent`. Of a room that nobody uses they are
+packed: they are most of what it takes, and say nearly the same over and over.
 """
 
 from __future__ import annotations
