@@ -29,6 +29,7 @@ from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.clock import now_ms
 from tavola.config.collector import relax
+from tavola.config.failures import Failure
 from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
 from tavola.config.traces import tracer_of
@@ -102,6 +103,10 @@ MESSAGE_LIMIT = FRAME_LIMIT * 4
 """Bytes at which a message is not even read to its end: the socket is closed (1009). Up to here it is refused."""
 
 
+class EndedByItself(Exception):
+    """A part that goes on for as long as its edge does has ended, without an error."""
+
+
 class Edge:
     """One edge's parts, while it runs."""
 
@@ -116,6 +121,10 @@ class Edge:
         self._feeds: Feeds | None = None
         self._reach: Reach | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self.failure: BaseException | None = None
+        """Of a part without which the edge is none."""
+        self.end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+        """Ends it as an operator would."""
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self._counted = Moment(self._fleet, COUNTED_FOR_S)
@@ -204,10 +213,10 @@ class Edge:
             )
         ]
         for task in tasks:
-            task.add_done_callback(_part_ended)
-        games = asyncio.create_task(_load_games())
+            task.add_done_callback(self._part_ended)
+        games = asyncio.create_task(_load_games(), name="games")
         tasks.append(games)
-        games.add_done_callback(_games_loaded)
+        games.add_done_callback(self._games_loaded)
         try:
             yield
         finally:
@@ -220,6 +229,20 @@ class Edge:
             await database.close()
             if tracer is not None:
                 await asyncio.to_thread(tracer.close)
+
+    def _games_loaded(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._part_ended(task)
+
+    def _part_ended(self, task: asyncio.Task[None]) -> None:
+        """An edge that lost a part is no edge: its clients are better off with another one."""
+        if task.cancelled():
+            return
+        error = self.failure = task.exception() or EndedByItself(task.get_name())
+        try:
+            log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
+        finally:
+            self.end()
 
     # Routes of its own
 
@@ -286,7 +309,7 @@ class Edge:
                 return
             case "drain_edge" if self._presence is not None and order.subject == self._presence.edge:
                 log.info("edge.told_to_end", operator=order.operator)
-                os.kill(os.getpid(), signal.SIGTERM)
+                self.end()
                 return
             case _:
                 return
@@ -398,21 +421,6 @@ async def _load_games() -> None:
     relax()
 
 
-def _games_loaded(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _part_ended(task)
-
-
-def _part_ended(task: asyncio.Task[None]) -> None:
-    """An edge that lost a part is no edge: its clients are better off with another one."""
-    if not task.cancelled():
-        error = task.exception()
-        try:
-            log.critical("edge.part_failed", part=task.get_name(), error=type(error).__name__, exc_info=error)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 def _page_folders() -> dict[str, PageFolder]:
     return {kind: PageFolder(page_folder(game), is_shipped(kind)) for kind, game in GAMES.items()}
 
@@ -446,6 +454,10 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
         super().__init__(config)
         self._edge = edge
+        edge.end = self._end
+
+    def _end(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         for server in self.servers:
@@ -477,11 +489,16 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret. One
-    that cannot load a game ends by itself."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
+    GameNotLoaded when one cannot be loaded, which it finds out as it runs. An edge that loses another part ends with
+    SystemExit."""
     logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
     if not settings.games_reload:
         later(_installed_by_one(settings))
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     edge = Edge(settings, admitted.secrets)
     DrainingServer(configured(application(edge), settings), edge).run()
+    if isinstance(edge.failure, Failure):
+        raise edge.failure
+    if edge.failure is not None:
+        raise SystemExit(1)

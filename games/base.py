@@ -442,6 +442,24 @@ def is_exact(entry: Mapping[str, Json]) -> bool:
     return entry.get("exact") is not False
 
 
+def takes(entry: Mapping[str, Json], move: Move) -> bool:
+    """Whether the move's arguments are such as an entry of `Game.legal` offers, each of them and no others."""
+    offered = offers(entry)
+    return offered.keys() == move.arguments.keys() and all(
+        _within(offer, move.arguments[name]) for name, offer in offered.items()
+    )
+
+
+def _within(offer: Json, value: Json) -> bool:
+    match offer:
+        case {"choices": [*choices]}:
+            return any(type(value) is type(choice) and value == choice for choice in choices)
+        case {"min": int(least), "max": int(most)}:
+            return type(value) is int and least <= value <= most
+        case _:
+            return type(value) is type(offer) and bool(value == offer)
+
+
 def random_move(legal: Sequence[Mapping[str, Json]], entropy: Entropy) -> Move:
     """Any of the moves that `Game.legal` offers, with any value that it offers for each argument: one that is legal for
     sure, if there is one."""

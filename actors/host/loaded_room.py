@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 import msgspec
 
 from tavola.actors.host.answers import Answered, Answers, Key, marked
+from tavola.actors.host.recent_updates import RecentUpdates
 from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.outside.outside_view import RECENT
 from tavola.actors.room import codec
@@ -112,8 +112,7 @@ class LoadedRoom:
         self.projection = Projection(self.room)
         logged = [codec.logged_of(self.id, row) for row in recent]
         updates = (codec.update_in(text, self.id, row) for text, row in [*zip(logged, recent, strict=True)][-RECENT:])
-        self.recent: deque[bytes] = deque(map(update.encode, updates), maxlen=RECENT)
-        """The last updates, encoded: as objects they would take twice the memory."""
+        self.recent = RecentUpdates(map(update.encode, updates))
         self.answered = Answers()
         self.forgetful = self.seq > len(recent)
         """There may have been commands that are not in `answered`."""

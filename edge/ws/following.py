@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
-from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOO_MANY_GUESSES
+from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES
 from tavola.actors.wire.update import Audience, frames
 from tavola.edge.common.guesses import Guesses
 from tavola.edge.identity.issued_tokens import IssuedTokens
@@ -115,7 +115,7 @@ class Following:
             with suppress(StorageUnavailable):  # The actor has the view, if need be without the database.
                 if await self._replay(room, follower, held):
                     return
-        no = await self._hydrate(room, follower, has_part=part is not None and part.counts)
+        no = await self._hydrate(room, follower, held, has_part=part is not None and part.counts)
         if no is not None and self._rooms.get(room) is follower:
             self._forget(room)
             self._socket.send(protocol.error(no, None, room))
@@ -139,7 +139,9 @@ class Following:
         self._fanout.place(follower, room, stands, epoch, audience, has_part=rows[0]["has_part"])
         return True
 
-    async def _hydrate(self, room: RoomId, follower: RoomFollower, *, has_part: bool) -> Refusal | None:
+    async def _hydrate(
+        self, room: RoomId, follower: RoomFollower, held: Held | None, *, has_part: bool
+    ) -> Refusal | None:
         sender, code = self._socket.sender, self.codes.get(room, "")
         may_guess = self._guesses.allowed(sender.user)
         tried = code if may_guess else ""
@@ -154,6 +156,9 @@ class Following:
             return None
         if not isinstance(answer, ViewAt):
             return answer if isinstance(answer, Refusal) else NO_SERVER
+        if answer.stale and held is not None and answer.seq < held.seq:
+            # Of an actor that has lost the room and, as the database is away, cannot know it: no step back for that.
+            return STORAGE_AWAY
         view = answer.view
         if part is not None:
             self._socket.keyring.take(part)

@@ -1,6 +1,6 @@
 """The games of this process, by kind: those that come with Tavola, and those from outside. They are loaded when one is
 first asked for, unless a process takes them at its root. Imports `games`, `games.auction`, `games.chess`,
-`games.holdem` and `config`."""
+`games.hearts`, `games.holdem` and `config`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ AnyGame = Game[Any, Any]
 def shipped() -> tuple[AnyGame, ...]:
     """The games that come with Tavola. One that is listed here can be played: nothing else needs to know of it."""
     from tavola.games.auction.game import Auction
+    from tavola.games.hearts.game import Hearts
     from tavola.games.holdem.game import Holdem
     from tavola.games.tictactoe import TicTacToe
 
     if find_spec("chess") is None:  # `pip install "tavola[chess]"`: it is under another licence than Tavola.
-        return Holdem(), TicTacToe(), Auction()
+        return Holdem(), TicTacToe(), Auction(), Hearts()
     from tavola.games.chess.game import Chess
 
-    return Holdem(), TicTacToe(), Auction(), Chess()
+    return Holdem(), TicTacToe(), Auction(), Hearts(), Chess()
 
 
 class _GamesInUse(dict[str, AnyGame]):

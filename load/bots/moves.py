@@ -6,8 +6,9 @@ from random import Random
 
 from tavola.client.frames import Json
 
-LIKING = {"fold": 1.0, "check": 8.0, "call": 8.0, "bet": 2.0, "raise": 2.0, "all_in": 0.2}
-"""How gladly a move is made, against 1 for one that is not named: so that hands get as far as the river."""
+LIKING = {"fold": 1.0, "check": 8.0, "call": 8.0, "bet": 2.0, "raise": 2.0, "all_in": 0.2, "resign": 0.02}
+"""How gladly a move is made, against 1 for one that is not named: so that hands get as far as the river, and games
+to their middle."""
 SMALL = 6.0
 """The exponent that makes large amounts rare."""
 

@@ -13,6 +13,8 @@ AT_ONCE: dict[str, Json] = {
     "holdem": {"next_hand_seconds": 0},
     "tictactoe": {"rematch_seconds": 0},
     "auction": {"pause_seconds": 0},
+    "chess": {"rematch_seconds": 0},
+    "hearts": {"pause_seconds": 0},
 }
 """Options that leave out a game's pauses, for tables that are there to be measured."""
 

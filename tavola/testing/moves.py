@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from tavola.games.base import Json, Move, offers
+from tavola.games.base import Json, Move, offers, takes
 
 SOME = 6
 """Values that are tried of each argument."""
@@ -46,7 +46,7 @@ def unoffered(moves: Mapping[str, tuple[str, ...]], legal: Sequence[Mapping[str,
                 tried.append(
                     Move(name, {other: first.arguments[other] for other in first.arguments if other != argument})
                 )
-    return [move for move in tried if not any(_offers(entry, move) for entry in legal)]
+    return [move for move in tried if not any(entry["move"] == move.name and takes(entry, move) for entry in legal)]
 
 
 def _of_any(entries: Sequence[Mapping[str, Json]]) -> dict[str, list[Json]]:
@@ -78,23 +78,6 @@ def _others(offer: Json) -> Iterator[Json]:
                 yield from (min(numbers) - 1, max(numbers) + 1, *range(min(numbers), min(max(numbers), 200)))
         case {"min": int(least), "max": int(most)}:
             yield from (least - 1, most + 1)
-
-
-def _offers(entry: Mapping[str, Json], move: Move) -> bool:
-    offered_of = offers(entry)
-    if entry["move"] != move.name or offered_of.keys() != move.arguments.keys():
-        return False
-    return all(_within(offer, move.arguments[name]) for name, offer in offered_of.items())
-
-
-def _within(offer: Json, value: Json) -> bool:
-    match offer:
-        case {"choices": [*choices]}:
-            return any(type(value) is type(choice) and value == choice for choice in choices)
-        case {"min": int(least), "max": int(most)}:
-            return type(value) is int and least <= value <= most
-        case _:
-            return type(value) is type(offer) and bool(value == offer)
 
 
 def spelled(move: Move) -> str:

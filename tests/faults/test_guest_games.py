@@ -31,7 +31,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_installed_they_are_listed_with_their_origin(programs: Path, tmp_path: Path) -> None:
     found = listed(programs, tmp_path)
-    assert [each["game"] for each in found] == ["holdem", "tictactoe", "auction", "chess", *GUESTS]
+    assert [each["game"] for each in found] == ["holdem", "tictactoe", "auction", "hearts", "chess", *GUESTS]
     assert {each["from"] for each in found} == {
         "tavola 0.1.0",
         *(f"guest-games 1.2.0 (entry point {game})" for game in GUESTS),

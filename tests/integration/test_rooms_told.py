@@ -137,7 +137,7 @@ async def test_an_actor_that_has_lost_a_room_and_does_not_know_it_is_not_believe
         await reached(here, one, room)
         moved = await place(database, room, avoid="a")
         at = await other.table.does(moved, "host", chat(room, "elsewhere"))
-        here.fanout.heard(room, other.table.host.rooms.all()[0].recent[-1])
+        here.fanout.heard(room, list(other.table.host.rooms.all()[0].recent)[-1])
         await sink.has(at.seq)
         stale = one.table.host.rooms.all()[0]
         assert stale.epoch < moved

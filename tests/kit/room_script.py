@@ -59,7 +59,7 @@ from tavola.actors.wire.commands import (
     Withdraw,
     WithdrawOffer,
 )
-from tavola.games.base import Refusal, SeatIndex
+from tavola.games.base import Refusal, SeatIndex, offers
 
 PEOPLE = ("host", "u1", "u2", "u3", "u4", "u5")
 ONLOOKER = "nobody"
@@ -196,6 +196,10 @@ def _game_goes_on(live: Live, detail: int) -> tuple[str, AnyCommand]:
     if room.info.game in ("tictactoe", "timed"):
         choices = legal[0]["cell"]["choices"]
         return user, _act(live, "mark", {"cell": choices[detail % len(choices)]}, turn.number)
+    if room.info.game == "hearts":
+        [(argument, offer)] = offers(legal[0]).items()
+        choice = offer["choices"][detail % len(offer["choices"])]
+        return user, _act(live, legal[0]["move"], {argument: choice}, turn.number)
     if room.info.game == "auction":
         most = legal[0]["amount"]["max"]
         return user, _act(live, "bid", {"amount": min(detail // 5, most)}, turn.number)

@@ -13,6 +13,7 @@ from kit.planted import HighCard
 from tavola.games.auction.game import Auction
 from tavola.games.base import Game
 from tavola.games.chess.game import Chess
+from tavola.games.hearts.game import Hearts
 from tavola.games.holdem.game import Holdem
 from tavola.games.tictactoe import TicTacToe
 from tavola.testing import check
@@ -20,14 +21,14 @@ from tavola.testing.strategies import scripts
 from tavola.testing.walk import GameScript
 
 
-@pytest.mark.parametrize(("game", "games"), [(TicTacToe, 100), (Auction, 20), (Holdem, 20), (Chess, 3)])
+@pytest.mark.parametrize(("game", "games"), [(TicTacToe, 100), (Auction, 20), (Hearts, 10), (Holdem, 20), (Chess, 3)])
 def test_a_game_of_ours_keeps_its_promises(game: type[Game[Any, Any]], games: int) -> None:
     assert check(game, games=games, seed=7).games == games
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("game", [TicTacToe, Auction, Holdem, Chess])
+@pytest.mark.parametrize("game", [TicTacToe, Auction, Hearts, Holdem, Chess])
 def test_a_game_of_ours_keeps_its_promises_for_long(game: type[Game[Any, Any]]) -> None:
     assert check(game, games=2000).games == 2000
 

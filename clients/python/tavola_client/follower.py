@@ -3,7 +3,8 @@
 A socket that follows a room is promised each number once, in order, or a fresh full view (protocol.md section 2). The
 follower keeps the view right even when that promise is broken, and reports each breach as a `Fault`. A full view that
 is older than what was seen is taken: the server's database went back, and what was seen since is gone. It is a fault
-all the same, for those who judge a server; unless the view is `stale`, and so no more than old.
+all the same, for those who judge a server; unless the view is `stale`, and so no more than old, and the server was not
+told of what was seen.
 """
 
 from __future__ import annotations
@@ -97,12 +98,14 @@ class Follower(Generic[P, E]):
 
     def hydrated(self, frame: Hydrated[P]) -> bool:
         """Takes in a full view. True: there is a hole behind it, ask again."""
-        asked, self._asked, self._forgot = self._asked, None, False
+        asked, self._asked = self._asked, None
+        forgot, self._forgot = self._forgot, False
         if frame.seq < self.seq:
-            if frame.stale and (asked is None or frame.seq >= asked):
+            if frame.stale and not forgot and (asked is None or frame.seq >= asked):
                 return self._take_early()  # what was shown meanwhile is newer
             self._early.clear()
-            self.audience.faulted(Fault("went_back", frame.seq, f"a view at {self.seq} or later"))
+            if not (frame.stale and forgot):
+                self.audience.faulted(Fault("went_back", frame.seq, f"a view at {self.seq} or later"))
         before, self.seq, self.epoch = self.seq, frame.seq, frame.epoch
         self.view.replace(frame.view)
         self.audience.hydrated(frame, before)

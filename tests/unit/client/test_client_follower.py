@@ -153,6 +153,24 @@ def test_a_full_view_that_is_but_stale_is_left_aside() -> None:
     assert diary.faults == []
 
 
+def test_a_stale_view_that_is_older_than_what_was_told_is_a_fault() -> None:
+    follower, diary = following(4)
+    assert follower.asking() == 4
+    follower.hydrated(hydrated(3, stale=True))
+    assert [fault.kind for fault in diary.faults] == ["went_back"]
+
+
+def test_a_client_without_a_memory_takes_a_stale_view() -> None:
+    follower, diary = following(4)
+    follower.forget()
+    assert follower.asking() is None
+    assert not follower.hydrated(hydrated(3, stale=True))
+    assert follower.seq == 3
+    assert diary.faults == []
+    follower.update(update(4))
+    assert (follower.seq, diary.faults) == (4, [])
+
+
 def test_an_older_full_view_that_nobody_asked_for_is_the_truth() -> None:
     """The server's database went back; what waits for a missing number is of what is gone."""
     follower, diary = following(4)

@@ -23,6 +23,7 @@ from tavola.games import tictactoe
 from tavola.games.auction import events as auction_events
 from tavola.games.chess import events as chess_events
 from tavola.games.events import EventKind, EventSpec
+from tavola.games.hearts import events as hearts_events
 from tavola.games.holdem import events as holdem_events
 
 FOLDER = Path(__file__).parents[3]
@@ -35,6 +36,7 @@ TABLES = {
     "holdem": holdem_events.EVENTS,
     "tictactoe": tictactoe.EVENTS,
     "auction": auction_events.EVENTS,
+    "hearts": hearts_events.EVENTS,
     "chess": chess_events.EVENTS,
 }
 """Every kind of event, by its teller."""
@@ -88,7 +90,7 @@ def rows() -> list[tuple[EventKind, EventSpec]]:
 def test_no_event_is_told_by_an_open_string() -> None:
     assert said(("actors", "games"), TELLING) == {}
     kinds = {kind for kind, _ in rows()}
-    named = set().union(*map(_kinds_named, (events, holdem_events, auction_events, game_events)))
+    named = set().union(*map(_kinds_named, (events, holdem_events, auction_events, hearts_events, game_events)))
     assert kinds == named
     assert {"player_leaving", "chips_adjusted", "game_started", "chat"} <= kinds
 
@@ -141,20 +143,22 @@ def test_every_close_is_told_of() -> None:
     assert codes <= told
 
 
-@pytest.mark.parametrize("game", ["holdem", "tictactoe", "auction"])
+@pytest.mark.parametrize("game", ["holdem", "tictactoe", "auction", "hearts"])
 def test_every_field_of_a_view_is_told_of(game: str) -> None:
     """Of a room in which two play, or three, and somebody has asked to be let in."""
     live = Live(info(game))
     live.sit("host", 0)
     live.sit("ann", 1)
-    if game == "auction":
+    if game in ("auction", "hearts"):
         live.sit("bob", 2)
+    if game == "hearts":
+        live.sit("eve", 3)
     live.wake()
     assert live.to_act() is not None
     live.room = replace(live.room, info=replace(live.room.info, approval="host"))
     live.send("guest", RequestJoin(id="in", room=ROOM, display_name="Guest"))
     told = set(re.findall(r"[a-z_]+", next(section for section in SECTIONS if section.startswith("4. The view"))))
-    users = {"host", "ann", "bob", "guest"}
+    users = {"host", "ann", "bob", "eve", "guest"}
     keys = set().union(*(_keys(whole(live.room, UserId(user))) for user in users)) - users
     assert {"request", "pending_requests", "turn", "legal", "host_controls"} <= keys
     assert keys - set(live.room.info.options.__struct_fields__) <= told

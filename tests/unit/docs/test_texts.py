@@ -20,6 +20,7 @@ FOLDERS = (
     APP,
     ROOT / "games" / "holdem" / "page",
     ROOT / "games" / "chess" / "page",
+    ROOT / "games" / "hearts" / "page",
     ROOT / "games" / "tictactoe_page",
 )
 SAID = re.compile(r'\bt\(\s*("(?:[^"\\\n]|\\.)*")')

@@ -16,12 +16,14 @@ from tavola.games import tictactoe
 from tavola.games.auction import events as auction_events
 from tavola.games.base import SeatIndex
 from tavola.games.events import EventSpec, EventTable
+from tavola.games.hearts import events as hearts_events
 from tavola.games.holdem import events as holdem_events
 
 TABLES: dict[str, EventTable] = {
     "holdem": holdem_events.EVENTS,
     "tictactoe": tictactoe.EVENTS,
     "auction": auction_events.EVENTS,
+    "hearts": hearts_events.EVENTS,
 }
 LIVES = 40
 
@@ -32,7 +34,8 @@ def test_events_are_those_of_the_table(game: str) -> None:
     for seed in range(LIVES):
         happens = random.Random(seed).randbytes(200)
         kept = {UserId("u1"): SeatIndex(1)} if seed % 3 == 0 else UNSET
-        script = Script(info(game, approval=("host", "auto")[seed % 2], reserved=kept), 4, happens)
+        options = {"hands": 1} if game == "hearts" else {}
+        script = Script(info(game, approval=("host", "auto")[seed % 2], reserved=kept, **options), 4, happens)
         for step in steps(script, opened(script)):
             for event in step.verdict.events if isinstance(step.verdict, Decision) else ():
                 seen.add(event.kind)

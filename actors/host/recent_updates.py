@@ -1,0 +1,45 @@
+"""The last updates of a room, encoded: what a whole view shows under `recent`. Of a room that nobody uses they are
+packed: they are most of what it takes, and say nearly the same over and over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import lz4.block
+import msgspec
+
+from tavola.actors.outside.outside_view import RECENT
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+class RecentUpdates:
+    """The newest `RECENT`, oldest first."""
+
+    __slots__ = ("_messages", "_packed")
+
+    def __init__(self, messages: Iterable[bytes]) -> None:
+        self._messages = deque(messages, maxlen=RECENT)
+        self._packed = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(_unpacked(self._packed) if self._packed else self._messages)
+
+    def append(self, message: bytes) -> None:
+        if self._packed:
+            self._messages.extend(_unpacked(self._packed))
+            self._packed = b""
+        self._messages.append(message)
+
+    def pack(self) -> None:
+        """Until the next is appended."""
+        if self._messages:
+            self._packed = lz4.block.compress(_encode(list(self._messages)))
+            self._messages = deque(maxlen=RECENT)
+
+
+def _unpacked(packed: bytes) -> list[bytes]:
+    return _decode(lz4.block.decompress(packed))

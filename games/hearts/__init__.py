@@ -1,0 +1,1 @@
+"""Hearts, for four: tricks that nobody wants. Imports `games`."""
