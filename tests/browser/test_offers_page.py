@@ -55,13 +55,13 @@ async def test_two_people_agree_and_one_gives_up(browser: Browser, stack: Stack)
 
         await button(ann, "Offer draw").click()
         await expect(button(ann, "Withdraw")).to_be_focused()
-        for each in standing:
-            await expect(each).to_have_text("Ann offers a draw.")
+        for line in standing:
+            await expect(line).to_have_text("Ann offers a draw.")
         await expect(button(ann, "Accept")).to_have_count(0)
         await pictured("offered", ann, ben)
         await button(ben, "Decline").click()
-        for each in standing:
-            await expect(each).to_be_empty()
+        for line in standing:
+            await expect(line).to_be_empty()
 
         before = await board(ann)
         await move(ann, "e2", "e4")
