@@ -28,15 +28,20 @@ from tavola.games.base import (
     random_move,
 )
 from tavola.games.chess import bots
-from tavola.games.chess.positions import claim, ending, packed, pgn, shortened
+from tavola.games.chess.positions import before, claim, ending, packed, pgn, shortened
 from tavola.games.chess.state import ChessOptions, ChessState, board
 from tavola.games.events import GAME_COMPLETE, GAME_STARTED, PLAYER_ACTION
-from tavola.games.offers import AgreedDraws, Resigning
+from tavola.games.offers import AgreedDraws, Resigning, TakeBacks
 
 DRAW = "1/2-1/2"
 
 
-class Chess(Game[ChessState, ChessOptions], Resigning[ChessState, ChessOptions], AgreedDraws[ChessState, ChessOptions]):
+class Chess(
+    Game[ChessState, ChessOptions],
+    Resigning[ChessState, ChessOptions],
+    AgreedDraws[ChessState, ChessOptions],
+    TakeBacks[ChessState, ChessOptions],
+):
     """The rules."""
 
     kind = "chess"
@@ -155,6 +160,14 @@ class Chess(Game[ChessState, ChessOptions], Resigning[ChessState, ChessOptions],
         if state.turn is None:
             return Refusal("illegal_move", "No game is running.")
         return self._over(state, options, None, "agreement")
+
+    def take_back(self, state: ChessState, options: ChessOptions, seat: SeatIndex) -> Outcome[ChessState] | Refusal:
+        if state.turn is None:
+            return Refusal("illegal_move", "No game is running.")
+        moves = before(state.moves, 2 if seat == state.turn else 1)
+        if moves is None:
+            return Refusal("illegal_move", "There is no move of yours to take back.")
+        return Outcome(msgspec.structs.replace(state, moves=moves, turn=seat), new_turn=True)
 
     def timeout_move(self, state: ChessState, options: ChessOptions, seat: SeatIndex) -> Move:
         return Move("resign")

@@ -17,6 +17,8 @@ MARKS = {piece: mark for mark, piece in PROMOTIONS.items()}
 MOVE = re.compile(r"([!#$%]?)(.)(.)")
 MOST_PLIES = 400
 """Moves that are kept with a game. Of a longer one those are that repetition is counted by."""
+BACK_PLIES = 40
+"""Of a longer one, the last moves that can be taken back."""
 
 START_PLIES = 300
 """Moves of a game that is gone on from: some 20 ms to read."""
@@ -115,15 +117,25 @@ def claim(board: chess.Board) -> str:
 
 
 def shortened(start: str, moves: str) -> tuple[str, str]:
-    """The same game, begun later where it has grown too long: all that repetition is counted by is kept."""
+    """The same game, begun later where it has grown too long: all that repetition is counted by is kept, also after the
+    last moves are taken back."""
     played = unpacked(moves)
     if len(played) <= MOST_PLIES:
         return start, moves
     board = board_of(start, moves).copy()
-    kept = min(board.halfmove_clock, len(played))
-    for _ in range(kept):
+    for _ in range(BACK_PLIES):
+        board.pop()
+    kept = min(BACK_PLIES + board.halfmove_clock, len(played))
+    for _ in range(kept - BACK_PLIES):
         board.pop()
     return board.fen(), "".join(map(packed, played[len(played) - kept :]))
+
+
+def before(moves: str, plies: int) -> str | None:
+    """The moves without the last `plies`; None where so many are not there. All that repetition is counted by is: what
+    they go on from is the usual start, or a position that a move led to after which none before it comes again."""
+    played = unpacked(moves)
+    return None if plies > len(played) else "".join(map(packed, played[: len(played) - plies]))
 
 
 def pgn(board: chess.Board, number: int, result: str) -> str:

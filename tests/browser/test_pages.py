@@ -152,7 +152,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
     assert always < loaded(players["lobby"]) & loaded(players["room"])
     assert {"room.js", "side.js", "table.css"} < loaded(players["room"]) - loaded(players["lobby"])
     for name, page in players.items():
-        for alone in ("host.js", "generic.js", "board.js", "reload.js"):
+        for alone in ("host.js", "generic.js", "board.js", "reload.js", "offers.js"):
             assert alone not in loaded(page), f"{name} needs it later, or never"
 
 

@@ -34,6 +34,11 @@ export class RoomPage {
   #side = new Side(this);
   #call = new TurnCall();
   /**
+   * There once there is something to offer.
+   * @type {import("./offers.js").Offers | undefined}
+   */
+  #offers;
+  /**
    * The last turn of one's own: what was said ahead is asked for once in it.
    * @type {number | undefined}
    */
@@ -172,7 +177,9 @@ export class RoomPage {
       if (event.kind === "player_kicked" && event.user_id === me.user_id)
         this.gone = t("The host has removed you from this table.");
       names.learn(event);
-      if (event.kind !== "chat") this.#app.announce(tell(event, names).join(" "));
+      // An offer is read out where it stands.
+      const elsewhere = event.kind === "chat" || (event.kind === "offer_made" && this.#offers);
+      if (!elsewhere) this.#app.announce(tell(event, names).join(" "));
     }
     // Whether they saw it happen or come by its address later.
     if (room.status === "closed") this.gone ??= t("The host has closed this table.");
@@ -180,7 +187,19 @@ export class RoomPage {
       this.#app.announce(t("It is your turn."));
     if (this.room.turn && this.#mine && this.#page) this.#myTurn(this.room.turn.number);
     this.#comeIn(view);
+    if (me.offers || view.offer) this.#bringOffers();
     this.redraw();
+  }
+
+  async #bringOffers() {
+    if (this.#offers) return;
+    try {
+      const { Offers } = await import("./offers.js");
+      this.#offers ??= new Offers(this);
+      this.redraw();
+    } catch (error) {
+      this.#app.notice(whatOf(error));
+    }
   }
 
   /** The page of the game, when it is there. */
@@ -409,6 +428,7 @@ export class RoomPage {
       { class: `foot${this.inside.me.role === "player" ? " playing" : ""}`, key: "foot" },
       h("div", { class: "bar", key: "bar", foreign: true, mounted }),
       h("p", { class: "waits", key: "waits" }, this.#page?.waiting?.(this.#table) ?? this.#waitsFor()),
+      this.#offers?.draw(),
       this.#own(),
     );
   }

@@ -4,7 +4,7 @@ import { h } from "/static/dom.js";
 import { PIECES, SIGNS, pieces } from "./fen.js";
 import { t } from "/static/texts.js";
 
-/** @import { Child, Legal } from "/static/shapes.d.ts" */
+/** @import { Legal } from "/static/shapes.d.ts" */
 /** @import { Table } from "/static/table.d.ts" */
 
 const FILES = "abcdefgh";
@@ -20,7 +20,6 @@ export class Board {
   /** The square whose piece was chosen, and of a pawn that is promoted the one it goes to. */
   #from = "";
   #to = "";
-  #resigns = false;
   #fen = "";
   /** The square that Tab comes to. */
   #at = "e2";
@@ -45,10 +44,7 @@ export class Board {
   /** @param {boolean} white Whether White is below. */
   draw(white) {
     const { fen, last, check } = this.#table.view.game;
-    if (fen !== this.#fen) {
-      this.#from = this.#to = "";
-      this.#resigns = false;
-    }
+    if (fen !== this.#fen) this.#from = this.#to = "";
     this.#fen = fen;
     this.#white = white;
     this.#standing = pieces(fen);
@@ -119,12 +115,12 @@ export class Board {
     this.#table.move(move, /** @type {{ [name: string]: string }} */ (args));
   }
 
-  /** Below the board: what a pawn becomes, a draw that may be claimed, resigning. */
+  /** Below the board: what a pawn becomes, a draw that may be claimed. */
   bar() {
     const { legal, view } = this.#table;
     if (!legal.length) return null;
-    /** @type {(text: Child, click: () => void, more?: { [name: string]: string }) => Child} */
-    const button = (text, click, more = {}) => h("button", { class: "move", key: String(text), on: { click }, ...more }, text);
+    const button = (/** @type {string} */ text, /** @type {() => void} */ click) =>
+      h("button", { class: "move", key: text, on: { click } }, text);
     const promotions = this.#to ? this.#there(this.#to) : [];
     if (promotions.length)
       return h(
@@ -136,18 +132,11 @@ export class Board {
         }),
         button(t("Not so"), () => this.#click("")),
       );
-    const again = (/** @type {boolean} */ sure) => {
-      this.#resigns = sure;
-      this.#table.redraw();
-    };
     return h(
       "div",
       { class: "actions chess-moves", key: "moves", role: "group", "aria-label": t("Your move") },
       h("p", { key: "turn" }, t("It is your turn, with {0}.", view.game.fen.split(" ")[1] === "w" ? t("White") : t("Black"))),
       legal.some(({ move }) => move === "claim_draw") && button(t("Claim a draw"), () => this.#table.move("claim_draw")),
-      this.#resigns
-        ? [button(t("Resign the game"), () => this.#table.move("resign")), button(t("Play on"), () => again(false))]
-        : button(t("Resign"), () => again(true), { class: "quiet" }),
     );
   }
 

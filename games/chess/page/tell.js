@@ -14,6 +14,7 @@ const BY = {
   fivefold_repetition: t("by the same position for the fifth time"),
   threefold_repetition: t("by the same position for the third time"),
   fifty_moves: t("by 50 moves without a capture or a pawn's"),
+  agreement: t("by agreement"),
   resignation: t("by resignation or time"),
   forfeit: t("for the other left"),
 };

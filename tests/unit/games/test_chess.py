@@ -8,10 +8,12 @@ from random import Random
 import chess.pgn
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.chess.game import Chess
-from tavola.games.chess.positions import MOST_PLIES, START_PLIES, board_of, claim, ending, packed, unpacked
+from tavola.games.chess.positions import BACK_PLIES, MOST_PLIES, START_PLIES, board_of, claim, ending, packed, unpacked
 from tavola.games.chess.state import ChessOptions, ChessState, board
 from tavola.testing import Playing
 
@@ -173,6 +175,8 @@ def test_a_long_game_stays_small_and_repetition_is_counted() -> None:
         now = board(state, options())
         assert (now.fen(), claim(now)) == (whole.fen(), claim(whole))
         told += bool(claim(whole))
+        if len(whole.move_stack) > MOST_PLIES:
+            _taken_back(state, whole)
         assert len(msgspec.json.encode(state)) <= 1024
     assert state.base, "it was begun later, for it had grown too long"
     assert told, "some draws could be claimed"
@@ -180,6 +184,18 @@ def test_a_long_game_stays_small_and_repetition_is_counted() -> None:
     assert board(state, options()).fen() == whole.fen(), "as an actor reads it that has not seen it before"
     text = (KNIGHTS * 60 + "a7a8q").split()
     assert [move.uci() for move in unpacked("".join(packed(chess.Move.from_uci(uci)) for uci in text))] == text
+
+
+def _taken_back(state: ChessState, whole: chess.Board) -> None:
+    """So many moves are taken back as can be of any game, and what may be claimed is as it was."""
+    before = whole.copy()
+    for _ in range(BACK_PLIES // 2):
+        before.pop()
+        before.pop()
+        assert state.turn is not None
+        state = done(GAME.take_back(state, options(), state.turn)).state
+        now = board(state, options())
+        assert (now.fen(), claim(now)) == (before.fen(), claim(before))
 
 
 def _ends(whole: chess.Board, move: chess.Move) -> bool:
@@ -226,3 +242,52 @@ def test_a_player_resigns_in_anybodys_turn_and_two_agree_on_a_draw() -> None:
     assert drawn.result is not None
     assert (drawn.result["winner"], drawn.result["reason"]) == (None, "agreement")
     assert isinstance(game.draw(drawn.state, options), Refusal)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    start=st.sampled_from(
+        ["", "1. e4 e5 2. Nf3", "7k/P6p/8/8/8/8/p6P/7K w - - 0 1", "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1"]
+    ),
+    choices=st.lists(st.integers(0, 10**6), max_size=60),
+    seat=st.sampled_from([SeatIndex(0), SeatIndex(1)]),
+)
+def test_what_is_taken_back_was_never_moved(start: str, choices: list[int], seat: SeatIndex) -> None:
+    """The state is, byte by byte, that before the last move of the seat, with all that follows from it: what is legal,
+    which draws may be claimed, and the game as PGN. Moved again it is as it was."""
+    states, moves = [begun(start)], []
+    for choice in choices:
+        assert states[-1].turn is not None
+        legal = [each for each in GAME.legal(states[-1], options(start), states[-1].turn) if each["move"] == "go"]
+        chosen = legal[choice % len(legal)]
+        move = Move("go", {name: value for name, value in chosen.items() if name != "move"})
+        after = act(states[-1], move, start).state
+        if after.turn is None:
+            break
+        states.append(after)
+        moves.append(move)
+    back = GAME.take_back(states[-1], options(start), seat)
+    own = [ply for ply, state in enumerate(states[:-1]) if state.turn == seat]
+    if not own:
+        assert isinstance(back, Refusal)
+        return
+    then = states[own[-1]]
+    assert done(back).new_turn
+    state = done(back).state
+    assert msgspec.msgpack.encode(state) == msgspec.msgpack.encode(then)
+    assert GAME.legal(state, options(start), seat) == GAME.legal(then, options(start), seat)
+    assert GAME.public(state, options(start)) == GAME.public(then, options(start))
+    assert claim(board(state, options(start))) == claim(board(then, options(start)))
+    assert GAME.draw(state, options(start)) == GAME.draw(then, options(start))
+    for move in moves[own[-1] :]:
+        state = act(state, move, start).state
+    assert state == states[-1]
+
+
+def test_a_draw_can_be_claimed_until_the_move_is_taken_back() -> None:
+    thrice = played(KNIGHTS * 2).state
+    assert claim(board(thrice, options()))
+    back = done(GAME.take_back(thrice, options(), SeatIndex(1))).state
+    assert not claim(board(back, options()))
+    assert claim(board(act(back, Move("go", arguments("f6g8"))).state, options()))
+    assert isinstance(GAME.take_back(played(MATED).state, options(), SeatIndex(0)), Refusal), "the game is over"
