@@ -19,26 +19,23 @@ _decode = msgspec.msgpack.Decoder(list[bytes]).decode
 class RecentUpdates:
     """The newest `RECENT`, oldest first."""
 
-    __slots__ = ("_messages", "_packed")
+    __slots__ = ("_messages",)
 
     def __init__(self, messages: Iterable[bytes]) -> None:
-        self._messages = deque(messages, maxlen=RECENT)
-        self._packed = b""
+        self._messages: deque[bytes] | bytes = deque(messages, maxlen=RECENT)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(_unpacked(self._packed) if self._packed else self._messages)
+        return iter(_unpacked(self._messages) if isinstance(self._messages, bytes) else self._messages)
 
     def append(self, message: bytes) -> None:
-        if self._packed:
-            self._messages.extend(_unpacked(self._packed))
-            self._packed = b""
+        if isinstance(self._messages, bytes):
+            self._messages = deque(_unpacked(self._messages), maxlen=RECENT)
         self._messages.append(message)
 
     def pack(self) -> None:
         """Until the next is appended."""
-        if self._messages:
-            self._packed = lz4.block.compress(_encode(list(self._messages)))
-            self._messages = deque(maxlen=RECENT)
+        if not isinstance(self._messages, bytes):
+            self._messages = lz4.block.compress(_encode(list(self._messages)))
 
 
 def _unpacked(packed: bytes) -> list[bytes]:

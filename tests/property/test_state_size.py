@@ -1,4 +1,5 @@
-"""The state that is written in every commit stays small: at most 1 KB for six players in the middle of a hand."""
+"""The state that is written in every commit stays small: at most 1 KB for six players in the middle of a hand of
+hold'em, or for four who play Hearts."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from tavola.actors.wire.commands import (
     UserId,
     Wake,
 )
-from tavola.games.base import Entropy
+from tavola.games.base import Entropy, offers
 from tavola.games.registry import GAMES
 from tavola.games.stakes import chips_in
 
@@ -80,4 +81,39 @@ def test_a_table_of_six_in_the_middle_of_a_hand_is_at_most_a_kilobyte() -> None:
     print(f"six players in the middle of a hand: mean {mean:.0f}, largest {max(sizes)} bytes of {len(sizes):,} states")
     assert len(sizes) > 2000
     assert with_posts >= 5, "blinds that are owed are part of it"
+    assert max(sizes) <= LIMIT
+
+
+def test_a_table_of_hearts_is_at_most_a_kilobyte() -> None:
+    chance = random.Random(7)
+    game = GAMES["hearts"]
+    users = [Sender(UserId(f"u_{chance.randbytes(8).hex()}"), f"Somebody called {i}") for i in range(4)]
+    options = msgspec.convert({"pause_seconds": 1}, game.options_type)
+    info = Info(id=RoomId("r"), code="C", name="N", game="hearts", options=options, host=users[0].user, approval="auto")
+    room = open_room(info, users[0].name, 1_760_000_000_000)
+    now, sizes = room.table.at, list[int]()
+
+    def do(room: Room, sender: Sender, command: AnyCommand) -> Room:
+        verdict = decide(room, sender, command, now, Entropy(chance.randbytes(32)))
+        assert isinstance(verdict, Decision), verdict
+        return verdict.room
+
+    for index, user in enumerate(users):
+        room = do(room, user, RequestJoin(id="1", room="r", display_name=user.name))
+        room = do(room, user, TakeSeat(id="1", room="r", seat_index=index))
+    while room.table.hand < HANDS // 5:
+        now += 1500
+        turns = room.table.running_turns
+        if not turns:
+            room = do(room, SYSTEM, Wake(id="1", room="r"))
+            continue
+        turn = chance.choice(turns)
+        sizes.append(len(msgspec.json.encode(room.table)))
+        [entry] = game.legal(room.table.game, options, turn.seat)
+        arguments = {name: chance.choice(offer["choices"]) for name, offer in offers(entry).items()}
+        act = Act(id="1", room="r", move=entry["move"], turn=turn.number, arguments=arguments)
+        room = do(room, users[turn.seat], act)
+    mean = sum(sizes) / len(sizes)
+    print(f"four who play Hearts: mean {mean:.0f}, largest {max(sizes)} bytes of {len(sizes):,} states")
+    assert len(sizes) > 1500
     assert max(sizes) <= LIMIT

@@ -16,7 +16,7 @@ def test_they_are_the_same_packed_and_not() -> None:
     assert list(recent) == messages[2:-1]
     recent.append(messages[-1])
     assert list(recent) == messages[3:]
-    assert not recent._packed
+    assert not isinstance(recent._messages, bytes)
 
 
 def test_packed_they_take_little() -> None:
@@ -25,11 +25,11 @@ def test_packed_they_take_little() -> None:
     ]
     recent = RecentUpdates(messages)
     recent.pack()
-    assert len(recent._packed) < sum(map(len, messages)) / 4
-    assert not recent._messages
+    assert isinstance(recent._messages, bytes)
+    assert len(recent._messages) < sum(map(len, messages)) / 4
 
 
-def test_none_are_packed_to_nothing() -> None:
+def test_none_can_be_packed_too() -> None:
     recent = RecentUpdates([])
     recent.pack()
     assert list(recent) == []
