@@ -60,8 +60,8 @@ log = structlog.get_logger()
 IDLE_S = 300.0
 """A room of whose clocks none rings within this time, and that nobody has used in it, is evicted. Looking at it from
 outside is no use. The steward has it loaded when its alarm rings."""
-PACKED_S = IDLE_S / 10
-"""A room that nobody has used for so long keeps its last updates packed."""
+REST_S = IDLE_S / 10
+"""A room that nobody has used for so long is at rest."""
 OVER_SHARE = 0.1
 """After this part of it a room is evicted that is closed, or closes if nobody comes."""
 CLOCK_SET_MS = 500
@@ -540,8 +540,8 @@ class Host:
         while True:
             await asyncio.sleep(IDLE_S / 10)
             for loaded in self.rooms.all():
-                if self._loop.time() - loaded.used_at > PACKED_S:
-                    loaded.recent.pack()
+                if self._loop.time() - loaded.used_at > REST_S:
+                    loaded.rest()
                 over = loaded.room.info.status == "closed" or loaded.room.table.closes_at is not None
                 idle = self._loop.time() - loaded.used_at > (IDLE_S * OVER_SHARE if over else IDLE_S)
                 due = self._due(loaded)

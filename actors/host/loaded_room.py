@@ -109,7 +109,8 @@ class LoadedRoom:
         self.presence = RoomPresence()
 
     def _read(self, recent: list[Row]) -> None:
-        self.projection = Projection(self.room)
+        self.projection: Projection | None = Projection(self.room)
+        """None of a room at rest."""
         logged = [codec.logged_of(self.id, row) for row in recent]
         updates = (codec.update_in(text, self.id, row) for text, row in [*zip(logged, recent, strict=True)][-RECENT:])
         self.recent = RecentUpdates(map(update.encode, updates))
@@ -127,6 +128,8 @@ class LoadedRoom:
     def put(self, pending: Pending, decision: Decision, entropy: Entropy) -> Accepted:
         """`decision` is what `pending` does: the tip moves on."""
         seq = Seq(self.tip_seq + 1)
+        if self.tip_projection is None:
+            self.tip_projection = Projection(self.tip)
         shown, projection = self.tip_projection.show(decision, seq, self.epoch)
         used = entropy if decision.drawn else NO_CHANCE
         accepted = Accepted(pending, codec.text_of(pending.command), used, decision, shown, projection)
@@ -143,6 +146,12 @@ class LoadedRoom:
         if pending.sender.user:
             self.remember(pending.key, Answered(self.seq, accepted.decision.give, mark_of(accepted.text)))
         return message
+
+    def rest(self) -> None:
+        """Nobody has used it for a while: it takes less memory until somebody does."""
+        self.recent.pack()
+        if not self.waiting:
+            self.projection = self.tip_projection = None
 
     def roll_back(self) -> None:
         """Forget what was decided beyond the last commit."""

@@ -63,6 +63,25 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         assert more.seq > done.seq
 
 
+async def test_a_room_at_rest_takes_less_and_is_the_same(database_url: str) -> None:
+    async with connected(database_url) as database, hosting(database, "a") as table:
+        room = await open_room(database)
+        epoch = await _place(database, room)
+        for number in range(5):
+            await table.does(epoch, "host", Chat(id=f"say {number}", room=room, text="as long as what is said is"))
+        [loaded] = table.host.rooms.all()
+        before = await table.view(epoch, "host", room)
+        loaded.rest()
+        assert loaded.projection is None
+        assert await table.view(epoch, "host", room) == before
+        done = await table.does(epoch, "host", Chat(id="back", room=room, text="here again"))
+        _, update = table.published.messages[-1]
+        assert (update.seq, update.patch, update.users) == (done.seq, b"", {}), "the views are known: nothing changed"
+        assert [each["seq"] for each in (await table.view(epoch, "host", room))["recent"]][-1] == done.seq
+        again = await table.does(epoch, "host", Chat(id="say 4", room=room, text="as long as what is said is"))
+        assert again.seq == done.seq - 1, "it is remembered"
+
+
 DAY_MS = 86_400_000
 
 
