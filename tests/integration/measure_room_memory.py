@@ -2,9 +2,9 @@
 
     python tests/integration/measure_room_memory.py [ROOMS]
 
-A host (no Ray, no Redis) on a Postgres of its own has so many rooms (200) of tic-tac-toe, two people in each, in which a
-hundred chat lines and moves have been said and made: as many as are remembered. Told is what Python allocated for each
-of them: in play, and after nobody has used it for half a minute.
+A host (no Ray, no Redis) on a Postgres of its own has so many rooms (200) of tic-tac-toe, two people in each, in which
+as much has been said and done as is remembered. Told is what Python allocated for each of them: in play, and at rest,
+which is after nobody has used it for half a minute.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def main(count: int) -> None:
                 hosting(database, "a", capacity=count + 2, published=SILENT) as table,
             ):
                 rooms = [(room, await place(database, room)) for room in [await open_room(database) for _ in range(2)]]
-                for room, epoch in rooms:  # What is loaded and cached once is no room's.
+                for room, epoch in rooms:  # All that is loaded and cached once belongs to no room.
                     await table.does(epoch, "host", chat(room, "first"))
                 gc.collect()
                 tracemalloc.start()
