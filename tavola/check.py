@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 
@@ -21,7 +22,7 @@ class NoSuchGame(Failure):
     exit_code = 2
 
 
-def run(named: str, *, games: int, seed: int, state_limit: int, as_json: bool) -> bool:
+def run(named: str, *, games: int, seconds: float, seed: int, state_limit: int, as_json: bool) -> bool:
     """Prints what was found, and gives whether nothing was. Raises NoSuchGame, and NotTried for a game that cannot be
     loaded."""
     settings = completed()
@@ -40,18 +41,19 @@ def run(named: str, *, games: int, seed: int, state_limit: int, as_json: bool) -
             said = time.monotonic()
             print(f"{told.games:,} of {games:,} games, {told.states:,} states", file=sys.stderr)
 
-    report = examine(named, games=games, seed=seed, state_limit=state_limit, say=say)
+    report = examine(named, games=games, seed=seed, state_limit=state_limit, seconds=seconds or math.inf, say=say)
     if as_json:
         print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}, indent=2))
     else:
-        _show(named, report, time.monotonic() - began)
+        _show(named, report, time.monotonic() - began, games)
     return not report.found
 
 
-def _show(named: str, report: TrialReport, seconds: float) -> None:
+def _show(named: str, report: TrialReport, seconds: float, games: int) -> None:
     played = f"{report.games:,} games, {report.states:,} states, {seconds:.1f} s"
     if not report.found:
-        print(f"{named}: nothing found in {played}")
+        of = f" (of {games:,} games; --seconds 0 plays them all)" if report.games < games else ""
+        print(f"{named}: nothing found in {played}{of}")
         return
     print(f"{named}: {report.found}\n\n  {report.told}\n\nThis test shows it, after {played}:\n")
     print(report.test)

@@ -210,6 +210,9 @@ def new(
 def check(
     game: Annotated[str, typer.Argument(metavar="MODULE:GAME", help="A class, or the kind of one of `tavola games`.")],
     games: Annotated[int, typer.Option(min=1, help="How many random games.")] = 1000,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Stop after so long, with the games that were played by then; 0 plays all.")
+    ] = 60,
     seed: Annotated[int, typer.Option(help="Of the games: the same seed plays the same.")] = 0,
     state_limit: Annotated[int, typer.Option(min=1, help="Bytes that a state may take.")] = 1024,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -218,7 +221,9 @@ def check(
     test, with the fewest moves that show it. Exit code 1 if there is one."""
     from tavola.check import run
 
-    raise typer.Exit(0 if run(game, games=games, seed=seed, state_limit=state_limit, as_json=json) else 1)
+    raise typer.Exit(
+        0 if run(game, games=games, seconds=seconds, seed=seed, state_limit=state_limit, as_json=json) else 1
+    )
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -39,14 +40,39 @@ def unoffered(moves: Mapping[str, tuple[str, ...]], legal: Sequence[Mapping[str,
             tried += [Move(name, dict.fromkeys(arguments, value)) for value in ((0, 1, "") if arguments else (0,))]
         if len(entries) > 1:
             tried += _moves(name, _of_any(entries))
-        for entry in entries:
+        for entry in entries[:: max(1, len(entries) // MANY)]:
             [first, *_] = offered([entry])
             for argument in arguments:
                 tried += [Move(name, {**first.arguments, argument: value}) for value in _others(entry.get(argument))]
                 tried.append(
                     Move(name, {other: first.arguments[other] for other in first.arguments if other != argument})
                 )
-    return [move for move in tried if not any(entry["move"] == move.name and takes(entry, move) for entry in legal)]
+    known = _Offers(legal)
+    return [move for move in tried if not known.take(move)]
+
+
+class _Offers:
+    """Which moves `legal` offers. Whole moves, of which there may be hundreds, are looked up."""
+
+    def __init__(self, legal: Sequence[Mapping[str, Json]]) -> None:
+        self._whole: set[Any] = set()
+        self._others: list[Mapping[str, Json]] = []
+        for entry in legal:
+            values = offers(entry)
+            if all(isinstance(value, str | int | float) for value in values.values()):
+                self._whole.add(_named(entry["move"], values))
+            else:
+                self._others.append(entry)
+
+    def take(self, move: Move) -> bool:
+        with suppress(TypeError):  # Of what cannot be looked up none is whole.
+            if _named(move.name, move.arguments) in self._whole:
+                return True
+        return any(entry["move"] == move.name and takes(entry, move) for entry in self._others)
+
+
+def _named(move: str, values: Mapping[str, Json]) -> tuple[str, frozenset[tuple[str, type, Json]]]:
+    return move, frozenset((name, type(value), value) for name, value in values.items())
 
 
 def _of_any(entries: Sequence[Mapping[str, Json]]) -> dict[str, list[Json]]:

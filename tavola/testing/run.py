@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,21 +58,24 @@ def examine(
     games: int = GAMES,
     seed: int = 0,
     state_limit: int = STATE_LIMIT,
+    seconds: float = math.inf,
     say: Callable[[TriedGames], None] = lambda _: None,
 ) -> TrialReport:
-    """As `check`, and gives what was found. `say` is told of each game. Raises NotTried."""
+    """As `check`, and gives what was found; after so many `seconds`, of the games that were played by then. `say` is
+    told of each game. Raises NotTried."""
     order = TrialOrder(named, games, seed, state_limit, tuple(sys.path))
     shorter = msgspec.structs.replace(order, games=max(1, games // COMPARED))
     with _trying(order, 1) as first, _trying(shorter, 2) as second:
-        others = [told.digest for told in second if not told.found]
-        last = TriedGames()
+        until, last = time.monotonic() + seconds, TriedGames()
         for told in first:
             if told.found:
                 return TrialReport(told.games, told.states, told.found, told.told, told.test)
-            last = told
+            last, other = told, next(second, None)
             say(told)
-            if told.games <= len(others) and others[told.games - 1] != told.digest:
+            if other is not None and not other.found and other.digest != told.digest:
                 return _where(order, told)
+            if time.monotonic() > until:
+                break
     return TrialReport(last.games, last.states)
 
 

@@ -17,6 +17,7 @@ from tavola.games.hearts.game import Hearts
 from tavola.games.holdem.game import Holdem
 from tavola.games.tictactoe import TicTacToe
 from tavola.testing import check
+from tavola.testing.run import examine
 from tavola.testing.strategies import scripts
 from tavola.testing.walk import GameScript
 
@@ -24,6 +25,11 @@ from tavola.testing.walk import GameScript
 @pytest.mark.parametrize(("game", "games"), [(TicTacToe, 100), (Auction, 20), (Hearts, 10), (Holdem, 20), (Chess, 3)])
 def test_a_game_of_ours_keeps_its_promises(game: type[Game[Any, Any]], games: int) -> None:
     assert check(game, games=games, seed=7).games == games
+
+
+def test_a_trial_ends_after_its_time() -> None:
+    report = examine("tavola.games.tictactoe:TicTacToe", seconds=0.0)
+    assert (report.games, report.found) == (1, "")
 
 
 @pytest.mark.long

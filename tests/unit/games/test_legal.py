@@ -15,11 +15,11 @@ from kit.heaps import (
     OffersWhatDoesNotGoTogether,
     SaysItIsInexact,
 )
-from tavola.games.base import Entropy, Move, Outcome, random_move
+from tavola.games.base import Entropy, Move, Outcome, random_move, takes
 from tavola.load.bots.moves import choose
 from tavola.testing import Playing, check
 from tavola.testing.findings import BrokenPromise, Promise
-from tavola.testing.moves import offered
+from tavola.testing.moves import offered, unoffered
 
 WAYS: tuple[Any, ...] = (Heaps, ListsWholeMoves, SaysItIsInexact)
 ALL = {(0, 1), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (2, 4), (2, 5)}
@@ -60,6 +60,18 @@ def test_whole_moves_are_all_that_play() -> None:
     playing = begun(ListsWholeMoves)
     moves = {(move.arguments["heap"], move.arguments["stones"]) for move in offered(playing.legal(playing.turn or 0))}
     assert moves == ALL
+
+
+def test_moves_that_are_not_offered_are_none_of_those_that_are() -> None:
+    legal: list[dict[str, Any]] = [
+        *({"move": "go", "from": a, "to": b} for a in "abcdefgh" for b in "12345678"),
+        {"move": "take", "heap": 1, "stones": {"min": 1, "max": 3}},
+        {"move": "say", "yes": True},
+    ]
+    tried = unoffered({"go": ("from", "to"), "take": ("heap", "stones"), "say": ("yes",)}, legal)
+    assert not [move for move in tried for entry in legal if entry["move"] == move.name and takes(entry, move)]
+    assert {type(move.arguments["yes"]) for move in tried if move.name == "say" and move.arguments} >= {int, str}
+    assert {move.name for move in tried} == {"no such move", "go", "take", "say"}
 
 
 @pytest.mark.parametrize("game", [Heaps, ListsWholeMoves])
