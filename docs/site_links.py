@@ -81,7 +81,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
     links.files, links.config = files, config
-    for path in sorted((*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"))):
+    for path in sorted((*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"), *ROOT.glob("tests/*/README.md"))):
         uri = _on_site(path.relative_to(ROOT).as_posix())
         files.append(File.generated(config, uri, abs_src_path=str(path)))
 
