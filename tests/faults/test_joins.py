@@ -69,8 +69,8 @@ async def test_a_resync_on_top_of_a_join_leaves_no_hole(stack: Stack) -> None:
             join: dict[str, Any] = {"type": "join_room", "room": room}
             await raw.say(join, {"type": "resync", "room": room, "after": seq}, *says)
             held: int | None = None
-            acks = views = resynced = 0
-            while acks < 3 or not (resynced or views > 1) or held != seq + 3:
+            acks = views = resynced = last = 0
+            while acks < 3 or not (resynced or views > 1) or held is None or held < last:
                 frame = json.loads(await socket.recv())
                 match frame["type"]:
                     case "hydrated":
@@ -84,9 +84,9 @@ async def test_a_resync_on_top_of_a_join_leaves_no_hole(stack: Stack) -> None:
                         assert frame["seq"] == (held or 0) + 1, "every number once, in order, after a view or a resync"
                         held = frame["seq"]
                     case "ack":
-                        acks += 1
+                        acks, last = acks + 1, frame["seq"]
                     case "error":
                         raise AssertionError(frame)
-            seq += 3
+            seq = held  # Or more than three: that the host was gone for a moment may have been noted meanwhile.
             await raw.say({"type": "leave_room", "room": room})
             await raw.hear("left")
