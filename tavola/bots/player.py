@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from random import Random
 
 import structlog
@@ -54,6 +55,8 @@ class BotPlayer:
         self._client = client
         self._chance = chance or Random()
         self._bought_at = -1
+        self._answered = ""
+        """The offer that it answered last."""
 
     async def play(self) -> None:
         """Raises RequestRefused when it cannot follow the room."""
@@ -72,6 +75,7 @@ class BotPlayer:
         assert isinstance(view, FullView)
         if view.busted and room.seq > self._bought_at:
             await self._buy_more(room, view)
+        await self._answer(room, view)
         turn = view.turn_number
         if turn is None or turn == moved or view.turn_seat != view.my_seat or not view.legal:
             return moved
@@ -88,6 +92,17 @@ class BotPlayer:
                     break  # The turn is over, or the room stands still; another update says what now.
                 log.warning("bot.refused", game=self._game.kind, bot=self._kind, move=move.name)
         return turn
+
+    async def _answer(self, room: JoinedRoom[Json, list[Json]], view: FullView) -> None:
+        """It lets a move be taken back, and plays on where a draw is offered."""
+        offer = view.data.get("offer")
+        if offer is None or offer["id"] == self._answered or offer["seat_index"] == view.my_seat:
+            return
+        if "offers" in view.data["me"] and view.my_seat not in offer["accepted"]:
+            self._answered = offer["id"]
+            kind = offer["offer"]
+            with suppress(RequestRefused):  # It is over by now.
+                await room.command(f"answer_{kind}", accept=kind == "undo", offer=offer["id"])
 
     def _choose(self, view: FullView) -> Move:
         """A game's mistake costs its bot no more than to play at random."""
