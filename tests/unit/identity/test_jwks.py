@@ -220,6 +220,7 @@ async def test_nobody_waits_for_an_issuer_that_does_not_answer(monkeypatch: pyte
         assert await asyncio.gather(*(by.verify(token()) for _ in range(20))) == [ISSUER_AWAY] * 20
         clock.now += AGAIN_S
         assert await by.verify(token()) == ISSUER_AWAY
+        await at.pulse.until(lambda: at.asked)
         assert at.asked == 1, "one reading at a time"
         assert keys._reading is not None
         at.answer = json.dumps(published("one")).encode()
