@@ -40,7 +40,7 @@ async def pictured(name: str, *people: Person) -> None:
 
 
 async def test_two_people_agree_and_one_gives_up(browser: Browser, stack: Stack) -> None:
-    """Ann, at a desk, has White; Ben has a telephone, and his keys."""
+    """Ann, at a desk, has White; Ben has a telephone, and keys."""
     url = stack.urls[0]
     async with Api(url) as api, person(browser, "Ann", DESKTOP) as ann, person(browser, "Ben", TELEPHONE) as ben:
         host = await api.sign_in("Host")
