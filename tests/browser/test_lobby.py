@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from kit.browser import Balancer, Person, person, robots_room
 from kit.stack import Stack
@@ -36,6 +37,27 @@ async def test_a_table_of_ones_own_and_a_friend_who_comes_by_its_code(browser: B
         await expect(ann.page.locator("[data-seat='2']")).to_contain_text("Ben")
         await ann.my_turn()  # heads-up: the button acts first, and the host sat down first
         assert ann.troubles == ben.troubles == []
+
+
+async def test_rules_that_were_opened_before_the_games_came_stay_open(browser: Browser, balancer: Balancer) -> None:
+    come = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    async with person(browser, "Ann") as ann:
+        await ann.page.route("**/api/games", late)
+        await ann.open(balancer.url)
+        await ann.page.get_by_role("button", name="Open a table").click()
+        await ann.page.locator("dialog summary").click()
+        assert await ann.page.locator("#game option").count() == 0
+        come.set()
+        await expect(ann.page.locator("#option-big_blind")).to_be_visible()
+        await ann.page.locator("#game").select_option("chess")
+        await expect(ann.page.locator("#option-big_blind")).to_have_count(0)
+        await expect(ann.page.locator("dialog .fields input").first).to_be_visible()
+        assert ann.troubles == []
 
 
 async def test_rules_that_cannot_be_are_told(browser: Browser, balancer: Balancer) -> None:

@@ -192,8 +192,13 @@ class Person:
     async def stay_in(self) -> None:
         """Checks or calls; on return the turn is over."""
         await self.my_turn()
+        await self.act(self.page.locator(".moves .check, .moves .call").first)
+
+    async def act(self, move: Locator) -> None:
+        """Clicks it when it is there, which is on one's turn; on return the turn is over."""
+        await move.wait_for()
         turn = await self.turn()
-        await self.page.locator(".moves .check, .moves .call").first.click()
+        await move.click()
         await self.page.wait_for_function(
             "turn => document.querySelector('.seat.me.acts [data-deadline]')?.dataset.deadline !== turn", arg=turn
         )

@@ -345,10 +345,15 @@ export class LobbyPage {
           ["private", t("Only with the code")],
         ]),
         h(
+          // It stays open when the games come late or another one is chosen; only its fields are new then.
           "details",
-          { key: `options ${making.game}` },
+          null,
           h("summary", null, t("Rules of the table")),
-          h("div", { class: "fields" }, chosen && fields(chosen.options, {}, { prefix: "option-" })),
+          h(
+            "div",
+            { class: "fields", key: `options ${making.game}` },
+            chosen && fields(chosen.options, {}, { prefix: "option-" }),
+          ),
         ),
         h(
           "div",
