@@ -71,7 +71,7 @@ QUIET_AT_ONCE = 10
 """Rooms that are roused at once where nobody is and nothing is played: they are in no hurry, and each may take a
 process for a while."""
 DRAINED_AT_ONCE = 10
-"""Rooms that leave an actor in a round."""
+"""Rooms that leave drained actors in a round, and actors that end then."""
 FULL_S = 2.0
 """For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
@@ -240,7 +240,9 @@ class Steward:
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 tasks.create_task(self._taken_elsewhere(RoomId(row["id"])))
-        if not rows and (ended := await self._database.row("drained_actor")) is not None:
+        for _ in range(DRAINED_AT_ONCE):
+            if (ended := await self._database.row("drained_actor")) is None:
+                return
             log.info("actor.drained", actor=ended["name"])
             await self._actors.end_actor(ended["name"])
 
@@ -249,10 +251,12 @@ class Steward:
         await self._rouse(room, dead=False)
 
     async def bury_the_dead(self) -> None:
-        """Forget actors that have been silent for long, and see that they have ended."""
+        """Forget actors that have been silent for long, and see that they have ended. Those that came up on a drained
+        node are drained."""
         for row in await self._database.rows("dead_actors", after_s=DEAD_AFTER_S):
             log.info("actor.buried", actor=row["name"], pid=row["pid"])
             await self._actors.end_actor(row["name"])
             await self._database.rows("forget_actor", name=row["name"])
+        await self._database.rows("drain_newcomers")
         await self._database.rows("recount_actors")
         await self._database.rows("clear_nodes")
