@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
@@ -122,7 +122,10 @@ class Drain:
     def __init__(self, database: Database, online: OnlineReader, name: str, part: Part) -> None:
         self._database, self._online = database, online
         self.name, self.part = name, part
-        self._named = {"actor": name if part is Part.ACTOR else None, "node": name if part is Part.NODE else None}
+        self._named: dict[str, Any] = {
+            "actor": name if part is Part.ACTOR else None,
+            "node": name if part is Part.NODE else None,
+        }
 
     @property
     def reason(self) -> str:
@@ -139,8 +142,8 @@ class Drain:
             await self._database.rows("drain_actors", **self._named)
         elif not await _ordered(self._database, self.name):
             at = now_ms()
-            order = {"kind": "drain_edge", "subject": self.name, "until": at + ORDERED_MS, "reason": "", "operator": BY}
-            await self._database.rows("give_order", **order, at=at)
+            order: dict[str, Any] = {"kind": "drain_edge", "subject": self.name, "until": at + ORDERED_MS, "at": at}
+            await self._database.rows("give_order", **order, reason="", operator=BY)
 
     async def turn_back(self) -> None:
         """The rest stays, and more may come. Raises `Failure` where there is nothing to be turned back."""
