@@ -46,7 +46,8 @@ WITH left_lease AS (
 DELETE FROM nodes WHERE id = :id
 
 -- name: clear_nodes
--- Those that are gone for good, and wishes for which nobody waits any more. That a node is drained is forgotten with it.
+-- Those that are gone for good, and wishes for which nobody waits any more. That a node is drained is forgotten with
+-- it.
 WITH forgotten AS (
     DELETE FROM actor_wishes WHERE made_at < now() - interval '1 minute'
 ), undrained AS (
