@@ -45,7 +45,7 @@ class Part(StrEnum):
     EDGE = "edge"
 
 
-class Left(NamedTuple):
+class StillThere(NamedTuple):
     """All that has not gone yet. `text` says it; `done`: there is nothing."""
 
     text: str
@@ -161,33 +161,33 @@ class Drain:
         if not found:
             raise Failure(f"{self.part} {self.name} is not drained")
 
-    async def left(self) -> Left:
+    async def left(self) -> StillThere:
         """All that has not gone yet. Raises `TurnedBack`."""
         return await (self._sockets() if self.part is Part.EDGE else self._rooms())
 
-    async def _rooms(self) -> Left:
+    async def _rooms(self) -> StillThere:
         row = await self._database.row("drained", **self._named)
         assert row is not None
         actors, rooms = row["actors"], row["rooms"]
         if actors == 0:
-            return Left("nothing is left", done=True)
+            return StillThere("nothing is left", done=True)
         if not (row["node_draining"] if self.part is Part.NODE else row["draining"]):
             raise TurnedBack(
                 f"the drain of {self.part} {self.name} was turned back, with {_counted(rooms, 'room')} left"
             )
-        return Left(f"{_counted(rooms, 'room')} left, on {_counted(actors, 'actor')}", done=False)
+        return StillThere(f"{_counted(rooms, 'room')} left, on {_counted(actors, 'actor')}", done=False)
 
-    async def _sockets(self) -> Left:
+    async def _sockets(self) -> StillThere:
         ordered = await _ordered(self._database, self.name)
         counts = await self._online.counts()
         if counts is None:
-            return Left("Redis does not answer: it is not known how many sockets are left", done=False)
+            return StillThere("Redis does not answer: it is not known how many sockets are left", done=False)
         sockets = counts.sockets.get(self.name)
         if sockets is None:
-            return Left("nothing is left", done=True)
+            return StillThere("nothing is left", done=True)
         if not ordered:
             raise self._turned_back(_counted(sockets, "socket"))
-        return Left(f"{_counted(sockets, 'socket')} left", done=False)
+        return StillThere(f"{_counted(sockets, 'socket')} left", done=False)
 
     def _turned_back(self, left: str) -> TurnedBack:
         return TurnedBack(f"the drain of {self.part} {self.name} was turned back, with {left} left")
