@@ -95,7 +95,7 @@ UPDATE room_actors SET draining = true WHERE NOT draining AND node IN (SELECT ad
 
 -- name: drained_rooms
 -- Up to :most rooms that are to leave their actors.
-SELECT r.id FROM rooms r JOIN room_actors a ON a.name = r.actor WHERE a.draining ORDER BY r.id LIMIT :most
+SELECT r.id, r.actor FROM rooms r JOIN room_actors a ON a.name = r.actor WHERE a.draining ORDER BY r.id LIMIT :most
 
 -- name: drained_actor
 -- An actor that was drained, and has no room any more: it ends by itself when its row is gone.

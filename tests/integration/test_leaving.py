@@ -135,7 +135,11 @@ async def test_an_edge_that_was_told_to_end_goes_on_when_the_order_is_lifted(dat
         orders = StandingOrders(edge.at.database, edge.edge._ordered, lifted=edge.edge._lifted)
         await orders.look()
         leaving = [asyncio.create_task(goodbye(socket)) for socket in sockets]
-        order: dict[str, Any] = {"kind": "drain_edge", "subject": edge.at.services.fanout.presence.edge, "operator": "olga"}
+        order: dict[str, Any] = {
+            "kind": "drain_edge",
+            "subject": edge.at.services.fanout.presence.edge,
+            "operator": "olga",
+        }
         await edge.at.database.rows("give_order", **order, until=None, reason="", at=1)
         await orders.look()
         gone, staying = await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
