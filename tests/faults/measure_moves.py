@@ -47,8 +47,9 @@ async def measure(stack: Stack, moves: int, tables: int) -> tuple[list[float], l
             await asyncio.gather(*tasks, return_exceptions=True)
         first, others = list[float](), list[float]()
         for each, took in zip(made, took_by, strict=True):
-            await _sort(truth, each, took, first, others)
+            await each.all_at((await each.owner()).seq)
             await each.check_log()
+            await _sort(truth, each, took, first, others)
     return first, others
 
 

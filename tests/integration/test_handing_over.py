@@ -11,16 +11,18 @@ import pytest
 
 from kit.damage import playing
 from kit.edges import Actor, Edge, NoCluster, actor, edge, execute
-from kit.hosts import SECRET, chat, connected, log_of, stored
+from kit.hosts import SECRET, chat, connected, log_of, open_room, place, stored
 from kit.rooms import sender
 from kit.table import HOLD_COMMITS
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.mover import MoveOutcome, Mover
+from tavola.actors.cluster.steward import Steward
 from tavola.actors.host import handing_over
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Committed, HandedOver, HandOver, Moved, RoomGone, Submit
 from tavola.actors.wire.refusals import FULL, STORAGE_AWAY
+from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, StorageUnavailable
 
 
@@ -196,3 +198,47 @@ async def test_a_room_goes_to_the_actor_that_is_named(database_url: str) -> None
         assert await mover.move(room, "a", to="c") is MoveOutcome.MOVED, "and not to the fuller"
         assert (await stored(database, room))["actor"] == "c"
         assert await mover.move(room, "c", to="c") is MoveOutcome.STAYS
+
+
+async def test_quiet_rooms_are_evened_out_over_nodes(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connected(database_url) as database, actor(database, "a") as a, actor(database, "b"):
+        await execute(database, "UPDATE room_actors SET node = 'other' WHERE name = 'b'")
+        rooms = [(await playing(database, a.table))[0] for _ in range(6)]
+        settings = Settings(_env_file=None, database_url="postgresql://x/x", jwt_secret=SECRET.newest.decode())
+
+        def steward(settings: Settings) -> Steward:
+            directory = Directory(database, NoCluster())
+            return Steward(settings, SECRET, database, directory, NoCluster(), lambda: a.table.time.ms + 5000)
+
+        async def there() -> list[int]:
+            for id, node in enumerate(("node", "other")):
+                await database.rows("beat_node", id=f"{id}", address=node, pid=1, most=9, suspects=4)
+            owners = [(await stored(database, room))["actor"] for room in rooms]
+            return [owners.count("a"), owners.count("b")]
+
+        rounds = steward(settings)
+        await there()
+        monkeypatch.setattr("tavola.actors.host.host.QUIET_S", 3600.0)
+        await rounds.even_out()
+        assert any(isinstance(request, HandOver) and request.quiet for request in a.asked)
+        assert await there() == [6, 0], "somebody has just moved in each"
+        monkeypatch.setattr("tavola.actors.host.host.QUIET_S", -1.0)
+        await steward(settings.model_copy(update={"rooms_evened_per_second": 0})).even_out()
+        assert await there() == [6, 0], "it is switched off"
+        await rounds.even_out()
+        assert await there() == [4, 2], "a few at a time"
+        await rounds.even_out()
+        assert await there() == [4, 2], "and then it is even"
+        for room in rooms:
+            await gapless(database, room)
+
+
+async def test_a_crowded_actor_is_given_a_room_only_where_there_is_no_other(database_url: str) -> None:
+    async with connected(database_url) as database, actor(database, "a"), actor(database, "b"):
+        crowded = 'UPDATE room_actors SET measured = \'{"?": {"commit": 300}}\', rooms = 7 WHERE name = $1'
+        await execute(database, crowded, "a")
+        rooms = [await open_room(database) for _ in range(2)]
+        await place(database, rooms[0])
+        assert (await stored(database, rooms[0]))["actor"] == "b", "and not to the fullest"
+        await place(database, rooms[1], avoid="b")
+        assert (await stored(database, rooms[1]))["actor"] == "a"
