@@ -67,7 +67,7 @@ class HandingOver:
         answer: Answer = Moved()
         try:
             answer = await self._outcome(loaded, request)
-        except Exception:  # Whoever waits is answered all the same.
+        except Exception:  # Those that wait are answered all the same.
             log.exception("room.hand_over_failed", room=loaded.id)
             self._rooms.drop(loaded)
         held, loaded.held = loaded.held or [], None

@@ -16,11 +16,11 @@ WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
 -- name: place
 -- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
 -- so that spares stay spare; if there is a choice, on a node whose actors all answer, and not one that is crowded. No
--- row: the race was lost, or there was no such actor. The loser of a race may leave its actor counted once too often; recount_actors mends that.
--- Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number
--- drawn by lot; higher than the one before, and never given twice, not even by a database that has gone back and no
--- longer knows which it gave. So a number of the log and its epoch name one update and all that was before it. It stays
--- below 2^53.
+-- row: the race was lost, or there was no such actor. The loser of a race may leave its actor counted once too often;
+-- recount_actors mends that. Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times
+-- 2^21, and on top of it a number drawn by lot; higher than the one before, and never given twice, not even by a
+-- database that has gone back and no longer knows which it gave. So a number of the log and its epoch name one update
+-- and all that was before it. It stays below 2^53.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
@@ -65,9 +65,9 @@ WITH raised AS (
 SELECT room_id, epoch, seq FROM raised
 
 -- name: hand_over
--- Room :room_id, which :actor has at :epoch, belongs from now on to another with room, or to :to alone if it is given: as
--- in `place`. No row: it is not :actor's at that epoch any more, or there is no other. What `rooms` says of :actor is
--- mended by recount_actors, for its row is not to be locked after the room's.
+-- Room :room_id, which :actor has at :epoch, belongs from now on to another with room, or to :to alone if it is given:
+-- as in `place`. No row: it is not :actor's at that epoch any more, or there is no other. The count of :actor's rooms
+-- is mended by recount_actors, for its row is not to be locked after the room's.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name <> :actor AND (:to::text IS NULL OR name = :to)
