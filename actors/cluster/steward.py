@@ -9,7 +9,7 @@ twice by mistake, it does no harm.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -248,8 +248,8 @@ class Steward:
         """Take some of the rooms of actors that are to end elsewhere, and end those that have none any more."""
         rows = await self._database.rows("drained_rooms", most=DRAINED_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
-            for row in rows:
-                tasks.create_task(self._taken_elsewhere(RoomId(row["id"]), row["actor"]))
+            for actor, those in groupby(sorted((row["actor"], row["id"]) for row in rows), lambda pair: pair[0]):
+                tasks.create_task(self._taken_elsewhere([RoomId(room) for _, room in those], actor))
         if not rows:
             self._mover.close()
         for _ in range(DRAINED_AT_ONCE):
@@ -286,15 +286,17 @@ class Steward:
             log.warning("room.move_failed", room=room, reason=str(error))
             return False
 
-    async def _taken_elsewhere(self, room: RoomId, actor: str) -> None:
-        """It stays, and is played there, until another actor has room."""
-        try:
-            if await self._mover.move(room, actor) is MoveOutcome.STAYS:
-                await self._directory.have_room(actor)
-        except Full:
-            pass  # The wisher has said so.
-        except (NoSuchRoom, RoomUnreadable, ClusterUnavailable) as error:
-            log.warning("room.move_failed", room=room, reason=str(error))
+    async def _taken_elsewhere(self, rooms: Iterable[RoomId], actor: str) -> None:
+        """One after the other, for those that move at the same time wait for each other. They stay where they are, and
+        are played there, until another actor has room."""
+        for room in rooms:
+            try:
+                if await self._mover.move(room, actor) is MoveOutcome.STAYS:
+                    await self._directory.have_room(actor)
+            except Full:
+                return  # The wisher has said so.
+            except (NoSuchRoom, RoomUnreadable, ClusterUnavailable) as error:
+                log.warning("room.move_failed", room=room, reason=str(error))
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended. Those that came up on a drained

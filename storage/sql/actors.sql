@@ -64,6 +64,16 @@ WITH raised AS (
 )
 SELECT room_id, epoch, seq FROM raised
 
+-- name: taker
+-- The actor that `hand_over` would choose: another than :avoid, or :to if it has room.
+SELECT name, address FROM room_actors
+WHERE rooms < capacity AND name <> :avoid AND (:to::text IS NULL OR name = :to)
+  AND alive_at > now() - interval '6 seconds'
+  AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
+ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
+         crowded(measured), rooms DESC, started_at
+LIMIT 1
+
 -- name: hand_over
 -- Room :room_id, which :actor has at :epoch, belongs from now on to another with room, or to :to alone if it is given:
 -- as in `place`. No row: it is not :actor's at that epoch any more, or there is no other. The count of :actor's rooms
