@@ -93,7 +93,7 @@ async def test_a_drain_is_turned_back(database_url: str, tmp_path: Path) -> None
 async def test_a_drained_node_starts_none_until_it_is_turned_back(database_url: str, tmp_path: Path) -> None:
     async with connected(database_url) as database, actor(database, "a"), steward(database) as (rounds, _):
         for id, address in (("1", "node"), ("2", "other")):
-            await database.rows("beat_node", id=id, address=address, pid=1, most=5, suspects=4)
+            await database.rows("beat_node", id=id, address=address, pid=1, most=5, suspects=4, code="c", disk="c")
         code, _, _ = await tavola(database_url, tmp_path, "drain", "node", "--no-wait", env=ENV)
         assert code == 0
         assert await carried(database) == {"node": 0, "other": 5}
@@ -124,7 +124,7 @@ async def ordered(database: Database) -> bool:
 
 async def carried(database: Database) -> dict[str, int]:
     """How many actors each node carries."""
-    rows = await database.rows("beat_node", id="1", address="node", pid=1, most=5, suspects=4)
+    rows = await database.rows("beat_node", id="1", address="node", pid=1, most=5, suspects=4, code="c", disk="c")
     return {row["address"]: row["most"] for row in rows}
 
 
