@@ -954,6 +954,10 @@ export type RoomEvents = {
      */
     view: [View, Event[]];
     /**
+     * What is to be drawn is another one: `room.shown`.
+     */
+    shown: [View];
+    /**
      * An update was applied. Each number comes once, in order.
      */
     update: [Update, View];
@@ -1018,6 +1022,19 @@ export type Returned = {
 };
 export type Frame = {
     [name: string]: any;
+};
+export type Move = {
+    move: string;
+    [argument: string]: Json | undefined;
+};
+export type Foresee = (view: View, move: Move, at: number) => {
+    [name: string]: any;
+} | undefined;
+export type Foreseen = {
+    move: Move;
+    turn: number | undefined;
+    at: number;
+    seq?: number;
 };
 export type Timer = ReturnType<typeof setTimeout>;
 export type Pending = {
@@ -1109,7 +1126,8 @@ declare class Emitter<Events extends {
 }
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known.
+ * as is known; `shown` is the same with one's own moves in it that the server has not answered yet, where `foresee`
+ * knows what they will change. It is made anew of each `view`, so nothing foreseen outlives what is true.
  * @extends {Emitter<RoomEvents>}
  */
 export declare class Room extends Emitter<RoomEvents> {
@@ -1123,6 +1141,13 @@ export declare class Room extends Emitter<RoomEvents> {
     ready: Promise<View>;
     /** @type {View | null} */
     view: View | null;
+    /** @type {View | null} */
+    shown: View | null;
+    /**
+     * What one's own moves will change, as far as that is sure. Null: nothing is shown ahead.
+     * @type {Foresee | null}
+     */
+    foresee: Foresee | null;
     seq: number;
     /**
      * The name of the history that `seq` is a number of, as it came with it.
@@ -1160,7 +1185,8 @@ export declare class Room extends Emitter<RoomEvents> {
      */
     get turn(): Turn | undefined;
     /**
-     * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+     * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. Where `foresee` knows what
+     * it will change, `shown` has it at once, until its update is there or it is refused.
      * @param {string} move
      * @param {{ [name: string]: Json | undefined }} [args]
      * @param {number} [turn]

@@ -48,6 +48,7 @@
 /**
  * @typedef {object} RoomEvents
  * @property {[View, Event[]]} view The view is another one; with the events that made it so (none for a full view).
+ * @property {[View]} shown What is to be drawn is another one: `room.shown`.
  * @property {[Update, View]} update An update was applied. Each number comes once, in order.
  * @property {[{ user_id: string, status: Exclude<Status, "sitting_out"> }]} presence
  * @property {[{ service: string, text: string, data?: { [name: string]: any } }]} announcement Another server of the
@@ -81,6 +82,16 @@
  * @property {null} next
  */
 /** @typedef {{ [name: string]: any }} Frame */
+/** @typedef {{ move: string, [argument: string]: Json | undefined }} Move */
+/**
+ * The merge patch that a move of one's own makes of one's view, or undefined where that is not sure. `at` is the
+ * server's time in ms at which it was made. It asks nothing else: the same arguments, the same patch.
+ * @typedef {(view: View, move: Move, at: number) => { [name: string]: any } | undefined} Foresee
+ */
+/**
+ * A move of one's own whose update is not there yet. `seq`, once it was accepted: the number of that update.
+ * @typedef {{ move: Move, turn: number | undefined, at: number, seq?: number }} Foreseen
+ */
 /** @typedef {ReturnType<typeof setTimeout>} Timer */
 /**
  * @typedef {object} Pending
@@ -191,6 +202,41 @@ export function merge(target, patch) {
 
 /** @returns {value is Frame} */
 const isObject = (/** @type {unknown} */ value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * The turn that runs: where several are to act at once one's own, or the first if one has none.
+ * @param {Partial<Pick<View, "me" | "turn" | "turns">>} view
+ * @returns {Turn | undefined}
+ */
+const turnIn = ({ me, turn, turns }) => turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+
+/**
+ * The number of one's own turn, if one is to act.
+ * @param {View} view
+ */
+function ownTurn(view) {
+  const turn = turnIn(view);
+  return turn && view.me?.seat_index === turn.seat_index ? turn.number : undefined;
+}
+
+/**
+ * Whether that move is one of those that `legal` offers.
+ * @param {View["me"]["legal"] | undefined} legal
+ * @param {Move} made
+ */
+function isOffered(legal, made) {
+  const fits = (/** @type {any} */ offer, /** @type {any} */ value) =>
+    isObject(offer)
+      ? "choices" in offer
+        ? offer.choices.some((/** @type {Json} */ each) => isSame(each, value))
+        : offer.min <= value && value <= offer.max
+      : isSame(offer, value);
+  return (legal ?? []).some((entry) =>
+    Object.entries(entry).every(([name, offer]) => (name === "exact" && typeof offer === "boolean") || fits(offer, made[name])),
+  );
+}
+
+const isSame = (/** @type {unknown} */ a, /** @type {unknown} */ b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * Events, and with what each calls its listeners. A listener that throws harms nobody else.
@@ -318,12 +364,20 @@ class Keep {
 
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known.
+ * as is known; `shown` is the same with one's own moves in it that the server has not answered yet, where `foresee`
+ * knows what they will change. It is made anew of each `view`, so nothing foreseen outlives what is true.
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
   /** @type {View | null} */
   view = null;
+  /** @type {View | null} */
+  shown = null;
+  /**
+   * What one's own moves will change, as far as that is sure. Null: nothing is shown ahead.
+   * @type {Foresee | null}
+   */
+  foresee = null;
   seq = 0;
   /**
    * The name of the history that `seq` is a number of, as it came with it.
@@ -347,6 +401,11 @@ export class Room extends Emitter {
   trouble = null;
 
   #client;
+  /**
+   * Moves whose updates are not there yet, in the order in which they were made: those that are shown ahead.
+   * @type {Foreseen[]}
+   */
+  #foreseen = [];
   /** @type {Map<number, Update>} */
   #ahead = new Map();
   /** @type {Timer | undefined} */
@@ -389,18 +448,22 @@ export class Room extends Emitter {
    * @returns {Turn | undefined}
    */
   get turn() {
-    const { me, turn, turns } = this.view ?? {};
-    return turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+    return turnIn(this.view ?? {});
   }
 
   /**
-   * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+   * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. Where `foresee` knows what
+   * it will change, `shown` has it at once, until its update is there or it is refused.
    * @param {string} move
    * @param {{ [name: string]: Json | undefined }} [args]
    * @param {number} [turn]
    */
-  act(move, args = {}, turn = this.turn?.number) {
-    return this.command("act", { ...args, move, ...(turn === undefined ? {} : { turn }) });
+  act(move, args = {}, turn = turnIn(this.shown ?? {})?.number) {
+    const made = { move: { ...args, move }, turn, at: this.#client.now() };
+    this.#foreseen.push(made);
+    this.#show(this.shown);
+    const fields = { ...args, move, ...(turn === undefined ? {} : { turn }) };
+    return this.#client._command(this, "act", fields, undefined, (ack) => this.#answered(made, ack));
   }
 
   /** @param {string} text */
@@ -428,17 +491,21 @@ export class Room extends Emitter {
       // The server's database went back: what was shown beyond that never was, and its numbers are given again.
       this.history = [];
       this.#ahead.clear();
+      this.#foreseen = this.#foreseen.filter((made) => made.seq === undefined);
     }
+    const missed = recent.filter((update) => update.seq > this.seq).flatMap((update) => update.events ?? []);
     this.seq = seq;
     this.epoch = epoch;
-    const shown = (this.view = { ...view, seq, at });
+    const whole = (this.view = { ...view, seq, at });
+    this.#overtake(missed);
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of recent) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
     this._token(view.me);
     this._troubled(stale ? "stale" : null);
-    this.#settle?.resolve(shown);
-    this.emit("view", shown, []);
+    this.#settle?.resolve(whole);
+    this.emit("view", whole, []);
+    this.emit("shown", this.shown ?? whole);
     this.#drain();
   }
 
@@ -534,12 +601,82 @@ export class Room extends Emitter {
     /** @type {View} */
     const view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
     this.view = view;
+    this.#overtake(events);
     this.history = [...this.history, update].slice(-HISTORY_LIMIT);
     this._token(update);
     this._token(patch?.me);
     this._troubled(null);
     this.emit("update", update, view);
     this.emit("view", view, events);
+    this.emit("shown", this.shown ?? view);
+  }
+
+  // Moves that are shown ahead
+
+  /**
+   * The answer to a move: accepted it is shown until its update is there; refused it is taken back, and with it what
+   * was made on top of it.
+   * @param {Foreseen} made
+   * @param {Ack | null} ack
+   */
+  #answered(made, ack) {
+    const at = this.#foreseen.indexOf(made);
+    if (at < 0) return;
+    if (ack && ack.seq > this.seq) made.seq = ack.seq;
+    else {
+      this.#foreseen.splice(at, ack ? 1 : Infinity);
+      this.#show(this.shown);
+    }
+  }
+
+  /**
+   * The view is another one, after these events: what it has in it is shown ahead no more, nor what was made in a turn
+   * that is over. The game's event tells a move from the next one like it in the same turn.
+   * @param {Frame[]} events
+   */
+  #overtake(events) {
+    const seat = this.view?.me?.seat_index;
+    this.#foreseen = this.#foreseen.filter(({ seq = Infinity }) => seq > this.seq);
+    for (const { kind, seat_index, move } of events) {
+      if (kind !== "player_action" || seat_index !== seat) continue;
+      if (this.#foreseen[0]?.move.move === move) this.#foreseen.shift();
+    }
+    this.#show();
+  }
+
+  /**
+   * Lays the moves on the view, one after the other, as far as each goes on from it. Tells if that is another one than
+   * `before`.
+   * @param {View | null} [before]
+   */
+  #show(before) {
+    const now = (this.view && ownTurn(this.view)) ?? Infinity;
+    this.#foreseen = this.#foreseen.filter(({ turn = -1 }) => turn >= now);
+    this.shown = this.view;
+    for (const made of this.#foreseen) {
+      const next = this.shown && this.#foreseenIn(this.shown, made);
+      if (!next) break;
+      this.shown = next;
+    }
+    if (this.shown && before !== undefined && before !== this.shown) this.emit("shown", this.shown);
+  }
+
+  /**
+   * @param {View} view
+   * @param {Foreseen} made
+   * @returns {View | undefined} Undefined: it cannot be made there, or nobody knows what it will change.
+   */
+  #foreseenIn(view, { move, turn, at }) {
+    if (!this.foresee || ownTurn(view) !== turn || !isOffered(view.me.legal, move)) return undefined;
+    try {
+      const patch = this.foresee(view, move, at);
+      return patch && merge(view, patch);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+      return undefined;
+    }
   }
 
   /** Applies what had to wait, as far as it now fits. */
@@ -1084,12 +1221,14 @@ export class Tavola extends Emitter {
    * @param {string} type
    * @param {{ [name: string]: Json | undefined }} fields
    * @param {string} [id]
+   * @param {(ack: Ack | null) => void} [answered] Called once, with null when it was not accepted.
    * @returns {Promise<Ack>}
    */
-  _command(room, type, fields, id = this.#id()) {
+  _command(room, type, fields, id = this.#id(), answered = () => {}) {
     const frame = { ...fields, type, id, room: room.id };
     const limit = this.times.command_ms;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, refuse) => {
+      const reject = (/** @type {TavolaError} */ error) => (answered(null), refuse(error));
       const no = (/** @type {RefusalCode} */ code, /** @type {string} */ message) => reject(new Refused({ code, message, id, room: room.id }));
       if (this.connection.state === "closed") return reject(new Unanswered(id, "The connection is closed."));
       if (this.#pending.size >= PENDING_LIMIT) return no("overloaded", "Too many commands wait for an answer.");
@@ -1110,11 +1249,12 @@ export class Tavola extends Emitter {
         done: settled((ack) => {
           room._troubled(null);
           if (type === "leave") this.#keep.forget(room.id);
+          answered(ack);
           resolve(ack);
         }),
         fail: settled((error) => {
-          if (error instanceof Refused) room.emit("refused", error);
           reject(error);
+          if (error instanceof Refused) room.emit("refused", error);
         }),
       };
       command.late = setTimeout(() => command.fail(new Unanswered(id)), limit);
