@@ -1,4 +1,4 @@
-/** What one's mark changes: nothing is hidden here, and nothing left to chance. */
+/** The board after a mark of one's own: nothing is hidden here, and nothing left to chance. */
 
 import { passes } from "/static/turns.js";
 

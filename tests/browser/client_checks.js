@@ -425,6 +425,22 @@ const CHECKS = {
     equal(room.shown.game.count, 12, "no more");
   },
 
+  async "moves in turns one after the other are taken by their own updates"({ follow, socket }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = (view, move) => ({ ...manyPerTurn(view, move), turn: { number: view.turn.number + 1 } });
+    for (const cell of [0, 1, 2]) room.act("mark", { cell });
+    const sent = socket().take("act");
+    equal(sent.map(({ turn }) => turn), [5, 6, 7], "each in its own turn");
+    socket().tell(said(6, ["X", "", ""], { number: 6, seat_index: 0 }, [acted]));
+    equal(room.shown.game.cells, ["X", "X", "X"], "one is true");
+    socket().tell({ type: "ack", id: sent[0].id, room: ROOM, seq: 6 });
+    socket().tell({ type: "ack", id: sent[1].id, room: ROOM, seq: 7 });
+    socket().tell(said(7, ["X", "X", ""], { number: 7, seat_index: 0 }, [acted]));
+    equal(room.shown.game.cells, ["X", "X", "X"], "two are, of which one was answered before");
+    socket().tell(no(sent[2].id));
+    equal(room.shown.game.cells, ["X", "X", ""], "the last is taken back");
+  },
+
   async "a move in a turn that is over is shown no more, whatever came of it"({ follow, socket }) {
     const room = await follow(5, marked(["", "", ""], MINE));
     room.foresee = onePerTurn;

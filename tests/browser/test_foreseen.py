@@ -1,4 +1,4 @@
-"""What the pages of games foresee is what their rules make of a move: in whole games at random, under node."""
+"""Games' pages foresee what their rules make of a move: in whole games at random, under node. So do the examples."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from kit.examples import example
 from tavola.games.base import Entropy, Game, Move, Outcome, SeatIndex
 from tavola.games.registry import shipped
+from tavola.games.tictactoe import TicTacToe
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,16 +25,18 @@ STATIC = ROOT / "edge" / "static"
 NODE = shutil.which("node")
 NO_CHANCE = Entropy(bytes(32))
 AT, USED_MS, HAD_MS, INCREMENT_MS = 1_000_000, 7_000, 50_000, 5_000
+TURN = {"deadline_ms": AT + HAD_MS, "timebank_ms": 0}
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="no node on this machine")
 
 Json = dict[str, Any]
 
 
-def foreseen(page: str, given: list[Json], folder: Path) -> list[Json]:
-    """What is shown after each move, by the page's own module: it stands beside the application's in `folder`."""
-    for file in (*(ROOT / "games" / page).glob("*.js"), STATIC / "app" / "turns.js"):
-        (folder / file.name).write_text(file.read_text().replace('"/static/', '"./'))
+def foreseen(page: Mapping[str, str], given: list[Json], folder: Path) -> list[Json]:
+    """The views that are shown after each move, by the page's `foresee.js`: its files stand beside the application's in
+    `folder`."""
+    for name, text in {**page, "turns.js": (STATIC / "app" / "turns.js").read_text()}.items():
+        (folder / name).write_text(text.replace('"/static/', '"./'))
     (folder / "texts.js").write_text("export const t = (text) => text;")
     (folder / "package.json").write_text('{"type": "module"}')
     scripts = [HERE / "foresee.mjs", STATIC / "client" / "tavola.js", folder / "foresee.js"]
@@ -41,12 +47,24 @@ def foreseen(page: str, given: list[Json], folder: Path) -> list[Json]:
     return shown
 
 
+def files(page: str) -> dict[str, str]:
+    """Those of one of our games' pages, by name."""
+    return {file.name: file.read_text() for file in (ROOT / "games" / page).glob("*.js")}
+
+
+def values(offer: Json) -> Sequence[Any]:
+    if "choices" in offer:
+        choices: list[Any] = offer["choices"]
+        return choices
+    return range(offer["min"], offer["max"] + 1)
+
+
 class Played:
     """A table of two at which moves are made at random, and what each changed."""
 
-    def __init__(self, kind: str, options: Json, turn: Json) -> None:
-        self.game: Game[Any, Any] = next(game for game in shipped() if game.kind == kind)
-        self.options = self.game.options_type(**options)
+    def __init__(self, game: Game[Any, Any], options: Json, turn: Json) -> None:
+        self.game = game
+        self.options = game.options_type(**options)
         self.turn = turn
         self.given: list[Json] = []
         self.came: list[Json] = []
@@ -90,7 +108,8 @@ class Played:
         made = []
         for entry in self.game.legal(state, self.options, seat):
             fixed = {name: offer for name, offer in entry.items() if name != "move" and not isinstance(offer, dict)}
-            lists = {name: offer["choices"] for name, offer in entry.items() if isinstance(offer, dict)}
+            offers = {name: offer for name, offer in entry.items() if isinstance(offer, dict)}
+            lists = {name: values(offer) for name, offer in offers.items()}
             for name, choices in lists.items():
                 made += [Move(entry["move"], {**fixed, name: each}) for each in choices]
             if not lists and entry["move"] not in ("resign", "claim_draw"):
@@ -106,10 +125,10 @@ def compare(played: Played, shown: list[Json], told: Callable[[Json], Any]) -> N
 
 def test_a_mark_of_tic_tac_toe(tmp_path: Path) -> None:
     """All that there is of a game, to its end, and who is next with how much time."""
-    played = Played("tictactoe", {}, {"deadline_ms": AT + HAD_MS, "timebank_ms": 0})
+    played = Played(TicTacToe(), {}, TURN)
     for seed in range(60):
         played.play(random.Random(seed), 9)
-    shown = foreseen("tictactoe_page", played.given, tmp_path)
+    shown = foreseen(files("tictactoe_page"), played.given, tmp_path)
 
     def told(view: Json) -> Any:
         game = view["game"]
@@ -133,20 +152,20 @@ STARTS = {
 
 @pytest.mark.parametrize("start", STARTS)
 def test_a_move_of_chess(tmp_path: Path, start: str) -> None:
-    """Everything of the position but the square on which a pawn may be taken in passing; and the clocks."""
+    """All that is drawn of the position; and the clocks."""
     chess = pytest.importorskip("chess")
     clock = {"kind": "fischer", "base_ms": HAD_MS, "increment_ms": INCREMENT_MS}
     clocks = {"0": HAD_MS, "1": HAD_MS + 1}
     turn = {"deadline_ms": AT + HAD_MS - USED_MS, "timebank_ms": 0, "clock": clock, "clocks": clocks}
-    played = Played("chess", {"start": STARTS[start]}, turn)
+    game = next(game for game in shipped() if game.kind == "chess")
+    played = Played(game, {"start": STARTS[start]}, turn)
     for seed in range(12):
         played.play(random.Random(seed), 40)
-    shown = foreseen("chess/page", played.given, tmp_path)
+    shown = foreseen(files("chess/page"), played.given, tmp_path)
 
     def told(view: Json) -> Any:
         game = view["game"]
-        placement, side, castling, _, quiet, number = game["fen"].split()
-        return placement, side, castling, quiet, number, game["last"], game["white"]
+        return game["fen"].split()[:2], game["last"], game["white"]
 
     compare(played, shown, told)
     happened = {"usual"}
@@ -161,3 +180,28 @@ def test_a_move_of_chess(tmp_path: Path, start: str) -> None:
         happened |= {"passing"} if board.is_en_passant(move) else set()
         happened |= {"promotions"} if move.promotion else set()
     assert start in happened
+
+
+def test_the_example_of_a_games_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the tutorial's game."""
+    module = ModuleType("nim")
+    monkeypatch.setitem(sys.modules, "nim", module)
+    exec(compile(example("docs/tutorial-first-game.md", "class NimOptions"), "nim", "exec"), module.__dict__)
+    played = Played(module.Nim(), {}, TURN)
+    for seed in range(10):
+        played.play(random.Random(seed), 21)
+    page = {"foresee.js": example("docs/howto/game-page.md", "export function foresee")}
+    shown = foreseen(page, played.given, tmp_path)
+    compare(played, shown, lambda view: (view["game"], view.get("turn", {}).get("seat_index")))
+    assert any("turn" not in view for view in shown), "a game to its end"
+
+
+def test_the_example_of_a_client(tmp_path: Path) -> None:
+    """Of tic-tac-toe, until a move ends a game: that much the example does not know."""
+    played = Played(TicTacToe(), {}, TURN)
+    for seed in range(10):
+        played.play(random.Random(seed), 4)
+    room = "const room = { on: () => {} };"
+    said = example("docs/howto/client.md", "room.foresee =")
+    shown = foreseen({"foresee.js": f"{room}\n{said}\nexport const {{ foresee }} = room;"}, played.given, tmp_path)
+    compare(played, shown, lambda view: (view["game"]["board"], view["turn"]["number"], view["turn"]["seat_index"]))

@@ -64,7 +64,7 @@ class Balancer:
         await asyncio.gather(*pairs, return_exceptions=True)
 
     def hold(self) -> None:
-        """Passes nothing on, either way, until `release`. What waits on a connection that is cut is lost."""
+        """Passes nothing on, either way, until `release`; with a connection that is cut it is lost."""
         self.held = 0
         self._passes.clear()
 

@@ -86,8 +86,7 @@ export class RoomPage {
   /** Whether it is one's own turn, as is shown. */
   get #mine() {
     const shown = this.#room?.shown;
-    const seat = shown?.me.seat_index;
-    return shown && seat !== undefined ? turnOf(shown, seat) !== undefined : false;
+    return shown?.me.seat_index !== undefined && turnOf(shown, shown.me.seat_index) !== undefined;
   }
 
   get view() {
@@ -137,8 +136,7 @@ export class RoomPage {
       room.on("announcement", ({ service, text }) => this.#app.notice(`${service}: ${text}`)),
     ];
     const first = await room.ready;
-    const { foresee } = await pageOf(first.room.game);
-    room.foresee = foresee ? (view, made, at) => foresee(/** @type {InsideView} */ (view), made, at) : null;
+    room.foresee = /** @type {Room["foresee"]} */ ((await pageOf(first.room.game)).foresee ?? null);
     this.#viewed(room.view ?? first, []);
   }
 

@@ -13,8 +13,8 @@ export interface Table {
    */
   readonly bar: HTMLElement;
   /**
-   * The view that this player has (docs/reference/protocol.md, section 4), with the moves of theirs in it that `foresee`
-   * knows; never to be changed.
+   * The view that this player has (docs/reference/protocol.md, section 4), with moves of theirs that `foresee` knows;
+   * never to be changed.
    */
   readonly view: InsideView;
   /** Their seat; undefined for who watches. */
@@ -51,9 +51,9 @@ export type Made = { move: string; [argument: string]: Json | undefined };
 /** The parts that a game's page may have besides. */
 export interface More {
   /**
-   * What a move of this player's will change in their view, as a JSON merge patch; undefined where that is not sure. It
-   * is drawn at once, until the update is there or the move is refused. `at` is the server's time in ms at which it was
-   * made. It asks nothing but what it is given, and the same again, for it is called anew whenever the view changes.
+   * The JSON merge patch that a move of this player's makes of their view; undefined where that is not sure. It is
+   * drawn at once, until the update is there or the move is refused. `at` is the server's time in ms at which it was
+   * made. It is called anew whenever the view changes meanwhile, so it gives the same for the same.
    */
   foresee?(view: InsideView, made: Made, at: number): { [name: string]: any } | undefined;
   /** A key was pressed while there are legal moves, and nothing is being typed. */

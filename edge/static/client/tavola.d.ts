@@ -1,9 +1,8 @@
 /**
  * tavola.js: the client of a Tavola server, one ES module without dependencies.
  *
- * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
- * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
+ * It signs in, connects, follows rooms, keeps each room's view current by merging patches, asks for numbers that are
+ * missing, sends commands again until they are answered, and comes back after every loss. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -11,8 +10,7 @@
  *     await client.signIn("Ann");
  *     client.connect();
  *     const room = client.room("r_0123456789abcdef");
- *     room.on("view", (view) => draw(view));
- *     await room.act("raise", { amount: 40 });
+ *     room.on("shown", draw);
  */
 /**
  * The messages on the wire, as docs/reference/protocol.md says. Made by clients/generate.py of `/api/frames.json`;
@@ -1126,8 +1124,7 @@ declare class Emitter<Events extends {
 }
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known; `shown` is the same with one's own moves in it that the server has not answered yet, where `foresee`
- * knows what they will change. It is made anew of each `view`, so nothing foreseen outlives what is true.
+ * as is known; `shown` is that with one's own moves on it that are on their way, where `foresee` knows them.
  * @extends {Emitter<RoomEvents>}
  */
 export declare class Room extends Emitter<RoomEvents> {
@@ -1143,10 +1140,7 @@ export declare class Room extends Emitter<RoomEvents> {
     view: View | null;
     /** @type {View | null} */
     shown: View | null;
-    /**
-     * What one's own moves will change, as far as that is sure. Null: nothing is shown ahead.
-     * @type {Foresee | null}
-     */
+    /** @type {Foresee | null} */
     foresee: Foresee | null;
     seq: number;
     /**
@@ -1185,8 +1179,8 @@ export declare class Room extends Emitter<RoomEvents> {
      */
     get turn(): Turn | undefined;
     /**
-     * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. Where `foresee` knows what
-     * it will change, `shown` has it at once, until its update is there or it is refused.
+     * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. `shown` has it at once, if
+     * `foresee` knows it, until its update is there or it is refused.
      * @param {string} move
      * @param {{ [name: string]: Json | undefined }} [args]
      * @param {number} [turn]

@@ -1,9 +1,8 @@
 /**
  * tavola.js: the client of a Tavola server, one ES module without dependencies.
  *
- * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
- * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
+ * It signs in, connects, follows rooms, keeps each room's view current by merging patches, asks for numbers that are
+ * missing, sends commands again until they are answered, and comes back after every loss. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -11,8 +10,7 @@
  *     await client.signIn("Ann");
  *     client.connect();
  *     const room = client.room("r_0123456789abcdef");
- *     room.on("view", (view) => draw(view));
- *     await room.act("raise", { amount: 40 });
+ *     room.on("shown", draw);
  */
 
 /** @import { Ack, Event, Json, RefusalCode, Status, Turn, Update, View } from "./wire.d.ts" */
@@ -84,14 +82,11 @@
 /** @typedef {{ [name: string]: any }} Frame */
 /** @typedef {{ move: string, [argument: string]: Json | undefined }} Move */
 /**
- * The merge patch that a move of one's own makes of one's view, or undefined where that is not sure. `at` is the
- * server's time in ms at which it was made. It asks nothing else: the same arguments, the same patch.
+ * The merge patch that a move of one's own makes of one's view, by the server's time `at` at which it was made: the
+ * same for the same; undefined where that is not sure.
  * @typedef {(view: View, move: Move, at: number) => { [name: string]: any } | undefined} Foresee
  */
-/**
- * A move of one's own whose update is not there yet. `seq`, once it was accepted: the number of that update.
- * @typedef {{ move: Move, turn: number | undefined, at: number, seq?: number }} Foreseen
- */
+/** @typedef {{ move: Move, turn: number | undefined, at: number, seq?: number }} Foreseen */
 /** @typedef {ReturnType<typeof setTimeout>} Timer */
 /**
  * @typedef {object} Pending
@@ -203,40 +198,27 @@ export function merge(target, patch) {
 /** @returns {value is Frame} */
 const isObject = (/** @type {unknown} */ value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/**
- * The turn that runs: where several are to act at once one's own, or the first if one has none.
- * @param {Partial<Pick<View, "me" | "turn" | "turns">>} view
- * @returns {Turn | undefined}
- */
-const turnIn = ({ me, turn, turns }) => turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+/** @returns {Turn | undefined} */
+const turnIn = (/** @type {Partial<View>} */ { me, turn, turns }) =>
+  turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
 
-/**
- * The number of one's own turn, if one is to act.
- * @param {View} view
- */
-function ownTurn(view) {
+/** The number of one's own turn, if one is to act. */
+const ownTurn = (/** @type {View} */ view) => {
   const turn = turnIn(view);
   return turn && view.me?.seat_index === turn.seat_index ? turn.number : undefined;
-}
+};
 
-/**
- * Whether that move is one of those that `legal` offers.
- * @param {View["me"]["legal"] | undefined} legal
- * @param {Move} made
- */
-function isOffered(legal, made) {
-  const fits = (/** @type {any} */ offer, /** @type {any} */ value) =>
-    isObject(offer)
-      ? "choices" in offer
-        ? offer.choices.some((/** @type {Json} */ each) => isSame(each, value))
-        : offer.min <= value && value <= offer.max
-      : isSame(offer, value);
-  return (legal ?? []).some((entry) =>
-    Object.entries(entry).every(([name, offer]) => (name === "exact" && typeof offer === "boolean") || fits(offer, made[name])),
+const isOffered = (/** @type {Frame[] | undefined} */ legal = [], /** @type {Frame} */ move) =>
+  legal.some((entry) =>
+    Object.entries(entry).every(([name, offer]) => {
+      const value = move[name];
+      if (name === "exact") return true;
+      if (!isObject(offer)) return isSame(offer, value);
+      return offer.choices?.some((/** @type {Json} */ each) => isSame(each, value)) ?? (offer.min <= value && value <= offer.max);
+    }),
   );
-}
 
-const isSame = (/** @type {unknown} */ a, /** @type {unknown} */ b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+const isSame = (/** @type {unknown} */ a, /** @type {unknown} */ b) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * Events, and with what each calls its listeners. A listener that throws harms nobody else.
@@ -270,13 +252,16 @@ class Emitter {
       try {
         listener(...detail);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        rethrown(error);
       }
     }
   }
 }
+
+const rethrown = (/** @type {unknown} */ error) =>
+  queueMicrotask(() => {
+    throw error;
+  });
 
 /** The storage for each room between visits: its tokens, whose they are, and the last number seen. */
 class Keep {
@@ -364,8 +349,7 @@ class Keep {
 
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known; `shown` is the same with one's own moves in it that the server has not answered yet, where `foresee`
- * knows what they will change. It is made anew of each `view`, so nothing foreseen outlives what is true.
+ * as is known; `shown` is that with one's own moves on it that are on their way, where `foresee` knows them.
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
@@ -373,10 +357,7 @@ export class Room extends Emitter {
   view = null;
   /** @type {View | null} */
   shown = null;
-  /**
-   * What one's own moves will change, as far as that is sure. Null: nothing is shown ahead.
-   * @type {Foresee | null}
-   */
+  /** @type {Foresee | null} */
   foresee = null;
   seq = 0;
   /**
@@ -402,7 +383,7 @@ export class Room extends Emitter {
 
   #client;
   /**
-   * Moves whose updates are not there yet, in the order in which they were made: those that are shown ahead.
+   * Moves whose updates are not there yet, in order.
    * @type {Foreseen[]}
    */
   #foreseen = [];
@@ -452,8 +433,8 @@ export class Room extends Emitter {
   }
 
   /**
-   * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. Where `foresee` knows what
-   * it will change, `shown` has it at once, until its update is there or it is refused.
+   * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. `shown` has it at once, if
+   * `foresee` knows it, until its update is there or it is refused.
    * @param {string} move
    * @param {{ [name: string]: Json | undefined }} [args]
    * @param {number} [turn]
@@ -461,7 +442,7 @@ export class Room extends Emitter {
   act(move, args = {}, turn = turnIn(this.shown ?? {})?.number) {
     const made = { move: { ...args, move }, turn, at: this.#client.now() };
     this.#foreseen.push(made);
-    this.#show(this.shown);
+    this.#show();
     const fields = { ...args, move, ...(turn === undefined ? {} : { turn }) };
     return this.#client._command(this, "act", fields, undefined, (ack) => this.#answered(made, ack));
   }
@@ -497,15 +478,14 @@ export class Room extends Emitter {
     this.seq = seq;
     this.epoch = epoch;
     const whole = (this.view = { ...view, seq, at });
-    this.#overtake(missed);
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of recent) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
+    this.#show(missed);
     this._token(view.me);
     this._troubled(stale ? "stale" : null);
     this.#settle?.resolve(whole);
     this.emit("view", whole, []);
-    this.emit("shown", this.shown ?? whole);
     this.#drain();
   }
 
@@ -601,81 +581,63 @@ export class Room extends Emitter {
     /** @type {View} */
     const view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
     this.view = view;
-    this.#overtake(events);
     this.history = [...this.history, update].slice(-HISTORY_LIMIT);
+    this.#show(events);
     this._token(update);
     this._token(patch?.me);
     this._troubled(null);
     this.emit("update", update, view);
     this.emit("view", view, events);
-    this.emit("shown", this.shown ?? view);
   }
 
   // Moves that are shown ahead
 
   /**
-   * The answer to a move: accepted it is shown until its update is there; refused it is taken back, and with it what
-   * was made on top of it.
+   * Accepted (`ack`), a move is shown until its update is there; else it is taken back, with what is on top of it.
    * @param {Foreseen} made
    * @param {Ack | null} ack
    */
   #answered(made, ack) {
     const at = this.#foreseen.indexOf(made);
     if (at < 0) return;
-    if (ack && ack.seq > this.seq) made.seq = ack.seq;
-    else {
-      this.#foreseen.splice(at, ack ? 1 : Infinity);
-      this.#show(this.shown);
-    }
-  }
-
-  /**
-   * The view is another one, after these events: what it has in it is shown ahead no more, nor what was made in a turn
-   * that is over. The game's event tells a move from the next one like it in the same turn.
-   * @param {Frame[]} events
-   */
-  #overtake(events) {
-    const seat = this.view?.me?.seat_index;
-    this.#foreseen = this.#foreseen.filter(({ seq = Infinity }) => seq > this.seq);
-    for (const { kind, seat_index, move } of events) {
-      if (kind !== "player_action" || seat_index !== seat) continue;
-      if (this.#foreseen[0]?.move.move === move) this.#foreseen.shift();
-    }
+    made.seq = ack?.seq;
+    if (!ack) this.#foreseen.splice(at);
     this.#show();
   }
 
   /**
-   * Lays the moves on the view, one after the other, as far as each goes on from it. Tells if that is another one than
-   * `before`.
-   * @param {View | null} [before]
+   * Lays the moves on the view, as far as each goes on from it. Those are gone that it has, or whose turn is over; the
+   * game's events tell a move from the next like it in the same turn.
+   * @param {Frame[]} [events]
    */
-  #show(before) {
-    const now = (this.view && ownTurn(this.view)) ?? Infinity;
-    this.#foreseen = this.#foreseen.filter(({ turn = -1 }) => turn >= now);
-    this.shown = this.view;
+  #show(events = []) {
+    const { view, shown } = this;
+    for (const { kind, seat_index, move } of events) {
+      const mine = kind === "player_action" && seat_index === view?.me.seat_index;
+      if (mine && move === this.#foreseen[0]?.move.move) this.#foreseen.shift();
+    }
+    const now = (view && ownTurn(view)) ?? Infinity;
+    this.#foreseen = this.#foreseen.filter(({ seq = Infinity, turn = -1 }) => seq > this.seq && turn >= now);
+    this.shown = view;
     for (const made of this.#foreseen) {
       const next = this.shown && this.#foreseenIn(this.shown, made);
       if (!next) break;
       this.shown = next;
     }
-    if (this.shown && before !== undefined && before !== this.shown) this.emit("shown", this.shown);
+    if (this.shown && this.shown !== shown) this.emit("shown", this.shown);
   }
 
   /**
    * @param {View} view
    * @param {Foreseen} made
-   * @returns {View | undefined} Undefined: it cannot be made there, or nobody knows what it will change.
    */
   #foreseenIn(view, { move, turn, at }) {
     if (!this.foresee || ownTurn(view) !== turn || !isOffered(view.me.legal, move)) return undefined;
     try {
       const patch = this.foresee(view, move, at);
-      return patch && merge(view, patch);
+      return patch && /** @type {View} */ (merge(view, patch));
     } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-      return undefined;
+      return void rethrown(error);
     }
   }
 

@@ -1,4 +1,4 @@
-/** What a move of one's own changes on the board. Whether it gives check, or ends the game, comes with its update. */
+/** The board after a move of one's own. Whether it gives check, or ends the game, comes with its update. */
 
 import { passes } from "/static/turns.js";
 import { pieces, placed } from "./fen.js";
@@ -7,50 +7,26 @@ import { pieces, placed } from "./fen.js";
 /** @import { Made } from "/static/table.d.ts" */
 
 /**
- * Squares of kings and rooks that have not moved, and the castling that is over when they do, or are taken.
- * @type {{ [square: string]: RegExp }}
- */
-const AT_HOME = { a1: /Q/, e1: /[KQ]/g, h1: /K/, a8: /q/, e8: /[kq]/g, h8: /k/ };
-
-/**
+ * Of the position all that is drawn: the pieces, and who is to move.
  * @param {InsideView} view
  * @param {Made} made
  * @param {number} at
  */
 export function foresee(view, { move, from, to, promotion }, at) {
   if (move !== "go" || typeof from !== "string" || typeof to !== "string") return undefined;
-  const fen = moved(view.game.fen, from, to, typeof promotion === "string" ? promotion : "");
-  return { ...passes(view, 1 - Number(view.me.seat_index), at), game: { fen, last: [from, to], check: false } };
-}
-
-/**
- * The position after a legal move, but for the square on which a pawn may be taken in passing: it is not drawn.
- * @param {string} fen
- * @param {string} from
- * @param {string} to
- * @param {string} promotion
- */
-function moved(fen, from, to, promotion) {
-  const [, side, castling, , quiet, number] = fen.split(" ");
-  const standing = pieces(fen);
+  const standing = pieces(view.game.fen);
   const piece = standing.get(from) ?? "";
-  const isPawn = /p/i.test(piece);
-  const takes = standing.has(to);
+  const isWhite = piece < "a";
+  const [file, rank] = to;
   standing.delete(from);
-  standing.set(to, promotion ? (side === "w" ? promotion.toUpperCase() : promotion) : piece);
-  if (isPawn && !takes && from[0] !== to[0]) standing.delete(to[0] + from[1]);
-  if (/k/i.test(piece) && from[0] === "e" && /[cg]/.test(to[0])) {
-    const [rook, beside] = to[0] === "g" ? ["h", "f"] : ["a", "d"];
-    standing.set(beside + to[1], standing.get(rook + to[1]) ?? "");
-    standing.delete(rook + to[1]);
+  if (/p/i.test(piece) && file !== from[0] && !standing.has(to)) standing.delete(file + from[1]); // in passing
+  const becomes = typeof promotion === "string" ? promotion : piece;
+  standing.set(to, isWhite ? becomes.toUpperCase() : becomes);
+  if (/k/i.test(piece) && from[0] === "e" && /[cg]/.test(file)) {
+    const [rook, beside] = file === "g" ? "hf" : "ad";
+    standing.set(beside + rank, standing.get(rook + rank) ?? "");
+    standing.delete(rook + rank);
   }
-  const may = [from, to].reduce((left, square) => (AT_HOME[square] ? left.replace(AT_HOME[square], "") : left), castling);
-  return [
-    placed(standing),
-    side === "w" ? "b" : "w",
-    may || "-",
-    "-",
-    isPawn || takes ? 0 : Number(quiet) + 1,
-    Number(number) + (side === "b" ? 1 : 0),
-  ].join(" ");
+  const fen = `${placed(standing)} ${isWhite ? "b" : "w"} - - 0 1`;
+  return { ...passes(view, 1 - Number(view.me.seat_index), at), game: { fen, last: [from, to], check: false } };
 }
