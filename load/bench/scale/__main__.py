@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 import uvloop
 
-from tavola.load.bench.scale.measure import Pace, measure, told
-from tavola.load.bench.scale.measured import Size, write
+from tavola.load.bench.scale.measure import TablePace, measure, told
+from tavola.load.bench.scale.measured import Size, read, write
+from tavola.load.bench.scale.page import markdown
 from tavola.stack.processes import raise_open_files
 
 DEFAULT = [100, 200, 400, 800]
@@ -24,10 +25,17 @@ def scale(
     rooms_per_actor: Annotated[int, typer.Option(min=20)] = 500,
     game: Annotated[str, typer.Option()] = "tictactoe",
     out: Annotated[Path | None, typer.Option(help="Where what is measured is written to.")] = None,
+    of: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Measure nothing: say what the model makes of what is written there."),
+    ] = None,
 ) -> None:
-    """Measure some sizes at a human pace."""
+    """Measures some sizes at a human pace. Or: `--of load/bench/scale/measured.json`."""
+    if of is not None:
+        typer.echo(markdown(read(of)))
+        return
     raise_open_files()
-    pace = Pace(seats, every, rooms_per_actor, seconds, game)
+    pace = TablePace(seats, every, rooms_per_actor, seconds, game)
     found: list[Size] = []
     for _ in range(rounds):
         for number in tables or DEFAULT:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
-import msgspec
 import psutil
 from redis.asyncio import Redis
 
@@ -22,7 +21,7 @@ COUNTED = Path(__file__).with_name("counted.sql").read_text()
 PLAYERS = "clients"
 
 
-class Pace(NamedTuple):
+class TablePace(NamedTuple):
     """How the tables of a measurement play, and for how long they are measured."""
 
     seats: int
@@ -79,7 +78,7 @@ def _by_part(usage: dict[str, Usage]) -> dict[str, float]:
     return {part: round(seconds, 3) for part, seconds in found.items()}
 
 
-async def measure(tables: int, pace: Pace) -> Size:
+async def measure(tables: int, pace: TablePace) -> Size:
     """One size. Raises DidNotStart."""
     async with own_stack(1, pace.rooms_per_actor) as (stack, data_dir):
         scenario = Scenario(
@@ -134,6 +133,7 @@ def told(size: Size) -> str:
     micros = sum(size.cpu_s.values()) / size.actions * 1e6 if size.actions else 0.0
     return (
         f"{size.tables:6} tables {size.actions_per_s:7.1f} actions/s {micros:7.0f} µs  cores: {parts}  "
-        f"p50 {size.p50_ms:.1f} p99 {size.p99_ms:.1f} ms  WAL {size.wal_bytes / max(1, size.actions):.0f} B  "
+        f"p50 {size.p50_ms:.1f} p99 {size.p99_ms:.1f} ms  WAL {size.wal_bytes / max(1, size.actions):.0f} B, "
+        f"whole pages {size.full_pages}  players {size.players_cpu_s / size.seconds:.3f} "
         f"elsewhere {size.elsewhere:.2f}"
     )
