@@ -121,6 +121,7 @@ class Edge:
         self._feeds: Feeds | None = None
         self._reach: Reach | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._told_to_end: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
         """Of a part without which the edge is none."""
         self.end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM)
@@ -173,7 +174,7 @@ class Edge:
         router.told = fanout.told
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
-        orders = StandingOrders(database, self._ordered)
+        orders = StandingOrders(database, self._ordered, lifted=self._lifted)
         await orders.look()
         cache = SessionCache(settings.redis_url, sealer, opener)
         identities, sessions = Identities(secrets, sign_outs.covers), Sessions(database, cache, sign_outs)
@@ -220,7 +221,7 @@ class Edge:
         try:
             yield
         finally:
-            tasks += [self._leaving] if self._leaving is not None else []
+            tasks += [task for task in (self._leaving, self._told_to_end) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -309,13 +310,26 @@ class Edge:
                 return
             case "drain_edge" if self._presence is not None and order.subject == self._presence.edge:
                 log.info("edge.told_to_end", operator=order.operator)
-                self.end()
+                self._told_to_end = asyncio.create_task(self._let_all_go())
                 return
             case _:
                 return
         for connection in out:
             if (no := services.orders.kept_out(UserId(order.subject), connection.address)) is not None:
                 connection.keep_out(no)
+
+    def _lifted(self, order: Order) -> None:
+        """One that stood does so no more: an edge that was to end, and has not, goes on."""
+        ours = self._presence is not None and order.kind == "drain_edge" and order.subject == self._presence.edge
+        if ours and self._told_to_end is not None and self._told_to_end.cancel():
+            self._told_to_end, self.draining = None, False
+            log.info("edge.goes_on")
+
+    async def _let_all_go(self) -> None:
+        """Take no socket any more, let go of those that there are, and end."""
+        self.draining = True
+        await self._goodbye(lambda: False)
+        self.end()
 
     async def healthz(self, request: Request) -> Response:
         """Whether the process runs: 200, whatever is away."""
@@ -372,17 +386,23 @@ class Edge:
     async def drain(self, hurried: Callable[[], bool]) -> None:
         """Take no new client and say goodbye to all, as fast as others take them up; at once when it is `hurried`."""
         self.draining = True
+        if self._told_to_end is not None:
+            self._told_to_end.cancel()
         if self._feeds is not None:
             self._feeds.end()
-        if self._services is not None:
-            settings, sockets = self._settings, self._services.connections
-            log.info("edge.drains", sockets=len(sockets))
-            elsewhere = self._presence.people.sockets_elsewhere if self._presence is not None else None
-            a_second, within_s = settings.drain_sockets_per_second, settings.drain_s
-            await let_go(sockets, WHY["restarts"], a_second, within_s, hurried, elsewhere)
+        await self._goodbye(hurried)
         if self._presence is not None:
             self._presence.stop()
             self._presence.people.leave()
+
+    async def _goodbye(self, hurried: Callable[[], bool]) -> None:
+        if self._services is None:
+            return
+        settings, sockets = self._settings, self._services.connections
+        log.info("edge.drains", sockets=len(sockets))
+        elsewhere = self._presence.people.current_elsewhere if self._presence is not None else None
+        a_second, within_s = settings.drain_sockets_per_second, settings.drain_s
+        await let_go(sockets, WHY["restarts"], a_second, within_s, hurried, elsewhere)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -250,6 +250,22 @@ def room(context: typer.Context) -> None:
     operator(["room", *context.args], prog_name="tavola")
 
 
+@app.command()
+def drain(
+    name: Annotated[str, typer.Argument(metavar="NODE|ACTOR|EDGE", help="As /admin shows it; a node by its address.")],
+    wait: Annotated[bool, typer.Option(help="Say what is left until nothing is.")] = True,
+    within: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Wait no longer; exit code 1 if something is left.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Turn it back: what is left stays.")] = False,
+) -> None:
+    """The rooms of a node or an actor go elsewhere while they are played, or the sockets of an edge; then it ends. A
+    drained node starts no actor until that is undone. Exit code 2: nothing has that name; 3: it was turned back."""
+    from tavola.drain import run
+
+    run(name, undo=undo, wait=wait, within_s=within)
+
+
 @app.command(context_settings=FORWARD, add_help_option=False)
 def archive(context: typer.Context) -> None:
     """The rows that retention took out of the database: list, show, verify, restore."""

@@ -3,6 +3,7 @@ stacks to break: started once for all tests that want them, always stopped."""
 
 import asyncio
 import functools
+import os
 import shutil
 import sys
 import warnings
@@ -56,6 +57,13 @@ def _ending(test: Callable[..., Coroutine[Any, Any, None]], within_s: float) -> 
             await test(**fixtures)
 
     return limited
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """`tests/run` is told which failed."""
+    if report.failed and (told := os.environ.get("FAILED_TESTS")):
+        with open(told, "a") as names:
+            names.write(f"{report.nodeid}\n")
 
 
 @pytest.hookimpl(wrapper=True)

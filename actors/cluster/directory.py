@@ -86,6 +86,12 @@ class Directory:
         await self._database.rows("suspect_actor", name=lost.actor)
         return await self.place(lost.room, lost.epoch, lost.actor)
 
+    async def have_room(self, avoid: str) -> None:
+        """On return another actor than `avoid` can be given a room. Raises `ClusterUnavailable`, and `Full`."""
+        free = await self._database.row("has_room", avoid=avoid)
+        if free is None or not free[0]:
+            await self._starter.start_actor(avoid)
+
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
         """Give the room, last seen at `epoch`, to an actor other than `avoid`. Returns where it is now, if another
         caller was faster. Raises as `locate`, and `ClusterUnavailable` after `PLACE_WITHIN_S`."""

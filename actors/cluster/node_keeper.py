@@ -64,10 +64,13 @@ def rank(nodes: Sequence[LivingNode], id: str) -> int | None:
 
 def spares_here(nodes: Sequence[LivingNode], id: str, spares: int) -> int:
     """This node's share of the cluster's spares. Where there are two nodes or more, two of them have one at least: a
-    node may be lost, and its spares with it."""
-    together = max(spares, min(2, len(nodes))) if spares else 0
-    share, over = divmod(together, max(1, len(nodes)))
-    return share + (sorted(node.id for node in nodes).index(id) < over)
+    node may be lost, and its spares with it. One that carries none, for it is drained, has none."""
+    bearers = sorted(node.id for node in nodes if node.most)
+    if id not in bearers:
+        return 0
+    together = max(spares, min(2, len(bearers))) if spares else 0
+    share, over = divmod(together, len(bearers))
+    return share + (bearers.index(id) < over)
 
 
 class NodeKeeper:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from itertools import groupby
+from typing import Any, Protocol
 
 import structlog
 
+from tavola.actors.cluster.balance import ActorLoad, shifts
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
+from tavola.actors.cluster.mover import MoveOutcome, Mover
 from tavola.actors.upkeep.archivist import Archivist
 from tavola.actors.upkeep.ballast import Ballast, own_disk
 from tavola.actors.upkeep.chat_clearing import ChatClearing
@@ -42,6 +45,9 @@ ROUND_S = 0.5
 LOOK_S = 1.0
 """How often a longer pause between rounds looks at the clock."""
 SLOW_ROUND_S = 5.0
+EVEN_ROUND_S = 2.0
+QUIET_MS = 1000
+"""Where nothing has happened for so long, a room may be moved for the sake of others."""
 OVERDUE_MS = 500
 """An alarm may be this late before the steward looks whether the room's actor is there."""
 DEAD_AFTER_S = 15.0
@@ -71,7 +77,7 @@ QUIET_AT_ONCE = 10
 """Rooms that are roused at once where nobody is and nothing is played: they are in no hurry, and each may take a
 process for a while."""
 DRAINED_AT_ONCE = 10
-"""Rooms that leave an actor in a round."""
+"""Rooms that leave drained actors in a round, and actors that end then."""
 FULL_S = 2.0
 """For how long no room is roused when there was no room for one: each costs some queries to find that out."""
 
@@ -101,6 +107,9 @@ class Steward:
         self._directory = directory
         self._actors = actors
         self._now = now
+        self._mover, self._evener = (Mover(database, directory, secrets) for _ in range(2))
+        self._evening = False
+        """Rooms are being evened out: it goes on until there is little difference."""
         self._full_until = 0.0
         self._log = LogTender(database, now)
         self._minded = (0, "")
@@ -124,6 +133,7 @@ class Steward:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.drain_actors))
+            tasks.create_task(self._every(EVEN_ROUND_S, self.even_out))
             tasks.create_task(self._every(SLOW_ROUND_S, self._events.tell))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))
@@ -239,20 +249,60 @@ class Steward:
         rows = await self._database.rows("drained_rooms", most=DRAINED_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
-                tasks.create_task(self._taken_elsewhere(RoomId(row["id"])))
-        if not rows and (ended := await self._database.row("drained_actor")) is not None:
+                tasks.create_task(self._taken_elsewhere(RoomId(row["id"]), row["actor"]))
+        if not rows:
+            self._mover.close()
+        for _ in range(DRAINED_AT_ONCE):
+            if (ended := await self._database.row("drained_actor")) is None:
+                return
             log.info("actor.drained", actor=ended["name"])
             await self._actors.end_actor(ended["name"])
 
-    async def _taken_elsewhere(self, room: RoomId) -> None:
-        await self._database.row("take_room", room_id=room)
-        await self._rouse(room, dead=False)
+    async def even_out(self) -> None:
+        """Move some rooms that are quiet to nodes that have less to do, and away from actors that have too much."""
+        a_second = self._settings.rooms_evened_per_second
+        if not a_second:
+            return
+        loads = [ActorLoad(**row) for row in await self._database.rows("actor_loads")]
+        wanted = shifts(loads, round(a_second * EVEN_ROUND_S), under_way=self._evening)
+        self._evening = bool(wanted)
+        moved = 0
+        for away_from, those in groupby(sorted(wanted), lambda shift: shift.away_from):
+            takers = [shift.to for shift in those]
+            given: dict[str, Any] = {"actor": away_from, "since": self._now() - QUIET_MS, "most": len(takers)}
+            rows = await self._database.rows("quiet_rooms", **given)
+            for row, to in zip(rows, takers, strict=False):
+                moved += await self._moved_if_quiet(RoomId(row["id"]), away_from, to)
+                await asyncio.sleep(1 / a_second)
+        if moved:
+            log.info("rooms.evened", rooms=moved)
+        if not wanted:
+            self._evener.close()
+
+    async def _moved_if_quiet(self, room: RoomId, away_from: str, to: str) -> bool:
+        try:
+            return await self._evener.move(room, away_from, to, quiet=True) is MoveOutcome.MOVED
+        except (NoSuchRoom, RoomUnreadable) as error:
+            log.warning("room.move_failed", room=room, reason=str(error))
+            return False
+
+    async def _taken_elsewhere(self, room: RoomId, actor: str) -> None:
+        """It stays, and is played there, until another actor has room."""
+        try:
+            if await self._mover.move(room, actor) is MoveOutcome.STAYS:
+                await self._directory.have_room(actor)
+        except Full:
+            pass  # The wisher has said so.
+        except (NoSuchRoom, RoomUnreadable, ClusterUnavailable) as error:
+            log.warning("room.move_failed", room=room, reason=str(error))
 
     async def bury_the_dead(self) -> None:
-        """Forget actors that have been silent for long, and see that they have ended."""
+        """Forget actors that have been silent for long, and see that they have ended. Those that came up on a drained
+        node are drained."""
         for row in await self._database.rows("dead_actors", after_s=DEAD_AFTER_S):
             log.info("actor.buried", actor=row["name"], pid=row["pid"])
             await self._actors.end_actor(row["name"])
             await self._database.rows("forget_actor", name=row["name"])
+        await self._database.rows("drain_newcomers")
         await self._database.rows("recount_actors")
         await self._database.rows("clear_nodes")

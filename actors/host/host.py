@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.entropy import Source
+from tavola.actors.host.handing_over import IN_PLAY, QUIET_S, HandingOver
 from tavola.actors.host.loaded_room import Accepted, Decided, LoadedRoom, Pending, Reply, WithoutEffect
 from tavola.actors.host.presence import TICK_S, PresenceTracker
 from tavola.actors.host.refusal_check import RefusalCheck
@@ -37,6 +38,7 @@ from tavola.actors.wire.messages import (
     Committed,
     Evict,
     GetView,
+    HandOver,
     Moved,
     Ok,
     Refusal,
@@ -118,6 +120,7 @@ class Host:
         self._mistakes = Mistakes()
         self._view_reader = ViewReader(self.rooms, database, self._mistakes)
         self._refusal_check = RefusalCheck(database)
+        self._handing_over = HandingOver(name, self.rooms, database, self.handle)
         self._database = database
         self._connection = database.lane()
         self._entropy = Source()
@@ -168,6 +171,7 @@ class Host:
                 while self._gathered:
                     self._in_hand, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
                     await self._commit(self._in_hand)
+                    self._handing_over.committed()
                 self._in_hand, self._committing_since = [], NEVER
                 if self._change is not None:
                     self._renewed()
@@ -181,7 +185,13 @@ class Host:
             return
         loaded = self.rooms.get(request.room, request.epoch)
         if loaded is None:
-            self.rooms.load(request, reply, self._loaded)
+            if isinstance(request, HandOver):
+                reply(Moved())  # There is nothing to be handed over.
+            else:
+                self.rooms.load(request, reply, self._loaded)
+            return
+        if loaded.held is not None:
+            self._handing_over.hold(loaded, request, reply)
             return
         match request:
             case Submit():
@@ -203,6 +213,11 @@ class Host:
             case Evict():
                 self.rooms.drop(loaded)
                 reply(Ok())
+            case HandOver():
+                if request.quiet and not (self._loop.time() - loaded.used_at > QUIET_S or self._between_rounds(loaded)):
+                    reply(IN_PLAY)
+                else:
+                    self._handing_over.begin(loaded, request, reply)
             case _ as never:
                 assert_never(never)
 

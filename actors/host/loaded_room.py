@@ -20,7 +20,7 @@ from tavola.actors.room.view import Projection
 from tavola.actors.wire import update
 from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Sender, Seq, UserId
 from tavola.actors.wire.given import GivenRecord
-from tavola.actors.wire.messages import Answer
+from tavola.actors.wire.messages import Answer, Request
 from tavola.actors.wire.update import Update
 from tavola.games.base import NO_CHANCE, Entropy, Refusal
 from tavola.storage.packing import mark_of
@@ -107,6 +107,8 @@ class LoadedRoom:
         """The rows of a decision could not be made: before the next of our own is decided, its rows are tried. If
         these cannot be made either, the alarm does something else."""
         self.presence = RoomPresence()
+        self.held: list[tuple[Request, Reply]] | None = None
+        """Requests that wait while the room goes to another actor; None: it stays (`handing_over`)."""
 
     def _read(self, recent: list[Row]) -> None:
         self.projection: Projection | None = Projection(self.room)

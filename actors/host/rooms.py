@@ -13,7 +13,7 @@ from tavola.actors.host.rebuild import mends, rebuild
 from tavola.actors.host.teller import Teller
 from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
-from tavola.actors.wire.messages import Answer, Moved, Refusal, Request
+from tavola.actors.wire.messages import Answer, Moved, Refusal, Request, RoomGone
 from tavola.actors.wire.refusals import BROKEN, away
 from tavola.storage.measures import Measures
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -72,6 +72,11 @@ class Rooms:
         if self.holds(loaded):
             del self._loaded[loaded.id]
             self.teller.let_go(loaded.id)
+
+    def gone(self, loaded: LoadedRoom, where: RoomGone) -> None:
+        """Forget a room that another actor has now; edges are told of it at once."""
+        self.drop(loaded)
+        self.teller.gone(where)
 
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""

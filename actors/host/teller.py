@@ -1,5 +1,6 @@
 """An actor tells edges, on their lines, where its rooms stand: all of them to an edge that begins to listen, then those
-that changed, a moment after they did. So an edge to which nothing is said has missed nothing.
+that changed, a moment after they did, and at once where one is now that it has handed over. So an edge to which nothing
+is said has missed nothing.
 
 At rest nothing is said and no timer runs. An edge whose own command made the change knows it by the answer.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from tavola.actors.host.loaded_room import LoadedRoom
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.line import ListeningLine
-from tavola.actors.wire.messages import RoomAt, RoomsAt
+from tavola.actors.wire.messages import RoomAt, RoomGone, RoomsAt
 
 TELL_S = 0.15
 """How long changes gather. With what an edge waits for a message that is overtaken, a lost one costs under 300 ms."""
@@ -57,6 +58,13 @@ class Teller:
             self._changed.pop(room, None)
             self._let_go.add(room)
             self._soon()
+
+    def gone(self, where: RoomGone) -> None:
+        """It is another's, who is named at once: before whatever waited for it is answered."""
+        self._changed.pop(where.room, None)
+        self._let_go.discard(where.room)
+        for line in self._lines:
+            line.tell(RoomsAt((), (where.room,), (where,)))
 
     def _soon(self) -> None:
         if self._due is None:

@@ -13,7 +13,10 @@ left out, repeated or put elsewhere does not open, and cuts the line.
 An actor tells edges that `Listen` where its rooms stand, as soon as they change (`actors/host/teller.py`): an edge need
 not ask the database whether it has missed anything. Its hello says that it does; a release before says nothing there.
 
-    actor → edge    HELLO, the actor's number, TELLS
+After that comes one byte, the version of what it takes (`VERSION`); a release before says nothing there either, and
+one that comes later may say more, which is read by nobody.
+
+    actor → edge    HELLO, the actor's number, TELLS or not, VERSION
     edge → actor    HELLO, the edge's number, how many proofs, a proof for each secret that the edge accepts, its id
     actor → edge    the actor's proof, by the secret of theirs that it accepts, its newest if it may be
 """
@@ -54,6 +57,11 @@ HELLO_LIMIT = 1024
 NUMBER_BYTES = 16
 TELLS = b"\1"
 """After the number of an actor that tells where its rooms stand."""
+TELLS_NOT = b"\0"
+VERSION = 2
+"""Of the messages that an actor takes. 1: it says none, and takes none of what is newer."""
+HANDS_OVER = 2
+"""From this version on an actor takes `HandOver`."""
 UNASKED = 0
 """The number of what is no answer, or has none."""
 PROOF_BYTES = 32
@@ -286,6 +294,8 @@ class Line(_End):
         self._told = told
         self.tells = False
         """The actor says by itself where its rooms stand, and is heard."""
+        self.version = 1
+        """Of the messages that the actor takes, by its hello."""
         self.edge = edge
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the line is cut."""
@@ -371,7 +381,9 @@ class Line(_End):
     def _hello(self, message: bytes) -> None:
         if self._parties is None:
             said = _said(message)
-            self.tells = self._told is not None and said[NUMBER_BYTES:].startswith(TELLS)
+            told = said[NUMBER_BYTES:]
+            self.tells = self._told is not None and told.startswith(TELLS)
+            self.version = told[1] if len(told) > 1 else 1
             parties = self._parties = _Parties(self.actor, self.edge, said[:NUMBER_BYTES], token_bytes(NUMBER_BYTES))
             proofs = [parties.proof(key, b"edge") for key in self._keys]
             self._write(b"".join((HELLO, parties.edges_number, bytes([len(proofs)]), *proofs, self.edge.encode())))
@@ -450,7 +462,8 @@ class _ActorEnd(_End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._server.ends.add(self)
-        self._write(HELLO + self._number + (TELLS if self._server.teller is not None else b""))
+        tells = TELLS if self._server.teller is not None else TELLS_NOT
+        self._write(HELLO + self._number + tells + bytes([VERSION]))
 
     def _hello(self, message: bytes) -> None:
         said = _said(message)

@@ -71,6 +71,17 @@ class Listen(msgspec.Struct, frozen=True, array_like=True, tag=6):
     change (`RoomsAt`). Said only to an actor whose hello says that it tells; not answered."""
 
 
+class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """Give the room to another actor between two moves: to `to`, or to any that has room; with `quiet` only between
+    rounds, or when nobody has done anything for a second. Said only to an actor whose hello says that it can
+    (`HANDS_OVER`)."""
+
+    epoch: Epoch
+    room: RoomId
+    to: str = ""
+    quiet: bool = False
+
+
 class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Durable at `seq`. `update` is the encoded `actors.wire.update.Update`, or empty for an answer given before and
     for a command that changed nothing (`give` says `unchanged` then)."""
@@ -101,6 +112,14 @@ class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """An `Activate`, an `Evict` or a `ReportPresence` has been carried out."""
 
 
+class HandedOver(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """The room belongs to `actor` now, which listens at `address`."""
+
+    epoch: Epoch
+    actor: str
+    address: str
+
+
 class RoomAt(msgspec.Struct, frozen=True, array_like=True):
     """A room that an actor owns at `epoch` is at `seq`, which was committed at the epoch `shown`."""
 
@@ -110,11 +129,22 @@ class RoomAt(msgspec.Struct, frozen=True, array_like=True):
     epoch: Epoch
 
 
+class RoomGone(msgspec.Struct, frozen=True, array_like=True):
+    """A room that another actor has now."""
+
+    room: RoomId
+    epoch: Epoch
+    actor: str
+    address: str
+
+
 class RoomsAt(msgspec.Struct, frozen=True, array_like=True, tag=6):
-    """Nobody asked for it: where rooms stand that changed, and the rooms that this actor has let go of."""
+    """Nobody asked for it: where rooms stand that changed, the rooms that this actor has let go of, and of these where
+    those are that it has handed over."""
 
     rooms: tuple[RoomAt, ...] = ()
     let_go: tuple[RoomId, ...] = ()
+    gone: tuple[RoomGone, ...] = ()
 
 
 class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
@@ -138,5 +168,5 @@ class AnnouncementAt(msgspec.Struct, frozen=True, omit_defaults=True, tag_field=
 Fleeting = PresenceAt | AnnouncementAt
 """The contents of the channel for what has no number and may be lost."""
 
-Request = Submit | GetView | Activate | Evict | ReportPresence
-Answer = Committed | Refusal | Moved | ViewAt | Ok
+Request = Submit | GetView | Activate | Evict | ReportPresence | HandOver
+Answer = Committed | Refusal | Moved | ViewAt | Ok | HandedOver

@@ -58,16 +58,18 @@ def network(address: str) -> str:
 
 class StandingOrders:
     """`heard(order)` is called once for each that is news here, from the second look on those too that were given
-    before."""
+    before; `lifted(order)` for one that stands no more."""
 
     def __init__(
         self,
         database: Database,
         heard: Callable[[Order], None] = lambda order: None,
         now: Callable[[], int] = now_ms,
+        lifted: Callable[[Order], None] = lambda order: None,
     ) -> None:
         self._database = database
         self._heard = heard
+        self._lifted = lifted
         self._now = now
         self._known = ""
         self._standing: dict[tuple[str, str], Order] = {}
@@ -101,6 +103,9 @@ class StandingOrders:
         for key, order in self._standing.items():
             if before.get(key) != order:
                 self._heard(order)
+        for key, order in before.items():
+            if key not in self._standing:
+                self._lifted(order)
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""

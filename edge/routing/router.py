@@ -275,9 +275,13 @@ class Router:
         return line
 
     def _hear(self, actor: str, rooms: RoomsAt) -> None:
+        gone = {each.room: each for each in rooms.gone}
         for room in rooms.let_go:
             if (place := self._places.get(room)) is not None and place.actor == actor:
                 del self._places[room]
+                if (now := gone.get(room)) is not None:
+                    self._places[room] = Place(room, now.epoch, now.actor, now.address)
+                    self._present.renew(room)
         self.told(rooms)
 
     def _rouse(self, lost: str) -> None:

@@ -15,18 +15,18 @@ WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
 
 -- name: place
 -- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
--- so that spares stay spare; if there is a choice, on a node whose actors all answer. No row: the race was lost, or
--- there was no such actor. The loser of a race may leave its actor counted once too often; recount_actors mends that.
--- Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times 2^21, and on top of it a number
--- drawn by lot; higher than the one before, and never given twice, not even by a database that has gone back and no
--- longer knows which it gave. So a number of the log and its epoch name one update and all that was before it. It stays
--- below 2^53.
+-- so that spares stay spare; if there is a choice, on a node whose actors all answer, and not one that is crowded. No
+-- row: the race was lost, or there was no such actor. The loser of a race may leave its actor counted once too often;
+-- recount_actors mends that. Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times
+-- 2^21, and on top of it a number drawn by lot; higher than the one before, and never given twice, not even by a
+-- database that has gone back and no longer knows which it gave. So a number of the log and its epoch name one update
+-- and all that was before it. It stays below 2^53.
 WITH free AS (
     SELECT name FROM room_actors
     WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
       AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
-    ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'), rooms DESC,
-             started_at
+    ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
+             crowded(measured), rooms DESC, started_at
     LIMIT 1
 ), counted AS (
     UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
@@ -63,6 +63,32 @@ WITH raised AS (
     UPDATE rooms SET epoch = raised.epoch FROM raised WHERE id = raised.room_id
 )
 SELECT room_id, epoch, seq FROM raised
+
+-- name: hand_over
+-- Room :room_id, which :actor has at :epoch, belongs from now on to another with room, or to :to alone if it is given:
+-- as in `place`. No row: it is not :actor's at that epoch any more, or there is no other. The count of :actor's rooms
+-- is mended by recount_actors, for its row is not to be locked after the room's.
+WITH free AS (
+    SELECT name FROM room_actors
+    WHERE rooms < capacity AND name <> :actor AND (:to::text IS NULL OR name = :to)
+      AND alive_at > now() - interval '6 seconds'
+      AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
+    ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
+             crowded(measured), rooms DESC, started_at
+    LIMIT 1
+), counted AS (
+    UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
+    RETURNING a.name, a.address
+), raised AS (
+    UPDATE game_states
+    SET epoch = greatest(epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
+    FROM counted WHERE room_id = :room_id AND epoch = :epoch
+    RETURNING room_id, epoch
+), given AS (
+    UPDATE rooms SET epoch = raised.epoch, actor = counted.name FROM raised, counted WHERE rooms.id = raised.room_id
+    RETURNING rooms.epoch
+)
+SELECT given.epoch, counted.name, counted.address FROM given, counted
 
 -- name: take_room
 -- Room :room_id belongs to no actor any more, at a higher epoch (as in `place`): one that has it is fenced, and whoever
@@ -165,3 +191,18 @@ UPDATE room_actors a SET rooms = c.rooms
 FROM (SELECT a.name, count(r.id)::integer AS rooms FROM room_actors a LEFT JOIN rooms r ON r.actor = a.name
       GROUP BY a.name) c
 WHERE a.name = c.name AND a.rooms <> c.rooms
+
+-- name: actor_loads
+-- The actors that may be given rooms, with the rooms that they have, and how many actors their nodes carry.
+SELECT a.name, a.node, max(n.most) AS most, count(DISTINCT r.id)::integer AS rooms, a.capacity,
+       crowded(a.measured) IS TRUE AS crowded
+FROM room_actors a JOIN nodes n ON n.address = a.node AND n.beat_at > now() - interval '3 seconds'
+LEFT JOIN rooms r ON r.actor = a.name
+WHERE a.alive_at > now() - interval '6 seconds' AND a.suspect_at IS NULL AND NOT a.draining
+  AND a.node NOT IN (SELECT address FROM drained_nodes)
+GROUP BY a.name ORDER BY a.name
+
+-- name: quiet_rooms
+-- Up to :most rooms of actor :actor in which nothing has happened since :since (ms): those first that were in use last.
+SELECT r.id FROM rooms r JOIN game_states g ON g.room_id = r.id
+WHERE r.actor = :actor AND g.updated_at < :since ORDER BY g.updated_at DESC LIMIT :most

@@ -2,7 +2,7 @@
 
 -- name: beat_node
 -- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `register_actor` does) and
--- those of them that are spare.
+-- those of them that are spare. One that is drained carries none.
 WITH beat AS (
     INSERT INTO nodes (id, address, pid, most) VALUES (:id, :address, :pid::integer, :most::integer)
     ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most
@@ -11,7 +11,9 @@ WITH beat AS (
            count(*) FILTER (WHERE rooms = 0 AND suspect_at IS NULL AND NOT draining) AS spares
     FROM room_actors WHERE alive_at > now() - interval '6 seconds' GROUP BY node
 )
-SELECT n.id, n.address, n.most, coalesce(l.actors, 0)::integer AS actors, coalesce(l.spares, 0)::integer AS spares
+SELECT n.id, n.address,
+       CASE WHEN n.address IN (SELECT address FROM drained_nodes) THEN 0 ELSE n.most END AS most,
+       coalesce(l.actors, 0)::integer AS actors, coalesce(l.spares, 0)::integer AS spares
 FROM nodes n LEFT JOIN living l ON l.node = n.address
 WHERE n.beat_at > now() - interval '3 seconds' ORDER BY n.id
 
@@ -44,9 +46,13 @@ WITH left_lease AS (
 DELETE FROM nodes WHERE id = :id
 
 -- name: clear_nodes
--- Those that are gone for good, and wishes for which nobody waits any more.
+-- Those that are gone for good, and wishes for which nobody waits any more. That a node is drained is forgotten with
+-- it.
 WITH forgotten AS (
     DELETE FROM actor_wishes WHERE made_at < now() - interval '1 minute'
+), undrained AS (
+    DELETE FROM drained_nodes d WHERE at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM nodes n WHERE n.address = d.address AND n.beat_at > now() - interval '1 hour')
 )
 DELETE FROM nodes WHERE beat_at < now() - interval '1 hour'
 

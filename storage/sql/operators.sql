@@ -62,9 +62,40 @@ DELETE FROM standing_orders WHERE (kind, subject) IN (
 -- Actor :actor, or all of node :node, is given no rooms any more, and its rooms go elsewhere.
 UPDATE room_actors SET draining = true WHERE name = :actor OR node = :node RETURNING name
 
+-- name: drain_node
+-- No actor is started on node :node any more, until that is turned back.
+INSERT INTO drained_nodes (address) VALUES (:node) ON CONFLICT DO NOTHING
+
+-- name: undrain_actors
+-- The other way: what is left there stays, and more may come. `found`: whether there was anything to be turned back.
+WITH unmarked AS (
+    DELETE FROM drained_nodes WHERE address = :node RETURNING address
+), back AS (
+    UPDATE room_actors SET draining = false WHERE (name = :actor OR node = :node) AND draining RETURNING name
+)
+SELECT EXISTS (SELECT FROM unmarked) OR EXISTS (SELECT FROM back) AS found
+
+-- name: drained
+-- How far the drain of actor :actor, or of node :node, has come: whether it is drained, its actors, and their rooms.
+-- `draining` of an actor that has ended is null. `by_node`: whether the actor is drained because its node is.
+SELECT bool_or(a.draining) AS draining, count(DISTINCT a.name)::integer AS actors, count(r.id)::integer AS rooms,
+       EXISTS (SELECT FROM drained_nodes WHERE address = :node) AS node_draining,
+       coalesce(bool_or(a.node IN (SELECT address FROM drained_nodes)), false) AS by_node
+FROM room_actors a LEFT JOIN rooms r ON r.actor = a.name WHERE a.name = :actor OR a.node = :node
+
+-- name: known_machine
+-- Whether there is an actor, or a node, of that name.
+SELECT EXISTS (SELECT FROM room_actors WHERE name = :named) AS actor,
+       EXISTS (SELECT FROM nodes WHERE address = :named) OR EXISTS (SELECT FROM room_actors WHERE node = :named)
+       OR EXISTS (SELECT FROM drained_nodes WHERE address = :named) AS node
+
+-- name: drain_newcomers
+-- Actors that came up on a node when it was drained already.
+UPDATE room_actors SET draining = true WHERE NOT draining AND node IN (SELECT address FROM drained_nodes)
+
 -- name: drained_rooms
 -- Up to :most rooms that are to leave their actors.
-SELECT r.id FROM rooms r JOIN room_actors a ON a.name = r.actor WHERE a.draining ORDER BY r.id LIMIT :most
+SELECT r.id, r.actor FROM rooms r JOIN room_actors a ON a.name = r.actor WHERE a.draining ORDER BY r.id LIMIT :most
 
 -- name: drained_actor
 -- An actor that was drained, and has no room any more: it ends by itself when its row is gone.

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """1: every room has an actor process of its own. More: so many rooms share one."""
     spares: int = Field(1, alias="TAVOLA_SPARES", ge=0, le=1_000)
     """Actors that are started and kept ready, so that a room need not wait for one."""
+    rooms_evened_per_second: int = Field(3, alias="TAVOLA_ROOMS_EVENED_PER_SECOND", ge=0, le=100)
+    """Rooms that the steward moves to nodes with less to do, while they are quiet. 0: it leaves them where they are."""
     room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
     """For so long an actor may not answer before its room is placed elsewhere."""
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)

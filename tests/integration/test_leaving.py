@@ -22,14 +22,15 @@ from kit.waiting import Pulse
 from tavola.actors.wire.commands import UserId
 from tavola.config.settings import Settings
 from tavola.edge.app import DrainingServer, Edge, configured
+from tavola.edge.identity.standing_orders import StandingOrders
 from tavola.edge.ws.leaving import AGAIN_MS
 
 
 class Listening:
     """An edge that listens."""
 
-    def __init__(self, at: Doors, server: DrainingServer) -> None:
-        self.at, self.server = at, server
+    def __init__(self, at: Doors, server: DrainingServer, edge: Edge, running: asyncio.Task[None]) -> None:
+        self.at, self.server, self.edge, self.running = at, server, edge, running
         self.port: int = server.servers[0].sockets[0].getsockname()[1]
 
     async def socket(self, name: str) -> ClientConnection:
@@ -55,7 +56,7 @@ async def listening(database_url: str, redis_url: str, **given: Any) -> AsyncIte
             **given,
         )
         edge = Edge(settings, SECRET)
-        edge._services, edge._database = at.services, at.database
+        edge._services, edge._database, edge._presence = at.services, at.database, at.services.fanout.presence
         app = Starlette(routes=[WebSocketRoute("/ws", edge.socket), Route("/metrics", edge.metrics)])
         server, pulse = DrainingServer(configured(app, settings), edge), Pulse()
         startup = server.startup
@@ -68,7 +69,7 @@ async def listening(database_url: str, redis_url: str, **given: Any) -> AsyncIte
         running = asyncio.create_task(server.serve())
         await pulse.until(lambda: server.started)
         try:
-            yield Listening(at, server)
+            yield Listening(at, server, edge, running)
         finally:
             server.should_exit = server.force_exit = True
             await running
@@ -125,6 +126,38 @@ async def test_an_edge_that_ends_lets_go_in_batches_and_takes_nobody(database_ur
         said = await asyncio.gather(*gone, *staying)
         assert {(last["type"], code) for last, code in said} == {("closing", 1012)}
         assert all(0 <= last["reconnect_after_ms"] < 100 for last, _ in said)
+
+
+async def test_an_edge_that_was_told_to_end_goes_on_when_the_order_is_lifted(database_url: str, redis_url: str) -> None:
+    slowly = {"TAVOLA_DRAIN_SOCKETS_PER_SECOND": 10, "TAVOLA_DRAIN_S": 600}
+    async with listening(database_url, redis_url, **slowly) as edge, AsyncExitStack() as open_:
+        sockets = [await open_.enter_async_context(await edge.socket(f"P{n}")) for n in range(20)]
+        orders = StandingOrders(edge.at.database, edge.edge._ordered, lifted=edge.edge._lifted)
+        await orders.look()
+        leaving = [asyncio.create_task(goodbye(socket)) for socket in sockets]
+        order: dict[str, Any] = {
+            "kind": "drain_edge",
+            "subject": edge.at.services.fanout.presence.edge,
+            "operator": "olga",
+        }
+        await edge.at.database.rows("give_order", **order, until=None, reason="", at=1)
+        await orders.look()
+        gone, staying = await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+        last, code = await goodbye(await connect(f"ws://127.0.0.1:{edge.port}/ws"))
+        assert (last["reason"], code) == ("the server restarts", 1013), "it takes nobody"
+
+        await edge.at.database.rows("lift_order", kind="drain_edge", subject=order["subject"])
+        await orders.look()
+        assert len(staying) == len(edge.at.services.connections) > 0 < len(gone)
+        await open_.enter_async_context(await edge.socket("Eve"))
+        assert not edge.server.should_exit
+
+        await edge.at.database.rows("give_order", **order, until=None, reason="", at=2)
+        edge.edge._settings = edge.edge._settings.model_copy(update={"drain_s": 0})
+        await orders.look()
+        await asyncio.gather(*staying)
+        await edge.running
+        assert edge.server.should_exit, "and ends when all have gone"
 
 
 async def test_the_links_to_redis_are_among_the_metrics(database_url: str, redis_url: str) -> None:

@@ -45,16 +45,14 @@ PROGRAMS = {
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-PROGRAM = (
-    "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql"
-)
+PROGRAM = "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql|kubectl"
 COMMAND = re.compile(rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?({PROGRAM}) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:
     """(page, line) of every command in a block of commands."""
     blocks = [each for each in examples() if not each.language and not any(sign in each.text for sign in PICTURES)]
-    return [(each.page, line) for each in blocks for line in each.text.splitlines()]
+    return [(each.page, line) for each in blocks for line in each.text.replace("\\\n", " ").splitlines()]
 
 
 def test_every_program_is_run_by_a_test() -> None:

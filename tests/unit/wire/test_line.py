@@ -13,7 +13,18 @@ from kit.waiting import Pulse
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Chat, Epoch, RoomId, Sender, UserId
 from tavola.actors.wire.line import Line, LineFull, LineLost, LineServer
-from tavola.actors.wire.messages import Activate, Answer, Ok, Refusal, Request, Submit
+from tavola.actors.wire.messages import (
+    Activate,
+    Answer,
+    HandOver,
+    Ok,
+    Refusal,
+    Request,
+    RoomAt,
+    RoomGone,
+    RoomsAt,
+    Submit,
+)
 from tavola.config.keys import Secrets
 
 SECRET = Secrets(b"s" * 32)
@@ -210,7 +221,7 @@ async def test_garbage_is_cut_and_harms_nobody(said: bytes) -> None:
         line = await Line.connect("a", one.address, SECRET, SILENT_S)
         host, _, port = one.address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        await reader.readexactly(4 + len(lines.HELLO) + 16)
+        await reader.readexactly(4 + len(lines.HELLO) + 18)
         writer.write(said)
         async with asyncio.timeout(10):
             assert await reader.read() == b"", "cut without a word"
@@ -370,3 +381,69 @@ def test_edges_and_actors_of_the_release_before_traces_are_understood() -> None:
     assert decode(encode(OldSubmit(*said)), type=Request) == Submit(*said)
     assert decode(encode(Submit(*said, traceparent="00-place")), type=OldSubmit) == OldSubmit(*said)
     assert decode(encode(Submit(*said, traceparent="00-place")), type=Request) == Submit(*said, "00-place")
+
+
+class RoomsAtBefore(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """`RoomsAt` as the release before has it."""
+
+    rooms: tuple[RoomAt, ...] = ()
+    let_go: tuple[RoomId, ...] = ()
+
+
+class HandOverLater(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """`HandOver` as a later release might have it."""
+
+    epoch: Epoch
+    room: RoomId
+    to: str = ""
+    quiet: bool = False
+    more: str = ""
+
+
+@pytest.mark.parametrize(
+    ("hello", "version", "tells"),
+    [(b"", 1, False), (b"\1", 1, True), (b"\0\2", 2, False), (b"\1\2", 2, True), (b"\1\3 and more", 3, True)],
+)
+async def test_an_actor_of_another_release_is_understood(hello: bytes, version: int, tells: bool) -> None:
+    """Its hello says what it takes; one from before says nothing, and one that comes later may say more."""
+
+    class Other(lines._ActorEnd):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            lines._End.connection_made(self, transport)
+            self._server.ends.add(self)
+            self._write(lines.HELLO + self._number + hello)
+
+    async with actor() as one:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Other(one.server), "127.0.0.1", 0)
+        address = "{}:{}".format(*server.sockets[0].getsockname()[:2])
+        line = await Line.connect("a", address, SECRET, SILENT_S, told=lambda rooms: None)
+        assert (line.version, line.tells) == (version, tells)
+        answer = line.ask(rouse(1))
+        await one.has(1)
+        one.asked[0][1](Ok())
+        assert await answer == Ok()
+        line.cut("done")
+        server.close()
+
+
+async def test_this_release_says_its_version_where_one_before_reads_nothing() -> None:
+    async with actor() as one:
+        reader, writer = await asyncio.open_connection(*one.address.rsplit(":", 1))
+        size = int.from_bytes(await reader.readexactly(4), "big")
+        told = (await reader.readexactly(size))[len(lines.HELLO) + lines.NUMBER_BYTES :]
+        assert told == b"\0" + bytes([lines.VERSION])
+        assert not told.startswith(lines.TELLS), "as the release before asks"
+        writer.close()
+
+
+def test_what_is_new_in_a_message_is_read_by_neither_and_harms_neither() -> None:
+    said = RoomsAt((), (RoomId("r"),), (RoomGone(RoomId("r"), Epoch(2), "b", "x:1"),))
+    encoded = msgspec.msgpack.encode([(0, said)])
+    [(_, before)] = msgspec.msgpack.decode(encoded, type=list[tuple[int, RoomsAtBefore]])
+    assert before == RoomsAtBefore((), (RoomId("r"),))
+    [(_, now)] = msgspec.msgpack.decode(msgspec.msgpack.encode([(0, before)]), type=list[tuple[int, Ok | RoomsAt]])
+    assert now == RoomsAt((), (RoomId("r"),), ())
+    later = msgspec.msgpack.encode([(1, HandOverLater(Epoch(1), RoomId("r"), "b", True, "more"))])
+    [(_, request)] = msgspec.msgpack.decode(later, type=list[tuple[int, Request]])
+    assert request == HandOver(Epoch(1), RoomId("r"), "b", True)
