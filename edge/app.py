@@ -414,7 +414,7 @@ class Edge:
             return
         settings, sockets = self._settings, self._services.connections
         log.info("edge.drains", sockets=len(sockets))
-        elsewhere = self._presence.people.sockets_elsewhere if self._presence is not None else None
+        elsewhere = self._presence.people.current_elsewhere if self._presence is not None else None
         a_second, within_s = settings.drain_sockets_per_second, settings.drain_s
         await let_go(sockets, WHY["restarts"], a_second, within_s, hurried, elsewhere)
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from tavola.config.clock import now_ms
 from tavola.storage.people import (
     ACTIVE,
+    CATCHING_UP,
     CONNECTIONS,
     DEAD_MS,
     PLAYERS,
@@ -51,19 +52,23 @@ class OnlineEntries(NamedTuple):
 
 
 class OnlineCounts(NamedTuple):
-    """Users, games in which play goes on, and the sockets of each living edge. `writing` as in `OnlineEntries`."""
+    """Users, games in which play goes on, the sockets of each living edge, and how many of these wait for what they
+    follow. `writing` as in `OnlineEntries`."""
 
     users: int
     active: int
     sockets: dict[str, int]
+    catching_up: dict[str, int]
     writing: set[str]
 
 
 class _LivingServer(NamedTuple):
-    """Its last beat (ms, by Redis's clock), its sockets, and whether it has not written them all yet."""
+    """Its last beat (ms, by Redis's clock), its sockets, how many of them wait for what they follow, and whether it has
+    not written them all yet."""
 
     beat_at: int
     sockets: int
+    catching_up: int
     writing: bool
 
 
@@ -135,7 +140,8 @@ class OnlineReader:
         for name, at in reversed(servers):
             server, told = name.decode(), sockets.get(name, b"0").decode()
             if now - at < DEAD_MS and edge_of(server) not in done:
-                living[server] = _LivingServer(int(at), int(told.rstrip(WRITING)), told.endswith(WRITING))
+                behind = int(sockets.get(name + CATCHING_UP.encode(), 0))
+                living[server] = _LivingServer(int(at), int(told.rstrip(WRITING)), behind, told.endswith(WRITING))
                 if not living[server].writing:
                     done.add(edge_of(server))
         return dict(reversed(living.items())), answers
@@ -171,7 +177,8 @@ class OnlineReader:
     async def _counts(self) -> OnlineCounts:
         living, (users, active) = await self._with_living(("ZCARD", USERS), ("ZCARD", ACTIVE))
         sockets = {edge_of(server): told.sockets for server, told in living.items()}
-        return OnlineCounts(users, active, sockets, _writing(living))
+        catching_up = {edge_of(server): told.catching_up for server, told in living.items()}
+        return OnlineCounts(users, active, sockets, catching_up, _writing(living))
 
     async def _boards(self) -> Boards:
         since = now_ms() - 1000 * CONNECTIONS.lives_s

@@ -8,7 +8,7 @@
 | `game:{room}:session` | the room as it was when outsiders last saw it change | 2 h |
 | `online:games`, `active:games` | sorted sets of rooms where somebody is, and of those in which play goes on | 2 h |
 | `server:{edge}:heartbeat` | when the edge last said that it lives, every 30 s (ms) | 60 s |
-| `servers`, `servers:sockets`, `servers:gone` | servers' last beats by Redis's clock; their sockets; the dead | 1 h |
+| `servers`, `servers:sockets`, `servers:gone` | servers' last beats by Redis's clock, their sockets, the dead | 1 h |
 | `game:{room}:events` | channel of what is broadcast in a room | |
 
 An entry is marked with its server, so a reader leaves out what a dead one has left; another edge clears that away. A
@@ -37,6 +37,8 @@ USERS, GAMES, ACTIVE = "online:users", "online:games", "active:games"
 SERVERS, SOCKETS, GONE = "servers", "servers:sockets", "servers:gone"
 WRITING = "+"
 """Behind the sockets of a server that has not written all of them yet."""
+CATCHING_UP = " catching up"
+"""Behind the name of a server: how many of its sockets wait for what they follow, if any do."""
 USER_LIVES_S, GAME_LIVES_S = 3600, 7200
 HEARTBEAT_S, HEARTBEAT_LIVES_S = 30.0, 60
 BEAT_S = 0.5
@@ -97,9 +99,9 @@ class ConnectionBoard(RedisLink):
     ping_s = BEAT_S
 
     def __init__(
-        self, url: str, edge: str, sealer: Sealer, sockets: Callable[[], int], anew: Callable[[], None]
+        self, url: str, edge: str, sealer: Sealer, sockets: Callable[[], tuple[int, int]], anew: Callable[[], None]
     ) -> None:
-        """`sockets` tells how many this edge has."""
+        """`sockets` tells how many this edge has, and how many of these wait for what they follow."""
         super().__init__(url, "board")
         self._edge = edge
         self._sealer = sealer
@@ -163,7 +165,7 @@ class ConnectionBoard(RedisLink):
         """This edge ends: nothing of it counts any more, and it beats no more."""
         self._left = True
         self._write("ZREM", SERVERS, self.server)
-        self._write("HDEL", SOCKETS, self.server)
+        self._write("HDEL", SOCKETS, self.server, self.server + CATCHING_UP)
         self._write("ZADD", GONE, "0", self.server)
         if self._stream is not None:
             self._stream.flush()
@@ -205,8 +207,9 @@ class ConnectionBoard(RedisLink):
         return beat + self._heartbeat()
 
     def _beat(self, *, begins: bool) -> list[str | bytes]:
-        sockets = f"{self._sockets()}{'' if self._complete else WRITING}"
-        words = (self.server, sockets, str(int(begins)), str(DEAD_MS), str(SWEEP_MS))
+        sockets, catching_up = self._sockets()
+        told = f"{sockets}{'' if self._complete else WRITING}"
+        words = (self.server, told, str(int(begins)), str(DEAD_MS), str(SWEEP_MS), str(catching_up), CATCHING_UP)
         return _call("beat", (SERVERS, SOCKETS, GONE), *words)
 
     def _heartbeat(self) -> bytes:

@@ -123,6 +123,8 @@ class ConnectionManager(Generic[S]):
         self._database = database
         self._sockets: dict[UserId, dict[str, _OwnSocket[S]]] = {}
         self._count = 0
+        self.catching_up = 0
+        """Sockets that wait for what they have missed of a room, or for its view."""
         self._games: dict[RoomId, dict[UserId, _Followed]] = {}
         self._sessions: dict[RoomId, _DescribedRoom] = {}
         """Of rooms where somebody is who has a part in them, once they were read."""
@@ -134,7 +136,7 @@ class ConnectionManager(Generic[S]):
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._handlers: dict[RoomId, list[Handler]] = {}
-        self._board = ConnectionBoard(redis_url, edge, sealer, lambda: self._count, self._all_anew)
+        self._board = ConnectionBoard(redis_url, edge, sealer, lambda: (self._count, self.catching_up), self._all_anew)
         self._events = EventLink(redis_url, opener, self._heard)
         self.online = OnlineReader(redis_url, opener)
 
@@ -285,10 +287,13 @@ class ConnectionManager(Generic[S]):
         sockets = sum({**found.sockets, self.edge: self._count}.values())
         return ConnectionStats(max(found.users, len(self._sockets)), found.active, sockets, bool(found.writing))
 
-    async def sockets_elsewhere(self) -> int | None:
-        """How many sockets the other edges have together; None where there is no other, or nobody knows."""
+    async def current_elsewhere(self) -> int | None:
+        """How many sockets the other edges have together that wait for nothing; None where there is no other edge, or
+        nobody knows."""
         found = await self.online.counts() if self._board.up else None
-        others = [sockets for edge, sockets in found.sockets.items() if edge != self.edge] if found is not None else []
+        if found is None:
+            return None
+        others = [count - found.catching_up[edge] for edge, count in found.sockets.items() if edge != self.edge]
         return sum(others) if others else None
 
     # Events

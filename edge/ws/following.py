@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from tavola.actors.room.codec import update_of
@@ -59,6 +59,7 @@ class Following:
         self._gaps = gaps
         self._returns = returns
         self._rooms: dict[RoomId, RoomFollower] = {}
+        self._joining = 0
         self.codes: dict[str, str] = {}
         """By which code the client has come to a room that is followed, if by one."""
 
@@ -101,11 +102,24 @@ class Following:
 
     async def _join(self, room: RoomId, follower: RoomFollower, held: Held | None, part: Membership | None) -> None:
         """One at a time for each follower; one whose client has left the room meanwhile comes to nothing."""
-        async with follower.joining:
-            if self._rooms.get(room) is follower:
-                await self._join_alone(room, follower, held, part)
-            if self._rooms.get(room) is not follower:
-                self._fanout.end(follower, room)
+        with self._catching_up():
+            async with follower.joining:
+                if self._rooms.get(room) is follower:
+                    await self._join_alone(room, follower, held, part)
+                if self._rooms.get(room) is not follower:
+                    self._fanout.end(follower, room)
+
+    @contextmanager
+    def _catching_up(self) -> Iterator[None]:
+        """Other edges, when they end, let more go as sockets become current here."""
+        people = self._fanout.presence.people
+        self._joining += 1
+        people.catching_up += self._joining == 1
+        try:
+            yield
+        finally:
+            self._joining -= 1
+            people.catching_up -= self._joining == 0
 
     async def _join_alone(
         self, room: RoomId, follower: RoomFollower, held: Held | None, part: Membership | None

@@ -46,7 +46,7 @@ async def let_go(
     elsewhere: Callable[[], Awaitable[int | None]] | None = None,
 ) -> None:
     """Say goodbye to all of them, and why. Once `hurried`, those that are left go at once. `elsewhere` tells how many
-    sockets the other edges have, or None where that is not known."""
+    sockets the other edges have that are current, or None where that is not known."""
     left, loop = list(sockets), asyncio.get_running_loop()
     due = loop.time()
     pace = DrainPace(len(left), a_second, within_s, due)

@@ -620,12 +620,12 @@ async def test_an_edge_knows_how_many_sockets_the_others_have_and_whether_there_
         ends = await edges.edge("ends")
         ends.connect(ANN, BareSocket("1"))
         await counted(ends, 1, 1)
-        assert await ends.sockets_elsewhere() is None
+        assert await ends.current_elsewhere() is None
         other = await edges.edge("other")
 
         async def are_elsewhere(sockets: int) -> None:
             async def holds() -> bool:
-                return await ends.sockets_elsewhere() == sockets
+                return await ends.current_elsewhere() == sockets
 
             await until(holds)
 
@@ -633,9 +633,13 @@ async def test_an_edge_knows_how_many_sockets_the_others_have_and_whether_there_
         for user in (ANN, BOB):
             other.connect(user, BareSocket(f"of {user}"))
         await are_elsewhere(2)
+        other.catching_up = 1
+        await are_elsewhere(1)
+        other.catching_up = 0
+        await are_elsewhere(2)
         other.leave()
 
         async def alone_again() -> bool:
-            return await ends.sockets_elsewhere() is None
+            return await ends.current_elsewhere() is None
 
         await until(alone_again)

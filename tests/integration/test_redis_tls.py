@@ -42,7 +42,7 @@ async def test_links_and_clients_alike(redis_url: str, authority: Authority) -> 
         session = Session("u", "U", 1, 1, 60_000)
         await cache.put(b"sid", session, 60_000)
         assert await cache.get(b"sid") == session
-        board, online = ConnectionBoard(url, "edge", SEALER, lambda: 3, lambda: None), OnlineReader(url, OPENER)
+        board, online = ConnectionBoard(url, "edge", SEALER, lambda: (3, 0), lambda: None), OnlineReader(url, OPENER)
         async with kept(board):
             await is_up(board)
             async with asyncio.timeout(10):

@@ -1,4 +1,5 @@
-"""A room's actor that has lost the room, and cannot know it while the database is away, takes nobody back."""
+"""Coming back to an edge: a room's actor that has lost the room, and cannot know it while the database is away, takes
+nobody back; and the edge knows how many wait for what they have missed."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ class Socket(Sink):
 
     def __init__(self, here: Edge, database: Database) -> None:
         super().__init__()
+        self.tasks: list[asyncio.Task[None]] = []
         self.keyring = IssuedTokens(Tokens(SECRET), now_ms)
         returns = ReconnectionTokens(database, Tokens(SECRET), now_ms)
         looking = ViewLookup(here.router, database)
@@ -43,7 +45,7 @@ class Socket(Sink):
         self.write(text_frame(payload))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.ensure_future(work)
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
 
     async def follows(self, room: RoomId, held: Held | None) -> dict[str, Any]:
         """The first frame that it is answered with."""
@@ -78,3 +80,33 @@ async def test_a_stale_view_is_not_older_than_what_the_client_has(database_url: 
         proxy.come_back()
         again = await Socket(here, through).follows(room, Held(done.seq, epoch))
         assert (again["type"], again["updates"]) == ("updates", [])
+
+
+async def test_an_edge_knows_how_many_sockets_catch_up(database_url: str, redis_url: str) -> None:
+    async with (
+        connected(database_url) as database,
+        proxied(database_url) as proxy,
+        connected(proxy.url) as through,
+        actor(database, "a"),
+        edge(database, redis_url) as here,
+    ):
+        rooms = [await open_room(database), await open_room(database)]
+        for room in rooms:
+            await place(database, room)
+        people = here.fanout.presence.people
+        seen = await Socket(here, database).follows(rooms[0], None)
+        assert people.catching_up == 0
+        waits, gone = Socket(here, through), Socket(here, through)
+        proxy.hold("unnest", 2)
+        for room in rooms:
+            waits.following.follow(room, Held(seen["seq"], seen["epoch"]))
+        gone.following.follow(rooms[0], Held(seen["seq"], seen["epoch"]))
+        await proxy.held.wait()
+        assert people.catching_up == 2, "a socket counts once"
+        gone.tasks[0].cancel()
+        await asyncio.wait(gone.tasks)
+        assert people.catching_up == 1
+        proxy.release()
+        await waits.pulse.until(lambda: len(waits.payloads) == 2)
+        await asyncio.wait(waits.tasks)
+        assert people.catching_up == 0

@@ -235,7 +235,7 @@ class Client(Generic[P, E]):
                 SUBPROTOCOL,
             )
         except (OSError, TimeoutError):
-            self._url = (self._url + 1) % len(self._urls)
+            self._try_another()
             return None
         self._socket = socket
         self.connection += 1
@@ -262,13 +262,18 @@ class Client(Generic[P, E]):
                 self.identity = await self._renew(self.identity)
         return code
 
+    def _try_another(self) -> None:
+        """Any of the other addresses: those who lose an edge spread over all that are left."""
+        if (others := len(self._urls) - 1) > 0:
+            self._url = (self._url + 1 + random.randrange(others)) % len(self._urls)
+
     def _look(self, socket: OpenSocket) -> None:
         """Says that we are there if nothing was said for a while, and cuts the connection if nothing comes then."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         due = self._pulse.look(now, waits=self._waits)
         if due is Due.CUT:
-            self._url = (self._url + 1) % len(self._urls)
+            self._try_another()
             socket.abort()
             return
         if due is Due.ASK:

@@ -26,7 +26,9 @@ PROGRAMS = {
     ("docs/howto/client.md", "/api/matchmake"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "new Tavola({ url"): "tests/browser/test_docs.py",
     ("docs/howto/client.md", "stale_turn"): "tests/browser/test_docs.py",
+    ("docs/howto/client.md", "room.foresee ="): "tests/browser/test_foreseen.py",
     ("docs/howto/game-page.md", "register("): "tests/browser/test_guests.py",
+    ("docs/howto/game-page.md", "export function foresee"): "tests/browser/test_foreseen.py",
     ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
@@ -43,16 +45,14 @@ PROGRAMS = {
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-PROGRAM = (
-    "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql"
-)
+PROGRAM = "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql|kubectl"
 COMMAND = re.compile(rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?({PROGRAM}) ?(.*)$")
 
 
 def command_lines() -> list[tuple[str, str]]:
     """(page, line) of every command in a block of commands."""
     blocks = [each for each in examples() if not each.language and not any(sign in each.text for sign in PICTURES)]
-    return [(each.page, line) for each in blocks for line in each.text.splitlines()]
+    return [(each.page, line) for each in blocks for line in each.text.replace("\\\n", " ").splitlines()]
 
 
 def test_every_program_is_run_by_a_test() -> None:

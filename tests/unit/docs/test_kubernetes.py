@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
@@ -213,7 +214,8 @@ def test_what_is_set_is_a_setting_and_no_secret() -> None:
         sources = [*each.get("envFrom", []), *(one["valueFrom"] for one in each.get("env", []) if "valueFrom" in one)]
         used = {source[kind]["name"] for source in sources for kind in ("secretRef", "secretKeyRef") if kind in source}
         assert used <= {*SECRETS}
-        assert {one["name"] for one in each.get("env", [])} <= {
+        own = {one["name"] for one in each.get("env", [])}
+        assert own <= {
             "POD_IP",
             "RAY_ADDRESS",
             "RAY_AUTH_MODE",
@@ -271,6 +273,38 @@ def test_an_edge_has_the_time_to_drain() -> None:
     assert int(seconds) > ready["periodSeconds"] * ready["failureThreshold"]
     assert {edge[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/healthz"}
     assert ready["httpGet"]["path"] == "/readyz"
+
+
+def test_a_worker_is_drained_before_it_goes() -> None:
+    pod = pods()["worker"]["spec"]
+    node, steward = (each["lifecycle"]["preStop"]["exec"]["command"] for each in pod["containers"])
+    [within] = re.findall(r"--within (\d+) ", steward[-1])
+    [waits] = re.findall(r"-ge (\d+);", node[-1])
+    take(["drain", "--within", within, "10.0.0.1"])
+    assert int(within) < int(waits) < pod["terminationGracePeriodSeconds"] - 75
+    [done] = re.findall(r"; touch (\S+)$", steward[-1])
+    assert f"test -e {done} " in node[-1]
+    assert done.startswith("/var/lib/tavola/")
+    [undone] = pod["initContainers"]
+    take(["drain", "--undo", "10.0.0.1"])
+    assert 'tavola drain --undo "$POD_IP"' in undone["command"][-1]
+    for each in (undone, pod["containers"][1]):
+        assert "POD_IP" in {one["name"] for one in each["env"]}
+        assert {"secretRef": {"name": "tavola"}} in each["envFrom"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_shell_takes_its_last_command(number: int, tmp_path: Path) -> None:
+    """With the drain as a program that only says what it was told, in a folder of the test's."""
+    (tmp_path / "tavola").write_text('#!/bin/sh\necho "$@" > "$0.told"\nexit 1\n')
+    (tmp_path / "tavola").chmod(0o755)
+    (tmp_path / "drained").touch()
+    command = pods()["worker"]["spec"]["containers"][number]["lifecycle"]["preStop"]["exec"]["command"]
+    words = [word.replace("/var/lib/tavola", str(tmp_path)) for word in command]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POD_IP": "10.0.0.1"}
+    assert subprocess.run(words, env=environment).returncode == 0
+    if number:
+        assert (tmp_path / "tavola.told").read_text() == "drain --within 300 10.0.0.1\n"
 
 
 def test_some_edges_and_workers_stay() -> None:
