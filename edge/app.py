@@ -29,7 +29,7 @@ from tavola.actors.cluster.wishes import Wisher
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.clock import now_ms
-from tavola.config.code import CODE, on_disk
+from tavola.config.code_mark import CODE, on_disk
 from tavola.config.collector import relax
 from tavola.config.failures import Failure
 from tavola.config.keys import Purpose, Secrets

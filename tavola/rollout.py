@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from tavola.config.code import CODE
+from tavola.config.code_mark import CODE
 from tavola.config.failures import Failure
 from tavola.rooms import connected
 from tavola.storage.migrate import missing

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tavola.actors.cluster.directory import ClusterUnavailable
-from tavola.config.code import CODE
+from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database
 
 SHARE = 0.5

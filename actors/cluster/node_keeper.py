@@ -17,7 +17,7 @@ import structlog
 from tavola.actors.cluster.ceiling import SUSPECTS, Full
 from tavola.actors.cluster.directory import ClusterUnavailable
 from tavola.actors.cluster.wishes import ANSWERED_WITHIN_S, RIVAL_S
-from tavola.config.code import CODE
+from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()

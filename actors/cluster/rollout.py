@@ -57,7 +57,7 @@ class RollOut:
         self._target = ""
 
     async def round(self) -> None:
-        """What is next of the roll-out that is under way, if one is."""
+        """Do what is next of the roll-out that is under way, if one is."""
         row = await self._database.row("rollout")
         if row is None or row["ended"] or row["paused"]:
             self._mover.close()

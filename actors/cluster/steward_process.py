@@ -23,7 +23,7 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.cluster.wishes import Wisher
 from tavola.config import crash, logs
 from tavola.config.clock import now_ms
-from tavola.config.code import CODE, on_disk
+from tavola.config.code_mark import CODE, on_disk
 from tavola.config.settings import Settings
 from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced

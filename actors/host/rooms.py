@@ -107,7 +107,7 @@ class Rooms:
             answer = error.refusal()
         except StorageUnavailable as error:
             answer = away(full=error.full)
-        except Exception:  # Whatever it is, here it is not to be loaded.
+        except Exception:  # Here it is not to be loaded, for whichever reason.
             log.exception("room.load_failed", room=room)
         reply(answer)
 

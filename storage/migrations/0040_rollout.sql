@@ -1,4 +1,4 @@
--- Roll-outs: which code runs where, and which is to run. A mark of code is of `tavola/config/code.py`.
+-- Roll-outs: which code runs where, and which is to run. A mark of code is of `tavola/config/code_mark.py`.
 
 ALTER TABLE room_actors ADD COLUMN code text;         -- of its process; null: of a release that says none
 ALTER TABLE nodes ADD COLUMN code text;               -- of the steward's process

@@ -77,7 +77,7 @@ def _reach(line: socket.socket, folder: str) -> None:
     disk; workers that come meanwhile wait at its door."""
     import fcntl
 
-    from tavola.config.code import seen_on_disk
+    from tavola.config.code_mark import seen_on_disk
 
     if not is_private(folder):
         raise PermissionError(f"others may enter {folder}")

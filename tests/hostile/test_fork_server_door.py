@@ -168,7 +168,7 @@ def test_other_code_on_the_disk_has_a_server_of_its_own(folder: str, monkeypatch
 
     monkeypatch.setattr(fork_server, "_start", start)
     for seen, servers in (("one", 1), ("one", 1), ("two", 2), ("two", 2), ("one", 3)):
-        monkeypatch.setattr("tavola.config.code.seen_on_disk", lambda seen=seen: seen)
+        monkeypatch.setattr("tavola.config.code_mark.seen_on_disk", lambda seen=seen: seen)
         with socket.socket(socket.AF_UNIX) as line:
             fork_server._reach(line, folder)
         assert len(doors) == servers

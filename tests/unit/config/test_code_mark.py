@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tavola.config import code
+from tavola.config import code_mark as code
 
 
 @pytest.fixture
