@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
 from tavola.storage.rows import Row
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 ENV = {"TAVOLA_JWT_SECRET": SECRET.newest.decode()}
 
 
@@ -47,9 +49,9 @@ class Deployment:
         self.steward = Steward(settings, SECRET, database, directory, self.cluster, lambda: 1)
 
     async def is_of(self, one: Actor, code: str) -> None:
-        await execute(
-            self.database, "UPDATE room_actors SET code = $1, alive_at = now() WHERE name = $2", code, one.table.name
-        )
+        """It says so, and lives until then however long a command takes."""
+        said = "UPDATE room_actors SET code = $1, alive_at = $2 WHERE name = $3"
+        await execute(self.database, said, code, LATER, one.table.name)
 
     async def node(self, code: str, disk: str) -> int:
         """The steward of the only node beats; how many actors it carries."""
@@ -57,6 +59,7 @@ class Deployment:
         await execute(self.database, "DELETE FROM nodes WHERE code <> $1", code)
         for _ in range(2):  # It is answered as of before.
             rows = await self.database.rows("beat_node", **given, code=code, disk=disk)
+        await execute(self.database, "UPDATE nodes SET beat_at = $1", LATER)
         most: int = rows[0]["most"]
         return most
 
