@@ -79,6 +79,9 @@ class Reloader:
 def _root(module: str) -> Path:
     """The folder of the package that a module is of, or the file of one that is of none."""
     top = sys.modules[module.partition(".")[0]]
-    assert top.__file__ is not None, f"{module} has no file"
+    if top.__file__ is None:  # A folder without `__init__.py`, of which there may be several by that name.
+        own = sys.modules[module].__file__
+        assert own is not None, f"{module} has no file"
+        return next(folder for folder in map(Path, top.__path__) if Path(own).is_relative_to(folder))
     file = Path(top.__file__)
     return file.parent if file.name == "__init__.py" else file

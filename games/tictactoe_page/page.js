@@ -4,6 +4,7 @@ import { h, render } from "/static/dom.js";
 import { register, stylesheet } from "/static/games.js";
 import { emptySeat, place, seatPod } from "/static/seats.js";
 import { t } from "/static/texts.js";
+import { foresee } from "./foresee.js";
 
 /** @import { Table } from "/static/table.d.ts" */
 
@@ -47,6 +48,7 @@ function draw(table) {
 }
 
 register("tictactoe", draw, {
+  foresee,
   tell: ({ kind, move, cell, automatic, ...event }, names) =>
     kind === "player_action" && move === "mark"
       ? [t("{0} marks cell {1}{2}.", names.of({ kind, ...event }), cell + 1, automatic ? t(" (automatic)") : "")]

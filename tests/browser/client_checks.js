@@ -114,6 +114,35 @@ const update = (seq, patch = { game: { pot: seq } }, events = []) => ({
   patch,
 });
 
+/** A board of a row, on which seat 0 marks cells; with `more`, several in a turn. Seat 1 moves in between. */
+const marked = (cells, turn, more = {}) => ({
+  ...VIEW,
+  room: { code: "ABCDEF" },
+  game: { cells, pot: 0 },
+  me: { role: "player", seat_index: 0, legal: legalOf(cells, turn.seat_index) },
+  turn,
+  ...more,
+});
+const legalOf = (cells, seat) => (seat === 0 ? [{ move: "mark", cell: { choices: [...cells.keys()].filter((each) => !cells[each]) } }] : []);
+const MINE = { number: 5, seat_index: 0 };
+const THEIRS = { number: 6, seat_index: 1 };
+
+/** The turn goes to the other seat. */
+const onePerTurn = ({ game, turn }, { cell }) => ({
+  game: { cells: game.cells.with(cell, "X") },
+  me: { legal: [] },
+  turn: { number: turn.number + 1, seat_index: 1 },
+});
+/** The turn goes on. */
+const manyPerTurn = ({ game }, { cell }) => {
+  const cells = game.cells.with(cell, "X");
+  return { game: { cells }, me: { legal: legalOf(cells, 0) } };
+};
+const said = (seq, cells, turn, events) =>
+  update(seq, { game: { cells }, me: { legal: legalOf(cells, turn.seat_index) }, turn }, events);
+const acted = { kind: "player_action", seat_index: 0, move: "mark" };
+const no = (id, code = "illegal_move") => ({ type: "error", id, room: ROOM, code, message: "No." });
+
 function equal(actual, expected, what) {
   const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
   if (a !== b) throw new Error(`${what}: ${a} is not ${b}`);
@@ -313,6 +342,219 @@ const CHECKS = {
     equal(socket().take("act")[0].turn, 4, "turn");
     socket().tell({ type: "update", room: ROOM, seq: 6, epoch: 1, at: 0, events: [], patch: { turns: null } });
     equal(room.turn?.number, 3, "the one that runs");
+  },
+
+  async "a move that is foreseen is shown at once, and its update takes its place"({ follow, socket, time }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    equal(room.shown === room.view, true, "nothing is ahead");
+    const [shown, viewed] = [[], []];
+    room.foresee = (view, move, at) => ({ ...onePerTurn(view, move), at_ms: at });
+    room.on("shown", ({ game }) => shown.push(game.cells.join("-")));
+    room.on("view", ({ game }) => viewed.push(game.cells.join("-")));
+    const done = room.act("mark", { cell: 1 });
+    equal(room.shown.game.cells, ["", "X", ""], "at once");
+    equal([room.shown.me.legal, room.shown.turn], [[], THEIRS], "and whose turn it will be");
+    equal(room.shown.at_ms, time.now, "when it was made");
+    equal([room.view.game.cells, room.turn], [["", "", ""], MINE], "the view is what the server gave");
+    socket().tell(update(6, { spectators: 2 }, [{ kind: "spectator_joined" }]));
+    equal([room.shown.game.cells, room.shown.spectators], [["", "X", ""], 2], "on top of what comes between");
+    socket().tell(said(7, ["", "O", ""], THEIRS, [acted]));
+    equal(room.shown === room.view, true, "what is true is shown, and nothing else");
+    const [{ id, turn }] = socket().take("act");
+    equal(turn, 5, "its turn");
+    socket().tell({ type: "ack", id, room: ROOM, seq: 7 });
+    await done;
+    equal(room.shown === room.view, true, "and after the answer");
+    equal(shown, ["-X-", "-X-", "-O-"], "shown");
+    equal(viewed, ["--", "-O-"], "viewed");
+  },
+
+  async "an answer that comes before its update leaves the move shown until then"({ follow, socket }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = onePerTurn;
+    const done = room.act("mark", { cell: 1 });
+    const [{ id }] = socket().take("act");
+    socket().tell({ type: "ack", id, room: ROOM, seq: 7 });
+    await done;
+    equal(room.shown.game.cells, ["", "X", ""], "accepted");
+    socket().tell(update(6, { spectators: 2 }));
+    equal(room.shown.game.cells, ["", "X", ""], "another's update");
+    socket().tell(update(7, { spectators: 3 }));
+    equal(room.shown === room.view, true, "its own, whatever the game made of it");
+  },
+
+  async "a move that is refused is taken back, with what was made on top of it"({ follow, socket, module }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = manyPerTurn;
+    const shown = [];
+    room.on("shown", ({ game }) => shown.push(game.cells.join("-")));
+    const atRefusal = [];
+    room.on("refused", () => atRefusal.push(room.shown.game.cells.join("-")));
+    const moves = [0, 1, 2].map((cell) => room.act("mark", { cell }));
+    const [first, second, third] = socket().take("act");
+    socket().tell(said(6, ["X", "", ""], MINE, [acted]));
+    socket().tell({ type: "ack", id: first.id, room: ROOM, seq: 6 });
+    equal(room.shown.game.cells, ["X", "X", "X"], "the others wait still");
+    socket().tell(no(second.id));
+    equal(room.shown.game.cells, ["X", "", ""], "taken back");
+    equal(atRefusal, ["X--"], "before anybody is told");
+    equal((await rejected(moves[1], module.Refused, "second")).code, "illegal_move", "code");
+    socket().tell(no(third.id));
+    await rejected(moves[2], module.Refused, "third");
+    await moves[0];
+    equal(room.shown === room.view, true, "nothing is left");
+    equal(shown, ["X--", "X-X-", "X-X-X", "X-X-X", "X--"], "shown");
+  },
+
+  async "the same move twice in a turn is two moves, and each update takes one"({ follow, socket }) {
+    const counted = (count, turn = MINE) => ({ game: { count }, me: { role: "player", seat_index: 0, legal: [{ move: "add" }] }, turn });
+    const room = await follow(5, { ...VIEW, ...counted(0) });
+    room.foresee = ({ game }) => ({ game: { count: game.count + 1 } });
+    room.act("add");
+    room.act("add");
+    equal(room.shown.game.count, 2, "two");
+    const added = { kind: "player_action", seat_index: 0, move: "add" };
+    socket().tell(update(6, { game: { count: 1 } }, [added]));
+    equal(room.shown.game.count, 2, "one and one");
+    socket().tell(update(7, { game: { count: 11 } }, [{ ...added, seat_index: 1 }]));
+    equal(room.shown.game.count, 12, "another player's is not ours");
+    socket().tell(update(8, { game: { count: 12 } }, [added]));
+    equal(room.shown === room.view, true, "both are true");
+    const ids = socket().take("act").map(({ id }) => id);
+    ids.forEach((id, index) => socket().tell({ type: "ack", id, room: ROOM, seq: 6 + 2 * index }));
+    equal(room.shown.game.count, 12, "no more");
+  },
+
+  async "moves in turns one after the other are taken by their own updates"({ follow, socket }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = (view, move) => ({ ...manyPerTurn(view, move), turn: { number: view.turn.number + 1 } });
+    for (const cell of [0, 1, 2]) room.act("mark", { cell });
+    const sent = socket().take("act");
+    equal(sent.map(({ turn }) => turn), [5, 6, 7], "each in its own turn");
+    socket().tell(said(6, ["X", "", ""], { number: 6, seat_index: 0 }, [acted]));
+    equal(room.shown.game.cells, ["X", "X", "X"], "one is true");
+    socket().tell({ type: "ack", id: sent[0].id, room: ROOM, seq: 6 });
+    socket().tell({ type: "ack", id: sent[1].id, room: ROOM, seq: 7 });
+    socket().tell(said(7, ["X", "X", ""], { number: 7, seat_index: 0 }, [acted]));
+    equal(room.shown.game.cells, ["X", "X", "X"], "two are, of which one was answered before");
+    socket().tell(no(sent[2].id));
+    equal(room.shown.game.cells, ["X", "X", ""], "the last is taken back");
+  },
+
+  async "a move in a turn that is over is shown no more, whatever came of it"({ follow, socket }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = onePerTurn;
+    room.act("mark", { cell: 1 }).catch(() => {});
+    socket().tell(said(6, ["", "", ""], { number: 7, seat_index: 0 }, [{ kind: "offer_ended" }]));
+    equal(room.shown === room.view, true, "one's own next turn");
+    room.act("mark", { cell: 2 }).catch(() => {});
+    equal(room.shown.game.cells, ["", "", "X"], "in it one moves again");
+    socket().tell(said(7, ["", "", ""], { number: 8, seat_index: 1 }));
+    equal(room.shown === room.view, true, "another's");
+    socket().tell(said(8, ["", "", ""], { number: 9, seat_index: 0 }));
+    equal(room.shown === room.view, true, "and it does not come back");
+  },
+
+  async "a move that waits is shown over a loss, and leaves nothing when it is answered"({ follow, socket, time }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = onePerTurn;
+    const done = room.act("mark", { cell: 1 });
+    socket().drop(1006);
+    equal(room.shown.game.cells, ["", "X", ""], "while it is away");
+    await time.pass(250);
+    socket().authenticated();
+    socket().tell(hydrated(5, marked(["", "", ""], MINE)));
+    equal(room.shown.game.cells, ["", "X", ""], "the view does not have it");
+    const [{ id }] = socket().take("act");
+    socket().tell(said(6, ["", "X", ""], THEIRS, [acted]));
+    socket().tell({ type: "ack", id, room: ROOM, seq: 6 });
+    await done;
+    equal(room.shown === room.view, true, "answered");
+  },
+
+  async "a whole view that has the move in it is shown as it is"({ follow, socket, time }) {
+    const many = (cells, recent) => ({ ...marked(cells, MINE), recent });
+    const room = await follow(5, many(["", "", ""], []));
+    room.foresee = ({ game }) => ({ game: { pot: game.pot + 1 } });
+    room.act("mark", { cell: 1 }).catch(() => {});
+    equal(room.shown.game.pot, 1, "ahead");
+    socket().drop(1006);
+    await time.pass(250);
+    socket().authenticated();
+    const recent = [{ seq: 5, epoch: undefined, at: 0, events: [acted] }, { seq: 6, epoch: undefined, at: 0, events: [acted] }];
+    socket().tell(hydrated(6, many(["", "", ""], recent)));
+    equal(room.shown === room.view, true, "its event is among those that were missed");
+    const stale = { ...hydrated(4, many(["", "", ""], [])), stale: true };
+    socket().tell(stale);
+    equal([room.seq, room.shown === room.view], [6, true], "an older view changes nothing");
+  },
+
+  async "a server whose database went back has nothing of what was accepted"({ follow, socket }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = onePerTurn;
+    const done = room.act("mark", { cell: 1 });
+    socket().tell({ type: "ack", id: socket().take("act")[0].id, room: ROOM, seq: 9 });
+    await done;
+    equal(room.shown.game.cells, ["", "X", ""], "accepted");
+    socket().tell(hydrated(3, marked(["", "", ""], MINE)));
+    equal([room.seq, room.shown === room.view], [3, true], "it never was");
+  },
+
+  async "a move without an answer is taken back when it is given up"({ client, follow, module, time }) {
+    const room = await follow(5, marked(["", "", ""], MINE));
+    room.foresee = onePerTurn;
+    const late = room.act("mark", { cell: 1 });
+    const closed = rejected(late, module.Unanswered, "late");
+    await time.pass(30_000);
+    await closed;
+    equal(room.shown === room.view, true, "no answer");
+    const next = rejected(room.act("mark", { cell: 1 }), module.Unanswered, "closed");
+    equal(room.shown.game.cells, ["", "X", ""], "again");
+    client.close();
+    await next;
+    equal(room.shown === room.view, true, "closed");
+    await rejected(room.act("mark", { cell: 1 }), module.Unanswered, "closed before");
+    equal(room.shown === room.view, true, "and at once");
+  },
+
+  async "only a move that is offered in one's own turn is foreseen"({ follow, socket, thrown }) {
+    const room = await follow(5, marked(["X", "", ""], MINE));
+    const act = (args, move = "mark") => void room.act(move, args).catch(() => {});
+    act({ cell: 1 });
+    equal(room.shown === room.view, true, "nobody foresees anything");
+    socket().tell(no(socket().take("act")[0].id));
+    const asked = [];
+    room.foresee = (_, move) => void asked.push(move);
+    const offers = [
+      { move: "mark", cell: { choices: [1, 2] } },
+      { move: "raise", amount: { min: 10, max: 20 }, exact: true },
+      { move: "go", from: "e2", to: "e4" },
+    ];
+    socket().tell(update(6, { me: { legal: offers } }));
+    for (const args of [{ cell: 0 }, { cell: "1" }, {}]) act(args);
+    for (const amount of [9, 21]) act({ amount }, "raise");
+    act({ from: "e2", to: "e5" }, "go");
+    act({}, "fold");
+    equal(asked, [], "not offered");
+    for (const { id } of socket().take("act").slice(1)) socket().tell(no(id));
+    for (const [args, move] of [[{ cell: 1 }, "mark"], [{ amount: 10 }, "raise"], [{ from: "e2", to: "e4" }, "go"]]) {
+      asked.length = 0;
+      act(args, move);
+      equal(asked, [{ ...args, move }], "offered");
+      equal(room.shown === room.view, true, "not sure of what it changes");
+      socket().tell(no(socket().take("act").at(-1).id));
+    }
+    room.foresee = () => {
+      throw new Error("mine");
+    };
+    act({ cell: 1 });
+    equal(room.shown === room.view, true, "a mistake in it");
+    equal(new Set(await thrown()), new Set(["mine"]), "is not hidden");
+    socket().tell(no(socket().take("act").at(-1).id));
+    room.foresee = onePerTurn;
+    socket().tell(update(7, { turn: THEIRS }));
+    act({ cell: 1 });
+    equal(room.shown === room.view, true, "not one's turn");
   },
 
   async "refusals are errors with a code; not now is tried again"({ follow, socket, time, module }) {

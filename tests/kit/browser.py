@@ -38,6 +38,10 @@ class Balancer:
         self.served: list[int] = []
         """For each connection that came through: the port of its edge."""
         self.turned_away = 0
+        self.held = 0
+        """Pieces, of either way, that had to wait for `release`."""
+        self._passes = asyncio.Event()
+        self._passes.set()
 
     @property
     def url(self) -> str:
@@ -59,6 +63,14 @@ class Balancer:
             pair.cancel()
         await asyncio.gather(*pairs, return_exceptions=True)
 
+    def hold(self) -> None:
+        """Passes nothing on, either way, until `release`; with a connection that is cut it is lost."""
+        self.held = 0
+        self._passes.clear()
+
+    def release(self) -> None:
+        self._passes.set()
+
     async def go_away(self) -> None:
         """Cuts everybody off and lets nobody in."""
         self.away = True
@@ -79,8 +91,8 @@ class Balancer:
                 return
             answers, far = opened
             async with asyncio.TaskGroup() as both:
-                both.create_task(_copy(reader, far))
-                both.create_task(_copy(answers, writer))
+                both.create_task(self._copy(reader, far))
+                both.create_task(self._copy(answers, writer))
         except* (OSError, asyncio.CancelledError):
             pass  # one of the ends is gone, or we were told to cut it: both are
         finally:
@@ -97,12 +109,14 @@ class Balancer:
                 return opened
         return None
 
-
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while (data := await source.read(65536)) and not sink.is_closing():
-        sink.write(data)
-        await sink.drain()
-    raise ConnectionResetError
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while (data := await source.read(65536)) and not sink.is_closing():
+            if not self._passes.is_set():
+                self.held += 1
+                await self._passes.wait()
+            sink.write(data)
+            await sink.drain()
+        raise ConnectionResetError
 
 
 class Robot(Player):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from .frames import (
     decode_lean,
     encode,
 )
+from .moves_ahead import Events, Foresee, MovesAhead
 from .view import FullView, LeanView, View
 
 P = TypeVar("P")
@@ -101,6 +102,8 @@ class JoinedRoom(Generic[P, E]):
         self.code = code
         self.view = depth.view()
         self.follower = Follower(self.view, audience)
+        self._audience = audience
+        self._ahead: MovesAhead | None = None
         self.unanswered: dict[str, Unanswered] = {}
         self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.resent = 0
@@ -114,21 +117,48 @@ class JoinedRoom(Generic[P, E]):
         """Sends a command and waits for its answer, across reconnections. `kind` and `fields` are those of protocol.md
         section 2, without id and room. Raises RequestRefused with the server's code; `overloaded`, too, when
         `MAX_UNANSWERED` commands wait already."""
+        return await self._ask(kind, fields)
+
+    async def _ask(self, kind: str, fields: Json, told: Callable[[Ack | None], None] = lambda _: None) -> Ack:
+        """`told` hears of the answer at once; None is a refusal."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer, _: Unanswered) -> None:
+            told(None if isinstance(answer, ErrorReceived) else answer)
             if not done.done():
                 done.set_result(answer)
 
-        self.send(kind, fields, answered)
+        try:
+            self.send(kind, fields, answered)
+        except RequestRefused:
+            told(None)
+            raise
         answer = await done
         if isinstance(answer, ErrorReceived):
             raise RequestRefused(0, answer.code, answer.message, answer.details)
         return answer
 
     async def act(self, move: str, **arguments: Any) -> Ack:
-        """Makes a move, in the turn that `view` shows: it can never land in a later one. Raises as `command` does."""
-        return await self.command("act", move=move, turn=self.view.turn_number, **arguments)
+        """Makes a move, in the turn that `shown` shows: it can never land in a later one. Raises as `command` does."""
+        ahead, fields = self._ahead, {"move": move, "turn": self.shown.turn_number, **arguments}
+        if ahead is None:
+            return await self._ask("act", fields)
+        made = ahead.make({**arguments, "move": move}, fields["turn"])
+        return await self._ask("act", fields, lambda ack: ahead.answered(made, ack, self.seq))
+
+    def foresees(self, foresee: Foresee, shown: Callable[[FullView], None] = lambda _: None) -> None:
+        """From now on `shown` has the moves of one's own (`act`) that are on their way, where `foresee` knows what they
+        change. The function `shown` is called when it is another one; it may not raise. Of rooms with their whole view
+        (`FULL`)."""
+        if not isinstance(self.view, FullView):
+            raise TypeError("only a whole view can show what is foreseen")
+        self._ahead = MovesAhead(self.view, cast(Audience[Json, Events], self._audience), foresee, shown)
+        self.follower.audience = cast(Audience[P, E], self._ahead)
+
+    @property
+    def shown(self) -> View[P]:
+        """`view`; and while moves of one's own are shown ahead, a copy that has them."""
+        return self.view if self._ahead is None else cast(View[P], self._ahead.shown)
 
     def send(self, kind: str, fields: Json, answered: Callable[[Answer, Unanswered], None]) -> Unanswered:
         """As `command`, without a task: `answered` is called once, with the ack or the final refusal. It may not
@@ -147,7 +177,7 @@ class JoinedRoom(Generic[P, E]):
 
         Raises TooSlow.
         """
-        stream = self.follower.audience
+        stream = self._audience
         assert isinstance(stream, Stream), "this room has an audience of its own"
         while not stream.overrun:
             yield await stream.queue.get()

@@ -9,7 +9,7 @@ import { TurnCall } from "./call.js";
 import { amount } from "./cards.js";
 import { fieldOf, h, modal } from "./dom.js";
 import { loadedPage, pageOf, stylesheet } from "./games.js";
-import { freeSeats, seatsText } from "./seats.js";
+import { freeSeats, seatsText, turnOf } from "./seats.js";
 import { Side } from "./side.js";
 import { Names, tell, whatOf } from "./story.js";
 import { t } from "./texts.js";
@@ -83,10 +83,10 @@ export class RoomPage {
     return this.#mine ? t("● Your turn · {0}", name) : name;
   }
 
-  /** Whether it is one's own turn. */
+  /** Whether it is one's own turn, as is shown. */
   get #mine() {
-    const turn = this.#room?.turn;
-    return turn !== undefined && turn.seat_index === this.view?.me.seat_index;
+    const shown = this.#room?.shown;
+    return shown?.me.seat_index !== undefined && turnOf(shown, shown.me.seat_index) !== undefined;
   }
 
   get view() {
@@ -99,10 +99,11 @@ export class RoomPage {
     return this.#room;
   }
 
-  /** The view of somebody inside: what stands at the table is drawn for nobody else. */
+  /** The view of somebody inside, as it is drawn: with what a move of theirs will change. Nobody else sees the table. */
   get inside() {
-    if (!isInside(this.view)) throw new Error("Nothing of the table is known outside.");
-    return this.view;
+    const shown = this.#room?.shown ?? null;
+    if (!isInside(shown)) throw new Error("Nothing of the table is known outside.");
+    return shown;
   }
 
   get client() {
@@ -129,12 +130,13 @@ export class RoomPage {
     this.client.connect();
     this.#ends = [
       room.on("view", (view, events) => this.#viewed(view, events)),
+      room.on("shown", () => this.redraw()),
       room.on("presence", () => this.redraw()),
       room.on("trouble", () => this.redraw()),
       room.on("announcement", ({ service, text }) => this.#app.notice(`${service}: ${text}`)),
     ];
     const first = await room.ready;
-    await pageOf(first.room.game);
+    room.foresee = /** @type {Room["foresee"]} */ ((await pageOf(first.room.game)).foresee ?? null);
     this.#viewed(room.view ?? first, []);
   }
 
@@ -185,7 +187,8 @@ export class RoomPage {
     if (room.status === "closed") this.gone ??= t("The host has closed this table.");
     if (me.legal.length && events.some((event) => event.kind === "turn_started"))
       this.#app.announce(t("It is your turn."));
-    if (this.room.turn && this.#mine && this.#page) this.#myTurn(this.room.turn.number);
+    const turn = turnOf(view, me.seat_index);
+    if (turn && this.#page) this.#myTurn(turn.number);
     this.#comeIn(view);
     if (me.offers || view.offer) this.#bringOffers();
     this.redraw();
@@ -278,7 +281,7 @@ export class RoomPage {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (this.view?.me.legal?.length && !this.#dialog && !this.gone) this.#page?.key?.(this.#table, event);
+    if (this.#room?.shown?.me.legal?.length && !this.#dialog && !this.gone) this.#page?.key?.(this.#table, event);
   }
 
   // Drawing

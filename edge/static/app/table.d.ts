@@ -12,7 +12,10 @@ export interface Table {
    * waited for, unless there is an element of the class `actions` in it.
    */
   readonly bar: HTMLElement;
-  /** The view that this player has (docs/reference/protocol.md, section 4); never to be changed. */
+  /**
+   * The view that this player has (docs/reference/protocol.md, section 4), with moves of theirs that `foresee` knows;
+   * never to be changed.
+   */
   readonly view: InsideView;
   /** Their seat; undefined for who watches. */
   readonly seat: number | undefined;
@@ -42,8 +45,17 @@ export interface Table {
 /** Makes a table's element and bar show how it stands. It is called again whenever that may have changed. */
 export type Draw = (table: Table) => void;
 
+/** A move and its arguments, as it is made. */
+export type Made = { move: string; [argument: string]: Json | undefined };
+
 /** The parts that a game's page may have besides. */
 export interface More {
+  /**
+   * The JSON merge patch that a move of this player's makes of their view; undefined where that is not sure. It is
+   * drawn at once, until the update is there or the move is refused. `at` is the server's time in ms at which it was
+   * made. It is called anew whenever the view changes meanwhile, so it gives the same for the same.
+   */
+  foresee?(view: InsideView, made: Made, at: number): { [name: string]: any } | undefined;
   /** A key was pressed while there are legal moves, and nothing is being typed. */
   key?(table: Table, event: KeyboardEvent): void;
   /** The move that the player has said ahead, if any: asked once, as their turn begins, and made at once. */

@@ -1,9 +1,8 @@
 /**
  * tavola.js: the client of a Tavola server, one ES module without dependencies.
  *
- * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
- * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
+ * It signs in, connects, follows rooms, keeps each room's view current by merging patches, asks for numbers that are
+ * missing, sends commands again until they are answered, and comes back after every loss. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -11,8 +10,7 @@
  *     await client.signIn("Ann");
  *     client.connect();
  *     const room = client.room("r_0123456789abcdef");
- *     room.on("view", (view) => draw(view));
- *     await room.act("raise", { amount: 40 });
+ *     room.on("shown", draw);
  */
 /**
  * The messages on the wire, as docs/reference/protocol.md says. Made by clients/generate.py of `/api/frames.json`;
@@ -954,6 +952,10 @@ export type RoomEvents = {
      */
     view: [View, Event[]];
     /**
+     * What is to be drawn is another one: `room.shown`.
+     */
+    shown: [View];
+    /**
      * An update was applied. Each number comes once, in order.
      */
     update: [Update, View];
@@ -1018,6 +1020,19 @@ export type Returned = {
 };
 export type Frame = {
     [name: string]: any;
+};
+export type Move = {
+    move: string;
+    [argument: string]: Json | undefined;
+};
+export type Foresee = (view: View, move: Move, at: number) => {
+    [name: string]: any;
+} | undefined;
+export type Foreseen = {
+    move: Move;
+    turn: number | undefined;
+    at: number;
+    seq?: number;
 };
 export type Timer = ReturnType<typeof setTimeout>;
 export type Pending = {
@@ -1109,7 +1124,7 @@ declare class Emitter<Events extends {
 }
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known.
+ * as is known; `shown` is that with one's own moves on it that are on their way, where `foresee` knows them.
  * @extends {Emitter<RoomEvents>}
  */
 export declare class Room extends Emitter<RoomEvents> {
@@ -1123,6 +1138,10 @@ export declare class Room extends Emitter<RoomEvents> {
     ready: Promise<View>;
     /** @type {View | null} */
     view: View | null;
+    /** @type {View | null} */
+    shown: View | null;
+    /** @type {Foresee | null} */
+    foresee: Foresee | null;
     seq: number;
     /**
      * The name of the history that `seq` is a number of, as it came with it.
@@ -1160,7 +1179,8 @@ export declare class Room extends Emitter<RoomEvents> {
      */
     get turn(): Turn | undefined;
     /**
-     * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+     * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. `shown` has it at once, if
+     * `foresee` knows it, until its update is there or it is refused.
      * @param {string} move
      * @param {{ [name: string]: Json | undefined }} [args]
      * @param {number} [turn]

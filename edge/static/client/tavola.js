@@ -1,9 +1,8 @@
 /**
  * tavola.js: the client of a Tavola server, one ES module without dependencies.
  *
- * It signs in, connects, authenticates with what it holds, follows rooms, keeps each room's view current by merging
- * patches, asks for numbers that are missing, sends commands again until they are answered, and comes back after every
- * loss. A caller sees of all that `client.connection` and `room.trouble`. The wire is
+ * It signs in, connects, follows rooms, keeps each room's view current by merging patches, asks for numbers that are
+ * missing, sends commands again until they are answered, and comes back after every loss. The wire is
  * docs/reference/protocol.md, this client is docs/howto/client.md, its types are tavola.d.ts, made of this by
  * `make types`.
  *
@@ -11,8 +10,7 @@
  *     await client.signIn("Ann");
  *     client.connect();
  *     const room = client.room("r_0123456789abcdef");
- *     room.on("view", (view) => draw(view));
- *     await room.act("raise", { amount: 40 });
+ *     room.on("shown", draw);
  */
 
 /** @import { Ack, Event, Json, RefusalCode, Status, Turn, Update, View } from "./wire.d.ts" */
@@ -48,6 +46,7 @@
 /**
  * @typedef {object} RoomEvents
  * @property {[View, Event[]]} view The view is another one; with the events that made it so (none for a full view).
+ * @property {[View]} shown What is to be drawn is another one: `room.shown`.
  * @property {[Update, View]} update An update was applied. Each number comes once, in order.
  * @property {[{ user_id: string, status: Exclude<Status, "sitting_out"> }]} presence
  * @property {[{ service: string, text: string, data?: { [name: string]: any } }]} announcement Another server of the
@@ -81,6 +80,13 @@
  * @property {null} next
  */
 /** @typedef {{ [name: string]: any }} Frame */
+/** @typedef {{ move: string, [argument: string]: Json | undefined }} Move */
+/**
+ * The merge patch that a move of one's own makes of one's view, by the server's time `at` at which it was made: the
+ * same for the same; undefined where that is not sure.
+ * @typedef {(view: View, move: Move, at: number) => { [name: string]: any } | undefined} Foresee
+ */
+/** @typedef {{ move: Move, turn: number | undefined, at: number, seq?: number }} Foreseen */
 /** @typedef {ReturnType<typeof setTimeout>} Timer */
 /**
  * @typedef {object} Pending
@@ -192,6 +198,28 @@ export function merge(target, patch) {
 /** @returns {value is Frame} */
 const isObject = (/** @type {unknown} */ value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** @returns {Turn | undefined} */
+const turnIn = (/** @type {Partial<View>} */ { me, turn, turns }) =>
+  turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+
+/** The number of one's own turn, if one is to act. */
+const ownTurn = (/** @type {View} */ view) => {
+  const turn = turnIn(view);
+  return turn && view.me?.seat_index === turn.seat_index ? turn.number : undefined;
+};
+
+const isOffered = (/** @type {Frame[] | undefined} */ legal = [], /** @type {Frame} */ move) =>
+  legal.some((entry) =>
+    Object.entries(entry).every(([name, offer]) => {
+      const value = move[name];
+      if (name === "exact") return true;
+      if (!isObject(offer)) return isSame(offer, value);
+      return offer.choices?.some((/** @type {Json} */ each) => isSame(each, value)) ?? (offer.min <= value && value <= offer.max);
+    }),
+  );
+
+const isSame = (/** @type {unknown} */ a, /** @type {unknown} */ b) => JSON.stringify(a) === JSON.stringify(b);
+
 /**
  * Events, and with what each calls its listeners. A listener that throws harms nobody else.
  * @template {{ [Name in keyof Events]: any[] }} Events
@@ -224,13 +252,16 @@ class Emitter {
       try {
         listener(...detail);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        rethrown(error);
       }
     }
   }
 }
+
+const rethrown = (/** @type {unknown} */ error) =>
+  queueMicrotask(() => {
+    throw error;
+  });
 
 /** The storage for each room between visits: its tokens, whose they are, and the last number seen. */
 class Keep {
@@ -318,12 +349,16 @@ class Keep {
 
 /**
  * One room that this client follows: `client.room` gives it. `view` is what the server would give now, as far
- * as is known.
+ * as is known; `shown` is that with one's own moves on it that are on their way, where `foresee` knows them.
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
   /** @type {View | null} */
   view = null;
+  /** @type {View | null} */
+  shown = null;
+  /** @type {Foresee | null} */
+  foresee = null;
   seq = 0;
   /**
    * The name of the history that `seq` is a number of, as it came with it.
@@ -347,6 +382,11 @@ export class Room extends Emitter {
   trouble = null;
 
   #client;
+  /**
+   * Moves whose updates are not there yet, in order.
+   * @type {Foreseen[]}
+   */
+  #foreseen = [];
   /** @type {Map<number, Update>} */
   #ahead = new Map();
   /** @type {Timer | undefined} */
@@ -389,18 +429,22 @@ export class Room extends Emitter {
    * @returns {Turn | undefined}
    */
   get turn() {
-    const { me, turn, turns } = this.view ?? {};
-    return turns?.find((each) => each.seat_index === me?.seat_index) ?? turn;
+    return turnIn(this.view ?? {});
   }
 
   /**
-   * Makes a move, in the turn that the view shows (or `turn`): it can never land in a later one.
+   * Makes a move, in the turn that is shown (or `turn`): it can never land in a later one. `shown` has it at once, if
+   * `foresee` knows it, until its update is there or it is refused.
    * @param {string} move
    * @param {{ [name: string]: Json | undefined }} [args]
    * @param {number} [turn]
    */
-  act(move, args = {}, turn = this.turn?.number) {
-    return this.command("act", { ...args, move, ...(turn === undefined ? {} : { turn }) });
+  act(move, args = {}, turn = turnIn(this.shown ?? {})?.number) {
+    const made = { move: { ...args, move }, turn, at: this.#client.now() };
+    this.#foreseen.push(made);
+    this.#show();
+    const fields = { ...args, move, ...(turn === undefined ? {} : { turn }) };
+    return this.#client._command(this, "act", fields, undefined, (ack) => this.#answered(made, ack));
   }
 
   /** @param {string} text */
@@ -428,17 +472,20 @@ export class Room extends Emitter {
       // The server's database went back: what was shown beyond that never was, and its numbers are given again.
       this.history = [];
       this.#ahead.clear();
+      this.#foreseen = this.#foreseen.filter((made) => made.seq === undefined);
     }
+    const missed = recent.filter((update) => update.seq > this.seq).flatMap((update) => update.events ?? []);
     this.seq = seq;
     this.epoch = epoch;
-    const shown = (this.view = { ...view, seq, at });
+    const whole = (this.view = { ...view, seq, at });
     const known = new Map(this.history.map((update) => [update.seq, update]));
     for (const update of recent) known.set(update.seq, update);
     this.history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-HISTORY_LIMIT);
+    this.#show(missed);
     this._token(view.me);
     this._troubled(stale ? "stale" : null);
-    this.#settle?.resolve(shown);
-    this.emit("view", shown, []);
+    this.#settle?.resolve(whole);
+    this.emit("view", whole, []);
     this.#drain();
   }
 
@@ -535,11 +582,63 @@ export class Room extends Emitter {
     const view = { ...merge(this.view, patch ?? {}), seq, epoch, at, stale: false, recent };
     this.view = view;
     this.history = [...this.history, update].slice(-HISTORY_LIMIT);
+    this.#show(events);
     this._token(update);
     this._token(patch?.me);
     this._troubled(null);
     this.emit("update", update, view);
     this.emit("view", view, events);
+  }
+
+  // Moves that are shown ahead
+
+  /**
+   * Accepted (`ack`), a move is shown until its update is there; else it is taken back, with what is on top of it.
+   * @param {Foreseen} made
+   * @param {Ack | null} ack
+   */
+  #answered(made, ack) {
+    const at = this.#foreseen.indexOf(made);
+    if (at < 0) return;
+    made.seq = ack?.seq;
+    if (!ack) this.#foreseen.splice(at);
+    this.#show();
+  }
+
+  /**
+   * Lays the moves on the view, as far as each goes on from it. Those are gone that it has, or whose turn is over; the
+   * game's events tell a move from the next like it in the same turn.
+   * @param {Frame[]} [events]
+   */
+  #show(events = []) {
+    const { view, shown } = this;
+    for (const { kind, seat_index, move } of events) {
+      const mine = kind === "player_action" && seat_index === view?.me.seat_index;
+      if (mine && move === this.#foreseen[0]?.move.move) this.#foreseen.shift();
+    }
+    const now = (view && ownTurn(view)) ?? Infinity;
+    this.#foreseen = this.#foreseen.filter(({ seq = Infinity, turn = -1 }) => seq > this.seq && turn >= now);
+    this.shown = view;
+    for (const made of this.#foreseen) {
+      const next = this.shown && this.#foreseenIn(this.shown, made);
+      if (!next) break;
+      this.shown = next;
+    }
+    if (this.shown && this.shown !== shown) this.emit("shown", this.shown);
+  }
+
+  /**
+   * @param {View} view
+   * @param {Foreseen} made
+   */
+  #foreseenIn(view, { move, turn, at }) {
+    if (!this.foresee || ownTurn(view) !== turn || !isOffered(view.me.legal, move)) return undefined;
+    try {
+      const patch = this.foresee(view, move, at);
+      return patch && /** @type {View} */ (merge(view, patch));
+    } catch (error) {
+      return void rethrown(error);
+    }
   }
 
   /** Applies what had to wait, as far as it now fits. */
@@ -1084,12 +1183,14 @@ export class Tavola extends Emitter {
    * @param {string} type
    * @param {{ [name: string]: Json | undefined }} fields
    * @param {string} [id]
+   * @param {(ack: Ack | null) => void} [answered] Called once, with null when it was not accepted.
    * @returns {Promise<Ack>}
    */
-  _command(room, type, fields, id = this.#id()) {
+  _command(room, type, fields, id = this.#id(), answered = () => {}) {
     const frame = { ...fields, type, id, room: room.id };
     const limit = this.times.command_ms;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, refuse) => {
+      const reject = (/** @type {TavolaError} */ error) => (answered(null), refuse(error));
       const no = (/** @type {RefusalCode} */ code, /** @type {string} */ message) => reject(new Refused({ code, message, id, room: room.id }));
       if (this.connection.state === "closed") return reject(new Unanswered(id, "The connection is closed."));
       if (this.#pending.size >= PENDING_LIMIT) return no("overloaded", "Too many commands wait for an answer.");
@@ -1110,11 +1211,12 @@ export class Tavola extends Emitter {
         done: settled((ack) => {
           room._troubled(null);
           if (type === "leave") this.#keep.forget(room.id);
+          answered(ack);
           resolve(ack);
         }),
         fail: settled((error) => {
-          if (error instanceof Refused) room.emit("refused", error);
           reject(error);
+          if (error instanceof Refused) room.emit("refused", error);
         }),
       };
       command.late = setTimeout(() => command.fail(new Unanswered(id)), limit);

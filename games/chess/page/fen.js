@@ -29,6 +29,16 @@ export function pieces(fen) {
 }
 
 /**
+ * The placement of pieces as text, the first part of a position.
+ * @param {Map<string, string>} standing
+ */
+export function placed(standing) {
+  const rank = (/** @type {number} */ up) => [..."abcdefgh"].map((file) => standing.get(`${file}${up}`) ?? "1").join("");
+  const ranks = [8, 7, 6, 5, 4, 3, 2, 1].map(rank);
+  return ranks.join("/").replace(/1+/g, (empty) => String(empty.length));
+}
+
+/**
  * The pieces that each side has lost, as signs: fewer than it began with.
  * @param {Map<string, string>} standing
  */

@@ -5,6 +5,7 @@ import { register, stylesheet } from "/static/games.js";
 import { emptySeat, place, seatPod } from "/static/seats.js";
 import { Board } from "./board.js";
 import { captured, pieces } from "./fen.js";
+import { foresee } from "./foresee.js";
 import { ended, tell } from "./tell.js";
 import { t } from "/static/texts.js";
 
@@ -72,4 +73,4 @@ function copy(table) {
   return pgn && h("button", { class: "quiet", on: { click: give } }, t("Copy PGN"));
 }
 
-register("chess", draw, { key: (table, event) => boardOf(table).key(event), tell });
+register("chess", draw, { foresee, key: (table, event) => boardOf(table).key(event), tell });

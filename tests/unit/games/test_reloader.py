@@ -46,7 +46,10 @@ def titles(listed: tuple[Listed, ...] | None) -> list[str]:
     return [each.game.title for each in listed or () if each.game.kind == "saved_toe"]
 
 
-def test_what_is_saved_is_taken(package: Path) -> None:
+@pytest.mark.parametrize("has_init", [True, False])
+def test_what_is_saved_is_taken(package: Path, has_init: bool) -> None:
+    if not has_init:
+        (package / "__init__.py").unlink()
     named = ("saved_toe.game:Toe",)
     before = found(WantedGames(named, package.parent))
     reloader = Reloader(named, package.parent, before)
