@@ -26,8 +26,7 @@ class Asked:
 
 
 async def beats(database: Database, address: str) -> None:
-    node = {"id": f"id of {address}", "address": address, "pid": 1, "most": 5, "suspects": 4}
-    await database.rows("beat_node", **node)
+    await database.rows("beat_node", id=f"id of {address}", address=address, pid=1, most=5, suspects=4)
 
 
 async def started(database: Database, address: str, count: int) -> None:
