@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -28,6 +29,7 @@ from tavola.actors.cluster.wishes import Wisher
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.clock import now_ms
+from tavola.config.code_mark import CODE, on_disk
 from tavola.config.collector import relax
 from tavola.config.failures import Failure
 from tavola.config.keys import Purpose, Secrets
@@ -95,6 +97,9 @@ COUNTED_FOR_S = 10.0
 """The same of rooms and actors, which are counted when it is asked."""
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
+LEAVE_S = 1.0
+CODE_S, DISK_LOOKS = 2.0, 3
+"""How often an edge says which code it runs, and at every which of these times it looks what lies on the disk."""
 CUT_OFF_S = 2.0
 """In which all sockets of an edge that is cut off are closed."""
 WHY = {"restarts": "the server restarts", "full": "the server is full", "cut_off": "the server is cut off"}
@@ -209,6 +214,7 @@ class Edge:
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
                 ("reach", reach.run()),
+                ("code", _tell_code(database, people.edge)),
                 ("webhooks", Webhooks(database, secrets).run()),
                 *([("games", self._reloading.run())] if self._reloading is not None else []),
             )
@@ -394,6 +400,14 @@ class Edge:
         if self._presence is not None:
             self._presence.stop()
             self._presence.people.leave()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Nobody counts this edge any more, if Postgres can be told so at once."""
+        if self._database is not None and self._presence is not None:
+            with contextlib.suppress(StorageUnavailable, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self._database.rows("edge_left", id=self._presence.edge)
 
     async def _goodbye(self, hurried: Callable[[], bool]) -> None:
         if self._services is None:
@@ -433,6 +447,16 @@ def _installed_by_one(settings: Settings) -> Callable[[], None]:
             install(settings.games, settings.games_path)
 
     return load
+
+
+async def _tell_code(database: Database, edge: str) -> None:
+    """Which code runs here, and which would if the edge were started now: whoever rolls code out goes by that."""
+    while True:
+        disk = await asyncio.to_thread(on_disk)
+        for _ in range(DISK_LOOKS):
+            with contextlib.suppress(StorageUnavailable):
+                await database.rows("edge_lives", id=edge, code=CODE, disk=disk)
+            await asyncio.sleep(CODE_S)
 
 
 async def _load_games() -> None:

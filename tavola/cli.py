@@ -266,6 +266,33 @@ def drain(
     run(name, undo=undo, wait=wait, within_s=within)
 
 
+@app.command()
+def rollout(
+    status: Annotated[bool, typer.Option("--status", help="Show where the last one stands.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Move nothing more for now; what has moved stays.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on.")] = False,
+    back: Annotated[bool, typer.Option("--back", help="Roll the code of before out again, at any point.")] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Rooms that are moved a second.")] = 20,
+    wait: Annotated[bool, typer.Option(help="Say what is left until nothing is.")] = True,
+    check: Annotated[bool, typer.Option(help="Read every room with this code first.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="status: for programs.")] = False,
+) -> None:
+    """The code that lies on the machines takes over while rooms are played: room after room, edge after edge, and the
+    stewards. Give it where the new code is. Exit code 2: not now, and why; 3: it was stopped."""
+    from tavola import rollout
+
+    if sum((status, pause, resume, back)) > 1:
+        raise typer.BadParameter("give one of --status, --pause, --resume and --back")
+    if status:
+        rollout.show(as_json=json)
+    elif pause or resume:
+        rollout.pause(paused=pause)
+    elif back:
+        rollout.turn_back(wait=wait)
+    else:
+        rollout.run(a_second=rate, wait=wait, check=check)
+
+
 @app.command(context_settings=FORWARD, add_help_option=False)
 def archive(context: typer.Context) -> None:
     """The rows that retention took out of the database: list, show, verify, restore."""

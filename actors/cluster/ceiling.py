@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tavola.actors.cluster.directory import ClusterUnavailable
+from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database
 
 SHARE = 0.5
@@ -45,11 +46,11 @@ def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:
 
 
 async def register(
-    database: Database, name: str, node: str, pid: int, address: str, capacity: int, most: int | None
+    database: Database, name: str, node: str, pid: int, address: str, capacity: int, most: int | None, code: str = CODE
 ) -> None:
     """Put an actor on the list, from which it is given rooms. Raises `Full` if there are `most` on its node, however
     many others are just being started there."""
-    here = {"name": name, "node": node, "pid": pid, "address": address, "capacity": capacity}
+    here = {"name": name, "node": node, "pid": pid, "address": address, "capacity": capacity, "code": code}
     limit = {"most": most, "suspects": SUSPECTS}
     if not await database.together(("node_lock", {"node": node}), ("register_actor", {**here, **limit})):
         raise Full(f"there are {most} room actors on {node}")

@@ -1,5 +1,5 @@
 """Rooms are moved from actors that live: handed over between two moves, and loaded where they are then. A room goes
-nowhere before there is an actor for it."""
+nowhere before there is an actor for it, which has tried whether it can read it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 from tavola.actors.cluster.directory import Directory, Place
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import HANDS_OVER, Line, LineFull, LineLost
-from tavola.actors.wire.messages import Activate, Answer, HandedOver, HandOver, Moved, Refusal
+from tavola.actors.wire.messages import Activate, Answer, HandedOver, HandOver, Moved, Prepare, Refusal
 from tavola.actors.wire.refusals import FULL
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import Database
@@ -31,6 +31,8 @@ class MoveOutcome(StrEnum):
     """It was somewhere else already."""
     STAYS = "stays"
     """No other actor has room, its actor had something else to do, or it is not quiet."""
+    REFUSED = "refused"
+    """The other actor could not read it."""
 
 
 class Mover:
@@ -49,11 +51,18 @@ class Mover:
         found = await self._directory.locate(room)
         if not isinstance(found, Place) or found.actor != away_from:
             return MoveOutcome.GONE
-        answer = await self._asked(found, to, quiet=quiet)
+        row = await self._database.row("taker", avoid=away_from, to=to)
+        if row is None:
+            return MoveOutcome.STAYS
+        taker = Place(room, found.epoch, row["name"], row["address"])
+        if isinstance(no := await self._asked(taker, Prepare(found.epoch, room)), Refusal):
+            log.warning("room.move_refused", room=room, actor=taker.actor, code=no.code)
+            return MoveOutcome.REFUSED
+        answer = await self._asked(found, HandOver(found.epoch, room, taker.actor, quiet))
         if isinstance(answer, Refusal) or (quiet and not isinstance(answer, HandedOver)):
             return MoveOutcome.STAYS
         if not isinstance(answer, HandedOver):
-            given: dict[str, Any] = {"room_id": room, "epoch": found.epoch, "actor": away_from, "to": to}
+            given: dict[str, Any] = {"room_id": room, "epoch": found.epoch, "actor": away_from, "to": taker.actor}
             row = await self._database.row("hand_over", **given)
             if row is None:
                 return MoveOutcome.STAYS
@@ -72,15 +81,12 @@ class Mover:
             else:
                 task.cancel()
 
-    async def _asked(self, at: Place, to: str | None, *, quiet: bool) -> Answer:
-        """The answer of the room's actor; `Moved` where it does not answer, or is of a release that cannot hand
-        over."""
+    async def _asked(self, at: Place, request: HandOver | Prepare) -> Answer:
+        """The answer of an actor; `Moved` where it does not answer, or is of a release that does not know of this."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 line = await self._line(at)
-                if line.version < HANDS_OVER:
-                    return Moved()
-                return await line.ask(HandOver(at.epoch, at.room, to or "", quiet))
+                return await line.ask(request) if line.version >= HANDS_OVER else Moved()
         except LineFull:
             return FULL
         except (LineLost, TimeoutError) as error:

@@ -17,6 +17,7 @@ import structlog
 from tavola.actors.cluster.ceiling import SUSPECTS, Full
 from tavola.actors.cluster.directory import ClusterUnavailable
 from tavola.actors.cluster.wishes import ANSWERED_WITHIN_S, RIVAL_S
+from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
@@ -85,6 +86,8 @@ class NodeKeeper:
         self._spares = spares
         self._shared = shared
         self._at_once = 1 if shared else STARTS_AT_ONCE
+        self.disk = CODE
+        """The code that an actor would have that started now."""
         self.woken = asyncio.Event()
         """Set when there may be a wish."""
         self._nodes: list[LivingNode] = []
@@ -127,8 +130,9 @@ class NodeKeeper:
         """Say that the node lives; which others do, and how full they are, is known afterwards."""
         here = self._here
         rows = await self._database.rows(
-            "beat_node", id=self._id, address=here.address, pid=self._pid, most=here.most, suspects=SUSPECTS
-        )
+            "beat_node", id=self._id, address=here.address, pid=self._pid, most=here.most, suspects=SUSPECTS,
+            code=CODE, disk=self.disk,
+        )  # fmt: skip
         self._nodes = [LivingNode(**row) for row in rows]
 
     async def grant(self) -> bool:

@@ -9,7 +9,7 @@ twice by mistake, it does no harm.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -19,6 +19,8 @@ from tavola.actors.cluster.balance import ActorLoad, shifts
 from tavola.actors.cluster.ceiling import Full
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuchRoom, Place, RoomUnreadable
 from tavola.actors.cluster.mover import MoveOutcome, Mover
+from tavola.actors.cluster.rollout import ROUND_S as ROLLOUT_ROUND_S
+from tavola.actors.cluster.rollout import RollOut
 from tavola.actors.upkeep.archivist import Archivist
 from tavola.actors.upkeep.ballast import Ballast, own_disk
 from tavola.actors.upkeep.chat_clearing import ChatClearing
@@ -108,6 +110,8 @@ class Steward:
         self._actors = actors
         self._now = now
         self._mover, self._evener = (Mover(database, directory, secrets) for _ in range(2))
+        mover = Mover(database, directory, secrets)
+        self.rollout = RollOut(database, directory, mover, actors.end_actor, now)
         self._evening = False
         """Rooms are being evened out: it goes on until there is little difference."""
         self._full_until = 0.0
@@ -134,6 +138,7 @@ class Steward:
             tasks.create_task(self._every(ROUND_S, self.ring_alarms))
             tasks.create_task(self._every(ROUND_S, self.drain_actors))
             tasks.create_task(self._every(EVEN_ROUND_S, self.even_out))
+            tasks.create_task(self._every(ROLLOUT_ROUND_S, self.rollout.round))
             tasks.create_task(self._every(SLOW_ROUND_S, self._events.tell))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))
@@ -248,8 +253,8 @@ class Steward:
         """Take some of the rooms of actors that are to end elsewhere, and end those that have none any more."""
         rows = await self._database.rows("drained_rooms", most=DRAINED_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
-            for row in rows:
-                tasks.create_task(self._taken_elsewhere(RoomId(row["id"]), row["actor"]))
+            for actor, those in groupby(sorted((row["actor"], row["id"]) for row in rows), lambda pair: pair[0]):
+                tasks.create_task(self._taken_elsewhere([RoomId(room) for _, room in those], actor))
         if not rows:
             self._mover.close()
         for _ in range(DRAINED_AT_ONCE):
@@ -286,15 +291,17 @@ class Steward:
             log.warning("room.move_failed", room=room, reason=str(error))
             return False
 
-    async def _taken_elsewhere(self, room: RoomId, actor: str) -> None:
-        """It stays, and is played there, until another actor has room."""
-        try:
-            if await self._mover.move(room, actor) is MoveOutcome.STAYS:
-                await self._directory.have_room(actor)
-        except Full:
-            pass  # The wisher has said so.
-        except (NoSuchRoom, RoomUnreadable, ClusterUnavailable) as error:
-            log.warning("room.move_failed", room=room, reason=str(error))
+    async def _taken_elsewhere(self, rooms: Iterable[RoomId], actor: str) -> None:
+        """One after the other, for those that move at the same time wait for each other. They stay where they are, and
+        are played there, until another actor has room."""
+        for room in rooms:
+            try:
+                if await self._mover.move(room, actor) is MoveOutcome.STAYS:
+                    await self._directory.have_room(actor)
+            except Full:
+                return  # The wisher has said so.
+            except (NoSuchRoom, RoomUnreadable, ClusterUnavailable) as error:
+                log.warning("room.move_failed", room=room, reason=str(error))
 
     async def bury_the_dead(self) -> None:
         """Forget actors that have been silent for long, and see that they have ended. Those that came up on a drained

@@ -24,6 +24,7 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.cluster.wishes import Wisher
 from tavola.config import crash, logs
 from tavola.config.clock import now_ms
+from tavola.config.code_mark import CODE, on_disk
 from tavola.config.settings import Settings
 from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 
 SECRET_LOOK_S = 5.0
 """How often the steward looks whether the deployment's secret was replaced."""
+DISK_LOOK_S = 3.0
+"""How often it is looked which code lies on the disk."""
 WISHES = "tavola_wishes"
 WISH_LOOK_S = 0.5
 LENT_WISH_LOOK_S = 0.1
@@ -52,6 +55,7 @@ class StewardProcess(Service):
         self._settings = settings
         self._id = secrets.token_hex(8)
         self._here: OwnNode | None = None
+        self._disk = CODE
         self._database: Database | None = None
 
     async def start(self) -> None:
@@ -66,6 +70,7 @@ class StewardProcess(Service):
         self.keep(Lease(database, self._id).lead(steward.run))
         self.keep(self._node(database))
         self.keep(self._until_replaced(database, admitted))
+        self.keep(self._until_outdated(database))
 
     async def end_actor(self, name: str) -> None:
         """End a room actor, on whichever node, if it still runs. Raises `ClusterUnavailable`."""
@@ -87,6 +92,7 @@ class StewardProcess(Service):
             self._id, os.getpid(), database, here, spares=settings.spares, shared=settings.rooms_per_actor > 1
         )
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_at_disk(keeper))
             tasks.create_task(keeper.run(LENT_WISH_LOOK_S if database.lent else WISH_LOOK_S))
             tasks.create_task(heard(settings.database_url, WISHES, keeper.woken.set))
             tasks.create_task(self._none_before())
@@ -100,6 +106,23 @@ class StewardProcess(Service):
             except (StorageUnavailable, ClusterUnavailable) as error:
                 log.warning("steward.round_failed", round="ask", reason=str(error))
             await asyncio.sleep(ASK_S)
+
+    async def _look_at_disk(self, keeper: NodeKeeper) -> None:
+        while True:
+            self._disk = keeper.disk = await asyncio.to_thread(on_disk)
+            await asyncio.sleep(DISK_LOOK_S)
+
+    async def _until_outdated(self, database: Database) -> None:
+        """It is this steward's turn in a roll-out: another is started, with the code that lies there."""
+        while True:
+            await asyncio.sleep(DISK_LOOK_S)
+            try:
+                if await database.row("stewards_turn", code=CODE, disk=self._disk) is not None:
+                    log.info("steward.outdated", code=CODE, disk=self._disk)
+                    await self.leave()
+                    return
+            except StorageUnavailable as error:
+                log.warning("steward.look_failed", reason=str(error))
 
     async def _none_before(self) -> None:
         """An edge of the release before starts a steward that is an actor: one that stayed would go on for ever."""

@@ -41,6 +41,7 @@ from tavola.actors.wire.messages import (
     HandOver,
     Moved,
     Ok,
+    Prepare,
     Refusal,
     ReportPresence,
     Request,
@@ -182,6 +183,9 @@ class Host:
         """Take a request; `reply` is called once with its answer, now or later."""
         if len(self._gathered) + self.rooms.queued + len(self._view_reader) + len(self._refusal_check) >= LIMIT:
             reply(CROWDED)
+            return
+        if isinstance(request, Prepare):
+            self.rooms.prepare(request.room, reply)
             return
         loaded = self.rooms.get(request.room, request.epoch)
         if loaded is None:

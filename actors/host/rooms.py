@@ -13,7 +13,7 @@ from tavola.actors.host.rebuild import mends, rebuild
 from tavola.actors.host.teller import Teller
 from tavola.actors.room.codec import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
-from tavola.actors.wire.messages import Answer, Moved, Refusal, Request, RoomGone
+from tavola.actors.wire.messages import Answer, Moved, Ok, Refusal, Request, RoomGone
 from tavola.actors.wire.refusals import BROKEN, away
 from tavola.storage.measures import Measures
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -89,6 +89,27 @@ class Rooms:
         task = asyncio.get_running_loop().create_task(self._load(request.room, queue, handle))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def prepare(self, room: RoomId, reply: Reply) -> None:
+        """Read a room that is another's; `reply` is called with `Ok`, or with why it could not be loaded here."""
+        task = asyncio.get_running_loop().create_task(self._prepare(room, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _prepare(self, room: RoomId, reply: Reply) -> None:
+        answer: Answer = BROKEN
+        try:
+            row = await self._database.row("load_room", room_id=room)
+            if row is not None:
+                await self._made(row)
+            answer = Ok()
+        except Corrupted as error:
+            answer = error.refusal()
+        except StorageUnavailable as error:
+            answer = away(full=error.full)
+        except Exception:  # Here it is not to be loaded, for whichever reason.
+            log.exception("room.load_failed", room=room)
+        reply(answer)
 
     async def _load(
         self, room: RoomId, queue: list[tuple[Request, Reply]], handle: Callable[[Request, Reply], None]

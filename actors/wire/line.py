@@ -61,7 +61,7 @@ TELLS_NOT = b"\0"
 VERSION = 2
 """Of the messages that an actor takes. 1: it says none, and takes none of what is newer."""
 HANDS_OVER = 2
-"""From this version on an actor takes `HandOver`."""
+"""From this version on an actor takes `HandOver` and `Prepare`."""
 UNASKED = 0
 """The number of what is no answer, or has none."""
 PROOF_BYTES = 32

@@ -82,6 +82,14 @@ class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=7):
     quiet: bool = False
 
 
+class Prepare(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """Read the room, which another actor has, as if it were to be loaded here. So it is known whether this actor's code
+    can, and the room that comes finds it warm. Said only to an actor whose hello says that it can (`HANDS_OVER`)."""
+
+    epoch: Epoch
+    room: RoomId
+
+
 class Committed(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Durable at `seq`. `update` is the encoded `actors.wire.update.Update`, or empty for an answer given before and
     for a command that changed nothing (`give` says `unchanged` then)."""
@@ -109,7 +117,7 @@ class ViewAt(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Ok(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """An `Activate`, an `Evict` or a `ReportPresence` has been carried out."""
+    """An `Activate`, an `Evict`, a `ReportPresence` or a `Prepare` has been carried out."""
 
 
 class HandedOver(msgspec.Struct, frozen=True, array_like=True, tag=7):
@@ -168,5 +176,5 @@ class AnnouncementAt(msgspec.Struct, frozen=True, omit_defaults=True, tag_field=
 Fleeting = PresenceAt | AnnouncementAt
 """The contents of the channel for what has no number and may be lost."""
 
-Request = Submit | GetView | Activate | Evict | ReportPresence | HandOver
+Request = Submit | GetView | Activate | Evict | ReportPresence | HandOver | Prepare
 Answer = Committed | Refusal | Moved | ViewAt | Ok | HandedOver

@@ -22,9 +22,7 @@ WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
 -- database that has gone back and no longer knows which it gave. So a number of the log and its epoch name one update
 -- and all that was before it. It stays below 2^53.
 WITH free AS (
-    SELECT name FROM room_actors
-    WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-      AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
+    SELECT name FROM roomy_actors WHERE name IS DISTINCT FROM :avoid
     ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
              crowded(measured), rooms DESC, started_at
     LIMIT 1
@@ -44,9 +42,7 @@ SELECT given.epoch, counted.name, counted.address FROM given, counted
 
 -- name: has_room
 -- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).
-SELECT EXISTS (SELECT 1 FROM room_actors
-               WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-                 AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes))
+SELECT EXISTS (SELECT 1 FROM roomy_actors WHERE name IS DISTINCT FROM :avoid)
 
 -- name: raise_epochs
 -- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
@@ -64,15 +60,19 @@ WITH raised AS (
 )
 SELECT room_id, epoch, seq FROM raised
 
+-- name: taker
+-- The actor that `hand_over` would choose: another than :avoid, or :to if it has room.
+SELECT name, address FROM roomy_actors WHERE name <> :avoid AND (:to::text IS NULL OR name = :to)
+ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
+         crowded(measured), rooms DESC, started_at
+LIMIT 1
+
 -- name: hand_over
 -- Room :room_id, which :actor has at :epoch, belongs from now on to another with room, or to :to alone if it is given:
 -- as in `place`. No row: it is not :actor's at that epoch any more, or there is no other. The count of :actor's rooms
 -- is mended by recount_actors, for its row is not to be locked after the room's.
 WITH free AS (
-    SELECT name FROM room_actors
-    WHERE rooms < capacity AND name <> :actor AND (:to::text IS NULL OR name = :to)
-      AND alive_at > now() - interval '6 seconds'
-      AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)
+    SELECT name FROM roomy_actors WHERE name <> :actor AND (:to::text IS NULL OR name = :to)
     ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
              crowded(measured), rooms DESC, started_at
     LIMIT 1
@@ -137,8 +137,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('node ' || :node, 0))
 -- name: register_actor
 -- No row: :most actors live on its node. Of those that did not answer somebody, :suspects count as gone: they may be,
 -- and their rooms need another one now.
-INSERT INTO room_actors (name, node, pid, address, capacity)
-SELECT :name, :node, :pid::integer, :address, :capacity::integer
+INSERT INTO room_actors (name, node, pid, address, capacity, code)
+SELECT :name, :node, :pid::integer, :address, :capacity::integer, :code::text
 FROM room_actors
 WHERE node = :node AND alive_at > now() - interval '6 seconds'
 HAVING :most::bigint IS NULL OR count(*) - least(count(suspect_at), :suspects::integer) < :most::bigint

@@ -2,17 +2,21 @@
 
 -- name: beat_node
 -- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `register_actor` does) and
--- those of them that are spare. One that is drained carries none.
+-- those of them that are spare. One that is drained carries none, and while code is rolled out one where other code
+-- would start.
 WITH beat AS (
-    INSERT INTO nodes (id, address, pid, most) VALUES (:id, :address, :pid::integer, :most::integer)
-    ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most
+    INSERT INTO nodes (id, address, pid, most, code, disk)
+    VALUES (:id, :address, :pid::integer, :most::integer, :code, :disk)
+    ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most, disk = excluded.disk
 ), living AS (
     SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors,
-           count(*) FILTER (WHERE rooms = 0 AND suspect_at IS NULL AND NOT draining) AS spares
+           count(*) FILTER (WHERE rooms = 0 AND name IN (SELECT name FROM roomy_actors)) AS spares
     FROM room_actors WHERE alive_at > now() - interval '6 seconds' GROUP BY node
 )
 SELECT n.id, n.address,
-       CASE WHEN n.address IN (SELECT address FROM drained_nodes) THEN 0 ELSE n.most END AS most,
+       CASE WHEN n.address IN (SELECT address FROM drained_nodes)
+              OR EXISTS (SELECT FROM rollout o WHERE o.ended_at IS NULL AND n.disk IS DISTINCT FROM o.target) THEN 0
+            ELSE n.most END AS most,
        coalesce(l.actors, 0)::integer AS actors, coalesce(l.spares, 0)::integer AS spares
 FROM nodes n LEFT JOIN living l ON l.node = n.address
 WHERE n.beat_at > now() - interval '3 seconds' ORDER BY n.id
@@ -67,9 +71,7 @@ SELECT pg_notify('tavola_wishes', '')
 -- The answer to a wish so far, and whether a live actor other than :avoid has room, whoever started it. No row: it is
 -- forgotten.
 SELECT w.answered_at IS NOT NULL AS answered, w."full", w.why,
-       EXISTS (SELECT FROM room_actors
-               WHERE rooms < capacity AND name IS DISTINCT FROM :avoid AND alive_at > now() - interval '6 seconds'
-                 AND suspect_at IS NULL AND NOT draining AND node NOT IN (SELECT address FROM silent_nodes)) AS has_room
+       EXISTS (SELECT FROM roomy_actors WHERE name IS DISTINCT FROM :avoid) AS has_room
 FROM actor_wishes w WHERE w.id = :id
 
 -- name: unwish_actor

@@ -4,7 +4,8 @@ A worker of Ray's is a Python that imports Ray, and then us: more than a second 
 with nobody. So the raylet starts this file in place of Ray's own script. It hands its arguments, environment and files
 to the node's fork server, which forks; the child is the worker, and shares what was imported for as long as nobody
 writes to it. The first worker starts the server, which ends with the raylet; nothing is lost with it, for the next
-worker starts another one. Where none answers, this process becomes the worker itself, as Ray meant it.
+worker starts another one, as does the first that finds other code on the disk. Where none answers, this process becomes
+the worker itself, as Ray meant it.
 
 The process that holds the server's socket is handed what is in a worker's environment, and any process that reaches it
 has a program run as us. So the socket lies in a folder that only we may enter, and each end asks the kernel who the
@@ -27,6 +28,7 @@ from tavola.config.private import NODE_FOLDER, demand_us, is_private
 
 ANSWER_WITHIN_S = 20.0
 """Longer than the server takes to import everything on a busy machine."""
+REPLACED_LOOK_S = 60.0
 ASKED_WITHIN_S = 1.0
 """A client that has come to the server and says nothing holds up the others for so long."""
 BACKLOG = 512
@@ -71,23 +73,38 @@ def _have_forked(folder: str, arguments: list[str]) -> bool:
 
 
 def _reach(line: socket.socket, folder: str) -> None:
-    """Connects to the folder's server. It is started if there is none; whoever comes meanwhile waits at its door."""
+    """Connects to the folder's server. It is started if there is none, or none that has imported what there is on the
+    disk; workers that come meanwhile wait at its door."""
     import fcntl
+
+    from tavola.config.code_mark import seen_on_disk
 
     if not is_private(folder):
         raise PermissionError(f"others may enter {folder}")
     path = f"{folder}/forks"
     with open(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        seen = seen_on_disk()
+        if _imported(path) not in (None, seen):
+            os.unlink(path)
         try:
             line.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
-            _start(path)
+            _start(path, seen)
             line.connect(path)
     demand_us(line)
 
 
-def _start(path: str) -> None:
+def _imported(path: str) -> str | None:
+    """The code of the server that was started last, if there is one."""
+    try:
+        with open(os.open(f"{path}.code", os.O_RDONLY | os.O_NOFOLLOW)) as told:
+            return told.read() if os.path.lexists(path) else None
+    except FileNotFoundError:
+        return None
+
+
+def _start(path: str, seen: str = "") -> None:
     import subprocess
 
     if os.path.lexists(path):
@@ -101,22 +118,31 @@ def _start(path: str) -> None:
             "-c",
             "from tavola.stack import fork_server as s; s.serve()",
             str(door.fileno()),
+            path,
         ]
         # A session of its own: Ray ends a worker together with its group.
         subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], start_new_session=True)
+    with open(os.open(f"{path}.code", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as told:
+        told.write(seen)
 
 
 def serve() -> None:
-    """The server: import everything, fork whenever asked, end with the raylet. In a child it returns when the worker
-    has done its work."""
+    """The server: import everything, fork whenever asked, end with the raylet, or when another has taken its place. In
+    a child it returns when the worker has done its work."""
     import select
     import signal
 
     door = socket.socket(fileno=int(sys.argv[1]))
     raylet = os.pidfd_open(int(os.environ["RAY_RAYLET_PID"]))
+    path = sys.argv[2]
+    ours = os.stat(path).st_ino
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel clears away who has ended.
-    while select.select([door.fileno(), raylet], [], [])[0] == [door.fileno()]:
+    while (ready := select.select([door.fileno(), raylet], [], [], REPLACED_LOOK_S)[0]) in ([], [door.fileno()]):
+        if not ready:
+            if _is_file(path, ours):
+                continue
+            os._exit(0)
         line, _ = door.accept()
         with line:
             request = _read(line)
@@ -130,6 +156,14 @@ def serve() -> None:
             return
         for file in request[-1]:
             os.close(file)
+
+
+def _is_file(path: str, number: int) -> bool:
+    """Whether the socket at `path` is the one with this inode."""
+    try:
+        return os.stat(path).st_ino == number
+    except FileNotFoundError:
+        return False
 
 
 def preload() -> None:

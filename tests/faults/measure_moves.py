@@ -1,5 +1,5 @@
 """How long a room that is moved keeps its players waiting: actors are drained one after the other, while at each table
-somebody says something every 20 ms.
+somebody says something every 60 ms.
 
     python tests/faults/measure_moves.py [MOVES] [ROOMS PER ACTOR] [TABLES]
 
@@ -22,7 +22,7 @@ from kit.command import tavola
 from kit.stack import Stack, Truth
 from kit.table import Table, table
 
-THINK_S = 0.02
+THINK_S = 0.06
 EPOCHS = "SELECT seq, epoch FROM log WHERE room_id = $1 AND user_id <> '' ORDER BY seq"
 FULLEST = (
     "SELECT a.name FROM room_actors a JOIN rooms r ON r.actor = a.name WHERE NOT a.draining"

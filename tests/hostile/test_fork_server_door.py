@@ -153,3 +153,24 @@ def test_a_stranger_who_asks_is_not_served(folder: str) -> None:
         os.chmod(folder, 0o755)
         os.chmod(door, 0o777)
         assert stranger(ASK, door, good).strip() == "b''"
+
+
+def test_other_code_on_the_disk_has_a_server_of_its_own(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    doors: list[socket.socket] = []
+
+    def start(path: str, seen: str) -> None:
+        assert not os.path.lexists(path), "nobody comes to the one of before any more"
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(path)
+        door.listen()
+        Path(f"{path}.code").write_text(seen)
+        doors.append(door)
+
+    monkeypatch.setattr(fork_server, "_start", start)
+    for seen, servers in (("one", 1), ("one", 1), ("two", 2), ("two", 2), ("one", 3)):
+        monkeypatch.setattr("tavola.config.code_mark.seen_on_disk", lambda seen=seen: seen)
+        with socket.socket(socket.AF_UNIX) as line:
+            fork_server._reach(line, folder)
+        assert len(doors) == servers
+    for door in doors:
+        door.close()

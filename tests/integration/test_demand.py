@@ -11,6 +11,7 @@ from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Node, ceilings
 from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.lease import Lease
+from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database
 
 
@@ -26,7 +27,9 @@ class Asked:
 
 
 async def beats(database: Database, address: str) -> None:
-    await database.rows("beat_node", id=f"id of {address}", address=address, pid=1, most=5, suspects=4)
+    await database.rows(
+        "beat_node", id=f"id of {address}", address=address, pid=1, most=5, suspects=4, code=CODE, disk=CODE
+    )
 
 
 async def started(database: Database, address: str, count: int) -> None:

@@ -17,7 +17,9 @@ async def test_nodes_and_those_that_are_silent(database_url: str) -> None:
     assert (check.name, check.fit, check.found.partition(":")[0]) == ("nodes", False, "none")
     async with connected(database_url) as database:
         for address in ("10.0.0.1", "10.0.0.2"):
-            await database.rows("beat_node", id=f"id of {address}", address=address, pid=1, most=7, suspects=0)
+            await database.rows(
+                "beat_node", id=f"id of {address}", address=address, pid=1, most=7, suspects=0, code="c", disk="c"
+            )
         await execute(database_url, "UPDATE nodes SET beat_at = now() + interval '1 minute'")
         await execute(
             database_url,

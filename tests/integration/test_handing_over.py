@@ -18,12 +18,23 @@ from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.mover import MoveOutcome, Mover
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.host import handing_over
+from tavola.actors.room.codec import Newer
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Epoch, RoomId
-from tavola.actors.wire.messages import Committed, HandedOver, HandOver, Moved, RoomGone, Submit
+from tavola.actors.wire.messages import (
+    Activate,
+    Committed,
+    HandedOver,
+    HandOver,
+    Moved,
+    Prepare,
+    RoomGone,
+    Submit,
+)
 from tavola.actors.wire.refusals import FULL, STORAGE_AWAY
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database, StorageUnavailable
+from tavola.storage.rows import Row
 
 
 @asynccontextmanager
@@ -212,7 +223,9 @@ async def test_quiet_rooms_are_evened_out_over_nodes(database_url: str, monkeypa
 
         async def there() -> list[int]:
             for id, node in enumerate(("node", "other")):
-                await database.rows("beat_node", id=f"{id}", address=node, pid=1, most=9, suspects=4)
+                await database.rows(
+                    "beat_node", id=f"{id}", address=node, pid=1, most=9, suspects=4, code="c", disk="c"
+                )
             owners = [(await stored(database, room))["actor"] for room in rooms]
             return [owners.count("a"), owners.count("b")]
 
@@ -242,3 +255,27 @@ async def test_a_crowded_actor_is_given_a_room_only_where_there_is_no_other(data
         assert (await stored(database, rooms[0]))["actor"] == "b", "and not to the fullest"
         await place(database, rooms[1], avoid="b")
         assert (await stored(database, rooms[1]))["actor"] == "a"
+
+
+async def test_a_room_goes_to_no_actor_whose_code_cannot_read_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        connected(database_url) as database,
+        actor(database, "a") as a,
+        actor(database, "b") as b,
+        moving(database) as mover,
+    ):
+        room, epoch = await playing(database, a.table)
+
+        async def made(row: Row) -> None:
+            raise Newer(row["id"], row["seq"], "game 9")
+
+        with monkeypatch.context() as before:
+            before.setattr(b.host.rooms, "_made", made)
+            assert await mover.move(room, "a") is MoveOutcome.REFUSED
+        assert (await stored(database, room))["epoch"] == epoch, "it stays, and is played"
+        await a.table.does(epoch, "ann", chat(room, "on"))
+        assert await execute(database, "SELECT FROM unreadable_rooms") == []
+        assert await mover.move(room, "a") is MoveOutcome.MOVED
+        assert [type(request) for request in b.asked] == [Prepare, Prepare, Activate]
