@@ -24,19 +24,23 @@ class Full(ClusterUnavailable):
 
 
 class Node(NamedTuple):
-    """A node of the cluster; `memory` in bytes."""
+    """A node of the cluster; `memory` in bytes. `declared`: the room actors that it says it carries; 0: it does not
+    say."""
 
     id: str
     address: str
     memory: int
+    declared: int = 0
 
 
 def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:
-    """Address → how many actors there may be. `setting` counts, unless it is 0. Nodes on one machine share its
-    address, and what they may have together is there."""
+    """Address → how many actors there may be. `setting` counts, unless it is 0, but no node carries more than it
+    declares. Nodes on one machine share its address, and what they may have together is there."""
     found: dict[str, int] = {}
     for node in nodes:
-        most = setting or max(LEAST, int(node.memory * SHARE / ACTOR_BYTES))
+        most = setting or node.declared or max(LEAST, int(node.memory * SHARE / ACTOR_BYTES))
+        if node.declared:
+            most = min(most, node.declared)
         found[node.address] = found.get(node.address, 0) + most
     return found
 

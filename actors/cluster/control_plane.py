@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Full, Node
+from tavola.actors.cluster.demand import HELD, ROOM_ACTOR
 from tavola.actors.cluster.directory import ClusterUnavailable
 from tavola.actors.cluster.room_actor import RoomActor
 from tavola.config.settings import Settings
@@ -89,13 +90,17 @@ async def _reached(address: str) -> None:
 class OwnNode:
     """The node on which this process runs, and the actors that it starts there."""
 
-    def __init__(self, settings: Settings, database: Database, id: str, address: str, most: int) -> None:
-        """`id` is Ray's, and `most` how many actors there may be at `address`."""
+    def __init__(
+        self, settings: Settings, database: Database, id: str, address: str, most: int, declares: bool
+    ) -> None:
+        """`id` is Ray's, and `most` how many actors there may be at `address`. Where it `declares` how many it carries,
+        Ray is told of each."""
         self._settings = settings.for_actors()
         self._database = database
         self._id = id
         self.address = address
         self.most = most
+        self.declares = declares
 
     async def start_actor(self) -> None:
         """Start a room actor here; on return it can be given rooms. Raises `Full` when the node has as many as it
@@ -112,12 +117,14 @@ class OwnNode:
 
     def _start_blocking(self, name: str, most: Mapping[str, int]) -> Future[None]:
         """Gives its life, which ends with an error."""
-        options = {
+        options: dict[str, Any] = {
             **DETACHED,
             "name": name,
             "namespace": self._settings.namespace,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(self._id, soft=False),
         }
+        if self.declares:
+            options["resources"] = {ROOM_ACTOR: HELD}
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
         life: Future[None] = actor.serve.remote(most).future()
         return life
@@ -133,6 +140,16 @@ class OwnNode:
             pause = min(pause * 1.1, LOOKS_S)
         ended.result()
 
+    async def ask_for(self, actors: int) -> None:
+        """Have Ray's autoscaler see that so many room actors are wanted altogether, until it is told otherwise. Where
+        there is no autoscaler nothing comes of it. Raises `ClusterUnavailable`."""
+        await in_thread(self._ask_blocking, actors)
+
+    def _ask_blocking(self, actors: int) -> None:
+        from ray.autoscaler.sdk import request_resources  # Nobody else needs it.
+
+        request_resources(bundles=[{ROOM_ACTOR: 1}] * actors)
+
     async def end_actor(self, name: str) -> None:
         """End a room actor, if it still runs. Its rooms are safe. Raises `ClusterUnavailable`."""
         await in_thread(self._end_blocking, name)
@@ -146,14 +163,19 @@ def _own_node(settings: Settings, database: Database) -> OwnNode:
     """Raises `ClusterUnavailable` while Ray does not list it."""
     id = ray.get_runtime_context().get_node_id()
     nodes = [
-        Node(node["NodeID"], node["NodeManagerAddress"], int(node["Resources"].get("memory", 0)))
+        Node(
+            node["NodeID"],
+            node["NodeManagerAddress"],
+            int(node["Resources"].get("memory", 0)),
+            int(node["Resources"].get(ROOM_ACTOR, 0)),
+        )
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
     most = ceiling.ceilings(nodes, settings.room_actors_per_node)
     for node in nodes:
         if node.id == id:
-            return OwnNode(settings, database, id, node.address, most[node.address])
+            return OwnNode(settings, database, id, node.address, most[node.address], node.declared > 0)
     raise ClusterUnavailable(f"Ray does not list its node {id}")
 
 

@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, joined
+from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.lease import Lease
 from tavola.actors.cluster.node_keeper import NodeKeeper
@@ -41,6 +42,7 @@ WISH_LOOK_S = 0.5
 LENT_WISH_LOOK_S = 0.1
 """How often it is looked for wishes of which nothing was heard. A pooler that lends connections tells of none."""
 BEFORE_ROUND_S = 5.0
+ASK_S = 5.0
 LEAVE_S = 0.5
 
 
@@ -94,6 +96,16 @@ class StewardProcess(Service):
             tasks.create_task(keeper.run(LENT_WISH_LOOK_S if database.lent else WISH_LOOK_S))
             tasks.create_task(heard(settings.database_url, WISHES, keeper.woken.set))
             tasks.create_task(self._none_before())
+            if here.declares:
+                tasks.create_task(self._ask(Demand(database, here)))
+
+    async def _ask(self, demand: Demand) -> None:
+        while True:
+            try:
+                await demand.ask()
+            except (StorageUnavailable, ClusterUnavailable) as error:
+                log.warning("steward.round_failed", round="ask", reason=str(error))
+            await asyncio.sleep(ASK_S)
 
     async def _look_at_disk(self, keeper: NodeKeeper) -> None:
         while True:

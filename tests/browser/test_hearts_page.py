@@ -10,6 +10,18 @@ from kit.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
+COVERED = """
+() => {
+  const note = document.querySelector(".note")?.getBoundingClientRect();
+  if (!note) return null;
+  const beside = (box) => box.left >= note.right || box.right <= note.left;
+  const apart = (box) => beside(box) || box.top >= note.bottom || box.bottom <= note.top;
+  const all = [...document.querySelectorAll(".lies, .hearts .pod")];
+  return all.filter((each) => !apart(each.getBoundingClientRect())).map((each) => each.className);
+}
+"""
+"""All that the note on the table covers; null without one."""
+
 
 async def test_a_hand_is_played_by_keys_and_by_clicks(browser: Browser, stack: Stack) -> None:
     url = stack.urls[0]
@@ -34,15 +46,20 @@ async def test_a_hand_is_played_by_keys_and_by_clicks(browser: Browser, stack: S
         await expect(page.locator(".held.raised")).to_have_count(3)
         await keys.press("p")
         await expect(page.locator(".held.received")).to_have_count(3)
+        won = 0
         for number in range(13):
-            may = page.locator(".held.may").first
-            await may.wait_for()
+            may = page.locator(".held.may").last  # the highest: so she takes some
             await expect(held).to_have_count(13 - number)
+            await may.wait_for()
+            covered = await page.evaluate(COVERED)
+            assert not covered, "the note lies beside cards and players"
+            won += covered == []
             if number % 2:
                 await may.click()
             else:
                 await may.focus()
                 await keys.press("Enter")
         await expect(page.locator(".score")).to_contain_text("Hand 1 is over.")
+        assert won > 0
         assert len(room.host.saw("trick_taken")) == 13
         assert ann.troubles == []

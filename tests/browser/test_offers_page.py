@@ -59,7 +59,11 @@ async def test_two_people_agree_and_one_gives_up(browser: Browser, stack: Stack)
             await expect(line).to_have_text("Ann offers a draw.")
         await expect(button(ann, "Accept")).to_have_count(0)
         await pictured("offered", ann, ben)
-        await button(ben, "Decline").click()
+        taps = [await each.bounding_box() for each in await ben.page.locator(".foot button").all()]
+        assert min(tap["height"] for tap in taps if tap) >= 44, "as large as a finger"
+        await button(ben, "Decline").focus()
+        await ben.page.keyboard.press("Enter")
+        await expect(button(ben, "Resign")).to_be_focused()
         for line in standing:
             await expect(line).to_be_empty()
 

@@ -26,7 +26,7 @@ export class Offers {
     };
     return h(
       "div",
-      { class: "offers", key: "offers" },
+      { class: "offers", key: "offers", tabindex: -1 },
       h("p", { class: "standing", key: "standing", role: "status" }, offer && this.#said(offer)),
       h(
         "div",
@@ -66,7 +66,7 @@ export class Offers {
     if (seat === seat_index)
       return this.#button(t("Withdraw"), () => this.#send("withdraw_offer", { offer: id }), { takesOver: true });
     if (!me.offers || seat === undefined || accepted.includes(seat)) return null;
-    const answer = (/** @type {boolean} */ accept) => this.#send(`answer_${offer}`, { accept, offer: id });
+    const answer = (/** @type {boolean} */ accept) => this.#answer(`answer_${offer}`, { accept, offer: id });
     return [
       this.#button(t("Accept"), () => answer(true), { class: "primary" }),
       this.#button(t("Decline"), () => answer(false), { class: "" }),
@@ -105,6 +105,20 @@ export class Offers {
   async #offer(command) {
     this.#pressed = true;
     if (!(await this.#send(command))) this.#pressed = false;
+  }
+
+  /**
+   * The buttons go with the offer: the next of these has the focus then, or their place, unless it is elsewhere.
+   * @param {string} command
+   * @param {{ [name: string]: string | boolean }} args
+   */
+  async #answer(command, args) {
+    const place = document.activeElement?.closest(".offers");
+    if (!(await this.#send(command, args)) || !(place instanceof HTMLElement)) return;
+    await new Promise(requestAnimationFrame); // It is drawn without them.
+    const { activeElement } = document;
+    if (activeElement !== document.body && !place.contains(activeElement)) return;
+    (place.querySelector("button") ?? place).focus();
   }
 
   /**

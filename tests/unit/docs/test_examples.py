@@ -45,7 +45,10 @@ PROGRAMS = {
 }
 PICTURES = ("──▶", '"seq": 142')
 """The marks of blocks that show something and are for nobody to run."""
-PROGRAM = "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql|kubectl"
+PROGRAM = (
+    "make|tavola|ray|kill|curl|for|cd|python|useradd|install|systemctl|systemd-run|journalctl|docker|promtool|psql"
+    "|kubectl"
+)
 COMMAND = re.compile(rf"^(?:\w+=(?:\$\(.*?\)|\S+) )*(?:\.venv/bin/)?({PROGRAM}) ?(.*)$")
 
 

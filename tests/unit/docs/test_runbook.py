@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from kit.examples import FENCED, ROOT
+from tavola.actors.cluster.demand import ROOM_ACTOR
 from tavola.actors.wire.commands import STATUS
 from tavola.cli import app
 from tavola.config.settings import Settings
@@ -48,7 +49,7 @@ def commands(page: str) -> list[str]:
 
 
 def of_metrics(page: str) -> set[str]:
-    return set(re.findall(r"\b(tavola_\w+)", text(page))) - {"tavola_session"}
+    return set(re.findall(r"\b(tavola_\w+)", text(page))) - {"tavola_session", ROOM_ACTOR}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -12,6 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from tavola.actors.cluster.demand import ROOM_ACTOR
 from tavola.config.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +36,12 @@ def test_ray_takes_it(config: dict[str, Any]) -> None:
     prepared = prepare_config(config)
     validate_config(prepared)
     types = prepared["available_node_types"].values()
-    assert prepared["max_workers"] == sum(each["min_workers"] for each in types) > 0
+    least, most = (sum(each[bound] for each in types) for bound in ("min_workers", "max_workers"))
+    assert least > 0
+    # Those that do not declare what room actors hold would be ended, and no other would come.
+    declared = all(each["resources"].get(ROOM_ACTOR) for each in types)
+    assert prepared["max_workers"] == (most if declared else least)
+    assert declared == (config["provider"]["type"] != "local")
 
 
 @pytest.mark.parametrize("role", ["head", "worker"])
