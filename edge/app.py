@@ -29,7 +29,7 @@ from tavola.actors.cluster.wishes import Wisher
 from tavola.actors.wire.commands import UserId
 from tavola.config import logs
 from tavola.config.clock import now_ms
-from tavola.config.code_mark import CODE, on_disk
+from tavola.config.code_mark import CODE, CodeOnDisk
 from tavola.config.collector import relax
 from tavola.config.failures import Failure
 from tavola.config.keys import Purpose, Secrets
@@ -98,7 +98,7 @@ COUNTED_FOR_S = 10.0
 DRAIN_S = 5
 """Seconds that requests under way have when the edge ends."""
 LEAVE_S = 1.0
-CODE_S, DISK_LOOKS = 2.0, 3
+CODE_S, DISK_LOOKS = 2.0, 5
 """How often an edge says which code it runs, and at every which of these times it looks what lies on the disk."""
 CUT_OFF_S = 2.0
 """In which all sockets of an edge that is cut off are closed."""
@@ -451,11 +451,12 @@ def _installed_by_one(settings: Settings) -> Callable[[], None]:
 
 async def _tell_code(database: Database, edge: str) -> None:
     """Which code runs here, and which would if the edge were started now: whoever rolls code out goes by that."""
+    disk = CodeOnDisk()
     while True:
-        disk = await asyncio.to_thread(on_disk)
+        lies = await asyncio.to_thread(disk.look)
         for _ in range(DISK_LOOKS):
             with contextlib.suppress(StorageUnavailable):
-                await database.rows("edge_lives", id=edge, code=CODE, disk=disk)
+                await database.rows("edge_lives", id=edge, code=CODE, disk=lies)
             await asyncio.sleep(CODE_S)
 
 

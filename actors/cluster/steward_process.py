@@ -24,7 +24,7 @@ from tavola.actors.cluster.steward import Steward
 from tavola.actors.cluster.wishes import Wisher
 from tavola.config import crash, logs
 from tavola.config.clock import now_ms
-from tavola.config.code_mark import CODE, on_disk
+from tavola.config.code_mark import CODE, CodeOnDisk
 from tavola.config.settings import Settings
 from tavola.games.registry.discovery import install
 from tavola.storage.fingerprint import Admitted, admit, replaced
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 SECRET_LOOK_S = 5.0
 """How often the steward looks whether the deployment's secret was replaced."""
-DISK_LOOK_S = 3.0
+DISK_LOOK_S = 5.0
 """How often it is looked which code lies on the disk."""
 WISHES = "tavola_wishes"
 WISH_LOOK_S = 0.5
@@ -108,8 +108,9 @@ class StewardProcess(Service):
             await asyncio.sleep(ASK_S)
 
     async def _look_at_disk(self, keeper: NodeKeeper) -> None:
+        disk = CodeOnDisk()
         while True:
-            self._disk = keeper.disk = await asyncio.to_thread(on_disk)
+            self._disk = keeper.disk = await asyncio.to_thread(disk.look)
             await asyncio.sleep(DISK_LOOK_S)
 
     async def _until_outdated(self, database: Database) -> None:

@@ -48,6 +48,21 @@ def seen_on_disk() -> str:
     return digest.hexdigest()[:MARK_CHARS]
 
 
+class CodeOnDisk:
+    """The mark of what lies there, for a process that looks again and again: files are read only when one of them is
+    another than at the last look."""
+
+    def __init__(self) -> None:
+        self._seen = ""
+        self._mark = CODE
+
+    def look(self) -> str:
+        """As `on_disk`."""
+        if (seen := seen_on_disk()) != self._seen:
+            self._mark, self._seen = on_disk(), seen
+        return self._mark
+
+
 def _files() -> Iterator[tuple[str, Path]]:
     yield from _under(_PROGRAM)
     folder = Path(os.environ.get("TAVOLA_GAMES_PATH", "."))

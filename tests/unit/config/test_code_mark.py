@@ -55,6 +55,22 @@ def test_a_package_of_games_counts_by_its_version(program: Path) -> None:
     assert code.on_disk() not in (first, before)
 
 
+def test_files_are_read_again_when_one_of_them_is_another(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, read = code.CodeOnDisk(), list[str]()
+    whole = code.on_disk
+
+    def on_disk() -> str:
+        read.append("read")
+        return whole()
+
+    monkeypatch.setattr(code, "on_disk", on_disk)
+    first = disk.look()
+    assert (disk.look(), disk.look(), len(read)) == (first, first, 1)
+    (program / "one.py").write_text("another, and longer")
+    assert disk.look() == whole() != first
+    assert len(read) == 2
+
+
 def test_this_process_knows_its_own() -> None:
     assert code.on_disk() == code.CODE
     assert len(code.CODE) == code.MARK_CHARS
