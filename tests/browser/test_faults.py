@@ -3,9 +3,11 @@ for."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from playwright.async_api import Browser, expect
@@ -112,3 +114,11 @@ async def test_actor_edge_and_redis_die_while_the_page_stands_open(
         assert await loaded(ann) == since
         assert ann.own_troubles == []
         await expect(ann.banner).to_be_hidden()
+    async with httpx.AsyncClient() as http:
+
+        async def whole() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return all([(await http.get(f"{url}/readyz")).is_success for url in stack.urls])
+            return False
+
+        await until(whole, "the edge that was killed, for the tests after this one")
