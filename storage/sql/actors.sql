@@ -193,13 +193,16 @@ FROM (SELECT a.name, count(r.id)::integer AS rooms FROM room_actors a LEFT JOIN 
 WHERE a.name = c.name AND a.rooms <> c.rooms
 
 -- name: actor_loads
--- The actors that may be given rooms, with the rooms that they have, and how many actors their nodes carry.
+-- The actors that may be given rooms, with the rooms that they have, and how many actors their nodes carry. None, and no
+-- room is counted, where they are all of one node and none is crowded: there is nothing to be evened out.
 SELECT a.name, a.node, max(n.most) AS most, count(DISTINCT r.id)::integer AS rooms, a.capacity,
        crowded(a.measured) IS TRUE AS crowded
 FROM room_actors a JOIN nodes n ON n.address = a.node AND n.beat_at > now() - interval '3 seconds'
 LEFT JOIN rooms r ON r.actor = a.name
 WHERE a.alive_at > now() - interval '6 seconds' AND a.suspect_at IS NULL AND NOT a.draining
   AND a.node NOT IN (SELECT address FROM drained_nodes)
+  AND (SELECT count(DISTINCT node) > 1 OR bool_or(crowded(measured)) FROM room_actors
+       WHERE alive_at > now() - interval '6 seconds')
 GROUP BY a.name ORDER BY a.name
 
 -- name: quiet_rooms
