@@ -12,7 +12,7 @@ import pytest
 
 from kit.command_line import tavola
 from kit.damage import playing
-from kit.edges import NoCluster, actor
+from kit.edges import NoCluster, actor, execute
 from kit.hosts import SECRET, chat, connected, stored
 from kit.people import manager
 from kit.stack import until
@@ -53,6 +53,7 @@ async def test_an_actor_is_drained_and_the_command_waits_for_it(database_url: st
         steward(database) as (rounds, ended),
     ):
         rooms = [(await playing(database, a.table))[0] for _ in range(3)]
+        await execute(database, "UPDATE room_actors SET alive_at = 'infinity'")  # However long the command takes.
         command = asyncio.create_task(tavola(database_url, tmp_path, "drain", "a", env=ENV))
         while not command.done():
             await rounds.drain_actors()

@@ -12,7 +12,9 @@ from kit.certificates import Authority
 from kit.hosts import OPENER, SEALER
 from kit.redis_links import both, fresh, is_up, kept
 from kit.redis_tls import TlsFront, redis_files
+from kit.waiting import WITHIN_S
 from tavola.config.settings import Settings
+from tavola.edge.identity import session_cache
 from tavola.edge.identity.session_cache import Session, SessionCache
 from tavola.storage.online import OnlineReader
 from tavola.storage.people import ConnectionBoard
@@ -29,7 +31,8 @@ def settings(url: str, authority: Authority, **more: str | bool) -> Settings:
     return Settings(redis_url=url, **{name: str(path) for name, path in files.items()} | more)
 
 
-async def test_links_and_clients_alike(redis_url: str, authority: Authority) -> None:
+async def test_links_and_clients_alike(redis_url: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_cache, "WITHIN_S", WITHIN_S)
     async with TlsFront(redis_url, authority).running() as front:
         url = settings(front.url(), authority).redis_url
         async with both(url) as (publisher, subscriber, heard):

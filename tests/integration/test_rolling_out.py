@@ -65,6 +65,7 @@ class Deployment:
 
     async def edge(self, id: str, code: str, disk: str) -> None:
         await self.database.rows("edge_lives", id=id, code=code, disk=disk)
+        await execute(self.database, "UPDATE edges SET seen_at = $1", LATER)
 
     async def begins(self, target: str) -> bool:
         return await self.database.row("begin_rollout", target=target, a_second=1000.0) is not None
