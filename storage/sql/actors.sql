@@ -193,8 +193,8 @@ FROM (SELECT a.name, count(r.id)::integer AS rooms FROM room_actors a LEFT JOIN 
 WHERE a.name = c.name AND a.rooms <> c.rooms
 
 -- name: actor_loads
--- The actors that may be given rooms, with the rooms that they have, and how many actors their nodes carry. None, and no
--- room is counted, where they are all of one node and none is crowded: there is nothing to be evened out.
+-- The actors that may be given rooms, with the rooms that they have, and how many actors their nodes carry. None where
+-- they are all of one node and none is crowded: there is nothing to be evened out, and no room is counted.
 SELECT a.name, a.node, max(n.most) AS most, count(DISTINCT r.id)::integer AS rooms, a.capacity,
        crowded(a.measured) IS TRUE AS crowded
 FROM room_actors a JOIN nodes n ON n.address = a.node AND n.beat_at > now() - interval '3 seconds'
