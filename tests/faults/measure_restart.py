@@ -21,6 +21,7 @@ from websockets.exceptions import WebSocketException
 from kit.client import Player
 from kit.stack import Stack, until
 from kit.table import Table, table
+from tavola.stack.processes import free_port
 
 TIMES = 7
 AGAIN_S = 0.05
@@ -63,6 +64,7 @@ def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else TIMES
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "data")
+        stack.port = free_port()
         try:
             stack.start()
             found = asyncio.run(measure(stack, times))
