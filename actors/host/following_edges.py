@@ -53,7 +53,8 @@ class FollowingEdges:
                 self._unsure_until = max(self._unsure_until, now + LOST_MS)
 
     def on_lines(self, listening: Collection[str], now: int) -> bool:
-        """Whether all that follow the room hear of it on their lines. `listening`: the edges whose line listens."""
+        """Whether all that follow the room hear of it on their lines. `listening`: the edges whose line listens. Where
+        none is known there may be one of which nobody has heard."""
         if self._older or self._unsure_until is None or now < self._unsure_until:
             return False
-        return all(edge in listening for edge in self.edges)
+        return bool(self.edges) and all(edge in listening for edge in self.edges)

@@ -49,18 +49,26 @@ def test_an_edge_that_follows_and_has_no_line_that_listens_needs_redis() -> None
 def test_an_edge_whose_line_was_cut_needs_redis_for_a_while() -> None:
     following = loaded()
     following.says(report("e1", True, "ann"))
+    following.says(report("e3", True, "bob"))
     following.lose("e2", SURE)
+    following.says(report("e3", False))
     assert following.on_lines(LINES, SURE), "it did not follow the room"
     following.lose("e1", SURE)
     assert following.edges == set()
+    following.says(report("e2", True, "bob"))
     assert not following.on_lines(LINES, SURE + LOST_MS - 1)
     assert following.on_lines(LINES, SURE + LOST_MS)
 
 
+def test_where_no_edge_is_known_one_may_follow_of_which_nobody_has_heard() -> None:
+    assert not loaded().on_lines(LINES, SURE)
+
+
 def test_an_edge_of_the_release_before_needs_redis_as_long_as_it_has_a_line() -> None:
     following = loaded()
+    following.says(report("e1", True, "bob"))
     assert not following.says(report("old", None, "ann"))
-    assert following.edges == set(), "it would not understand what it is told"
+    assert following.edges == {"e1"}, "it would not understand what it is told"
     assert not following.on_lines({*LINES, "old"}, SURE)
     following.lose("old", SURE)
     assert not following.on_lines(LINES, SURE)
