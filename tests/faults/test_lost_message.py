@@ -56,7 +56,7 @@ async def no_messages(stack: Stack) -> AsyncIterator[Redis]:
 
 async def test_a_message_that_redis_loses_is_not_missed(stack: Stack) -> None:
     """An edge that hears by Redis alone hears nothing. Those of this release are told on their lines, and miss nothing.
-    (What they would miss, and how that is found, is in `test_rooms_told`.)"""
+    (How a message that is missed is found: `test_rooms_told`.)"""
     async with table(stack, edges=(0, 1)) as t, older_edge(t):
         here, there = t.watchers
         speaker = next(player for player in t.players if player.url == here.url)

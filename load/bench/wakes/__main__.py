@@ -22,7 +22,7 @@ from tavola.load.run.stack import own_stack
 SETTLED_S = 12.0
 """An actor knows who follows a room some seconds after it was loaded."""
 TRACED = ("edges", "actors")
-COMMITS = "SELECT sum(seq)::bigint FROM game_states"
+COMMITS = Path(__file__).with_name("commits.sql").read_text()
 
 
 class _Wakes:
@@ -90,7 +90,7 @@ def main(
         Path | None, typer.Option(help="Another working copy of Tavola, whose stack it is then.")
     ] = None,
 ) -> None:
-    """What a move wakes."""
+    """How often a move wakes the processes of a stack."""
     for line in asyncio.run(_wakes(tables, every, seconds, edges, checkout)):
         typer.echo(line)
 
