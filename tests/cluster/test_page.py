@@ -18,10 +18,15 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 PAGE = (ROOT / "docs" / "howto" / "cluster.md").read_text()
-BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-"""Of a language that is not named: commands."""
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""Those of a language that is not named are commands."""
 UP, TAIL, DOCTOR, STOP_HEAD, STOP_WORKERS = range(5)
-COMMANDS = [line.partition(" #")[0].strip() for block in BLOCK.findall(PAGE) for line in block.splitlines()]
+COMMANDS = [
+    line.partition(" #")[0].strip()
+    for language, block in BLOCK.findall(PAGE)
+    if not language
+    for line in block.splitlines()
+]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,13 @@ def test_ray_up_again_restarts_everything(deployment: Deployment) -> None:
 def test_logs_and_the_doctor(deployment: Deployment) -> None:
     told = at_the_desk(deployment, COMMANDS[TAIL])
     assert all(f"==> /home/{USER}/tavola/{each}.log <==" in told for each in ("node", "steward", "edge"))
-    until(lambda: "3 nodes" in at_the_desk(deployment, COMMANDS[DOCTOR]), "all nodes have joined", 90)
+    addresses = [deployment.lab[name].address for name in MACHINES]
+
+    def joined() -> bool:
+        said = at_the_desk(deployment, COMMANDS[DOCTOR])
+        return all(f"{address} " in said for address in addresses)
+
+    until(joined, "all nodes are there", 90)
 
 
 def test_a_machine_is_drained_and_may_come_back(deployment: Deployment) -> None:
