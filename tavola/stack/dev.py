@@ -16,9 +16,10 @@ from tavola.config.failures import Failure
 from tavola.config.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, without_secrets
 from tavola.stack.fork_server import PRELOADED
 from tavola.stack.forks import Forks
-from tavola.stack.local_ray import LocalRay
+from tavola.stack.local_ray import HEAD, LocalRay
 from tavola.stack.processes import STACK_MARK, free_port, raise_open_files
 
+_HEADS = ("ray._private.node", HEAD)
 _EDGES = ("tavola.cli", "tavola.edge.app", "tavola.bots.run")
 _IN_RAY = (*PRELOADED, "tavola.actors.cluster.steward_process")
 """Of room actors and the steward, besides."""
@@ -46,13 +47,16 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         logs.mkdir(mode=0o700, exist_ok=True)
         ray = LocalRay(folder / "ray", settings.games_environment())
         joining = {} if settings.ray_address else ray.environment
+        if not settings.ray_address:
+            ray.heads = Forks(_HEADS, log=logs / "forks-head.log", environment={**shared, **joining})
         doors = Forks(_EDGES, log=logs / "forks-edges.log", environment=shared)
         ray.forks = in_ray = Forks(
             _IN_RAY, log=logs / "forks-ray.log", environment={**shared, **joining}, games=True, base=doors
         )
-        for forks in (doors, in_ray):
+        for forks in filter(None, (doors, in_ray, ray.heads)):
             stack.callback(forks.end)
-        asyncio.run(doors.begin())
+        for forks in filter(None, (ray.heads, doors)):
+            asyncio.run(forks.begin())
 
         from tavola.stack.dev_stack import serve
 

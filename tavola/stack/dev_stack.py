@@ -66,7 +66,7 @@ class DevStack:
         self._reloader = reloader
         self._file = folder / STACK_FILE
         self._logs = folder / "logs"
-        self._forks = (doors, in_ray)
+        self._forks = [forks for forks in (doors, in_ray, ray.heads) if forks is not None]
         self._mark = os.environ[STACK_MARK]
         self._environment = {
             STACK_MARK: self._mark,

@@ -76,7 +76,7 @@ class Forks:
         where there is one, and has what that has. `environment` is its own, not that of its parts."""
         self.environment = dict(environment)
         self._modules, self._games = list(modules), games
-        self._log = log
+        self.log = log
         self._base = base
         self._process: ChildProcess | None = None
         self._line: socket.socket | None = None
@@ -106,11 +106,11 @@ class Forks:
     async def _server(self, line: int) -> ChildProcess:
         if self._base is not None:
             return await self._base.fork(
-                _SERVER, [], log=self._log, env=self.environment, when_we_die=signal.SIGKILL, line=line
+                _SERVER, [], log=self.log, env=self.environment, when_we_die=signal.SIGKILL, line=line
             )
         return spawn(
             [*PYTHON, "-m", _SERVER, str(line)],
-            log=self._log,
+            log=self.log,
             env={**self.environment, "SPT_NOENV": "1"},  # A title leaves the environment's memory alone.
             when_we_die=signal.SIGKILL,
             keep_fds=[line],
@@ -161,7 +161,7 @@ class Forks:
                         return Forked(await self._answer())
                 except (OSError, TimeoutError) as error:
                     self.end()
-                    raise NotForked(f"{module} could not be forked, see {self._log}: {error!r}") from error
+                    raise NotForked(f"{module} could not be forked, see {self.log}: {error!r}") from error
 
     def _tell(self, order: Mapping[str, Any], files: Sequence[int] = ()) -> None:
         assert self._line is not None

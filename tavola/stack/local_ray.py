@@ -19,7 +19,6 @@ from typing import Any
 from tavola.config.private import NODE_FOLDER
 from tavola.config.settings import without_secrets, write_private
 from tavola.stack import fork_server
-from tavola.stack.certificate import write_certificate
 from tavola.stack.embedded import EmbeddedServer
 from tavola.stack.forks import Forks
 from tavola.stack.processes import PYTHON, ChildProcess, spawn
@@ -27,6 +26,7 @@ from tavola.stack.processes import PYTHON, ChildProcess, spawn
 _OBJECT_STORE_BYTES = 75 << 20
 """The least that Ray takes. Nothing of ours travels through it."""
 _ADDRESS = "127.0.0.1"
+HEAD = "tavola.stack.local_ray"
 _FIRST_JOB = "01000000"
 """The steward's, which is the first that joins, as Ray counts and writes it."""
 _SOCKET_PATH = 107
@@ -43,6 +43,8 @@ class LocalRay(EmbeddedServer):
     programs = ("python", "gcs_server", "raylet", "ray::")
     stop_steps = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 
+    heads: Forks | None = None
+    """Where there is one, it forks the head, and ends: it may have begun before it was known where."""
     forks: Forks | None = None
     """Where there is one, it is the node's fork server, and begins as soon as there is a raylet."""
 
@@ -95,6 +97,8 @@ class LocalRay(EmbeddedServer):
         `data` that lies too deep is a link to a private folder elsewhere."""
         self._ready.unlink(missing_ok=True)
         self._raylet.unlink(missing_ok=True)
+        from tavola.stack.certificate import write_certificate  # By then everything else has begun.
+
         write_certificate(self._certificate, self._key, _ADDRESS)
         if self.data.is_symlink():
             shutil.rmtree(self.data.readlink(), ignore_errors=True)
@@ -107,21 +111,18 @@ class LocalRay(EmbeddedServer):
             self.data.symlink_to(private_folder(tempfile.gettempdir(), _LONGEST_SOCKET))
 
     async def _spawn(self, port: int) -> ChildProcess:
-        return spawn(
-            [
-                *PYTHON, "-m", "tavola.stack.local_ray",
-                self._ready, self._raylet, self.data.resolve() / _RAYS_OWN, str(port),
-            ],
-            log=self.log,
-            env={
-                **without_secrets(os.environ),
-                **self._preloaded,
-                **self.environment,
-                NODE_FOLDER: str(self.data.resolve()),
-            },
-            cwd=self.data,
-            when_we_die=signal.SIGTERM,
-        )  # fmt: skip
+        arguments = [str(self._ready), str(self._raylet), str(self.data.resolve() / _RAYS_OWN), str(port)]
+        environment = {
+            **without_secrets(os.environ),
+            **self._preloaded,
+            **self.environment,
+            NODE_FOLDER: str(self.data.resolve()),
+        }
+        if self.heads is None:
+            return spawn([*PYTHON, "-m", HEAD, *arguments], log=self.log, env=environment, when_we_die=signal.SIGTERM)
+        head = await self.heads.fork(HEAD, arguments, log=self.log, env=environment, when_we_die=signal.SIGTERM)
+        self.heads.end()
+        return head
 
     async def _answers(self, process: ChildProcess, port: int) -> str | None:
         if self.forks is not None and self._raylet.exists():
@@ -156,6 +157,7 @@ def main(ready: Path, raylet: Path, session: Path, port: int) -> None:
             (process,) = self.all_processes["raylet"]
             write_private(raylet, str(process.process.pid))
 
+    os.chdir(session.parent)  # By which an earlier run's processes are known.
     wake = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
     node: Any = Head(
         RayParams(

@@ -55,6 +55,9 @@ class EdgeProcess(Server):
         self._known = True
         return self.url
 
+    def _logs(self) -> Iterable[Path]:
+        return (self.log, self._forks.log)
+
     def _other_port(self, port: int) -> int:
         self.port = port if self._known else near_port(port, self._host)
         return self.port
@@ -146,7 +149,7 @@ class StewardChild(Server):
         return url
 
     def _logs(self) -> Iterable[Path]:
-        return (self.log, *self._others())
+        return (self.log, self._forks.log, *self._others())
 
     def _other_port(self, port: int) -> int:
         return port
