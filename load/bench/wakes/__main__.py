@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import asyncpg
-import psutil
 import typer
 
 from tavola.load.bench.wakes.counted import Counts, counts, system_calls, told
-from tavola.load.measure.processes import ACTOR_TITLE, RunningStack
+from tavola.load.measure.processes import Processes, RunningStack
 from tavola.load.measure.scenario import Scenario
 from tavola.load.run.run import Run
 from tavola.load.run.stack import own_stack
@@ -30,23 +29,11 @@ class _Wakes:
         self._stack, self._seconds = stack, seconds
         self.lines: list[str] = []
 
-    def _pids(self) -> dict[str, list[int]]:
-        """By kind; Ray's workers that are room actors are a kind of their own."""
-        found: dict[str, list[int]] = {}
-        for kind, roots in self._stack.roots().items():
-            for pid in roots:
-                root = psutil.Process(pid)
-                for process in (root, *root.children(recursive=True)):
-                    of = "actors" if "".join(process.cmdline()[:1]).startswith(ACTOR_TITLE) else kind
-                    if not any(process.pid in pids for pids in found.values()):
-                        found.setdefault(of, []).append(process.pid)
-        return found
-
     async def beside(self) -> None:
         await asyncio.sleep(SETTLED_S)
         postgres = await asyncpg.connect(self._stack.environment["DATABASE_URL"])
         try:
-            pids = self._pids()
+            pids = Processes(self._stack.roots).pids()
             before, first = {kind: counts(of) for kind, of in pids.items()}, await postgres.fetchval(COMMITS)
             await asyncio.sleep(self._seconds)
             moves = await postgres.fetchval(COMMITS) - first
@@ -73,6 +60,7 @@ async def _wakes(tables: int, every_s: float, seconds: float, edges: int, checko
             games=("tictactoe",),
             options={"turn_seconds": 600},
             rate=1 / every_s if every_s else None,
+            seconds=SETTLED_S + (1 + len(TRACED) / 2) * seconds,
             check="sample",
             abandoned=True,
             data_dir=data_dir,
