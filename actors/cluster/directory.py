@@ -28,6 +28,13 @@ class Place(msgspec.Struct, frozen=True):
     address: str
 
 
+class Helper(msgspec.Struct, frozen=True):
+    """An actor, and where it listens."""
+
+    actor: str
+    address: str
+
+
 class NoSuchRoom(Exception):
     """There is no room of that id."""
 
@@ -91,6 +98,17 @@ class Directory:
         free = await self._database.row("has_room", avoid=avoid)
         if free is None or not free[0]:
             await self._starter.start_actor(avoid)
+
+    async def helpers(self, code: str, most: int) -> list[Helper]:
+        """Up to `most` living actors for work that any of them does: those that run `code`, and have least to do,
+        first. Raises `StorageUnavailable`."""
+        return [
+            Helper(row["name"], row["address"]) for row in await self._database.rows("helpers", code=code, most=most)
+        ]
+
+    async def have_helper(self) -> None:
+        """On return there is one more actor. Raises `ClusterUnavailable`, and `Full`."""
+        await self._starter.start_actor()
 
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
         """Give the room, last seen at `epoch`, to an actor other than `avoid`. Returns where it is now, if another

@@ -11,7 +11,6 @@ import msgspec
 from tavola.actors.host.answers import Answered, Answers, Key, marked
 from tavola.actors.host.recent_updates import RecentUpdates
 from tavola.actors.host.room_presence import RoomPresence
-from tavola.actors.outside.outside_view import RECENT
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
 from tavola.actors.room.play import game_of
@@ -22,6 +21,7 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Se
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer, Request
 from tavola.actors.wire.update import Update
+from tavola.actors.wire.view import RECENT
 from tavola.games.base import NO_CHANCE, Entropy, Refusal
 from tavola.storage.packing import mark_of
 from tavola.storage.rows import Row

@@ -18,9 +18,6 @@ from tavola.actors.wire.refusals import NO_ROOM
 from tavola.actors.wire.update import Audience, Update, audience_before
 from tavola.storage.rows import Row
 
-RECENT = 20
-"""How many updates a view shows under `recent`."""
-
 _json = msgspec.json.Encoder().encode
 
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from tavola.actors.room.state import Deferred, Info, Member, Room, RoomSettings, Standing, Table
+from tavola.actors.room.state import Deferred, Info, Member, Room, Standing, Table
 from tavola.actors.versions import strict
 from tavola.actors.versions.upcast import OtherVersion, Upcast, Versions
 from tavola.actors.wire.commands import AnyCommand, Epoch, RoomId, Seq, UserId
+from tavola.actors.wire.settings import RoomSettings
 from tavola.actors.wire.update import Audience, MemberView, Update
 from tavola.games.base import Game, Refusal
 from tavola.games.registry import GAMES

@@ -110,9 +110,12 @@ def endpoints(services: Services) -> list[Endpoint]:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
             try:
-                missed = await past(services, call.room, known, Seq(asked.after), limit)
+                found = await past(services, call.room, known, Seq(asked.after), limit)
             except Corrupted as error:
                 return error.refusal()
+            if isinstance(found, Refusal):
+                return found
+            missed = found
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from kit.rooms import HOST, ROOM, Live, entropy, sender, stored
 from kit.stories import accepted, asks, kinds, refused, role, room
-from tavola.actors.outside.opening import Opening, Request, open_rows
+from tavola.actors.outside.opening import open_rows
 from tavola.actors.past.pseudonym import Pseudonym
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import judged, trimmed
@@ -31,7 +31,9 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     UserId,
 )
+from tavola.actors.wire.errands import Opening
 from tavola.actors.wire.refusals import NO_RESERVATION
+from tavola.actors.wire.settings import RoomWish
 from tavola.games.base import Refusal
 
 
@@ -224,7 +226,7 @@ def test_who_is_forgotten_is_not_named() -> None:
 
 
 def opening(game: str = "tictactoe", **wish: Any) -> Opening | Refusal:
-    request = msgspec.convert({"game": game, **wish}, Request)
+    request = msgspec.convert({"game": game, **wish}, RoomWish)
     return open_rows(request, RoomId("r_1"), "CODE", "A table", UserId("host"), "Host", 0)
 
 
