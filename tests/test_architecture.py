@@ -57,9 +57,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
     "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
     "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
+    "actors.errands": {"actors.outside", "actors.past", "actors.room", "actors.wire", "games"},
     "actors.upkeep": {"actors.past", "actors.wire", "storage", "config"},
     "actors.host": {
-        "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
+        "actors.errands", "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games",
+        "storage", "config",
     },
     "actors.cluster": {
         "actors.host", "actors.past", "actors.room", "actors.upkeep", "actors.wire", "games.registry", "storage",
@@ -321,7 +323,7 @@ def test_an_edge_loads_no_host_no_ray_and_no_game() -> None:
     found = loaded("tavola.edge.app, tavola.config.settings")
     assert not [name for name in found if name.startswith(("tavola.actors.host", "ray"))]
     games = {name.split(".")[2] for name in found if name.startswith("tavola.games.")}
-    assert games == {"base", "events", "offers", "registry", "stakes"}
+    assert games == {"base", "events", "offers", "registry"}
     assert not {"pokerkit", "tavola.actors.cluster.control_plane", "tavola.actors.cluster.steward_process"} & found
 
 

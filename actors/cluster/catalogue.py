@@ -24,7 +24,7 @@ GAMES_FOLDER = Path(__file__).resolve().parents[2] / "games"
 
 
 def known(listed: Sequence[Listed]) -> list[KnownGame]:
-    """What edges are told of these games."""
+    """These games, as edges are told of them."""
     return [
         KnownGame(
             game.kind,

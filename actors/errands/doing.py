@@ -20,7 +20,7 @@ from tavola.actors.wire.errands import (
     ErrandAnswer,
     Glimpse,
     HasPart,
-    Keep,
+    MakeCheckpoint,
     PersonThen,
     Recall,
     Recalled,
@@ -57,9 +57,9 @@ async def here(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
 _mistakes = Mistakes()
 
 
-def _about(errand: Glimpse | Keep | Retrace | Recall) -> tuple[str, RoomId]:
+def _about(errand: Glimpse | MakeCheckpoint | Retrace | Recall) -> tuple[str, RoomId]:
     """The game and the room."""
-    if isinstance(errand, Glimpse | Keep):
+    if isinstance(errand, Glimpse | MakeCheckpoint):
         return errand.row["game"], RoomId(errand.row["id"])
     return _game_of(errand.checkpoint).info.game, errand.room
 
@@ -68,11 +68,11 @@ class _OfGame(msgspec.Struct):
     game: str = ""
 
 
-class _Kept(msgspec.Struct):
+class _NamesItsGame(msgspec.Struct):
     info: _OfGame
 
 
-_game_of = msgspec.json.Decoder(_Kept).decode
+_game_of = msgspec.json.Decoder(_NamesItsGame).decode
 
 
 def _done(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
@@ -82,7 +82,7 @@ def _done(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
         case Glimpse(look, row, last):
             view = from_outside(row, last, look)
             return HasPart() if view is None else view
-        case Keep(row):
+        case MakeCheckpoint(row):
             return Recalled(archive.kept(row))
         case Retrace(room, seq, checkpoint, rows):
             return Recalled(dump(archive.forward(archive.opened(room, seq, checkpoint), seq, rows)))

@@ -228,7 +228,7 @@ class Host:
                 assert_never(never)
 
     def errand(self, errand: Errand) -> AnyAnswer:
-        """What an edge wants to know of a game's rules, whatever rooms there are here."""
+        """The answer to an edge that asks for what a game's rules say, whatever rooms there are here."""
         return done(errand, self._mistakes)
 
     def renew(self, change: Callable[[], None]) -> None:

@@ -37,7 +37,7 @@ class Glimpse(msgspec.Struct, frozen=True, array_like=True, tag=21):
     last: list[dict[str, Any]]
 
 
-class Keep(msgspec.Struct, frozen=True, array_like=True, tag=22):
+class MakeCheckpoint(msgspec.Struct, frozen=True, array_like=True, tag=22):
     """Give the checkpoint (`Recalled`) of the room in `row`, which is of `load_room`."""
 
     row: dict[str, Any]
@@ -112,7 +112,7 @@ class Playable(msgspec.Struct, frozen=True):
     voided: int | None = None
 
 
-Errand = Draw | Glimpse | Keep | Retrace | Recall
+Errand = Draw | Glimpse | MakeCheckpoint | Retrace | Recall
 ErrandAnswer = Opening | HasPart | Recalled
 """Or a refusal, or a view."""
 AnyRequest = Request | Errand

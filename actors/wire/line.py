@@ -37,7 +37,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tavola.actors.wire.commands import RoomId, Seq
-from tavola.actors.wire.errands import AnyAnswer, AnyRequest, Draw, Errand, Glimpse, Keep, Recall, Retrace
+from tavola.actors.wire.errands import AnyAnswer, AnyRequest, Draw, Errand, Glimpse, MakeCheckpoint, Recall, Retrace
 from tavola.actors.wire.messages import Answer, Committed, Listen, Request, RoomsAt, Submit
 from tavola.config.keys import Purpose, Secrets, derive
 
@@ -496,7 +496,7 @@ class _ActorEnd(_End):
                 self._listen()
             elif self._listens and isinstance(request, Submit):
                 self._server.handle(request, partial(self._answer, number, request))
-            elif isinstance(request, Draw | Glimpse | Keep | Retrace | Recall):
+            elif isinstance(request, Draw | Glimpse | MakeCheckpoint | Retrace | Recall):
                 if self._server.errand is not None:
                     self.send(number, self._server.errand(request))
             else:

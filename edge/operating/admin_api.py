@@ -11,7 +11,7 @@ import msgspec
 from tavola.actors.room import codec
 from tavola.actors.room.codec import Corrupted, logged_of
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.errands import Keep, PersonThen, Recall, SeenThen
+from tavola.actors.wire.errands import MakeCheckpoint, PersonThen, Recall, SeenThen
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.config.clock import now_ms
@@ -273,7 +273,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         rows = await database.rows("operator_rooms", named=call.room, most=1)
         if stored is None or not rows:
             return NO_ROOM
-        kept = await recalled(services.errand, Keep(dict(stored)))
+        kept = await recalled(services.errand, MakeCheckpoint(dict(stored)))
         if isinstance(kept, Refusal):
             return kept
         found = await recalled(services.errand, Recall(call.room, stored["seq"], kept, "seen"))

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from tavola.actors.wire.commands import SERVICE, RollBack
-from tavola.actors.wire.errands import Keep as KeepErrand
-from tavola.actors.wire.errands import Playable, Recall
+from tavola.actors.wire.errands import MakeCheckpoint, Playable, Recall
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
 from tavola.config.clock import now_ms
@@ -117,7 +116,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         row = await database.row("load_room", room_id=call.room)
         if row is None:
             return NO_ROOM
-        state = await recalled(services.errand, KeepErrand(dict(row)))
+        state = await recalled(services.errand, MakeCheckpoint(dict(row)))
         if isinstance(state, Refusal):
             return state
         now = now_ms()

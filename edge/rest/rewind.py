@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from tavola.actors.wire.commands import RoomId
-from tavola.actors.wire.errands import AskErrand, Keep, Recall, Recalled, Retrace
+from tavola.actors.wire.errands import AskErrand, MakeCheckpoint, Recall, Recalled, Retrace
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_SERVER, NOT_KEPT, REPLAY_BUSY
 from tavola.storage.postgres import Database
@@ -62,7 +62,7 @@ class Rewind:
         return row is not None and bool(row["expired"])
 
 
-async def recalled(ask: AskErrand, errand: Keep | Retrace | Recall) -> str | Refusal:
+async def recalled(ask: AskErrand, errand: MakeCheckpoint | Retrace | Recall) -> str | Refusal:
     """The text that the errand is for."""
     answer = await ask(errand)
     if isinstance(answer, Recalled):

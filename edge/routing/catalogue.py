@@ -24,7 +24,7 @@ LOOK_S = 5.0
 FIRST_LOOK_S = 0.1
 """The same as long as nobody has said any."""
 NEW_S = 0.2
-"""What was looked up so lately is not looked up again for the sake of a kind that is not known."""
+"""A look that is no older serves for a kind that is not known, too."""
 WAIT_S = 5.0
 """A request waits so long for somebody to say which games there are."""
 GAMES_FOLDER = Path(__file__).resolve().parents[2] / "games"
