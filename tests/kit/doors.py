@@ -21,7 +21,6 @@ from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
 from kit.people import manager
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
-from tavola.actors.errands.doing import here
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.codec import logged_of
 from tavola.actors.room.grants import GrantSigner
@@ -195,7 +194,7 @@ async def doors(
         )
         operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(
-            routes=RestApi(services, who, Lobby(database, here), NO_LIMITS, operators).routes(),
+            routes=RestApi(services, who, Lobby(database, services.errand), NO_LIMITS, operators).routes(),
             exception_handlers={404: not_there},
         )
         tasks = [

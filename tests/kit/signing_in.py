@@ -10,7 +10,6 @@ from starlette.applications import Starlette
 from kit.doors import Doors, doors
 from kit.hosts import SECRET
 from kit.small_issuer import ALGORITHM, CLIENT, SmallIssuer, small_issuer
-from tavola.actors.errands.doing import here
 from tavola.edge.common.limits import NO_LIMITS
 from tavola.edge.endpoints import RestApi
 from tavola.edge.identity.issuers import Issuer
@@ -54,7 +53,7 @@ class SigningIn:
         )
         client = IssuerClient(trusted, CLIENT, secret, origin + SIGNED_IN, self.clock.seconds)
         door = SignIn(client, operators, cookies, secure=origin.startswith("https"), clock=self.clock.seconds)
-        api = RestApi(d.services, who, Lobby(d.database, here), NO_LIMITS, operators)
+        api = RestApi(d.services, who, Lobby(d.database, d.services.errand), NO_LIMITS, operators)
         self.app = Starlette(routes=[*pages.routes(operator=True, issuer=issuer.url), *api.routes(), *door.routes()])
 
 
