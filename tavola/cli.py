@@ -91,7 +91,7 @@ def steward(
 
     settings = load(ray=not wait)
     if wait:
-        from tavola.stack.steward_child import wait_for_ours
+        from tavola.stack.parts import wait_for_ours
 
         asyncio.run(wait_for_ours(settings.database_url))
     else:

@@ -25,6 +25,9 @@ log = structlog.get_logger()
 BEAT_S = 0.5
 RANK_S = 0.05
 """For so long a node leaves a wish to each that is emptier."""
+SPARE_LATER_S = 1.0
+"""After so long a spare that is missing is started, where actors are shared: the one before it was just given rooms,
+and they come first, for a start takes a processor from them."""
 STARTS_AT_ONCE = 8
 """Actors that a node starts at a time, where each carries one room; where they are shared it is one. Those that take
 longer than `RIVAL_S` hold nobody up."""
@@ -93,11 +96,19 @@ class NodeKeeper:
         self._nodes: list[LivingNode] = []
         self._starting: dict[asyncio.Task[None], float] = {}
         self._spare_starts: asyncio.Task[None] | None = None
+        self._complete_at: float | None = None
+        """When (on the loop's clock) no spare was missing; None: it was never so."""
 
     @property
     def _busy(self) -> bool:
         now = asyncio.get_running_loop().time()
         return sum(now - began < RIVAL_S for began in self._starting.values()) >= self._at_once
+
+    @property
+    def _missed_lately(self) -> bool:
+        if not self._shared or self._complete_at is None:
+            return False
+        return asyncio.get_running_loop().time() - self._complete_at < SPARE_LATER_S
 
     async def run(self, look_s: float) -> None:
         """Do the rounds until cancelled; wishes are looked for when `woken` is set, and every `look_s`."""
@@ -191,8 +202,10 @@ class NodeKeeper:
         if mine is None:
             return
         wanted = spares_here(self._nodes, self._id, self._spares)
+        if mine.spares >= wanted:
+            self._complete_at = asyncio.get_running_loop().time()
         if mine.spares < wanted:
-            if mine.has_room and self._spare_starts is None:
+            if mine.has_room and self._spare_starts is None and not self._missed_lately:
                 self._spare_starts = asyncio.create_task(self._start_spare())
                 self._spare_starts.add_done_callback(self._spare_started)
         elif mine.spares > wanted + 1:

@@ -142,6 +142,7 @@ class RoomProcess(Service):
         host = Host(self._name, database, publisher, deps)
         server = LineServer(self._name, secrets, host.handle, host.presence.lost, host.rooms.teller, host.errand)
         address = await server.start(self._node)
+        await host.warm()
         self.keep(publisher.run())
         self.keep(host.run())
         here = (self._node, os.getpid(), address)

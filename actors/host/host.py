@@ -53,6 +53,7 @@ from tavola.actors.wire.mistakes import Doing, Mistakes
 from tavola.actors.wire.refusals import BROKEN, CROWDED, GAME_ERROR, ID_REUSED, STORAGE_AWAY
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.crash import Point
+from tavola.storage.commits import warm
 from tavola.storage.measures import Measures
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
 
@@ -159,6 +160,14 @@ class Host:
     def held_up_s(self) -> float:
         """For how long the commit that is under way has taken; below zero when there is none."""
         return self._loop.time() - self._committing_since
+
+    async def warm(self) -> None:
+        """Before there is any room, do what the first one would wait for: connections are opened, statements planned.
+        A database that does not answer is none of its business."""
+        try:
+            await asyncio.gather(warm(self._connection), self.rooms.warm())
+        except StorageUnavailable as error:
+            log.warning("actor.not_warm", reason=str(error))
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled."""

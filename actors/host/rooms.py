@@ -78,6 +78,11 @@ class Rooms:
         self.drop(loaded)
         self.teller.gone(where)
 
+    async def warm(self) -> None:
+        """Ask what a load asks, of a room that there is not. Raises `StorageUnavailable`."""
+        await self._database.rows("load_room", room_id="")
+        await self._database.rows("log_last", room_id="", seq=0, most=REMEMBERED)
+
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
         queue = self._loading.get(request.room)

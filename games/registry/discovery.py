@@ -76,6 +76,11 @@ def install(named: Sequence[str], folder: Path) -> tuple[Listed, ...]:
     return _Installed.listed
 
 
+def from_outside(named: Sequence[str]) -> bool:
+    """Whether there are games that do not come with Tavola. Without any, `install` can only succeed."""
+    return bool(named) or bool(entry_points(group=GROUP))
+
+
 def found(wanted: WantedGames) -> tuple[Listed, ...]:
     """All games, those of Tavola first. Nothing of this process but its modules is changed. Raises GameNotLoaded."""
     if wanted.folder is not None and str(wanted.folder) not in sys.path:

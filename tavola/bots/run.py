@@ -11,7 +11,7 @@ from tavola.bots.table import BotsTable
 from tavola.config import logs
 from tavola.config.settings import Settings
 from tavola.edge.identity.auth import Identities
-from tavola.games.registry.discovery import install
+from tavola.games.registry.discovery import from_outside, install
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.postgres import Database
 
@@ -19,7 +19,8 @@ from tavola.storage.postgres import Database
 def run(settings: Settings, urls: Sequence[str], *, table: int, game: str) -> None:
     """`urls` are those of edges. With `table`, so many bots sit at a public table of `game` as well."""
     logs.configure("bots", settings.log_format, settings.log_level, settings.data_dir)
-    install(settings.games, settings.games_path)
+    if from_outside(settings.games):
+        install(settings.games, settings.games_path)
     asyncio.run(_run(settings, urls, table, game))
 
 

@@ -208,6 +208,11 @@ class Settings(BaseSettings):
     redis_check_hostname: bool = Field(True, alias="REDIS_CHECK_HOSTNAME", exclude=True)
     """With `rediss://`: whether Redis' certificate must be for the name in the URL."""
 
+    def games_environment(self) -> dict[str, str]:
+        """By what another process knows the games from outside."""
+        games = {"TAVOLA_GAMES": ",".join(self.games), "TAVOLA_GAMES_PATH": str(self.games_path)}
+        return games | ({"TAVOLA_GAMES_RELOAD": "true"} if self.games_reload else {})
+
     def for_actors(self) -> Self:
         """Without the secrets that only edges need."""
         none = SecretStr("")

@@ -14,7 +14,7 @@ from tavola.config.settings import kept_secret, write_private
 from tavola.stack.embedded import EmbeddedServer
 from tavola.stack.embedded_account import account_of, initial_account, programs, reachable, take_from_nobody
 from tavola.stack.embedded_roles import DATABASE, ROLE, SUPERUSER, grant
-from tavola.stack.processes import Account, exit_code, how_ended, server_environment, spawn
+from tavola.stack.processes import Account, ChildProcess, exit_code, how_ended, server_environment, spawn
 from tavola.stack.server import LogTail, NotStarted
 from tavola.storage.postgres import AWAY
 
@@ -97,7 +97,7 @@ class EmbeddedPostgres(EmbeddedServer):
             if psutil.Process(int(lock.read_text().split()[0])).status() == psutil.STATUS_ZOMBIE:
                 lock.unlink()
 
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+    async def _spawn(self, port: int) -> ChildProcess:
         account = account_of(self.data)
         settings = self.data / "postgresql.conf"
         owner = self.data.stat()
@@ -106,7 +106,7 @@ class EmbeddedPostgres(EmbeddedServer):
         with reachable(self.data, account) as (path, fds):
             return _run("postgres", ["-D", path, "-p", str(port)], log=self.log, account=account, keep_fds=fds)
 
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
         try:
             await grant(self._superuser_url(port), self.role_password)
         except AWAY:

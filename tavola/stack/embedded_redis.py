@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import redis.exceptions
 
 from tavola.config.settings import write_private
 from tavola.stack.embedded import EmbeddedServer
-from tavola.stack.processes import server_environment, spawn
+from tavola.stack.processes import ChildProcess, server_environment, spawn
 
 _SETTINGS = """\
 bind 127.0.0.1
@@ -32,7 +31,7 @@ class EmbeddedRedis(EmbeddedServer):
     async def _prepare(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
 
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+    async def _spawn(self, port: int) -> ChildProcess:
         settings = self.folder / "redis.conf"
         write_private(settings, _SETTINGS.format(port=port, password=self.password))
         return spawn(
@@ -43,7 +42,7 @@ class EmbeddedRedis(EmbeddedServer):
             when_we_die=signal.SIGTERM,
         )
 
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
         client = redis.asyncio.Redis(host="127.0.0.1", port=port, password=self.password)
         with contextlib.suppress(redis.exceptions.RedisError, OSError):
             await client.ping()

@@ -23,6 +23,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 import os
 import socket
+from collections.abc import Callable
 
 from tavola.config.private import NODE_FOLDER, demand_us, is_private
 
@@ -107,11 +108,7 @@ def _imported(path: str) -> str | None:
 def _start(path: str, seen: str = "") -> None:
     import subprocess
 
-    if os.path.lexists(path):
-        os.unlink(path)
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(path)
-        door.listen(BACKLOG)
+    with opened(path, seen) as door:
         command = [
             sys.executable,
             "-P",
@@ -122,8 +119,18 @@ def _start(path: str, seen: str = "") -> None:
         ]
         # A session of its own: Ray ends a worker together with its group.
         subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], start_new_session=True)
+
+
+def opened(path: str, seen: str) -> socket.socket:
+    """The door of a server that has imported the code `seen`, in place of one that may be there."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(path)
+    door.listen(BACKLOG)
     with open(os.open(f"{path}.code", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as told:
         told.write(seen)
+    return door
 
 
 def serve() -> None:
@@ -143,19 +150,29 @@ def serve() -> None:
             if _is_file(path, ours):
                 continue
             os._exit(0)
-        line, _ = door.accept()
-        with line:
-            request = _read(line)
-        if request is None:
-            continue
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.close(raylet)
-            door.close()
-            _become(*request)
+        if admit(door, lambda: os.close(raylet)):
             return
-        for file in request[-1]:
-            os.close(file)
+
+
+def admit(door: socket.socket, close: Callable[[], None]) -> bool:
+    """Fork a worker for whoever comes next. True in the child, when the worker has done its work; `close` closes there
+    what is the server's, beside `door`."""
+    import signal
+
+    line, _ = door.accept()
+    with line:
+        request = _read(line)
+    if request is None:
+        return False
+    if os.fork() == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        close()
+        door.close()
+        _become(*request)
+        return True
+    for file in request[-1]:
+        os.close(file)
+    return False
 
 
 def _is_file(path: str, number: int) -> bool:
@@ -177,12 +194,12 @@ def preload() -> None:
     if os.environ.get("TAVOLA_TRACES"):
         importlib.import_module("tavola.config.spans")
     if "TAVOLA_GAMES_RELOAD" not in os.environ:
-        _preload_games()
+        preload_games()
     gc.freeze()
     gc.enable()
 
 
-def _preload_games() -> None:
+def preload_games() -> None:
     """The games too. One that cannot be loaded, or that starts a thread, is told of in the raylet's log: an actor tries
     again, and says what is wrong to whoever started it."""
     import threading
@@ -251,10 +268,15 @@ def _become(arguments: list[str], environment: dict[str, str], folder: str, file
 
 
 def _work(arguments: list[str]) -> None:
+    run(_WORKER, arguments)
+
+
+def run(module: str, arguments: list[str]) -> None:
+    """`module` as a program, in this process."""
     import runpy
 
-    sys.argv = [_WORKER, *arguments]
-    runpy.run_module(_WORKER, run_name="__main__")
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__")
 
 
 if __name__ == "__main__":

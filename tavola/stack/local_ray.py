@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -20,13 +19,16 @@ from typing import Any
 from tavola.config.private import NODE_FOLDER
 from tavola.config.settings import without_secrets, write_private
 from tavola.stack import fork_server
-from tavola.stack.certificate import write_certificate
 from tavola.stack.embedded import EmbeddedServer
-from tavola.stack.processes import PYTHON, spawn
+from tavola.stack.forks import Forks
+from tavola.stack.processes import PYTHON, ChildProcess, spawn
 
 _OBJECT_STORE_BYTES = 75 << 20
 """The least that Ray takes. Nothing of ours travels through it."""
 _ADDRESS = "127.0.0.1"
+HEAD = "tavola.stack.local_ray"
+_FIRST_JOB = "01000000"
+"""The steward's, which is the first that joins, as Ray counts and writes it."""
 _SOCKET_PATH = 107
 _RAYS_OWN = "r"
 """In `data`. Ray opens its folder to everybody on the machine, so it lies in one that only we may enter."""
@@ -41,11 +43,16 @@ class LocalRay(EmbeddedServer):
     programs = ("python", "gcs_server", "raylet", "ray::")
     stop_steps = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 
+    heads: Forks | None = None
+    """Where there is one, it forks the head, and ends: it may have begun before it was known where."""
+    forks: Forks | None = None
+    """Where there is one, it is the node's fork server, and begins as soon as there is a raylet."""
+
     def __init__(self, folder: Path, preloaded: Mapping[str, str] | None = None) -> None:
         """`preloaded` is what the fork server reads of the environment, to import the games before it forks."""
         super().__init__(folder)
         self._preloaded = preloaded or {}
-        self._ready = self.folder / "address"
+        self._ready, self._raylet = self.folder / "address", self.folder / "raylet"
         self._certificate, self._key = self.folder / "certificate.pem", self.folder / "key.pem"
 
     @property
@@ -89,6 +96,9 @@ class LocalRay(EmbeddedServer):
         """Ray's sockets and logs are in `data`, and the fork server's socket. The path of a socket has a limit, so a
         `data` that lies too deep is a link to a private folder elsewhere."""
         self._ready.unlink(missing_ok=True)
+        self._raylet.unlink(missing_ok=True)
+        from tavola.stack.certificate import write_certificate  # By then everything else has begun.
+
         write_certificate(self._certificate, self._key, _ADDRESS)
         if self.data.is_symlink():
             shutil.rmtree(self.data.readlink(), ignore_errors=True)
@@ -100,21 +110,27 @@ class LocalRay(EmbeddedServer):
         else:
             self.data.symlink_to(private_folder(tempfile.gettempdir(), _LONGEST_SOCKET))
 
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
-        return spawn(
-            [*PYTHON, "-m", "tavola.stack.local_ray", self._ready, self.data.resolve() / _RAYS_OWN, str(port)],
-            log=self.log,
-            env={
-                **without_secrets(os.environ),
-                **self._preloaded,
-                **self.environment,
-                NODE_FOLDER: str(self.data.resolve()),
-            },
-            cwd=self.data,
-            when_we_die=signal.SIGTERM,
-        )
+    async def _spawn(self, port: int) -> ChildProcess:
+        arguments = [str(self._ready), str(self._raylet), str(self.data.resolve() / _RAYS_OWN), str(port)]
+        environment = {
+            **without_secrets(os.environ),
+            **self._preloaded,
+            **self.environment,
+            NODE_FOLDER: str(self.data.resolve()),
+        }
+        if self.heads is None:
+            return spawn([*PYTHON, "-m", HEAD, *arguments], log=self.log, env=environment, when_we_die=signal.SIGTERM)
+        head = await self.heads.fork(HEAD, arguments, log=self.log, env=environment, when_we_die=signal.SIGTERM)
+        self.heads.end()
+        return head
 
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
+        if self.forks is not None and self._raylet.exists():
+            # The library reads these when it is loaded, and a worker ends without them.
+            self.forks.environment |= {"RAY_RAYLET_PID": self._raylet.read_text(), "RAY_JOB_ID": _FIRST_JOB}
+            self._raylet.unlink()
+            await self.forks.begin()
+            self.forks.listen(f"{self.data.resolve()}/forks")
         return self._ready.read_text() if self._ready.exists() else None
 
 
@@ -125,8 +141,9 @@ def private_folder(place: str, longest_socket: str) -> str:
     return tempfile.mkdtemp(prefix="tavola-", dir=place)
 
 
-def main(ready: Path, session: Path, port: int) -> None:
-    """The head's own process: starts Ray, writes its address to `ready`, ends with the first of Ray's processes that
+def main(ready: Path, raylet: Path, session: Path, port: int) -> None:
+    """The head's own process: starts Ray, writes its address to `ready`, and before that the process id of its raylet
+    to `raylet`; ends with the first of Ray's processes that
     ends, or on SIGTERM. The kernel ends Ray's processes if we die otherwise."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
@@ -135,6 +152,12 @@ def main(ready: Path, session: Path, port: int) -> None:
         def start_api_server(self, **_: object) -> None:
             """Left out."""
 
+        def start_raylet(self, *given: Any, **named: Any) -> None:
+            super().start_raylet(*given, **named)
+            (process,) = self.all_processes["raylet"]
+            write_private(raylet, str(process.process.pid))
+
+    os.chdir(session.parent)  # By which an earlier run's processes are known.
     wake = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
     node: Any = Head(
         RayParams(
@@ -162,4 +185,4 @@ def main(ready: Path, session: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -1,4 +1,4 @@
-"""Child processes that end with us, and the search for those of an earlier run that did not.
+"""ChildProcess processes that end with us, and the search for those of an earlier run that did not.
 
 A child gets a session of its own, so that Ctrl-C reaches us alone and we choose the order of the stop, and the kernel
 sends it a signal when we die. A child's own children do not get that signal, so a start also looks for leftovers. A
@@ -16,10 +16,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
+from typing import IO, Protocol
 
 import psutil
 
@@ -34,6 +35,8 @@ PYTHON = (sys.executable, "-P")
 have a package that is called like one of ours or of the standard library."""
 _OPEN_FILES = 65536
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_adopting = 0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -43,6 +46,24 @@ class StillRunning(Failure):
     def __init__(self, pids: Sequence[int]) -> None:
         super().__init__(f"cannot end process {', '.join(map(str, pids))}")
         self.pids = pids
+
+
+class ChildProcess(Protocol):
+    """A process of ours, started by `spawn` or forked: `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+    def send_signal(self, sign: int) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +87,7 @@ def spawn(
     """Starts a child that reads nothing and writes to the end of `log`. Call it from the main thread: the kernel
     takes the end of the calling thread for our death."""
     parent = os.getpid()
-
-    def die_with_parent() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(when_we_die))
-        if os.getppid() != parent:
-            os._exit(1)
-
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.rename(old(log))
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
+    with opened_log(log) as out:
         return subprocess.Popen(
             [str(part) for part in argv],
             stdin=subprocess.DEVNULL,
@@ -84,14 +97,42 @@ def spawn(
             cwd=cwd,
             pass_fds=keep_fds,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=lambda: die_with_parent(parent, int(when_we_die)),
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
         )
 
 
-async def end(processes: Iterable[psutil.Process | subprocess.Popen[bytes]], *steps: tuple[Signals, float]) -> None:
+def opened_log(log: Path) -> IO[bytes]:
+    """To write to its end; a full one is put aside."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.rename(old(log))
+    return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+
+
+def die_with_parent(parent: int, sign: int) -> None:
+    """From now on the kernel sends us this signal when `parent` dies, which is our parent."""
+    _libc.prctl(_PR_SET_PDEATHSIG, sign)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def adopts_orphans() -> Iterator[None]:
+    """Meanwhile this process becomes the parent of its children's orphans, and not the machine's first process."""
+    global _adopting
+    _adopting += 1
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        _adopting -= 1
+        if not _adopting:
+            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
+
+
+async def end(processes: Iterable[psutil.Process | ChildProcess], *steps: tuple[Signals, float]) -> None:
     """Sends each step's signal to those still alive and waits up to its seconds for them. On return all have ended."""
     alive = [p if isinstance(p, psutil.Process) else psutil.Process(p.pid) for p in processes if not _reaped(p)]
     for sign, seconds in steps:
@@ -108,8 +149,8 @@ async def end(processes: Iterable[psutil.Process | subprocess.Popen[bytes]], *st
         raise StillRunning([p.pid for p in alive])
 
 
-def _reaped(process: psutil.Process | subprocess.Popen[bytes]) -> bool:
-    return isinstance(process, subprocess.Popen) and process.poll() is not None
+def _reaped(process: psutil.Process | ChildProcess) -> bool:
+    return not isinstance(process, psutil.Process) and process.poll() is not None
 
 
 def _ended(process: psutil.Process) -> bool:
@@ -119,7 +160,7 @@ def _ended(process: psutil.Process) -> bool:
         return True
 
 
-async def exit_code(process: subprocess.Popen[bytes]) -> int:
+async def exit_code(process: ChildProcess) -> int:
     """Waits until a child has ended."""
     if process.poll() is None:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,6 @@
 """A child that listens on a port: started until it answers, on another port when the first is taken, and stopped."""
 
 import asyncio
-import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,7 +8,7 @@ from signal import Signals
 from typing import ClassVar
 
 from tavola.config.failures import Failure
-from tavola.stack.processes import end, free_port, how_ended
+from tavola.stack.processes import ChildProcess, end, free_port, how_ended
 
 _PORT_TRIES = 5
 _READY_WITHIN = 60.0
@@ -58,7 +57,7 @@ class Server(ABC):
     """Where the child's output goes, after that of earlier ones."""
     stop_steps: ClassVar[tuple[tuple[Signals, float], ...]]
     """Signals to stop it with, each with the seconds to wait before the next."""
-    process: subprocess.Popen[bytes] | None = None
+    process: ChildProcess | None = None
     """The running child: None before `start` and after `stop`."""
 
     @property
@@ -80,7 +79,7 @@ class Server(ABC):
         """The URL and the port at which it came up: `port` unless that is taken."""
         for _ in range(_PORT_TRIES):
             told = LogTail(self._logs)
-            self.process = process = self._spawn(port)
+            self.process = process = await self._spawn(port)
             try:
                 async with asyncio.timeout(_READY_WITHIN):
                     while process.poll() is None:
@@ -96,7 +95,7 @@ class Server(ABC):
                 await self.stop()
                 raise
             if port == (port := self._other_port(port)):
-                raise NotStarted(self.name, f"it ended with {how_ended(process.returncode)}", str(told))
+                raise NotStarted(self.name, f"it ended with {how_ended(process.wait())}", str(told))
         raise NotStarted(self.name, f"no free port in {_PORT_TRIES} tries")
 
     def _logs(self) -> Iterable[Path]:
@@ -108,8 +107,8 @@ class Server(ABC):
         return free_port(port)
 
     @abstractmethod
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]: ...
+    async def _spawn(self, port: int) -> ChildProcess: ...
 
     @abstractmethod
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
         """The URL if the server is ready for clients."""

@@ -33,6 +33,10 @@ SELECT r.id, g.epoch, g.seq, a.pid
 FROM room_actors a JOIN rooms r ON r.actor = a.name JOIN game_states g ON g.room_id = r.id
 WHERE a.address LIKE $1 || ':%'
 """
+_STARTED = """
+SELECT extract(epoch FROM started_at)::float AS at FROM room_actors
+WHERE started_at > to_timestamp($1) ORDER BY started_at LIMIT 1
+"""
 _NOW = "SELECT room_id, seq FROM game_states WHERE room_id = ANY($1)"
 
 
@@ -167,6 +171,15 @@ class Loser:
                 raise TimeoutError(f"{name} did not come back within {BACK_WITHIN_S:.0f} s")
             await asyncio.sleep(LOOK_S)
 
+    async def first_start(self, after: float) -> float:
+        """When the first room actor started after that."""
+        give_up_at = time.monotonic() + BACK_WITHIN_S
+        while not (rows := await self._rows(_STARTED, after)):
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"no room actor was started within {BACK_WITHIN_S:.0f} s")
+            await asyncio.sleep(LOOK_S)
+        return float(rows[0]["at"])
+
     async def _rows(self, query: str, *arguments: Any) -> list[Any]:
         connection = await asyncpg.connect(self.servers.database_url, ssl=False, timeout=10)
         try:
@@ -206,7 +219,10 @@ async def head_power(loser: Loser, kind: str) -> Injected:
         head.wait()
 
     fault = await loser.lose(kind, "the head lost its power", [head], head.off, back, returns=False)
+    on_at = time.time()
     await asyncio.to_thread(loser.deployment.up)
+    up_at, started_at = time.time(), await loser.first_start(on_at)
+    print(f"the head: power at 0 s, `ray up` until {up_at - on_at:.1f} s, a room actor at {started_at - on_at:.1f} s")
     return fault
 
 

@@ -110,7 +110,7 @@ async def test_a_node_that_lacks_a_game_says_which(programs: Path, tmp_path: Pat
         why = "here:Here cannot be loaded: ModuleNotFoundError: No module named 'not_on_this_node'"
         steward = tmp_path / "data/logs/steward.log"
         await until(lambda: steward.exists() and why in steward.read_text(), "the steward says why it has no actor")
-        workers = (tmp_path / "data/ray/data").resolve() / "r/s/logs/raylet.err"
+        workers = tmp_path / "data/logs/forks-ray.log"
         assert f'File "{tmp_path}/here.py", line 4, in <module>' in workers.read_text()
     finally:
         stack.stop()

@@ -19,7 +19,7 @@ from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby
 from tavola.stack.embedded_roles import ROLE
-from tavola.storage.commits import commit
+from tavola.storage.commits import commit, warm
 from tavola.storage.migrate import migrate
 from tavola.storage.packing import PLAIN, command_key
 from tavola.storage.postgres import Conflict, Database, StorageUnavailable
@@ -246,3 +246,34 @@ async def test_members_come_back_as_they_were_written(database_url: str) -> None
         gone = Records(players=[{"room_id": room, "user_id": "ann"}], spectators=[{"room_id": room, "user_id": "ann"}])
         await commit(database, [state(room, at, 1, 2)], [log_row(room, 2)], gone)
         assert "ann" not in msgspec.json.decode((await stored(database, room))["members"])
+
+
+async def test_a_warm_connection_plans_nothing_for_the_usual_commit_and_nothing_was_written(database_url: str) -> None:
+    async with connected(database_url) as database:
+        await registered(database, "a")
+        room = await open_room(database)
+        at = await place(database, room)
+        before = await everything(database)
+        lane = database.lane()
+        await warm(lane)
+        assert await everything(database) == before
+        planned = await planned_on(lane)
+        await commit(lane, [state(room, at, 0, 1)], [log_row(room, 1)], Records())
+        await commit(lane, [state(room, at, 1, 3)], [log_row(room, 2), log_row(room, 3)], Records())
+        seat = {**SEAT, "room_id": room, "seat_index": 0, "user_id": "u", "display_name": "n", "chips": 1}
+        await commit(lane, [state(room, at, 3, 4)], [log_row(room, 4)], Records(seats=[seat]))
+        assert await planned_on(lane) == planned
+        assert (await stored(database, room))["seq"] == 4
+
+
+async def everything(database: Database) -> str:
+    """The contents of all tables that a commit writes."""
+    tables = ("game_states", "log", "commands", "rooms", "room_seats", "hands", "checkpoints")
+    parts = [f"SELECT '{table}' AS name, to_json(t)::text AS row FROM {table} t" for table in tables]
+    async with database._pool.acquire() as connection:
+        return repr(await connection.fetch(f"{' UNION ALL '.join(parts)} ORDER BY 1, 2"))
+
+
+async def planned_on(lane: Any) -> list[str]:
+    found = await lane._connection.fetch("SELECT statement FROM pg_prepared_statements WHERE statement ~ 'held'")
+    return sorted(row["statement"] for row in found)

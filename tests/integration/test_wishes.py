@@ -265,6 +265,31 @@ async def test_each_node_keeps_its_share_of_spares(database_url: str) -> None:
         assert nodes[0].ended[-1].startswith("a-")
 
 
+@pytest.mark.parametrize(("capacity", "at_once"), [(1, True), (9, False)])
+async def test_a_spare_that_was_given_rooms_is_replaced_when_those_have_come(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capacity: int, at_once: bool
+) -> None:
+    async with connected(database_url) as database:
+        node = Node(database, "a", capacity=capacity)
+        keeper = node.keeper(spares=1)
+
+        async def looks() -> int:
+            await keeper.beat()
+            await keeper.keep_spares()
+            await asyncio.sleep(0)
+            return node.started
+
+        await keeper.beat()
+        assert await looks() == 1, "the first is started at once"
+        await until(lambda: keeper._spare_starts is None, "it is there")
+        assert await looks() == 1
+        await Directory(database, Wisher(database, capacity)).find(await open_room(database))
+        assert await looks() == (2 if at_once else 1)
+        monkeypatch.setattr(node_keeper, "SPARE_LATER_S", 0.0)
+        await until(lambda: keeper._spare_starts is None, "nothing is under way")
+        assert await looks() == 2
+
+
 def living(**actors: int) -> list[LivingNode]:
     return [LivingNode(id, id, 4, count, 0) for id, count in actors.items()]
 

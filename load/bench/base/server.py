@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
-from tavola.stack.processes import free_port, server_environment, spawn
+from tavola.stack.processes import ChildProcess, free_port, server_environment, spawn
 from tavola.stack.server import Server
 
 
@@ -32,11 +31,11 @@ class PeerServer(Server):
     async def __aexit__(self, *error: object) -> None:
         await self.stop()
 
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+    async def _spawn(self, port: int) -> ChildProcess:
         env = {**server_environment(), **self._env, "PORT": str(port)}
         return spawn(self._argv, log=self.log, env=env, cwd=self._cwd, when_we_die=SIGKILL)
 
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

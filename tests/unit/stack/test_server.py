@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tavola.stack.processes import PYTHON, spawn
+from tavola.stack.processes import PYTHON, ChildProcess, spawn
 from tavola.stack.server import NotStarted, Server
 
 
@@ -32,14 +31,14 @@ class Program(Server):
     def _logs(self) -> Iterable[Path]:
         return (self.log, self.other, self.quiet)
 
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+    async def _spawn(self, port: int) -> ChildProcess:
         argv: list[str | Path] = [*PYTHON, "-c", self._code, self.other]
         return spawn(argv, log=self.log, env=os.environ, when_we_die=signal.SIGKILL)
 
     def _other_port(self, port: int) -> int:
         return port
 
-    async def _answers(self, process: subprocess.Popen[bytes], port: int) -> str | None:
+    async def _answers(self, process: ChildProcess, port: int) -> str | None:
         return None
 
 
