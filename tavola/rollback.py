@@ -12,13 +12,14 @@ import msgspec
 
 from tavola.actors.errands.doing import here
 from tavola.actors.host.stand_in import StandIn
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past import archive
 from tavola.actors.room import codec
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import AnyCommand, Fork, RollBack, RoomId, UserId
 from tavola.actors.wire.errands import Playable
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
@@ -77,7 +78,7 @@ async def planned(database: Database, room: RoomId, seq: int, to: int) -> WayBac
         kept = await Rewind(database, here, None).room_at(room, to)
         then = kept if isinstance(kept, Refusal) else archive.opened(room, to, kept)
         found = then if isinstance(then, Refusal) else archive.playable(then, to)
-    except codec.Corrupted as error:
+    except Corrupted as error:
         raise Failure(f"{error}; nothing was changed") from error
     if isinstance(then, Refusal) or isinstance(found, Refusal):
         raise _failed(room, found)

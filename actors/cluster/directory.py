@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from tavola.actors.room.codec import Corrupted, Newer
+from tavola.actors.log.unreadable import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.storage.postgres import Database

@@ -13,7 +13,7 @@ from tavola.actors.cluster import catalogue, ceiling
 from tavola.actors.cluster.service import Service
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
 from tavola.config.checkpoints import CheckpointEvery

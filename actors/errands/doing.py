@@ -6,10 +6,10 @@ from typing import assert_never
 
 import msgspec
 
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.outside.opening import open_rows
 from tavola.actors.outside.outside_view import from_outside
 from tavola.actors.past import archive
-from tavola.actors.room.codec import Corrupted
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import audience

@@ -28,13 +28,13 @@ from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.outside.outside_view import has_part
 from tavola.actors.room import ending
 from tavola.actors.room.clock import Grace, rests
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Resting, Wake, snake
 from tavola.actors.wire.errands import AnyAnswer, Errand
 from tavola.actors.wire.given import record_of
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import (
     Activate,
     Committed,

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import Corrupted, room_of, update_of
+from tavola.actors.log.logged import update_of
+from tavola.actors.log.unreadable import Corrupted
+from tavola.actors.room.codec import room_of
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import audience, hidden, watched, whole
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past.replay import Difference, replay
-from tavola.actors.room.codec import Corrupted, restore, room_of, told
+from tavola.actors.room.codec import restore, room_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room

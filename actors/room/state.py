@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
 from tavola.actors.wire.commands import CLIENT_COMMANDS, CommandId, DeferrableCommand, RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
+from tavola.actors.wire.grants import Grant as Grant
 from tavola.actors.wire.messages import Fleeting
 from tavola.actors.wire.settings import RoomSettings
 from tavola.actors.wire.view import Approval as Approval
@@ -275,15 +276,6 @@ class RoomEvent(msgspec.Struct, frozen=True):
     fields: dict[str, Any] = {}
     private: dict[UserId, dict[str, Any]] = {}
     only: tuple[UserId, ...] | None = None
-
-
-class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """The right to come back as `role`: `actors.room.grants` makes the token of it."""
-
-    user: UserId
-    role: Role
-    seat: SeatIndex | None
-    id: str
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.room import codec
-from tavola.actors.room.codec import Corrupted, logged_of
+from tavola.actors.log.logged import LogText, logged_of
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.errands import MakeCheckpoint, PersonThen, Recall, SeenThen
 from tavola.actors.wire.messages import Refusal
@@ -389,7 +389,7 @@ def _placed(row: Any) -> PlacedRoom:
     return placed
 
 
-def _logged(row: Row, text: codec.LogText) -> Logged:
+def _logged(row: Row, text: LogText) -> Logged:
     command, events = msgspec.json.decode(text.command), msgspec.json.decode(text.events)
     user = (row["user_id"], text.user_name)
     return Logged(row["seq"], row["epoch"], iso(row["at"]), *user, command["type"], events)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tavola.actors.room.codec import update_of
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire.commands import RoomId, Seq, UserId
 from tavola.actors.wire.errands import Recall
 from tavola.actors.wire.messages import Refusal

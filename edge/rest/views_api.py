@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tavola.actors.room.codec import Corrupted
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
 from tavola.actors.wire.errands import Recall, SeenThen
 from tavola.actors.wire.messages import Refusal, ViewAt

@@ -15,7 +15,8 @@ from kit.doors import doors
 from kit.hosts import Table, chat, connected, hosting, open_room, place, stored
 from kit.past import room_at
 from tavola.actors.host import rebuild
-from tavola.actors.room.codec import Corrupted, room_of
+from tavola.actors.log.unreadable import Corrupted
+from tavola.actors.room.codec import room_of
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NOT_KEPT

@@ -19,8 +19,9 @@ from kit.cards import mentioned
 from kit.hosts import OPENER, Table, connected, hosting, open_room, place, stored
 from kit.people import BareSocket, manager
 from tavola.actors.errands.doing import here
+from tavola.actors.log.logged import logged_of
 from tavola.actors.past import archive
-from tavola.actors.room.codec import logged_of, restore, room_of
+from tavola.actors.room.codec import restore, room_of
 from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import REPLAY_BUSY, TOKEN_INVALID

@@ -22,9 +22,9 @@ from kit.people import manager
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
-from tavola.actors.room.codec import logged_of
-from tavola.actors.room.grants import GrantSigner
+from tavola.actors.log.logged import logged_of
 from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config.clock import now_ms
 from tavola.config.spans import Tracer

@@ -17,10 +17,10 @@ from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.outside.opening import open_rows
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
 from tavola.actors.wire.errands import Opening
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
 from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.update import Update

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from kit.rooms import HOST, ROOM, Live, entropy, sender, stored
 from kit.stories import accepted, asks, kinds, refused, role, room
+from tavola.actors.log.unreadable import Newer
 from tavola.actors.outside.opening import open_rows
 from tavola.actors.past.pseudonym import Pseudonym
 from tavola.actors.room import codec
@@ -209,7 +210,7 @@ class SettingsBefore(msgspec.Struct, frozen=True, kw_only=True):
 
 def test_the_release_before_refuses_it_rather_than_lose_it() -> None:
     live = reserved()
-    with pytest.raises(codec.Newer), codec.told("r", 1):
+    with pytest.raises(Newer), codec.told("r", 1):
         strict.convert(SettingsBefore, msgspec.json.decode(settings_text(live.room)))
     accepted(live, HOST, Kick, user_id="ann")
     strict.convert(SettingsBefore, msgspec.json.decode(settings_text(live.room)))
