@@ -149,9 +149,10 @@ def metrics() -> str:
         " (`committing`), for a `view`, until a `refusal` is certain, and questions to `storage` that are under way at"
         " the node's pooler, or for which there is no connection yet. An actor looks every two seconds, and says it"
         " with its beat. Of 10,000 in one actor the next is refused.",
-        "Ray's own metrics come from its dashboard's agent, which `ray[default]` has, and the `ray` that is installed"
-        " with Tavola has not. `tavola_nodes`, `tavola_actors` and `tavola_actor_places_free` say what beats tell of"
-        " nodes and actors.",
+        "`tavola_ray_…` are what Ray told a steward in the last seconds, of the whole cluster: `state` of a node is"
+        " `alive` or `dead`, of an actor `alive`, `pending_creation` or `restarting`; `of` is `all` there is of a"
+        " resource, or what is `taken`. What Ray measures by its dashboard's agent needs `ray[default]`, which is not"
+        " installed with Tavola.",
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import ray
 import structlog
+from ray._private.state import actors
 from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -22,6 +25,7 @@ from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Full, Node
 from tavola.actors.cluster.demand import HELD, ROOM_ACTOR
 from tavola.actors.cluster.directory import ClusterUnavailable
+from tavola.actors.cluster.ray_told import RayState
 from tavola.actors.cluster.room_actor import RoomActor
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
@@ -36,6 +40,9 @@ LOOKS_S = 0.1
 """How soon, and how often at last, it is looked whether an actor that starts is on the list."""
 JOIN_AGAIN_S = 0.2
 REACHED_WITHIN_S = 2.0
+_OF_ONE_NODE = "node:"
+"""How the names of resources begin that say which node is which."""
+_ACTOR_STATES = ("ALIVE", "PENDING_CREATION", "RESTARTING")
 STEWARD_BEFORE = "steward"
 """The name of the actor that did the steward's rounds in releases before; edges of those start it again."""
 DETACHED: dict[str, Any] = {
@@ -150,6 +157,10 @@ class OwnNode:
 
         request_resources(bundles=[{ROOM_ACTOR: 1}] * actors)
 
+    async def state(self) -> RayState:
+        """What Ray says of itself. Raises `ClusterUnavailable`."""
+        return await in_thread(_state_blocking)
+
     async def end_actor(self, name: str) -> None:
         """End a room actor, if it still runs. Its rooms are safe. Raises `ClusterUnavailable`."""
         await in_thread(self._end_blocking, name)
@@ -157,6 +168,27 @@ class OwnNode:
     def _end_blocking(self, name: str) -> None:
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=self._settings.namespace))
+
+
+def _state_blocking() -> RayState:
+    began = time.perf_counter()
+    nodes = Counter("alive" if node["Alive"] else "dead" for node in ray.nodes())  # type: ignore[no-untyped-call]
+    of_state = {state.lower(): len(actors(actor_state_name=state)) for state in _ACTOR_STATES}
+    there = {
+        name: amount for name, amount in _amounts(ray.cluster_resources).items() if not name.startswith(_OF_ONE_NODE)
+    }
+    free = _amounts(ray.available_resources)
+    return RayState(
+        nodes={"alive": 0, "dead": 0, **nodes},
+        actors=of_state,
+        resources=there,
+        taken={name: amount - free.get(name, 0.0) for name, amount in there.items()},
+        answer_s=time.perf_counter() - began,
+    )
+
+
+def _amounts(of: Callable[[], Any]) -> dict[str, float]:
+    return dict(of())
 
 
 def _own_node(settings: Settings, database: Database) -> OwnNode:

@@ -20,6 +20,7 @@ from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.lease import Lease
 from tavola.actors.cluster.node_keeper import NodeKeeper
+from tavola.actors.cluster.ray_told import RayTeller
 from tavola.actors.cluster.service import Service
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.cluster.wishes import Wisher
@@ -105,6 +106,7 @@ class StewardProcess(Service):
             tasks.create_task(keeper.run(LENT_WISH_LOOK_S if database.lent else WISH_LOOK_S))
             tasks.create_task(heard(settings.database_url, WISHES, keeper.woken.set))
             tasks.create_task(self._none_before())
+            tasks.create_task(RayTeller(database, self._id, here).run())
             if here.declares:
                 tasks.create_task(self._ask(Demand(database, here)))
 

@@ -16,8 +16,10 @@ from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
 from tavola.actors.wire.refusals import NO_SERVER
 from tavola.config.logs import COUNTED
+from tavola.edge.common import ray_metrics
 from tavola.edge.common.described import Described, counter, gauge, gauges
 from tavola.edge.common.queues import EVERYWHERE, HERE, ActorQueues, EdgeQueues
+from tavola.edge.common.ray_metrics import RAYS, RayTold
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -78,7 +80,7 @@ SPANS = Described(
 ALL_ROOMS = Described("tavola_rooms", "gauge", "Rooms that are stored", ("status",))
 ACTORS = Described("tavola_actors", "gauge", "Room actors, by what they do or fail to do", ("state",))
 FREE_PLACES = Described("tavola_actor_places_free", "gauge", "Rooms that living actors could still take")
-FLEET = (ALL_ROOMS, ACTORS, FREE_PLACES, *EVERYWHERE)
+FLEET = (ALL_ROOMS, ACTORS, FREE_PLACES, *EVERYWHERE, *RAYS)
 PERSISTENCE = (COMMITS, LOADS, ROWS, BYTES, REPLAYS, REPAIRS)
 GROWTH = (TABLES, TABLES_GROWN, DATABASE, DATABASE_GROWN, FREE, FULL)
 LINKS = (REDIS_UP, REDIS_LOST, REDIS_DROPPED, REDIS_WAITING)
@@ -112,12 +114,14 @@ class StoredBytes(NamedTuple):
 
 
 class FleetCount(NamedTuple):
-    """Rooms by status, actors by state, how many rooms living actors could still take, and what waits in them."""
+    """Rooms by status, actors by state, how many rooms living actors could still take, what waits in them, and what
+    Ray says of itself."""
 
     rooms: Mapping[str, int]
     actors: Mapping[str, int]
     free: int
     waiting: ActorQueues = ActorQueues()
+    ray: RayTold | None = None
 
 
 class TimesTold(NamedTuple):
@@ -245,6 +249,7 @@ def _fleet(fleet: FleetCount) -> Iterator[Metric]:
         yield gauges(of, counts)
     yield gauge(FREE_PLACES, fleet.free)
     yield from fleet.waiting.told()
+    yield from ray_metrics.told(fleet.ray)
 
 
 def _events(of: Described, counts: Mapping[str, int]) -> CounterMetricFamily:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tavola.edge.common.metrics import FleetCount
 from tavola.edge.common.queues import ActorQueues, QueueLength
+from tavola.edge.common.ray_metrics import RayTold
 from tavola.storage.postgres import Database
 
 STATES = ("work", "spare", "silent", "suspect", "draining")
@@ -17,7 +20,19 @@ async def fleet_count(database: Database) -> FleetCount:
     actors = await database.rows("actors_by_state")
     free = sum(int(row["free"]) for row in actors if row["state"] in ("work", "spare"))
     states = dict.fromkeys(STATES, 0) | {row["state"]: row["actors"] for row in actors}
-    return FleetCount({row["status"]: row["rooms"] for row in rooms}, states, free, await actor_queues(database))
+    return FleetCount(
+        {row["status"]: row["rooms"] for row in rooms},
+        states,
+        free,
+        await actor_queues(database),
+        await ray_told(database),
+    )
+
+
+async def ray_told(database: Database) -> RayTold | None:
+    """What Ray says of itself; None where no steward is answered by it. Raises `StorageUnavailable`."""
+    row = await database.row("ray_told")
+    return msgspec.json.decode(row["state"], type=RayTold) if row is not None else None
 
 
 async def actor_queues(database: Database) -> ActorQueues:
