@@ -151,8 +151,8 @@ def metrics() -> str:
         " with its beat. Of 10,000 in one actor the next is refused.",
         "`tavola_ray_…` are what Ray told a steward in the last seconds, of the whole cluster: `state` of a node is"
         " `alive` or `dead`, of an actor `alive`, `pending_creation` or `restarting`; `of` is `all` there is of a"
-        " resource, or what is `taken`. What Ray measures by its dashboard's agent needs `ray[default]`, which is not"
-        " installed with Tavola.",
+        " resource, or what is `taken`. For all that Ray measures by its dashboard's agent it needs `ray[default]`,"
+        " which is not installed with Tavola.",
     )
 
 

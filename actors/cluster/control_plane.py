@@ -158,7 +158,7 @@ class OwnNode:
         request_resources(bundles=[{ROOM_ACTOR: 1}] * actors)
 
     async def state(self) -> RayState:
-        """What Ray says of itself. Raises `ClusterUnavailable`."""
+        """As Ray says it is. Raises `ClusterUnavailable`."""
         return await in_thread(_state_blocking)
 
     async def end_actor(self, name: str) -> None:

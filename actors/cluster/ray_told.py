@@ -1,4 +1,4 @@
-"""What Ray says of itself, told in the database by each node's steward: edges, which know no Ray, show it."""
+"""Ray as it says it is, told in the database by each node's steward: edges, which know no Ray, show it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ async def fleet_count(database: Database) -> FleetCount:
 
 
 async def ray_told(database: Database) -> RayTold | None:
-    """What Ray says of itself; None where no steward is answered by it. Raises `StorageUnavailable`."""
+    """Ray as it says it is; None where no steward is answered by it. Raises `StorageUnavailable`."""
     row = await database.row("ray_told")
     return msgspec.json.decode(row["state"], type=RayTold) if row is not None else None
 

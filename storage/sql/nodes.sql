@@ -43,11 +43,11 @@ SELECT count(*)::integer AS waiting, coalesce(extract(epoch FROM now() - min(mad
 FROM actor_wishes WHERE answered_at IS NULL AND made_at > now() - interval '1 minute'
 
 -- name: tell_ray
--- What Ray told the node's steward, as JSON, or null.
+-- Ray as it told the node's steward, as JSON, or null.
 UPDATE nodes SET ray = :state, ray_at = now() WHERE id = :id
 
 -- name: ray_told
--- What Ray told a steward that lives, the one that does the rounds before others, within the last seconds.
+-- Ray as it told a steward that lives, the one that does the rounds before others, within the last seconds.
 SELECT n.ray AS state FROM nodes n
 WHERE n.ray IS NOT NULL AND n.ray_at > now() - interval '15 seconds' AND n.beat_at > now() - interval '3 seconds'
 ORDER BY n.id = (SELECT holder FROM steward_lease WHERE until > now()) DESC NULLS LAST, n.id LIMIT 1

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def rays(stack: Stack) -> dict[str, float]:
-    """What the second edge tells of Ray, by name and labels."""
+    """All that the second edge tells of Ray, by name and labels."""
     async with httpx.AsyncClient(trust_env=False) as http:
         text = (await http.get(f"{stack.urls[1]}/metrics")).text
     return {

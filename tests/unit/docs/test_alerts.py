@@ -140,6 +140,7 @@ FIRES: dict[str, dict[str, str]] = {
     "TavolaRateLimited": {'tavola_commands_total{command="act",outcome="rate_limited"}': GROWS},
     "TavolaGameFails": {'tavola_deployment_events_total{part="actor",event="game.failed"}': f"{'_ ' * 230}1x9"},
     "TavolaActorsSilent": {'tavola_actors{state="silent"}': STANDS},
+    "TavolaRayAway": {"tavola_ray_up": "0x240"},
     "TavolaTakeOvers": {'tavola_events_total{event="room.take_over"}': GROWS},
     "TavolaPostgresWaitedFor": {"tavola_postgres_wait_seconds_total": "0+30x240"},
     "TavolaActorsWithoutRedis": {"tavola_actors_without_redis": STANDS},
@@ -160,6 +161,7 @@ WELL = {
     "tavola_actors_without_redis": "0x240",
     'tavola_actor_queue_longest{queue="commit"}': "20x240",
     "tavola_disk_full_days": "400x240",
+    "tavola_ray_up": STANDS,
 }
 
 
