@@ -174,7 +174,7 @@ class Edge:
         fanout = Fanout(database, settings.redis_url, opener, presence, renewed=settings.games_reload, tracer=tracer)
         directory = Directory(database, Wisher(database, settings.rooms_per_actor))
         router = Router(directory, secrets, settings.room_timeout_ms / 1000, presence)
-        router.told = fanout.told
+        router.told, router.heard = fanout.told, fanout.heard
         sign_outs = SignOuts(database, self._signed_out)
         await sign_outs.look()
         orders = StandingOrders(database, self._ordered, lifted=self._lifted)

@@ -425,15 +425,17 @@ class Host:
                         _answer(replies, STORAGE_AWAY)
 
     def _settle(self, entries: list[Decided]) -> None:
-        """The one order of effects, after the commit: swap memory, publish, answer."""
+        """The one order of effects, after the commit: swap memory, publish, answer. Edges that follow the room and
+        have not asked are told by their lines, with the answers; Redis is for those that have none."""
         messages = []
         for entry in entries:
             loaded = entry.pending.loaded
             loaded.waiting.pop(entry.pending.key, None)
             messages.append(loaded.settle(entry) if isinstance(entry, Accepted) else b"")
         publishing = self._spans.publishing(entries, messages) if self._spans is not None else ()
+        now, teller = self._now(), self.rooms.teller
         for entry, message in zip(entries, messages, strict=True):
-            if isinstance(entry, Accepted):
+            if isinstance(entry, Accepted) and not entry.pending.loaded.following.on_lines(teller.edges, now):
                 update = entry.update
                 self._publisher.publish(update.room, update.epoch, update.seq, message)
         for span in publishing:
@@ -443,7 +445,7 @@ class Host:
             match entry:
                 case Accepted():
                     _answer(entry.pending.replies, Committed(entry.update.seq, record_of(entry.decision.give), message))
-                    self.rooms.teller.changed(entry.pending.loaded)
+                    teller.committed(entry.pending.loaded, entry.update.seq, message)
                     self._set_alarm(entry.pending.loaded)
                 case WithoutEffect():
                     self._answer_alone(entry)

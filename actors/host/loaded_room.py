@@ -9,6 +9,7 @@ from typing import cast
 import msgspec
 
 from tavola.actors.host.answers import Answered, Answers, Key, marked
+from tavola.actors.host.following_edges import FollowingEdges
 from tavola.actors.host.recent_updates import RecentUpdates
 from tavola.actors.host.room_presence import RoomPresence
 from tavola.actors.log.logged import LogText, logged_of, text_of, update_in
@@ -109,6 +110,7 @@ class LoadedRoom:
         """The rows of a decision could not be made: before the next of our own is decided, its rows are tried. If
         these cannot be made either, the alarm does something else."""
         self.presence = RoomPresence()
+        self.following = FollowingEdges()
         self.held: list[tuple[Request, Reply]] | None = None
         """Requests that wait while the room goes to another actor; None: it stays (`handing_over`)."""
 

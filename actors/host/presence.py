@@ -72,6 +72,7 @@ class PresenceTracker:
         if loaded.presence.begun:
             return
         loaded.presence.begun = True
+        loaded.following.loaded(self._now())
         room, until = loaded.room, self._now() + MERCY_MS
         for user, index in room.seated.items():
             status = loaded.presence.told[user] = _status(loaded, index)
@@ -87,6 +88,8 @@ class PresenceTracker:
                 self._stays(loaded, user, UNANNOUNCED, until)
 
     def report(self, loaded: LoadedRoom, request: ReportPresence) -> None:
+        if loaded.following.says(request):
+            self._rooms.teller.follows(request.edge, loaded)
         for user in request.here:
             loaded.presence.arrives(user, request.edge)
             self._judge(loaded, user)
@@ -99,8 +102,10 @@ class PresenceTracker:
 
     def lost(self, edge: str) -> None:
         """The line of that edge was cut."""
-        until = self._now() + EDGE_LOST_MS
+        now = self._now()
+        until = now + EDGE_LOST_MS
         for loaded in self._rooms.all():
+            loaded.following.lose(edge, now)
             for user in loaded.presence.lose(edge, until):
                 self._remind(loaded, user, until)
 

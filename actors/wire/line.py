@@ -12,6 +12,7 @@ left out, repeated or put elsewhere does not open, and cuts the line.
 
 An actor tells edges that `Listen` where its rooms stand, as soon as they change (`actors/host/teller.py`): an edge need
 not ask the database whether it has missed anything. Its hello says that it does; a release before says nothing there.
+An edge that says which rooms it follows is told their updates themselves, with whatever else is said in that turn.
 
 After that comes one byte, the version of what it takes (`VERSION`); a release before says nothing there either, and
 one that comes later may say more, which is read by nobody.
@@ -38,7 +39,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tavola.actors.wire.commands import RoomId, Seq
 from tavola.actors.wire.errands import AnyAnswer, AnyRequest, Draw, Errand, Glimpse, MakeCheckpoint, Recall, Retrace
-from tavola.actors.wire.messages import Answer, Committed, Listen, Request, RoomsAt, Submit
+from tavola.actors.wire.messages import Answer, Committed, Listen, Request, RoomsAt, Submit, Told, UpdateTold
 from tavola.config.keys import Purpose, Secrets, derive
 
 log = structlog.get_logger()
@@ -82,7 +83,7 @@ TOGETHER = 64
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_requests = msgspec.msgpack.Decoder(list[tuple[int, AnyRequest | Listen]]).decode
-_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, AnyAnswer | RoomsAt]]).decode
+_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, AnyAnswer | Told]]).decode
 _BEAT = _encode([])
 
 
@@ -290,7 +291,7 @@ class Line(_End):
     """The edge's end. Ask many things at once; when the line is lost, each answer that is owed is `LineLost`."""
 
     def __init__(
-        self, actor: str, secrets: Secrets, silent_s: float, edge: str, told: Callable[[RoomsAt], None] | None
+        self, actor: str, secrets: Secrets, silent_s: float, edge: str, told: Callable[[Told], None] | None
     ) -> None:
         super().__init__()
         self.actor = actor
@@ -320,10 +321,10 @@ class Line(_End):
         secrets: Secrets,
         silent_s: float,
         edge: str = "",
-        told: Callable[[RoomsAt], None] | None = None,
+        told: Callable[[Told], None] | None = None,
     ) -> Line:
         """Open a line to the actor of that name; `edge` is the id under which it knows who calls, if they have one.
-        `told` is called with all that the actor says of where its rooms stand.
+        `told` is called with all that the actor says without being asked.
 
         Raises `LineLost` when it is not there, or is not that actor.
         """
@@ -408,16 +409,16 @@ class Line(_End):
     def _take(self, message: bytes) -> None:
         for number, answer in _decode_answers(message):
             answered = self._owed.pop(number, None)
-            if isinstance(answer, RoomsAt):
+            if isinstance(answer, RoomsAt | UpdateTold):
                 self._hear(answer)
             elif answered is not None:
                 self._tell(answered, answer)
         self._flush()
 
-    def _hear(self, rooms: RoomsAt) -> None:
+    def _hear(self, said: Told) -> None:
         try:
             if self._told is not None:
-                self._told(rooms)
+                self._told(said)
         except Exception:
             log.exception("line.answer_not_taken", actor=self.actor)
 
@@ -464,7 +465,7 @@ class _ActorEnd(_End):
         self.edge = ""
         self._listens = False
         self.shown: dict[RoomId, Seq] = {}
-        """The last updates that went out here with answers, lately: of these its edge need not be told."""
+        """The last updates that went out here, lately: of these its edge need not be told."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -516,6 +517,12 @@ class _ActorEnd(_End):
         """Say where rooms stand, with whatever else there is to say."""
         self.send(UNASKED, rooms)
 
+    def show(self, room: RoomId, seq: Seq, update: bytes) -> None:
+        """Tell of an update, unless it went out here already."""
+        if self.shown.get(room) != seq:
+            self.send(UNASKED, UpdateTold(room, update))
+            self.shown[room] = seq
+
     def _on_beat(self) -> None:
         self.shown.clear()
         super()._on_beat()
@@ -536,9 +543,15 @@ class ListeningLine(Protocol):
 
     @property
     def shown(self) -> dict[RoomId, Seq]:
-        """The last updates that its edge was given with answers, lately."""
+        """The last updates that its edge was given, lately."""
+
+    edge: str
+    """The id of its edge."""
 
     def tell(self, rooms: RoomsAt) -> None: ...
+
+    def show(self, room: RoomId, seq: Seq, update: bytes) -> None:
+        """Tell of an update, unless its edge was given it with an answer."""
 
 
 class RoomTeller(Protocol):

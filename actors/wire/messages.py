@@ -64,6 +64,9 @@ class ReportPresence(msgspec.Struct, frozen=True, array_like=True, tag=5):
     here: tuple[UserId, ...] = ()
     gone: tuple[UserId, ...] = ()
     lately: tuple[tuple[UserId, int], ...] = ()
+    follows: bool | None = None
+    """Whether anybody on this edge follows the room, and it shall be told of it (`UpdateTold`). None: the edge is of a
+    release before, which hears of it by Redis alone."""
 
 
 class Listen(msgspec.Struct, frozen=True, array_like=True, tag=6):
@@ -155,6 +158,14 @@ class RoomsAt(msgspec.Struct, frozen=True, array_like=True, tag=6):
     gone: tuple[RoomGone, ...] = ()
 
 
+class UpdateTold(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """Nobody asked for it: an update of a room that the edge follows, encoded, which it was not given with an answer.
+    Told only to an edge that says that it `follows` (`ReportPresence`)."""
+
+    room: RoomId
+    update: bytes
+
+
 class PresenceAt(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
     """Whether a player or spectator is there. As JSON it is the `presence` frame of protocol.md, and what is
     published about it: only to be shown to those inside the room."""
@@ -178,3 +189,5 @@ Fleeting = PresenceAt | AnnouncementAt
 
 Request = Submit | GetView | Activate | Evict | ReportPresence | HandOver | Prepare
 Answer = Committed | Refusal | Moved | ViewAt | Ok | HandedOver
+Told = RoomsAt | UpdateTold
+"""The part of what an actor says that nobody asked for."""

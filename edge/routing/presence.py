@@ -155,7 +155,7 @@ class EdgePresence:
             self._epochs[room] = epoch
         here = {user for user in users if user in people}
         asked = [(user, int((lately[user] - now) * 1000)) for user in users - here if lately.get(user, now) > now]
-        return ReportPresence(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked))
+        return ReportPresence(epoch, room, self.edge, tuple(here), tuple(users - here), tuple(asked), bool(people))
 
     def _told(self, room: RoomId, users: set[UserId], answer: Answer) -> None:
         self._asleep.discard(room)

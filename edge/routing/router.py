@@ -25,7 +25,7 @@ from tavola.actors.cluster.directory import (
 )
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.line import Line, LineFull, LineLost
-from tavola.actors.wire.messages import Answer, Committed, Moved, Request, RoomsAt
+from tavola.actors.wire.messages import Answer, Committed, Moved, Request, RoomsAt, Told, UpdateTold
 from tavola.actors.wire.refusals import ASLEEP, FULL, GAME_OVER, NO_ROOM, NO_SERVER, OVERLOADED, away
 from tavola.config.keys import Secrets
 from tavola.storage.postgres import StorageUnavailable
@@ -78,6 +78,8 @@ class Router:
         self._closed = False
         self.told: Callable[[RoomsAt], None] = lambda _: None
         """Called with what actors say of where their rooms stand."""
+        self.heard: Callable[[RoomId, bytes], None] = lambda _, __: None
+        """Called with the updates, encoded, that actors tell of."""
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -275,7 +277,13 @@ class Router:
             line.lost.add_done_callback(lambda _: self._rouse(actor))
         return line
 
-    def _hear(self, actor: str, rooms: RoomsAt) -> None:
+    def _hear(self, actor: str, said: Told) -> None:
+        if isinstance(said, UpdateTold):
+            self.heard(said.room, said.update)
+        else:
+            self._hear_where(actor, said)
+
+    def _hear_where(self, actor: str, rooms: RoomsAt) -> None:
         gone = {each.room: each for each in rooms.gone}
         for room in rooms.let_go:
             if (place := self._places.get(room)) is not None and place.actor == actor:

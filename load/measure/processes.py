@@ -127,6 +127,13 @@ class Processes:
                 )
         return found
 
+    def pids(self) -> dict[str, list[int]]:
+        """The processes that there are now, by kind."""
+        found: dict[str, list[int]] = {}
+        for process, reading in self._look().items():
+            found.setdefault(reading.kind, []).append(process.pid)
+        return found
+
     def _look(self) -> dict[psutil.Process, _Reading]:
         """Equal are processes of one id that were started at the same tick: no clock is asked for it."""
         readings: dict[psutil.Process, _Reading] = {}

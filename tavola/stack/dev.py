@@ -14,15 +14,14 @@ from pathlib import Path
 
 from tavola.config.failures import Failure
 from tavola.config.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, without_secrets
-from tavola.stack.fork_server import PRELOADED
 from tavola.stack.forks import Forks
-from tavola.stack.local_ray import HEAD, LocalRay
+from tavola.stack.local_ray import HEAD, IN_RAY, LocalRay
 from tavola.stack.processes import STACK_MARK, free_port, raise_open_files
 
 _HEADS = ("ray._private.node", HEAD)
 _EDGES = ("tavola.cli", "tavola.edge.app", "tavola.bots.run")
-_IN_RAY = (*PRELOADED, "tavola.actors.cluster.steward_process")
-"""Of room actors and the steward, besides."""
+_ROOMS = ("tavola.actors.cluster.room_process",)
+"""All that room actors need, but for Ray and the games."""
 _LOCK_WITHIN = 1.0
 
 
@@ -51,7 +50,11 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
             ray.heads = Forks(_HEADS, log=logs / "forks-head.log", environment={**shared, **joining})
         doors = Forks(_EDGES, log=logs / "forks-edges.log", environment=shared)
         ray.forks = in_ray = Forks(
-            _IN_RAY, log=logs / "forks-ray.log", environment={**shared, **joining}, games=True, base=doors
+            _ROOMS if not settings.ray_address else (*_ROOMS, *IN_RAY),
+            log=logs / "forks-ray.log",
+            environment={**shared, **joining},
+            games=True,
+            base=doors,
         )
         for forks in filter(None, (doors, in_ray, ray.heads)):
             stack.callback(forks.end)

@@ -67,6 +67,7 @@ class DevStack:
         self._file = folder / STACK_FILE
         self._logs = folder / "logs"
         self._forks = [forks for forks in (doors, in_ray, ray.heads) if forks is not None]
+        self._in_ray = in_ray
         self._mark = os.environ[STACK_MARK]
         self._environment = {
             STACK_MARK: self._mark,
@@ -101,6 +102,7 @@ class DevStack:
         try:
             async with asyncio.TaskGroup() as tasks:
                 given = self._settings
+                tasks.create_task(self._in_ray.begin_once())
                 database = tasks.create_task(self._start_database())
                 redis = tasks.create_task(self._start_unless_given("redis", self._redis, "REDIS_URL", given.redis_url))
                 ray = tasks.create_task(self._start_unless_given("ray", self._ray, "RAY_ADDRESS", given.ray_address))

@@ -101,7 +101,23 @@ class Forks:
                 raise
         self._line = line
         line.setblocking(False)
-        self._tell({"do": "import", "modules": self._modules, "games": self._games})
+        self._tell({"do": "import", "modules": self._modules, "games": self._games, "environment": {}})
+
+    async def begin_once(self) -> None:
+        """Start it, if it does not run."""
+        async with self._one:
+            if self._outdated():
+                await self.begin()
+
+    async def load(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Have it import these too, with these variables more in its environment. It begins if it has not. Raises
+        NotForked."""
+        async with self._one:
+            self.environment |= environment
+            if self._outdated():
+                await self.begin()
+            self._modules = list(dict.fromkeys([*self._modules, *modules]))
+            self._tell({"do": "import", "modules": list(modules), "games": False, "environment": dict(environment)})
 
     async def _server(self, line: int) -> ChildProcess:
         if self._base is not None:
@@ -152,16 +168,22 @@ class Forks:
             "when_it_dies": int(when_we_die),
         }
         async with self._one:
-            if self._process is None or self._process.poll() is not None or self._seen != seen_on_disk():
-                await self.begin()
-            with self._files(log) as files, adopts_orphans():
-                try:
-                    self._tell(order, files if line is None else [*files, line])
-                    async with asyncio.timeout(FORKED_WITHIN_S):
-                        return Forked(await self._answer())
-                except (OSError, TimeoutError) as error:
-                    self.end()
-                    raise NotForked(f"{module} could not be forked, see {self.log}: {error!r}") from error
+            for again in (True, False):
+                if self._outdated():
+                    await self.begin()
+                with self._files(log) as files, adopts_orphans():
+                    try:
+                        self._tell(order, files if line is None else [*files, line])
+                        async with asyncio.timeout(FORKED_WITHIN_S):
+                            return Forked(await self._answer())
+                    except (OSError, TimeoutError) as error:
+                        self.end()
+                        if not again or isinstance(error, TimeoutError):
+                            raise NotForked(f"{module} could not be forked, see {self.log}: {error!r}") from error
+            raise AssertionError
+
+    def _outdated(self) -> bool:
+        return self._process is None or self._process.poll() is not None or self._seen != seen_on_disk()
 
     def _tell(self, order: Mapping[str, Any], files: Sequence[int] = ()) -> None:
         assert self._line is not None

@@ -27,6 +27,8 @@ _OBJECT_STORE_BYTES = 75 << 20
 """The least that Ray takes. Nothing of ours travels through it."""
 _ADDRESS = "127.0.0.1"
 HEAD = "tavola.stack.local_ray"
+IN_RAY = (*fork_server.PRELOADED, "tavola.actors.cluster.steward_process")
+"""The modules of room actors and the steward."""
 _FIRST_JOB = "01000000"
 """The steward's, which is the first that joins, as Ray counts and writes it."""
 _SOCKET_PATH = 107
@@ -46,7 +48,7 @@ class LocalRay(EmbeddedServer):
     heads: Forks | None = None
     """Where there is one, it forks the head, and ends: it may have begun before it was known where."""
     forks: Forks | None = None
-    """Where there is one, it is the node's fork server, and begins as soon as there is a raylet."""
+    """Where there is one, it is the node's fork server, and loads Ray as soon as there is a raylet."""
 
     def __init__(self, folder: Path, preloaded: Mapping[str, str] | None = None) -> None:
         """`preloaded` is what the fork server reads of the environment, to import the games before it forks."""
@@ -126,10 +128,12 @@ class LocalRay(EmbeddedServer):
 
     async def _answers(self, process: ChildProcess, port: int) -> str | None:
         if self.forks is not None and self._raylet.exists():
-            # The library reads these when it is loaded, and a worker ends without them.
-            self.forks.environment |= {"RAY_RAYLET_PID": self._raylet.read_text(), "RAY_JOB_ID": _FIRST_JOB}
+            # Its library reads these when it is loaded, and a worker ends without them.
+            ids = {"RAY_RAYLET_PID": self._raylet.read_text(), "RAY_JOB_ID": _FIRST_JOB}
             self._raylet.unlink()
-            await self.forks.begin()
+            if self.forks.environment.keys() & ids.keys():
+                self.forks.end()  # It has loaded that for the raylet before.
+            await self.forks.load(IN_RAY, ids)
             self.forks.listen(f"{self.data.resolve()}/forks")
         return self._ready.read_text() if self._ready.exists() else None
 

@@ -52,6 +52,7 @@ def serve() -> None:
             order, files = told
             match order["do"]:
                 case "import":
+                    os.environ.update(order["environment"])
                     imports.add(order["modules"], games=order["games"])
                 case "listen":
                     if door is not None:

@@ -204,7 +204,7 @@ class Host:
             _ip(self._process, words)
         for other in self._addresses.values():
             if other != self.address:
-                _ip(self._process, f"neigh add {other} lladdr {_hardware(other)} nud permanent dev eth0")
+                _ip(self._process, f"neigh replace {other} lladdr {_hardware(other)} nud permanent dev eth0")
 
     def off(self) -> None:
         """Its power is gone: first its link, so that nobody hears of it, then every process at once. Without power it

@@ -150,7 +150,9 @@ def main() -> int:
         program = copied(Path(folder) / "program")
         os.environ["PYTHONPATH"] = str(program)
         os.chdir(folder)
-        stack = Stack(Path(folder) / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="20", TAVOLA_SPARES="1")
+        stack = Stack(
+            Path(folder) / "data", edges=2, TAVOLA_ROOMS_PER_ACTOR="20", TAVOLA_SPARES="1", TAVOLA_FRAMES_PER_SECOND="0"
+        )
         try:
             stack.start()
             return asyncio.run(measure(stack, program, rollouts, tables))

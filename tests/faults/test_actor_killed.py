@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from kit.client import Api, Player
+from kit.older_edge import older_edge
 from kit.stack import Stack, kill, until
 from kit.table import Table, table
 from tavola.actors.wire import update as codec
@@ -51,7 +52,7 @@ async def _killed_at(t: Table, point: str) -> tuple[datetime, int]:
     move = player.passive()
 
     began, name = await t.truth.now(), f"room:{t.room}"
-    async with Redis.from_url(t.stack.redis_url) as redis, redis.pubsub() as channel:
+    async with older_edge(t), Redis.from_url(t.stack.redis_url) as redis, redis.pubsub() as channel:
         await channel.subscribe(name)
         assert (await _next(channel))["type"] == "subscribe"
         t.stack.arm(point, before.pid)

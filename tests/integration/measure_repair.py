@@ -143,7 +143,7 @@ async def opened(database: Database, here: Edge, count: int) -> list[tuple[RoomI
 
 async def measured(url: str, redis_url: str, postgres: psutil.Process, count: int, seconds: float, pipe: Any) -> None:
     await asyncio.to_thread(pipe.recv)
-    async with connected(url, most=8) as database, edge(database, redis_url) as here:
+    async with connected(url, most=8) as database, edge(database, redis_url, older=True) as here:
         ways: dict[str, Callable[[RoomId], bool]] = {
             "the database is asked": lambda _: False,
             "actors tell": here.router.told_of,

@@ -1,4 +1,5 @@
-"""Actors tell edges where their rooms stand: what Redis loses is found without asking the database."""
+"""Actors tell edges where their rooms stand: what Redis loses is found without asking the database. The edges that need
+Redis are those of the release before; to others the updates themselves are told (`test_updates_told`)."""
 
 from __future__ import annotations
 
@@ -34,7 +35,11 @@ def stands(here: Edge, room: RoomId) -> list[int]:
 
 
 async def test_a_lost_message_is_told_by_the_actor(database_url: str, redis_url: str) -> None:
-    async with connected(database_url) as database, actor(database, "a") as one, edge(database, redis_url) as here:
+    async with (
+        connected(database_url) as database,
+        actor(database, "a") as one,
+        edge(database, redis_url, older=True) as here,
+    ):
         room = await open_room(database)
         epoch = await place(database, room)
         _, sink = await here.joins(one, "host", room, epoch)
@@ -54,7 +59,7 @@ async def test_it_is_read_as_soon_as_the_database_is_back(
         actor(database, "a") as one,
         proxied(database_url) as proxy,
         connected(proxy.url) as through,
-        edge(through, redis_url) as here,
+        edge(through, redis_url, older=True) as here,
     ):
         room = await open_room(database)
         epoch = await place(database, room)
@@ -96,7 +101,7 @@ async def test_an_edge_is_not_told_what_it_was_answered(database_url: str, redis
         connected(database_url) as database,
         actor(database, "a") as one,
         edge(database, redis_url) as here,
-        edge(database, redis_url, "e2") as there,
+        edge(database, redis_url, "e2", older=True) as there,
     ):
         room = await open_room(database)
         epoch = await place(database, room)

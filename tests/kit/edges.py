@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from msgspec.structs import replace
+
 from kit.followers import Sink, follower
 from kit.hosts import OPENER, SECRET, Table, hosting
 from kit.people import manager
 from kit.waiting import Pulse
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
-from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.commands import Epoch, RoomId, UserId
 from tavola.actors.wire.line import LineServer
 from tavola.actors.wire.messages import Answer, ReportPresence, Request, RoomsAt, ViewAt
+from tavola.actors.wire.update import decode
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.router import Router
 from tavola.edge.ws.fanout import Fanout, RoomFollower
@@ -28,6 +31,7 @@ class Actor:
         """Without `tells` it is as one of the release before, which told nobody where its rooms stand."""
         self.table, self.host = table, table.host
         self.asked: list[Request] = []
+        self._held: list[tuple[Request, Callable[[Answer], None]]] | None = None
         self.lost: list[str] = []
         self.pulse = Pulse()
         teller = table.host.rooms.teller if tells else None
@@ -35,7 +39,21 @@ class Actor:
 
     def _handle(self, request: Request, reply: Callable[[Answer], None]) -> None:
         self.asked.append(request)
-        self.host.handle(request, reply)
+        if self._held is not None and isinstance(request, ReportPresence):
+            self._held.append((request, reply))
+        else:
+            self.host.handle(request, reply)
+        self.pulse.beat()
+
+    def holds_reports(self) -> list[tuple[Request, Callable[[Answer], None]]]:
+        """From now on it hears late of who follows its rooms. Gives those of which it has yet to hear."""
+        self._held = []
+        return self._held
+
+    def lets_reports(self) -> None:
+        held, self._held = self._held or [], None
+        for request, reply in held:
+            self.host.handle(request, reply)
         self.pulse.beat()
 
     def _lost(self, edge: str) -> None:
@@ -74,23 +92,37 @@ class NoCluster:
         raise AssertionError("nobody has died")
 
 
+class OlderPresence(EdgePresence):
+    def _attend(self, room: RoomId, users: set[UserId], epoch: Epoch) -> ReportPresence:
+        return replace(super()._attend(room, users, epoch), follows=None)
+
+
 class Edge:
     """The parts of an edge that have to do with presence, running."""
 
-    def __init__(self, database: Database, redis_url: str, name: str = "e1") -> None:
+    def __init__(self, database: Database, redis_url: str, name: str = "e1", *, older: bool = False) -> None:
+        """`older`: as one of the release before, which did not say which rooms it follows."""
         self.name = name
-        self.presence = EdgePresence(database, manager(database, redis_url, name))
+        kind = OlderPresence if older else EdgePresence
+        self.presence = kind(database, manager(database, redis_url, name))
         self.fanout = Fanout(database, redis_url, OPENER, self.presence)
         self.router = Router(Directory(database, NoCluster()), SECRET, 5.0, self.presence)
         self.told: list[RoomsAt] = []
         """All that actors have said of where their rooms stand."""
+        self.shown: list[int] = []
+        """The numbers of the updates that actors have told of."""
         self.pulse = Pulse()
-        self.router.told = self._told
+        self.router.told, self.router.heard = self._told, self._heard
         self.told_of: Callable[[RoomId], bool] = self.router.told_of
 
     def _told(self, rooms: RoomsAt) -> None:
         self.told.append(rooms)
         self.fanout.told(rooms)
+        self.pulse.beat()
+
+    def _heard(self, room: RoomId, update: bytes) -> None:
+        self.shown.append(decode(update).seq)
+        self.fanout.heard(room, update)
         self.pulse.beat()
 
     async def joins(self, actor: Actor, user: str, room: RoomId, epoch: Epoch) -> tuple[RoomFollower, Sink]:
@@ -103,8 +135,8 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge(database: Database, redis_url: str, name: str = "e1") -> AsyncIterator[Edge]:
-    one = Edge(database, redis_url, name)
+async def edge(database: Database, redis_url: str, name: str = "e1", *, older: bool = False) -> AsyncIterator[Edge]:
+    one = Edge(database, redis_url, name, older=older)
     running = [
         asyncio.create_task(one.fanout.run(lambda room: one.told_of(room))),
         asyncio.create_task(one.presence.run(one.router)),

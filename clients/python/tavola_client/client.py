@@ -55,6 +55,8 @@ LONGEST_DELAY_S = 5.0
 NOT_THE_PROTOCOL = 4400
 TOKEN_NO_GOOD = 4401
 FLOODED = 4429
+GOES_OR_FULL = frozenset({1012, 1013})
+"""The server at that address ends, or takes nobody; another one may."""
 DO_NOT_RECONNECT = frozenset({NOT_THE_PROTOCOL, 4403, 4409})
 HEARTBEAT = encode({"type": "heartbeat"})
 
@@ -216,6 +218,8 @@ class Client(Generic[P, E]):
                 for room in self.rooms.values():
                     room.refuse(refusal)
                 return
+            if code in GOES_OR_FULL:
+                self._try_another()
             told = max(self._told_to_wait_s, 5.0 if code == FLOODED else 0.0)
             self._told_to_wait_s = 0.0
             backoff = min(LONGEST_DELAY_S, 0.05 * 2.0 ** min(self._failures, 10))

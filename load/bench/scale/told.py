@@ -14,7 +14,7 @@ import uvloop
 
 from tavola.actors.wire.commands import Epoch, RoomId, Seq
 from tavola.actors.wire.line import Line, LineServer, ListeningLine
-from tavola.actors.wire.messages import Answer, Request, RoomAt, RoomsAt
+from tavola.actors.wire.messages import Answer, Request, RoomAt, RoomsAt, Told
 from tavola.config.keys import Secrets
 
 SECRET = Secrets(b"a secret for a measurement, 32 bytes")
@@ -44,8 +44,9 @@ async def told_us(rooms: int, messages: int) -> float:
     known: dict[RoomId, int] = {}
     count = 0
 
-    def told(stand: RoomsAt) -> None:
+    def told(stand: Told) -> None:
         nonlocal count
+        assert isinstance(stand, RoomsAt)
         for at in stand.rooms:
             known.get(at.room)  # as an edge does with a room that nobody follows there
         count += 1

@@ -282,6 +282,32 @@ def test_where_it_is_not_wanted_it_does_not_come_back(code: int) -> None:
     uvloop.run(scene())
 
 
+@pytest.mark.parametrize("code", [1012, 1013])
+def test_where_a_server_ends_or_is_full_it_goes_to_another(code: int) -> None:
+    async def ending(line: Line) -> None:
+        await line.welcome(3)
+        await line.tell("closing", reason="the edge ends", reconnect_after_ms=1)
+        await line.connection.close(code)
+
+    async def other(line: Line) -> None:
+        assert (await line.welcome(4))["after"] == 3
+        await line.until_lost()
+
+    async def scene() -> None:
+        identity = ClientIdentity("u", "Ada", "t")
+        async with (
+            playing(ending) as here,
+            playing(other) as there,
+            Client([here, there], identity, FULL) as client,
+        ):
+            room = await client.join(ROOM)
+            await client.back_again()
+            assert (room.seq, client.url) == (4, there)
+            client.drop()
+
+    uvloop.run(scene())
+
+
 def test_what_cannot_be_read_is_told_and_left_out() -> None:
     async def script(line: Line) -> None:
         await line.welcome()

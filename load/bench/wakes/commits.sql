@@ -1,0 +1,1 @@
+SELECT sum(seq)::bigint FROM game_states
