@@ -1,2 +1,1 @@
-"""Stateless servers between clients and room actors: no host is loaded here. Games are, to open rooms and to
-replay."""
+"""Stateless servers between clients and room actors: neither a host nor a game is loaded here, nor what loads one."""

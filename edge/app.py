@@ -11,13 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from threading import Lock
 from typing import Literal
 
 import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -35,6 +35,7 @@ from tavola.config.failures import Failure
 from tavola.config.keys import Purpose, Secrets
 from tavola.config.settings import Settings
 from tavola.config.traces import tracer_of
+from tavola.edge import reloading
 from tavola.edge.common.addresses import Doorman
 from tavola.edge.common.limits import Limits
 from tavola.edge.common.metrics import CONTENT_TYPE, FleetCount, StoredBytes
@@ -59,12 +60,12 @@ from tavola.edge.identity.standing_orders import Order, StandingOrders
 from tavola.edge.identity.tokens import Tokens
 from tavola.edge.operating import sign_in
 from tavola.edge.people.manager import ConnectionManager
-from tavola.edge.reloading import MARKUP, Reloading
 from tavola.edge.rest import pages
 from tavola.edge.rest.bounded_http import bounded_http
 from tavola.edge.rest.game_pages import PageFolder, game_routes
 from tavola.edge.rest.lobby import Lobby
 from tavola.edge.rest.rest import hung_up, not_there
+from tavola.edge.routing.catalogue import LOOK_S, Catalogue
 from tavola.edge.routing.fleet import fleet_count
 from tavola.edge.routing.presence import EdgePresence
 from tavola.edge.routing.reach import Reach
@@ -75,10 +76,6 @@ from tavola.edge.ws.fanout import Fanout
 from tavola.edge.ws.leaving import let_go, turn_away
 from tavola.edge.ws.protocol import FRAME_LIMIT, SUBPROTOCOL
 from tavola.edge.ws.websocket import EXTENSION, DirectWebSocket, text_frame
-from tavola.games.registry import GAMES, later, load_now
-from tavola.games.registry.discovery import install
-from tavola.games.registry.page_files import is_shipped, page_folder
-from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import admitted_at
 from tavola.storage.growth import growth
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -134,10 +131,6 @@ class Edge:
         self._answers = Moment(self._postgres_answers, READY_FOR_S)
         self._grown = Moment(self._stored_bytes, GROWN_FOR_S)
         self._counted = Moment(self._fleet, COUNTED_FOR_S)
-        self._reloading: Reloading | None = None
-        if settings.games_reload:
-            games = install(settings.games, settings.games_path)
-            self._reloading = Reloading(Reloader(settings.games, settings.games_path, games))
         self.draining = False
 
     @property
@@ -146,9 +139,14 @@ class Edge:
         return self._settings.frame_origins
 
     @property
-    def reloading(self) -> Reloading | None:
-        """The part that takes games which are saved, if this edge does."""
-        return self._reloading
+    def reloads(self) -> bool:
+        """Whether games are saved while they are played."""
+        return self._settings.games_reload
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """The games that there are; None before it runs."""
+        return self._services.catalogue if self._services is not None else None
 
     @property
     def issuer(self) -> str:
@@ -190,7 +188,7 @@ class Edge:
         if tracer is not None:
             sampling = Sampling(tracer, settings.traces_sample, random.random, time.monotonic)
         services = self._services = Services(who, returns, router, fanout, database, limits, orders, sampling)
-        lobby = Lobby(database, limits, settings.empty_room_minutes * 60_000)
+        lobby = Lobby(database, services.errand, limits, settings.empty_room_minutes * 60_000)
         secret = settings.admin_secret.get_secret_value()
         cookies = OperatorCookies(secrets) if settings.admin_client_id else None
         known = Operators(database, secret, who.of_token, cookies=cookies, signed_out=sign_outs.ever_covered)
@@ -216,14 +214,12 @@ class Edge:
                 ("reach", reach.run()),
                 ("code", _tell_code(database, people.edge)),
                 ("webhooks", Webhooks(database, secrets).run()),
-                *([("games", self._reloading.run())] if self._reloading is not None else []),
+                ("games", services.catalogue.run(reloading.LOOK_S if settings.games_reload else LOOK_S)),
             )
         ]
         for task in tasks:
             task.add_done_callback(self._part_ended)
-        games = asyncio.create_task(_load_games(), name="games")
-        tasks.append(games)
-        games.add_done_callback(self._games_loaded)
+        relax()
         try:
             yield
         finally:
@@ -236,10 +232,6 @@ class Edge:
             await database.close()
             if tracer is not None:
                 await asyncio.to_thread(tracer.close)
-
-    def _games_loaded(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._part_ended(task)
 
     def _part_ended(self, task: asyncio.Task[None]) -> None:
         """An edge that lost a part is no edge: its clients are better off with another one."""
@@ -381,6 +373,20 @@ class Edge:
         except StorageUnavailable:
             return None
 
+    async def page_folder(self, kind: str) -> PageFolder | None:
+        """Where the page of that game lies; None for a game that there is not. Raises HTTPException where that is not
+        known."""
+        if self.catalogue is None:
+            raise HTTPException(503)
+        try:
+            games = await self.catalogue.games()
+        except StorageUnavailable:
+            raise HTTPException(503) from None
+        if games is None:
+            raise HTTPException(503)
+        game = games.get(kind)
+        return PageFolder(self.catalogue.page(game), game.shipped) if game is not None else None
+
     async def metrics(self, request: Request) -> Response:
         """The metrics as Prometheus reads them; 503 before the edge runs."""
         if self._services is None:
@@ -438,17 +444,6 @@ def _issuer(settings: Settings) -> Issuer | None:
     return Issuer(settings.trusted_issuer, settings.trusted_audience, algorithm, keys)
 
 
-def _installed_by_one(settings: Settings) -> Callable[[], None]:
-    """Loads the games; of two threads that come to it, one waits for the other."""
-    one = Lock()
-
-    def load() -> None:
-        with one:
-            install(settings.games, settings.games_path)
-
-    return load
-
-
 async def _tell_code(database: Database, edge: str) -> None:
     """Which code runs here, and which would if the edge were started now: whoever rolls code out goes by that."""
     disk = CodeOnDisk()
@@ -460,16 +455,6 @@ async def _tell_code(database: Database, edge: str) -> None:
             await asyncio.sleep(CODE_S)
 
 
-async def _load_games() -> None:
-    """Off the way of the start, and before somebody asks for one: to load them takes longer than all else."""
-    await asyncio.to_thread(load_now)
-    relax()
-
-
-def _page_folders() -> dict[str, PageFolder]:
-    return {kind: PageFolder(page_folder(game), is_shipped(kind)) for kind, game in GAMES.items()}
-
-
 def application(edge: Edge) -> Starlette:
     """The routes of `edge`; those of REST join them when it runs."""
     return Starlette(
@@ -478,14 +463,14 @@ def application(edge: Edge) -> Starlette:
             Route("/healthz", edge.healthz),
             Route("/readyz", edge.readyz),
             Route("/metrics", edge.metrics),
-            *(edge.reloading.routes() if edge.reloading is not None else []),
+            *(reloading.routes(lambda: edge.catalogue) if edge.reloads else []),
             *pages.routes(
                 operator=edge.operated,
                 framing=edge.framing,
-                added=MARKUP if edge.reloading is not None else b"",
+                added=reloading.MARKUP if edge.reloads else b"",
                 issuer=edge.issuer,
             ),
-            *game_routes(_page_folders, fresh=edge.reloading is not None),
+            *game_routes(edge.page_folder, fresh=edge.reloads),
         ],
         middleware=[Middleware(Cors, origins=edge.origins)],
         lifespan=edge.running,
@@ -534,12 +519,9 @@ def configured(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret, and
-    GameNotLoaded when one cannot be loaded, which it finds out as it runs. An edge that loses another part ends with
-    SystemExit."""
+    """Run one edge until SIGTERM or SIGINT. Raises SettingsError where the database is used with another secret. An
+    edge that loses a part ends with SystemExit."""
     logs.configure(f"edge-{settings.port}", settings.log_format, settings.log_level, settings.data_dir)
-    if not settings.games_reload:
-        later(_installed_by_one(settings))
     admitted = asyncio.run(admitted_at(settings.database_url, settings.secrets))
     edge = Edge(settings, admitted.secrets)
     DrainingServer(configured(application(edge), settings), edge).run()

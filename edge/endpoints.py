@@ -57,14 +57,14 @@ class RestApi:
         self._operators = operators
         self._orders = services.orders
         self.feeds = Feeds(services.database, self._operating)
-        rewind = Rewind(services.database)
+        rewind = Rewind(services.database, services.errand)
         self.endpoints = [
             Endpoint("GET", "/api/openapi.json", self._openapi, "This document", Document, open=True),
             Endpoint("GET", "/api/asyncapi.json", _socket, "The socket's document (AsyncAPI)", Document, open=True),
             Endpoint("GET", "/api/frames.json", _frames, "JSON Schema of the socket's frames", Document, open=True),
             *session_api.endpoints(who, services.database, limits),
             *people_api.endpoints(services),
-            *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby)),
+            *lobby_api.endpoints(lobby, Matchmaker(services.database, lobby), services.catalogue),
             *rooms_api.endpoints(services),
             *views_api.endpoints(services),
             *tokens_api.endpoints(services),

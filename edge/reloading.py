@@ -1,9 +1,9 @@
-"""Games that are saved while they are played (`tavola dev --reload`): an edge takes them at once, and tells browsers
-what is wrong with those that it cannot take."""
+"""Games that are saved while they are played (`tavola dev --reload`): browsers are told what is wrong with those that
+cannot be taken."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 import msgspec
 from starlette.requests import Request
@@ -11,12 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tavola.edge.rest.pages import HEADERS
-from tavola.games.registry import use
-from tavola.games.registry.reload import LOOK_S, Reloader
+from tavola.edge.routing.catalogue import Catalogue
 
 PATH = "/dev/games"
 MARKUP = b'<script type="module" src="/static/reload.js"></script>\n'
 """In a page that shows it."""
+LOOK_S = 0.2
+"""How often it is looked whether somebody has taken games that were saved."""
 
 
 class GamesNow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,25 +27,12 @@ class GamesNow(msgspec.Struct, frozen=True, omit_defaults=True):
     fault: str = ""
 
 
-class Reloading:
-    """The part of an edge that looks for games that were saved."""
+def routes(catalogue: Callable[[], Catalogue | None]) -> list[Route]:
+    """Without a catalogue yet, nothing was taken."""
 
-    def __init__(self, reloader: Reloader) -> None:
-        self._reloader = reloader
-        self._taken = 0
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            if (saved := self._reloader.saved()) is not None:
-                use(each.game for each in saved)
-                self._taken += 1
-
-    def routes(self) -> list[Route]:
-        return [Route(PATH, self._told, methods=["GET"])]
-
-    async def _told(self, request: Request) -> Response:
-        fault = self._reloader.fault
-        body = msgspec.json.encode(GamesNow(self._taken, str(fault) if fault is not None else ""))
+    async def told(request: Request) -> Response:
+        known = catalogue()
+        body = msgspec.json.encode(GamesNow(known.taken, known.fault) if known is not None else GamesNow(0))
         return Response(body, headers=HEADERS, media_type="application/json")
+
+    return [Route(PATH, told, methods=["GET"])]

@@ -11,8 +11,8 @@ from rich.console import Console
 from tavola.actors.host import rebuild
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom
+from tavola.actors.log.unreadable import ChangedByHand, Corrupted, Newer
 from tavola.actors.room import ending
-from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import settings_text, snapshot, summary, table_text
 from tavola.actors.room.state import Room

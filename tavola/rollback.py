@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from tavola.actors.errands.doing import here
 from tavola.actors.host.stand_in import StandIn
-from tavola.actors.outside.opening import Request
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past import archive
 from tavola.actors.room import codec
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import AnyCommand, Fork, RollBack, RoomId, UserId
+from tavola.actors.wire.errands import Playable
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.config.clock import now_ms
 from tavola.config.failures import Failure
@@ -38,7 +41,7 @@ class WayBack(NamedTuple):
     then: Room
     seq: int
     to: int
-    found: archive.Playable
+    found: Playable
 
     def lines(self) -> Iterator[str]:
         """The difference, for people."""
@@ -72,9 +75,10 @@ async def planned(database: Database, room: RoomId, seq: int, to: int) -> WayBac
         raise Failure(f"there is no room {room!r}")
     try:
         now = codec.room_of(row)
-        then = await Rewind(database, None).room_at(room, to)
+        kept = await Rewind(database, here, None).room_at(room, to)
+        then = kept if isinstance(kept, Refusal) else archive.opened(room, to, kept)
         found = then if isinstance(then, Refusal) else archive.playable(then, to)
-    except codec.Corrupted as error:
+    except Corrupted as error:
         raise Failure(f"{error}; nothing was changed") from error
     if isinstance(then, Refusal) or isinstance(found, Refusal):
         raise _failed(room, found)
@@ -96,14 +100,16 @@ async def forked(database: Database, settings: Settings, plan: WayBack, host: st
         raise Failure(f"{info.id} has no host; name one for the new room by --host USER")
     named = plan.now.members.get(UserId(user)) or plan.then.members.get(UserId(user))
     options = msgspec.to_builtins(codec.restore(found.kept).info.options)
-    request = Request(
+    request = RoomWish(
         game=info.game,
         name=f"{info.name[:30]} at {plan.to}",
         options=options,
         visibility="private",
         max_spectators=info.max_spectators,
     )
-    made = await Lobby(database).open(request, Identity(UserId(user), named.name if named else user[:50], 0), None)
+    made = await Lobby(database, here).open(
+        request, Identity(UserId(user), named.name if named else user[:50], 0), None
+    )
     if isinstance(made, Refusal):
         raise _failed(info.id, made)
     fork = Fork(id=_id(), room=made.id, origin=info.id, to=plan.to, kept=found.kept, voided=found.voided)
@@ -123,6 +129,6 @@ def _id() -> str:
     return f"operator.{secrets.token_hex(8)}"
 
 
-def _failed(room: str, refusal: Refusal | archive.Playable | Room) -> Failure:
+def _failed(room: str, refusal: Refusal | Playable | Room) -> Failure:
     assert isinstance(refusal, Refusal)
     return Failure(f"{room}: {refusal.message} ({refusal.code})")

@@ -19,6 +19,8 @@ from rich.table import Table
 from tavola import rollback
 from tavola.actors.cluster.directory import Place
 from tavola.actors.host import rebuild
+from tavola.actors.log.logged import logged_of
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past import replay
 from tavola.actors.room import codec
 from tavola.actors.wire.commands import RoomId
@@ -172,7 +174,7 @@ async def _show(database: Database, named: str, json: bool) -> None:
         )
     try:
         room = codec.room_of(stored)
-    except codec.Corrupted as error:
+    except Corrupted as error:
         raise Failure(
             f"room {row['id']} at {row['seq']}: {error.found}; see `tavola room repair {row['id']}`"
         ) from error
@@ -208,7 +210,7 @@ async def _log(database: Database, named: str, after: int, json: bool) -> None:
     room = (await _find(database, named))["id"]
     while rows := await database.rows("log_commands", room_id=room, after=after, most=PAGE):
         for row in rows:
-            logged = codec.logged_of(room, row)
+            logged = logged_of(room, row)
             events = jsons.loads(bytes(logged.events))
             kind = jsons.loads(bytes(logged.command))["type"]
             if json:
@@ -242,7 +244,7 @@ async def verify(database: Database, named: str, json: bool) -> None:
             return
     try:
         await _replayed(database, room, stored, start, json)
-    except codec.Corrupted as error:
+    except Corrupted as error:
         raise Failure(f"{room} at {error.seq}: {error.found}") from error
 
 

@@ -14,8 +14,8 @@ from rich.progress import Progress
 from tavola.actors.host import rebuild
 from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past.replay import RULES_GONE
-from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import RoomId
 from tavola.config.failures import Failure
 from tavola.rooms import connected

@@ -54,43 +54,44 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage.pooler": {"storage", "config"},
     "actors.versions": {"games"},
     "actors.wire": {"games", "config"},
-    "actors.room": {"actors.versions", "actors.wire", "config", "games", "games.registry", "storage"},
-    "actors.outside": {"actors.room", "actors.wire", "games", "games.registry", "storage"},
-    "actors.past": {"actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage"},
+    "actors.log": {"actors.wire", "games", "storage"},
+    "actors.room": {
+        "actors.log", "actors.versions", "actors.wire", "config", "games", "games.registry", "storage",
+    },
+    "actors.outside": {"actors.log", "actors.room", "actors.wire", "games", "games.registry", "storage"},
+    "actors.past": {
+        "actors.log", "actors.outside", "actors.room", "actors.versions", "actors.wire", "games", "storage",
+    },
+    "actors.errands": {"actors.log", "actors.outside", "actors.past", "actors.room", "actors.wire", "games"},
     "actors.upkeep": {"actors.past", "actors.wire", "storage", "config"},
     "actors.host": {
-        "actors.outside", "actors.past", "actors.room", "actors.versions", "actors.wire", "games", "storage", "config",
+        "actors.errands", "actors.log", "actors.outside", "actors.past", "actors.room", "actors.versions",
+        "actors.wire", "games", "storage", "config",
     },
     "actors.cluster": {
-        "actors.host", "actors.past", "actors.room", "actors.upkeep", "actors.wire", "games.registry", "storage",
-        "storage.pooler", "config",
+        "actors.host", "actors.log", "actors.past", "actors.room", "actors.upkeep", "actors.wire", "games.registry",
+        "storage", "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
     "edge.people": {"actors.wire", "storage", "config"},
-    "edge.routing": {
-        "edge.common", "edge.people", "actors.cluster", "actors.outside", "actors.room", "actors.wire", "storage",
-        "config",
-    },
-    "edge.identity": {"edge.common", "actors.room", "actors.wire", "storage", "config"},
+    "edge.routing": {"edge.common", "edge.people", "actors.cluster", "actors.wire", "storage", "config"},
+    "edge.identity": {"edge.common", "actors.wire", "storage", "config"},
     "edge.ws": {
-        "edge.common", "edge.identity", "edge.people", "edge.routing", "actors.room", "actors.wire", "storage",
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "actors.log", "actors.wire", "storage",
         "config",
     },
     "edge.rest": {
-        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "actors.outside", "actors.past",
-        "actors.room", "actors.wire", "games", "storage", "config",
+        "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "actors.log", "actors.wire", "games",
+        "storage", "config",
     },
-    "edge.feed": {
-        "edge.common", "edge.identity", "edge.rest", "actors.room", "actors.wire", "storage", "config",
-    },
+    "edge.feed": {"edge.common", "edge.identity", "edge.rest", "actors.log", "actors.wire", "storage", "config"},
     "edge.operating": {
         "edge.common", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest", "actors.cluster",
-        "actors.past", "actors.room", "actors.wire", "storage", "config",
+        "actors.log", "actors.wire", "storage", "config",
     },
     "edge": {
         "edge.common", "edge.feed", "edge.identity", "edge.people", "edge.routing", "edge.ws", "edge.rest",
-        "edge.operating",
-        "actors.cluster", "actors.wire", "games.registry", "storage", "config",
+        "edge.operating", "actors.cluster", "actors.wire", "storage", "config",
     },
     "stack": {"config", "games.registry", "storage"},
     "client": set(),
@@ -318,12 +319,35 @@ def test_the_checks_know_of_the_server_what_a_view_is() -> None:
     assert {name for name in ours["load.checks"] if top(name) not in ("client", "load")} == {"actors.wire.view"}
 
 
+WITH_GAMES = ("registry", "errands", "host", "outside", "past", "room", "versions")
+"""The folders below `games` and `actors` that have to do with games' rules."""
+
+
 def test_an_edge_loads_no_host_no_ray_and_no_game() -> None:
     found = loaded("tavola.edge.app, tavola.config.settings")
-    assert not [name for name in found if name.startswith(("tavola.actors.host", "ray"))]
-    games = {name.split(".")[2] for name in found if name.startswith("tavola.games.")}
-    assert games == {"base", "events", "offers", "registry", "stakes"}
-    assert not {"pokerkit", "tavola.actors.cluster.control_plane", "tavola.actors.cluster.steward_process"} & found
+    assert not [name for name in found if name.startswith("ray")]
+    assert {name.split(".")[2] for name in found if name.startswith("tavola.games.")} == {"base", "events"}
+    parts = {name.split(".")[2] for name in found if name.startswith("tavola.actors.")}
+    assert parts == {"cluster", "log", "wire"}
+    of_cluster = {name.split(".")[3] for name in found if name.startswith("tavola.actors.cluster.")}
+    assert of_cluster == {"ceiling", "directory", "wishes"}
+    assert "pokerkit" not in found
+
+
+def test_no_edge_imports_what_loads_games_wherever_it_stands() -> None:
+    """In no function either, and through nobody else."""
+    folders = [name for name in MAY_IMPORT if top(name) == "edge"]
+    assert "edge.rest" in folders
+    reached = closure(*inside(*folders))
+    assert {"actors.wire.errands", "actors.cluster.directory"} <= reached, "the test sees them"
+    places = tuple(f"{above}.{name}" for above in ("actors", "games") for name in WITH_GAMES)
+    assert not [name for name in reached & modules().keys() if name.startswith(places)]
+    assert not [name for name in reached & modules().keys() if name.startswith("games.") and name in games_of_ours()]
+
+
+def games_of_ours() -> set[str]:
+    """The modules of games' rules."""
+    return {name for name in modules() if name.startswith("games.")} - {"games.base", "games.events"}
 
 
 def test_who_traces_nothing_loads_nothing_for_it() -> None:

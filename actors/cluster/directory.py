@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from tavola.actors.room.codec import Corrupted, Newer
+from tavola.actors.log.unreadable import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.storage.postgres import Database
@@ -24,6 +24,13 @@ class Place(msgspec.Struct, frozen=True):
 
     room: RoomId
     epoch: Epoch
+    actor: str
+    address: str
+
+
+class Helper(msgspec.Struct, frozen=True):
+    """An actor, and where it listens."""
+
     actor: str
     address: str
 
@@ -91,6 +98,17 @@ class Directory:
         free = await self._database.row("has_room", avoid=avoid)
         if free is None or not free[0]:
             await self._starter.start_actor(avoid)
+
+    async def helpers(self, code: str, most: int) -> list[Helper]:
+        """Up to `most` living actors for work that any of them does: those that run `code`, and have least to do,
+        first. Raises `StorageUnavailable`."""
+        return [
+            Helper(row["name"], row["address"]) for row in await self._database.rows("helpers", code=code, most=most)
+        ]
+
+    async def have_helper(self) -> None:
+        """On return there is one more actor. Raises `ClusterUnavailable`, and `Full`."""
+        await self._starter.start_actor()
 
     async def place(self, room: RoomId, epoch: Epoch, avoid: str | None) -> Place:
         """Give the room, last seen at `epoch`, to an actor other than `avoid`. Returns where it is now, if another

@@ -9,11 +9,11 @@ from functools import partial
 
 import structlog
 
-from tavola.actors.cluster import ceiling
+from tavola.actors.cluster import catalogue, ceiling
 from tavola.actors.cluster.service import Service
 from tavola.actors.host.host import Host, HostDeps
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import GrantSigner
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config import crash, logs
 from tavola.config.checkpoints import CheckpointEvery
@@ -140,13 +140,14 @@ class RoomProcess(Service):
             now_ms, points, GrantSigner(*secrets.all), grace, every, tracer_of(settings, "room-actor", self._name)
         )
         host = Host(self._name, database, publisher, deps)
-        server = LineServer(self._name, secrets, host.handle, host.presence.lost, host.rooms.teller)
+        server = LineServer(self._name, secrets, host.handle, host.presence.lost, host.rooms.teller, host.errand)
         address = await server.start(self._node)
         await host.warm()
         self.keep(publisher.run())
         self.keep(host.run())
         here = (self._node, os.getpid(), address)
         await ceiling.register(database, self._name, *here, settings.rooms_per_actor, self._most)
+        await catalogue.say_first(database, self._name, games)
         self.keep(beat(self._name, database, host, publisher, admitted))
         if settings.games_reload:
             self.keep(_renewing(host, Reloader(settings.games, settings.games_path, games)))

@@ -14,6 +14,7 @@ import signal
 import structlog
 import uvloop
 
+from tavola.actors.cluster.catalogue import GameTeller
 from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, joined
 from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
@@ -28,6 +29,7 @@ from tavola.config.clock import now_ms
 from tavola.config.code_mark import CODE, CodeOnDisk
 from tavola.config.settings import Settings
 from tavola.games.registry.discovery import install
+from tavola.games.registry.reload import Reloader
 from tavola.storage.fingerprint import Admitted, admit, replaced
 from tavola.storage.notices import heard
 from tavola.storage.postgres import Database, StorageUnavailable
@@ -58,17 +60,22 @@ class StewardProcess(Service):
         self._here: OwnNode | None = None
         self._disk = CODE
         self._database: Database | None = None
+        self._teller: GameTeller | None = None
 
     async def start(self) -> None:
         """On return the steward works, and joins Ray as soon as it is there."""
         settings = self._settings
-        install(settings.games, settings.games_path)
+        games = install(settings.games, settings.games_path)
         database = self._database = await Database.connect(settings.database_url, least=1, most=8)
         admitted = await admit(database, settings.secrets)
+        reloader = Reloader(settings.games, settings.games_path, games) if settings.games_reload else None
+        teller = self._teller = GameTeller(database, self._id, games, reloader)
+        await teller.say()
         directory = Directory(database, Wisher(database, settings.rooms_per_actor))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), lambda: None)
         steward = Steward(settings, admitted.secrets, database, directory, self, now_ms, points)
         self.keep(Lease(database, self._id).lead(steward.run))
+        self.keep(teller.run())
         self.keep(self._node(database))
         self.keep(self._until_replaced(database, admitted))
         self.keep(self._until_outdated(database))
@@ -84,6 +91,8 @@ class StewardProcess(Service):
         if self._database is not None:
             async with asyncio.timeout(LEAVE_S):
                 await self._database.rows("leave_node", id=self._id)
+                if self._teller is not None:
+                    await self._teller.leave()
 
     async def _node(self, database: Database) -> None:
         settings = self._settings

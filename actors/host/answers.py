@@ -11,7 +11,7 @@ from struct import Struct
 
 import msgspec
 
-from tavola.actors.room.codec import text_of
+from tavola.actors.log.logged import text_of
 from tavola.actors.wire.commands import AnyCommand, CommandId, Seq, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, NothingGiven, record_of
 from tavola.actors.wire.messages import Committed, Refusal

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from tavola.actors.host.answers import Answered, Key, marked
 from tavola.actors.host.loaded_room import Accepted, LoadedRoom, Pending, answered_of, given_of
 from tavola.actors.host.rooms import HELD_S, RETRY_S
-from tavola.actors.room.codec import logged_of, logged_text
-from tavola.actors.room.grants import GrantSigner
+from tavola.actors.log.logged import logged_of, logged_text
 from tavola.actors.room.rows import NOTHING, records
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.versions.upcast import packed
 from tavola.actors.wire.commands import Epoch, Seq
 from tavola.actors.wire.given import NOTHING_GIVEN, record_of
+from tavola.actors.wire.grants import GrantSigner
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.storage.commits import commit
 from tavola.storage.measures import Measures

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from tavola.actors.errands.doing import done
 from tavola.actors.host.commit_writer import answered_before, rehearse, write
 from tavola.actors.host.entropy import Source
 from tavola.actors.host.handing_over import IN_PLAY, QUIET_S, HandingOver
@@ -27,12 +28,13 @@ from tavola.actors.host.view_reader import ViewReader
 from tavola.actors.outside.outside_view import has_part
 from tavola.actors.room import ending
 from tavola.actors.room.clock import Grace, rests
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.incoming import judged, trimmed
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Nothing, Unchanged
 from tavola.actors.wire.commands import SYSTEM, AnyCommand, GiveUp, Halt, Recover, Resting, Wake, snake
+from tavola.actors.wire.errands import AnyAnswer, Errand
 from tavola.actors.wire.given import record_of
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import (
     Activate,
     Committed,
@@ -233,6 +235,10 @@ class Host:
                     self._handing_over.begin(loaded, request, reply)
             case _ as never:
                 assert_never(never)
+
+    def errand(self, errand: Errand) -> AnyAnswer:
+        """The answer to an edge that asks for what a game's rules say, whatever rooms there are here."""
+        return done(errand, self._mistakes)
 
     def renew(self, change: Callable[[], None]) -> None:
         """As soon as every room is between rounds and nothing is under way, `change` changes the games, and the rooms

@@ -12,7 +12,8 @@ from tavola.actors.host.answers import Answered, Answers, Key, marked
 from tavola.actors.host.following_edges import FollowingEdges
 from tavola.actors.host.recent_updates import RecentUpdates
 from tavola.actors.host.room_presence import RoomPresence
-from tavola.actors.outside.outside_view import RECENT
+from tavola.actors.log.logged import LogText, logged_of, text_of, update_in
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import trimmed
 from tavola.actors.room.play import game_of
@@ -23,6 +24,7 @@ from tavola.actors.wire.commands import AnyCommand, CommandId, Epoch, RoomId, Se
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import Answer, Request
 from tavola.actors.wire.update import Update
+from tavola.actors.wire.view import RECENT
 from tavola.games.base import NO_CHANCE, Entropy, Refusal
 from tavola.storage.packing import mark_of
 from tavola.storage.rows import Row
@@ -91,10 +93,10 @@ class LoadedRoom:
         try:
             with codec.told(self.id, self.seq):
                 self._read(recent)
-        except codec.Corrupted:
+        except Corrupted:
             raise
         except Exception as error:  # Well-formed, and yet nothing that the game or the log ever wrote.
-            raise codec.Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
+            raise Corrupted(self.id, self.seq, f"{type(error).__name__} on reading state and log") from error
         self.tip, self.tip_seq, self.tip_projection = self.room, self.seq, self.projection
         self.waiting: dict[Key, Decided] = {}
         """Commands decided and not yet committed, in order."""
@@ -115,8 +117,8 @@ class LoadedRoom:
     def _read(self, recent: list[Row]) -> None:
         self.projection: Projection | None = Projection(self.room)
         """None of a room at rest."""
-        logged = [codec.logged_of(self.id, row) for row in recent]
-        updates = (codec.update_in(text, self.id, row) for text, row in [*zip(logged, recent, strict=True)][-RECENT:])
+        logged = [logged_of(self.id, row) for row in recent]
+        updates = (update_in(text, self.id, row) for text, row in [*zip(logged, recent, strict=True)][-RECENT:])
         self.recent = RecentUpdates(map(update.encode, updates))
         self.answered = Answers()
         self.forgetful = self.seq > len(recent)
@@ -136,7 +138,7 @@ class LoadedRoom:
             self.tip_projection = Projection(self.tip)
         shown, projection = self.tip_projection.show(decision, seq, self.epoch)
         used = entropy if decision.drawn else NO_CHANCE
-        accepted = Accepted(pending, codec.text_of(pending.command), used, decision, shown, projection)
+        accepted = Accepted(pending, text_of(pending.command), used, decision, shown, projection)
         self.tip, self.tip_seq, self.tip_projection = decision.room, seq, projection
         return accepted
 
@@ -168,7 +170,7 @@ class LoadedRoom:
             self.timer = None
 
 
-def answered_of(room: Room, row: Row, logged: codec.LogText) -> Answered:
+def answered_of(room: Room, row: Row, logged: LogText) -> Answered:
     """The answer to a command in a row of the log, whose text it is. Its mark is that of the command as it would be
     logged today."""
     sender = Sender(UserId(row["user_id"]), logged.user_name)

@@ -10,8 +10,9 @@ import asyncio
 import msgspec
 import structlog
 
+from tavola.actors.log.unreadable import ChangedByHand, Corrupted, Newer
 from tavola.actors.past import archive
-from tavola.actors.room.codec import ChangedByHand, Corrupted, Newer, room_of, settings_of, told
+from tavola.actors.room.codec import room_of, settings_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import settings_text, table_text
 from tavola.actors.room.state import Room

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import lz4.block
 import msgspec
 
-from tavola.actors.outside.outside_view import RECENT
+from tavola.actors.wire.view import RECENT
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[bytes]).decode

@@ -11,7 +11,7 @@ from tavola.actors.host.answers import REMEMBERED
 from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rebuild import mends, rebuild
 from tavola.actors.host.teller import Teller
-from tavola.actors.room.codec import Corrupted, Newer
+from tavola.actors.log.unreadable import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Answer, Moved, Ok, Refusal, Request, RoomGone
 from tavola.actors.wire.refusals import BROKEN, away

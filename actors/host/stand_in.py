@@ -17,9 +17,9 @@ from tavola.actors.host.entropy import Source
 from tavola.actors.host.loaded_room import LoadedRoom, Pending
 from tavola.actors.host.rooms import RETRY_S
 from tavola.actors.room.decide import decide
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.state import Decision
 from tavola.actors.wire.commands import OPERATOR, AnyCommand, RoomId
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import BROKEN, NO_ROOM, STORAGE_AWAY
 from tavola.actors.wire.update import Update

@@ -1,48 +1,24 @@
-"""Opening a room and listing the games, without a room being there yet. Pure."""
+"""Opening a room that is not there yet. Pure."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from tavola.actors.room.decide import open_room
 from tavola.actors.room.rows import dump
-from tavola.actors.room.state import CommonSettings, Info
-from tavola.actors.wire.commands import BOT, OPERATORS, SERVICE, Id, RoomId, SeatNumber, UserId
+from tavola.actors.room.state import Info
+from tavola.actors.wire.commands import BOT, OPERATORS, SERVICE, RoomId, UserId
+from tavola.actors.wire.errands import Opening
 from tavola.actors.wire.names import visible
 from tavola.actors.wire.refusals import BAD_ROOM_NAME
+from tavola.actors.wire.settings import RoomWish
 from tavola.games.base import Refusal, SeatIndex
 from tavola.games.registry import GAMES
 
 
-class Opening(msgspec.Struct, frozen=True):
-    """A new room's rows: settings, options (which are among them), state and checkpoint as JSON; `alarm_at` is when it
-    closes if nobody comes, in ms; `reserved`: for whom there are seats, and which."""
-
-    game: str
-    settings: str
-    options: str
-    max_players: int
-    state: str
-    checkpoint: str
-    alarm_at: int | None
-    reserved: dict[UserId, SeatIndex]
-
-
-class Request(CommonSettings, frozen=True):
-    """The room that a client wants, as they say it. `reserved`: users, and the seats that they alone may take; for
-    other servers."""
-
-    game: str
-    name: str | None = None
-    options: dict[str, Any] = msgspec.field(default_factory=dict)
-    reserved: dict[Id, SeatNumber] = msgspec.field(default_factory=dict)
-
-
 def open_rows(
-    request: Request, room: RoomId, code: str, name: str, host: UserId, host_name: str, now: int, empty_ms: int = 0
+    request: RoomWish, room: RoomId, code: str, name: str, host: UserId, host_name: str, now: int, empty_ms: int = 0
 ) -> Opening | Refusal:
     """The rows of a new room, which closes after `empty_ms` (0 is never) if nobody comes and its settings do not say
     otherwise; refused for a game that there is not, or options that it will not have."""
@@ -92,11 +68,3 @@ def _badly_reserved(reserved: dict[str, int], seats: int) -> str | None:
     if any(user.startswith((BOT, SERVICE, OPERATORS)) or not user.isprintable() for user in reserved):
         return "Seats are reserved for users, by their ids."
     return None
-
-
-def games() -> list[dict[str, Any]]:
-    """The games there are, each with the JSON Schema of its options."""
-    return [
-        {"game": game.kind, "title": game.title, "options": msgspec.json.schema(game.options_type), "bots": game.bots}
-        for game in GAMES.values()
-    ]

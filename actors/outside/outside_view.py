@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import Corrupted, room_of, update_of
+from tavola.actors.log.logged import update_of
+from tavola.actors.log.unreadable import Corrupted
+from tavola.actors.room.codec import room_of
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import audience, hidden, watched, whole
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
@@ -17,9 +19,6 @@ from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM
 from tavola.actors.wire.update import Audience, Update, audience_before
 from tavola.storage.rows import Row
-
-RECENT = 20
-"""How many updates a view shows under `recent`."""
 
 _json = msgspec.json.Encoder().encode
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.past.replay import Difference, replay
-from tavola.actors.room.codec import Corrupted, restore, room_of, told
+from tavola.actors.room.codec import restore, room_of, told
 from tavola.actors.room.play import game_of
 from tavola.actors.room.rows import dump
 from tavola.actors.room.state import Room
 from tavola.actors.room.view import inside, watching, whole
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.errands import Playable
 from tavola.games.base import Refusal
 from tavola.storage.rows import Row
 
@@ -36,10 +37,10 @@ def opened(room: RoomId, seq: int, text: str) -> Room:
     return found
 
 
-def shown(room: RoomId, seq: int, text: str) -> dict[str, Any]:
-    """The view that everybody at the table had of the room in a checkpoint, and no secret of it. Raises `Corrupted`."""
-    found = opened(room, seq, text)
-    return _possible(room, seq, lambda: inside(found))
+def shown(room: Room, seq: int) -> dict[str, Any]:
+    """The view that everybody at the table had of the room as it was at `seq`, and no secret of it. Raises
+    `Corrupted`."""
+    return _possible(room.info.id, seq, lambda: inside(room))
 
 
 def forward(room: Room, after: int, rows: Sequence[Row]) -> Room:
@@ -58,13 +59,6 @@ def seen(room: Room, seq: int, user: UserId | None) -> dict[str, Any]:
     """The view that `user` was shown of the room as it was at `seq`; without a user, any spectator's. Raises
     `Corrupted`."""
     return _possible(room.info.id, seq, lambda: watching(room) if user is None else whole(room, user))
-
-
-class Playable(msgspec.Struct, frozen=True):
-    """A checkpoint that a room may go on from, and the number of the round that was called off for it."""
-
-    kept: str
-    voided: int | None = None
 
 
 def playable(room: Room, seq: int) -> Playable | Refusal:

@@ -2,7 +2,7 @@
 said, whoever said it. Pure.
 
 Nothing else changes, and equal things stay equal: the replay of a log without them comes to the states without them.
-Grants are made of the user's id (`actors.room.grants`), so theirs change with it; the tokens of the old ones are gone.
+Grants are made of the user's id (`actors.wire.grants`), so theirs change with it; the tokens of the old ones are gone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import text_of
-from tavola.actors.room.grants import grant
+from tavola.actors.log.logged import text_of
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.grants import grant
 from tavola.actors.wire.names import clean
 from tavola.games.base import Entropy
 from tavola.storage.packing import unpack

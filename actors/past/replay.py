@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import command_of, decided_at, logged_of, update_in
+from tavola.actors.log.logged import logged_of, update_in
+from tavola.actors.room.codec import command_of, decided_at
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import SCHEMA, Decision, Room

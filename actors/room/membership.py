@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from tavola.actors.room import clock
 from tavola.actors.room.absence import claim, host_gone
-from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of
 from tavola.actors.room.sitting import released, reserved_against
 from tavola.actors.room.state import Decision, Grant, Member, Room, RoomEvent, Seat
@@ -32,6 +31,7 @@ from tavola.actors.wire.events import (
     SPECTATOR_LEFT,
 )
 from tavola.actors.wire.given import NOTHING_GIVEN, Admission, Given, JoinStatus, SeatGrant, WatchGrant
+from tavola.actors.wire.grants import grant
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HOST_AWAY, NO_RESERVATION, NOT_APPROVED, NOT_SEATED
 from tavola.games.base import Entropy, Refusal, SeatIndex

@@ -20,11 +20,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from tavola.actors.room.codec import restore
-from tavola.actors.room.grants import grant
 from tavola.actors.room.play import absorb, game_of, unseated
 from tavola.actors.room.state import Away, Decision, Grant, Member, Room, RoomEvent, Seat
 from tavola.actors.wire.commands import OPERATOR, Fork, RollBack, Sender, UserId
 from tavola.actors.wire.events import FORKED, PLAYER_SEATED, ROLLED_BACK, SEAT_FREED
+from tavola.actors.wire.grants import grant
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS, NO_ROLLBACK, NOT_HOST
 from tavola.games.base import Entropy, Outcome, Refusal, SeatIndex
 from tavola.games.stakes import chips_in

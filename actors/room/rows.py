@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.room import absence, ending
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import status_of
+from tavola.actors.wire.grants import GrantSigner
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.limits import REJOIN_MS
 from tavola.games.stakes import chips_in

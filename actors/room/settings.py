@@ -9,11 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from tavola.actors.room.play import absorb, game_of
-from tavola.actors.room.state import CommonSettings, Decision, Info, Room, RoomEvent
+from tavola.actors.room.state import Decision, Info, Room, RoomEvent
 from tavola.actors.wire.commands import Name, UpdateSettings
 from tavola.actors.wire.events import SETTINGS_CHANGED
 from tavola.actors.wire.names import clean
 from tavola.actors.wire.refusals import HAND_IN_PROGRESS
+from tavola.actors.wire.settings import CommonSettings
 from tavola.games.base import Entropy, Refusal
 
 

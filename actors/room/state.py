@@ -12,13 +12,15 @@ from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from tavola.actors.versions.schema import SCHEMA as SCHEMA
 from tavola.actors.wire.commands import CLIENT_COMMANDS, CommandId, DeferrableCommand, RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Given
+from tavola.actors.wire.grants import Grant as Grant
 from tavola.actors.wire.messages import Fleeting
+from tavola.actors.wire.settings import RoomSettings
 from tavola.actors.wire.view import Approval as Approval
 from tavola.actors.wire.view import Role as Role
 from tavola.actors.wire.view import Standing as Standing
@@ -32,47 +34,8 @@ from tavola.games.registry import GAMES
 S = TypeVar("S")
 O = TypeVar("O")
 
-EMPTY_MINUTES_MOST = 60 * 24 * 30
 PENDING_MS = 86_400_000
 """A request that the host has not answered ends after this long."""
-
-
-class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of any room that its host may choose: asked for at its opening, changed by `update_settings`,
-    shown in its summary.
-
-    A new one is a field here, with its default for the rooms that are there; where it takes effect, whoever decides
-    there reads it from `room.info`."""
-
-    approval: Approval = "host"
-    visibility: Visibility = "public"
-    max_spectators: int = 100
-    empty_minutes: int = 0
-    """For how long nobody may be here before the room closes; 0 is as the deployment says."""
-
-    def settings(self) -> dict[str, Any]:
-        """These alone, of whatever has more."""
-        return {name: getattr(self, name) for name in CommonSettings.__struct_fields__}
-
-    def wrong(self) -> str | None:
-        """The fault in them, if there is one."""
-        if not 0 <= self.max_spectators <= 10_000:
-            return "max_spectators is 0 to 10000."
-        return None if 0 <= self.empty_minutes <= EMPTY_MINUTES_MOST else f"empty_minutes is 0 to {EMPTY_MINUTES_MOST}."
-
-
-class RoomSettings(CommonSettings, Generic[O], frozen=True, kw_only=True):
-    """The column `rooms.settings`. `options` is the game's own struct."""
-
-    name: str
-    options: O
-    reserved: dict[UserId, SeatIndex] | UnsetType = UNSET
-    """Which user alone may take which seat. Left out of what is stored while there is none: a release that knows
-    nothing of it reads such rooms, and refuses to read others."""
-
-    @property
-    def reservations(self) -> Mapping[UserId, SeatIndex]:
-        return self.reserved or {}
 
 
 class Deferred(msgspec.Struct, frozen=True):
@@ -313,15 +276,6 @@ class RoomEvent(msgspec.Struct, frozen=True):
     fields: dict[str, Any] = {}
     private: dict[UserId, dict[str, Any]] = {}
     only: tuple[UserId, ...] | None = None
-
-
-class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """The right to come back as `role`: `actors.room.grants` makes the token of it."""
-
-    user: UserId
-    role: Role
-    seat: SeatIndex | None
-    id: str
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tavola.actors.wire.commands import RoomId, Seq
+from tavola.actors.wire.errands import AnyAnswer, AnyRequest, Draw, Errand, Glimpse, MakeCheckpoint, Recall, Retrace
 from tavola.actors.wire.messages import Answer, Committed, Listen, Request, RoomsAt, Submit, Told, UpdateTold
 from tavola.config.keys import Purpose, Secrets, derive
 
@@ -59,10 +60,12 @@ NUMBER_BYTES = 16
 TELLS = b"\1"
 """After the number of an actor that tells where its rooms stand."""
 TELLS_NOT = b"\0"
-VERSION = 2
+VERSION = 3
 """Of the messages that an actor takes. 1: it says none, and takes none of what is newer."""
 HANDS_OVER = 2
 """From this version on an actor takes `HandOver` and `Prepare`."""
+DOES_ERRANDS = 3
+"""From this version on it takes what is in `errands`."""
 UNASKED = 0
 """The number of what is no answer, or has none."""
 PROOF_BYTES = 32
@@ -79,8 +82,8 @@ TOGETHER = 64
 """So many leave at once in any case."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_requests = msgspec.msgpack.Decoder(list[tuple[int, Request | Listen]]).decode
-_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, Answer | Told]]).decode
+_decode_requests = msgspec.msgpack.Decoder(list[tuple[int, AnyRequest | Listen]]).decode
+_decode_answers = msgspec.msgpack.Decoder(list[tuple[int, AnyAnswer | Told]]).decode
 _BEAT = _encode([])
 
 
@@ -305,7 +308,7 @@ class Line(_End):
         self._parties: _Parties | None = None
         """Once the actor has said its number."""
         self._numbered = 0
-        self._owed: dict[int, Callable[[Answer | LineLost], None]] = {}
+        self._owed: dict[int, Callable[[Any], None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._oldest, self._oldest_beats = 0, 0
         """The number of the request that was owed longest at the last beat, and at how many beats it was so."""
@@ -373,6 +376,10 @@ class Line(_End):
         self.put(request, answered)
         return answer
 
+    def errand(self, errand: Errand) -> asyncio.Future[AnyAnswer]:
+        """As `ask`, of an actor whose hello says that it takes errands (`DOES_ERRANDS`)."""
+        return cast(asyncio.Future[AnyAnswer], self.ask(cast(Request, errand)))
+
     def _flush_soon(self) -> None:
         if len(self._owed) > BUSY:
             self._loop.call_later(GATHER_S, self._flush)
@@ -415,7 +422,7 @@ class Line(_End):
         except Exception:
             log.exception("line.answer_not_taken", actor=self.actor)
 
-    def _tell(self, answered: Callable[[Answer | LineLost], None], answer: Answer | LineLost) -> None:
+    def _tell(self, answered: Callable[[Any], None], answer: AnyAnswer | LineLost) -> None:
         """A fault in one answer is not the others' affair."""
         try:
             answered(answer)
@@ -464,7 +471,7 @@ class _ActorEnd(_End):
         super().connection_made(transport)
         self._server.ends.add(self)
         tells = TELLS if self._server.teller is not None else TELLS_NOT
-        self._write(HELLO + self._number + tells + bytes([VERSION]))
+        self._write(HELLO + self._number + tells + bytes([VERSION if self._server.errand is not None else HANDS_OVER]))
 
     def _hello(self, message: bytes) -> None:
         said = _said(message)
@@ -490,6 +497,9 @@ class _ActorEnd(_End):
                 self._listen()
             elif self._listens and isinstance(request, Submit):
                 self._server.handle(request, partial(self._answer, number, request))
+            elif isinstance(request, Draw | Glimpse | MakeCheckpoint | Retrace | Recall):
+                if self._server.errand is not None:
+                    self.send(number, self._server.errand(request))
             else:
                 self._server.handle(request, partial(self.send, number))
 
@@ -555,7 +565,8 @@ class RoomTeller(Protocol):
 
 class LineServer:
     """Where an actor listens. `handle(request, reply)` is called for each request, in the order in which they came, and
-    `lost(edge)` when the last line of an edge is cut. Without a `teller` nobody is told where rooms stand."""
+    `lost(edge)` when the last line of an edge is cut. Without a `teller` nobody is told where rooms stand, and without
+    `errand` none is done here."""
 
     def __init__(
         self,
@@ -564,11 +575,13 @@ class LineServer:
         handle: Callable[[Request, Callable[[Answer], None]], None],
         lost: Callable[[str], None],
         teller: RoomTeller | None = None,
+        errand: Callable[[Errand], AnyAnswer] | None = None,
     ) -> None:
         self.name = name
         self.teller = teller
         self.keys = secrets.keys(Purpose.LINE)
         self.handle = handle
+        self.errand = errand
         self.lost = lost
         self.ends: set[_ActorEnd] = set()
         self._server: asyncio.Server | None = None

@@ -11,6 +11,9 @@ GAME_OVER = Refusal("game_over", "This room was closed, and is not kept any more
 NO_VERSION = Refusal("room_not_found", "No such version of this room is kept.")
 NO_REMOVAL = Refusal("room_not_found", "That room is not being removed, or it is not yours.")
 NOT_KEPT = Refusal("room_not_found", "Updates before that seq are not kept, or the room has not got there.")
+NO_GAMES = Refusal(
+    "storage_unavailable", "This deployment is starting, and has not said yet which games it has.", retry_after_ms=1000
+)
 STORAGE_AWAY = Refusal("storage_unavailable", "The database is away; nothing was lost.", retry_after_ms=1000)
 NO_CONNECTION = Refusal("overloaded", "The database takes no more connections just now.", retry_after_ms=2000)
 NO_SERVER = Refusal("room_unavailable", "This room has no server just now; try again.", retry_after_ms=1000)

@@ -18,6 +18,8 @@ Approval = Literal["host", "auto"]
 Visibility = Literal["public", "private"]
 Standing = Literal["pending", "approved", "rejected", "kicked"]
 Attendance = Literal["active", "away", "disconnected", "sitting_out"]
+RECENT = 20
+"""How many updates a view shows under `recent`."""
 
 
 class RoomPart(msgspec.Struct, frozen=True, kw_only=True):

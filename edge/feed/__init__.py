@@ -1,2 +1,2 @@
-"""The feed: the log of all rooms, for other servers. Imports the REST door, what an edge has below it, the room's codec
+"""The feed: the log of all rooms, for other servers. Imports the REST door, what an edge has below it, the log's rows
 and storage."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.codec import Corrupted, LogText, logged_of, update_in
+from tavola.actors.log.logged import LogText, logged_of, update_in
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import RoomId
 from tavola.storage.rows import Row
 

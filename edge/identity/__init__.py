@@ -1,2 +1,2 @@
 """The identity of users, and the tokens that they come back with; neither sockets nor routes. Imports `common`,
-`wire`, the room's grants and `storage`."""
+`wire` and `storage`."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.grants import digest
-from tavola.actors.room.state import Role
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.grants import digest
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
+from tavola.actors.wire.view import Role
 from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.tokens import Tokens, fresh

@@ -21,8 +21,8 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.room.grants import digest
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.grants import digest
 from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import GUEST, Identity
 from tavola.edge.identity.session_cache import Session, SessionCache

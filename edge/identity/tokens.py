@@ -12,9 +12,9 @@ from typing import assert_never
 import jwt
 import msgspec
 
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import Admission, Given, JoinStatus, NothingGiven, SeatGrant, WatchGrant
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets

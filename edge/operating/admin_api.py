@@ -8,19 +8,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.past import archive
-from tavola.actors.room import codec
-from tavola.actors.room.codec import Corrupted, logged_of, room_of
-from tavola.actors.room.state import Room
+from tavola.actors.log.logged import LogText, logged_of
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.errands import MakeCheckpoint, PersonThen, Recall, SeenThen
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import USER_LIMIT
 from tavola.edge.identity.services import lacking
 from tavola.edge.rest.lobby import iso
-from tavola.edge.rest.rest import Answer, Call, Endpoint
-from tavola.edge.rest.rewind import Rewind
+from tavola.edge.rest.rest import Answer, AnyObject, Call, Endpoint
+from tavola.edge.rest.rewind import Rewind, recalled
 from tavola.edge.routing.persistence import PersistencePace, PersistenceWatch
 from tavola.edge.ws.connection import Services
 from tavola.storage.growth import TableGrowth, growth
@@ -180,7 +179,7 @@ class Rewound(msgspec.Struct, frozen=True):
     at: str
     user_id: str | None
     participants: list[Participant]
-    view: dict[str, Any]
+    view: AnyObject
 
 
 class GrowthReply(msgspec.Struct, frozen=True):
@@ -274,10 +273,13 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         rows = await database.rows("operator_rooms", named=call.room, most=1)
         if stored is None or not rows:
             return NO_ROOM
-        try:
-            return RoomRecord(_placed(rows[0]), _participants(room_of(stored)))
-        except Corrupted as error:
-            return error.refusal()
+        kept = await recalled(services.errand, MakeCheckpoint(dict(stored)))
+        if isinstance(kept, Refusal):
+            return kept
+        found = await recalled(services.errand, Recall(call.room, stored["seq"], kept, "seen"))
+        if isinstance(found, Refusal):
+            return found
+        return RoomRecord(_placed(rows[0]), _participants(_seen(found).people))
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -299,13 +301,14 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         user = UserId(call.query.user) if call.query.user is not None else None
         if user is not None and call.identity.service and "log" not in call.identity.scopes:
             return lacking("log")
-        try:
-            found = await rewind.room_at(call.room, seq)
-            if isinstance(found, Refusal):
-                return found
-            return Rewound(seq, iso(found.table.at), user, _participants(found), archive.seen(found, seq, user))
-        except Corrupted as error:
-            return error.refusal()
+        kept = await rewind.room_at(call.room, seq)
+        if isinstance(kept, Refusal):
+            return kept
+        found = await recalled(services.errand, Recall(call.room, seq, kept, "seen", user))
+        if isinstance(found, Refusal):
+            return found
+        then = _seen(found)
+        return Rewound(seq, iso(then.at), user, _participants(then.people), then.view)
 
     unread = ("room_not_found", "corrupted_state")
     return [
@@ -386,17 +389,17 @@ def _placed(row: Any) -> PlacedRoom:
     return placed
 
 
-def _logged(row: Row, text: codec.LogText) -> Logged:
+def _logged(row: Row, text: LogText) -> Logged:
     command, events = msgspec.json.decode(text.command), msgspec.json.decode(text.events)
     user = (row["user_id"], text.user_name)
     return Logged(row["seq"], row["epoch"], iso(row["at"]), *user, command["type"], events)
 
 
-def _participants(room: Room) -> list[Participant]:
-    return [
-        Participant(user, member.name, member.standing, room.role_of(user), user == room.info.host, room.seat_of(user))
-        for user, member in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
-    ]
+_seen = msgspec.json.Decoder(SeenThen).decode
+
+
+def _participants(people: list[PersonThen]) -> list[Participant]:
+    return [Participant(*msgspec.structs.astuple(person)) for person in people]
 
 
 def _edge(services: Services) -> str:

@@ -3,7 +3,7 @@ pages. A game without a page has one all the same, which draws its tables from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,19 +46,19 @@ def game_files(kind: str, folder: PageFolder) -> dict[str, File]:
     return files
 
 
-def game_routes(folders: Callable[[], Mapping[str, PageFolder]], *, fresh: bool = False) -> list[Route]:
-    """`folders`: those of the games that there are now, by kind. Each is read once, or, `fresh`, at each request: its
+def game_routes(folder_of: Callable[[str], Awaitable[PageFolder | None]], *, fresh: bool = False) -> list[Route]:
+    """`folder_of` gives the folder of a game that there is now. Each is read once, or, `fresh`, at each request: its
     author is at work."""
-    known: dict[str, dict[str, File]] = {}
+    known: dict[str, tuple[PageFolder, dict[str, File]]] = {}
 
     async def static(request: Request) -> Response:
         kind, name = request.path_params["kind"], request.path_params["name"]
-        files = None if fresh else known.get(kind)
-        if files is None:
-            folder = folders().get(kind)
-            if folder is None:
-                raise HTTPException(404)
-            files = known[kind] = game_files(kind, folder)
+        folder = await folder_of(kind)
+        if folder is None:
+            raise HTTPException(404)
+        if fresh or kind not in known or known[kind][0] != folder:
+            known[kind] = folder, game_files(kind, folder)
+        files = known[kind][1]
         if name not in files:
             raise HTTPException(404)
         return files[name].response(request)

@@ -3,19 +3,18 @@ how it was, or removed."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from tavola.actors.past import archive
-from tavola.actors.room.codec import Corrupted
-from tavola.actors.wire.commands import SERVICE, RollBack, RoomId
+from tavola.actors.wire.commands import SERVICE, RollBack
+from tavola.actors.wire.errands import MakeCheckpoint, Playable, Recall
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_REMOVAL, NO_ROOM, NO_VERSION, NOT_HOST
 from tavola.config.clock import now_ms
 from tavola.edge.rest.lobby import iso
-from tavola.edge.rest.rest import Answer, Call, Endpoint, RestReply
-from tavola.edge.rest.rewind import Rewind
+from tavola.edge.rest.rest import Answer, AnyObject, Call, Endpoint, RestReply
+from tavola.edge.rest.rewind import Rewind, recalled
 from tavola.edge.rest.rooms_api import deliver
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.ws.connection import Services
@@ -85,7 +84,7 @@ class Restored(msgspec.Struct, frozen=True):
 
     version: int
     persisted_at: str
-    state: dict[str, Any]
+    state: AnyObject
     versions: list[KeptVersion]
 
 
@@ -117,10 +116,9 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         row = await database.row("load_room", room_id=call.room)
         if row is None:
             return NO_ROOM
-        try:
-            state = archive.kept(row)
-        except Corrupted as error:
-            return error.refusal()
+        state = await recalled(services.errand, MakeCheckpoint(dict(row)))
+        if isinstance(state, Refusal):
+            return state
         now = now_ms()
         kept = await database.row(
             "keep_checkpoint",
@@ -142,11 +140,10 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
             return NO_VERSION
         before = BIGINT if call.query.before is None else call.query.before
         listed = await database.rows("kept_versions", room_id=call.room, before=before, most=VERSIONS)
-        try:
-            shown = archive.shown(call.room, kept["seq"], kept["state"])
-            return Restored(kept["seq"], iso(kept["at"]), shown, [_version(call.room, row) for row in listed])
-        except Corrupted as error:
-            return error.refusal()
+        shown = await recalled(services.errand, Recall(call.room, kept["seq"], kept["state"], "shown"))
+        if isinstance(shown, Refusal):
+            return shown
+        return Restored(kept["seq"], iso(kept["at"]), msgspec.Raw(shown.encode()), [_version(row) for row in listed])
 
     async def go_back(call: Call) -> Answer:
         room = await owned(call)
@@ -155,13 +152,13 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         version: int = call.body.version
         if version > room["seq"]:
             return NO_VERSION
-        try:
-            then = await rewind.room_at(call.room, version)
-            found = then if isinstance(then, Refusal) else archive.playable(then, version)
-        except Corrupted as error:
-            return error.refusal()
-        if isinstance(found, Refusal):
-            return found
+        then = await rewind.room_at(call.room, version)
+        if isinstance(then, Refusal):
+            return then
+        made = await recalled(services.errand, Recall(call.room, version, then, "playable"))
+        if isinstance(made, Refusal):
+            return made
+        found = _playable(made)
         command = RollBack(
             id=call.command_id,
             room=call.room,
@@ -215,12 +212,25 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
     ]  # fmt: skip
 
 
-def _version(room: RoomId, row: Row) -> KeptVersion:
+class _Numbers(msgspec.Struct):
+    games: int = 0
+    hand: int = 0
+
+
+class _Numbered(msgspec.Struct):
+    table: _Numbers
+
+
+_numbers = msgspec.json.Decoder(_Numbered).decode
+_playable = msgspec.json.Decoder(Playable).decode
+
+
+def _version(row: Row) -> KeptVersion:
     """One that cannot be read is listed without its numbers."""
     try:
-        table = archive.opened(room, row["seq"], row["state"]).table
-    except Corrupted:
-        return KeptVersion(row["seq"], iso(row["at"]))
+        table = _numbers(row["state"]).table
+    except msgspec.MsgspecError:
+        table = _Numbers()
     return KeptVersion(row["seq"], iso(row["at"]), table.games, table.hand)
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
-from tavola.actors.outside.opening import Opening, Request, open_rows
-from tavola.actors.room.state import RoomSettings
 from tavola.actors.wire.commands import SERVICE, RoomId, UserId
+from tavola.actors.wire.errands import AskErrand, Draw, Opening
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.mistakes import Mistakes
 from tavola.actors.wire.names import CODE_LETTERS, CODE_SIZE, clean
-from tavola.actors.wire.refusals import GAME_ERROR, ID_REUSED
+from tavola.actors.wire.refusals import ID_REUSED, NO_SERVER
+from tavola.actors.wire.settings import RoomSettings, RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.config.clock import now_ms
 from tavola.edge.common.limits import NO_LIMITS, Limits
@@ -44,7 +43,7 @@ class NewRoom(msgspec.Struct, frozen=True):
     name: str
     at: int
     host: Identity
-    request: Request
+    request: RoomWish
     rows: Opening
 
 
@@ -53,25 +52,21 @@ Queries = Callable[..., Awaitable[list[Row]]]
 
 
 class Lobby:
-    def __init__(self, database: Database, limits: Limits = NO_LIMITS, empty_ms: int = 0) -> None:
-        """`empty_ms`: after how long a new room closes if nobody comes; 0 is never."""
+    def __init__(self, database: Database, ask: AskErrand, limits: Limits = NO_LIMITS, empty_ms: int = 0) -> None:
+        """`ask` has rooms drawn. `empty_ms`: after how long a new room closes if nobody comes; 0 is never."""
         self._database = database
-        self._mistakes = Mistakes()
+        self._ask = ask
         self._limits = limits
         self._empty_ms = empty_ms
 
-    def drawn(self, request: Request, host: Identity) -> NewRoom | Refusal:
+    async def drawn(self, request: RoomWish, host: Identity) -> NewRoom | Refusal:
         """A room as it would be, with an id and a code of its own; refused if there cannot be such a room."""
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
         now = now_ms()
         name = clean(request.name or "") or f"{host.name}'s table"
-        try:
-            rows = open_rows(request, room, code, name, host.user, host.name, now, self._empty_ms)
-        except Exception as error:
-            self._mistakes.tell(error, "open", request.game)
-            return GAME_ERROR
-        if isinstance(rows, Refusal):
-            return rows
+        rows = await self._ask(Draw(request, room, code, name, host.user, host.name, now, self._empty_ms))
+        if not isinstance(rows, Opening):
+            return rows if isinstance(rows, Refusal) else NO_SERVER
         return NewRoom(room, code, name, now, host, request, rows)
 
     async def create(self, new: NewRoom, creation_id: str | None, rows: Queries) -> bool | Refusal:
@@ -115,10 +110,10 @@ class Lobby:
             return Refusal("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
         return None
 
-    async def open(self, request: Request, host: Identity, creation_id: str | None) -> RoomSummary | Refusal:
+    async def open(self, request: RoomWish, host: Identity, creation_id: str | None) -> RoomSummary | Refusal:
         """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
         while True:
-            new = self.drawn(request, host)
+            new = await self.drawn(request, host)
             if isinstance(new, Refusal):
                 return new
             room = new.room
@@ -182,7 +177,7 @@ class Lobby:
         return Page([summary_of(row) for row in rows[:limit]], _cursor(more) if more else None)
 
 
-def _alike(request: Request, new: str, before: str) -> bool:
+def _alike(request: RoomWish, new: str, before: str) -> bool:
     """Whether `request` asks for a room as the one that was opened: both as their first checkpoints."""
     asked, opened = (msgspec.json.decode(text)["info"] for text in (new, before))
     drawn = {"id", "code"} if request.name else {"id", "code", "name"}

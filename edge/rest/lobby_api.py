@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 
-from tavola.actors.outside import opening
 from tavola.actors.wire.commands import Id
 from tavola.actors.wire.messages import Refusal
-from tavola.actors.wire.refusals import NO_ROOM, NOT_FOR_PEOPLE
+from tavola.actors.wire.refusals import NO_GAMES, NO_ROOM, NOT_FOR_PEOPLE
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.rest.lobby import PAGE_LIMIT, Lobby, Page
 from tavola.edge.rest.matchmaker import Matchmaker
-from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.rest import Answer, AnyObject, Call, Endpoint
+from tavola.edge.routing.catalogue import Catalogue
 
 
 class GameKind(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class GameKind(msgspec.Struct, frozen=True):
 
     game: str
     title: str
-    options: dict[str, Any]
+    options: AnyObject
     bots: tuple[str, ...]
 
 
@@ -48,13 +48,12 @@ class Match(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
 
 
-def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
-    @cache
-    def known() -> Games:
-        return Games([GameKind(**game) for game in opening.games()])
-
+def endpoints(lobby: Lobby, matchmaker: Matchmaker, catalogue: Catalogue) -> list[Endpoint]:
     async def games(call: Call) -> Answer:
-        return known()
+        known = await catalogue.games()
+        if known is None:
+            return NO_GAMES
+        return Games([GameKind(each.kind, each.title, each.options, each.bots) for each in known.values()])
 
     async def rooms(call: Call) -> Answer:
         wanted: Wanted = call.query
@@ -66,9 +65,13 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
     async def open_room(call: Call) -> Answer:
         if call.body.reserved and not call.identity.service:
             return NOT_FOR_PEOPLE
+        if (no := await catalogue.lacks(call.body.game)) is not None:
+            return no
         return await lobby.open(call.body, call.identity, call.key)
 
     async def matchmake(call: Call) -> Answer:
+        if (no := await catalogue.lacks(call.body.game)) is not None:
+            return no
         return await matchmaker.match(call.body.game, call.body.options, call.identity, call.key)
 
     async def summary(call: Call) -> Answer:
@@ -100,7 +103,7 @@ def endpoints(lobby: Lobby, matchmaker: Matchmaker) -> list[Endpoint]:
             open_room,
             "A new room, whose host is the caller",
             RoomSummary,
-            body=opening.Request,
+            body=RoomWish,
             status=201,
             refusals=("unknown_game", "invalid_options", "id_reused", "too_many_rooms"),
             scope="manage",

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 from weakref import WeakValueDictionary
 
-from tavola.actors.outside.opening import Request
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import ID_REUSED
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import Identity
@@ -33,8 +33,8 @@ class Matchmaker:
         Asked again, with the same `key` or while the promise holds, it is the same room; for another game, a `key` that
         was used is refused.
         """
-        wish = Request(game, options=options, approval="auto")
-        new = self._lobby.drawn(wish, who)
+        wish = RoomWish(game, options=options, approval="auto")
+        new = await self._lobby.drawn(wish, who)
         if isinstance(new, Refusal):
             return new
         table = f"{new.rows.game} {new.rows.options}"

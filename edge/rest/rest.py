@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -56,6 +56,9 @@ ADDRESS_RATE, ADDRESS_BURST = 1000.0, 5000.0
 pupils may share one."""
 
 _encode = msgspec.json.Encoder().encode
+
+AnyObject: TypeAlias = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+"""A JSON object of a shape that is not the edge's affair: handed on as it came."""
 
 
 class RestReply(msgspec.Struct, frozen=True):

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from tavola.actors.room.codec import Corrupted
-from tavola.actors.room.state import Role, Standing
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import Id, Sender, Seq
 from tavola.actors.wire.messages import GetView, Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, TOKEN_INVALID
-from tavola.actors.wire.view import ServedView
+from tavola.actors.wire.view import Role, ServedView, Standing
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.reconnection import Holder
 from tavola.edge.rest.history import Missed, past
@@ -110,9 +109,12 @@ def endpoints(services: Services) -> list[Endpoint]:
             limit = min(PAGE_LIMIT, seen.seq - asked.after)
             known = Identity(holder.user, holder.name, 0)
             try:
-                missed = await past(services, call.room, known, Seq(asked.after), limit)
+                found = await past(services, call.room, known, Seq(asked.after), limit)
             except Corrupted as error:
                 return error.refusal()
+            if isinstance(found, Refusal):
+                return found
+            missed = found
         return _json({
             "success": True,
             "game_state": msgspec.Raw(view),

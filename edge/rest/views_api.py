@@ -6,20 +6,22 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tavola.actors.past import archive
-from tavola.actors.room.codec import Corrupted
+from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import Sender, Seq
+from tavola.actors.wire.errands import Recall, SeenThen
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, NOT_HOST, NOT_KEPT
 from tavola.actors.wire.view import Attendance, ServedView, Standing
 from tavola.edge.rest.history import past
-from tavola.edge.rest.rest import Answer, Call, Endpoint
+from tavola.edge.rest.rest import Answer, AnyObject, Call, Endpoint
+from tavola.edge.rest.rewind import recalled
 from tavola.edge.rest.rooms_api import ROOM
 from tavola.edge.rest.strangers import hidden
 from tavola.edge.ws.connection import Services
 from tavola.storage.postgres import BIGINT
 
 PAGE_LIMIT = 200
+_seen = msgspec.json.Decoder(SeenThen).decode
 
 
 class AsWho(msgspec.Struct, frozen=True):
@@ -84,7 +86,7 @@ class ViewThen(msgspec.Struct, frozen=True):
     """The view that the caller had at `seq`, a state that is kept: `events` go on from there."""
 
     seq: Seq
-    view: dict[str, Any]
+    view: AnyObject
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -106,8 +108,8 @@ def endpoints(services: Services) -> list[Endpoint]:
             missed = await past(services, call.room, call.identity, Seq(after), limit)
         except Corrupted as error:
             return error.refusal()
-        if missed is None:
-            return NO_ROOM
+        if missed is None or isinstance(missed, Refusal):
+            return missed or NO_ROOM
         return b'{"updates":[%b],"next":%b}' % (b",".join(missed.updates), msgspec.json.encode(missed.next))
 
     async def then(call: Call) -> Answer:
@@ -117,11 +119,11 @@ def endpoints(services: Services) -> list[Endpoint]:
         kept = await services.database.row("checkpoint_before", room_id=call.room, seq=call.query.seq)
         if kept is None:
             return NOT_KEPT
-        try:
-            room = archive.opened(call.room, kept["seq"], kept["state"])
-            return ViewThen(kept["seq"], archive.seen(room, kept["seq"], call.identity.user))
-        except Corrupted as error:
-            return error.refusal()
+        errand = Recall(call.room, kept["seq"], kept["state"], "seen", call.identity.user)
+        found = await recalled(services.errand, errand)
+        if isinstance(found, Refusal):
+            return found
+        return ViewThen(kept["seq"], _seen(found).view)
 
     async def spectators(call: Call) -> Answer:
         user = call.identity.user

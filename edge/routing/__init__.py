@@ -1,2 +1,2 @@
-"""The way from an edge to room actors, and to rooms that have none. Imports `common`, `wire`, `room`, the directory
-and `storage`."""
+"""The way from an edge to room actors, to rooms that have none, and to what games say. Imports `common`, `people`,
+`wire`, the directory and `storage`."""

@@ -144,6 +144,13 @@ class Router:
         if (place := self._places.get(room)) is not None and place.epoch != epoch:
             del self._places[room]
 
+    async def line_to(self, actor: str, address: str) -> Line:
+        """An open line to that actor. Raises `LineLost`."""
+        line = self._lines.get(actor)
+        if line is not None and line.open:
+            return line
+        return await self._once(("open", actor), lambda: self._open(actor, address))
+
     def close(self) -> None:
         """Cut every line, those too that are being opened; whoever waits for one is told nothing any more."""
         self._closed = True
@@ -241,7 +248,7 @@ class Router:
         if not frozen:
             try:
                 known = place
-                return await self._once(("open", known.actor), lambda: self._open(known)), known
+                return await self.line_to(known.actor, known.address), known
             except LineLost as error:
                 log.info("line.not_opened", actor=place.actor, reason=error.reason)
         if not rouse:
@@ -249,7 +256,7 @@ class Router:
         lost = place
         found = await self._once(("take over", room), lambda: self._take_over(lost))
         self._places[room] = found
-        return await self._once(("open", found.actor), lambda: self._open(found)), found
+        return await self.line_to(found.actor, found.address), found
 
     async def _located(self, room: RoomId) -> Place:
         found = await self.directory.locate(room)
@@ -261,19 +268,13 @@ class Router:
         async with self._take_overs:
             return await self.directory.take_over(lost)
 
-    async def _open(self, place: Place) -> Line:
-        line = self._lines.get(place.actor)
+    async def _open(self, actor: str, address: str) -> Line:
+        line = self._lines.get(actor)
         if line is None or not line.open:
-            line = await Line.connect(
-                place.actor,
-                place.address,
-                self._secrets,
-                self._silent_s,
-                self._present.edge,
-                partial(self._hear, place.actor),
-            )
-            self._lines[place.actor] = line
-            line.lost.add_done_callback(lambda _: self._rouse(place.actor))
+            told = partial(self._hear, actor)
+            line = await Line.connect(actor, address, self._secrets, self._silent_s, self._present.edge, told)
+            self._lines[actor] = line
+            line.lost.add_done_callback(lambda _: self._rouse(actor))
         return line
 
     def _hear(self, actor: str, said: Told) -> None:

@@ -1,20 +1,21 @@
 """Whole views: a room's actor gives them. One that has no actor is given one only for those who have a part in it; to
-everybody else it is shown from its rows, and goes on sleeping.
+everybody else it is shown from its rows, by any actor, and goes on sleeping.
 """
 
 from __future__ import annotations
 
-from tavola.actors.outside.outside_view import RECENT, from_outside
-from tavola.actors.room.codec import Corrupted
 from tavola.actors.wire.commands import Epoch, RoomId, Sender
+from tavola.actors.wire.errands import AskErrand, Glimpse, HasPart
 from tavola.actors.wire.messages import Answer, GetView, Refusal, ViewAt
-from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, away
+from tavola.actors.wire.refusals import ASLEEP, NO_ROOM, NO_SERVER, away
+from tavola.actors.wire.view import RECENT
 from tavola.edge.routing.router import Router
 from tavola.storage.postgres import Database, StorageUnavailable
 
 
 class ViewLookup:
-    def __init__(self, router: Router, database: Database) -> None:
+    def __init__(self, router: Router, database: Database, ask: AskErrand) -> None:
+        self._ask = ask
         self._router = router
         self._database = database
 
@@ -40,8 +41,9 @@ class ViewLookup:
             if row is None:
                 return NO_ROOM
             last = await self._database.rows("log_last", room_id=look.room, seq=row["seq"], most=RECENT)
-            return from_outside(row, last, look)
         except StorageUnavailable as error:
             return away(full=error.full)
-        except Corrupted as error:
-            return error.refusal()
+        seen = await self._ask(Glimpse(look, dict(row), [dict(one) for one in last]))
+        if isinstance(seen, HasPart):
+            return None
+        return seen if isinstance(seen, ViewAt | Refusal) else NO_SERVER

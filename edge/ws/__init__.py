@@ -1,2 +1,2 @@
-"""The WebSocket door. Imports `identity`, `routing`, `common`, `wire`, and of `room` the rows of the log; nothing of
+"""The WebSocket door. Imports `identity`, `routing`, `common`, `wire` and the log's rows (`actors.log`); nothing of
 `rest`."""

@@ -24,6 +24,7 @@ from tavola.actors.wire.commands import (
     Sender,
     UserId,
 )
+from tavola.actors.wire.errands import AskErrand
 from tavola.actors.wire.messages import Answer, Committed, Refusal, Submit
 from tavola.actors.wire.refusals import (
     ANOTHER_USER,
@@ -49,6 +50,8 @@ from tavola.edge.identity.issued_tokens import IssuedTokens
 from tavola.edge.identity.reconnection import Membership, ReconnectionTokens
 from tavola.edge.identity.standing_orders import StandingOrders
 from tavola.edge.people.manager import ConnectionManager
+from tavola.edge.routing.catalogue import Catalogue
+from tavola.edge.routing.errands import Errands
 from tavola.edge.routing.persistence import PersistenceWatch
 from tavola.edge.routing.router import Router
 from tavola.edge.routing.unreadable import UnreadableCount
@@ -123,7 +126,9 @@ class Services:
         self.gaps = GapReader(database)
         self.unreadable = UnreadableCount(database)
         self.persistence = PersistenceWatch(database, now_ms)
-        self.looking = ViewLookup(router, database)
+        self.errand: AskErrand = Errands(router).ask
+        self.looking = ViewLookup(router, database, self.errand)
+        self.catalogue = Catalogue(database)
         self.connections: set[Connection] = set()
         self.people: ConnectionManager[Connection] = fanout.presence.people
         self.guesses = Guesses()

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
-from tavola.actors.room.codec import update_of
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Sender, Seq
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.refusals import NO_ROOM, NO_SERVER, STORAGE_AWAY, TOO_MANY_GUESSES

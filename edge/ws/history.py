@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tavola.actors.room.codec import update_of
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire.commands import Epoch, RoomId, Seq
 from tavola.actors.wire.update import Update
 from tavola.storage.rows import Row

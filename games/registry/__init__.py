@@ -36,11 +36,6 @@ class _GamesInUse(dict[str, AnyGame]):
     def __init__(self) -> None:
         self._load: Callable[[], object] | None = lambda: use(shipped())
 
-    def later(self, load: Callable[[], object]) -> None:
-        """`load` shall call `use` when a game is asked for, by two threads at once perhaps."""
-        super().clear()
-        self._load = load
-
     def take(self, games: Iterable[AnyGame]) -> None:
         """These and no others."""
         found = {game.kind: game for game in games}
@@ -85,20 +80,9 @@ class _GamesInUse(dict[str, AnyGame]):
 
 _in_use = _GamesInUse()
 GAMES: Mapping[str, AnyGame] = MappingProxyType(_in_use)
-"""kind → the game. Nobody writes to it but `use` and `later`."""
+"""kind → the game. Nobody writes to it but `use`."""
 
 
 def use(games: Iterable[AnyGame]) -> None:
     """From now on these are the games, and no others. For the root of a process (`discovery.install`)."""
     _in_use.take(games)
-
-
-def later(load: Callable[[], object]) -> None:
-    """The games are those that `load` takes (`use`) when one is first asked for, or by `load_now`. Two threads may come
-    to it at once."""
-    _in_use.later(load)
-
-
-def load_now() -> None:
-    """On return the games are loaded. Raises as what loads them does."""
-    _in_use.all()

@@ -44,6 +44,14 @@ SELECT given.epoch, counted.name, counted.address FROM given, counted
 -- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).
 SELECT EXISTS (SELECT 1 FROM roomy_actors WHERE name IS DISTINCT FROM :avoid)
 
+-- name: helpers
+-- Up to :most living actors for work that any of them does: first those of code :code, and of these those that stay and
+-- have least to do.
+SELECT name, address FROM room_actors
+WHERE alive_at > now() - interval '6 seconds' AND suspect_at IS NULL AND node NOT IN (SELECT address FROM silent_nodes)
+ORDER BY code IS NOT DISTINCT FROM :code::text DESC, draining, crowded(measured) IS TRUE, rooms, started_at DESC
+LIMIT :most
+
 -- name: raise_epochs
 -- The owner's own fence after a commit of unknown outcome, or before a room is loaded again: whatever is still under
 -- way for these rooms at these epochs will be refused. Rooms left out of the answer belong to somebody else by now. As

@@ -26,7 +26,12 @@ OPERATORS_LIMIT = 16 * 1024
 @pytest.fixture
 async def client(anyio_backend: object) -> AsyncIterator[httpx.AsyncClient]:
     folders = {kind: PageFolder(page_folder(game), is_shipped(kind)) for kind, game in GAMES.items()}
-    games = game_routes(lambda: folders | {"plain": PageFolder(None, False)})
+    known = folders | {"plain": PageFolder(None, False)}
+
+    async def folder_of(kind: str) -> PageFolder | None:
+        return known.get(kind)
+
+    games = game_routes(folder_of)
     transport = httpx.ASGITransport(Starlette(routes=[*pages.routes(operator=True), *games]))
     async with httpx.AsyncClient(transport=transport, base_url="http://tavola.test") as client:
         yield client

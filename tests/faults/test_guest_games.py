@@ -92,7 +92,7 @@ async def test_a_game_that_cannot_be_loaded_stops_every_start(programs: Path, tm
     assert not (tmp_path / "data").exists(), "nothing was begun"
     with playing([programs / "tavola"], tmp_path, "--game", "tictactoe", "--hands", "1") as stack:
         joined = stack.described["environment"]
-        for process in ("edge", "steward", "rooms"):
+        for process in ("steward", "rooms"):
             broken = {**joined, "TAVOLA_GAMES": "half:Half", "TAVOLA_PORT": "0"}
             assert "IndexError" in fails(programs / "tavola", process, cwd=tmp_path, environment=broken)
 

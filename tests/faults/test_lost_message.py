@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from kit.older_edge import older_edge
 from kit.stack import Stack, frozen, kill, until
 from kit.table import table
-from tavola.actors.room.codec import update_of
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire.commands import RoomId
 from tavola.actors.wire.update import MemberView, Update, encode
 from tavola.config.keys import Purpose, Secrets

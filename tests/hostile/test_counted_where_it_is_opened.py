@@ -13,9 +13,10 @@ import asyncpg
 from kit.hosts import connected, hosting, place
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import ACTOR_BYTES, LEAST, SHARE, SUSPECTS, Full, Node
-from tavola.actors.outside.opening import Request
+from tavola.actors.errands.doing import here
 from tavola.actors.wire.commands import CloseRoom, Leave, RoomId, UserId
 from tavola.actors.wire.messages import Refusal
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.common.limits import Limits
 from tavola.edge.identity.auth import Identity
@@ -25,7 +26,7 @@ from tavola.storage.postgres import Database
 
 GUS = Identity(UserId("u_gus"), "Gus", 0)
 ANN = Identity(UserId("u_ann"), "Ann", 0)
-WISH = Request("tictactoe")
+WISH = RoomWish("tictactoe")
 
 
 def code_of(answer: RoomSummary | Refusal) -> str:
@@ -43,7 +44,7 @@ async def test_many_at_once_on_three_edges_are_as_many_as_one_may_have(database_
         connected(database_url, most=6) as two,
         connected(database_url, most=6) as three,
     ):
-        lobbies = [Lobby(each, Limits(rooms_per_user=5)) for each in (one, two, three)]
+        lobbies = [Lobby(each, here, Limits(rooms_per_user=5)) for each in (one, two, three)]
         answers = await asyncio.gather(*(lobbies[n % 3].open(WISH, GUS, None) for n in range(60)))
         assert Counter(map(code_of, answers)) == {"": 5, "too_many_rooms": 55}
         assert len((await lobbies[0].list(None, None, False, 100, None)).rooms) == 5
@@ -55,7 +56,7 @@ async def test_many_at_once_on_three_edges_are_as_many_as_one_may_have(database_
 
 async def test_a_room_that_was_closed_or_left_counts_no_more(database_url: str) -> None:
     async with connected(database_url) as database, hosting(database, "a") as table:
-        lobby = Lobby(database, Limits(rooms_per_user=2))
+        lobby = Lobby(database, here, Limits(rooms_per_user=2))
         first, second = await opened(lobby, 2)
         for room, command in ((first, CloseRoom), (second, Leave)):
             assert code_of(await lobby.open(WISH, GUS, None)) == "too_many_rooms"
@@ -66,7 +67,7 @@ async def test_a_room_that_was_closed_or_left_counts_no_more(database_url: str) 
 
 async def test_so_many_a_minute_whoever_is_their_host_by_now(database_url: str) -> None:
     async with connected(database_url) as database, hosting(database, "a") as table:
-        lobby = Lobby(database, Limits(rooms_opened_per_minute=3))
+        lobby = Lobby(database, here, Limits(rooms_opened_per_minute=3))
         answers = await asyncio.gather(*(lobby.open(WISH, GUS, f"key {n}") for n in range(20)))
         assert Counter(map(code_of, answers)) == {"": 3, "rate_limited": 17}
         [no, *_] = [answer for answer in answers if isinstance(answer, Refusal)]

@@ -21,6 +21,7 @@ from kit.hosts import OPENER, SECRET, connected
 from kit.people import manager
 from kit.proxy import proxied
 from tavola.actors.cluster.directory import Directory
+from tavola.actors.errands.doing import here
 from tavola.config.clock import now_ms
 from tavola.config.settings import Settings
 from tavola.edge.app import READY_FOR_S, Edge
@@ -90,7 +91,7 @@ async def an_edge(database_url: str, redis_url: str) -> AsyncIterator[Asked]:
         services = Services(signing.who, ReconnectionTokens(database, Tokens(SECRET), now_ms), router, fanout, database)
         edge = Edge(settings, SECRET)
         edge._database, edge._services = database, services
-        api = RestApi(services, signing.who, Lobby(database), NO_LIMITS)
+        api = RestApi(services, signing.who, Lobby(database, here), NO_LIMITS)
         app = Starlette(routes=[Route("/readyz", edge.readyz), *api.routes()])
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge.test") as client:

@@ -10,11 +10,12 @@ import pytest
 from kit.hosts import Table, connected, hosting, open_room, place
 from kit.rooms import START_MS
 from tavola.actors.cluster.steward import OVERDUE_MS
+from tavola.actors.errands.doing import here
 from tavola.actors.host.presence import ROUND_TICKS
-from tavola.actors.outside.opening import Request
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.wire.commands import Epoch, RequestJoin, RoomId, Spectate, TakeSeat, UserId
 from tavola.actors.wire.messages import Ok, ReportPresence
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby
@@ -174,10 +175,10 @@ async def test_a_room_where_nobody_is_sleeps_and_is_roused_to_close(
 
 async def test_a_room_to_which_nobody_comes_has_an_alarm_from_the_start(database_url: str) -> None:
     async with connected(database_url) as database:
-        lobby = Lobby(database, empty_ms=EMPTY_MS)
+        lobby = Lobby(database, here, empty_ms=EMPTY_MS)
         host = Identity(UserId("ann"), "Ann", 2**53)
-        made = await lobby.open(Request("tictactoe", approval="auto"), host, None)
-        own = await lobby.open(Request("tictactoe", approval="auto", empty_minutes=600), host, None)
+        made = await lobby.open(RoomWish("tictactoe", approval="auto"), host, None)
+        own = await lobby.open(RoomWish("tictactoe", approval="auto", empty_minutes=600), host, None)
         for summary, ms in ((made, EMPTY_MS), (own, 36_000_000)):
             assert isinstance(summary, RoomSummary)
             [row] = await rows(
@@ -195,7 +196,7 @@ async def test_the_lobby_has_people_first_then_activity_and_pages_give_each_room
         for number, room in enumerate(rooms):
             present, active = number % 3, START_MS + number % 4
             await rows(database, "UPDATE rooms SET present = $2, active_at = $3 WHERE id = $1", room, present, active)
-        lobby, given, cursor = Lobby(database), list[Any](), None
+        lobby, given, cursor = Lobby(database, here), list[Any](), None
         while True:
             page = await lobby.list(None, None, False, 2, cursor)
             given += page.rooms

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from kit.talk import TalkingRooms, rooms
 from kit.waiting import Pulse
+from tavola.actors.errands.doing import here
 from tavola.actors.wire.commands import SERVICE, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import TOKEN_INVALID
@@ -32,7 +33,7 @@ class Door:
     def __init__(self, database: Database) -> None:
         self.allowed = True
         self.feeds = Feeds(database, self._who)
-        self.app = Starlette(routes=RestRouter(self._who, Lobby(database)).routes(self.feeds.endpoints()))
+        self.app = Starlette(routes=RestRouter(self._who, Lobby(database, here)).routes(self.feeds.endpoints()))
 
     async def _who(self, request: object) -> Identity | Refusal:
         scopes = frozenset({"feed"})

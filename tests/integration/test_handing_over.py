@@ -18,7 +18,7 @@ from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.mover import MoveOutcome, Mover
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.host import handing_over
-from tavola.actors.room.codec import Newer
+from tavola.actors.log.unreadable import Newer
 from tavola.actors.wire import line as lines
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import (

@@ -25,8 +25,8 @@ from kit.hosts import (
 from kit.proxy import proxied
 from kit.rooms import sender
 from tavola.actors.host.answers import REMEMBERED
+from tavola.actors.log.logged import update_of
 from tavola.actors.room import clock
-from tavola.actors.room.codec import update_of
 from tavola.actors.wire.commands import Act, Epoch, RequestJoin, RoomId, Start, TakeSeat
 from tavola.actors.wire.given import GivenRecord
 from tavola.actors.wire.messages import (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kit.hosts import chat, connected, hosting, log_of, open_room, place, stored
+from kit.past import room_at
 from tavola.actors.past import archive
 from tavola.actors.room.codec import room_of
 from tavola.config.checkpoints import CheckpointEvery
-from tavola.edge.rest.rewind import Rewind
 
 
 async def test_states_are_kept_after_so_many_moves(database_url: str) -> None:
@@ -21,5 +21,5 @@ async def test_states_are_kept_after_so_many_moves(database_url: str) -> None:
         kept = await database.rows("kept_versions", room_id=room, before=99, most=99)
         assert [row["seq"] for row in kept] == [8, 4, 0]
         for row in kept:
-            assert await Rewind(database).room_at(room, row["seq"]) == archive.opened(room, row["seq"], row["state"])
-        assert await Rewind(database).room_at(room, 10) == room_of(await stored(database, room))
+            assert await room_at(database, room, row["seq"]) == archive.opened(room, row["seq"], row["state"])
+        assert await room_at(database, room, 10) == room_of(await stored(database, room))

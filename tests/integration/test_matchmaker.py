@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from kit.hosts import connected, hosting, open_room, place
+from tavola.actors.errands.doing import here
 from tavola.actors.wire.commands import RoomId, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.view import RoomSummary
@@ -26,7 +27,7 @@ def someone(number: int | str) -> Identity:
 
 
 def matchmaker(database: Database) -> Matchmaker:
-    return Matchmaker(database, Lobby(database))
+    return Matchmaker(database, Lobby(database, here))
 
 
 async def sent(
@@ -54,7 +55,7 @@ async def test_twenty_at_once_on_two_edges_fill_seats(database_url: str) -> None
         assert {(room.approval, room.visibility) for room in rooms} == {("auto", "public")}
         again = await asyncio.gather(*(sent(edges[n % 2], someone(19 - n), game="holdem") for n in range(20)))
         assert [room.id for room in again] == [room.id for room in reversed(rooms)], "each keeps theirs"
-        assert len((await Lobby(one).list(None, None, False, 100, None)).rooms) == 4
+        assert len((await Lobby(one, here).list(None, None, False, 100, None)).rooms) == 4
 
 
 async def test_other_options_are_another_table(database_url: str) -> None:

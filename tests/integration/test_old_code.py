@@ -17,8 +17,9 @@ import pytest
 from kit.hosts import Table, Time, chat, connected, hosting, log_of, place
 from kit.rooms import sender
 from tavola.actors.cluster import ceiling
+from tavola.actors.log.logged import logged_of
 from tavola.actors.past.replay import Difference, replay
-from tavola.actors.room.codec import logged_of, restore
+from tavola.actors.room.codec import restore
 from tavola.actors.room.state import Room
 from tavola.actors.wire.commands import Act, AnyCommand, Epoch, RoomId
 from tavola.actors.wire.messages import Committed, Refusal, Submit

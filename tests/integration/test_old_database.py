@@ -13,6 +13,7 @@ import pytest
 
 from kit.damage import execute
 from kit.hosts import Table, Time, connected, hosting, log_of, place
+from tavola.actors.errands.doing import here
 from tavola.actors.past.replay import replay
 from tavola.actors.room.codec import restore, room_of
 from tavola.actors.room.state import Room
@@ -106,7 +107,7 @@ async def test_an_old_database_goes_on_with_the_same_hand(old_url: str) -> None:
 async def test_what_an_old_database_says_of_its_rooms_is_the_same(old_url: str) -> None:
     await migrate(old_url)
     async with connected(old_url) as database, hosting(database, "today", _now()) as table:
-        lobby = Lobby(database)
+        lobby = Lobby(database, here)
         page = await lobby.list("holdem", "playing", True, 10, None)
         assert [room.id for room in page.rooms] == [ROOM], "the other one is private"
         listed = {name: getattr(page.rooms[0], name) for name in SUMMARY}

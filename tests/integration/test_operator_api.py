@@ -18,9 +18,10 @@ from starlette.applications import Starlette
 from kit.cards import mentioned
 from kit.hosts import OPENER, Table, connected, hosting, open_room, place, stored
 from kit.people import BareSocket, manager
+from tavola.actors.errands.doing import here
+from tavola.actors.log.logged import logged_of
 from tavola.actors.past import archive
-from tavola.actors.room.codec import logged_of, restore, room_of
-from tavola.actors.room.state import Room
+from tavola.actors.room.codec import restore, room_of
 from tavola.actors.wire.commands import Act, Chat, Epoch, Kick, RequestJoin, RoomId, Spectate, Start, TakeSeat, UserId
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import REPLAY_BUSY, TOKEN_INVALID
@@ -61,11 +62,12 @@ async def asking(database: Database, redis_url: str, clock: Time | None = None) 
     presence = EdgePresence(database, manager(database, redis_url, EDGE))
     fanout = Fanout(database, redis_url, OPENER, presence)
     services = Services(None, None, None, fanout, database)  # type: ignore[arg-type]
+    services.errand = here
     door = RestRouter(
-        Operators(database, SECRET, _no_token, clock or Time()).of_request, Lobby(database), clock or Time()
+        Operators(database, SECRET, _no_token, clock or Time()).of_request, Lobby(database, here), clock or Time()
     )
     app = Starlette(
-        routes=[*door.routes(admin_api.endpoints(services, Rewind(database))), *pages.routes(operator=True)],
+        routes=[*door.routes(admin_api.endpoints(services, Rewind(database, here))), *pages.routes(operator=True)],
         exception_handlers={404: not_there},
     )
     headers = {"Authorization": f"Bearer {SECRET}"}
@@ -338,9 +340,9 @@ async def test_a_replay_has_an_end_and_is_alone(database_url: str, redis_url: st
         played(database) as it,
     ):
         path = f"/api/admin/rooms/{it.room}/view"
-        rewind = Rewind(database)
+        rewind = Rewind(database, here)
         first, second = await asyncio.gather(rewind.room_at(it.room, it.seq), rewind.room_at(it.room, it.seq))
-        assert isinstance(first, Room)
+        assert isinstance(first, str)
         assert second == REPLAY_BUSY
         assert (await client.get(path)).status_code == 200
         await changed(database_url, "UPDATE game_states SET seq = seq + $2 WHERE room_id = $1", it.room, ROWS_LIMIT)

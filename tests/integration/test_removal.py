@@ -18,6 +18,7 @@ from kit.hosts import connected, hosting, stored
 from kit.lives import closed, played
 from kit.mentions import tables_of_rooms, tables_with
 from tavola.actors.cluster.directory import Directory, RoomRemoved
+from tavola.actors.errands.doing import here
 from tavola.actors.upkeep.pace import LEAST, MOST, Pace
 from tavola.actors.upkeep.removal import Removal
 from tavola.actors.upkeep.retention import DAY_MS, REMEMBERED_MS, Retention
@@ -60,10 +61,11 @@ def client(database: Database) -> httpx.AsyncClient:
     async def who(request: Request) -> Identity:
         return Identity(UserId(request.headers["x-user"]), "Name", 0)
 
-    router = RestRouter(who, Lobby(database))
+    router = RestRouter(who, Lobby(database, here))
     nobody = SimpleNamespace(presence=SimpleNamespace(people=None))
     services = Services(None, None, None, nobody, database)  # type: ignore[arg-type]
-    app = Starlette(routes=router.routes(games_api.endpoints(services, Rewind(database))))
+    services.errand = here
+    app = Starlette(routes=router.routes(games_api.endpoints(services, Rewind(database, here))))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from kit.hosts import SECRET, Table, chat, connected, hosting, open_room, place
-from tavola.actors.room.codec import update_of
-from tavola.actors.room.grants import digest
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire.commands import (
     Epoch,
     Kick,
@@ -25,6 +24,7 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
+from tavola.actors.wire.grants import digest
 from tavola.actors.wire.refusals import NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import Identities

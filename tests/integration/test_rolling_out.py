@@ -17,7 +17,7 @@ from kit.edges import Actor, NoCluster, actor, execute
 from kit.hosts import SECRET, chat, connected, open_room, place, stored
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.cluster.steward import Steward
-from tavola.actors.room.codec import Newer
+from tavola.actors.log.unreadable import Newer
 from tavola.config.code_mark import CODE
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database

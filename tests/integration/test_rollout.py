@@ -16,6 +16,7 @@ import pytest
 from kit.damage import execute, playing
 from kit.hosts import chat, connected, hosting, place, stored
 from kit.rooms import sender
+from tavola.actors.log.logged import NULL, text_of, update_texts
 from tavola.actors.room import codec
 from tavola.actors.room.decide import decide
 from tavola.actors.room.state import Decision
@@ -67,13 +68,13 @@ class Before:
         assert isinstance(decision, Decision), decision
         seq, table = Seq(row["seq"] + 1), decision.room.table
         update, _ = Projection(loaded).show(decision, seq, epoch)
-        texts = ("" if text == codec.NULL else text.decode() for text in codec.update_texts(update))
+        texts = ("" if text == NULL else text.decode() for text in update_texts(update))
         events, patch, outside, private = texts
         state = {"room_id": room, "epoch": epoch, "prev": row["seq"], "seq": seq, "at": table.at}
         state["state"] = msgspec.json.encode(table).decode()
         log = {
             "room_id": room, "seq": seq, "game": table.games, "hand": table.hand, "user_id": user,
-            "user_name": sender(user).name, "command_id": command.id, "command": codec.text_of(command).decode(),
+            "user_name": sender(user).name, "command_id": command.id, "command": text_of(command).decode(),
             "answer": msgspec.json.encode(record_of(decision.give)).decode(), "events": events, "patch": patch,
             "outside": outside, "private": private, "entropy": entropy, "at": table.at,
         }  # fmt: skip

@@ -12,6 +12,7 @@ from kit.followers import Sink
 from kit.hosts import SECRET, chat, connected, hosting, open_room, place
 from kit.proxy import proxied
 from kit.rooms import sender
+from tavola.actors.errands.doing import here as done_here
 from tavola.actors.wire.commands import RoomId, Sender
 from tavola.config.clock import now_ms
 from tavola.edge.common.guesses import Guesses
@@ -34,7 +35,7 @@ class Socket(Sink):
         self.tasks: list[asyncio.Task[None]] = []
         self.keyring = IssuedTokens(Tokens(SECRET), now_ms)
         returns = ReconnectionTokens(database, Tokens(SECRET), now_ms)
-        looking = ViewLookup(here.router, database)
+        looking = ViewLookup(here.router, database, done_here)
         self.following = Following(self, looking, here.fanout, GapReader(database), returns, Guesses())
 
     @property

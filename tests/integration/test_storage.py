@@ -12,8 +12,9 @@ import pytest
 from kit.hosts import connected, open_room, place, stored
 from kit.proxy import proxied
 from tavola.actors.cluster import ceiling
-from tavola.actors.outside.opening import Request
+from tavola.actors.errands.doing import here
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.view import RoomSummary
 from tavola.edge.identity.auth import Identity
 from tavola.edge.rest.lobby import Lobby
@@ -169,9 +170,9 @@ async def _overdue(database: Database, most: int, *, quiet: bool = False) -> lis
 
 async def test_a_room_is_created_once_for_one_key(database_url: str) -> None:
     async with connected(database_url, most=8) as database:
-        lobby = Lobby(database)
+        lobby = Lobby(database, here)
         host = Identity(UserId("u_host"), "Host", 0)
-        wish = Request(game="tictactoe")
+        wish = RoomWish(game="tictactoe")
         opened = await asyncio.gather(*(lobby.open(wish, host, "key") for _ in range(5)))
         assert len({room.id for room in opened if isinstance(room, RoomSummary)}) == 1
         other = await lobby.open(wish, host, None)

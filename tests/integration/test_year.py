@@ -21,7 +21,7 @@ from kit.hosts import Table, connected, hosting, place
 from kit.later import Later
 from kit.lives import keep_round
 from tavola.actors.host.presence import ROUND_TICKS
-from tavola.actors.outside.opening import Opening, Request, open_rows
+from tavola.actors.outside.opening import open_rows
 from tavola.actors.room.clock import MERCY_MS
 from tavola.actors.upkeep.retention import DAY_MS
 from tavola.actors.wire.commands import (
@@ -35,7 +35,9 @@ from tavola.actors.wire.commands import (
     TakeSeat,
     UserId,
 )
+from tavola.actors.wire.errands import Opening
 from tavola.actors.wire.messages import Committed, Evict, Ok, ReportPresence, Submit
+from tavola.actors.wire.settings import RoomWish
 from tavola.config.settings import Settings
 from tavola.rollback import planned
 from tavola.storage.postgres import Database
@@ -73,7 +75,7 @@ class Year:
     async def open(self) -> RoomId:
         self.number += 1
         room, now = RoomId(f"r_{self.number:016x}"), self.table.time.ms
-        wish = Request("tictactoe", approval="auto", options={"rematch_seconds": 3})
+        wish = RoomWish("tictactoe", approval="auto", options={"rematch_seconds": 3})
         rows = open_rows(wish, room, f"C{self.number:05d}", "A table", UserId("host"), "Host", now, EMPTY_MS)
         assert isinstance(rows, Opening), rows
         made = await self.database.row(

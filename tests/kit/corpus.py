@@ -18,6 +18,7 @@ import msgspec
 
 from kit.room_script import Script, opened, steps
 from kit.rooms import info
+from tavola.actors.log.logged import text_of
 from tavola.actors.room import codec
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
@@ -65,7 +66,7 @@ def recorded(seed: int, kind: str) -> Game:
         pass
     lines, before = [], live.first.table.at
     for each, decision, update in zip(live.log, live.decisions, live.updates, strict=True):
-        command = msgspec.Raw(codec.text_of(each.command))
+        command = msgspec.Raw(text_of(each.command))
         shown = checksum(update, decision)
         lines.append(Line(each.sender.user, each.sender.name, each.now - before, command, shown))
         before = each.now

@@ -15,15 +15,16 @@ import httpx
 import msgspec
 from starlette.applications import Starlette
 
+from kit.catalogue import said
 from kit.followers import Sink
 from kit.hosts import GRACE, OPENER, SEALER, SECRET, connected
 from kit.people import manager
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
-from tavola.actors.room.codec import logged_of
-from tavola.actors.room.grants import GrantSigner
+from tavola.actors.log.logged import logged_of
 from tavola.actors.wire.commands import RoomId
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.line import LineServer
 from tavola.config.clock import now_ms
 from tavola.config.spans import Tracer
@@ -171,9 +172,10 @@ async def doors(
         publisher, presence = RedisPublisher(redis_url, SEALER), EdgePresence(database, manager(database, redis_url))
         deps = HostDeps(now_ms, lambda point: None, GrantSigner(*SECRET.all), GRACE, tracer=tracer)
         host = Host("a", database, publisher, deps)
-        line = LineServer("a", SECRET, host.handle, host.presence.lost)
+        line = LineServer("a", SECRET, host.handle, host.presence.lost, None, host.errand)
         address = await line.start("127.0.0.1")
         await ceiling.register(database, "a", "node", 1, address, 1000, None)
+        await said(database)
         fanout = Fanout(database, redis_url, OPENER, presence, tracer=None if sampling is None else sampling.tracer)
         router = Router(Directory(database, _Nobody()), SECRET, 5.0, presence)
         cache, sign_outs = SessionCache(redis_url, SEALER, OPENER), SignOuts(database, lambda user, at: None)
@@ -192,7 +194,7 @@ async def doors(
         )
         operators = Operators(database, OPERATORS_SECRET, who.of_token)
         app = Starlette(
-            routes=RestApi(services, who, Lobby(database), NO_LIMITS, operators).routes(),
+            routes=RestApi(services, who, Lobby(database, services.errand), NO_LIMITS, operators).routes(),
             exception_handlers={404: not_there},
         )
         tasks = [

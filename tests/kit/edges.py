@@ -35,7 +35,7 @@ class Actor:
         self.lost: list[str] = []
         self.pulse = Pulse()
         teller = table.host.rooms.teller if tells else None
-        self.server = LineServer(table.name, SECRET, self._handle, self._lost, teller)
+        self.server = LineServer(table.name, SECRET, self._handle, self._lost, teller, table.host.errand)
 
     def _handle(self, request: Request, reply: Callable[[Answer], None]) -> None:
         self.asked.append(request)

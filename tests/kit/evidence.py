@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kit.rooms import HOST, ROOM, Live, info
-from tavola.actors.room import codec
+from tavola.actors.log.logged import NULL, update_texts
 from tavola.actors.room.play import game_of
 from tavola.actors.room.state import Decision
 from tavola.actors.wire.commands import Act, AnyCommand, Recover, Spectate, TakeSeat
@@ -68,7 +68,7 @@ class Story:
     def happened(self) -> None:
         """The last decision is committed, published and shown."""
         update, line = self.live.updates[-1], self.live.log[-1]
-        texts = ("" if text == codec.NULL else text.decode() for text in codec.update_texts(update))
+        texts = ("" if text == NULL else text.decode() for text in update_texts(update))
         events, patch, outside, private = texts
         row = Row(
             seq=update.seq,

@@ -15,13 +15,14 @@ from kit.waiting import Pulse
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.directory import Directory
 from tavola.actors.host.host import Host, HostDeps
-from tavola.actors.outside.opening import Opening, open_rows
-from tavola.actors.outside.opening import Request as Wish
+from tavola.actors.outside.opening import open_rows
 from tavola.actors.room.clock import Grace
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import AnyCommand, Chat, Epoch, RoomId, UserId
+from tavola.actors.wire.errands import Opening
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.messages import Activate, Answer, Committed, GetView, PresenceAt, Request, Submit, ViewAt
+from tavola.actors.wire.settings import RoomWish
 from tavola.actors.wire.update import Update
 from tavola.config.checkpoints import EVERY_HAND, CheckpointEvery
 from tavola.config.keys import Purpose, Secrets
@@ -148,7 +149,7 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
     """A new room in the database, owned by nobody; opened `at` (ms)."""
     number, at = next(_numbers), fields.pop("at", START_MS)
     room = RoomId(f"r_{number:016x}")
-    wish = Wish(game=game, approval=fields.pop("approval", "auto"), options=fields)
+    wish = RoomWish(game=game, approval=fields.pop("approval", "auto"), options=fields)
     name = sender(host).name
     rows = open_rows(wish, room, f"C{number:05d}", "A table", UserId(host), name, START_MS)
     assert isinstance(rows, Opening), rows

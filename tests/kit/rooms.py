@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from kit.merge import merge
+from tavola.actors.log.logged import logged_text, text_of
 from tavola.actors.room import codec
 from tavola.actors.room.decide import decide, open_room
 from tavola.actors.room.ending import alarm
-from tavola.actors.room.grants import GrantSigner
 from tavola.actors.room.rows import dump, records
 from tavola.actors.room.state import Decision, Info, Nothing, Room
 from tavola.actors.room.view import Projection, View, audience, whole
@@ -35,6 +35,7 @@ from tavola.actors.wire.commands import (
     Wake,
 )
 from tavola.actors.wire.given import NOTHING_GIVEN, Given, record_of
+from tavola.actors.wire.grants import GrantSigner
 from tavola.actors.wire.update import Audience, Update
 from tavola.games.base import Entropy, Refusal
 from tavola.games.registry import GAMES
@@ -280,7 +281,7 @@ def log_row(
     """The row of the log. Viewers are concerned with the update alone."""
     id = command.id if command is not None else "c"
     answer = msgspec.json.encode(record_of(given))
-    text = codec.logged_text(sender.name, 0, 0, codec.text_of(command) if command else b"null", answer, update)
+    text = logged_text(sender.name, 0, 0, text_of(command) if command else b"null", answer, update)
     columns = {"user_id": sender.user, "command_id": id, "at": update.at}
     body = pack(text, update.room, sender.user, id, update.at)
     return {"seq": update.seq, "epoch": update.epoch, **columns, "body": body}

@@ -53,7 +53,7 @@ class SigningIn:
         )
         client = IssuerClient(trusted, CLIENT, secret, origin + SIGNED_IN, self.clock.seconds)
         door = SignIn(client, operators, cookies, secure=origin.startswith("https"), clock=self.clock.seconds)
-        api = RestApi(d.services, who, Lobby(d.database), NO_LIMITS, operators)
+        api = RestApi(d.services, who, Lobby(d.database, d.services.errand), NO_LIMITS, operators)
         self.app = Starlette(routes=[*pages.routes(operator=True, issuer=issuer.url), *api.routes(), *door.routes()])
 
 

@@ -11,7 +11,8 @@ import pytest
 from kit.corpus import FOLDER, read, recorded, replayed
 from kit.games import having
 from kit.later import Later, Unsaid
-from tavola.actors.room.codec import Corrupted, game_named
+from tavola.actors.log.unreadable import Corrupted
+from tavola.actors.room.codec import game_named
 from tavola.games.base import Entropy, Move, Outcome, Refusal, SeatIndex
 from tavola.games.tictactoe import TicTacToe, TicTacToeOptions, TicTacToeState
 

@@ -18,6 +18,7 @@ from kit.example_counts import PROFILE, examples
 from kit.merge import nulls
 from kit.room_script import ONLOOKER, PEOPLE, Script, Step, hands, opened, scripts, steps
 from kit.rooms import Live, Viewer, as_json, info, log_row, stored
+from tavola.actors.log.logged import text_of, update_of
 from tavola.actors.room import absence, clock, codec, ending
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
@@ -119,7 +120,7 @@ def test_replaying_the_log_gives_the_same_states_and_updates(script: Script) -> 
         if not isinstance(step.verdict, Decision):
             continue
         line, shown = live.log[-1], live.updates[-1]
-        logged = msgspec.Raw(codec.text_of(line.command))
+        logged = msgspec.Raw(text_of(line.command))
         command = codec.command_of(logged, Versions(), game_of(room))
         verdict = decide(room, line.sender, command, line.now, line.entropy)
         assert isinstance(verdict, Decision)
@@ -154,7 +155,7 @@ def test_a_gap_is_replayed_as_it_was_shown_live(script: Script, after: int) -> N
     for _ in steps(script, live):
         pass
     rows = [log_row(update) for update in live.updates]
-    logged = [codec.update_of(live.room.info.id, row) for row in rows]
+    logged = [update_of(live.room.info.id, row) for row in rows]
     assert logged == live.updates
     after = min(after, len(logged))
     for user, viewer in live.viewers.items():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kit.example_counts import examples
 from kit.room_script import Script, opened, steps
 from kit.rooms import ROOM, Live, as_json, info, log_row, stored
-from tavola.actors.room import codec
+from tavola.actors.log.logged import update_of
 from tavola.actors.room.state import Decision, Room
 from tavola.actors.room.view import Projection, audience, watched, whole
 from tavola.actors.wire.commands import LeaveSeat, RequestJoin, Spectate, StopSpectating, UserId
@@ -154,6 +154,6 @@ def _same_view(first: Live, second: Live, user: UserId) -> None:
 def _same_replay(first: Live, second: Live, user: UserId) -> None:
     replays = []
     for live in (first, second):
-        logged = [codec.update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
+        logged = [update_of(live.room.info.id, log_row(update)) for update in live.updates[-20:]]
         replays.append(frames(logged, user, audience(live.room, user)))
     assert replays[0] == replays[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tavola.actors.host.recent_updates import RecentUpdates
-from tavola.actors.outside.outside_view import RECENT
+from tavola.actors.wire.view import RECENT
 
 
 def test_they_are_the_same_packed_and_not() -> None:

@@ -11,9 +11,9 @@ import jwt
 import msgspec
 import pytest
 
-from tavola.actors.room.grants import GrantSigner, digest
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.given import NOTHING_GIVEN, Admission, JoinStatus, SeatGrant, WatchGrant
+from tavola.actors.wire.grants import GrantSigner, digest
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.config.keys import Secrets

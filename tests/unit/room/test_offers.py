@@ -11,6 +11,7 @@ import pytest
 from kit.agreeing import Agreeing
 from kit.games import having
 from kit.rooms import ROOM, Live, as_json, info, stored
+from tavola.actors.log.logged import text_of
 from tavola.actors.room import codec
 from tavola.actors.room.decide import decide
 from tavola.actors.room.play import game_of
@@ -208,7 +209,7 @@ def test_it_survives_a_crash_and_is_replayed_to_the_byte() -> None:
     ask(live, "bob", AnswerUndo, accept=True)
     room = stored(live.first)
     for line, decision in zip(live.log, live.decisions, strict=True):
-        logged = codec.command_of(msgspec.Raw(codec.text_of(line.command)), Versions(), game_of(room))
+        logged = codec.command_of(msgspec.Raw(text_of(line.command)), Versions(), game_of(room))
         again = decide(room, line.sender, logged, line.now, line.entropy)
         assert isinstance(again, Decision)
         assert msgspec.json.encode(again.room.table) == msgspec.json.encode(decision.room.table)

@@ -10,7 +10,8 @@ from msgspec import UNSET
 
 from kit.rooms import HOST, ROOM, Live, entropy, sender, stored
 from kit.stories import accepted, asks, kinds, refused, role, room
-from tavola.actors.outside.opening import Opening, Request, open_rows
+from tavola.actors.log.unreadable import Newer
+from tavola.actors.outside.opening import open_rows
 from tavola.actors.past.pseudonym import Pseudonym
 from tavola.actors.room import codec
 from tavola.actors.room.incoming import judged, trimmed
@@ -31,7 +32,9 @@ from tavola.actors.wire.commands import (
     UpdateSettings,
     UserId,
 )
+from tavola.actors.wire.errands import Opening
 from tavola.actors.wire.refusals import NO_RESERVATION
+from tavola.actors.wire.settings import RoomWish
 from tavola.games.base import Refusal
 
 
@@ -207,7 +210,7 @@ class SettingsBefore(msgspec.Struct, frozen=True, kw_only=True):
 
 def test_the_release_before_refuses_it_rather_than_lose_it() -> None:
     live = reserved()
-    with pytest.raises(codec.Newer), codec.told("r", 1):
+    with pytest.raises(Newer), codec.told("r", 1):
         strict.convert(SettingsBefore, msgspec.json.decode(settings_text(live.room)))
     accepted(live, HOST, Kick, user_id="ann")
     strict.convert(SettingsBefore, msgspec.json.decode(settings_text(live.room)))
@@ -224,7 +227,7 @@ def test_who_is_forgotten_is_not_named() -> None:
 
 
 def opening(game: str = "tictactoe", **wish: Any) -> Opening | Refusal:
-    request = msgspec.convert({"game": game, **wish}, Request)
+    request = msgspec.convert({"game": game, **wish}, RoomWish)
     return open_rows(request, RoomId("r_1"), "CODE", "A table", UserId("host"), "Host", 0)
 
 

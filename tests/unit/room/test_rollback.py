@@ -10,7 +10,7 @@ import pytest
 from kit.rooms import HOST, ROOM, START_MS, Live, info, logged, sender, stored
 from kit.rooms import Command as Sent
 from kit.stories import accepted, asks, kinds, mid_hand, refused, role, room, until_the_hand_ends
-from tavola.actors.past.archive import Playable, playable
+from tavola.actors.past.archive import playable
 from tavola.actors.past.replay import replay
 from tavola.actors.room import clock
 from tavola.actors.room.decide import decide
@@ -40,6 +40,7 @@ from tavola.actors.wire.commands import (
     UserId,
     Wake,
 )
+from tavola.actors.wire.errands import Playable
 from tavola.games.base import Entropy, Outcome, Refusal
 from tavola.games.holdem.game import Holdem
 from tavola.games.registry import GAMES

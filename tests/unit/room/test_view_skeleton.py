@@ -10,9 +10,9 @@ from msgspec import UNSET
 
 from kit.room_script import ONLOOKER, PEOPLE, Script, opened, steps
 from kit.rooms import info
-from tavola.actors.room.state import CommonSettings
 from tavola.actors.room.view import whole
 from tavola.actors.wire.commands import UserId
+from tavola.actors.wire.settings import CommonSettings
 from tavola.actors.wire.view import MePart, RoomPart, SeatPart, ViewSkeleton
 from tavola.games.base import SeatIndex
 

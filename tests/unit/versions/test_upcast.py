@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from kit.games import having
 from kit.later import Later, LaterState, Unsaid
 from kit.rooms import ROOM, Live, info, log_row, logged
+from tavola.actors.log.unreadable import Corrupted, Newer
 from tavola.actors.past import archive
 from tavola.actors.past.replay import RULES_GONE, Difference, replay
 from tavola.actors.room import codec
@@ -90,11 +91,11 @@ def test_rules_that_are_no_more_are_not_replayed(played: Live, monkeypatch: pyte
 
 def test_a_change_that_nobody_declared_is_refused_and_not_dropped(played: Live) -> None:
     with having(Unsaid()):
-        with pytest.raises(codec.Corrupted, match="unknown") as refused:
+        with pytest.raises(Corrupted, match="unknown") as refused:
             codec.room_of(played.rows.load_row())
         assert refused.value.code == "room_unavailable", "code that knows the field may come"
         for text in played.rows.checkpoints.values():
-            with pytest.raises(codec.Corrupted, match="unknown"):
+            with pytest.raises(Corrupted, match="unknown"):
                 archive.opened(ROOM, 0, text)
 
 
@@ -102,28 +103,28 @@ def test_a_change_that_nobody_declared_is_refused_and_not_dropped(played: Live) 
 def test_what_a_later_release_wrote_is_left_to_it(played: Live, name: str) -> None:
     row = played.rows.load_row()
     state = {**msgspec.json.decode(row["state"]), name: 7}
-    with pytest.raises(codec.Newer, match="version 7 of the") as newer:
+    with pytest.raises(Newer, match="version 7 of the") as newer:
         codec.room_of({**row, "state": msgspec.json.encode(state).decode()})
     refusal = newer.value.refusal()
     assert (refusal.code, refusal.retry_after_ms) == ("room_unavailable", 5000)
     checkpoint = {**msgspec.json.decode(dump(played.room)), "table": state}
-    with pytest.raises(codec.Newer):
+    with pytest.raises(Newer):
         codec.restore(msgspec.json.encode(checkpoint).decode())
     settings = {**msgspec.json.decode(row["settings"]), "versions": [1, 9]}
-    with pytest.raises(codec.Newer):
+    with pytest.raises(Newer):
         codec.room_of({**row, "settings": msgspec.json.encode(settings).decode()})
     rows = logged(played)
     rows[2]["versions"] = Versions(1, 3).packed()
-    with pytest.raises(codec.Newer):
+    with pytest.raises(Newer):
         archive.forward(played.first, 0, rows)
 
 
 def test_a_version_that_there_never_was_is_no_newer_one(played: Live) -> None:
     row = played.rows.load_row()
     state = {**msgspec.json.decode(row["state"]), "v": 0}
-    with pytest.raises(codec.Corrupted, match="version 0 of the room") as refused:
+    with pytest.raises(Corrupted, match="version 0 of the room") as refused:
         codec.room_of({**row, "state": msgspec.json.encode(state).decode()})
-    assert not isinstance(refused.value, codec.Newer)
+    assert not isinstance(refused.value, Newer)
 
 
 def test_the_room_itself_has_upcasters_for_each_part() -> None:

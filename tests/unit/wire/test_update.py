@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kit.rooms import log_row
-from tavola.actors.room.codec import update_of
+from tavola.actors.log.logged import update_of
 from tavola.actors.wire import update as codec
 from tavola.actors.wire.commands import Epoch, RoomId, Seq, UserId
 from tavola.actors.wire.update import MemberView, Update, audience_before, frames

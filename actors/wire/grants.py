@@ -11,9 +11,20 @@ import base64
 import hashlib
 import hmac
 
-from tavola.actors.room.state import Grant, Role
+import msgspec
+
 from tavola.actors.wire.commands import RoomId, UserId
+from tavola.actors.wire.view import Role
 from tavola.games.base import Entropy, SeatIndex
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """The right to come back as `role`: `actors.wire.grants` makes the token of it."""
+
+    user: UserId
+    role: Role
+    seat: SeatIndex | None
+    id: str
 
 
 def grant(user: UserId, role: Role, seat: SeatIndex | None, entropy: Entropy) -> Grant:
