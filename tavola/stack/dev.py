@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tavola.config.failures import Failure
 from tavola.config.settings import STACK_FILE, Settings, SettingsError, kept_secret, lock, without_secrets
+from tavola.games.registry.discovery import from_outside, install
 from tavola.stack.forks import Forks
 from tavola.stack.local_ray import HEAD, IN_RAY, LocalRay
 from tavola.stack.processes import STACK_MARK, free_port, raise_open_files
@@ -32,6 +33,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
         raise SettingsError("TAVOLA_PORT", f"{settings.port} on {settings.host} is taken by another program")
     if settings.games_reload and settings.rooms_per_actor != 1:
         raise SettingsError("TAVOLA_ROOMS_PER_ACTOR", "must be 1 with --reload: rooms of one actor share their code")
+    games = install(settings.games, settings.games_path) if from_outside(settings.games) else ()
     raise_open_files()
     folder = settings.data_dir
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
 
         from tavola.stack.dev_stack import serve
 
-        serve(settings, ray, doors, in_ray, edges=edges, bots=bots)
+        serve(settings, games, ray, doors, in_ray, edges=edges, bots=bots)
 
 
 def _demand_ours(folder: Path) -> None:

@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from rich.text import Text
 from tavola.config.failures import Failure
 from tavola.config.logs import games_log
 from tavola.config.settings import STACK_FILE, Settings, kept_secret, write_private
-from tavola.games.registry.discovery import from_outside, install
+from tavola.games.registry.discovery import Listed
 from tavola.games.registry.reload import LOOK_S, Reloader
 from tavola.stack.embedded_postgres import EmbeddedPostgres
 from tavola.stack.embedded_redis import EmbeddedRedis
@@ -244,9 +244,17 @@ class DevStack:
         write_private(self._file, json.dumps(stack, indent=2))
 
 
-def serve(settings: Settings, ray: LocalRay, doors: Forks, in_ray: Forks, *, edges: int, bots: int) -> None:
+def serve(
+    settings: Settings,
+    games: Sequence[Listed],
+    ray: LocalRay,
+    doors: Forks,
+    in_ray: Forks,
+    *,
+    edges: int,
+    bots: int,
+) -> None:
     """Until Ctrl-C or SIGTERM, or an exception if the stack cannot be started."""
-    games = install(settings.games, settings.games_path) if from_outside(settings.games) else ()
     reloader = Reloader(settings.games, settings.games_path, games) if settings.games_reload else None
     progress = StartProgress()
     stack = DevStack(settings, ray, doors, in_ray, edges=edges, bots=bots, progress=progress, reloader=reloader)
