@@ -30,8 +30,10 @@ from tavola.actors.wire.errands import (
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.mistakes import Mistakes
 from tavola.actors.wire.refusals import GAME_ERROR
+from tavola.actors.wire.settings import RoomWish
 
 _json = msgspec.json.Encoder().encode
+_wish = msgspec.json.Decoder(RoomWish).decode
 
 
 def done(errand: Errand, mistakes: Mistakes) -> ErrandAnswer | ViewAt | Refusal:
@@ -42,7 +44,7 @@ def done(errand: Errand, mistakes: Mistakes) -> ErrandAnswer | ViewAt | Refusal:
         return error.refusal()
     except Exception as error:  # A game's mistake must not take rooms with it.
         if isinstance(errand, Draw):
-            mistakes.tell(error, "open", errand.wish.game)
+            mistakes.tell(error, "open", _wish(errand.wish).game)
         else:
             game, room = _about(errand)
             mistakes.tell(error, "show", game, room=room)
@@ -78,7 +80,7 @@ _game_of = msgspec.json.Decoder(_NamesItsGame).decode
 def _done(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
     match errand:
         case Draw(wish, room, code, name, host, host_name, now, empty_ms):
-            return open_rows(wish, room, code, name, host, host_name, now, empty_ms)
+            return open_rows(_wish(wish), room, code, name, host, host_name, now, empty_ms)
         case Glimpse(look, row, last):
             view = from_outside(row, last, look)
             return HasPart() if view is None else view

@@ -10,15 +10,15 @@ import msgspec
 
 from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.messages import Answer, GetView, Request
-from tavola.actors.wire.settings import RoomWish
 from tavola.games.base import SeatIndex
 
 
 class Draw(msgspec.Struct, frozen=True, array_like=True, tag=20):
     """Give the rows of a new room (`Opening`), which closes after `empty_ms` (0 is never) if nobody comes and its
-    settings do not say otherwise. `now` is in ms."""
+    settings do not say otherwise. `now` is in ms; `wish` is a `RoomWish` as JSON, for a client's options may have
+    numbers that only JSON can say."""
 
-    wish: RoomWish
+    wish: bytes
     room: RoomId
     code: str
     name: str

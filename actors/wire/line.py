@@ -222,7 +222,24 @@ class _End(asyncio.Protocol):
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, []
         if self._transport is not None and gathered:
-            self._write(_encode(gathered))
+            try:
+                message = _encode(gathered)
+            except (OverflowError, TypeError, ValueError):
+                message = _encode([each for each in gathered if self._can_be_said(*each)])
+            self._write(message)
+
+    def _can_be_said(self, number: int, body: Any) -> bool:
+        """A message that cannot be encoded is lost alone, and not with all that leaves in that turn."""
+        try:
+            _encode(body)
+        except (OverflowError, TypeError, ValueError):
+            log.exception("line.not_said", kind=type(body).__name__)
+            self._not_said(number)
+            return False
+        return True
+
+    def _not_said(self, number: int) -> None:
+        """The message of that number is lost."""
 
     def _write(self, message: bytes) -> None:
         """On an open line the message leaves sealed."""
@@ -414,6 +431,11 @@ class Line(_End):
             elif answered is not None:
                 self._tell(answered, answer)
         self._flush()
+
+    def _not_said(self, number: int) -> None:
+        answered = self._owed.pop(number, None)
+        if answered is not None:
+            self._tell(answered, LineLost(self.actor, "cannot be said"))
 
     def _hear(self, said: Told) -> None:
         try:

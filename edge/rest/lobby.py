@@ -25,6 +25,7 @@ from tavola.storage.rows import Row
 PAGE_LIMIT = 100
 MINUTE_MS = 60_000
 
+_json = msgspec.json.Encoder().encode
 _settings = msgspec.json.Decoder(RoomSettings[dict[str, Any]]).decode
 
 
@@ -64,7 +65,7 @@ class Lobby:
         room, code = RoomId(f"r_{secrets.token_hex(8)}"), _code()
         now = now_ms()
         name = clean(request.name or "") or f"{host.name}'s table"
-        rows = await self._ask(Draw(request, room, code, name, host.user, host.name, now, self._empty_ms))
+        rows = await self._ask(Draw(_json(request), room, code, name, host.user, host.name, now, self._empty_ms))
         if not isinstance(rows, Opening):
             return rows if isinstance(rows, Refusal) else NO_SERVER
         return NewRoom(room, code, name, now, host, request, rows)

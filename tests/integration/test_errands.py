@@ -24,7 +24,6 @@ from tavola.actors.wire.errands import AnyAnswer, Draw, Errand, Opening
 from tavola.actors.wire.line import LineServer
 from tavola.actors.wire.messages import Answer, Refusal, Request, ViewAt
 from tavola.actors.wire.refusals import NO_GAMES, NO_SERVER
-from tavola.actors.wire.settings import RoomWish
 from tavola.edge.routing import errands as errands_module
 from tavola.edge.routing.catalogue import Catalogue
 from tavola.edge.routing.errands import AT_ONCE, TRIES, Errands
@@ -35,7 +34,7 @@ from tavola.games.registry import GAMES
 from tavola.games.registry.discovery import Listed
 from tavola.storage.postgres import Database
 
-DRAW = Draw(RoomWish(game="tictactoe"), RoomId("r_1"), "CODE", "A table", UserId("host"), "Host", 1)
+DRAW = Draw(b'{"game":"tictactoe"}', RoomId("r_1"), "CODE", "A table", UserId("host"), "Host", 1)
 BROKEN_OFF = "the actor dies"
 
 
@@ -186,7 +185,7 @@ async def test_rooms_are_drawn_and_shown_as_by_those_who_have_the_games(database
         drawn = await errands.ask(DRAW)
         assert isinstance(drawn, Opening)
         assert drawn == await here(DRAW)
-        unknown = await errands.ask(msgspec.structs.replace(DRAW, wish=RoomWish(game="nothing")))
+        unknown = await errands.ask(msgspec.structs.replace(DRAW, wish=b'{"game":"nothing"}'))
         assert isinstance(unknown, Refusal)
         assert (unknown.code, unknown.details) == ("unknown_game", {"games": sorted(GAMES)})
 

@@ -295,6 +295,19 @@ async def test_an_actor_that_says_nothing_more_is_given_up(monkeypatch: pytest.M
         assert line.went_silent
 
 
+async def test_a_message_that_cannot_be_encoded_is_lost_alone() -> None:
+    async with actor() as one:
+        line = await Line.connect("a", one.address, SECRET, SILENT_S)
+        answered, unsaid, other = line.ask(rouse(1)), line.ask(Activate(Epoch(2**64), RoomId("r"))), line.ask(rouse(2))
+        with pytest.raises(LineLost, match="cannot be said"):
+            await unsaid
+        await one.has(2)
+        for _, answer in one.asked:
+            answer(Ok())
+        assert [await answered, await other] == [Ok(), Ok()]
+        assert line.open
+
+
 async def test_an_actor_that_beats_and_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BEAT_S", 0.02)
     monkeypatch.setattr(lines, "UNANSWERED_S", 0.2)
