@@ -34,6 +34,8 @@ ASKED_WITHIN_S = 1.0
 """A client that has come to the server and says nothing holds up the others for so long."""
 BACKLOG = 512
 """Workers that may wait for the server; one more becomes a worker by itself."""
+OF_NO_JOB = {"RAY_JOB_ID": "ffffffff"}
+"""For the environment in which Ray's library is loaded: workers of a steward's job are ended when that steward is."""
 PRELOADED = (
     "tavola.actors.cluster.room_process",
     "tavola.actors.cluster.room_actor",
@@ -118,7 +120,10 @@ def _start(path: str, seen: str = "") -> None:
             path,
         ]
         # A session of its own: Ray ends a worker together with its group.
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], start_new_session=True)
+        environment = {**os.environ, **OF_NO_JOB}
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], start_new_session=True, env=environment
+        )
 
 
 def opened(path: str, seen: str) -> socket.socket:

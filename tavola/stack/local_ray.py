@@ -29,8 +29,6 @@ _ADDRESS = "127.0.0.1"
 HEAD = "tavola.stack.local_ray"
 IN_RAY = (*fork_server.PRELOADED, "tavola.actors.cluster.steward_process")
 """The modules of room actors and the steward."""
-_FIRST_JOB = "01000000"
-"""The steward's, which is the first that joins, as Ray counts and writes it."""
 _SOCKET_PATH = 107
 _RAYS_OWN = "r"
 """In `data`. Ray opens its folder to everybody on the machine, so it lies in one that only we may enter."""
@@ -129,7 +127,7 @@ class LocalRay(EmbeddedServer):
     async def _answers(self, process: ChildProcess, port: int) -> str | None:
         if self.forks is not None and self._raylet.exists():
             # Its library reads these when it is loaded, and a worker ends without them.
-            ids = {"RAY_RAYLET_PID": self._raylet.read_text(), "RAY_JOB_ID": _FIRST_JOB}
+            ids = {"RAY_RAYLET_PID": self._raylet.read_text(), **fork_server.OF_NO_JOB}
             self._raylet.unlink()
             if self.forks.environment.keys() & ids.keys():
                 self.forks.end()  # It has loaded that for the raylet before.

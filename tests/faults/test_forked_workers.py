@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from kit.stack import Stack, kill, lives
+from kit.stack import Stack, kill, lives, until
 from kit.table import Table, table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,6 +34,20 @@ async def test_the_server_is_killed(cold: Stack) -> None:
         assert await _killed(t) not in (server, cold.raylet())
         await t.play_to_the_end()
         await t.check()
+
+
+async def test_the_steward_that_asked_for_the_first_worker_is_killed(cold: Stack) -> None:
+    """Workers belong to no steward's job: those that are forked later are not taken for a dead one's."""
+    async with table(cold) as t:
+        server = _parent((await t.owner()).pid)
+        kill(cold.pid_of("steward"))
+        steward = cold.folder / "logs" / "steward.log"
+        joined = steward.read_text().count("steward.joined")
+        await until(lambda: steward.read_text().count("steward.joined") > joined, "another one joins Ray")
+        said = len(steward.read_text())
+        for _ in range(2):
+            assert await _killed(t) == server
+        assert "actor.not_started" not in steward.read_text()[said:]
 
 
 async def test_no_server_can_be_had(cold: Stack) -> None:
