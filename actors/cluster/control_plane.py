@@ -25,8 +25,8 @@ from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Full, Node
 from tavola.actors.cluster.demand import HELD, ROOM_ACTOR
 from tavola.actors.cluster.directory import ClusterUnavailable
-from tavola.actors.cluster.ray_told import RayState
 from tavola.actors.cluster.room_actor import RoomActor
+from tavola.actors.wire.ray_state import RayState
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
 from tavola.actors.cluster.directory import ClusterUnavailable
+from tavola.actors.wire.ray_state import RayState
 from tavola.storage.postgres import Database, StorageUnavailable
 
 log = structlog.get_logger()
 
 TELL_S = 5.0
-
-
-class RayState(msgspec.Struct, frozen=True):
-    """Nodes and actors of the cluster by Ray's states, in small letters; of each resource how much there is of it and
-    how much is taken, in Ray's units; and the seconds that Ray's control plane took to say so."""
-
-    nodes: Mapping[str, int]
-    actors: Mapping[str, int]
-    resources: Mapping[str, float]
-    taken: Mapping[str, float]
-    answer_s: float
 
 
 class RayAsked(Protocol):

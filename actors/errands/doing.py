@@ -21,7 +21,7 @@ from tavola.actors.wire.errands import (
     Glimpse,
     HasPart,
     MakeCheckpoint,
-    PersonThen,
+    Participant,
     Recall,
     Recalled,
     Retrace,
@@ -95,9 +95,9 @@ def _done(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
             assert_never(never)
 
 
-def _people(room: Room) -> list[PersonThen]:
+def _people(room: Room) -> list[Participant]:
     return [
-        PersonThen(user, member.name, member.standing, room.role_of(user), user == room.info.host, room.seat_of(user))
+        Participant(user, member.name, member.standing, room.role_of(user), user == room.info.host, room.seat_of(user))
         for user, member in sorted(room.members.items(), key=lambda item: (item[1].at, item[0]))
     ]
 

@@ -86,8 +86,8 @@ class Recalled(msgspec.Struct, frozen=True, array_like=True, tag=22):
     text: str
 
 
-class PersonThen(msgspec.Struct, frozen=True):
-    """Somebody's part in a room as it was."""
+class Participant(msgspec.Struct, frozen=True):
+    """Somebody's part in a room. `standing` is `pending`, `approved`, `rejected` or `kicked`."""
 
     user_id: str
     display_name: str
@@ -102,7 +102,7 @@ class SeenThen(msgspec.Struct, frozen=True):
 
     at: int
     view: msgspec.Raw
-    people: list[PersonThen]
+    people: list[Participant]
 
 
 class Playable(msgspec.Struct, frozen=True):

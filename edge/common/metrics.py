@@ -14,12 +14,13 @@ from prometheus_client.registry import Collector
 
 from tavola.actors.wire.commands import ClientCommand, RollBack, snake
 from tavola.actors.wire.messages import Answer, Committed, Refusal
+from tavola.actors.wire.ray_state import RayState
 from tavola.actors.wire.refusals import NO_SERVER
 from tavola.config.logs import COUNTED
 from tavola.edge.common import ray_metrics
 from tavola.edge.common.described import Described, counter, gauge, gauges
 from tavola.edge.common.queues import EVERYWHERE, HERE, ActorQueues, EdgeQueues
-from tavola.edge.common.ray_metrics import RAYS, RayTold
+from tavola.edge.common.ray_metrics import RAYS
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -121,7 +122,7 @@ class FleetCount(NamedTuple):
     actors: Mapping[str, int]
     free: int
     waiting: ActorQueues = ActorQueues()
-    ray: RayTold | None = None
+    ray: RayState | None = None
 
 
 class TimesTold(NamedTuple):

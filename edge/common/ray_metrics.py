@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-import msgspec
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from tavola.actors.wire.ray_state import RayState
 from tavola.edge.common.described import Described, gauge, gauges
 
 UP = Described("tavola_ray_up", "gauge", "Whether any steward is answered by Ray: 1, else 0")
@@ -19,17 +19,7 @@ RESOURCES = Described("tavola_ray_resource", "gauge", "A resource of all machine
 RAYS = (UP, ANSWER, NODES, ACTORS, RESOURCES)
 
 
-class RayTold(msgspec.Struct, frozen=True):
-    """As `actors.cluster.ray_told.RayState`."""
-
-    nodes: Mapping[str, int]
-    actors: Mapping[str, int]
-    resources: Mapping[str, float]
-    taken: Mapping[str, float]
-    answer_s: float
-
-
-def told(ray: RayTold | None) -> Iterator[Metric]:
+def told(ray: RayState | None) -> Iterator[Metric]:
     """Of None only that nobody is answered."""
     yield gauge(UP, int(ray is not None))
     if ray is None:

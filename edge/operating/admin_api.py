@@ -11,7 +11,7 @@ import msgspec
 from tavola.actors.log.logged import LogText, logged_of
 from tavola.actors.log.unreadable import Corrupted
 from tavola.actors.wire.commands import UserId
-from tavola.actors.wire.errands import MakeCheckpoint, PersonThen, Recall, SeenThen
+from tavola.actors.wire.errands import MakeCheckpoint, Participant, Recall, SeenThen
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import NO_ROOM, NOT_KEPT
 from tavola.config.clock import now_ms
@@ -136,17 +136,6 @@ class Edges(msgspec.Struct, frozen=True):
     edges: list[EdgeAlive]
     people: list[ConnectedUsers]
     online: int
-
-
-class Participant(msgspec.Struct, frozen=True):
-    """Somebody's part in a room. `standing` is `pending`, `approved`, `rejected` or `kicked`."""
-
-    user_id: str
-    display_name: str
-    standing: str
-    role: str
-    is_host: bool
-    seat_index: int | None
 
 
 class RoomRecord(msgspec.Struct, frozen=True):
@@ -279,7 +268,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         found = await recalled(services.errand, Recall(call.room, stored["seq"], kept, "seen"))
         if isinstance(found, Refusal):
             return found
-        return RoomRecord(_placed(rows[0]), _participants(_seen(found).people))
+        return RoomRecord(_placed(rows[0]), _seen(found).people)
 
     async def log(call: Call) -> Answer:
         if await database.row("locate", room_id=call.room) is None:
@@ -308,7 +297,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         if isinstance(found, Refusal):
             return found
         then = _seen(found)
-        return Rewound(seq, iso(then.at), user, _participants(then.people), then.view)
+        return Rewound(seq, iso(then.at), user, then.people, then.view)
 
     unread = ("room_not_found", "corrupted_state")
     return [
@@ -396,10 +385,6 @@ def _logged(row: Row, text: LogText) -> Logged:
 
 
 _seen = msgspec.json.Decoder(SeenThen).decode
-
-
-def _participants(people: list[PersonThen]) -> list[Participant]:
-    return [Participant(*msgspec.structs.astuple(person)) for person in people]
 
 
 def _edge(services: Services) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from tavola.actors.wire.ray_state import RayState
 from tavola.edge.common.metrics import FleetCount
 from tavola.edge.common.queues import ActorQueues, QueueLength
-from tavola.edge.common.ray_metrics import RayTold
 from tavola.storage.postgres import Database
 
 STATES = ("work", "spare", "silent", "suspect", "draining")
@@ -29,10 +29,10 @@ async def fleet_count(database: Database) -> FleetCount:
     )
 
 
-async def ray_told(database: Database) -> RayTold | None:
+async def ray_told(database: Database) -> RayState | None:
     """Ray as it says it is; None where no steward is answered by it. Raises `StorageUnavailable`."""
     row = await database.row("ray_told")
-    return msgspec.json.decode(row["state"], type=RayTold) if row is not None else None
+    return msgspec.json.decode(row["state"], type=RayState) if row is not None else None
 
 
 async def actor_queues(database: Database) -> ActorQueues:

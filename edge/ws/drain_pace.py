@@ -8,7 +8,7 @@ FIRST = 50
 """So many may be under way before anybody has come back, with all that they follow current again."""
 AWAY_S = 1.0
 """As many may be under way as came back in so long. An edge says how many it has twice a second, so that is seen late:
-the pace doubles in a second or two while others keep up, and a socket is away for a second where they do not."""
+the pace doubles in a second or two while others keep up, and a socket is away for half a second where they do not."""
 SEEN_S = 1.0
 """Over how long is counted how many came back."""
 NOBODY_S = 1.5

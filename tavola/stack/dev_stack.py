@@ -40,8 +40,8 @@ _STORAGE_BACK_OFF = (0.0, 0.5, 1.0)
 after there is space."""
 _STEADY_AFTER = 30.0
 _PLAYERS_FIRST = 3.0
-"""Seconds before an edge that died is started again while another is up: a start takes a core for more than a second,
-and its players, who are coming back to the other at that moment, need it more."""
+"""Seconds before an edge that died is started again while another is up: its players, who are coming back to the other
+at that moment, need the processor more."""
 
 
 class DevStack:

@@ -142,7 +142,7 @@ class Forks:
         self._line = self._process = None
 
     def listen(self, path: str) -> None:
-        """From now on Ray's workers reach it there, as the node's fork server. It has begun."""
+        """From now on Ray's workers reach it there, as the node's fork server. It has begun. Raises NotForked."""
         with fork_server.opened(path, self._seen) as door:
             self._tell({"do": "listen"}, [door.fileno()])
 
@@ -162,7 +162,6 @@ class Forks:
             "do": "fork",
             "module": module,
             "arguments": list(arguments),
-            "environment": dict(env),
             "folder": str(Path.cwd()),
             "parent": os.getpid(),
             "when_it_dies": int(when_we_die),
@@ -171,29 +170,34 @@ class Forks:
             for again in (True, False):
                 if self._outdated():
                     await self.begin()
-                with self._files(log) as files, adopts_orphans():
+                with self._files(log, env, line) as files, adopts_orphans():
                     try:
-                        self._tell(order, files if line is None else [*files, line])
+                        self._tell(order, files)
                         async with asyncio.timeout(FORKED_WITHIN_S):
                             return Forked(await self._answer())
-                    except (OSError, TimeoutError) as error:
+                    except (NotForked, OSError, TimeoutError) as error:
                         self.end()
                         if not again or isinstance(error, TimeoutError):
                             raise NotForked(f"{module} could not be forked, see {self.log}: {error!r}") from error
+                    except BaseException:
+                        self.end()  # It may still answer, and the next one would take that for its own.
+                        raise
             raise AssertionError
 
     def _outdated(self) -> bool:
         return self._process is None or self._process.poll() is not None or self._seen != seen_on_disk()
 
     def _tell(self, order: Mapping[str, Any], files: Sequence[int] = ()) -> None:
+        """Raises NotForked where nobody is told any more."""
         assert self._line is not None
         told = json.dumps(order).encode()
-        socket.send_fds(self._line, [len(told).to_bytes(SIZE_BYTES, "big")], files)
-        self._line.setblocking(True)  # It may import, and read later: a socket holds more than there is to say.
         try:
+            socket.send_fds(self._line, [len(told).to_bytes(SIZE_BYTES, "big")], files)
+            self._line.setblocking(True)  # It may import, and read later: a socket holds more than there is to say.
             self._line.sendall(told)
-        finally:
             self._line.setblocking(False)
+        except OSError as error:
+            raise NotForked(f"the fork server has ended, see {self.log}: {error!r}") from error
 
     async def _answer(self) -> int:
         assert self._line is not None
@@ -204,9 +208,14 @@ class Forks:
 
     @staticmethod
     @contextmanager
-    def _files(log: Path) -> Iterator[list[int]]:
+    def _files(log: Path, env: Mapping[str, str], line: int | None) -> Iterator[list[int]]:
+        """Those of a part: its standard ones, the line if it has one, and last the file with its environment."""
         with contextlib.ExitStack() as opened:
             nothing = os.open(os.devnull, os.O_RDONLY)
             opened.callback(os.close, nothing)
             out = opened.enter_context(opened_log(log)).fileno()
-            yield [nothing, out, out]
+            told = opened.enter_context(os.fdopen(os.memfd_create("environment"), "wb"))
+            told.write(json.dumps(dict(env)).encode())
+            told.flush()
+            told.seek(0)
+            yield [nothing, out, out, *([line] if line is not None else []), told.fileno()]

@@ -3,6 +3,9 @@
 It does what it is told on one line, one thing after the other, and imports while there is nothing to do. It ends with
 that line. Workers of Ray's come to it by the door of the node's fork server, when it was given that one.
 
+The environment of a part, with its secrets, lies in a file that nobody but the part reads: nothing of it is left in the
+memory of the server, from which others are forked.
+
 A part is a grandchild, so that the supervisor, which takes in orphans at that moment, becomes its parent: it waits for
 the part, and the kernel ends the part with it.
 """
@@ -30,7 +33,8 @@ SIZE_BYTES = 4
 """Before each order its size, and all of an answer: the process id of a part."""
 ADOPTED_WITHIN_S = 10.0
 LOOK_S = 0.0005
-_FILES = 4
+_FILES = 5
+_STANDARD = 3
 
 
 def serve() -> None:
@@ -86,7 +90,7 @@ class Imports:
     def add(self, modules: Iterable[str], *, games: bool) -> None:
         gc.disable()
         self._left.extend(modules)
-        self._games = games
+        self._games |= games
 
     def step(self) -> None:
         """Import the next module; after the last one the games."""
@@ -94,6 +98,7 @@ class Imports:
         self._left.popleft()
         if self.done:
             if self._games:
+                self._games = False
                 fork_server.preload_games()
             gc.freeze()
             gc.enable()
@@ -125,15 +130,17 @@ def _be(order: dict[str, Any], files: list[int], line: socket.socket) -> None:
     os.setsid()
     _adopted(order["parent"])
     die_with_parent(order["parent"], order["when_it_dies"])
-    for number, file in enumerate(files[:3]):
+    with open(files.pop(), "rb") as told:
+        environment = json.load(told)
+    for number, file in enumerate(files[:_STANDARD]):
         os.dup2(file, number)
         os.close(file)
     os.chdir(order["folder"])
-    module, arguments = order["module"], order["arguments"] + [str(file) for file in files[3:]]
+    module, arguments = order["module"], order["arguments"] + [str(file) for file in files[_STANDARD:]]
     if module != __spec__.name:  # Of a worker that is forked from us Ray sets the title, and can once.
         setproctitle.setproctitle(" ".join((sys.executable, "-P", "-m", module, *arguments)))
         setproctitle.setthreadtitle("python")
-    _take(order["environment"])
+    _take(environment)
     line.sendall(os.getpid().to_bytes(SIZE_BYTES, "big"))
     line.close()
     fork_server.run(module, arguments)

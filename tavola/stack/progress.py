@@ -1,9 +1,11 @@
 """The lines of `tavola dev` while it works: one a step, with its time. On a terminal the steps at work turn a wheel."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,11 +14,16 @@ from rich.text import Text
 
 from tavola.config.logs import unfailing
 
+_BEGAN = 19
+"""Of what stands in `/proc/self/stat` behind the name: when the process began, in ticks since the machine did."""
+
 
 class StartProgress:
+    """Its time is counted from the start of this process, all imports included."""
+
     def __init__(self) -> None:
         self._console = Console(file=unfailing(sys.stdout), highlight=False, markup=False, soft_wrap=True)
-        self._begun = time.monotonic()
+        self._begun = time.monotonic() - _age_s()
         self._at_work: dict[str, Spinner] = {}
         self._live = Live(console=self._console, refresh_per_second=12, transient=True)
 
@@ -53,3 +60,9 @@ class StartProgress:
             self._live.stop()
         elif self._console.is_terminal:
             self._live.start()
+
+
+def _age_s() -> float:
+    """Of this process."""
+    began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[_BEGAN]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began

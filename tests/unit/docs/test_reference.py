@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tavola.actors.wire.ray_state import RayState
 from tavola.config.settings import Settings
 from tavola.edge.common.metrics import METRICS, FleetCount, Metrics, StoredBytes
-from tavola.edge.common.ray_metrics import RayTold
 
 DOCS = Path(__file__).parents[3] / "docs"
 MAKER: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
@@ -58,6 +58,6 @@ def test_an_edge_tells_prometheus_of_the_metrics_in_the_table() -> None:
 
     metrics = Metrics(number, number, number, number, dict)
     metrics.grown(StoredBytes([("log", 1, 1)], (1, 1), 1, 1.0))
-    metrics.counted(FleetCount({}, {}, 0, ray=RayTold({}, {}, {}, {}, 0.0)))
+    metrics.counted(FleetCount({}, {}, 0, ray=RayState({}, {}, {}, {}, 0.0)))
     told = [(each.name, each.type, each.documentation) for each in metrics.collect()]
     assert told == [(each.name, each.kind, each.meaning) for each in METRICS]

@@ -27,6 +27,17 @@ if "wait" in sys.argv:
 sys.exit(3)
 """
 IMPORTED = "import os\nIMPORTED_BY = os.getpid()\n"
+A_GAME = """
+import os
+from pathlib import Path
+from tavola.games.tictactoe import TicTacToe
+
+with open(Path(__file__).with_name("loaded_by"), "a") as told:
+    print(os.getpid(), file=told)
+
+class Mine(TicTacToe):
+    kind = "mine"
+"""
 LEAVES = """
 import asyncio, os, signal, sys
 from pathlib import Path
@@ -106,6 +117,48 @@ async def test_one_that_cannot_import_says_where_it_is_told_why(forks: Forks, fo
     assert "ValueError: no shelf" in (folder / "server.log").read_text()
     (folder / "shelve_of_ours.py").write_text(IMPORTED)
     assert (await told(forks, folder))[-1] == str(forks.pid)
+
+
+async def test_games_are_loaded_although_more_is_asked_for_meanwhile(forks: Forks, folder: Path) -> None:
+    (folder / "slow.py").write_text("import time\ntime.sleep(0.2)\n")
+    (folder / "a_game.py").write_text(A_GAME)
+    environment = {**os.environ, "TAVOLA_GAMES": "a_game:Mine", "TAVOLA_GAMES_PATH": str(folder)}
+    both = Forks(["slow", "shelve_of_ours"], log=folder / "2.log", environment=environment, games=True)
+    try:
+        await both.begin()
+        await both.load(["slow"], {"MORE": "1"})
+        await told(both, folder)
+        assert (folder / "loaded_by").read_text().split() == [str(both.pid)]
+    finally:
+        both.end()
+
+
+async def test_nothing_of_a_parts_environment_is_left_in_the_server(forks: Forks, folder: Path) -> None:
+    """Others are forked of it, which are told less."""
+    secret = "a-secret-" + os.urandom(8).hex()
+    part = await forks.fork(
+        "part", ["wait"], log=folder / "1", env={**os.environ, "SECRET": secret}, when_we_die=signal.SIGTERM
+    )
+    assert forks.pid is not None
+    try:
+        assert holds(part.pid, secret), "one can be found in a process that has it"
+        assert not holds(forks.pid, secret)
+    finally:
+        part.kill()
+        part.wait()
+
+
+def holds(pid: int, text: str) -> bool:
+    """Whether it stands anywhere in the memory that the process can write to."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            begins, ends = (int(number, 16) for number in place.split("-"))
+            if rights.startswith("rw") and "[v" not in line:
+                memory.seek(begins)
+                if text.encode() in memory.read(ends - begins):
+                    return True
+    return False
 
 
 async def test_a_server_is_forked_from_another_one(forks: Forks, folder: Path) -> None:
