@@ -10,6 +10,9 @@ from kit.table import Table, table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+FORKED_BEFORE = 2
+"""Workers that Ray may have had forked without an actor for them, at most: one for each processor it counts."""
+
 
 async def test_an_actor_dies_alone(cold: Stack) -> None:
     """Actors are forked from one process; a killed one takes neither it nor the others along."""
@@ -51,13 +54,15 @@ async def test_the_steward_that_asked_for_the_first_worker_is_killed(cold: Stack
 
 
 async def test_no_server_can_be_had(cold: Stack) -> None:
-    """Workers are then what Ray meant them to be: children of the raylet."""
+    """Workers are then what Ray meant them to be: children of the raylet. One or two may have been forked before, and
+    wait for an actor."""
     lock = (cold.folder / "ray" / "data").resolve() / "forks.lock"
     async with table(cold) as t:
         lock.unlink()
         lock.mkdir()
         try:
-            assert await _killed(t) == cold.raylet()
+            parents = [await _killed(t) for _ in range(FORKED_BEFORE + 1)]
+            assert parents[-1] == cold.raylet(), parents
         finally:
             lock.rmdir()
         await t.play_to_the_end()

@@ -172,8 +172,13 @@ class Stack:
 
     def raylet(self) -> int:
         """Its pid."""
-        [pid] = [p.pid for p in self.processes() if p.name() == "raylet"]
-        return int(pid)
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # Others may end just now.
+                if process.name() == "raylet":
+                    found.append(int(process.pid))
+        [pid] = found
+        return pid
 
     # Crash points
 
