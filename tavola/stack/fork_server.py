@@ -198,15 +198,16 @@ def preload() -> None:
         importlib.import_module(module)
     if os.environ.get("TAVOLA_TRACES"):
         importlib.import_module("tavola.config.spans")
-    if "TAVOLA_GAMES_RELOAD" not in os.environ:
-        preload_games()
+    preload_games()
     gc.freeze()
     gc.enable()
 
 
 def preload_games() -> None:
-    """The games too. One that cannot be loaded, or that starts a thread, is told of in the raylet's log: an actor tries
-    again, and says what is wrong to whoever started it."""
+    """The games too, if they are not saved while they are played. One that cannot be loaded, or that starts a thread,
+    is told of in the raylet's log: an actor tries again, and says what is wrong to whoever started it."""
+    if "TAVOLA_GAMES_RELOAD" in os.environ:
+        return
     import threading
     from pathlib import Path
 

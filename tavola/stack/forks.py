@@ -91,7 +91,7 @@ class Forks:
         """Start it, in place of one that runs; what it imports, it imports from now on. Call it from the main thread.
         Raises NotForked."""
         self.end()
-        self._seen = seen_on_disk()
+        self._seen = seen_on_disk(self.environment)
         line, other = socket.socketpair()
         with other:
             try:
@@ -185,7 +185,7 @@ class Forks:
             raise AssertionError
 
     def _outdated(self) -> bool:
-        return self._process is None or self._process.poll() is not None or self._seen != seen_on_disk()
+        return self._process is None or self._process.poll() is not None or self._seen != seen_on_disk(self.environment)
 
     def _tell(self, order: Mapping[str, Any], files: Sequence[int] = ()) -> None:
         """Raises NotForked where nobody is told any more."""

@@ -106,7 +106,7 @@ async def test_where_other_code_lies_on_the_disk_it_is_started_again(
     before = forks.pid
     await told(forks, folder)
     assert forks.pid == before
-    monkeypatch.setattr(forks_module, "seen_on_disk", lambda: "other code")
+    monkeypatch.setattr(forks_module, "seen_on_disk", lambda environment: "other code")
     assert (await told(forks, folder))[-1] == str(forks.pid) != str(before)
 
 
@@ -131,6 +131,24 @@ async def test_games_are_loaded_although_more_is_asked_for_meanwhile(forks: Fork
         assert (folder / "loaded_by").read_text().split() == [str(both.pid)]
     finally:
         both.end()
+
+
+async def test_workers_of_games_that_only_it_is_told_of_find_a_server_that_is_up_to_date(folder: Path) -> None:
+    (folder / "a_game.py").write_text(A_GAME)
+    environment = {**os.environ, "TAVOLA_GAMES": "a_game:Mine", "TAVOLA_GAMES_PATH": str(folder)}
+    assert "TAVOLA_GAMES" not in os.environ
+    forks = Forks([], log=folder / "2.log", environment=environment, games=True)
+    try:
+        await forks.begin()
+        forks.listen(str(folder / "door"))
+        look = "from tavola.config.code_mark import seen_on_disk; print(seen_on_disk())"
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-c", look, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        looked, _ = await worker.communicate()
+        assert (folder / "door.code").read_text() == looked.decode().strip()
+    finally:
+        forks.end()
 
 
 async def test_nothing_of_a_parts_environment_is_left_in_the_server(forks: Forks, folder: Path) -> None:
