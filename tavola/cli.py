@@ -5,7 +5,7 @@ import functools
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -150,7 +150,6 @@ def migrate(
     """Brings the database up to date, while rooms are played. It may be interrupted, and goes on when run again."""
     from tavola.config.settings import load
     from tavola.storage.migrate import LocksNotHad, migrate
-    from tavola.storage.postgres import StorageUnavailable
 
     say = functools.partial(typer.echo, err=True)
     try:
@@ -158,8 +157,6 @@ def migrate(
             typer.echo(f"applied {name}")
     except LocksNotHad as error:
         raise Failure(str(error)) from error
-    except StorageUnavailable as error:
-        raise Failure(f"the database does not answer ({error})") from error
 
 
 @app.command()
@@ -353,5 +350,15 @@ def main() -> None:
     try:
         app()
     except Failure as failure:
-        print(f"tavola: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+        _fail(failure)
+    except Exception as error:
+        from tavola.storage.postgres import StorageUnavailable  # It takes its time, and few commands need it.
+
+        if not isinstance(error, StorageUnavailable):
+            raise
+        _fail(Failure(f"the database does not answer ({error})"))
+
+
+def _fail(failure: Failure) -> NoReturn:
+    print(f"tavola: {failure}", file=sys.stderr)
+    sys.exit(failure.exit_code)

@@ -151,13 +151,19 @@ class DevStack:
     async def _start_database(self) -> None:
         from tavola.config.keys import Secrets
         from tavola.storage.fingerprint import OTHER, SETTING, admitted_at
-        from tavola.storage.migrate import migrate
+        from tavola.storage.migrate import LocksNotHad, migrate
+        from tavola.storage.postgres import StorageUnavailable
 
         await self._start_unless_given("postgres", self._postgres, "DATABASE_URL", self._settings.database_url)
-        with self._progress.step("migrations"):
-            await migrate(self._environment["DATABASE_URL"])
-            secrets = (self._environment.get(name, "").encode() for name in (SETTING, OTHER))
-            await admitted_at(self._environment["DATABASE_URL"], Secrets(*secrets))
+        secrets = (self._environment.get(name, "").encode() for name in (SETTING, OTHER))
+        try:
+            with self._progress.step("migrations"):
+                await migrate(self._environment["DATABASE_URL"])
+                await admitted_at(self._environment["DATABASE_URL"], Secrets(*secrets))
+        except StorageUnavailable as error:
+            raise Failure(f"the database does not answer ({error})") from error
+        except LocksNotHad as error:
+            raise Failure(str(error)) from error
 
     async def _start_unless_given(self, kind: str, server: Server, variable: str, given: str) -> None:
         self._environment[variable] = given or await self._start(kind, server)

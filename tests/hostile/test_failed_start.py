@@ -7,6 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from kit.stack import FOREIGN
 from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import PYTHON
@@ -22,6 +24,22 @@ def test_a_database_that_does_not_start(tmp_path: Path) -> None:
     assert named == f"  {log} ends:"
     assert lines
     assert [line.strip() for line in lines] == [line.strip() for line in log.read_text().splitlines()[-len(lines) :]]
+
+
+AWAY = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "RAY_ADDRESS": "127.0.0.1:1",
+    "TAVOLA_JWT_SECRET": "s" * 32,
+}
+
+
+@pytest.mark.parametrize("part", ["dev", "edge", "steward", "bots"])
+def test_a_database_that_does_not_answer(tmp_path: Path, part: str) -> None:
+    arguments = {"dev": ["--port", "0", "--data-dir", tmp_path], "bots": ["--url", "http://127.0.0.1:1"]}
+    told = failed_with(part, *arguments.get(part, ()), **AWAY)
+    (line,) = told.splitlines()
+    assert line.startswith("tavola: the database does not answer (ConnectionRefusedError")
 
 
 def test_what_ray_wrote_can_be_read_after_its_stop(tmp_path: Path) -> None:
@@ -40,8 +58,12 @@ async def come_and_go(ray: LocalRay) -> None:
 
 def failed(folder: Path) -> str:
     """The last words of a `tavola dev` on this folder."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    command: list[str | Path] = [*PYTHON, "-m", "tavola", "dev", "--port", "0", "--data-dir", folder]
+    return failed_with("dev", "--port", "0", "--data-dir", folder)
+
+
+def failed_with(*arguments: str | Path, **settings: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)} | settings
+    command: list[str | Path] = [*PYTHON, "-m", "tavola", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stderr
