@@ -21,6 +21,7 @@ from tavola.actors.wire.errands import (
     Glimpse,
     HasPart,
     MakeCheckpoint,
+    Opening,
     Participant,
     Recall,
     Recalled,
@@ -29,7 +30,7 @@ from tavola.actors.wire.errands import (
 )
 from tavola.actors.wire.messages import Refusal, ViewAt
 from tavola.actors.wire.mistakes import Mistakes
-from tavola.actors.wire.refusals import GAME_ERROR
+from tavola.actors.wire.refusals import GAME_ERROR, NO_WISH
 from tavola.actors.wire.settings import RoomWish
 
 _json = msgspec.json.Encoder().encode
@@ -38,16 +39,27 @@ _wish = msgspec.json.Decoder(RoomWish).decode
 
 def done(errand: Errand, mistakes: Mistakes) -> ErrandAnswer | ViewAt | Refusal:
     """The answer to an errand. A game's mistake in it is told, and refused."""
+    if isinstance(errand, Draw):
+        return _drawn(errand, mistakes)
     try:
         return _done(errand)
     except Corrupted as error:
         return error.refusal()
     except Exception as error:  # A game's mistake must not take rooms with it.
-        if isinstance(errand, Draw):
-            mistakes.tell(error, "open", _wish(errand.wish).game)
-        else:
-            game, room = _about(errand)
-            mistakes.tell(error, "show", game, room=room)
+        game, room = _about(errand)
+        mistakes.tell(error, "show", game, room=room)
+        return GAME_ERROR
+
+
+def _drawn(draw: Draw, mistakes: Mistakes) -> Opening | Refusal:
+    try:
+        wish = _wish(draw.wish)
+    except (msgspec.MsgspecError, RecursionError):  # A client's options are in it.
+        return NO_WISH
+    try:
+        return open_rows(wish, draw.room, draw.code, draw.name, draw.host, draw.host_name, draw.now, draw.empty_ms)
+    except Exception as error:  # As above.
+        mistakes.tell(error, "open", wish.game)
         return GAME_ERROR
 
 
@@ -77,10 +89,8 @@ class _NamesItsGame(msgspec.Struct):
 _game_of = msgspec.json.Decoder(_NamesItsGame).decode
 
 
-def _done(errand: Errand) -> ErrandAnswer | ViewAt | Refusal:
+def _done(errand: Glimpse | MakeCheckpoint | Retrace | Recall) -> ErrandAnswer | ViewAt | Refusal:
     match errand:
-        case Draw(wish, room, code, name, host, host_name, now, empty_ms):
-            return open_rows(_wish(wish), room, code, name, host, host_name, now, empty_ms)
         case Glimpse(look, row, last):
             view = from_outside(row, last, look)
             return HasPart() if view is None else view

@@ -52,6 +52,7 @@ NO_CHIPS = Refusal("illegal_move", "This game has no chips.")
 NO_OFFER = Refusal("no_offer", "There is no such offer, or not any more.")
 NOBODY = Refusal("user_not_found", "There is nobody of that id here.")
 BAD_NAME = Refusal("invalid_message", "A name needs at least one visible character, and no invisible ones.")
+NO_WISH = Refusal("invalid_options", "These options cannot be read.")
 BAD_ROOM_NAME = Refusal("invalid_options", BAD_NAME.message)
 CODE_IS_SHORT = Refusal(
     "invalid_options", "This room's code is too short to hide behind; open another room, which is private."

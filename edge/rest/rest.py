@@ -36,7 +36,7 @@ from tavola.edge.common.guesses import Guesses
 from tavola.edge.common.limits import Rates
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.services import lacking
-from tavola.edge.ws.protocol import FRAME_LIMIT
+from tavola.edge.ws.protocol import FRAME_LIMIT, NESTED_LIMIT, demand_shallow
 from tavola.storage.postgres import Conflict, StorageUnavailable
 
 log = structlog.get_logger()
@@ -310,9 +310,11 @@ async def read(request: Request) -> dict[str, Any] | Refusal:
         if len(body) > FRAME_LIMIT:
             return Refusal("message_too_large", "A body has at most 32 KiB.")
     try:
-        return msgspec.json.decode(bytes(body), type=dict[str, Any]) if body else {}
+        fields: dict[str, Any] = msgspec.json.decode(bytes(body), type=dict[str, Any]) if body else {}
+        demand_shallow(fields, NESTED_LIMIT + 2)  # The body, and a field of it that may be so deep.
+        return fields
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return Refusal("invalid_message", "The body is not a JSON object.")
+        return Refusal("invalid_message", "The body is not a JSON object, or is nested too deep.")
 
 
 async def answered(work: Awaitable[Answer], status: int = 200) -> Response:

@@ -118,7 +118,7 @@ def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
     """A move with its own arguments, which stand beside `move`. Raises `OverflowError` for a number beyond 64 bits, and
     `RecursionError` for what is nested beyond `NESTED_LIMIT`."""
     arguments = {key: value for key, value in fields.items() if key not in _ACT_FIELDS}
-    _demand_shallow(arguments)
+    demand_shallow(arguments)
     _pack(arguments)
     return msgspec.structs.replace(act, arguments=arguments)
 
@@ -126,17 +126,18 @@ def with_arguments(act: Act, fields: dict[str, Any]) -> Act:
 def bounded(command: B) -> B:
     """As it is. Raises as `with_arguments` does: no line could carry such a number."""
     given = (command.settings if isinstance(command, UpdateSettings) else command.data) or {}
-    _demand_shallow(given)
+    demand_shallow(given)
     _pack(given)
     return command
 
 
-def _demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:
+def demand_shallow(value: Any, levels: int = NESTED_LIMIT + 1) -> None:
+    """Raises `RecursionError` where lists and objects lie more than `levels` deep in each other, `value` included."""
     for each in value.values() if type(value) is dict else value:
         if type(each) is list or type(each) is dict:
             if levels == 1:
                 raise RecursionError
-            _demand_shallow(each, levels - 1)
+            demand_shallow(each, levels - 1)
 
 
 def traceparent(data: bytes) -> object:

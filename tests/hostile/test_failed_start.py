@@ -36,8 +36,11 @@ AWAY = {
 
 @pytest.mark.parametrize("part", ["dev", "edge", "steward", "bots"])
 def test_a_database_that_does_not_answer(tmp_path: Path, part: str) -> None:
-    arguments = {"dev": ["--port", "0", "--data-dir", tmp_path], "bots": ["--url", "http://127.0.0.1:1"]}
-    told = failed_with(part, *arguments.get(part, ()), **AWAY)
+    arguments: dict[str, list[str | Path]] = {
+        "dev": ["--port", "0", "--data-dir", tmp_path],
+        "bots": ["--url", "http://127.0.0.1:1"],
+    }
+    told = failed_with(part, *arguments.get(part, []), **AWAY)
     (line,) = told.splitlines()
     assert line.startswith("tavola: the database does not answer (ConnectionRefusedError")
 

@@ -23,7 +23,7 @@ from tavola.actors.wire.commands import RoomId, UserId
 from tavola.actors.wire.errands import AnyAnswer, Draw, Errand, Opening
 from tavola.actors.wire.line import LineServer
 from tavola.actors.wire.messages import Answer, Refusal, Request, ViewAt
-from tavola.actors.wire.refusals import NO_GAMES, NO_SERVER
+from tavola.actors.wire.refusals import NO_GAMES, NO_SERVER, NO_WISH
 from tavola.edge.routing import errands as errands_module
 from tavola.edge.routing.catalogue import Catalogue
 from tavola.edge.routing.errands import AT_ONCE, TRIES, Errands
@@ -188,6 +188,12 @@ async def test_rooms_are_drawn_and_shown_as_by_those_who_have_the_games(database
         unknown = await errands.ask(msgspec.structs.replace(DRAW, wish=b'{"game":"nothing"}'))
         assert isinstance(unknown, Refusal)
         assert (unknown.code, unknown.details) == ("unknown_game", {"games": sorted(GAMES)})
+        deep = b'{"game":"tictactoe","options":{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}}"
+        for no_wish in (deep, b'{"game":5}', b"\xff"):
+            assert await errands.ask(msgspec.structs.replace(DRAW, wish=no_wish)) == NO_WISH
+        line = errands._line
+        assert line is not None
+        assert line.open, "other errands, and rooms, go on"
 
         room = await open_room(database)
         looking = ViewLookup(router, database, errands.ask)

@@ -6,10 +6,12 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
 from tavola.actors.wire.commands import CLIENT_COMMANDS, STATUS
+from tavola.actors.wire.messages import Refusal
 from tavola.edge.rest import rooms_api
-from tavola.edge.rest.rest import Endpoint
+from tavola.edge.rest.rest import Endpoint, read
 from tavola.edge.rest.rooms_api import ROOM, WAYS, body_of
 from tavola.edge.ws import frames, protocol
 
@@ -54,6 +56,24 @@ def test_refusals_have_a_status() -> None:
             "close",
             "host",
         )
+
+
+@pytest.mark.parametrize("nest", [b"[%b]", b'{"a":%b}'])
+async def test_a_body_is_nested_no_deeper_than_any_actor_can_read(nest: bytes) -> None:
+    value = b"1"
+    for _ in range(protocol.NESTED_LIMIT):
+        value = nest % value
+    shallow, deep = [await read(sent(b'{"options":{"a":%b}}' % each)) for each in (value, nest % value)]
+    assert isinstance(shallow, dict)
+    assert isinstance(deep, Refusal)
+    assert deep.code == "invalid_message"
+
+
+def sent(body: bytes) -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    return Request({"type": "http"}, receive)
 
 
 def test_frames_of_both_directions_are_published() -> None:
