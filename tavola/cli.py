@@ -102,8 +102,9 @@ def steward(
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def node(context: typer.Context) -> None:
-    """Starts Ray on this machine, with the options of `ray start`: workers take 0.2 s instead of 1.5; and with --block
-    keeps the node's steward. `stop`: ends what was started with this TAVOLA_STACK."""
+    """Starts Ray on this machine, with the options of `ray start`: workers take 0.2 s instead of 1.5. `keep`, before
+    them: has it run from now on, with its steward and an edge, and start again when it ends and after a reboot; where
+    nothing has changed it restarts nothing. `stop`: ends what was started with this TAVOLA_STACK."""
     from tavola.node import run
 
     run(context.args)

@@ -1,5 +1,6 @@
 """A node of a Ray cluster whose workers are forked: `ray start`, told of our fork server, for which it has no option,
-in a folder that only we may enter; and the end of it, for `ray stop` ends every Ray on the machine.
+in a folder that only we may enter; and the end of it, for `ray stop` ends every Ray on the machine. `keep` has it run,
+with its steward and an edge (`tavola.keeper`).
 
 The parameter is private to Ray: constraints.txt names the release for which this was written.
 """
@@ -13,6 +14,7 @@ import tempfile
 from functools import partialmethod
 from getpass import getuser
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import psutil
 from tavola.config.failures import Failure
 from tavola.config.private import NODE_FOLDER, is_private
 from tavola.config.settings import without_secrets
+from tavola.keeper import HEADS_MEMORY, forget, keep
 from tavola.stack import fork_server
 from tavola.stack.local_ray import private_folder
 from tavola.stack.processes import PYTHON, STACK_MARK, end, marked
@@ -31,9 +34,12 @@ _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
 _EDGE_STOP_STEPS = ((signal.SIGTERM, 75.0), (signal.SIGKILL, 2.0))
 """An edge takes as long as its sockets need to be taken up elsewhere, at most `TAVOLA_DRAIN_S` and some seconds."""
 _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
-_DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
+_DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0", "RAY_enable_autoscaler_v2": "0"}
 """Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
-and a move waits for one of them."""
+and a move waits for one of them. Ray's second autoscaler counts the head as one of the local workers, so that one is
+never started."""
+_OF_ALL_NODES = '{"gcs_rpc_server_reconnect_timeout_s": 604800}'
+"""The head hands it to everybody in the cluster: they live on without the head for so long, and not for a minute."""
 GAMES_PATH = "TAVOLA_GAMES_PATH"
 _LONGEST_SOCKET = "/ray/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
 
@@ -51,9 +57,12 @@ class Exposed(Failure):
 
 
 def run(arguments: list[str]) -> None:
-    """`stop`, or Ray's own `ray start` with its options. It ends the process."""
+    """`stop`; `keep`; or Ray's own `ray start` with its options, which ends the process."""
     if arguments == ["stop"]:
+        forget(_mark())
         stop()
+    elif arguments[:1] == ["keep"]:
+        keep(arguments[1:], stop)
     else:
         start(arguments)
 
@@ -71,6 +80,10 @@ def start(arguments: list[str]) -> None:
     os.environ[GAMES_PATH] = os.path.abspath(kept.get(GAMES_PATH, "."))
     if "--block" in arguments:
         _tell_logs(folder)
+    if "--head" in arguments:
+        _remember()
+        if not any(each.startswith("--system-config") for each in arguments):
+            arguments = [*arguments, f"--system-config={_OF_ALL_NODES}"]
     # Not before: Ray reads its environment when it is imported.
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start
@@ -88,6 +101,16 @@ def _tell_logs(folder: str) -> None:
     )
 
 
+def _remember() -> None:
+    """Where it is said in which folder, the head writes down what it knows of the cluster, and a head that starts from
+    there is to the other nodes the one that they know: they, and all actors on them, go on."""
+    if (folder := os.environ.get(HEADS_MEMORY)) is None:
+        return
+    kept = Path(folder, version("ray")).absolute()
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.update({"RAY_gcs_storage": "rocksdb", HEADS_MEMORY: str(kept)})
+
+
 def _hold_ssh_folder() -> None:
     """The head's autoscaler has ssh share its connections in a folder whose name anybody can tell. Raises Exposed if
     somebody else has made it."""
@@ -102,10 +125,14 @@ def _hold_ssh_folder() -> None:
 def stop() -> None:
     """On return nothing runs any more that was started on this machine with our `TAVOLA_STACK` in its environment, Ray
     or edge. A process that was started with another one, or none, is left alone."""
+    asyncio.run(_stop([each for each in marked(_mark()) if _command(each)[-2:] != _STOP]))
+
+
+def _mark() -> str:
     mark = os.environ.get(STACK_MARK)
     if not mark:
         raise NotMarked(f"{STACK_MARK}: is not set; give the value with which the node was started")
-    asyncio.run(_stop([each for each in marked(mark) if _command(each)[-2:] != _STOP]))
+    return mark
 
 
 async def _stop(processes: list[psutil.Process]) -> None:

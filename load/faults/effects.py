@@ -99,7 +99,7 @@ def _bit(fault: Injected, log: list[LogEvent]) -> str:
         case "redis-restart":
             lost = sum(event.name == "redis.lost" for event in _between(log, fault.at, fault.until + AFTER_S))
             return f"{lost} links to Redis were lost" if lost else ""
-        case "postgres-restart" | "postgres-crash":
+        case "postgres-restart" | "postgres-crash" | "postgres-promotion":
             told = sum(event.name in AWAY for event in _between(log, fault.at, fault.until + AFTER_S))
             return f"the database was missed {told} times" if told else ""
         case "edge-kill":

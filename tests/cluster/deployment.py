@@ -22,11 +22,13 @@ from typing import Any
 import httpx
 import yaml  # type: ignore[import-untyped]
 
-from cluster.lab import ROOT, USER, USER_ID, Host, Lab
+from cluster.lab import NETWORK, ROOT, USER, USER_ID, Host, Lab
 from kit.stack import NO_LIMITS
 
 WORKERS = ("one", "two")
 MACHINES = ("head", *WORKERS)
+DATABASE = f"{NETWORK}.100"
+"""The address of the deployment's Postgres, on whichever host."""
 PREPARED = Path.home() / ".cache" / "tavola-lab"
 """Fetched and installed by pip, once for each set of packages: outside of the checkout."""
 SETTINGS = {**NO_LIMITS, "RAY_AUTH_MODE": "token", "TAVOLA_HOST": "0.0.0.0", "TAVOLA_CONNECTIONS_PER_ADDRESS": "0"}
@@ -45,14 +47,19 @@ class Deployment:
         self.database_url, self.redis_url = told["DATABASE_URL"], told["REDIS_URL"]
         self.urls = {name: f"http://{lab[name].address}:8000" for name in MACHINES}
         self._desk = lab["desk"]
-        environment = {**{name: told[name] for name in NAMES}, **SETTINGS, **settings}
-        self._write("tavola-cluster.env", "".join(f"{name}='{value}'\n" for name, value in environment.items()))
+        self._settings = {**{name: told[name] for name in NAMES}, **SETTINGS}
+        self.change_settings(**settings)
         self.config = self._filled_in(installed)
         self._write("cluster.yaml", yaml.safe_dump(self.config, sort_keys=False))
         for machine in self.machines():
             pip = machine.home / ".config" / "pip" / "pip.conf"
             pip.parent.mkdir(parents=True, exist_ok=True)
             pip.write_text(PIP)
+
+    def change_settings(self, **settings: str) -> None:
+        """At the desk; the next `ray up` brings them out."""
+        self._settings |= settings
+        self._write("tavola-cluster.env", "".join(f"{name}='{value}'\n" for name, value in self._settings.items()))
 
     def machines(self) -> list[Host]:
         return [self.lab[name] for name in MACHINES]
@@ -116,18 +123,24 @@ class Deployment:
 
 
 class StoresHost:
-    """The host with Postgres and Redis, and who turns them off and on there."""
+    """The host with Postgres and Redis, or with a standby of that Postgres, and who turns them off and on there."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, address: str | None = None, *, follows: dict[str, str] | None = None) -> None:
+        """Postgres is found at `address`, or at the host's own. A standby is told what is told of the Postgres that it
+        `follows`."""
         self.host = host
-        self._program = host.start(f"cd {ROOT}/tests && ../.venv/bin/python -m cluster.stores {host.address} ~/stores")
-        self.told: dict[str, str] = json.loads(self._heard())
+        words = f"{address or host.address} {host.address} ~/stores{' standby' if follows else ''}"
+        self._program = host.start(f"cd {ROOT}/tests && ../.venv/bin/python -m cluster.stores {words}")
+        self.told: dict[str, str] = follows or json.loads(self._heard())
+        if follows:
+            self.do(json.dumps(follows))
 
     def do(self, word: str) -> None:
-        """`restart postgres`, `crash postgres`, `restart redis`. On return it has been done."""
+        """`restart postgres`, `restart redis`: what `Stores.obey` knows. On return it has been done."""
         assert self._program.stdin is not None
         self._program.stdin.write(f"{word}\n")
-        assert self._heard() == "done\n"
+        if (heard := self._heard()) != "done\n":
+            raise RuntimeError(f"the stores: {heard}")
 
     def stop(self) -> None:
         assert self._program.stdin is not None
@@ -147,12 +160,53 @@ class StoresHost:
         return heard
 
 
+class DeploymentStores:
+    """The stores of a deployment. Postgres has an address that moves to the standby's host with its promotion, as where
+    one takes it over by VRRP or from a cloud: whoever has a connection to the lost one hears nothing but refusals."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        lab.give(DATABASE, "stores")
+        self._redis = self._primary = StoresHost(lab["stores"], DATABASE)
+        self._standby: StoresHost | None = None
+        self.told = self._primary.told
+
+    def do(self, word: str) -> None:
+        """As `StoresHost.do`."""
+        (self._redis if "redis" in word else self._primary).do(word)
+
+    def have_standby(self) -> None:
+        """On return no commit is answered that the standby has not on its disk."""
+        if self._standby is None:
+            self._standby = StoresHost(self._lab["standby"], DATABASE, follows=self.told)
+        self._standby.do(f"follow {self._primary.host.address}")
+        self._primary.do("wait for standby")
+
+    def promote(self, away_s: float) -> None:
+        """The primary is killed, and after so long its standby takes its place. On return it is there, alone."""
+        assert self._standby is not None
+        self._primary.do("kill postgres")
+        time.sleep(away_s)
+        self._standby.do("promote")
+        self._lab.give(DATABASE, self._standby.host.name)
+        self._primary, self._standby = self._standby, self._primary
+
+    def stop(self) -> None:
+        for each in {self._redis, self._primary, *([self._standby] if self._standby is not None else [])}:
+            each.stop()
+
+
 @contextlib.contextmanager
-def deployed(*, installed: bool = True, **settings: str) -> Iterator[tuple[Deployment, StoresHost]]:
-    """A cluster that is up, with more settings if need be."""
-    with Lab(*MACHINES, developers=("stores", "desk"), srv=prepared(installed=installed)) as lab:
-        stores = StoresHost(lab["stores"])
+def deployed(
+    *, installed: bool = True, standby: bool = False, **settings: str
+) -> Iterator[tuple[Deployment, DeploymentStores]]:
+    """A cluster that is up, with more settings if need be, and with a `standby` of its Postgres."""
+    developers = ("stores", *(["standby"] if standby else []), "desk")
+    with Lab(*MACHINES, developers=developers, srv=prepared(installed=installed)) as lab:
+        stores = DeploymentStores(lab)
         try:
+            if standby:
+                stores.have_standby()
             deployment = Deployment(lab, stores.told, installed=installed, **settings)
             deployment.up()
             yield deployment, stores

@@ -1,10 +1,10 @@
 """Hosts that share nothing but a network, on one machine: a cluster is tried on them, and all of it can be lost.
 
 A host is a process in namespaces of its own (network, mounts, processes, name, shared memory) below which everything of
-that host runs, a real sshd first. It has the machine's programs, for reading alone, and a `/home`, `/tmp` and
-`/dev/shm` of its own. It sees nobody's home and, unless it is one of a `developer`, not this checkout; the interpreter
-of the checkout is there, and `/srv`, if something is given for it. The switch, a network namespace with a bridge, has a
-port for each host.
+that host runs: a real sshd, and what the user's crontab says of a reboot (the rest of a crontab means nothing here). It
+has the machine's programs, for reading alone, and a `/home`, `/tmp` and `/dev/shm` of its own. It sees nobody's home
+and, unless it is one of a `developer`, not this checkout; the interpreter of the checkout is there, and `/srv`, if
+something is given for it. The switch, a network namespace with a bridge, has a port for each host.
 
 Nothing has a name outside: when the process that made a lab ends, however it ends, the kernel ends all processes of its
 hosts, and with the last of them namespaces, links and mounts are gone. So labs beside each other do not meet, and all
@@ -37,7 +37,7 @@ FIRST = 11
 USER, USER_ID = "ubuntu", 1000
 ROOT = Path(__file__).parents[2]
 SSHD = "/usr/sbin/sshd"
-PROGRAMS = ("ip", "unshare", "nsenter", "mount", "ssh", "ssh-keygen", "rsync", SSHD)
+PROGRAMS = ("ip", "unshare", "nsenter", "mount", "setpriv", "ssh", "ssh-keygen", "rsync", SSHD)
 WITHIN_S = 10.0
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -61,11 +61,20 @@ mount --bind /mnt/srv /srv
 mkdir -p "$3" /run/sshd
 mount --bind /mnt/python "$3"
 mount -o remount,bind,ro "$3"
-printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' "$3" >/usr/local/bin/python3 && chmod 755 /usr/local/bin/python3
+printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' "$3" >/usr/local/bin/python3
+printf '#!/bin/sh\ncase $1 in -l) cat ~/.crontab;; -) cat >~/.crontab;; esac\n' >/usr/local/bin/crontab
+chmod 755 /usr/local/bin/*
 umount -l /mnt
 mount -o remount,bind,ro /
 hostname "$2"
 cd /
+test ! -e /home/{USER}/.crontab || {{
+    until ip -4 addr show eth0 2>/dev/null | grep -q inet; do sleep 0.1; done
+    sed -n 's/^@reboot //p' /home/{USER}/.crontab | while read -r line; do
+        setpriv --reuid {USER_ID} --regid {USER_ID} --clear-groups env -i HOME=/home/{USER} LOGNAME={USER} \
+            PATH=/usr/local/bin:/usr/bin:/bin sh -c "$(printf %s "$line" | sed 's/\\%/%/g')" </dev/null &
+    done
+}} &
 exec {SSHD} -D -e -f /dev/null -h /home/.hostkey -o StrictModes=no -o PidFile=none -o UsePAM=no -o UseDNS=no
 """
 
@@ -98,6 +107,8 @@ class Lab:
         self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/var/tmp"))
         self.key = self.folder / "key"
         self.srv = srv
+        self.moving: dict[str, str] = {}
+        """Addresses that are given to one host or another, and whose they are."""
         self._switch: subprocess.Popen[bytes] | None = None
         addresses = {name: f"{NETWORK}.{FIRST + number}" for number, name in enumerate((*names, *developers))}
         self.hosts = {
@@ -131,6 +142,14 @@ class Lab:
             host.on()
         for host in self.hosts.values():
             host.wait()
+
+    def give(self, address: str, name: str) -> None:
+        """From now on this address, beside its own, is that host's and no other's any more, and all hosts know it."""
+        before = self.moving.get(address)
+        self.moving[address] = name
+        for host in self.hosts.values():
+            if host.pid is not None:
+                host.learn(address, before)
 
     def down(self) -> None:
         """On return nothing of it is left. More than once is the same."""
@@ -205,6 +224,20 @@ class Host:
         for other in self._addresses.values():
             if other != self.address:
                 _ip(self._process, f"neigh replace {other} lladdr {_hardware(other)} nud permanent dev eth0")
+
+        for address in self._lab.moving:
+            self.learn(address, None)
+
+    def learn(self, address: str, before: str | None) -> None:
+        """An address that was the host's `before` is another's by now, or ours."""
+        assert self._process is not None
+        owner = self._lab[self._lab.moving[address]]
+        if owner is self:
+            _ip(self._process, f"addr replace {address}/24 dev eth0")
+            return
+        if before == self.name:
+            _ip(self._process, f"addr del {address}/24 dev eth0")
+        _ip(self._process, f"neigh replace {address} lladdr {_hardware(owner.address)} nud permanent dev eth0")
 
     def off(self) -> None:
         """Its power is gone: first its link, so that nobody hears of it, then every process at once. Without power it

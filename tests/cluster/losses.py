@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from cluster.deployment import MACHINES, WORKERS, Deployment, StoresHost
+from cluster.deployment import MACHINES, WORKERS, Deployment, DeploymentStores
 from cluster.lab import Host
 from tavola.load.evidence.evidence import Text
 from tavola.load.evidence.truth import Truth
+from tavola.load.faults.effects import events
 from tavola.load.faults.injector import Injected
 from tavola.load.faults.proxy import Proxy
 from tavola.load.run.run import Run
@@ -22,6 +23,12 @@ OF_HOSTS = ("worker-power", "worker-link", "head-power", "worker-and-redis")
 SETTLED_S = 6.0
 """Between what was lost and the next loss, when all is back."""
 CUT_S = 30.0
+LET_GO_S = 10.0
+"""An edge that is cut off has let all its players go by then."""
+HEAD_AWAY_S = 75.0
+"""Longer than the minute after which Ray's other nodes would end, were they not told to wait."""
+FAILOVER_S = 3.0
+"""For so long nobody knows that the primary is gone."""
 BACK_WITHIN_S = 120.0
 LOOK_S = 0.2
 ROOMS_LEAST, TRIES = 3, 5
@@ -46,29 +53,29 @@ class LabServers:
     database: Proxy | None = None
     channel: Proxy | None = None
 
-    def __init__(self, deployment: Deployment, stores: StoresHost) -> None:
+    def __init__(self, deployment: Deployment, stores: DeploymentStores) -> None:
         self.database_url, self.redis_url = deployment.database_url, deployment.redis_url
         self.secrets = deployment.secrets
         self.secret = deployment.secrets["TAVOLA_JWT_SECRET"]
-        self._stores = stores
+        self.stores = stores
 
     def pids(self) -> dict[str, list[int]]:
         return {}
 
     async def restart_postgres(self, away_s: float) -> None:
-        await asyncio.to_thread(self._stores.do, "restart postgres")
+        await asyncio.to_thread(self.stores.do, "restart postgres")
 
     async def crash_postgres(self, away_s: float) -> None:
-        await asyncio.to_thread(self._stores.do, "crash postgres")
+        await asyncio.to_thread(self.stores.do, "crash postgres")
 
     async def restart_redis(self, away_s: float) -> None:
-        await asyncio.to_thread(self._stores.do, "restart redis")
+        await asyncio.to_thread(self.stores.do, "restart redis")
 
 
 class LabGrounds:
     """The cluster in the lab. `plan` names its losses, one after the other."""
 
-    def __init__(self, deployment: Deployment, stores: StoresHost, plan: Sequence[str]) -> None:
+    def __init__(self, deployment: Deployment, stores: DeploymentStores, plan: Sequence[str]) -> None:
         self.servers = LabServers(deployment, stores)
         self.environment = {
             "DATABASE_URL": deployment.database_url,
@@ -121,7 +128,7 @@ class Loser:
     async def worker(self) -> Host:
         """One with rooms. Where none has enough, room actors of the other machines are killed: theirs go elsewhere."""
         for _ in range(TRIES):
-            rooms = {name: await self._rows(_ON_NODE, self.deployment.lab[name].address) for name in MACHINES}
+            rooms = {name: await self.on([name]) for name in MACHINES}
             chosen = max(WORKERS, key=lambda name: len(rooms[name]))
             if len(rooms[chosen]) >= ROOMS_LEAST:
                 break
@@ -140,15 +147,19 @@ class Loser:
         back: Callable[[], object],
         *,
         returns: bool = True,
+        away_s: float | None = None,
     ) -> Injected:
-        """Loses hosts, waits until their rooms go on, brings them back, and waits until their edges take players, if
-        that `returns` by itself."""
-        concerned = [room for host in hosts for room in await self._rows(_ON_NODE, host.address)]
+        """Loses hosts, waits until their rooms go on, or `away_s`, brings them back, and waits until their edges take
+        players, if that `returns` by itself."""
+        concerned = await self.on([host.name for host in hosts])
         at = time.time()
         lose()
         rooms = {room["id"]: room["epoch"] for room in concerned}
         fault = Injected(kind, at, at, what, rooms, len(rooms), self.deployment.urls[hosts[0].name])
-        await self._gone_on({room["id"]: room["seq"] for room in concerned})
+        if away_s is None:
+            await self._gone_on({room["id"]: room["seq"] for room in concerned})
+        else:
+            await asyncio.sleep(away_s)
         back()
         fault.until = time.time()
         for host in hosts if returns else ():
@@ -180,6 +191,28 @@ class Loser:
             await asyncio.sleep(LOOK_S)
         return float(rows[0]["at"])
 
+    def said(self, machine: str, since: float) -> Counter[str]:
+        """How often which event was logged there."""
+        texts = [Text(name, text) for name, text in self.deployment.logs() if name.startswith(f"{machine}/")]
+        return Counter(event.name for event in events(texts) if event.at >= since)
+
+    async def on(self, names: Sequence[str]) -> list[Any]:
+        """The rooms whose actors are on these machines."""
+        return [room for name in names for room in await self._rows(_ON_NODE, self.deployment.lab[name].address)]
+
+    async def stood_still(self, rooms: Sequence[Any], seconds: float) -> float:
+        """For how long one of these rooms had no accepted move, at most, within so many seconds."""
+        began = time.monotonic()
+        seen, since = {room["id"]: room["seq"] for room in rooms}, dict.fromkeys((room["id"] for room in rooms), began)
+        longest = 0.0
+        while (now := time.monotonic()) < began + seconds:
+            for row in await self._rows(_NOW, list(seen)):
+                longest = max(longest, now - since[row["room_id"]])
+                if row["seq"] > seen[row["room_id"]]:
+                    seen[row["room_id"]], since[row["room_id"]] = row["seq"], now
+            await asyncio.sleep(LOOK_S)
+        return longest
+
     async def _rows(self, query: str, *arguments: Any) -> list[Any]:
         connection = await asyncpg.connect(self.servers.database_url, ssl=False, timeout=10)
         try:
@@ -189,7 +222,7 @@ class Loser:
 
 
 async def worker_power(loser: Loser, kind: str) -> Injected:
-    """A worker loses its power. With it again, nobody starts anything there but the head."""
+    """A worker loses its power. With it again, nobody starts anything there but its crontab."""
     worker = await loser.worker()
 
     def back() -> None:
@@ -202,27 +235,58 @@ async def worker_power(loser: Loser, kind: str) -> Injected:
 async def worker_link(loser: Loser, kind: str) -> Injected:
     """A worker's link is cut for half a minute, and all else goes on there."""
     worker, began = await loser.worker(), time.monotonic()
+    leaving = asyncio.create_task(sockets_gone(worker))
     fault = await loser.lose(kind, f"{worker.name} was cut off", [worker], worker.cut, lambda: None, returns=False)
     await asyncio.sleep(max(0.0, began + CUT_S - time.monotonic()))
     worker.mend()
     fault.until = time.time()
     await loser.until_ready(worker.name)
+    await asyncio.sleep(SETTLED_S)
+    sockets, after_s = await leaving
+    said = loser.said(worker.name, fault.at)
+    fault.what += (
+        f" for {CUT_S:.0f} s: its edge said {said['edge.cut_off']} times that it was, and had let {sockets} sockets go"
+        f" after {after_s:.1f} s; with its link again, rooms were fenced there {said['room.fenced']} times"
+    )
+    if after_s > LET_GO_S or not said["edge.cut_off"] or not said["room.fenced"]:
+        fault.hurt = None
     return fault
 
 
+async def sockets_gone(host: Host) -> tuple[int, float]:
+    """How many sockets players have to the edge there, and after how many seconds there are none."""
+    began, at_first = time.monotonic(), await _sockets(host)
+    while await _sockets(host) and time.monotonic() - began < CUT_S:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_S)
+    return at_first, time.monotonic() - began
+
+
+async def _sockets(host: Host) -> int:
+    lines = (await asyncio.to_thread(host.ssh, "cat /proc/net/tcp")).splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return sum(each[1].endswith(":1F40") and each[3] == "01" for each in fields)  # port 8000, established
+
+
 async def head_power(loser: Loser, kind: str) -> Injected:
-    """The head loses its power. With it again, somebody says `ray up`."""
+    """The head loses its power. With it again, nobody says anything: its crontab has it start."""
     head = loser.deployment.lab["head"]
+    on_at = 0.0
 
     def back() -> None:
+        nonlocal on_at
+        on_at = time.time()
         head.on()
-        head.wait()
 
-    fault = await loser.lose(kind, "the head lost its power", [head], head.off, back, returns=False)
-    on_at = time.time()
-    await asyncio.to_thread(loser.deployment.up)
-    up_at, started_at = time.time(), await loser.first_start(on_at)
-    print(f"the head: power at 0 s, `ray up` until {up_at - on_at:.1f} s, a room actor at {started_at - on_at:.1f} s")
+    watching = asyncio.create_task(loser.stood_still(await loser.on(WORKERS), HEAD_AWAY_S))
+    fault = await loser.lose(kind, "the head lost its power", [head], head.off, back, returns=False, away_s=HEAD_AWAY_S)
+    started_at = await loser.first_start(on_at)
+    fault.what += (
+        f" for {HEAD_AWAY_S:.0f} s: no room elsewhere stood still for more than {await watching:.1f} s; with power"
+        f" again, a room actor started after {started_at - on_at:.1f} s"
+    )
+    for name in MACHINES:
+        await loser.until_ready(name)
+    fault.what += f", and all edges were ready after {time.time() - on_at:.1f} s"
     return fault
 
 
@@ -232,6 +296,15 @@ async def worker_and_redis(loser: Loser, kind: str) -> Injected:
     fault = await worker_power(loser, kind)
     await redis
     fault.what += ", and Redis was restarted"
+    return fault
+
+
+async def postgres_promotion(loser: Loser, kind: str) -> Injected:
+    """The primary is killed, and its standby promoted; then what was the primary becomes the standby."""
+    stores, at = loser.servers.stores, time.time()
+    await asyncio.to_thread(stores.promote, FAILOVER_S)
+    fault = Injected(kind, at, time.time(), f"Postgres was killed, and its standby promoted {FAILOVER_S:.0f} s later")
+    await asyncio.to_thread(stores.have_standby)
     return fault
 
 
@@ -251,5 +324,6 @@ LOSSES: dict[str, Loss] = {
     "redis-restart": _of_servers("restart_redis"),
     "postgres-restart": _of_servers("restart_postgres"),
     "postgres-crash": _of_servers("crash_postgres"),
+    "postgres-promotion": postgres_promotion,
     "worker-and-redis": worker_and_redis,
 }

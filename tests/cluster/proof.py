@@ -48,7 +48,10 @@ def main() -> int:
     given = asked.parse_args()
     plan = [kind for each in given.losses or LOSSES for kind in _times(each)]
     began = time.monotonic()
-    with deployed(installed=not given.fresh, TAVOLA_ROOMS_PER_ACTOR=given.rooms_per_actor) as (deployment, stores):
+    ground = deployed(
+        installed=not given.fresh, standby="postgres-promotion" in plan, TAVOLA_ROOMS_PER_ACTOR=given.rooms_per_actor
+    )
+    with ground as (deployment, stores):
         print(f"the cluster is up after {time.monotonic() - began:.0f} s", flush=True)
         grounds = LabGrounds(deployment, stores, plan)
         scenario = Scenario(

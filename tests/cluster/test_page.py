@@ -62,12 +62,23 @@ def test_the_page_has_these_commands() -> None:
         assert words in COMMANDS[which]
 
 
-def test_ray_up_again_restarts_everything(deployment: Deployment) -> None:
+def test_ray_up_again_restarts_what_has_changed(deployment: Deployment) -> None:
     before = edges(deployment)
-    at_the_desk(deployment, COMMANDS[UP])
+    assert len(before) == len(MACHINES)
+    assert "nothing has changed" in at_the_desk(deployment, COMMANDS[UP])
+    assert edges(deployment) == before
+    deployment.change_settings(TAVOLA_LOG_LEVEL="debug")
+    assert "nothing has changed" not in at_the_desk(deployment, COMMANDS[UP])
+    until(lambda: edges(deployment).isdisjoint(before), "others in place of all edges", 90)
     for name in MACHINES:
         deployment.until_ready(name)
-    assert edges(deployment).isdisjoint(before)
+
+
+def test_a_machine_that_was_booted_comes_back_by_itself(deployment: Deployment) -> None:
+    worker = deployment.lab[WORKERS[1]]
+    worker.off()
+    worker.on()
+    deployment.until_ready(worker.name)
 
 
 def test_logs_and_the_doctor(deployment: Deployment) -> None:
@@ -97,6 +108,7 @@ def test_all_of_it_is_stopped(deployment: Deployment) -> None:
     at_the_desk(deployment, COMMANDS[STOP_HEAD])
     at_the_desk(deployment, COMMANDS[STOP_WORKERS])
     for name in MACHINES:
+        assert "tavola" not in deployment.lab[name].ssh("crontab -l")
         left = deployment.lab[name].ssh("grep -lz TAVOLA_STACK= /proc/[0-9]*/environ 2>/dev/null | wc -l")
         assert left == "0\n", deployment.lab[name].ssh("ps -ef")
         with deployment.lab["desk"].network(), pytest.raises(httpx.ConnectError):

@@ -48,7 +48,7 @@ class Machines:
         self.urls: list[str] = []
         doors = folder / "bin"
         doors.mkdir()
-        for name in ("ssh", "rsync"):
+        for name in ("ssh", "rsync", "crontab"):
             door = doors / name
             door.write_text(f'#!/bin/sh\nexec {sys.executable} {kit.door.__file__} {name} "$@"\n')
             door.chmod(0o755)
@@ -93,13 +93,15 @@ class Machines:
         assert told.returncode == 0, told.stdout
 
     def stop(self, machine: str) -> None:
-        """With the command that comes before each start, too."""
-        command = self.config["head_start_ray_commands"][0]
+        command = "cd ~/tavola && TAVOLA_STACK=$PWD .venv/bin/tavola node stop"
         subprocess.run([f"{self.folder}/bin/ssh", f"operator@{machine}", command], env=self.environment, check=True)
 
     def said(self, machine: str, log: str) -> str:
         path = self.folder / machine / "tavola" / log
         return path.read_text() if path.exists() else ""
+
+    def crontab(self, machine: str) -> str:
+        return (self.folder / machine / "crontab").read_text()
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works below the folder."""
@@ -142,6 +144,10 @@ async def test_a_head_and_a_worker(machines: Machines) -> None:
     await until(lambda: reachable(head), "the head's edge")
     await until(lambda: "Ray runtime started" in machines.said(WORKER, "node.log"), "the worker's Ray")
     await until(lambda: reachable(worker), "the worker's edge")
+    for machine in (machines.head, WORKER):
+        [line] = machines.crontab(machine).splitlines()
+        assert line.startswith("@reboot cd ")
+        assert "tavola node keep" in line
 
     async with Api(head) as api:
         ann, bob = await api.sign_in("Ann"), await api.sign_in("Bob")
@@ -164,4 +170,5 @@ async def test_a_head_and_a_worker(machines: Machines) -> None:
         machines.stop(WORKER)
         machines.stop(machines.head)
         await until(lambda: not machines.processes(), "nothing left")
+        assert not machines.crontab(WORKER) + machines.crontab(machines.head), "nor after a reboot"
         assert other.poll() is None

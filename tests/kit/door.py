@@ -1,4 +1,4 @@
-"""The tests' stand-in for `ssh` and `rsync`: `ray up` takes folders of $MACHINES for machines.
+"""The tests' stand-in for `ssh`, `rsync` and `crontab`: `ray up` takes folders of $MACHINES for machines.
 
 As on a machine, a command has that machine's home and login environment, and nothing of who sent it.
 """
@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 PASSED_ON = ("MACHINES", "PATH", "RAY_TMPDIR")
-FIRST = "tavola node --address"
+FIRST = "tavola node keep --address"
 
 
 def ssh(words: list[str]) -> None:
@@ -39,9 +39,18 @@ def rsync(words: list[str]) -> None:
         shutil.copy2(source, target)
 
 
+def crontab(words: list[str]) -> None:
+    """`crontab -l`, and `crontab -`: a machine has its own."""
+    listed = Path(os.environ["HOME"], "crontab")
+    if words == ["-"]:
+        listed.write_text(sys.stdin.read())
+    else:
+        sys.stdout.write(listed.read_text() if listed.exists() else "")
+
+
 def home(machine: str) -> Path:
     return Path(os.environ["MACHINES"], machine)
 
 
 if __name__ == "__main__":
-    {"ssh": ssh, "rsync": rsync}[sys.argv[1]](sys.argv[2:])
+    {"ssh": ssh, "rsync": rsync, "crontab": crontab}[sys.argv[1]](sys.argv[2:])

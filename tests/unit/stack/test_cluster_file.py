@@ -51,7 +51,7 @@ def test_the_shell_can_read_its_commands(role: str) -> None:
     for command in commands:
         subprocess.run(["bash", "-n", "-c", f"({command})"], check=True)
         assert "ray stop" not in command
-    for part in ("node stop", "tavola node --", "tavola steward", "tavola edge"):
+    for part in ("tavola node keep --", "tavola steward --wait"):
         assert any(part in command for command in commands), part
 
 
