@@ -34,10 +34,11 @@ _STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
 _EDGE_STOP_STEPS = ((signal.SIGTERM, 75.0), (signal.SIGKILL, 2.0))
 """An edge takes as long as its sockets need to be taken up elsewhere, at most `TAVOLA_DRAIN_S` and some seconds."""
 _LEFTOVER_STEPS = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
-_DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0", "RAY_enable_autoscaler_v2": "0"}
+_DEFAULTS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 """Without a token, who reaches Ray runs programs as us. Ray's workers would yield to everything else on the machine,
-and a move waits for one of them. Ray's second autoscaler counts the head as one of the local workers, so that one is
-never started."""
+and a move waits for one of them."""
+_FIRST_AUTOSCALER = {"RAY_enable_autoscaler_v2": "0"}
+"""The second one counts the head as one of the local workers, so that one of them is never started."""
 _OF_ALL_NODES = '{"gcs_rpc_server_reconnect_timeout_s": 604800}'
 """The head hands it to everybody in the cluster: they live on without the head for so long, and not for a minute."""
 GAMES_PATH = "TAVOLA_GAMES_PATH"
@@ -72,6 +73,7 @@ def start(arguments: list[str]) -> None:
         raise Exposed("--temp-dir: Ray would open the folder to everybody; RAY_TMPDIR says where a private one is made")
     if any(each.startswith("--autoscaling-config") for each in arguments):
         _hold_ssh_folder()
+        os.environ.update(_FIRST_AUTOSCALER)  # Whatever `ray up` has said.
     folder = private_folder(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), _LONGEST_SOCKET)
     kept = without_secrets(os.environ)
     os.environ.clear()
