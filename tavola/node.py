@@ -87,10 +87,13 @@ def start(arguments: list[str]) -> None:
         if not any(each.startswith("--system-config") for each in arguments):
             arguments = [*arguments, f"--system-config={_OF_ALL_NODES}"]
     # Not before: Ray reads its environment when it is imported.
+    from ray._private.node import Node
     from ray._private.parameter import RayParams
     from ray.scripts.scripts import start as ray_start
 
     RayParams.__init__ = partialmethod(RayParams.__init__, worker_path=fork_server.__file__)  # type: ignore[assignment]
+    if "--include-dashboard=false" in arguments:
+        Node.start_api_server = _nothing  # type: ignore[method-assign]
     ray_start.main([*arguments, f"--temp-dir={folder}/ray"], prog_name="tavola node")
 
 
@@ -101,6 +104,10 @@ def _tell_logs(folder: str) -> None:
         stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+
+
+def _nothing(self: object, **_: object) -> None:
+    """In place of the dashboard's process: Ray starts it, and waits for it, also where there is to be no dashboard."""
 
 
 def _remember() -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import psutil
 import ray
 import structlog
 from ray._private.state import actors
@@ -40,6 +43,8 @@ LOOKS_S = 0.1
 """How soon, and how often at last, it is looked whether an actor that starts is on the list."""
 JOIN_AGAIN_S = 0.2
 REACHED_WITHIN_S = 2.0
+_MAPPED = "::ffff:"
+"""Before an address of IPv4 where a socket is one of IPv6, as gRPC's are."""
 _OF_ONE_NODE = "node:"
 """How the names of resources begin that say which node is which."""
 _ACTOR_STATES = ("ALIVE", "PENDING_CREATION", "RESTARTING")
@@ -74,7 +79,7 @@ async def joined(settings: Settings, database: Database) -> OwnNode:
     told = False
     while True:
         try:
-            await _reached(settings.ray_address)
+            await reached(settings.ray_address)
             # In a thread, where Ray leaves our signals alone.
             await in_thread(join, settings)
             return await in_thread(_own_node, settings, database)
@@ -85,13 +90,33 @@ async def joined(settings: Settings, database: Database) -> OwnNode:
             await asyncio.sleep(JOIN_AGAIN_S)
 
 
-async def _reached(address: str) -> None:
+async def reached(address: str) -> None:
     """Raises `OSError` where nobody listens: Ray would take its time to say so."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit():
+    if (place := _place(address)) is not None:
         async with asyncio.timeout(REACHED_WITHIN_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(*place)
             writer.close()
+
+
+def cut(address: str) -> int:
+    """Ends this process's connections to Ray at that address; Ray's client makes others. Gives how many there were."""
+    if (place := _place(address)) is None:
+        return 0
+    hosts = {each[4][0] for each in socket.getaddrinfo(*place, type=socket.SOCK_STREAM)}
+    ours = [
+        each.fd
+        for each in psutil.Process().net_connections("tcp")
+        if each.raddr and each.raddr.ip.removeprefix(_MAPPED) in hosts and each.raddr.port == place[1] and each.fd >= 0
+    ]
+    for fd in ours:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as connection:  # It may have just ended.
+            connection.shutdown(socket.SHUT_RDWR)
+    return len(ours)
+
+
+def _place(address: str) -> tuple[str, int] | None:
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else None
 
 
 class OwnNode:

@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from tavola.actors.cluster.catalogue import GameTeller
-from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, joined
+from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, cut, joined, reached
 from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.lease import Lease
@@ -45,6 +45,9 @@ WISH_LOOK_S = 0.5
 LENT_WISH_LOOK_S = 0.1
 """How often it is looked for wishes of which nothing was heard. A pooler that lends connections tells of none."""
 BEFORE_ROUND_S = 5.0
+HEAD_LOOK_S = 0.5
+HEAD_AWAY_S = 3.0
+"""Where the head's Ray did not answer for so long, its machine may have been lost."""
 ASK_S = 5.0
 LEAVE_S = 0.5
 
@@ -106,6 +109,7 @@ class StewardProcess(Service):
             tasks.create_task(keeper.run(LENT_WISH_LOOK_S if database.lent else WISH_LOOK_S))
             tasks.create_task(heard(settings.database_url, WISHES, keeper.woken.set))
             tasks.create_task(self._none_before())
+            tasks.create_task(self._find_head_again())
             tasks.create_task(RayTeller(database, self._id, here).run())
             if here.declares:
                 tasks.create_task(self._ask(Demand(database, here)))
@@ -135,6 +139,23 @@ class StewardProcess(Service):
                     return
             except StorageUnavailable as error:
                 log.warning("steward.look_failed", reason=str(error))
+
+    async def _find_head_again(self) -> None:
+        """When the head's machine was lost and is there again, Ray's client would find that out by its connections'
+        next try, which may be half a minute off."""
+        address, loop = self._settings.ray_address, asyncio.get_running_loop()
+        answered_at = loop.time()
+        while True:
+            await asyncio.sleep(HEAD_LOOK_S)
+            try:
+                await reached(address)
+            except OSError:
+                continue
+            away_s, answered_at = loop.time() - answered_at, loop.time()
+            if away_s > HEAD_AWAY_S:
+                log.info(
+                    "steward.head_is_back", after_s=round(away_s, 1), connections=await asyncio.to_thread(cut, address)
+                )
 
     async def _none_before(self) -> None:
         """An edge of the release before starts a steward that is an actor: one that stayed would go on for ever."""

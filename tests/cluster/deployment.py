@@ -6,6 +6,7 @@ Somebody sits at the host `desk`, with a checkout. `stores` has Postgres and Red
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -19,11 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import yaml  # type: ignore[import-untyped]
 
 from cluster.lab import NETWORK, ROOT, USER, USER_ID, Host, Lab
 from kit.stack import NO_LIMITS
+from tavola.storage.postgres import QUERIES
 
 WORKERS = ("one", "two")
 MACHINES = ("head", *WORKERS)
@@ -65,11 +68,18 @@ class Deployment:
         return [self.lab[name] for name in MACHINES]
 
     def up(self) -> str:
-        """As a person types it; gives what they are told. On return all edges are ready."""
+        """As a person types it; gives what they are told. On return all edges are ready, and all stewards."""
         told = self._desk.ssh(f"cd {ROOT} && .venv/bin/ray up --yes ~/cluster.yaml", within_s=600)
         for name in MACHINES:
             self.until_ready(name)
+        until(lambda: self.nodes() == {*MACHINES}, "the steward of each machine", ONE_MACHINE_MORE_S)
         return told
+
+    def nodes(self) -> set[str]:
+        """The machines that start room actors now."""
+        with self._desk.network():
+            addresses = asyncio.run(_beating(self.database_url))
+        return {name for name in MACHINES if self.lab[name].address in addresses}
 
     def until_ready(self, name: str, within_s: float = ONE_MACHINE_MORE_S) -> float:
         """Waits for an edge; how long that was."""
@@ -251,6 +261,14 @@ def _install(mason: Host, place: Path) -> None:
     shutil.copytree(mason.home / "tavola" / ".venv", fresh / "venv", symlinks=True)
     (fresh / "venv").rename(place)
     fresh.rmdir()
+
+
+async def _beating(url: str) -> set[str]:
+    connection = await asyncpg.connect(url, ssl=False, timeout=10)
+    try:
+        return {row["address"] for row in await connection.fetch(QUERIES["beating_nodes"].text)}
+    finally:
+        await connection.close(timeout=2)
 
 
 def until(holds: Callable[[], bool], what: str, within_s: float, said: Callable[[], str] = str) -> None:
