@@ -73,7 +73,7 @@ def start(arguments: list[str]) -> None:
         raise Exposed("--temp-dir: Ray would open the folder to everybody; RAY_TMPDIR says where a private one is made")
     if any(each.startswith("--autoscaling-config") for each in arguments):
         _hold_ssh_folder()
-        os.environ.update(_FIRST_AUTOSCALER)  # Whatever `ray up` has said.
+        os.environ.update(_FIRST_AUTOSCALER)  # `ray up` says otherwise.
     folder = private_folder(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), _LONGEST_SOCKET)
     kept = without_secrets(os.environ)
     os.environ.clear()
