@@ -38,6 +38,8 @@ _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 _STORAGE_BACK_OFF = (0.0, 0.5, 1.0)
 """The same for Postgres and Redis, for which everybody waits. They may have died of a full disk: play goes on soon
 after there is space."""
+_SAY_AGAIN_S = 60.0
+"""How often it is said that a part cannot be started. A disk may be full for a whole night."""
 _STEADY_AFTER = 30.0
 _PLAYERS_FIRST = 3.0
 """Seconds before an edge that died is started again while another is up: its players, who are coming back to the other
@@ -228,14 +230,18 @@ class DevStack:
 
     async def _start_again(self, part: Server, failures: int) -> str:
         waits = _STORAGE_BACK_OFF if part in (self._postgres, self._redis) else _BACK_OFF
-        while True:
-            await asyncio.sleep(waits[min(failures, len(waits) - 1)])
-            try:
-                with self._progress.step(part.name):
+        say_at = 0.0
+        await asyncio.sleep(waits[min(failures, len(waits) - 1)])
+        with self._progress.step(part.name):
+            while True:
+                try:
                     return await part.start()
-            except (Failure, OSError) as failure:
-                failures += 1
-                self._progress.say(f"  ! {failure}")
+                except (Failure, OSError) as failure:
+                    failures += 1
+                    if time.monotonic() >= say_at:
+                        say_at = time.monotonic() + _SAY_AGAIN_S
+                        self._progress.say(f"  ! {failure}")
+                await asyncio.sleep(waits[min(failures, len(waits) - 1)])
 
     def _write(self) -> None:
         pids = {kind: [part.process.pid for part in parts if part.process] for kind, parts in self._parts.items()}
