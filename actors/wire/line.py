@@ -384,6 +384,9 @@ class Line(_End):
 
         def answered(got: Answer | LineLost) -> None:
             if answer.done():
+                if isinstance(got, Committed) and got.update and isinstance(request, Submit):
+                    # Nobody waits any more. The actor tells us of the update no other way.
+                    self._hear(UpdateTold(request.room, got.update))
                 return
             if isinstance(got, LineLost):
                 answer.set_exception(got)

@@ -11,11 +11,12 @@ import pytest
 
 from kit.waiting import Pulse
 from tavola.actors.wire import line as lines
-from tavola.actors.wire.commands import Chat, Epoch, RoomId, Sender, UserId
+from tavola.actors.wire.commands import Chat, Epoch, RoomId, Sender, Seq, UserId
 from tavola.actors.wire.line import Line, LineFull, LineLost, LineServer
 from tavola.actors.wire.messages import (
     Activate,
     Answer,
+    Committed,
     HandOver,
     Ok,
     Refusal,
@@ -24,6 +25,7 @@ from tavola.actors.wire.messages import (
     RoomGone,
     RoomsAt,
     Submit,
+    UpdateTold,
 )
 from tavola.config.keys import Secrets
 
@@ -306,6 +308,23 @@ async def test_a_message_that_cannot_be_encoded_is_lost_alone() -> None:
             answer(Ok())
         assert [await answered, await other] == [Ok(), Ok()]
         assert line.open
+
+
+async def test_the_update_of_a_move_for_which_nobody_waits_any_more_is_heard() -> None:
+    """It went out with the answer, so the actor tells this edge of it in no other way."""
+    async with actor() as one:
+        told: list[object] = []
+        line = await Line.connect("a", one.address, SECRET, SILENT_S, told=told.append)
+        command = Chat(id="1", room="r_1", text="Hello")
+        given_up = line.ask(Submit(Epoch(1), Sender(UserId("u"), "Ann"), command))
+        other = line.ask(rouse(2))
+        await one.has(2)
+        given_up.cancel()
+        (_, first), (_, second) = one.asked
+        first(Committed(Seq(7), update=b"the update"))
+        second(Ok())
+        assert await other == Ok()
+        assert told == [UpdateTold(RoomId("r_1"), b"the update")]
 
 
 async def test_an_actor_that_beats_and_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
