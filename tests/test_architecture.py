@@ -64,13 +64,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "actors.errands": {"actors.log", "actors.outside", "actors.past", "actors.room", "actors.wire", "games"},
     "actors.upkeep": {"actors.past", "actors.wire", "storage", "config"},
+    "actors.scaling": {"storage", "config"},
     "actors.host": {
         "actors.errands", "actors.log", "actors.outside", "actors.past", "actors.room", "actors.versions",
         "actors.wire", "games", "storage", "config",
     },
     "actors.cluster": {
-        "actors.host", "actors.log", "actors.past", "actors.room", "actors.upkeep", "actors.wire", "games.registry",
-        "storage", "storage.pooler", "config",
+        "actors.host", "actors.log", "actors.past", "actors.room", "actors.scaling", "actors.upkeep", "actors.wire",
+        "games.registry", "storage", "storage.pooler", "config",
     },
     "edge.common": {"actors.wire", "config"},
     "edge.people": {"actors.wire", "storage", "config"},

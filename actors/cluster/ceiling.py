@@ -25,12 +25,13 @@ class Full(ClusterUnavailable):
 
 class Node(NamedTuple):
     """A node of the cluster; `memory` in bytes. `declared`: the room actors that it says it carries; 0: it does not
-    say."""
+    say. `head`: Ray's head is there, which it never ends."""
 
     id: str
     address: str
     memory: int
     declared: int = 0
+    head: bool = False
 
 
 def ceilings(nodes: Iterable[Node], setting: int) -> dict[str, int]:

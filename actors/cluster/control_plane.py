@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -21,14 +22,15 @@ import psutil
 import ray
 import structlog
 from ray._private.state import actors
+from ray._private.state import state as cluster
 from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Full, Node
-from tavola.actors.cluster.demand import HELD, ROOM_ACTOR
 from tavola.actors.cluster.directory import ClusterUnavailable
 from tavola.actors.cluster.room_actor import RoomActor
+from tavola.actors.scaling.demand import HELD, ROOM_ACTOR
 from tavola.actors.wire.ray_state import RayState
 from tavola.config.settings import Settings
 from tavola.storage.postgres import Database
@@ -47,6 +49,8 @@ _MAPPED = "::ffff:"
 """Before an address of IPv4 where a socket is one of IPv6, as gRPC's are."""
 _OF_ONE_NODE = "node:"
 """How the names of resources begin that say which node is which."""
+_HEAD = "node:__internal_head__"
+"""A resource that the head has."""
 _ACTOR_STATES = ("ALIVE", "PENDING_CREATION", "RESTARTING")
 STEWARD_BEFORE = "steward"
 """The name of the actor that did the steward's rounds in releases before; edges of those start it again."""
@@ -123,16 +127,17 @@ class OwnNode:
     """The node on which this process runs, and the actors that it starts there."""
 
     def __init__(
-        self, settings: Settings, database: Database, id: str, address: str, most: int, declares: bool
+        self, settings: Settings, database: Database, id: str, address: str, most: int, declares: bool, may_end: bool
     ) -> None:
         """`id` is Ray's, and `most` how many actors there may be at `address`. Where it `declares` how many it carries,
-        Ray is told of each."""
+        Ray is told of each, and may end the node when there are none, if it `may_end`."""
         self._settings = settings.for_actors()
         self._database = database
         self._id = id
         self.address = address
         self.most = most
         self.declares = declares
+        self.may_end = may_end
 
     async def start_actor(self) -> None:
         """Start a room actor here; on return it can be given rooms. Raises `Full` when the node has as many as it
@@ -178,9 +183,24 @@ class OwnNode:
         await in_thread(self._ask_blocking, actors)
 
     def _ask_blocking(self, actors: int) -> None:
-        from ray.autoscaler.sdk import request_resources  # Nobody else needs it.
+        # Nobody else needs these. `request_resources` of Ray's would believe a variable of the environment, which `ray
+        # up` sets whichever autoscaler the head has.
+        from ray._private.ray_constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+        from ray.autoscaler.v2.sdk import request_cluster_resources
+        from ray.autoscaler.v2.utils import is_autoscaler_v2
+        from ray.experimental.internal_kv import _internal_kv_put, internal_kv_get_gcs_client
 
-        request_resources(bundles=[{ROOM_ACTOR: 1}] * actors)
+        wanted = [{ROOM_ACTOR: 1}] * actors
+        if is_autoscaler_v2(fetch_from_server=True):
+            bundles = [{"resources": each, "label_selector": {}} for each in wanted]
+            gcs = internal_kv_get_gcs_client()  # type: ignore[no-untyped-call]
+            request_cluster_resources(gcs.address, bundles)
+        else:
+            _internal_kv_put(AUTOSCALER_RESOURCE_REQUEST_CHANNEL, json.dumps(wanted), overwrite=True)
+
+    async def ending(self) -> frozenset[str]:
+        """The addresses of the nodes of which Ray knows that they will end. Raises `ClusterUnavailable`."""
+        return await in_thread(_ending_blocking)
 
     async def state(self) -> RayState:
         """As Ray says it is. Raises `ClusterUnavailable`."""
@@ -193,6 +213,14 @@ class OwnNode:
     def _end_blocking(self, name: str) -> None:
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=self._settings.namespace))
+
+
+def _ending_blocking() -> frozenset[str]:
+    draining = cluster.get_draining_nodes()
+    if not draining:
+        return frozenset()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return frozenset(node["NodeManagerAddress"] for node in nodes if node["Alive"] and node["NodeID"] in draining)
 
 
 def _state_blocking() -> RayState:
@@ -225,6 +253,7 @@ def _own_node(settings: Settings, database: Database) -> OwnNode:
             node["NodeManagerAddress"],
             int(node["Resources"].get("memory", 0)),
             int(node["Resources"].get(ROOM_ACTOR, 0)),
+            _HEAD in node["Resources"],
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
@@ -232,7 +261,9 @@ def _own_node(settings: Settings, database: Database) -> OwnNode:
     most = ceiling.ceilings(nodes, settings.room_actors_per_node)
     for node in nodes:
         if node.id == id:
-            return OwnNode(settings, database, id, node.address, most[node.address], node.declared > 0)
+            declares = node.declared > 0
+            may_end = declares and not node.head
+            return OwnNode(settings, database, id, node.address, most[node.address], declares, may_end)
     raise ClusterUnavailable(f"Ray does not list its node {id}")
 
 

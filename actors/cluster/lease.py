@@ -24,15 +24,19 @@ class Lease:
         self._holder = holder
         self._held_until = 0.0
 
+    @property
+    def held(self) -> bool:
+        """Whether this steward does the rounds."""
+        return asyncio.get_running_loop().time() < self._held_until
+
     async def lead(self, rounds: Callable[[], Awaitable[None]]) -> None:
         """Run `rounds` whenever the lease is held, and end them when it is not, until cancelled. Raises what they
         raise."""
-        loop = asyncio.get_running_loop()
         at_work: asyncio.Task[None] | None = None
         try:
             while True:
                 await self._renew()
-                held = loop.time() < self._held_until
+                held = self.held
                 if held and at_work is None:
                     log.info("steward.leads")
                     at_work = asyncio.ensure_future(rounds())

@@ -52,6 +52,7 @@ class Here(Protocol):
 
     address: str
     most: int
+    may_end: bool
 
     async def start_actor(self) -> None:
         """Start a room actor here; on return it can be given rooms. Raises `Full` and `ClusterUnavailable`."""
@@ -100,6 +101,11 @@ class NodeKeeper:
         """When (on the loop's clock) no spare was missing; None: it was never so."""
 
     @property
+    def alone(self) -> bool:
+        """Whether no other node lives."""
+        return len(self._nodes) < 2
+
+    @property
     def _busy(self) -> bool:
         now = asyncio.get_running_loop().time()
         return sum(now - began < RIVAL_S for began in self._starting.values()) >= self._at_once
@@ -142,7 +148,7 @@ class NodeKeeper:
         here = self._here
         rows = await self._database.rows(
             "beat_node", id=self._id, address=here.address, pid=self._pid, most=here.most, suspects=SUSPECTS,
-            code=CODE, disk=self.disk,
+            code=CODE, disk=self.disk, may_end=here.may_end,
         )  # fmt: skip
         self._nodes = [LivingNode(**row) for row in rows]
 

@@ -21,6 +21,8 @@ from tavola.actors.cluster.directory import ClusterUnavailable, Directory, NoSuc
 from tavola.actors.cluster.mover import MoveOutcome, Mover
 from tavola.actors.cluster.rollout import ROUND_S as ROLLOUT_ROUND_S
 from tavola.actors.cluster.rollout import RollOut
+from tavola.actors.scaling.gathering import ROUND_S as GATHERING_ROUND_S
+from tavola.actors.scaling.gathering import Gathering
 from tavola.actors.upkeep.archivist import Archivist
 from tavola.actors.upkeep.ballast import Ballast, own_disk
 from tavola.actors.upkeep.chat_clearing import ChatClearing
@@ -112,6 +114,14 @@ class Steward:
         self._mover, self._evener = (Mover(database, directory, secrets) for _ in range(2))
         mover = Mover(database, directory, secrets)
         self.rollout = RollOut(database, directory, mover, actors.end_actor, now)
+        self._gathering = Gathering(
+            database,
+            now,
+            capacity=settings.rooms_per_actor,
+            spares=settings.spares,
+            least=settings.nodes_least,
+            after_s=settings.gather_after_s,
+        )
         self._evening = False
         """Rooms are being evened out: it goes on until there is little difference."""
         self._full_until = 0.0
@@ -139,6 +149,7 @@ class Steward:
             tasks.create_task(self._every(ROUND_S, self.drain_actors))
             tasks.create_task(self._every(EVEN_ROUND_S, self.even_out))
             tasks.create_task(self._every(ROLLOUT_ROUND_S, self.rollout.round))
+            tasks.create_task(self._every(GATHERING_ROUND_S, self._gathering.round))
             tasks.create_task(self._every(SLOW_ROUND_S, self._events.tell))
             tasks.create_task(self._every(SLOW_ROUND_S, self.bury_the_dead))
             tasks.create_task(self._every(SLOW_ROUND_S, self.ring_quiet_alarms))

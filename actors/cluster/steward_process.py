@@ -16,7 +16,6 @@ import uvloop
 
 from tavola.actors.cluster.catalogue import GameTeller
 from tavola.actors.cluster.control_plane import STEWARD_BEFORE, OwnNode, cut, joined, reached
-from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.directory import ClusterUnavailable, Directory
 from tavola.actors.cluster.lease import Lease
 from tavola.actors.cluster.node_keeper import NodeKeeper
@@ -24,6 +23,9 @@ from tavola.actors.cluster.ray_told import RayTeller
 from tavola.actors.cluster.service import Service
 from tavola.actors.cluster.steward import Steward
 from tavola.actors.cluster.wishes import Wisher
+from tavola.actors.scaling.demand import Demand
+from tavola.actors.scaling.endings import LOOK_S as ENDINGS_LOOK_S
+from tavola.actors.scaling.endings import Endings
 from tavola.config import crash, logs
 from tavola.config.clock import now_ms
 from tavola.config.code_mark import CODE, CodeOnDisk
@@ -77,9 +79,10 @@ class StewardProcess(Service):
         directory = Directory(database, Wisher(database, settings.rooms_per_actor))
         points = crash.points(os.environ.get("TAVOLA_CRASH_DIR"), lambda: None)
         steward = Steward(settings, admitted.secrets, database, directory, self, now_ms, points)
-        self.keep(Lease(database, self._id).lead(steward.run))
+        lease = Lease(database, self._id)
+        self.keep(lease.lead(steward.run))
         self.keep(teller.run())
-        self.keep(self._node(database))
+        self.keep(self._node(database, lease))
         self.keep(self._until_replaced(database, admitted))
         self.keep(self._until_outdated(database))
 
@@ -97,7 +100,7 @@ class StewardProcess(Service):
                 if self._teller is not None:
                     await self._teller.leave()
 
-    async def _node(self, database: Database) -> None:
+    async def _node(self, database: Database, lease: Lease) -> None:
         settings = self._settings
         here = self._here = await joined(settings, database)
         log.info("steward.joined", node=here.address, most=here.most)
@@ -111,6 +114,7 @@ class StewardProcess(Service):
             tasks.create_task(self._none_before())
             tasks.create_task(self._find_head_again())
             tasks.create_task(RayTeller(database, self._id, here).run())
+            tasks.create_task(self._look_for_endings(Endings(database, here), keeper, lease))
             if here.declares:
                 tasks.create_task(self._ask(Demand(database, here)))
 
@@ -121,6 +125,16 @@ class StewardProcess(Service):
             except (StorageUnavailable, ClusterUnavailable) as error:
                 log.warning("steward.round_failed", round="ask", reason=str(error))
             await asyncio.sleep(ASK_S)
+
+    async def _look_for_endings(self, endings: Endings, keeper: NodeKeeper, lease: Lease) -> None:
+        """A node that is alone has nobody to leave its rooms to."""
+        while True:
+            try:
+                if lease.held and (endings.some or not keeper.alone):
+                    await endings.look()
+            except (StorageUnavailable, ClusterUnavailable) as error:
+                log.warning("steward.round_failed", round="endings", reason=str(error))
+            await asyncio.sleep(ENDINGS_LOOK_S)
 
     async def _look_at_disk(self, keeper: NodeKeeper) -> None:
         disk = CodeOnDisk()

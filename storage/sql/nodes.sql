@@ -1,12 +1,12 @@
 -- Nodes, what is wished of them, and who does the steward's rounds.
 
 -- name: beat_node
--- Node :id lives. Gives the nodes that do, as of before, each with its actors (counted as `register_actor` does) and
--- those of them that are spare. One that is drained carries none, and while code is rolled out one where other code
--- would start.
+-- Node :id lives, and Ray may end it if it :may_end. Gives the nodes that do, as of before, each with its actors
+-- (counted as `register_actor` does) and those of them that are spare. One that is drained carries none, and while code
+-- is rolled out one where other code would start.
 WITH beat AS (
-    INSERT INTO nodes (id, address, pid, most, code, disk)
-    VALUES (:id, :address, :pid::integer, :most::integer, :code, :disk)
+    INSERT INTO nodes (id, address, pid, most, code, disk, may_end)
+    VALUES (:id, :address, :pid::integer, :most::integer, :code, :disk, :may_end)
     ON CONFLICT (id) DO UPDATE SET beat_at = now(), most = excluded.most, disk = excluded.disk
 ), living AS (
     SELECT node, count(*) - least(count(suspect_at), :suspects::integer) AS actors,

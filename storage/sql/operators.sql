@@ -64,7 +64,7 @@ UPDATE room_actors SET draining = true WHERE name = :actor OR node = :node RETUR
 
 -- name: drain_node
 -- No actor is started on node :node any more, until that is turned back.
-INSERT INTO drained_nodes (address) VALUES (:node) ON CONFLICT DO NOTHING
+INSERT INTO drained_nodes (address) VALUES (:node) ON CONFLICT (address) DO UPDATE SET why = 'asked'
 
 -- name: undrain_actors
 -- The other way: what is left there stays, and more may come. `found`: whether there was anything to be turned back.

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
     """Actors that are started and kept ready, so that a room need not wait for one."""
     rooms_evened_per_second: int = Field(3, alias="TAVOLA_ROOMS_EVENED_PER_SECOND", ge=0, le=100)
     """Rooms that the steward moves to nodes with less to do, while they are quiet. 0: it leaves them where they are."""
+    gather_after_s: int = Field(300, alias="TAVOLA_GATHER_AFTER_S", ge=0)
+    """Where nodes declare `tavola_room_actor`: when the rooms of one have had room on the others for so long, it is
+    drained, so that Ray may end it. 0: none is."""
+    nodes_least: int = Field(2, alias="TAVOLA_NODES_LEAST", ge=1)
+    """So many nodes stay all the same: the head, and others that Ray does not end (`min_workers`)."""
     room_timeout_ms: int = Field(1_500, alias="TAVOLA_ROOM_TIMEOUT_MS", ge=100)
     """For so long an actor may not answer before its room is placed elsewhere."""
     away_turn_ms: int = Field(2_000, alias="TAVOLA_AWAY_TURN_MS", ge=0, le=3_600_000)

@@ -21,7 +21,7 @@ import pytest
 
 from kit.damage import execute
 from kit.stack import FOREIGN, until
-from tavola.actors.cluster.demand import HELD, ROOM_ACTOR
+from tavola.actors.scaling.demand import HELD, ROOM_ACTOR
 from tavola.stack.processes import STACK_MARK, free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -132,13 +132,13 @@ async def test_actors_bring_a_node_and_it_goes_when_they_are_drained(database_ur
         of_ray = {
             "RAY_FAKE_CLUSTER": "1",
             "AUTOSCALER_UPDATE_INTERVAL_S": "1",
-            "RAY_enable_autoscaler_v2": "0",
             "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD,
         }
         of_tavola = {
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "RAY_ADDRESS": address,
+            "RAY_enable_autoscaler_v2": "1",  # as `ray up` says to all that it starts
             "TAVOLA_JWT_SECRET": "what every process of the cluster knows",
             "TAVOLA_SPARES": str(CARRIED + 1),
             "TAVOLA_ROOMS_PER_ACTOR": "20",

@@ -9,8 +9,8 @@ from kit.hosts import connected
 from kit.stack import until
 from tavola.actors.cluster import ceiling
 from tavola.actors.cluster.ceiling import Node, ceilings
-from tavola.actors.cluster.demand import Demand
 from tavola.actors.cluster.lease import Lease
+from tavola.actors.scaling.demand import Demand
 from tavola.config.code_mark import CODE
 from tavola.storage.postgres import Database
 
@@ -28,7 +28,15 @@ class Asked:
 
 async def beats(database: Database, address: str) -> None:
     await database.rows(
-        "beat_node", id=f"id of {address}", address=address, pid=1, most=5, suspects=4, code=CODE, disk=CODE
+        "beat_node",
+        id=f"id of {address}",
+        address=address,
+        pid=1,
+        most=5,
+        suspects=4,
+        code=CODE,
+        disk=CODE,
+        may_end=False,
     )
 
 

@@ -18,7 +18,15 @@ async def test_nodes_and_those_that_are_silent(database_url: str) -> None:
     async with connected(database_url) as database:
         for address in ("10.0.0.1", "10.0.0.2"):
             await database.rows(
-                "beat_node", id=f"id of {address}", address=address, pid=1, most=7, suspects=0, code="c", disk="c"
+                "beat_node",
+                id=f"id of {address}",
+                address=address,
+                pid=1,
+                most=7,
+                suspects=0,
+                code="c",
+                disk="c",
+                may_end=False,
             )
         await execute(database_url, "UPDATE nodes SET beat_at = now() + interval '1 minute'")
         await execute(

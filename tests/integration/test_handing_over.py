@@ -224,7 +224,7 @@ async def test_quiet_rooms_are_evened_out_over_nodes(database_url: str, monkeypa
         async def there() -> list[int]:
             for id, node in enumerate(("node", "other")):
                 await database.rows(
-                    "beat_node", id=f"{id}", address=node, pid=1, most=9, suspects=4, code="c", disk="c"
+                    "beat_node", id=f"{id}", address=node, pid=1, most=9, suspects=4, code="c", disk="c", may_end=False
                 )
             owners = [(await stored(database, room))["actor"] for room in rooms]
             return [owners.count("a"), owners.count("b")]

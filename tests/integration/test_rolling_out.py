@@ -58,7 +58,7 @@ class Deployment:
         given: dict[str, Any] = {"id": "n", "address": "node", "pid": 1, "most": 9, "suspects": 4}
         await execute(self.database, "DELETE FROM nodes WHERE code <> $1", code)
         for _ in range(2):  # It is answered as of before.
-            rows = await self.database.rows("beat_node", **given, code=code, disk=disk)
+            rows = await self.database.rows("beat_node", **given, code=code, disk=disk, may_end=False)
         await execute(self.database, "UPDATE nodes SET beat_at = $1", LATER)
         most: int = rows[0]["most"]
         return most

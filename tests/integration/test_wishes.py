@@ -29,6 +29,7 @@ class Node:
 
     def __init__(self, database: Database, address: str, most: int = 5, capacity: int = 1) -> None:
         self.database, self.address, self.most, self.capacity = database, address, most, capacity
+        self.may_end = False
         self.started, self.ended = 0, [""]
         self.goes_on = asyncio.Event()
         self.goes_on.set()

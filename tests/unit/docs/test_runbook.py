@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from kit.examples import FENCED, ROOT
-from tavola.actors.cluster.demand import ROOM_ACTOR
+from tavola.actors.scaling.demand import ROOM_ACTOR
 from tavola.actors.wire.commands import STATUS
 from tavola.cli import app
 from tavola.config.settings import Settings
