@@ -48,7 +48,9 @@ REACHED_WITHIN_S = 2.0
 _MAPPED = "::ffff:"
 """Before an address of IPv4 where a socket is one of IPv6, as gRPC's are."""
 _OF_ONE_NODE = "node:"
-"""How the names of resources begin that say which node is which."""
+"""How the names of resources begin that say which node is which. A node has 1 of its own."""
+_HELD_OF_NODE = 0.0001
+"""The least that there is in Ray."""
 _HEAD = "node:__internal_head__"
 """A resource that the head has."""
 _ACTOR_STATES = ("ALIVE", "PENDING_CREATION", "RESTARTING")
@@ -160,8 +162,8 @@ class OwnNode:
             "namespace": self._settings.namespace,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(self._id, soft=False),
         }
-        if self.declares:
-            options["resources"] = {ROOM_ACTOR: HELD}
+        # Holding nothing an actor would be nothing to Ray, which ends a drained node as soon as nothing is there.
+        options["resources"] = {ROOM_ACTOR: HELD} if self.declares else {f"{_OF_ONE_NODE}{self.address}": _HELD_OF_NODE}
         actor: Any = ray.remote(RoomActor).options(**options).remote(name, self._settings)
         life: Future[None] = actor.serve.remote(most).future()
         return life

@@ -30,6 +30,7 @@ PROGRAMS = {
     ("docs/howto/game-page.md", "register("): "tests/browser/test_guests.py",
     ("docs/howto/game-page.md", "export function foresee"): "tests/browser/test_foreseen.py",
     ("docs/howto/cluster.md", "type: aws"): "tests/unit/stack/test_cluster_file.py",
+    ("docs/howto/cluster.md", "min_workers: 0"): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/cluster.md", "DATABASE_URL="): "tests/unit/stack/test_cluster_file.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_TRUSTED_PROXIES="): "tests/unit/docs/test_examples.py",
     ("docs/howto/proxy-and-tls.md", "TAVOLA_ALLOWED_ORIGINS="): "tests/unit/docs/test_examples.py",

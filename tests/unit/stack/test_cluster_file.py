@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import tomllib
@@ -12,8 +14,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from tavola.actors.cluster.demand import ROOM_ACTOR
+from tavola.actors.scaling.demand import ROOM_ACTOR
+from tavola.config.failures import Failure
 from tavola.config.settings import Settings
+from tavola.node import DECLARED, declared
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "cluster.yaml").read_text()
@@ -25,10 +29,15 @@ def on_premise() -> dict[str, Any]:
     return config
 
 
+def of_the_page(key: str) -> dict[str, Any]:
+    """Its keys, of which one is this, in place of ours of the same name."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/howto/cluster.md").read_text(), re.DOTALL)
+    [block] = [block for block in map(yaml.safe_load, blocks) if key in block]
+    return {**on_premise(), **block}
+
+
 def on_aws() -> dict[str, Any]:
-    """As the page says: its keys in place of ours of the same name."""
-    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/howto/cluster.md").read_text(), re.DOTALL)
-    return {**on_premise(), **yaml.safe_load(block)}
+    return of_the_page("available_node_types")
 
 
 @pytest.mark.parametrize("config", [on_premise(), on_aws()], ids=["on premise", "AWS"])
@@ -42,6 +51,26 @@ def test_ray_takes_it(config: dict[str, Any]) -> None:
     declared = all(each["resources"].get(ROOM_ACTOR) for each in types)
     assert prepared["max_workers"] == (most if declared else least)
     assert declared == (config["provider"]["type"] != "local")
+
+
+def test_machines_of_ones_own_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare_config(of_the_page("min_workers"))
+    validate_config(prepared)
+    (tmp_path / "ray_bootstrap_config.yaml").write_text(yaml.safe_dump(prepared))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(DECLARED, '{"ours": 1}')
+    given = ["--head", "--room-actors=50", "--autoscaling-config=~/ray_bootstrap_config.yaml", "--block"]
+    head, autoscaling, block = declared(given, tmp_path)
+    assert (head, block) == ("--head", "--block")
+    told = yaml.safe_load(Path(autoscaling.removeprefix("--autoscaling-config=")).read_text())
+    validate_config(told)
+    [kind] = told["available_node_types"].values()
+    assert (kind["min_workers"], kind["max_workers"], kind["resources"]) == (0, 2, {ROOM_ACTOR: 50})
+    assert told == {**prepared, "available_node_types": told["available_node_types"]}
+    assert json.loads(os.environ[DECLARED]) == {"ours": 1, ROOM_ACTOR: 50}
+    assert declared(["--address=192.0.2.10:6379"], tmp_path) == ["--address=192.0.2.10:6379"]
+    with pytest.raises(Failure, match="how many"):
+        declared(["--room-actors=many"], tmp_path)
 
 
 @pytest.mark.parametrize("role", ["head", "worker"])
