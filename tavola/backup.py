@@ -158,7 +158,11 @@ async def _demand_room(url: str, replace: bool) -> None:
         row = await database.row("database_filled")
         assert row is not None
         if row["filled"] or row["actors"]:
-            why = "a stack is at work on it" if row["actors"] else "there are rooms or sessions in it"
+            why = (
+                "a stack is at work on it, or was some seconds ago"
+                if row["actors"]
+                else "there are rooms or sessions in it"
+            )
             raise Failure(f"the database is in use ({why}): with --replace all of it goes for the backup")
     finally:
         await database.close()

@@ -38,6 +38,8 @@ def run(settings: Settings, *, edges: int, bots: int) -> None:
     folder = settings.data_dir
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _demand_ours(folder)
+    if not (ignored := folder / ".gitignore").exists():
+        ignored.write_text("*\n")  # It often lies in a project, and holds secrets.
     with _held(folder), contextlib.ExitStack() as stack:
         (folder / STACK_FILE).unlink(missing_ok=True)
         # Processes that we start in passing are known as ours too.

@@ -18,6 +18,7 @@ def test_a_database_that_does_not_start(tmp_path: Path) -> None:
     """The folder in the place of its data is no database."""
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     told = failed(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "*\n", "no secret goes into a project's history"
     log = tmp_path / "postgres" / "server.log"
     first, named, *lines = told.splitlines()
     assert first.startswith("tavola: PostgreSQL did not start: it ended with exit code ")
