@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import structlog
 
+from tavola.storage.array_types import KnowingConnection
 from tavola.storage.rows import Row
 from tavola.storage.target import target
 
@@ -199,6 +200,7 @@ class Database:
                 max_cached_statement_lifetime=0,
                 reset=_keep,
                 server_settings=settings,
+                connection_class=KnowingConnection,
             )
         except (*_NOT_RUN, *_LOST) as error:
             raise _no_connection(error) from error
@@ -453,7 +455,13 @@ async def alone(url: str) -> AsyncIterator[Any]:
     url, lent = target(url)
     settings, cached = (LENT_SETTINGS, {"statement_cache_size": 0}) if lent else (SERVER_SETTINGS, {})
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=settings, **cached)
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=settings,
+            connection_class=KnowingConnection,
+            **cached,
+        )
     except (*_NOT_RUN, *_LOST) as error:
         raise _no_connection(error) from error
     try:

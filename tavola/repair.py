@@ -58,10 +58,10 @@ class Diagnosis(msgspec.Struct, frozen=True):
 
 async def diagnose(database: Database, room: RoomId) -> Diagnosis:
     """Raises `StorageUnavailable`."""
-    row = await database.row("load_room", room_id=room)
+    row = await database.row("load_room", rooms=[room])
     if row is None:
         raise Failure(f"room {room} has no state: it is being removed")
-    recent = await database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
+    recent = await database.rows("log_last", rooms=[room], seqs=[row["seq"]], most=REMEMBERED)
     try:
         LoadedRoom(row, recent)
     except Newer as error:

@@ -70,7 +70,7 @@ async def planned(database: Database, room: RoomId, seq: int, to: int) -> WayBac
     """Raises `Failure`."""
     if to > seq:
         raise Failure(f"{room} is at {seq}, and never was at {to}")
-    row = await database.row("load_room", room_id=room)
+    row = await database.row("load_room", rooms=[room])
     if row is None:
         raise Failure(f"there is no room {room!r}")
     try:

@@ -166,7 +166,7 @@ async def _find(database: Database, named: str) -> Row:
 
 async def _show(database: Database, named: str, json: bool) -> None:
     row = await _find(database, named)
-    stored = await database.row("load_room", room_id=row["id"])
+    stored = await database.row("load_room", rooms=[row["id"]])
     assert stored is not None
     if row["unread_code"] is not None:
         typer.echo(
@@ -231,7 +231,7 @@ async def verify(database: Database, named: str, json: bool) -> None:
     """Replay from the first checkpoint that the log follows on; the updates and the state must come out as they are
     stored. A beginning that was too old to be kept is no fault."""
     room = (await _find(database, named))["id"]
-    stored = await database.row("load_room", room_id=room)
+    stored = await database.row("load_room", rooms=[room])
     start = await database.row("checkpoint_first", room_id=room)
     if stored is None or start is None:
         raise Failure(f"room {room} has no checkpoint to replay from")
@@ -320,7 +320,7 @@ async def _repair(database: Database, named: str, back_to: int | None, accept: b
 
 async def _evict(database: Database, settings: Settings, named: str) -> None:
     room = RoomId((await _find(database, named))["id"])
-    row = await database.row("locate", room_id=room)
+    row = await database.row("locate", rooms=[room])
     if row is None or row["name"] is None:
         typer.echo(f"{room} is in no actor's memory")
         return

@@ -95,7 +95,7 @@ def _chosen(room: str, sample: int, rooms: int) -> bool:
 
 
 async def _room(database: Database, room: RoomId, game: str, rows: int, report: UpgradeReport) -> None:
-    row = await database.row("load_room", room_id=room)
+    row = await database.row("load_room", rooms=[room])
     if row is None:
         return  # it was removed meanwhile
     report.rooms += 1
@@ -103,7 +103,7 @@ async def _room(database: Database, room: RoomId, game: str, rows: int, report: 
     def tell(seq: int, problem: str) -> None:
         report.found.append(Hindrance(room, game, seq, problem))
 
-    recent = await database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED)
+    recent = await database.rows("log_last", rooms=[room], seqs=[row["seq"]], most=REMEMBERED)
     try:
         loaded = LoadedRoom(row, recent)
     except Corrupted as error:

@@ -113,6 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load.bench.peers": {"load.bench.base", "load.bench.floor", "load.measure", "load.run", *STARTERS},
     "load.bench.peers.python": set(),
     "load.bench.people": {"actors.wire", "edge.people", "storage", *STARTERS},
+    "load.bench.opening": {"load.bots", "load.run", *CLIENTS, *STARTERS},
     "load.bench.wakes": {"load.measure", "load.run", *STARTERS},
     "load.bench.scale": {"actors.wire", "load.bench.base", "load.measure", "load.run", "config", *STARTERS},
     "load": {*CLIENTS, *STARTERS, "load.bots", "load.faults", "load.proof", "load.report", "load.run"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -12,7 +12,9 @@ import structlog
 from tavola.actors.log.unreadable import Corrupted, Newer
 from tavola.actors.wire.commands import Epoch, RoomId
 from tavola.actors.wire.messages import Refusal
+from tavola.config.batched import Batched
 from tavola.storage.postgres import Database
+from tavola.storage.rows import Row
 
 log = structlog.get_logger()
 
@@ -33,6 +35,14 @@ class Helper(msgspec.Struct, frozen=True):
 
     actor: str
     address: str
+
+
+class _Wish(NamedTuple):
+    """To have a room, last seen at `epoch`, placed with another actor than `avoid`."""
+
+    room: RoomId
+    epoch: Epoch
+    avoid: str | None
 
 
 class NoSuchRoom(Exception):
@@ -67,11 +77,13 @@ class Directory:
     def __init__(self, database: Database, starter: Starter) -> None:
         self._database = database
         self._starter = starter
+        self._located = Batched(self._locate)
+        self._placed = Batched(self._place)
 
     async def locate(self, room: RoomId) -> Place | Epoch:
         """Where the room is, or only its epoch when no actor owns it. Raises `NoSuchRoom` (if there was one,
         `RoomRemoved`), `RoomUnreadable`, `StorageUnavailable`."""
-        row = await self._database.row("locate", room_id=room)
+        row = await self._located(room)
         if row is None:
             removed = await self._database.row("removed", room_id=room)
             raise NoSuchRoom(room) if removed is None else RoomRemoved(room)
@@ -116,7 +128,7 @@ class Directory:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PLACE_WITHIN_S
         while loop.time() < give_up_at:
-            row = await self._database.row("place", room_id=room, epoch=epoch, avoid=avoid)
+            row = await self._placed(_Wish(room, epoch, avoid))
             if row is not None:
                 log.info("room.placed", room=room, epoch=row["epoch"], actor=row["name"])
                 return Place(room, Epoch(row["epoch"]), row["name"], row["address"])
@@ -133,3 +145,17 @@ class Directory:
             else:
                 await self._starter.start_actor(avoid)
         raise ClusterUnavailable(f"no actor for {room} in {PLACE_WITHIN_S:.0f} s")
+
+    async def _locate(self, rooms: list[RoomId]) -> list[Row | None]:
+        found = {row["room_id"]: row for row in await self._database.rows("locate", rooms=rooms)}
+        return [found.get(room) for room in rooms]
+
+    async def _place(self, wishes: list[_Wish]) -> list[Row | None]:
+        """The rows of `place`, of those that it placed."""
+        placed: dict[_Wish, Row] = {}
+        for avoid in {wish.avoid for wish in wishes}:
+            asked = {wish.room: wish for wish in wishes if wish.avoid == avoid}
+            rooms, epochs = list(asked), [wish.epoch for wish in asked.values()]
+            for row in await self._database.rows("place", rooms=rooms, epochs=epochs, avoid=avoid):
+                placed[asked[row["room_id"]]] = row
+        return [placed.get(wish) for wish in wishes]

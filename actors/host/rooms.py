@@ -12,9 +12,10 @@ from tavola.actors.host.loaded_room import LoadedRoom, Reply
 from tavola.actors.host.rebuild import mends, rebuild
 from tavola.actors.host.teller import Teller
 from tavola.actors.log.unreadable import Corrupted, Newer
-from tavola.actors.wire.commands import Epoch, RoomId
+from tavola.actors.wire.commands import Epoch, RoomId, Seq
 from tavola.actors.wire.messages import Answer, Moved, Ok, Refusal, Request, RoomGone
 from tavola.actors.wire.refusals import BROKEN, away
+from tavola.config.batched import Batched
 from tavola.storage.measures import Measures
 from tavola.storage.postgres import Database, StorageUnavailable
 from tavola.storage.rows import Row
@@ -35,6 +36,8 @@ class Rooms:
         self._actor = actor
         self._database = database
         self._measures = measures
+        self._stored = Batched(self._rows_of)
+        self._lately = Batched(self._logs_of)
         self._loaded: dict[RoomId, LoadedRoom] = {}
         self._loading: dict[RoomId, list[tuple[Request, Reply]]] = {}
         self._dropped = Epoch(-1)
@@ -80,8 +83,8 @@ class Rooms:
 
     async def warm(self) -> None:
         """Ask what a load asks, of a room that there is not. Raises `StorageUnavailable`."""
-        await self._database.rows("load_room", room_id="")
-        await self._database.rows("log_last", room_id="", seq=0, most=REMEMBERED)
+        await self._stored(RoomId(""))
+        await self._lately((RoomId(""), Seq(1)))
 
     def load(self, request: Request, reply: Reply, handle: Callable[[Request, Reply], None]) -> None:
         """Load the request's room, then `handle` it; or answer it, when the room cannot be had here."""
@@ -104,7 +107,7 @@ class Rooms:
     async def _prepare(self, room: RoomId, reply: Reply) -> None:
         answer: Answer = BROKEN
         try:
-            row = await self._database.row("load_room", room_id=room)
+            row = await self._stored(room)
             if row is not None:
                 await self._made(row)
             answer = Ok()
@@ -149,10 +152,10 @@ class Rooms:
                 return BROKEN
 
     async def _read(self, room: RoomId, *, mended: bool = False) -> Answer | None:
-        row = await self._database.row("load_room", room_id=room)
+        row = await self._stored(room)
         if row is not None and row["actor"] == self._actor and row["epoch"] <= self._dropped:
             await self._database.rows("raise_epochs", rooms=[room], epochs=[row["epoch"]])
-            row = await self._database.row("load_room", room_id=room)
+            row = await self._stored(room)
         # Of a room that is gone whoever asks finds out why, as of one that is elsewhere.
         if row is None or row["actor"] != self._actor:
             return Moved()
@@ -177,8 +180,19 @@ class Rooms:
         return None
 
     async def _made(self, row: Row) -> LoadedRoom:
-        recent = await self._database.rows("log_last", room_id=row["id"], seq=row["seq"], most=REMEMBERED)
-        return LoadedRoom(row, recent)
+        return LoadedRoom(row, await self._lately((RoomId(row["id"]), Seq(row["seq"]))) if row["seq"] else [])
+
+    async def _rows_of(self, rooms: list[RoomId]) -> list[Row | None]:
+        found = {row["id"]: row for row in await self._database.rows("load_room", rooms=rooms)}
+        return [found.get(room) for room in rooms]
+
+    async def _logs_of(self, asked: list[tuple[RoomId, Seq]]) -> list[list[Row]]:
+        """The last updates of these rooms up to these numbers."""
+        rooms, seqs = [room for room, _ in asked], [seq for _, seq in asked]
+        logs: list[list[Row]] = [[] for _ in asked]
+        for row in await self._database.rows("log_last", rooms=rooms, seqs=seqs, most=REMEMBERED):
+            logs[row["number"] - 1].append(row)
+        return logs
 
     async def _give_up(self, row: Row, error: Corrupted) -> Refusal:
         """Nobody owns a room that cannot be read, and nobody tries again for a while."""

@@ -66,7 +66,7 @@ class StandIn:
         return BROKEN
 
     async def _load(self, room: RoomId) -> LoadedRoom | None:
-        row = await self._database.row("load_room", room_id=room)
+        row = await self._database.row("load_room", rooms=[room])
         if row is None:
             return None
-        return LoadedRoom(row, await self._database.rows("log_last", room_id=room, seq=row["seq"], most=REMEMBERED))
+        return LoadedRoom(row, await self._database.rows("log_last", rooms=[room], seqs=[row["seq"]], most=REMEMBERED))

@@ -25,9 +25,7 @@ def open_rows(
     game = GAMES.get(request.game)
     if game is None:
         return Refusal("unknown_game", "There is no such game.", {"games": sorted(GAMES)})
-    unknown = sorted(
-        request.options.keys() - {field.encode_name for field in msgspec.structs.fields(game.options_type)}
-    )
+    unknown = sorted(request.options.keys() - set(game.options_type.__struct_encode_fields__))
     if unknown:
         return Refusal("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
     if request.name and not visible(request.name):

@@ -57,7 +57,7 @@ def asked_for(room: Room, command: UpdateSettings) -> Info | Refusal:
     try:
         asked: _Asked = msgspec.convert(command.settings, Asked)
         if asked.options is not None:
-            unknown = sorted(asked.options.keys() - {field.encode_name for field in msgspec.structs.fields(options)})
+            unknown = sorted(asked.options.keys() - set(options.__struct_encode_fields__))
             if unknown:
                 return Refusal("invalid_options", f"This game has no option {unknown[0]!r}.", {"unknown": unknown})
             options = msgspec.convert({**msgspec.to_builtins(options), **asked.options}, game.options_type)

@@ -7,7 +7,7 @@ Every question here raises `StorageUnavailable` while Postgres is away; nothing 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from tavola.actors.wire.grants import digest
 from tavola.actors.wire.messages import Refusal
 from tavola.actors.wire.refusals import GAME_OVER, NO_ROOM, NO_SEAT, TOKEN_EXPIRED, TOKEN_INVALID
 from tavola.actors.wire.view import Role
+from tavola.config.batched import Batched
 from tavola.config.limits import REJOIN_MS
 from tavola.edge.identity.auth import Identity
 from tavola.edge.identity.tokens import Tokens, fresh
@@ -73,6 +74,14 @@ class Holder(msgspec.Struct, frozen=True):
     once: bool
 
 
+class _MemberAsked(NamedTuple):
+    """For whose part in a room the token is meant."""
+
+    room: RoomId
+    user: UserId
+    token: str
+
+
 class ReconnectionTokens:
     """Checks and gives tokens of rooms."""
 
@@ -81,6 +90,7 @@ class ReconnectionTokens:
         self._database = database
         self.tokens = tokens
         self.now = now
+        self._members = Batched(self._issued)
 
     async def by_rejoin(self, token: str) -> Membership | Refusal:
         """The holder of the rejoin token; they are given a fresh one, and this one stays good for `REJOIN_MS`."""
@@ -114,11 +124,22 @@ class ReconnectionTokens:
 
     async def member(self, room: RoomId, user: UserId) -> Membership | None:
         """The part of a known user, with tokens for it; None for a guest."""
-        now, new = self.now(), fresh()
-        row = await self._database.row(
-            "issue_rejoin_token", room_id=room, user_id=user, fresh=digest(new), now=now, life=REJOIN_MS
+        return await self._members(_MemberAsked(room, user, fresh()))
+
+    async def _issued(self, asked: list[_MemberAsked]) -> list[Membership | None]:
+        now = self.now()
+        rows = await self._database.rows(
+            "issue_rejoin_token",
+            rooms=[each.room for each in asked],
+            users=[each.user for each in asked],
+            fresh=[digest(each.token) for each in asked],
+            now=now,
+            life=REJOIN_MS,
         )
-        return None if row is None else self._part(row, new, now)
+        found = {row["number"] - 1: row for row in rows}
+        return [
+            self._part(found[number], each.token, now) if number in found else None for number, each in enumerate(asked)
+        ]
 
     # By REST
 

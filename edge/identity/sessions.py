@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tavola.actors.wire.commands import UserId
 from tavola.actors.wire.grants import digest
+from tavola.config.batched import Batched
 from tavola.config.clock import now_ms
 from tavola.edge.identity.auth import GUEST, Identity
 from tavola.edge.identity.session_cache import Session, SessionCache
@@ -49,6 +50,14 @@ class Opened(msgspec.Struct, frozen=True):
     issued_at: int
 
 
+class _Guest(NamedTuple):
+    """Somebody who was never here before, and for whom a session is opened."""
+
+    sid: bytes
+    user: UserId
+    name: str
+
+
 class _Kept(msgspec.Struct):
     """`app_sessions.sess`."""
 
@@ -67,6 +76,7 @@ class Sessions:
         self._cache = cache
         self._sign_outs = sign_outs
         self._now = now
+        self._guests = Batched(self._open)
 
     async def find(self, cookie: str) -> Session | None:
         """The session of a cookie, unless it has ended."""
@@ -92,15 +102,7 @@ class Sessions:
     async def open(self, user: UserId, name: str) -> Opened:
         """A session for a user who was never here before. On return it is durable."""
         cookie = _cookie()
-        (row,) = await self._database.rows(
-            "open_session",
-            sid=digest(cookie),
-            user_id=user,
-            display_name=name,
-            begins_at=0,
-            now=self._now(),
-            life=PASSING_MS,
-        )
+        row = await self._guests(_Guest(digest(cookie), user, name))
         session = _session(row)
         await self._cache.put(row["sid"], session, session.life_ms)
         return Opened(cookie, session, session.created_at)
@@ -123,9 +125,9 @@ class Sessions:
                 life = standing["life"] or (PASSING_MS if user.startswith(GUEST) else LIFE_MS)
                 rows = await ask(
                     "open_session",
-                    sid=digest(cookie),
-                    user_id=user,
-                    display_name=name or identity.name,
+                    sids=[digest(cookie)],
+                    users=[user],
+                    names=[name or identity.name],
                     begins_at=begins_at,
                     now=now,
                     life=life,
@@ -159,6 +161,14 @@ class Sessions:
         self._sign_outs.tell(user, out["at"])
         await self._cache.drop([row["sid"] for row in gone])
         return len(gone), found
+
+    async def _open(self, guests: list[_Guest]) -> list[Row]:
+        sids, users, names = (list(column) for column in zip(*guests, strict=True))
+        opened = await self._database.rows(
+            "open_session", sids=sids, users=users, names=names, begins_at=0, now=self._now(), life=PASSING_MS
+        )
+        rows = {row["sid"]: row for row in opened}
+        return [rows[sid] for sid in sids]
 
     async def _settle(self, sid: bytes, found: Session | None, cached: Session | None) -> None:
         """Have in Redis what was found in Postgres, unless that is no newer than what was there."""

@@ -258,7 +258,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         return persistence_reply(services.persistence)
 
     async def room(call: Call) -> Answer:
-        stored = await database.row("load_room", room_id=call.room)
+        stored = await database.row("load_room", rooms=[call.room])
         rows = await database.rows("operator_rooms", named=call.room, most=1)
         if stored is None or not rows:
             return NO_ROOM
@@ -271,7 +271,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         return RoomRecord(_placed(rows[0]), _seen(found).people)
 
     async def log(call: Call) -> Answer:
-        if await database.row("locate", room_id=call.room) is None:
+        if await database.row("locate", rooms=[call.room]) is None:
             return NO_ROOM
         rows = await database.rows("operator_log", room_id=call.room, after=call.query.after, most=call.query.limit)
         try:

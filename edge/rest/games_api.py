@@ -113,7 +113,7 @@ def endpoints(services: Services, rewind: Rewind) -> list[Endpoint]:
         room = await owned(call)
         if isinstance(room, Refusal):
             return room
-        row = await database.row("load_room", room_id=call.room)
+        row = await database.row("load_room", rooms=[call.room])
         if row is None:
             return NO_ROOM
         state = await recalled(services.errand, MakeCheckpoint(dict(row)))

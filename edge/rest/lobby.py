@@ -74,11 +74,8 @@ class Lobby:
         """Store it, by `rows` of a transaction. False: this creation was made before. Refused to who has, or opens, as
         many rooms as they may: however many requests, at however many edges, are asked at once.
         """
-        no = await self._too_many(new, rows) if not new.host.user.startswith(SERVICE) else None
-        if no is not None:
-            before = await rows("created_room", host_id=new.host.user, creation_id=creation_id)
-            return no if not before else False
-        made = await rows(
+        limited = not new.host.user.startswith(SERVICE)
+        (row,) = await rows(
             "create_room",
             room_id=new.room,
             code=new.code,
@@ -94,22 +91,20 @@ class Lobby:
             alarm_at=new.rows.alarm_at,
             reserved=sorted(new.rows.reserved.values()),
             reserved_for=list(new.rows.reserved) or None,
+            most_hosted=self._limits.rooms_per_user if limited else 0,
+            most_opened=self._limits.rooms_opened_per_minute if limited else 0,
         )
-        return bool(made)
+        if row["outcome"] == "too many":
+            return self._too_many(row, new.at)
+        return bool(row["outcome"] == "made")
 
-    async def _too_many(self, new: NewRoom, rows: Queries) -> Refusal | None:
+    def _too_many(self, row: Row, now: int) -> Refusal:
         hosted, opened = self._limits.rooms_per_user, self._limits.rooms_opened_per_minute
-        await rows("opening_lock", user_id=new.host.user)
-        (has,) = await rows(
-            "opened_rooms", user_id=new.host.user, most_hosted=hosted, since=new.at - MINUTE_MS, most_opened=opened
-        )
-        if hosted and has["hosted"] >= hosted:
+        if hosted and row["hosted"] >= hosted:
             said = f"You are the host of {hosted} rooms already; close one of them, or leave it for good."
             return Refusal("too_many_rooms", said, {"limit": hosted})
-        if opened and has["opened_at"] is not None:
-            wait_ms = max(1, has["opened_at"] + MINUTE_MS - new.at)
-            return Refusal("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
-        return None
+        wait_ms = max(1, row["opened_at"] + MINUTE_MS - now)
+        return Refusal("rate_limited", f"You may open {opened} rooms a minute.", None, wait_ms)
 
     async def open(self, request: RoomWish, host: Identity, creation_id: str | None) -> RoomSummary | Refusal:
         """A new room's summary. The same `creation_id` from the same host opens one room only, of one kind."""
@@ -119,8 +114,7 @@ class Lobby:
                 return new
             room = new.room
             try:
-                async with self._database.transaction() as rows:
-                    made = await self.create(new, creation_id, rows)
+                made = await self.create(new, creation_id, self._database.rows)
             except Conflict as error:
                 if error.constraint == "rooms_code_unique":
                     continue
@@ -133,7 +127,7 @@ class Lobby:
                 if before["state"] is not None and not _alike(request, new.rows.checkpoint, before["state"]):
                     return ID_REUSED
                 room = RoomId(before["id"])
-            summary = await self.summary(room)
+            summary = _summary_of_new(new) if made else await self.summary(room)
             assert summary is not None
             return summary
 
@@ -176,6 +170,26 @@ class Lobby:
         )
         more = rows[limit - 1] if len(rows) > limit else None
         return Page([summary_of(row) for row in rows[:limit]], _cursor(more) if more else None)
+
+
+def _summary_of_new(new: NewRoom) -> RoomSummary:
+    """As `summary` would say it now."""
+    stored = {
+        "id": new.room,
+        "code": new.code,
+        "game": new.rows.game,
+        "settings": new.rows.settings,
+        "status": "open",
+        "host_id": new.host.user,
+        "players": 0,
+        "max_players": new.rows.max_players,
+        "spectators": 0,
+        "created_at": new.at,
+        "present": int(new.rows.alarm_at is None),
+        "reserved": sorted(new.rows.reserved.values()),
+        "active_at": new.at,
+    }
+    return summary_of(stored)
 
 
 def _alike(request: RoomWish, new: str, before: str) -> bool:

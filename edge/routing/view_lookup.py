@@ -40,7 +40,7 @@ class ViewLookup:
             row = await self._database.row("load_glimpse", room_id=look.room, user_id=look.sender.user)
             if row is None:
                 return NO_ROOM
-            last = await self._database.rows("log_last", room_id=look.room, seq=row["seq"], most=RECENT)
+            last = await self._database.rows("log_last", rooms=[look.room], seqs=[row["seq"]], most=RECENT)
         except StorageUnavailable as error:
             return away(full=error.full)
         seen = await self._ask(Glimpse(look, dict(row), [dict(one) for one in last]))

@@ -1,12 +1,12 @@
 -- Which actor has which room, and which actors there are. Locks go actor, state, room.
 
 -- name: locate
--- Where a room is: its epoch, and its actor's name and address (both null when nobody owns it); and if it could not be
--- read lately, at which seq, and what was found.
-SELECT g.epoch, a.name, a.address, u.seq AS unread_seq, u.code AS unread_code, u.found AS unread_found
+-- Where each of these rooms is, if there is such a room: its epoch, and its actor's name and address (both null when
+-- nobody owns it); and if it could not be read lately, at which seq, and what was found.
+SELECT g.room_id, g.epoch, a.name, a.address, u.seq AS unread_seq, u.code AS unread_code, u.found AS unread_found
 FROM game_states g JOIN rooms r ON r.id = g.room_id LEFT JOIN room_actors a ON a.name = r.actor
 LEFT JOIN unreadable_rooms u ON u.room_id = g.room_id AND u.again_at > now()
-WHERE g.room_id = :room_id
+WHERE g.room_id = ANY(:rooms::text[])
 
 -- name: hosts_of_actors
 -- Of each node with actors that beat, where one of them listens.
@@ -14,10 +14,11 @@ SELECT DISTINCT ON (node) address FROM room_actors
 WHERE alive_at > now() - interval '6 seconds' ORDER BY node, started_at DESC
 
 -- name: place
--- Give room :room_id to a live actor with room to spare other than :avoid, if its epoch is still :epoch: the fullest,
--- so that spares stay spare; if there is a choice, on a node whose actors all answer, and not one that is crowded. No
--- row: the race was lost, or there was no such actor. The loser of a race may leave its actor counted once too often;
--- recount_actors mends that. Locks go actor, state, room. An epoch is no count: it is the seconds since 1970 times
+-- Give those of :rooms whose epoch is still the one in :epochs to a live actor with room to spare other than :avoid, as
+-- many as it has room for: the fullest, so that spares stay spare; if there is a choice, on a node whose actors all
+-- answer, and not one that is crowded. A room that is not in the answer: the race was lost, somebody is about to write
+-- it, or there was no such actor, or no room in it. Locks go actor, state, room; there is one actor in it, and no state
+-- is waited for, so two of these never wait for each other. An epoch is no count: it is the seconds since 1970 times
 -- 2^21, and on top of it a number drawn by lot; higher than the one before, and never given twice, not even by a
 -- database that has gone back and no longer knows which it gave. So a number of the log and its epoch name one update
 -- and all that was before it. It stays below 2^53.
@@ -26,19 +27,30 @@ WITH free AS (
     ORDER BY node IN (SELECT node FROM room_actors WHERE suspect_at > now() - interval '6 seconds'),
              crowded(measured), rooms DESC, started_at
     LIMIT 1
+), taker AS MATERIALIZED (
+    SELECT a.name, a.address, a.capacity - a.rooms AS places FROM room_actors a JOIN free ON free.name = a.name
+    FOR UPDATE OF a
+), held AS MATERIALIZED (
+    SELECT g.room_id
+    FROM unnest(:rooms::text[], :epochs::bigint[]) WITH ORDINALITY AS asked (room_id, epoch, number)
+    JOIN taker ON asked.number <= taker.places
+    JOIN game_states g ON g.room_id = asked.room_id AND g.epoch = asked.epoch
+    FOR UPDATE OF g SKIP LOCKED
 ), counted AS (
-    UPDATE room_actors a SET rooms = a.rooms + 1 FROM free WHERE a.name = free.name AND a.rooms < a.capacity
-    RETURNING a.name, a.address
+    UPDATE room_actors a SET rooms = a.rooms + placed.rooms
+    FROM taker, (SELECT count(*)::integer AS rooms FROM held) placed
+    WHERE a.name = taker.name AND placed.rooms > 0
 ), raised AS (
-    UPDATE game_states
-    SET epoch = greatest(epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1 + (random() * 2000000)::bigint
-    FROM counted WHERE room_id = :room_id AND epoch = :epoch
-    RETURNING room_id, epoch
+    UPDATE game_states g
+    SET epoch = greatest(g.epoch, extract(epoch FROM clock_timestamp())::bigint << 21) + 1
+                + (random() * 2000000)::bigint
+    FROM held WHERE g.room_id = held.room_id
+    RETURNING g.room_id, g.epoch
 ), given AS (
-    UPDATE rooms SET epoch = raised.epoch, actor = counted.name FROM raised, counted WHERE rooms.id = raised.room_id
-    RETURNING rooms.epoch
+    UPDATE rooms SET epoch = raised.epoch, actor = taker.name FROM raised, taker WHERE rooms.id = raised.room_id
+    RETURNING rooms.id, rooms.epoch
 )
-SELECT given.epoch, counted.name, counted.address FROM given, counted
+SELECT given.id AS room_id, given.epoch, taker.name, taker.address FROM given, taker
 
 -- name: has_room
 -- Whether any live actor but :avoid has room to spare (when `place` found one that another placement filled meanwhile).

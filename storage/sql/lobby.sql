@@ -2,12 +2,11 @@
 -- after the other: match_lock, then the others in its transaction.
 
 -- name: room_summary
--- By id or by code.
+-- By id or by code. No code looks like an id.
 SELECT id, code, game, settings, status, host_id, players, max_players, spectators, created_at, present, reserved,
        coalesce(active_at, created_at) AS active_at
-FROM rooms
-WHERE id = :room_id OR code = :code
-ORDER BY id = :room_id DESC LIMIT 1
+FROM (SELECT * FROM rooms WHERE id = :room_id UNION ALL SELECT * FROM rooms WHERE code = :code) found
+LIMIT 1
 
 -- name: lobby
 -- Public rooms, those with people first, and of either the one where something happened last; from the cursor (peopled,

@@ -62,12 +62,16 @@ SELECT seq, epoch, at, user_id, command_id, body FROM history
 WHERE room_id = :room_id AND page >= :after::bigint >> 6 AND seq > :after ORDER BY page, seq LIMIT :most
 
 -- name: log_last
--- The last :most updates of room :room_id up to seq :seq, oldest first, with what is needed to answer a repeated
--- command.
-SELECT seq, epoch, at, versions, user_id, command_id, body FROM history
-WHERE room_id = :room_id AND page BETWEEN (:seq::bigint - :most::integer) >> 6 AND :seq >> 6
-  AND seq > :seq - :most AND seq <= :seq
-ORDER BY seq
+-- The last :most updates of each of these rooms up to its seq in :seqs, oldest first, with what is needed to answer a
+-- repeated command: `number` says of which of them a row is, from 1.
+SELECT asked.number, h.seq, h.epoch, h.at, h.versions, h.user_id, h.command_id, h.body
+FROM unnest(:rooms::text[], :seqs::bigint[]) WITH ORDINALITY AS asked (room_id, seq, number)
+JOIN LATERAL (
+    SELECT seq, epoch, at, versions, user_id, command_id, body FROM history
+    WHERE room_id = asked.room_id AND page BETWEEN (asked.seq - :most::integer) >> 6 AND asked.seq >> 6
+      AND seq > asked.seq - :most AND seq <= asked.seq
+) h ON true
+ORDER BY asked.number, h.seq
 
 -- name: log_commands
 -- The commands themselves after seq :after, for replay.

@@ -1,42 +1,14 @@
 -- A room: opened, loaded, and where it stands. Each query of these files follows its name; tavola.storage.postgres
 -- reads them.
 
--- name: opening_lock
--- For the rest of the transaction nobody else opens a room for user :user_id: what is counted meanwhile stays true.
-SELECT pg_advisory_xact_lock(hashtextextended('opens ' || :user_id, 0))
-
--- name: opened_rooms
--- How many open rooms user :user_id hosts, up to :most_hosted; and, of the last :most_opened that they opened after
--- :since (ms), when the first was. It is null if there were not so many.
-SELECT (SELECT count(*) FROM (SELECT FROM rooms WHERE host_id = :user_id AND status <> 'closed'
-                              LIMIT :most_hosted) hosted) AS hosted,
-       (SELECT created_at FROM rooms WHERE opened_by = :user_id AND created_at > :since
-        ORDER BY created_at DESC OFFSET greatest(:most_opened - 1, 0) LIMIT 1) AS opened_at
-
 -- name: create_room
 -- One room with its host admitted and its first state; it closes at :alarm_at (ms) if nobody comes, and where that is
--- null its host counts as there. Nothing when this creation was made before (rooms_created_once).
-WITH made AS (
-    INSERT INTO rooms (id, code, game, settings, host_id, opened_by, max_players, created_at, creation_id, alarm_at,
-                       present, reserved, reserved_for)
-    VALUES (:room_id, :code, :game, :settings, :host_id, :host_id, :max_players, :at, :creation_id, :alarm_at,
-            (:alarm_at::bigint IS NULL)::integer, :reserved, :reserved_for)
-    ON CONFLICT ON CONSTRAINT rooms_created_once DO NOTHING
-    RETURNING id
-), admitted AS (
-    INSERT INTO room_players (room_id, user_id, display_name, status, changed_at, leaves_at)
-    SELECT id, :host_id, :host_name, 'approved', :at, :alarm_at FROM made
-), kept AS (
-    INSERT INTO checkpoints (room_id, seq, state, at) SELECT id, 0, :checkpoint, :at FROM made
-), state AS (
-    INSERT INTO game_states (room_id, state, updated_at, checksum)
-    SELECT id, :state, :at, state_checksum(0, :state) FROM made
-), session AS (
-    -- Somebody who opens a room is no passer-by any more.
-    UPDATE app_sessions SET life = 604800000, expire = expire - life + 604800000
-    FROM made WHERE user_id = :host_id AND life < 604800000 AND expire > :at
-)
-SELECT id FROM made
+-- null its host counts as there. `outcome`: it was made; or this creation was made before (rooms_created_once); or too
+-- many: its host has :most_hosted open rooms (`hosted`), or has opened :most_opened in the minute before :at, the first
+-- of these then (`opened_at`). 0: as many as they like.
+SELECT outcome, hosted, opened_at FROM open_room(
+    :room_id, :code, :game, :settings, :host_id, :host_name, :max_players, :at, :creation_id, :alarm_at, :reserved,
+    :reserved_for, :state, :checkpoint, :most_hosted, :most_opened)
 
 -- name: created_room
 -- The room that a host's creation of that id made and its state as it was opened (null when its history was removed).
@@ -44,7 +16,8 @@ SELECT r.id, c.state FROM rooms r LEFT JOIN checkpoints c ON c.room_id = r.id AN
 WHERE r.host_id = :host_id AND r.creation_id = :creation_id
 
 -- name: load_room
--- `intact`: the state is as an owner wrote it, as far as that is known. `unread`: it could not be read before.
+-- Those of these rooms that there are. `intact`: the state is as an owner wrote it, as far as that is known. `unread`:
+-- it could not be read before.
 SELECT r.id, r.code, r.game, r.settings, r.deferred, r.status, r.host_id, r.actor, r.alarm_at, g.epoch, g.seq, g.state,
        g.checksum = state_checksum(g.seq, g.state) OR g.checksum >> 32 IS DISTINCT FROM g.seq AS intact,
        EXISTS (SELECT 1 FROM unreadable_rooms u WHERE u.room_id = r.id) AS unread,
@@ -55,7 +28,7 @@ SELECT r.id, r.code, r.game, r.settings, r.deferred, r.status, r.host_id, r.acto
         FROM room_players p LEFT JOIN room_spectators s USING (room_id, user_id)
         WHERE p.room_id = r.id) AS members
 FROM rooms r JOIN game_states g ON g.room_id = r.id
-WHERE r.id = :room_id
+WHERE r.id = ANY(:rooms::text[])
 
 -- name: load_glimpse
 -- As `load_room`, with no member but user :user_id: all that it takes to show the room to somebody who has no part in

@@ -13,13 +13,15 @@ SELECT coalesce(max(at), -1) AS signed_out_at,
 FROM sign_outs WHERE user_id = :user_id
 
 -- name: open_session
--- :begins_at: where the session begins, if that is later than now. It ends :life after :now.
+-- A session for each of :users, under their :names. :begins_at: where the sessions begin, if that is later than now.
+-- They end :life after :now.
 INSERT INTO app_sessions (sid, user_id, sess, expire, life)
-VALUES (:sid, :user_id, json_build_object(
-    'user_id', :user_id::text,
-    'display_name', :display_name::text,
+SELECT opened.sid, opened.user_id, json_build_object(
+    'user_id', opened.user_id,
+    'display_name', opened.name,
     'created_at', greatest(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint, :begins_at::bigint)
-), :now::bigint + :life::bigint, :life)
+), :now::bigint + :life::bigint, :life
+FROM unnest(:sids::bytea[], :users::text[], :names::text[]) AS opened (sid, user_id, name)
 RETURNING sid, sess, expire, life
 
 -- name: session

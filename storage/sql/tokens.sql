@@ -51,17 +51,23 @@ WITH found AS (
 SELECT * FROM found
 
 -- name: issue_rejoin_token
--- The part of user :user_id in room :room_id, if they have one. They are given a rejoin token with hash :fresh, issued
--- at :now, good for :life ms.
-WITH found AS (
-    SELECT * FROM admitted WHERE room_id = :room_id AND user_id = :user_id
+-- The part of each of :users in the room in :rooms, if they have one: `number` says whose it is, from 1. They are given
+-- a rejoin token with the hash in :fresh, issued at :now, good for :life ms.
+WITH found AS MATERIALIZED (
+    SELECT asked.number, asked.fresh, m.*
+    FROM unnest(:rooms::text[], :users::text[], :fresh::bytea[]) WITH ORDINALITY
+        AS asked (room_id, user_id, fresh, number)
+    JOIN admitted m ON m.room_id = asked.room_id AND m.user_id = asked.user_id
 ), made AS (
     INSERT INTO rejoin_tokens (hash, room_id, user_id, role, seat_index, issued_at, expires_at)
-    SELECT :fresh::bytea, room_id, user_id, role, seat_index, :now::bigint, :now + :life::bigint FROM found
+    SELECT fresh, room_id, user_id, role, seat_index, :now::bigint, :now + :life::bigint FROM found
 ), trimmed AS (
     DELETE FROM rejoin_tokens WHERE hash IN (
-        SELECT t.hash FROM rejoin_tokens t JOIN found USING (room_id, user_id)
-        ORDER BY t.replaced_at IS NULL DESC, t.issued_at DESC, t.hash OFFSET 9)
+        SELECT older.hash FROM (SELECT DISTINCT room_id, user_id FROM found) holder
+        JOIN LATERAL (
+            SELECT t.hash FROM rejoin_tokens t WHERE t.room_id = holder.room_id AND t.user_id = holder.user_id
+            ORDER BY t.replaced_at IS NULL DESC, t.issued_at DESC, t.hash OFFSET 9
+        ) older ON true)
 )
 SELECT * FROM found
 

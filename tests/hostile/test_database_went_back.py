@@ -137,7 +137,7 @@ class Aloud(Published):
 async def actor(database: Database, name: str, published: Published | None = None) -> AsyncIterator[Table]:
     """A host with its door open; leaving ends it, as death does."""
     async with hosting(database, name, published=published) as table:
-        server = LineServer(name, SECRET, table.host.handle, table.host.presence.lost)
+        server = LineServer(name, SECRET, table.host.handle, table.host.presence.lost, errand=table.host.errand)
         address = await server.start("127.0.0.1")
         await execute(database, "UPDATE room_actors SET address = $1 WHERE name = $2", address, name)
         try:

@@ -155,7 +155,7 @@ async def test_what_is_refused_changes_nothing(database_url: str, empty_database
     manifest.write_text(text)
     assert (await tavola(used, "restore", kept, "--replace")).code == 0
     async with connected(used) as database:
-        assert await database.row("load_room", room_id=other) is None
+        assert await database.row("load_room", rooms=[other]) is None
         assert (await stored(database, room))["seq"] == 5
 
 

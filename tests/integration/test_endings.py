@@ -60,7 +60,7 @@ async def rung(table: Table, epoch: Epoch, room: RoomId, ms: int) -> None:
 
 async def asleep(table: Table, database: Database, room: RoomId) -> None:
     """Nothing is due for long, and nobody is there: the room is let go."""
-    while (row := await database.row("locate", room_id=room)) is not None and row["name"] is not None:
+    while (row := await database.row("locate", rooms=[room])) is not None and row["name"] is not None:
         pass
     assert table.host.rooms.all() == []
 

@@ -200,7 +200,7 @@ async def test_rooms_are_drawn_and_shown_as_by_those_who_have_the_games(database
         seen = await looking.look(room, sender("stranger"))
         assert isinstance(seen, ViewAt)
         assert (seen.seq, seen.audience, seen.has_part) == (0, "outside", False)
-        assert (await database.row("locate", room_id=room))["name"] is None  # type: ignore[index]
+        assert (await database.row("locate", rooms=[room]))["name"] is None  # type: ignore[index]
         await place(database, room)
         inside = await looking.look(room, sender("host"), has_part=True)
         assert isinstance(inside, ViewAt)

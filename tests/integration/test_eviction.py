@@ -52,9 +52,9 @@ async def test_an_idle_room_is_evicted_and_comes_back(database_url: str, monkeyp
         epoch = await _place(database, idle)
         done = await table.does(epoch, "host", Spectate(id="watch", room=idle))
         table.time.ms += MERCY_MS
-        row = await database.row("locate", room_id=idle)
+        row = await database.row("locate", rooms=[idle])
         while row is not None and row["name"] is not None:
-            row = await database.row("locate", room_id=idle)
+            row = await database.row("locate", rooms=[idle])
         assert not any(loaded.id == idle for loaded in table.host.rooms.all())
         assert playing in table.host.rooms.all(), "as empty, and for longer, but a game is about to begin there"
         again = await _place(database, idle)
@@ -136,8 +136,8 @@ async def _alarm_at(database: Database, room: RoomId) -> int | None:
 
 async def _pass_until_evicted(database: Database, table: Table, room: RoomId, time: Time) -> None:
     """Time passes, a little at a time, until nobody owns the room; all graces are over by then."""
-    row = await database.row("locate", room_id=room)
+    row = await database.row("locate", rooms=[room])
     while row is not None and row["name"] is not None:
         time.ms += MERCY_MS // 10
-        row = await database.row("locate", room_id=room)
+        row = await database.row("locate", rooms=[room])
     assert not table.host.rooms.all()

@@ -110,7 +110,7 @@ async def test_a_repair_that_begins_nowhere_says_from_where_history_is_kept(
         told = await repaired(database_url, tmp_path, room)
         assert told["log"] == said
         assert [offer["options"] for offer in told["offers"]] == ["--from 4 --yes"]
-        row = await database.row("load_room", room_id=room)
+        row = await database.row("load_room", rooms=[room])
         assert row is not None
         with pytest.raises(Corrupted, match=said):
             await rebuild.rebuild(database, row, Corrupted(room, LAST, "an empty state"))

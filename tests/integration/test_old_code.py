@@ -235,7 +235,7 @@ async def _moves(table: Table, epoch: Epoch) -> bool:
 
 async def _state(database: Database) -> dict[str, Any]:
     """The room's state as `commit` takes it."""
-    row = await database.row("load_room", room_id=ROOM)
+    row = await database.row("load_room", rooms=[ROOM])
     assert row is not None
     [stands] = await database.rows("positions", rooms=[ROOM])
     return {"room_id": ROOM, "epoch": row["epoch"], "seq": stands["seq"], "state": row["state"], "at": NOW_MS}

@@ -148,7 +148,7 @@ async def _replayed(database: Database, room: RoomId) -> Room:
 
 
 async def _loaded(database: Database, room: RoomId) -> Room:
-    row = await database.row("load_room", room_id=room)
+    row = await database.row("load_room", rooms=[room])
     assert row is not None
     return room_of(row)
 

@@ -268,7 +268,7 @@ async def test_a_drained_actor_is_given_no_room(database_url: str, redis_url: st
         assert [row["id"] for row in await edge.database.rows("drained_rooms", most=10)] == [room]
         row = await edge.database.row("take_room", room_id=room)
         assert row is not None
-        assert await edge.database.row("place", room_id=room, epoch=row["epoch"], avoid=None) is None
+        assert await edge.database.row("place", rooms=[room], epochs=[row["epoch"]], avoid=None) is None
         assert (await edge.database.row("has_room", avoid=None))[0] is False  # type: ignore[index]
         assert (await edge.database.row("drained_actor"))["name"] == "a"  # type: ignore[index]
 

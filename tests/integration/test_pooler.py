@@ -142,7 +142,7 @@ async def test_twenty_actors_have_one_connection(node: PoolerNode, database_url:
         actors = [await stack.enter_async_context(node.actor()) for _ in rooms]
         for _ in range(3):
             found = await asyncio.gather(
-                *(actor.row("load_room", room_id=room) for actor, room in zip(actors, rooms, strict=True))
+                *(actor.row("load_room", rooms=[room]) for actor, room in zip(actors, rooms, strict=True))
             )
             assert [row["id"] for row in found if row is not None] == rooms
         [pooler] = node.poolers()

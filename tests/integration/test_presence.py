@@ -310,9 +310,9 @@ async def test_a_room_that_somebody_with_a_part_attends_is_not_evicted(
         await passed.attend("gus")
         passed.passes(MERCY_MS)
         for room in (left, passed):
-            row = await database.row("locate", room_id=room.id)
+            row = await database.row("locate", rooms=[room.id])
             while row is not None and row["name"] is not None:
-                row = await database.row("locate", room_id=room.id)
+                row = await database.row("locate", rooms=[room.id])
         assert [loaded.id for loaded in table.host.rooms.all()] == [watched.id]
 
 

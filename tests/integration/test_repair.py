@@ -114,7 +114,7 @@ async def test_a_room_goes_back_to_the_last_update_that_is_good(database_url: st
         assert done.seq > good["seq"], "it took effect, for it was undone"
         first = await database.row("checkpoint_first", room_id=room)
         assert first is not None
-        row = await database.row("load_room", room_id=room)
+        row = await database.row("load_room", rooms=[room])
         assert row is not None
         assert replay(restore(first["state"]), await log_of(database, room)) == room_of(row)
 

@@ -175,13 +175,13 @@ async def test_a_room_that_is_put_back_has_its_reservation_again(database_url: s
             await d.ok("POST", f"/api/rooms/{room}/seat", ann, {})
         back_to = (await d.database.rows("positions", rooms=[room]))[0]["seq"]
         await shop.ok("POST", f"/api/rooms/{room}/kick", {"user_id": "u_ann"})
-        row = await d.database.row("load_room", room_id=room)
+        row = await d.database.row("load_room", rooms=[room])
         assert row is not None
         assert room_of(row).info.reservations == {"u_bob": 1}
         way = await way_to(d.database, room, back_to)
         assert way.room is not None
         assert await put_back(d.database, row, "by a test", way.room, back_to) is not None
-        again = await d.database.row("load_room", room_id=room)
+        again = await d.database.row("load_room", rooms=[room])
         assert again is not None
         assert room_of(again) == way.room
         assert way.room.info.reservations == {"u_ann": 0, "u_bob": 1}

@@ -82,6 +82,7 @@ class Year:
             "create_room", room_id=room, code=f"C{self.number:05d}", game=rows.game, settings=rows.settings,
             host_id="host", max_players=rows.max_players, at=now, creation_id=None, host_name="Host",
             state=rows.state, checkpoint=rows.checkpoint, alarm_at=rows.alarm_at, reserved=[], reserved_for=None,
+            most_hosted=0, most_opened=0,
         )  # fmt: skip
         assert made is not None
         return room

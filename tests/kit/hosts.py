@@ -169,8 +169,11 @@ async def open_room(database: Database, game: str = "tictactoe", host: str = "ho
         alarm_at=rows.alarm_at,
         reserved=[],
         reserved_for=None,
+        most_hosted=0,
+        most_opened=0,
     )
     assert made is not None
+    assert made["outcome"] == "made"
     return room
 
 
@@ -191,7 +194,7 @@ class _NoStarter:
 
 async def place(database: Database, room: RoomId, avoid: str | None = None) -> Epoch:
     """Place the room, with whoever is not `avoid`, as an edge does; returns its new epoch."""
-    row = await database.row("locate", room_id=room)
+    row = await database.row("locate", rooms=[room])
     assert row is not None
     placed = await Directory(database, _NoStarter(database)).place(room, Epoch(row["epoch"]), avoid)
     assert placed.epoch > row["epoch"]
@@ -205,7 +208,7 @@ async def log_of(database: Database, room: RoomId) -> list[Row]:
 
 
 async def stored(database: Database, room: RoomId) -> Row:
-    row = await database.row("load_room", room_id=room)
+    row = await database.row("load_room", rooms=[room])
     assert row is not None
     return row
 
