@@ -116,9 +116,10 @@ async def admit(database: Database, secrets: Secrets) -> Admitted:
         verdict = judge(turns, secrets)
         if isinstance(verdict, Secrets):
             return Admitted(verdict, turns[-1].turn, turns[-1].fits(verdict))
-        if await database.row(
+        begun = await database.row(
             "take_secret_turn", turn=verdict.turn, salt=verdict.salt, newest=verdict.newest, other=verdict.other
-        ):
+        )
+        if begun and turns:  # A database's first secret takes no other's place.
             log.info("secret.turn_begun", turn=verdict.turn, older_accepted=verdict.other is not None)
 
 

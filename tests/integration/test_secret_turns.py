@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from kit.hosts import connected
 from tavola.config.keys import Secrets
@@ -35,8 +36,10 @@ async def test_of_many_first_starts_one_secret_wins(database_url: str) -> None:
 
 async def test_many_that_rotate_at_once_begin_one_turn(database_url: str) -> None:
     async with connected(database_url) as database:
-        before, first = await admit(database, Secrets(OLD)), await admit(database, Secrets(OLD, NEW))
+        with capture_logs() as logs:
+            before, first = await admit(database, Secrets(OLD)), await admit(database, Secrets(OLD, NEW))
         assert (before.turn, first.turn) == (1, 2)
+        assert [(each["event"], each["turn"]) for each in logs] == [("secret.turn_begun", 2)], "the first is no turn"
         assert await replaced(database, before, await turn(database), 0.0), "it accepts not all that it should"
         assert not await replaced(database, first, await turn(database), 0.0)
         done = await asyncio.gather(*(admit(database, Secrets(NEW, OLD)) for _ in range(20)))
