@@ -7,17 +7,18 @@ what they were started with: where nothing has changed since, nothing is started
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +33,7 @@ HEADS_MEMORY = "RAY_gcs_storage_path"
 AGAIN_S = {"node": 2, "steward": 1, "edge": 1}
 _LOOP = 'set -a; while :; do . ./.env; "$@"; sleep {}; done'
 _NETWORK_WITHIN_S = 60.0
+_HEAD_FIRST_S = 5.0
 _LOCK = ".keep.lock"
 _NOT_CODE = re.compile(r"^\.|^__pycache__$|\.log$|\.log\.|\.egg-info$")
 """These change while it runs."""
@@ -61,6 +63,8 @@ def keep(options: Sequence[str], stop: Callable[[], None]) -> None:
             stop()
             for kind in AGAIN_S:
                 _start(kind, options, stamp, here)
+                if kind == "node" and "--head" in options:
+                    _until_answered(_address(options))
     if not _listed(mark, _line(options, here, mark)):
         print("there is no crontab on this machine: after a reboot nothing starts by itself", flush=True)
 
@@ -118,6 +122,16 @@ def _address(options: Sequence[str]) -> str:
     return given.get("--address") or f"localhost:{given.get('--port', '6379')}"
 
 
+def _until_answered(address: str) -> None:
+    """All other machines wait for the head's Ray, so it has the processor first."""
+    host, _, port = address.rpartition(":")
+    give_up_at = time.monotonic() + _HEAD_FIRST_S
+    while time.monotonic() < give_up_at:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
+            return
+        time.sleep(0.1)
+
+
 def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in sorted(environment.items()) if name.startswith("RAY_")}
 
@@ -128,7 +142,7 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(at, each) for each in sorted(files) if not _NOT_CODE.search(each))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _alone(here: Path) -> Iterator[None]:
     """After a reboot the machine starts itself, and the head may start it in the same moment."""
     with open(here / _LOCK, "w") as lock:

@@ -13,6 +13,8 @@ from tavola.load.report import plots
 from tavola.load.report.proof import Proof
 
 FINDINGS_SHOWN = 100
+FAULTS_TOLD = 60
+"""Where there are more of them, nobody reads each; they are in the plots."""
 
 STYLE = files("tavola.load.report").joinpath("style.css").read_text()
 
@@ -46,6 +48,7 @@ def html(proof: Proof) -> str:
                 "A fault overlaps with others, so the worst may be another's.",
                 plots.recovery(proof.recovery) + _recovery(proof),
             ),
+            *_faults(proof),
             _section("Consequences", "Counted in the servers' own logs.", _consequences(proof)),
         ]
     legend = plots.legend(proof.samples)
@@ -139,6 +142,24 @@ def _recovery(proof: Proof) -> str:
         f'<p class="note">{count} {kind} found nothing to break</p>' for kind, count in proof.left_out.items()
     )
     return _table(head, rows) + left_out
+
+
+def _faults(proof: Proof) -> list[str]:
+    if len(proof.faults) > FAULTS_TOLD:
+        return []
+    rows = [
+        [
+            f"{fault.at - proof.began:,.0f} s",
+            f"{fault.until - fault.at:,.1f} s",
+            fault.kind,
+            fault.what,
+            f"{len(fault.rooms):,}" if fault.rooms else "",
+            ("yes" if fault.bit == fault.what else fault.bit) or "nothing shows it",
+        ]
+        for fault in proof.faults
+    ]
+    head = ["after", "for", "kind", "what was done", "tables there", "hurt"]
+    return [_section("What was broken", "One after the other.", _table(head, rows))]
 
 
 def _three(figures: Percentiles) -> list[str]:
