@@ -119,6 +119,8 @@ class Client(Generic[P, E]):
         self._id_prefix = f"{random.getrandbits(32):08x}"
         self._task: asyncio.Task[None] | None = None
         self._pulse = ConnectionPulse(0.0)
+        self._silent = False
+        """The server is not there any more: the connection is cut, and it is time for another server."""
         self._beats: asyncio.TimerHandle | None = None
         self._back: asyncio.Future[None] | None = None
         self._began: float | None = None
@@ -246,6 +248,7 @@ class Client(Generic[P, E]):
         if self.pen is not None:
             self.pen.write("open")
         self._pulse = ConnectionPulse(loop.time())
+        self._silent = False
         self._look(socket)
         try:
             socket.send(encode({"type": "authenticate", "token": self.identity.token}))
@@ -261,6 +264,8 @@ class Client(Generic[P, E]):
             self.pen.write("lost", str(code).encode())
         if self.on_lost is not None:
             self.on_lost(code, reason)
+        if self._silent:
+            self._try_another()
         if code == TOKEN_NO_GOOD and self._renew is not None:
             with contextlib.suppress(OSError, TimeoutError, RequestRefused):
                 self.identity = await self._renew(self.identity)
@@ -277,7 +282,7 @@ class Client(Generic[P, E]):
         now = loop.time()
         due = self._pulse.look(now, waits=self._waits)
         if due is Due.CUT:
-            self._try_another()
+            self._silent = True
             socket.abort()
             return
         if due is Due.ASK:

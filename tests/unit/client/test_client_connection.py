@@ -358,11 +358,18 @@ def test_a_server_that_is_gone_without_a_word_is_noticed_while_it_is_somebodys_t
         await line.until_lost()
 
     async def scene() -> None:
-        async with playing(silent, back) as url, somebody(url) as client:
+        identity = ClientIdentity("u", "Ada", "t")
+        async with (
+            playing(silent) as here,
+            playing(back) as there,
+            Client([here, there], identity, FULL) as client,
+        ):
+            lost_at: list[str] = []
+            client.on_lost = lambda code, reason: lost_at.append(client.url)
             room = await client.join(ROOM)
             await client.back_again()
-            assert room.seq == 4
-            assert client.connection == 2
+            assert (room.seq, client.url, client.connection) == (4, there, 2)
+            assert lost_at == [here], "that is where it was"
             client.drop()
 
     uvloop.run(scene())
