@@ -36,7 +36,8 @@ class TooShort(CannotBreak):
 
 class Injected(msgspec.Struct):
     """A fault as it was done, from `at` until `until` (seconds since the epoch). `bit` is what shows that it hurt,
-    empty when nothing does."""
+    empty when nothing does; `waited_s`, how long a table that it concerned waited for its next accepted move, at
+    most."""
 
     kind: str
     at: float
@@ -46,6 +47,7 @@ class Injected(msgspec.Struct):
     hurt: int | None = None
     url: str = ""
     bit: str = ""
+    waited_s: float | None = None
 
 
 def parse(text: str) -> dict[str, float]:

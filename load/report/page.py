@@ -126,10 +126,10 @@ def _section(name: str, note: str, body: str) -> str:
     return f'<section><h2>{name}</h2><p class="note">{note}</p><div class="scroll">{body}</div></section>'
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def _table(head: list[str], rows: list[list[str]], kind: str = "") -> str:
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _recovery(proof: Proof) -> str:
@@ -152,14 +152,15 @@ def _faults(proof: Proof) -> list[str]:
             f"{fault.at - proof.began:,.0f} s",
             f"{fault.until - fault.at:,.1f} s",
             fault.kind,
-            fault.what,
-            f"{len(fault.rooms):,}" if fault.rooms else "",
-            ("yes" if fault.bit == fault.what else fault.bit) or "nothing shows it",
+            fault.what if fault.bit in ("", fault.what) else f"{fault.what}: {fault.bit}",
+            f"{len(fault.rooms):,}" if fault.rooms else "all",
+            f"{fault.waited_s:,.2f} s" if fault.waited_s is not None else "-",
+            "yes" if fault.bit else "nothing shows it",
         ]
         for fault in proof.faults
     ]
-    head = ["after", "for", "kind", "what was done", "tables there", "hurt"]
-    return [_section("What was broken", "One after the other.", _table(head, rows))]
+    head = ["after", "for", "kind", "what was done", "tables", "longest wait there for a move", "hurt"]
+    return [_section("What was broken", "One after the other.", _table(head, rows, "told"))]
 
 
 def _three(figures: Percentiles) -> list[str]:

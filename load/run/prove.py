@@ -330,10 +330,11 @@ def _recovery(faults: list[Injected], pulses: dict[str, Pulse]) -> list[Recovery
         back: list[float] = []
         same = [fault for fault in faults if fault.kind == kind]
         for fault in same:
-            concerned = [pulses[room] for room in fault.rooms if room in pulses] if fault.rooms else pulses.values()
+            concerned = [pulses[room] for room in fault.rooms or pulses if room in pulses]
+            felt = [seconds for beat in concerned if (seconds := felt_for_s(beat, fault.at)) is not None]
+            fault.waited_s = max(felt, default=None)
+            moves += felt
             for beat in concerned:
-                if (felt := felt_for_s(beat, fault.at)) is not None:
-                    moves.append(felt)
                 back += back_after_s(beat, fault.at, fault.until + 0.5)
         bitten = sum(bool(fault.bit) for fault in same)
         found.append(Recovery(kind, len(same), bitten, percentiles(moves), percentiles(back)))
