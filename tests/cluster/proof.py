@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ HEARD_S = 60.0
 """A connection that ends later after a loss was not ended by it."""
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     if why := why_not():
         print(f"no lab here: {why}", file=sys.stderr)
         return 2
@@ -45,7 +45,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--report", type=Path)
     asked.add_argument("--fresh", action="store_true", help="the machines install from wheels, each by itself")
-    given = asked.parse_args()
+    given = asked.parse_args(argv)
     plan = [kind for each in given.losses or LOSSES for kind in _times(each)]
     began = time.monotonic()
     ground = deployed(
