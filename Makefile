@@ -69,7 +69,7 @@ soak: .venv/installed ## ten minutes of play while things break; writes a report
 proof: .venv/installed ## a thousand faults of all kinds, and a verdict from evidence (REPORT=report/proof.html)
 	@$(BIN)/tavola load --scenario load/scenarios/proof.toml --report $(or $(REPORT),report/proof.html) $(ARGS)
 
-cluster-proof: .venv/installed ## hosts of a cluster are lost, one by one, while bots play; a verdict (root on Linux; 12 minutes; REPORT=report/cluster.html)
+cluster-proof: .venv/installed ## hosts of a cluster are lost, one by one, while bots play; a verdict (root on Linux; 6 minutes; REPORT=report/cluster.html)
 	@PYTHONPATH=tests $(BIN)/python -m cluster.proof --report $(or $(REPORT),report/cluster.html) $(ARGS)
 
 peers: .venv/installed ## Tavola, its peers and the floor in one run; needs Node 20 (ARGS='--tables 200 --only ours --against ../before --pairs 8')

@@ -160,7 +160,7 @@ def _faults(proof: Proof) -> list[str]:
         for fault in proof.faults
     ]
     head = ["after", "for", "kind", "what was done", "tables", "longest wait there for a move", "hurt"]
-    return [_section("What was broken", "One after the other.", _table(head, rows, "told"))]
+    return [_section("Faults", "In their order.", _table(head, rows, "told"))]
 
 
 def _three(figures: Percentiles) -> list[str]:

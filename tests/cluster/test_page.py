@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cluster.deployment import MACHINES, WORKERS, Deployment, deployed, until
-from cluster.lab import ROOT, USER, why_not
+from cluster.lab import ROOT, USER, HostSaid, why_not
 
 pytestmark = [
     pytest.mark.skipif(bool(why_not()), reason=f"no lab here: {why_not()}"),
@@ -79,6 +79,7 @@ def test_a_machine_that_was_booted_comes_back_by_itself(deployment: Deployment) 
     worker.off()
     worker.on()
     deployment.until_ready(worker.name)
+    until(lambda: deployment.nodes() == {*MACHINES}, "its steward", 90)
 
 
 def test_logs_and_the_doctor(deployment: Deployment) -> None:
@@ -87,7 +88,11 @@ def test_logs_and_the_doctor(deployment: Deployment) -> None:
     addresses = [deployment.lab[name].address for name in MACHINES]
 
     def joined() -> bool:
-        said = at_the_desk(deployment, COMMANDS[DOCTOR])
+        try:
+            said = at_the_desk(deployment, COMMANDS[DOCTOR])
+        except HostSaid as error:  # It has found something: a node that was booted just now, say.
+            print(error.output)
+            return False
         return all(f"{address} " in said for address in addresses)
 
     until(joined, "all nodes are there", 90)
@@ -122,5 +127,7 @@ def edges(deployment: Deployment) -> set[str]:
     return {
         f"{name} {began}"
         for name in MACHINES
-        for began in deployment.lab[name].ssh("ps -eo lstart,args | grep '[t]avola edge' | cut -c1-24").splitlines()
+        for began in deployment.lab[name]
+        .ssh("ps -eo lstart,args | grep 'python [^ ]*[t]avola edge' | cut -c1-24")
+        .splitlines()
     }
