@@ -9,6 +9,7 @@ hosts' tables waited for their next accepted move, and how long players had sock
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
@@ -91,9 +92,10 @@ def _show_losses(proof: Proof, ended: Iterable[tuple[float, str]]) -> None:
         print(f"  next accepted move  p50 {felt.p50:,.0f}  p99 {felt.p99:,.0f}  max {felt.max:,.0f} ms")
         noticed = [
             at - fault.at
-            for fault in lost
+            for fault, next_at in zip(lost, [*(each.at for each in lost[1:]), math.inf], strict=True)
             for at, url in ended
-            if urlsplit(url).hostname == urlsplit(fault.url).hostname and 0 <= at - fault.at < HEARD_S
+            if urlsplit(url).hostname == urlsplit(fault.url).hostname
+            and fault.at <= at < min(fault.at + HEARD_S, next_at)
         ]
         print(f"  a socket to the lost host noticed after  {_spread(noticed)}")
 
