@@ -124,6 +124,7 @@ class Edge:
         self._reach: Reach | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._told_to_end: asyncio.Task[None] | None = None
+        self._machine_ends: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
         """Of a part without which the edge is none."""
         self.end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM)
@@ -212,7 +213,7 @@ class Edge:
                 ("sign-outs", sign_outs.run()),
                 ("orders", orders.run()),
                 ("reach", reach.run()),
-                ("code", _tell_code(database, people.edge)),
+                ("code", _tell_code(database, people.edge, self._leaves)),
                 ("webhooks", Webhooks(database, secrets).run()),
                 ("games", services.catalogue.run(reloading.LOOK_S if settings.games_reload else LOOK_S)),
             )
@@ -223,7 +224,7 @@ class Edge:
         try:
             yield
         finally:
-            tasks += [task for task in (self._leaving, self._told_to_end) if task is not None]
+            tasks += [task for task in (self._leaving, self._told_to_end, self._machine_ends) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -329,6 +330,20 @@ class Edge:
         await self._goodbye(lambda: False)
         self.end()
 
+    def _leaves(self, leaves: bool) -> None:
+        """The machine will end, or does not any more: no player is to be here then. The edge itself goes on."""
+        if leaves and self._machine_ends is None and not self.draining:
+            log.info("edge.machine_ends")
+            self._machine_ends = asyncio.create_task(self._let_players_go())
+        elif not leaves and self._machine_ends is not None:
+            self._machine_ends.cancel()
+            self._machine_ends, self.draining = None, self._told_to_end is not None
+            log.info("edge.goes_on")
+
+    async def _let_players_go(self) -> None:
+        self.draining = True
+        await self._goodbye(lambda: False)
+
     async def healthz(self, request: Request) -> Response:
         """Whether the process runs: 200, whatever is away."""
         return Response(b'{"status":"alive"}', media_type=JSON)
@@ -398,8 +413,10 @@ class Edge:
     async def drain(self, hurried: Callable[[], bool]) -> None:
         """Take no new client and say goodbye to all, as fast as others take them up; at once when it is `hurried`."""
         self.draining = True
-        if self._told_to_end is not None:
-            self._told_to_end.cancel()
+        for task in (self._told_to_end, self._machine_ends):
+            if task is not None:
+                task.cancel()
+        self._machine_ends = None
         if self._feeds is not None:
             self._feeds.end()
         await self._goodbye(hurried)
@@ -444,15 +461,25 @@ def _issuer(settings: Settings) -> Issuer | None:
     return Issuer(settings.trusted_issuer, settings.trusted_audience, algorithm, keys)
 
 
-async def _tell_code(database: Database, edge: str) -> None:
-    """Which code runs here, and which would if the edge were started now: whoever rolls code out goes by that."""
-    disk = CodeOnDisk()
+async def _tell_code(database: Database, edge: str, leaves: Callable[[bool], None]) -> None:
+    """Which code runs here, and which would if the edge were started now: whoever rolls code out goes by that. And
+    where; it is told whether the edge `leaves`, for its machine will end."""
+    disk, addresses = CodeOnDisk(), _own_addresses()
     while True:
         lies = await asyncio.to_thread(disk.look)
         for _ in range(DISK_LOOKS):
             with contextlib.suppress(StorageUnavailable):
-                await database.rows("edge_lives", id=edge, code=CODE, disk=lies)
+                row = await database.row("edge_lives", id=edge, code=CODE, disk=lies, addresses=addresses)
+                assert row is not None
+                leaves(row["leaves"])
             await asyncio.sleep(CODE_S)
+
+
+def _own_addresses() -> list[str]:
+    """Of this machine."""
+    import psutil  # An edge needs it for nothing else.
+
+    return sorted({each.address for addresses in psutil.net_if_addrs().values() for each in addresses})
 
 
 def application(edge: Edge) -> Starlette:

@@ -78,12 +78,17 @@ WHERE seen_at > now() - interval '6 seconds' AND code <> :target AND disk = :tar
 ORDER BY id LIMIT 1
 
 -- name: edge_lives
--- Edge :id is there, and of which code. Those that have not been for an hour are forgotten.
+-- Edge :id is there, and of which code, on a machine with these :addresses. Those that have not been for an hour are
+-- forgotten. `leaves`: its node is drained because it will end or is not needed, and there are edges elsewhere.
 WITH forgotten AS (
     DELETE FROM edges WHERE seen_at < now() - interval '1 hour'
+), lives AS (
+    INSERT INTO edges (id, code, disk, addresses) VALUES (:id, :code, :disk, :addresses)
+    ON CONFLICT (id) DO UPDATE SET disk = excluded.disk, addresses = excluded.addresses, seen_at = now()
 )
-INSERT INTO edges (id, code, disk) VALUES (:id, :code, :disk)
-ON CONFLICT (id) DO UPDATE SET disk = excluded.disk, seen_at = now()
+SELECT EXISTS (SELECT FROM drained_nodes WHERE why <> 'asked' AND address = ANY(:addresses::text[]))
+   AND EXISTS (SELECT FROM edges e WHERE id <> :id AND seen_at > now() - interval '6 seconds'
+               AND NOT EXISTS (SELECT FROM drained_nodes WHERE why <> 'asked' AND address = ANY(e.addresses))) AS leaves
 
 -- name: edge_left
 DELETE FROM edges WHERE id = :id

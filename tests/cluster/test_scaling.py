@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -158,22 +158,28 @@ class StoryGrounds(LabGrounds):
         return Story(self._tell, run), 0
 
 
-def scenario(deployment: Deployment, tables: int, first: int = 0) -> Scenario:
+def scenario(deployment: Deployment, tables: int, first: int = 0, edges: Sequence[str] = ("head",)) -> Scenario:
     return Scenario(
-        urls=(deployment.urls["head"],), tables=tables, first=first, bots=2, games=("tictactoe",), think_s=(0.2, 0.5),
+        urls=tuple(deployment.urls[name] for name in edges),
+        tables=tables,
+        first=first,
+        bots=2,
+        games=("tictactoe",),
+        think_s=(0.2, 0.5),
         opened_at_once=2,
-    )  # fmt: skip
+    )
 
 
 async def proved(
     deployment: Deployment,
     stores: DeploymentStores,
+    edges: Sequence[str],
     tables: int,
     tell: Tell,
     record: Path,
 ) -> Proof:
-    """The verdict over tables that play while it is told."""
-    prover = Prover(scenario(deployment, tables), Faults({}, 1.0, 1), edges=0, rooms_per_actor=0)
+    """The verdict over tables that play at these edges while it is told."""
+    prover = Prover(scenario(deployment, tables, edges=edges), Faults({}, 1.0, 1), edges=0, rooms_per_actor=0)
     return await prover.prove_there(StoryGrounds(deployment, stores, tell), record)
 
 
@@ -293,7 +299,7 @@ def it_comes_and_goes(deployment: Deployment, stores: DeploymentStores, tmp_path
             await filling_again
 
         try:
-            proof = await proved(deployment, stores, STAY, tell, tmp_path / "record")
+            proof = await proved(deployment, stores, ("head", name), STAY, tell, tmp_path / "record")
         finally:
             filling.cancel()
             await asyncio.wait([filling])
@@ -309,6 +315,8 @@ def it_comes_and_goes(deployment: Deployment, stores: DeploymentStores, tmp_path
     print({what: round(seconds, 1) for what, seconds in took.items()}, proof.looked)
     assert proof.passed, proof.why
     assert {event["node"] for event in events(deployment, "node.unneeded")} == {came}
+    assert len(events(deployment, "edge.machine_ends")) == 1
+    assert int(events(deployment, "edge.drains")[0]["sockets"]), "players were there"
     handed_over = {event["room"] for event in events(deployment, "room.moved")}
     assert handed_over >= {*proof.tables}
     assert not [event for event in events(deployment, "room.take_over") if event["room"] in proof.tables]
@@ -341,7 +349,7 @@ def test_a_machine_that_is_told_to_end_is_drained_first(tmp_path: Path) -> None:
                 for id, row in (await seen.rooms([*there])).items():
                     await seen.played_at(row["node"], [id])
 
-            return await proved(deployment, stores, 9, tell, tmp_path / "record")
+            return await proved(deployment, stores, ("head",), 9, tell, tmp_path / "record")
 
         with contextlib.closing(ray), lab["desk"].network():
             proof = uvloop.run(played())

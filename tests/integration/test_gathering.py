@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ class Cluster:
 
     def __init__(self, database: Database, url: str) -> None:
         self.database = database
-        self._url = url
+        self.url = url
         self._ms = 1_000_000
         self.gathering = self.round_of(AFTER_S)
 
@@ -40,26 +41,22 @@ class Cluster:
     async def rooms(self, **on: int) -> None:
         """So many actors on each node, each with a room."""
         for node, count in on.items():
-            there = int(
-                (await execute(self._url, "SELECT count(*) FROM room_actors WHERE node = $1", node))[0]["count"]
-            )
+            there = int((await execute(self.url, "SELECT count(*) FROM room_actors WHERE node = $1", node))[0]["count"])
             for number in range(there, count):
                 await ceiling.register(self.database, f"{node}-{number}", node, 1, f"{node}:{number}", 1, MOST)
-            await execute(self._url, "UPDATE room_actors SET rooms = 1 WHERE node = $1", node)
+            await execute(self.url, "UPDATE room_actors SET rooms = 1 WHERE node = $1", node)
 
     async def after(self, seconds: float) -> list[str]:
         """The nodes that are drained."""
         self._ms += int(seconds * 1000)
         await self.gathering.round()
-        return [
-            row["address"] for row in await execute(self._url, "SELECT address FROM drained_nodes ORDER BY address")
-        ]
+        return [row["address"] for row in await execute(self.url, "SELECT address FROM drained_nodes ORDER BY address")]
 
     async def draining(self) -> set[str]:
-        return {row["node"] for row in await execute(self._url, "SELECT node FROM room_actors WHERE draining")}
+        return {row["node"] for row in await execute(self.url, "SELECT node FROM room_actors WHERE draining")}
 
     async def silent(self, node: str) -> None:
-        await execute(self._url, "UPDATE nodes SET beat_at = now() - interval '1 minute' WHERE address = $1", node)
+        await execute(self.url, "UPDATE nodes SET beat_at = now() - interval '1 minute' WHERE address = $1", node)
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ async def test_it_is_drained_when_it_was_unneeded_for_long(cluster: Cluster) -> 
     assert await cluster.after(AFTER_S - 1) == []
     await cluster.rooms(head=4)
     assert await cluster.after(0.5) == [], "it is needed for a moment"
-    await execute(cluster._url, "DELETE FROM room_actors WHERE name = 'head-3'")
+    await execute(cluster.url, "DELETE FROM room_actors WHERE name = 'head-3'")
     assert await cluster.after(0.5) == []
     assert await cluster.after(AFTER_S - 1) == []
     assert await cluster.after(1) == ["worker"]
@@ -117,10 +114,10 @@ async def test_a_drain_that_somebody_asked_for_is_theirs(cluster: Cluster) -> No
 
 async def test_none_is_emptied_while_code_is_rolled_out_or_where_that_is_turned_off(cluster: Cluster) -> None:
     await cluster.rooms(head=1, worker=1)
-    await execute(cluster._url, "INSERT INTO rollout (target, a_second, edges) VALUES ('c', 1, 0)")
+    await execute(cluster.url, "INSERT INTO rollout (target, a_second, edges) VALUES ('c', 1, 0)")
     await cluster.after(0)
     assert await cluster.after(AFTER_S) == []
-    await execute(cluster._url, "UPDATE rollout SET ended_at = now()")
+    await execute(cluster.url, "UPDATE rollout SET ended_at = now()")
     await cluster.after(0)
     assert await cluster.after(AFTER_S) == ["worker"]
     cluster.gathering = cluster.round_of(0)
@@ -166,3 +163,23 @@ async def test_one_that_will_end_is_not_turned_back(cluster: Cluster) -> None:
     await cluster.rooms(head=8)
     assert await cluster.after(0) == ["worker"]
     assert await cluster.after(BACK_AFTER_S * 2) == ["worker"]
+
+
+async def test_edges_of_a_machine_that_will_end_let_their_players_go(cluster: Cluster) -> None:
+    async def leaves(edge: str, *addresses: str) -> bool:
+        given: dict[str, Any] = {"id": edge, "code": "c", "disk": "c", "addresses": ["127.0.0.1", *addresses]}
+        [row] = await cluster.database.rows("edge_lives", **given)
+        return bool(row["leaves"])
+
+    await cluster.rooms(head=1, worker=1)
+    await cluster.database.rows("drain_node", node="worker")
+    assert not await leaves("there", "worker")
+    assert not await leaves("here", "head")
+    assert not await leaves("there", "worker"), "for somebody asked for that, who will know when it ends"
+    await cluster.database.rows("undrain_actors", node="worker", actor=None)
+    await cluster.after(0)
+    assert await cluster.after(AFTER_S) == ["worker"]
+    assert await leaves("there", "worker")
+    assert not await leaves("here", "head")
+    await execute(cluster.url, "UPDATE edges SET seen_at = now() - interval '1 minute' WHERE id = 'here'")
+    assert not await leaves("there", "worker"), "nobody else is there for them"

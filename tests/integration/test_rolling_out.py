@@ -64,7 +64,7 @@ class Deployment:
         return most
 
     async def edge(self, id: str, code: str, disk: str) -> None:
-        await self.database.rows("edge_lives", id=id, code=code, disk=disk)
+        await self.database.rows("edge_lives", id=id, code=code, disk=disk, addresses=[])
         await execute(self.database, "UPDATE edges SET seen_at = $1", LATER)
 
     async def begins(self, target: str) -> bool:
