@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from rich.text import Text
 
 from tavola.config.failures import Failure
@@ -38,6 +39,8 @@ _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 _STORAGE_BACK_OFF = (0.0, 0.5, 1.0)
 """The same for Postgres and Redis, for which everybody waits. They may have died of a full disk: play goes on soon
 after there is space."""
+_REDIS_WITHIN_S = 5.0
+"""How long edges have at the start to reach the Redis that was given."""
 _SAY_AGAIN_S = 60.0
 """How often it is said that a part cannot be started. A disk may be full for a whole night."""
 _STEADY_AFTER = 30.0
@@ -119,6 +122,8 @@ class DevStack:
     async def keep(self) -> None:
         """Starts again what dies, and tells of the mistakes that games make, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            if self._settings.redis_url:
+                tasks.create_task(self._tell_redis_away())
             tasks.create_task(self._tell_mistakes())
             if self._reloader is not None:
                 tasks.create_task(self._tell_saved(self._reloader))
@@ -180,6 +185,14 @@ class DevStack:
             self._environment.update(server.environment)
         with self._progress.step(server.name):
             return await server.start()
+
+    async def _tell_redis_away(self) -> None:
+        try:
+            away = await self._edges[0].lacks_redis(_REDIS_WITHIN_S)
+        except httpx.HTTPError:
+            return  # It has ended meanwhile, which is told already.
+        if away:
+            self._progress.say("  ! REDIS_URL: does not answer. Rooms are played without it; `tavola doctor` says more")
 
     async def _tell_mistakes(self) -> None:
         file = games_log(self._settings.data_dir)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -81,6 +82,16 @@ class EdgeProcess(Server):
                     if (await client.get(f"{self.url}/readyz")).status_code == 200:
                         return self.url
         return None
+
+    async def lacks_redis(self, within_s: float) -> bool:
+        """Whether it has no Redis, and none comes for so long. It serves without; who gave one wants to know."""
+        deadline = time.monotonic() + within_s
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+            while "redis" in (await client.get(f"{self.url}/readyz")).json()["away"]:
+                if time.monotonic() > deadline:
+                    return True
+                await asyncio.sleep(0.1)
+        return False
 
 
 class BotsProcess(Server):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.stack import FOREIGN
+from kit.stack import FOREIGN, Stack, until
 from tavola.stack.local_ray import LocalRay
 from tavola.stack.processes import PYTHON
 
@@ -44,6 +44,15 @@ def test_a_database_that_does_not_answer(tmp_path: Path, part: str) -> None:
     told = failed_with(part, *arguments.get(part, []), **AWAY)
     (line,) = told.splitlines()
     assert line.startswith("tavola: the database does not answer (ConnectionRefusedError")
+
+
+def test_a_redis_that_was_given_and_does_not_answer(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "data", edges=1, REDIS_URL="redis://127.0.0.1:1")
+    try:
+        stack.start()
+        asyncio.run(until(lambda: "! REDIS_URL: does not answer" in stack.output.read_text(), "it is told"))
+    finally:
+        stack.stop()
 
 
 def test_what_ray_wrote_can_be_read_after_its_stop(tmp_path: Path) -> None:
