@@ -56,7 +56,7 @@ async def test_what_is_given_is_used_and_none_is_started(
         await t.play_to_the_end()
         await t.check()
 
-        assert set(served.described["pids"]) == {"edges"}
+        assert set(served.described["pids"]) == {"edges", "steward", "bots"}
         assert SERVERS & _below(served.pid) == set()
         assert SERVERS & {process.name() for process in served.processes()} == set()
         assert not [name for name in ("postgres", "redis", "ray") if (served.folder / name / "data").exists()]
