@@ -45,8 +45,9 @@ class Gathering:
         elif not any(row["changing"] for row in rows):
             self._needed_since = None
             await self._emptied(nodes)
-        for row in await self._database.rows("forget_unneeded"):
-            log.info("node.gone", node=row["address"])
+        if any(row["emptied"] for row in rows):
+            for row in await self._database.rows("forget_unneeded"):
+                log.info("node.gone", node=row["address"])
 
     async def _emptied(self, nodes: list[NodeRooms]) -> None:
         found = None

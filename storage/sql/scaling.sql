@@ -2,7 +2,8 @@
 
 -- name: node_rooms
 -- The nodes that live: their room actors, those of them that have rooms, these rooms, and for how many more those
--- actors have room. `why` a node is drained; null: it is not. `changing`: code is rolled out.
+-- actors have room. `why` a node is drained; null: it is not. `changing`: code is rolled out; `emptied`: some node,
+-- which need not live, is drained because it is not needed.
 WITH living AS (
     SELECT node, count(*)::integer AS actors, (count(*) FILTER (WHERE rooms > 0))::integer AS working,
            sum(rooms)::integer AS rooms,
@@ -11,7 +12,8 @@ WITH living AS (
 )
 SELECT n.address, max(n.most) AS most, coalesce(max(l.actors), 0) AS actors, coalesce(max(l.working), 0) AS working,
        coalesce(max(l.rooms), 0) AS rooms, coalesce(max(l.free), 0) AS free, bool_and(n.may_end) AS may_end,
-       max(d.why) AS why, EXISTS (SELECT FROM rollout WHERE ended_at IS NULL) AS changing
+       max(d.why) AS why, EXISTS (SELECT FROM rollout WHERE ended_at IS NULL) AS changing,
+       EXISTS (SELECT FROM drained_nodes WHERE why = 'unneeded') AS emptied
 FROM nodes n LEFT JOIN living l ON l.node = n.address LEFT JOIN drained_nodes d ON d.address = n.address
 WHERE n.beat_at > now() - interval '3 seconds' GROUP BY n.address ORDER BY n.address
 
