@@ -70,6 +70,17 @@ async def test_two_who_place_a_room_at_once_end_with_the_same_place(database_url
             assert (row["actor"], row["epoch"]) == (places[0].actor, places[0].epoch)
 
 
+async def test_a_lost_race_takes_no_room_from_an_actor(database_url: str) -> None:
+    """All edges of a lost actor's rooms place them at once: each counts once, and the last one fits too."""
+    async with connected(database_url, most=8) as one, connected(database_url, most=8) as other:
+        rooms = [await open_room(one) for _ in range(40)]
+        await register(one, "a", len(rooms))
+        directories = [Directory(one, Nobody()), Directory(other, Nobody())]
+        places = await asyncio.gather(*(each.find(room) for room in rooms for each in directories))
+        assert {place.actor for place in places} == {"a"}
+        assert await rooms_of(one) == {"a": len(rooms)}
+
+
 async def test_two_who_take_over_at_once_raise_the_epoch_once(database_url: str) -> None:
     async with connected(database_url, most=8) as one, connected(database_url, most=8) as other:
         for name in ("a", "b", "c"):
