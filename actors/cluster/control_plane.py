@@ -104,11 +104,13 @@ async def reached(address: str) -> None:
             writer.close()
 
 
-def cut(address: str) -> int:
-    """Ends this process's connections to Ray at that address; Ray's client makes others. Gives how many there were."""
+async def cut(address: str) -> int:
+    """Ends this process's connections to Ray at that address; Ray's client makes others. Gives how many there were. It
+    needs no thread: all may be waiting for Ray."""
     if (place := _place(address)) is None:
         return 0
-    hosts = {each[4][0] for each in socket.getaddrinfo(*place, type=socket.SOCK_STREAM)}
+    found = await asyncio.get_running_loop().getaddrinfo(*place, type=socket.SOCK_STREAM)
+    hosts = {each[4][0] for each in found}
     ours = [
         each.fd
         for each in psutil.Process().net_connections("tcp")

@@ -167,9 +167,7 @@ class StewardProcess(Service):
                 continue
             away_s, answered_at = loop.time() - answered_at, loop.time()
             if away_s > HEAD_AWAY_S:
-                log.info(
-                    "steward.head_is_back", after_s=round(away_s, 1), connections=await asyncio.to_thread(cut, address)
-                )
+                log.info("steward.head_is_back", after_s=round(away_s, 1), connections=await cut(address))
 
     async def _none_before(self) -> None:
         """An edge of the release before starts a steward that is an actor: one that stayed would go on for ever."""

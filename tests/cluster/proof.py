@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
-from cluster.deployment import deployed
+from cluster.deployment import Deployment, deployed
 from cluster.lab import why_not
 from cluster.losses import LOSSES, OF_HOSTS, LabGrounds
 from tavola.load.measure.scenario import Scenario, think
@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prover = Prover(scenario, Faults(dict.fromkeys(plan, 1.0), 1.0, len(plan)), edges=0, rooms_per_actor=0)
         with deployment.lab["desk"].network(), tempfile.TemporaryDirectory() as record:
             proof = uvloop.run(prover.prove_there(grounds, Path(record)))
+        if not proof.passed and given.report is not None:
+            _keep(deployment, given.report.with_suffix(".logs"))
     show(proof.report)
     show_verdict(proof)
     _show_losses(proof, grounds.connections_lost())
@@ -80,6 +82,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _times(each: str) -> list[str]:
     kind, _, number = each.partition("=")
     return [kind] * int(number or 1)
+
+
+def _keep(deployment: Deployment, folder: Path) -> None:
+    """The machines' logs, for whoever looks why a run has failed."""
+    of_ray = [
+        (f"{machine.name}/{path.parents[2].parent.name}-{path.name}", path.read_bytes())
+        for machine in deployment.machines()
+        for tmp in machine.tmp()
+        for path in tmp.glob("tavola-*/ray/session_2*/logs/*")
+        if path.name.startswith(("monitor", "raylet", "gcs_server"))
+    ]
+    for name, text in [*deployment.logs(), *of_ray]:
+        kept = folder / name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(text)
+    print(f"the machines' logs: {folder}")
 
 
 def _show_losses(proof: Proof, ended: Iterable[tuple[float, str]]) -> None:

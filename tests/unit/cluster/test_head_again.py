@@ -7,7 +7,7 @@ import socket
 from tavola.actors.cluster.control_plane import cut
 
 
-def test_connections_to_that_address_are_ended() -> None:
+async def test_connections_to_that_address_are_ended() -> None:
     with socket.create_server(("127.0.0.1", 0)) as head, socket.create_server(("127.0.0.1", 0)) as other:
         port, other_port = (server.getsockname()[1] for server in (head, other))
         with (
@@ -17,7 +17,7 @@ def test_connections_to_that_address_are_ended() -> None:
         ):
             as_grpc_does.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             as_grpc_does.connect(("::ffff:127.0.0.1", port))
-            assert cut(f"localhost:{port}") == 2
+            assert await cut(f"localhost:{port}") == 2
             for ended in (one, as_grpc_does):
                 ended.settimeout(5)
                 assert ended.recv(1) == b""
@@ -25,5 +25,5 @@ def test_connections_to_that_address_are_ended() -> None:
             assert elsewhere.send(b"still there") == len(b"still there")
 
 
-def test_ray_of_no_address_is_left_alone() -> None:
-    assert cut("auto") == 0
+async def test_ray_of_no_address_is_left_alone() -> None:
+    assert await cut("auto") == 0
