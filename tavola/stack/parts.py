@@ -192,13 +192,26 @@ class StewardChild(Server):
 
 
 async def wait_for_ours(database_url: str) -> None:
-    """On return a steward works on this machine. Raises `NoSteward` where none comes up."""
+    """On return a steward works on this machine. Raises `NoSteward` where none comes up: a Postgres that is just being
+    restarted is waited for."""
     ours = {each.address for addresses in psutil.net_if_addrs().values() for each in addresses}
+    why = ""
     try:
         async with asyncio.timeout(_OURS_WITHIN):
-            database = await Database.connect(database_url, least=1, most=1)
-            while not any(row["address"] in ours for row in await database.rows("beating_nodes")):  # noqa: ASYNC110
+            while True:
+                try:
+                    if ours & await _beating(database_url):
+                        return
+                except StorageUnavailable as error:
+                    why = f": {error}"
                 await asyncio.sleep(0.2)
-            await database.close()
     except TimeoutError:
-        raise NoSteward(f"no steward works on this machine, after {_OURS_WITHIN:.0f} s") from None
+        raise NoSteward(f"no steward works on this machine, after {_OURS_WITHIN:.0f} s{why}") from None
+
+
+async def _beating(database_url: str) -> set[str]:
+    database = await Database.connect(database_url, least=1, most=1)
+    try:
+        return {row["address"] for row in await database.rows("beating_nodes")}
+    finally:
+        await database.close()
