@@ -13,5 +13,5 @@ from tavola.stack.processes import free_port
 
 def test_it_says_why_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_OURS_WITHIN", 1.0)
-    with pytest.raises(NoSteward, match="no steward works on this machine, after 1 s: ."):
+    with pytest.raises(NoSteward, match=r"no steward works on this machine, after 1 s: ."):
         asyncio.run(wait_for_ours(f"postgresql://somebody:secret@127.0.0.1:{free_port()}/tavola"))
