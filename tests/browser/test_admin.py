@@ -110,10 +110,10 @@ async def test_charts_of_what_persistence_costs(browser: Browser, stack: Stack, 
         section = page.get_by_role("region", name="Persistence", exact=True)
         charts = section.get_by_role("group", name="holdem, the last five minutes")
         expected = {
-            "Commit time": r"now p50 [\d.]+ ms, p99 [\d.]+ ms; the scale ends at [\d.]+ ms",
-            "Rows": r"now [\d.]+/s; the scale ends at [\d.]+/s",
-            "Bytes": r"now [\d.]+ ?[kM]?B/s; the scale ends at [\d.]+ ?[kM]?B/s",
-            "Load time": r"now p50 .*ms; the scale ends at [\d.]+ ms",
+            "Commit time": r"now p50 [\d.,]+ ms, p99 [\d.,]+ ms; the scale ends at [\d.,]+ ms",
+            "Rows": r"now [\d.,]+/s; the scale ends at [\d.,]+/s",
+            "Bytes": r"now [\d.,]+ ?[kM]?B/s; the scale ends at [\d.,]+ ?[kM]?B/s",
+            "Load time": r"now p50 .*ms; the scale ends at [\d.,]+ ms",
         }
         for title, told in expected.items():
             chart = charts.locator("figure", has_text=title).get_by_role("img")
