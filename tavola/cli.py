@@ -103,9 +103,9 @@ def steward(
 @app.command(context_settings=FORWARD, add_help_option=False)
 def node(context: typer.Context) -> None:
     """Starts Ray on this machine, with the options of `ray start`: workers take 0.2 s instead of 1.5. `keep`, before
-    them: has it run from now on, with its steward and an edge, and start again when it ends and after a reboot; given
-    again it restarts nothing, unless settings or packages have changed. `--room-actors=N`: so many it carries, so that
-    Ray's autoscaler can tell when machines are needed. `stop`: ends what was started with this TAVOLA_STACK."""
+    them: has it run from now on, with its steward and an edge, and start again when it ends and after a reboot; where
+    nothing has changed it restarts nothing. `--room-actors=N`: so many it carries, so that Ray's autoscaler can
+    tell when machines are needed. `stop`: ends what was started with this TAVOLA_STACK."""
     from tavola.node import run
 
     run(context.args)

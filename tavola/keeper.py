@@ -2,8 +2,7 @@
 them after the machine was booted.
 
 A shell starts each of them again. The shells have the mark by which `tavola node stop` knows them, and a stamp of
-what they were started with: where that is the same, nothing is started anew. Code is none of it: other code is rolled
-out (`tavola rollout`) while rooms are played.
+what they were started with: where nothing has changed since, nothing is started anew.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -35,6 +35,8 @@ _LOOP = 'set -a; while :; do . ./.env; "$@"; sleep {}; done'
 _NETWORK_WITHIN_S = 60.0
 _HEAD_FIRST_S = 5.0
 _LOCK = ".keep.lock"
+_NOT_CODE = re.compile(r"^\.|^__pycache__$|\.log$|\.log\.|\.egg-info$")
+"""These change while it runs."""
 
 
 class NothingToKeep(Failure):
@@ -45,8 +47,8 @@ class NothingToKeep(Failure):
 
 def keep(options: Sequence[str], stop: Callable[[], None]) -> None:
     """Have all of it run here, from now on and after each reboot. `options` are those of `ray start`, and `stop` ends
-    what has our mark. On return shells are there that start it, and what ran before with other settings or
-    packages has ended. Raises NothingToKeep, and StillRunning."""
+    what has our mark. On return shells are there that start it, and what ran before from another code or with other
+    settings has ended. Raises NothingToKeep, and StillRunning."""
     here = Path.cwd()
     for needed in (".env", PROGRAM):
         if not (here / needed).exists():
@@ -56,7 +58,7 @@ def keep(options: Sequence[str], stop: Callable[[], None]) -> None:
     with _alone(here):
         stamp = stamp_of(options, here, os.environ)
         if {kind for kind, of in kept(mark) if of == stamp} == {*AGAIN_S}:
-            print("all of it runs already, with these settings and packages", flush=True)
+            print("all of it runs already, and nothing has changed", flush=True)
         else:
             stop()
             for kind in AGAIN_S:
@@ -73,11 +75,11 @@ def forget(mark: str) -> None:
 
 
 def stamp_of(options: Sequence[str], here: Path, environment: Mapping[str, str]) -> str:
-    """Of all by which a start from here would differ from another, code apart: options, settings, Ray's variables, and
-    the packages that are installed."""
-    said = sha256(repr((_LOOP, list(options), *_of_ray(environment).items(), sys.version)).encode())
+    """Of all by which a start from here would differ from another: options, settings, Ray's variables, files, and the
+    packages that are installed."""
+    said = sha256(repr((list(options), *_of_ray(environment).items(), sys.version)).encode())
     named = [Path(option.partition("=")[2]).expanduser() for option in options if option.startswith("--autoscaling")]
-    for path in [*named, here / ".env"]:
+    for path in [*named, here / ".env", *_files(here)]:
         said.update(f"{path}\0".encode())
         said.update(path.read_bytes())
     said.update(repr(sorted(path.name for path in Path(sysconfig.get_path("purelib")).glob("*.dist-info"))).encode())
@@ -132,6 +134,12 @@ def _until_answered(address: str) -> None:
 
 def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in sorted(environment.items()) if name.startswith("RAY_")}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for at, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not _NOT_CODE.search(each))
+        yield from (Path(at, each) for each in sorted(files) if not _NOT_CODE.search(each))
 
 
 @contextlib.contextmanager

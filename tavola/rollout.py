@@ -18,8 +18,6 @@ from tavola.storage.rows import Row
 from tavola.upgrade import examined
 
 LOOK_S = 1.0
-SEEN_WITHIN_S = 10.0
-"""Twice as long as a steward's look at its disk takes to be known here."""
 NONE = "code was never rolled out here"
 INSTALL = "put it on the machines first (of the nodes and edges: {})"
 
@@ -59,7 +57,7 @@ def turn_back(*, wait: bool) -> None:
 async def _begin(database: Database, a_second: float, wait: bool, check: bool) -> None:
     if waiting := await missing(database):
         raise Failure(f"run `tavola migrate` first: {', '.join(waiting)} is not applied here")
-    codes = await _seen(database, CODE)
+    codes = await database.rows("codes")
     _demand(codes, CODE)
     if all(each["code"] == CODE for each in codes) and not await _others(database):
         typer.echo(f"all that runs is of this code, {CODE}")
@@ -73,18 +71,6 @@ async def _begin(database: Database, a_second: float, wait: bool, check: bool) -
     typer.echo(f"code {CODE} is rolled out")
     if wait:
         await _until_done(database, CODE)
-
-
-async def _seen(database: Database, code: str) -> list[Row]:
-    """The codes that are there, once a node has been seen to have this one: stewards look at their disks now and
-    then."""
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + SEEN_WITHIN_S
-    while True:
-        codes = await database.rows("codes")
-        if any(each["kind"] == "node" and each["disk"] == code for each in codes) or loop.time() > give_up_at:
-            return codes
-        await asyncio.sleep(LOOK_S)
 
 
 async def _others(database: Database) -> bool:

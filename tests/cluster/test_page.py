@@ -65,10 +65,10 @@ def test_the_page_has_these_commands() -> None:
 def test_ray_up_again_restarts_what_has_changed(deployment: Deployment) -> None:
     before = edges(deployment)
     assert len(before) == len(MACHINES)
-    assert "runs already" in at_the_desk(deployment, COMMANDS[UP])
+    assert "nothing has changed" in at_the_desk(deployment, COMMANDS[UP])
     assert edges(deployment) == before
     deployment.change_settings(TAVOLA_LOG_LEVEL="debug")
-    assert "runs already" not in at_the_desk(deployment, COMMANDS[UP])
+    assert "nothing has changed" not in at_the_desk(deployment, COMMANDS[UP])
     until(lambda: edges(deployment).isdisjoint(before), "others in place of all edges", 90)
     for name in MACHINES:
         deployment.until_ready(name)

@@ -92,7 +92,7 @@ def test_all_parts_run_and_nothing_is_restarted_without_need(machine: Machine) -
     assert ours.startswith(f"@reboot cd {machine.here} && env ")
     assert r"50\%" in ours
 
-    assert "runs already" in machine.node("keep", *OPTIONS)
+    assert "nothing has changed" in machine.node("keep", *OPTIONS)
     assert machine.parts().keys() == first.keys()
 
     # After a reboot it is that line which is run, with hardly any environment.
@@ -121,18 +121,15 @@ def test_all_parts_run_and_nothing_is_restarted_without_need(machine: Machine) -
     assert machine.crontab() == ["@daily of somebody else"]
 
 
-def test_other_code_restarts_nothing_and_other_options_do(machine: Machine) -> None:
-    """Code is rolled out."""
+@pytest.mark.parametrize(
+    ("path", "text"), [("games/new.py", "new = 1"), (".venv/bin/tavola", PART + "#"), ("tavola.egg-info/x", "")]
+)
+def test_changed_code_is_a_change(machine: Machine, path: str, text: str) -> None:
     machine.node("keep", *OPTIONS)
     until(lambda: len(machine.parts()) == len(AGAIN_S))
-    first = machine.parts()
-    (machine.here / "games").mkdir()
-    (machine.here / "games" / "new.py").write_text("new = 1")
-    assert "runs already" in machine.node("keep", *OPTIONS)
-    assert machine.parts().keys() == first.keys()
-    assert "runs already" not in machine.node("keep", *OPTIONS, "--num-cpus=1")
-    until(lambda: len(machine.parts()) == len(AGAIN_S))
-    assert machine.parts().keys().isdisjoint(first)
+    (machine.here / path).parent.mkdir(exist_ok=True)
+    (machine.here / path).write_text(text)
+    assert ("nothing has changed" in machine.node("keep", *OPTIONS)) == (not path.startswith("games"))
 
 
 def test_it_keeps_nothing_where_nothing_is(tmp_path: Path) -> None:
