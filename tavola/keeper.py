@@ -32,6 +32,8 @@ STAMP = "TAVOLA_KEPT"
 HEADS_MEMORY = "RAY_gcs_storage_path"
 AGAIN_S = {"node": 2, "steward": 1, "edge": 1}
 _LOOP = 'set -a; while :; do . ./.env; "$@"; sleep {}; done'
+_RAYS_SECRET = "RAY_AUTH_TOKEN"
+"""Everybody on the machine may read a command, and all parts find it in `.env`."""
 _NETWORK_WITHIN_S = 60.0
 _HEAD_FIRST_S = 5.0
 _LOCK = ".keep.lock"
@@ -66,7 +68,7 @@ def keep(options: Sequence[str], stop: Callable[[], None]) -> None:
                 if kind == "node" and "--head" in options:
                     _until_answered(_address(options))
     if not _listed(mark, _line(options, here, mark)):
-        print("there is no crontab on this machine: after a reboot nothing starts by itself", flush=True)
+        print("no crontab can be written on this machine: after a reboot nothing starts by itself", flush=True)
 
 
 def forget(mark: str) -> None:
@@ -133,7 +135,7 @@ def _until_answered(address: str) -> None:
 
 
 def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in sorted(environment.items()) if name.startswith("RAY_")}
+    return {name: environment[name] for name in sorted(environment) if name.startswith("RAY_") and name != _RAYS_SECRET}
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -171,14 +173,12 @@ def _end(mark: str) -> str:
 
 
 def _listed(mark: str, line: str | None) -> bool:
-    """Puts a line into the user's crontab in place of the one that was there for this mark; gives whether there is a
-    crontab."""
+    """Puts a line into the user's crontab in place of the one that was there for this mark; gives whether that could be
+    done: there may be no crontab, or none for this user."""
     program = shutil.which("crontab")
     if program is None:
         return False
     before = subprocess.run([program, "-l"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
     lines = [each for each in before.splitlines() if not each.endswith(_end(mark).replace("%", r"\%"))]
     text = "".join(f"{each}\n" for each in [*lines, *([line] if line else [])])
-    if text != before:
-        subprocess.run([program, "-"], input=text, text=True, check=True)
-    return True
+    return text == before or subprocess.run([program, "-"], input=text, text=True).returncode == 0

@@ -127,7 +127,9 @@ class Directory:
         caller was faster. Raises as `locate`, and `ClusterUnavailable` after `PLACE_WITHIN_S`."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PLACE_WITHIN_S
+        tries = 0
         while loop.time() < give_up_at:
+            tries += 1
             row = await self._placed(_Wish(room, epoch, avoid))
             if row is not None:
                 log.info("room.placed", room=room, epoch=row["epoch"], actor=row["name"])
@@ -140,8 +142,8 @@ class Directory:
                 epoch = found
             free = await self._database.row("has_room", avoid=avoid)
             if free is not None and free[0]:
-                # Another placement filled the actor that was chosen.
-                await asyncio.sleep(random.uniform(0.001, 0.01))
+                # Another placement filled the actor that was chosen, or somebody is just writing the room.
+                await asyncio.sleep(random.uniform(0.001, 0.01) * min(tries, 20))
             else:
                 await self._starter.start_actor(avoid)
         raise ClusterUnavailable(f"no actor for {room} in {PLACE_WITHIN_S:.0f} s")

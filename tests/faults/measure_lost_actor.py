@@ -1,10 +1,11 @@
 """How long the rooms of a lost actor take to go on, when there are many:
 
-    python tests/faults/measure_lost_actor.py [TABLES] [TIMES] [CHECKOUT]
+    python tests/faults/measure_lost_actor.py [TABLES] [TIMES] [ROOMS] [CHECKOUT]
 
 A stack of its own has so many tables of tic-tac-toe (400), two players each, in one shared actor, which is killed; a
-spare is there. Told is, of each time (5), when a room had its first commit of another actor: the clocks of its players,
-who lost nothing, are written then. CHECKOUT is another working copy, whose stack it is then.
+spare is there, which has room for ROOMS, or for just as many. Told is, of each time (5), when a room had its first
+commit of another actor: the clocks of its players, who lost nothing, are written then. CHECKOUT is another working
+copy, whose stack it is then.
 """
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ async def _lost(postgres: asyncpg.Connection) -> list[float]:
         assert time.time() - at < BACK_WITHIN_S, f"{len(back)} of {len(before)} rooms came back"
 
 
-async def main(tables: int, times: int, checkout: Path | None) -> None:
+async def main(tables: int, times: int, rooms: int, checkout: Path | None) -> None:
     raise_open_files()
-    async with own_stack(2, tables, checkout=checkout) as (stack, data_dir):
+    async with own_stack(2, rooms, checkout=checkout) as (stack, data_dir):
         scenario = Scenario(
             urls=tuple(stack.urls or [stack.url]),
             tables=tables,
@@ -91,11 +92,6 @@ async def main(tables: int, times: int, checkout: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    uvloop.run(
-        main(
-            int(given[0]) if given else 400,
-            int(given[1]) if len(given) > 1 else 5,
-            Path(given[2]).resolve() if len(given) > 2 else None,
-        )
-    )
+    tables, times, rooms, checkout = [*sys.argv[1:], *[""] * 4][:4]
+    asked = int(tables or 400)
+    uvloop.run(main(asked, int(times or 5), int(rooms or asked), Path(checkout).resolve() if checkout else None))

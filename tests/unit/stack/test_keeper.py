@@ -132,6 +132,22 @@ def test_changed_code_is_a_change(machine: Machine, path: str, text: str) -> Non
     assert ("nothing has changed" in machine.node("keep", *OPTIONS)) == (not path.startswith("games"))
 
 
+def test_ray_s_secret_is_in_no_crontab(machine: Machine) -> None:
+    """It is in the environment of those who have sourced `.env`; a command line is for all to read."""
+    machine.environment |= {"RAY_AUTH_TOKEN": "a secret", "RAY_AUTH_MODE": "token"}
+    machine.node("keep", *OPTIONS)
+    [_, ours] = machine.crontab()
+    assert "RAY_AUTH_MODE=token" in ours
+    assert "a secret" not in ours
+
+
+def test_a_crontab_that_may_not_be_written_is_said(machine: Machine) -> None:
+    crontab = machine.home / "bin/crontab"
+    crontab.write_text("#!/bin/sh\necho not you >&2\nexit 1\n")
+    assert "no crontab can be written on this machine" in machine.node("keep", *OPTIONS)
+    until(lambda: len(machine.parts()) == len(AGAIN_S))
+
+
 def test_it_keeps_nothing_where_nothing_is(tmp_path: Path) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "tavola", "node", "keep"], cwd=tmp_path, capture_output=True, text=True
